@@ -1,0 +1,27 @@
+import type { Mac } from '../net/mac.ts';
+
+/** The firmware that is asking, as option 93 and the user class tell it: a kind of its own, not a CPU architecture. */
+export type Firmware = 'bios' | 'efi-ia32' | 'efi-x64' | 'efi-arm64' | 'efi-x64-http' | 'efi-arm64-http' | 'unknown';
+
+/** What is known of a client that asks how to boot. */
+export type BootClient = {
+  readonly mac: Mac;
+  readonly firmware: Firmware;
+  /** Present when iPXE is asking; the features that its option 175 names. */
+  readonly ipxe?: { readonly http: boolean; readonly menu: boolean; readonly own: boolean };
+};
+
+/**
+ * What to put into a DHCP answer so that the client boots on. `bootFile` goes into `file` and option 67, `nextServer`
+ * into siaddr; `pathPrefix` is option 210, `configFile` option 209.
+ */
+export type BootAnswer =
+  | { readonly kind: 'none'; readonly reason: string }
+  | {
+      readonly kind: 'boot';
+      readonly bootFile: string;
+      readonly pathPrefix?: string;
+      readonly configFile?: string;
+      /** Why this loader, in words, for `explain`. */
+      readonly reason: string;
+    };

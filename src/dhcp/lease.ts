@@ -1,0 +1,23 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+/**
+ * An address handed out, or set aside because a client declined it (`declined`, no owner then). Leases are keyed by
+ * address: an address has at most one lease, and a MAC at most one in each network. Times are milliseconds since the epoch.
+ */
+export type Lease = {
+  readonly ip: Ipv4;
+  readonly mac: Mac;
+  readonly network: string;
+  readonly state: 'bound' | 'released' | 'declined';
+  readonly start: number;
+  readonly expires: number;
+  readonly clientId?: Uint8Array;
+  readonly hostname?: string;
+};
+
+/** Where leases last. `commit` settles once every lease of the call is on disk; it rejects with STATE_UNAVAILABLE. */
+export type LeaseStore = {
+  load(): Promise<readonly Lease[]>;
+  commit(leases: readonly Lease[]): Promise<void>;
+};

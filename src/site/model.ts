@@ -1,0 +1,128 @@
+import type { Place } from '../errors.ts';
+import type { Ipv4, Ipv4Range, Subnet } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+/** A value that an operator may write under `vars:`. */
+export type Var = string | number | boolean | null | readonly Var[] | { readonly [key: string]: Var };
+export type Vars = { readonly [name: string]: Var };
+
+/** Which loader a machine's firmware is given; `auto` picks by firmware. */
+export type LoaderChoice = 'auto' | 'pxelinux' | 'ipxe' | 'grub' | 'http';
+
+/** Who may draw from a pool: nodes that the site lists, strangers, or both. */
+export type PoolMembers = 'known' | 'unknown' | 'any';
+
+export type Pool = { readonly range: Ipv4Range; readonly allow: PoolMembers };
+
+/** One classless static route (option 121): a destination and the router to it. */
+export type Route = { readonly to: Subnet; readonly via: Ipv4 };
+
+/** DHCP options by number, each already in wire form, as a network, profile or node declares them. */
+export type RawOptions = ReadonlyMap<number, Uint8Array>;
+
+/** One subnet, everything declared or defaulted. Times are in seconds. */
+export type Network = {
+  readonly name: string;
+  /** Where requests arrive directly. Absent for a network that only relays reach. */
+  readonly interface?: string;
+  readonly subnet: Subnet;
+  /** The server's own address for this network; absent until an interface's address fills it in (see `withServers`). */
+  readonly server?: Ipv4;
+  readonly gateway?: Ipv4;
+  readonly broadcast: Ipv4;
+  readonly dns: readonly Ipv4[];
+  readonly ntp: readonly Ipv4[];
+  readonly domain?: string;
+  readonly search: readonly string[];
+  readonly mtu?: number;
+  readonly routes: readonly Route[];
+  readonly leaseSeconds: number;
+  readonly pools: readonly Pool[];
+  readonly options: RawOptions;
+};
+
+/** A node with its profiles merged in order and its own settings last. */
+export type SiteNode = {
+  readonly name: string;
+  readonly macs: readonly [Mac, ...Mac[]];
+  readonly ip?: Ipv4;
+  /** The network that `ip` lies in; absent for a node without an address of its own. */
+  readonly network?: string;
+  readonly profiles: readonly string[];
+  /** Name of the image to boot; absent for a machine that is only given an address. */
+  readonly image?: string;
+  readonly loader: LoaderChoice;
+  readonly kernelArgs: readonly string[];
+  readonly overlays: readonly string[];
+  readonly services: readonly string[];
+  readonly vars: Vars;
+  readonly options: RawOptions;
+  /** The node's own folders below `nodes/` that exist, by address with dashes first, by name second. */
+  readonly folders: readonly string[];
+};
+
+export type MenuEntry = {
+  readonly name: string;
+  readonly title: string;
+  /** Paths below `tftp.root`. */
+  readonly kernel: string;
+  readonly initrd: readonly string[];
+  readonly args: readonly string[];
+};
+
+/** `default` is `node` (boot the node's own image) or the name of an entry. */
+export type Menu = {
+  readonly timeoutSeconds: number;
+  readonly default: string;
+  readonly entries: readonly MenuEntry[];
+};
+
+export type RecipeSource =
+  | { readonly kind: 'debian'; readonly suite: string }
+  | { readonly kind: 'tar'; readonly path: string };
+
+/** How to build an image, with every default filled in. */
+export type Recipe = {
+  readonly name: string;
+  readonly from: RecipeSource;
+  /** apt source lines; absent: the machine's own apt configuration. */
+  readonly mirrors?: readonly string[];
+  readonly packages: readonly string[];
+  /** Packages to purge after installation. */
+  readonly removePackages: readonly string[];
+  /** Absolute paths or globs of paths to leave out of the initrd. */
+  readonly removePaths: readonly string[];
+  /** Absolute paths or globs that the standard list of dropped paths must spare. */
+  readonly keepPaths: readonly string[];
+  /** Whether the standard list of dropped paths (docs, locales, caches, firmware) applies. */
+  readonly slim: boolean;
+  /** Shell lines run inside the root, in order, as root. */
+  readonly run: readonly string[];
+  readonly compress: 'zstd' | 'gzip' | 'auto';
+  readonly place: Place;
+};
+
+export type Probe = 'arp' | 'icmp' | 'off';
+
+/** A whole site that loaded without error. */
+export type Site = {
+  readonly name: string;
+  /** Absolute path of the site folder. */
+  readonly root: string;
+  readonly networks: ReadonlyMap<string, Network>;
+  readonly nodes: ReadonlyMap<string, SiteNode>;
+  readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
+  readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;
+  readonly images: ReadonlyMap<string, Recipe>;
+  readonly vars: Vars;
+  readonly menu: Menu;
+  readonly tftp: {
+    /** Absolute path of the operator's own files; absent where there are none. */
+    readonly root?: string;
+    readonly singlePort: boolean;
+    readonly maxTransfers: number;
+    readonly maxTransfersPerClient: number;
+  };
+  readonly http: { readonly port: number };
+  readonly dhcp: { readonly probe: Probe; readonly probeMs: number };
+};

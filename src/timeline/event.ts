@@ -1,0 +1,70 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+/** What software on the machine is speaking: it tells which stage a boot has reached. */
+export type ClientStage = 'firmware' | 'ipxe' | 'os';
+
+type DhcpMessageEvent = {
+  readonly kind:
+    | 'dhcp.discover'
+    | 'dhcp.offer'
+    | 'dhcp.request'
+    | 'dhcp.ack'
+    | 'dhcp.nak'
+    | 'dhcp.decline'
+    | 'dhcp.release'
+    | 'dhcp.inform';
+  readonly stage: ClientStage;
+  readonly network?: string;
+  /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
+  readonly bootFile?: string;
+  /** Why, in words, where the kind alone does not say it: `address is outside every network of br0`. */
+  readonly reason?: string;
+};
+
+type OtherEvent =
+  /** A request that got no answer, and why. */
+  | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string }
+  /** A client took another DHCP server's offer: a second server is on the wire. */
+  | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
+  /** Packets that no codec could read, counted since the last such event (at most one a minute for each service). */
+  | {
+      readonly kind: 'packets.malformed';
+      readonly service: 'dhcp' | 'tftp';
+      readonly count: number;
+      readonly sample: string;
+    }
+  | { readonly kind: 'tftp.sent' | 'http.sent'; readonly file: string; readonly bytes: number; readonly ms: number }
+  | { readonly kind: 'tftp.missing' | 'http.missing'; readonly file: string }
+  | {
+      readonly kind: 'tftp.failed' | 'http.failed';
+      readonly file: string;
+      readonly reason: string;
+      readonly bytes: number;
+    }
+  /** The agent on the node tells of one of its steps. `output` is the tail of what a failing command printed. */
+  | {
+      readonly kind: 'node.step';
+      readonly step: string;
+      readonly status: 'started' | 'done' | 'failed';
+      readonly ms?: number;
+      readonly detail?: string;
+      readonly output?: string;
+    }
+  | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
+  | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
+  | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }
+  | { readonly kind: 'server.started' }
+  | { readonly kind: 'server.trouble'; readonly code: string; readonly message: string };
+
+/** One thing seen. `at` is milliseconds since the epoch; the machine's fields are present where they are known. */
+export type Event = { readonly at: number; readonly mac?: Mac; readonly node?: string; readonly ip?: Ipv4 } & (
+  | DhcpMessageEvent
+  | OtherEvent
+);
+
+/** An event before the bus has stamped it with the time. */
+export type Happening = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
+
+/** Where a server drops what it saw. It must not block and must not throw. */
+export type EventSink = (happening: Happening) => void;
