@@ -1,0 +1,12 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+
+/** A boot file: either made for this request, or a file on disk that the caller opens, streams and closes. */
+export type Found =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly path: string };
+
+/**
+ * Looks a boot file up by the name that a client asked for (relative, `/` between its parts, already cleaned by
+ * `cleanName`). `undefined` means that there is none. Never leaves the folders it serves.
+ */
+export type FileSource = (name: string, from: Ipv4) => Promise<Found | undefined>;
