@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { ip, menuFixture, siteFixture } from '../site/fixture.ts';
+import type { Site } from '../site/model.ts';
+import { cleanName, fileInside } from './confine.ts';
+import { bootFiles } from './files.ts';
+
+const SHA = 'cd'.repeat(32);
+const NODE = ip('10.0.0.51');
+const STRANGER = ip('10.0.0.200');
+
+describe('file names from the wire', () => {
+  const rows: [string, string | undefined][] = [
+    ['pxelinux.0', 'pxelinux.0'],
+    ['/pxelinux.0', 'pxelinux.0'],
+    ['\\boot\\pxelinux.0', 'boot/pxelinux.0'],
+    ['a//./b', 'a/b'],
+    ['pxelinux.0\u00ff', 'pxelinux.0'],
+    ['', undefined],
+    ['/', undefined],
+    ['..', undefined],
+    ['a/../../etc/passwd', undefined],
+    ['..\\etc\\passwd', undefined],
+    ['a\u0000b', undefined],
+    ['a'.repeat(2000), undefined],
+  ];
+  for (const [asked, name] of rows)
+    it(`${JSON.stringify(asked).slice(0, 40)} means ${name}`, () => assert.equal(cleanName(asked), name));
+
+  it('never come out absolute or climbing', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 60 }), (asked) => {
+        const name = cleanName(asked);
+        if (name !== undefined) assert.ok(!name.startsWith('/') && !name.split('/').includes('..'));
+      }),
+    );
+  });
+});
+
+describe('boot files', () => {
+  let folder = '';
+  let site: Site = siteFixture();
+  const files = bootFiles({
+    site: () => site,
+    serverOf: (network) => (network.server === undefined ? undefined : { ip: network.server, httpPort: 8080 }),
+    networkOf: () => site.networks.get('openstack'),
+    imageSha256: async (name) => (name === 'bookworm' ? SHA : undefined),
+    imageFile: async (sha256, which) => (sha256 === SHA ? `/shelf/${which}` : undefined),
+  });
+  const read = async (name: string, from = STRANGER) => {
+    const file = await files(name, from);
+    return file?.kind === 'bytes' ? Buffer.from(file.bytes).toString() : file?.path;
+  };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'reveille-files-'));
+    await mkdir(join(folder, 'nodes/10-0-0-51'), { recursive: true });
+    await mkdir(join(folder, 'tftp/pxelinux.cfg'), { recursive: true });
+    await writeFile(join(folder, 'nodes/10-0-0-51/hostname'), 'node01\n');
+    await writeFile(join(folder, 'tftp/tiny'), 'kernel');
+    await writeFile(join(folder, 'tftp/ldlinux.c32'), 'mine');
+    await writeFile(join(folder, 'tftp/pxelinux.cfg/default'), 'my own default');
+    await symlink('/etc/passwd', join(folder, 'tftp/passwd'));
+    site = siteFixture({ root: folder, tftp: { ...siteFixture().tftp, root: join(folder, 'tftp') } });
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('make the configuration of a node by its MAC, by its address, and for `default` when it asks from its address', async () => {
+    for (const name of ['01-52-54-00-00-00-51', '0A000033', 'default']) {
+      assert.match((await read(`pxelinux.cfg/${name}`, NODE)) ?? '', /reveille\.node=node01/, name);
+    }
+  });
+
+  it('leave pxelinux.cfg/default to the operator until the site has a menu', async () => {
+    assert.equal(await read('pxelinux.cfg/default'), join(folder, 'tftp/pxelinux.cfg/default'));
+    const entry = { name: 'tiny', title: 'Tiny', kernel: 'tiny', initrd: [], args: [] };
+    site = { ...site, menu: menuFixture({ entries: [entry] }) };
+    assert.match((await read('pxelinux.cfg/default')) ?? '', /^label tiny$/m);
+  });
+
+  it('answer a miss in the list that pxelinux works through with nothing', async () => {
+    assert.equal(await read('pxelinux.cfg/01-52-54-00-00-01-00'), undefined);
+    assert.equal(await read('pxelinux.cfg/0A0000'), undefined);
+  });
+
+  it('serve images, node folders and the operator`s own files', async () => {
+    assert.equal(await read(`images/${SHA}/initrd`), '/shelf/initrd');
+    assert.equal(await read('10-0-0-51/hostname'), join(folder, 'nodes/10-0-0-51/hostname'));
+    assert.equal(await read('tiny'), join(folder, 'tftp/tiny'));
+  });
+
+  it('prefer the operator`s copy of a loader to the packaged one', async () => {
+    assert.equal(await read('ldlinux.c32'), join(folder, 'tftp/ldlinux.c32'));
+    assert.equal(await read('pxelinux.0'), '/usr/lib/PXELINUX/pxelinux.0');
+    assert.equal(await read('undionly.kpxe'), '/usr/lib/ipxe/undionly.kpxe');
+  });
+
+  it('follow no symbolic link out of their root', async () => {
+    assert.equal(await read('passwd'), undefined);
+    assert.equal(await fileInside(join(folder, 'tftp'), 'tiny/x'), undefined);
+  });
+});

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { parseMac } from '../net/mac.ts';
+import type { Network, Site, SiteNode } from '../site/model.ts';
+import { fileInside } from './confine.ts';
+import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
+import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
+import type { BootServer } from './server.ts';
+import type { FileSource, Found } from './source.ts';
+
+/** What the boot files are made from. Each is asked anew at every request, so that an edit shows at once. */
+export type BootFilesFrom = {
+  readonly site: () => Site;
+  /** The network's own server address, declared or found on the interface. */
+  readonly serverOf: (network: Network) => BootServer | undefined;
+  /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
+  readonly networkOf: (ip: Ipv4) => Network | undefined;
+  readonly imageSha256: (name: string) => Promise<string | undefined>;
+  readonly imageFile: (sha256: string, which: 'vmlinuz' | 'initrd') => Promise<string | undefined>;
+};
+
+/**
+ * Everything that can be fetched by TFTP, looked up in this order: generated pxelinux configuration, images, the nodes'
+ * folders, the operator's own files, and last the loaders from Debian's packages, so that an operator's copy of a
+ * loader wins.
+ */
+export function bootFiles(from: BootFilesFrom): FileSource {
+  return async (name, client) =>
+    (await generatedConfig(from, name, client)) ??
+    (await imageFile(from, name)) ??
+    (await nodeFolderFile(from.site(), name)) ??
+    (await operatorFile(from.site(), name)) ??
+    (await packagedLoader(name));
+}
+
+/** Only the operator's own files below `tftp.root`. */
+export async function operatorFile(site: Site, name: string): Promise<Found | undefined> {
+  return site.tftp.root === undefined ? undefined : found(await fileInside(site.tftp.root, name));
+}
+
+/**
+ * `pxelinux.cfg/01-<mac>` and `pxelinux.cfg/<ip in hex>` belong to the node they name; `default` to the node whose
+ * address asks, else to strangers, who get the site's menu if it has entries. What the site has nothing to say about is
+ * left to the operator's own files.
+ */
+async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4): Promise<Found | undefined> {
+  const file = /^pxelinux\.cfg\/(.+)$/.exec(name)?.[1];
+  if (file === undefined) return undefined;
+  const site = from.site();
+  const asking = await menuNode(from, nodeOfConfig(site, file, client), macOfConfig(file));
+  if (asking) {
+    const network = site.networks.get(asking.node.network ?? '') ?? from.networkOf(client);
+    const server = network && from.serverOf(network);
+    return server && text(pxelinuxConfig(site.name, site.menu, server, asking));
+  }
+  if (file !== 'default') return undefined;
+  const own = await operatorFile(site, name);
+  if (own && site.menu.entries.length === 0) return own;
+  const network = from.networkOf(client);
+  const server = network && from.serverOf(network);
+  return server && text(pxelinuxConfig(site.name, site.menu, server));
+}
+
+function macOfConfig(file: string) {
+  return file.startsWith('01-') ? parseMac(file.slice('01-'.length)) : undefined;
+}
+
+function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefined {
+  const mac = macOfConfig(file);
+  if (mac) return site.nodeByMac.get(mac);
+  if (/^[0-9A-Fa-f]{8}$/.test(file)) return site.nodeByIp.get(Number.parseInt(file, 16) as Ipv4);
+  return file === 'default' ? site.nodeByIp.get(client) : undefined;
+}
+
+/** A node with an image, and what of it is built. */
+export async function menuNode(
+  from: Pick<BootFilesFrom, 'imageSha256'>,
+  node: SiteNode | undefined,
+  mac = node?.macs[0],
+): Promise<MenuNode | undefined> {
+  if (node?.image === undefined || mac === undefined) return undefined;
+  const imageSha256 = await from.imageSha256(node.image);
+  return imageSha256 === undefined ? { node, mac } : { node, mac, imageSha256 };
+}
+
+async function imageFile(from: BootFilesFrom, name: string): Promise<Found | undefined> {
+  const asked = /^images\/([0-9a-f]{64})\/(vmlinuz|initrd)$/.exec(name);
+  if (asked?.[1] === undefined) return undefined;
+  return found(await from.imageFile(asked[1], asked[2] === 'initrd' ? 'initrd' : 'vmlinuz'));
+}
+
+/** `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, for plain TFTP clients. */
+async function nodeFolderFile(site: Site, name: string): Promise<Found | undefined> {
+  const slash = name.indexOf('/');
+  return slash < 0 ? undefined : found(await fileInside(join(site.root, 'nodes'), name));
+}
+
+async function packagedLoader(name: string): Promise<Found | undefined> {
+  const loader = loaderByFile(name);
+  if (loader) return found(await fileInside(join(loader.path, '..'), loader.file));
+  return /^[A-Za-z0-9_-]+\.c32$/.test(name) ? found(await fileInside(PXELINUX_MODULES, name)) : undefined;
+}
+
+function found(path: string | undefined): Found | undefined {
+  return path === undefined ? undefined : { kind: 'file', path };
+}
+
+function text(content: string): Found {
+  return { kind: 'bytes', bytes: Buffer.from(content) };
+}

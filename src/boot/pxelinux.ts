@@ -1,0 +1,62 @@
+import type { Mac } from '../net/mac.ts';
+import type { Menu, SiteNode } from '../site/model.ts';
+import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
+import type { BootServer } from './server.ts';
+
+/** The node whose menu is asked for, and the image it boots; `imageSha256` is absent while the image is not built. */
+export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly imageSha256?: string };
+
+/**
+ * The configuration that pxelinux reads (syslinux.cfg(5) form): the node's own image, where a node is asking, then the
+ * site's other entries. A machine that has nothing of its own to boot goes on to its next boot device.
+ */
+export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer, asking?: MenuNode): string {
+  const labels = [
+    ...(asking?.imageSha256 === undefined ? [] : [nodeLabel(asking, asking.imageSha256, server)]),
+    ...menu.entries.map((entry) => [
+      `label ${entry.name}`,
+      `  menu label ${oneLine(entry.title)}`,
+      `  kernel ${entry.kernel}`,
+      `  append ${entryKernelLine(entry, server, initrdWord(entry.initrd))}`,
+    ]),
+    ['label local', '  menu label Boot from the next device', '  localboot -1'],
+  ];
+  const bootable = new Set(labels.map(([label]) => label?.slice('label '.length)));
+  const chosen = bootable.has(menu.default) ? menu.default : 'local';
+  return [
+    `# Made by Reveille for ${asking ? asking.node.name : 'machines that the site does not list'}; edits are lost.`,
+    ...serialLine(asking?.node.kernelArgs ?? []),
+    ...(menu.entries.length > 0 ? ['ui menu.c32', `menu title ${oneLine(siteName)}`] : []),
+    'prompt 0',
+    `timeout ${Math.max(1, Math.round(menu.timeoutSeconds * 10))}`,
+    `default ${chosen}`,
+    ...labels.flatMap((label) => ['', ...label]),
+    '',
+  ].join('\n');
+}
+
+function nodeLabel({ node, mac }: MenuNode, sha256: string, server: BootServer): string[] {
+  return [
+    'label node',
+    `  menu label ${node.name}: ${node.image}`,
+    `  kernel images/${sha256}/vmlinuz`,
+    `  append ${nodeKernelLine(node, mac, server, `initrd=images/${sha256}/initrd`)}`,
+  ];
+}
+
+function initrdWord(paths: readonly string[]): string[] {
+  return paths.length === 0 ? [] : [`initrd=${paths.join(',')}`];
+}
+
+/** pxelinux talks on the serial line that the kernel will talk on. */
+function serialLine(kernelArgs: readonly string[]): string[] {
+  for (const arg of kernelArgs) {
+    const console = /^console=ttyS([0-3])(?:,([0-9]+))?/.exec(arg);
+    if (console) return [`serial ${console[1]} ${console[2] ?? '115200'}`];
+  }
+  return [];
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

@@ -1,0 +1,83 @@
+import { type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { Menu, Network, Site, SiteNode } from './model.ts';
+
+/** A small whole site for tests: one network, one node with an image, one machine that only has an address. */
+export function siteFixture(changes: Partial<Site> = {}): Site {
+  const network = networkFixture();
+  const nodes = [
+    nodeFixture(),
+    nodeFixture({ name: 'desktop2', macs: [mac('52:54:00:00:01:00')], ip: ip('10.0.0.100') }, []),
+  ];
+  return {
+    name: 'g-rack',
+    root: '/nonexistent',
+    networks: new Map([[network.name, network]]),
+    nodes: new Map(nodes.map((node) => [node.name, node])),
+    nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((address) => [address, node] as const))),
+    nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
+    images: new Map(),
+    vars: {},
+    menu: menuFixture(),
+    tftp: { singlePort: false, maxTransfers: 64, maxTransfersPerClient: 8 },
+    http: { port: 8080 },
+    dhcp: { probe: 'off', probeMs: 0 },
+    ...changes,
+  };
+}
+
+export function networkFixture(changes: Partial<Network> = {}): Network {
+  const subnet = parseSubnet('10.0.0.0/24');
+  if (!subnet) throw new Error('fixture');
+  return {
+    name: 'openstack',
+    interface: 'br0',
+    subnet,
+    server: ip('10.0.0.2'),
+    broadcast: ip('10.0.0.255'),
+    dns: [],
+    ntp: [],
+    search: [],
+    routes: [],
+    leaseSeconds: 7200,
+    pools: [],
+    options: new Map(),
+    ...changes,
+  };
+}
+
+/** `node01` of 10.0.0.51, with an image unless `image` is the empty list. */
+export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly string[] = ['bookworm']): SiteNode {
+  return {
+    name: 'node01',
+    macs: [mac('52:54:00:00:00:51')],
+    ip: ip('10.0.0.51'),
+    network: 'openstack',
+    profiles: [],
+    ...(image[0] === undefined ? {} : { image: image[0] }),
+    loader: 'auto',
+    kernelArgs: [],
+    overlays: [],
+    services: [],
+    vars: {},
+    options: new Map(),
+    folders: [],
+    ...changes,
+  };
+}
+
+export function menuFixture(changes: Partial<Menu> = {}): Menu {
+  return { timeoutSeconds: 3, default: 'node', entries: [], ...changes };
+}
+
+export function ip(text: string): Ipv4 {
+  const value = parseIpv4(text);
+  if (value === undefined) throw new Error(`not an address: ${text}`);
+  return value;
+}
+
+export function mac(text: string): Mac {
+  const value = parseMac(text);
+  if (value === undefined) throw new Error(`not a MAC: ${text}`);
+  return value;
+}

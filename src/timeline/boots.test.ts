@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { advance, type Boot } from './boots.ts';
+import type { Event, Happening } from './event.ts';
+
+const SHA = 'ab'.repeat(32);
+const ask = (stage: 'firmware' | 'ipxe' | 'os'): Happening => ({ kind: 'dhcp.discover', stage });
+const sent = (file: string): Happening => ({ kind: 'http.sent', file, bytes: 10, ms: 1 });
+const step = (name: string, status: 'started' | 'done' | 'failed'): Happening => ({
+  kind: 'node.step',
+  step: name,
+  status,
+});
+
+/** Runs happenings one second apart and gives every boot that came of them, oldest first. */
+function play(...happenings: Happening[]): Boot[] {
+  const boots: Boot[] = [];
+  for (const [second, happening] of happenings.entries()) {
+    const newest = boots.at(-1);
+    const next = advance(newest, { ...happening, at: second * 1000 } as Event);
+    if (!next || next === newest) continue;
+    if (newest && next.startedAt === newest.startedAt) boots.pop();
+    boots.push(next);
+  }
+  return boots;
+}
+
+describe('a boot', () => {
+  it('goes from the first DISCOVER to ready', () => {
+    const [boot, ...more] = play(
+      ask('firmware'),
+      { kind: 'dhcp.ack', stage: 'firmware', bootFile: 'undionly.kpxe' },
+      { kind: 'tftp.sent', file: 'undionly.kpxe', bytes: 1, ms: 2 },
+      ask('ipxe'),
+      sent('boot/ipxe/52:54:00:00:00:51'),
+      sent(`boot/images/${SHA}/vmlinuz`),
+      sent(`boot/images/${SHA}/initrd`),
+      ask('os'),
+      step('agent', 'started'),
+      step('agent', 'done'),
+      step('settings', 'started'),
+      step('settings', 'done'),
+      step('ready', 'done'),
+    );
+    assert.equal(more.length, 0);
+    assert.equal(boot?.state, 'ready');
+    assert.deepEqual(
+      boot?.steps.map(({ name }) => name),
+      [
+        'firmware asks',
+        'address',
+        'loader',
+        'iPXE asks',
+        'script',
+        'kernel',
+        'initrd',
+        'system asks',
+        'agent',
+        'settings',
+        'ready',
+      ],
+    );
+  });
+
+  it('starts anew when a machine that was ready asks from its firmware', () => {
+    assert.deepEqual(
+      play(ask('ipxe'), step('ready', 'done'), ask('ipxe')).map(({ state }) => state),
+      ['ready', 'booting'],
+    );
+  });
+
+  it('is one attempt while firmware only asks again', () => {
+    assert.equal(play(ask('firmware'), ask('firmware'), ask('firmware')).length, 1);
+  });
+
+  it('starts anew when a machine is switched off and on before it is ready', () => {
+    assert.equal(play(ask('ipxe'), sent(`boot/images/${SHA}/vmlinuz`), ask('ipxe')).length, 2);
+  });
+
+  it('does not start when an operating system renews its address', () => {
+    assert.equal(play(ask('os'), { kind: 'dhcp.ack', stage: 'os' }).length, 0);
+  });
+
+  it('that failed stays failed, with what the command printed', () => {
+    const [boot] = play(ask('ipxe'), { kind: 'node.step', step: 'settings', status: 'failed', output: 'no such disk' });
+    assert.equal(boot?.state, 'failed');
+    assert.equal(boot?.steps.at(-1)?.output, 'no such disk');
+    assert.equal(play(ask('ipxe'), step('settings', 'failed'), step('ready', 'done'))[0]?.state, 'failed');
+  });
+
+  it('begins with the agent where nothing before it was seen', () => {
+    assert.equal(play(step('agent', 'started'), step('ready', 'done'))[0]?.state, 'ready');
+  });
+
+  it('never grows without end', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 300, maxLength: 400 }), (names) => {
+        const [boot] = play(ask('ipxe'), ...names.map((name) => step(name, 'done')));
+        assert.ok((boot?.steps.length ?? 0) <= 200);
+      }),
+      { numRuns: 5 },
+    );
+  });
+});

@@ -1,0 +1,138 @@
+import type { Event } from './event.ts';
+
+/** One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. */
+export type BootStep = {
+  readonly at: number;
+  readonly name: string;
+  readonly status: 'running' | 'done' | 'failed';
+  readonly ms?: number;
+  readonly detail?: string;
+  /** The tail of what a failing command printed. */
+  readonly output?: string;
+};
+
+/** One attempt of one node, from its first DISCOVER to `ready`. Times are milliseconds since the epoch. */
+export type Boot = {
+  readonly startedAt: number;
+  readonly updatedAt: number;
+  readonly state: 'booting' | 'ready' | 'failed';
+  readonly steps: readonly BootStep[];
+};
+
+/** A boot whose machine asks again from its firmware within this time, with nothing fetched yet, is the same attempt. */
+const SAME_ATTEMPT_MS = 120_000;
+/** A machine that loops must not make a boot grow without end. */
+const MOST_STEPS = 200;
+
+/**
+ * The boot after one more event of its node: the same boot with a step more, a new boot, or the boot as it was where the
+ * event says nothing about booting. `undefined` stands for a machine that has not booted.
+ */
+export function advance(boot: Boot | undefined, event: Event): Boot | undefined {
+  if (event.kind === 'dhcp.discover' && startsBoot(boot, event.stage, event.at)) {
+    const step: BootStep = { at: event.at, name: stageName(event.stage), status: 'done' };
+    return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [step] };
+  }
+  if (event.kind === 'node.step' && boot?.state !== 'booting' && event.step === 'agent' && event.status === 'started') {
+    return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [agentStep(event)] };
+  }
+  if (!boot) return undefined;
+  const step = stepOf(event);
+  if (!step) return boot;
+  return {
+    ...boot,
+    updatedAt: event.at,
+    state: stateAfter(boot, event),
+    steps: withStep(boot.steps, step),
+  };
+}
+
+/**
+ * Firmware that asks is a machine that was just switched on, unless it is only asking again. iPXE asks after the
+ * firmware that loaded it, or first where the network card carries iPXE itself. An operating system that asks is neither.
+ */
+function startsBoot(boot: Boot | undefined, stage: 'firmware' | 'ipxe' | 'os', at: number): boolean {
+  if (stage === 'os') return false;
+  if (boot?.state !== 'booting') return true;
+  const early = boot.steps.every((step) => EARLY.has(step.name));
+  if (stage === 'ipxe') return !early;
+  return !early || at - boot.updatedAt > SAME_ATTEMPT_MS;
+}
+
+const FIRMWARE_ASKS = 'firmware asks';
+const IPXE_ASKS = 'iPXE asks';
+const EARLY: ReadonlySet<string> = new Set([FIRMWARE_ASKS, IPXE_ASKS, 'address', 'loader']);
+
+function stageName(stage: 'firmware' | 'ipxe' | 'os'): string {
+  return stage === 'firmware' ? FIRMWARE_ASKS : stage === 'ipxe' ? IPXE_ASKS : 'system asks';
+}
+
+function stateAfter(boot: Boot, event: Event): Boot['state'] {
+  if (event.kind !== 'node.step') return boot.state;
+  if (event.status === 'failed') return 'failed';
+  if (event.step === 'ready' && event.status === 'done') return boot.state === 'failed' ? 'failed' : 'ready';
+  return boot.state;
+}
+
+function stepOf(event: Event): BootStep | undefined {
+  const { at } = event;
+  switch (event.kind) {
+    case 'dhcp.discover':
+      return { at, name: stageName(event.stage), status: 'done' };
+    case 'dhcp.ack':
+      return event.stage === 'os'
+        ? { at, name: 'system has its address', status: 'done' }
+        : { at, name: 'address', status: 'done', ...(event.bootFile ? { detail: `boots ${event.bootFile}` } : {}) };
+    case 'dhcp.nak':
+      return { at, name: 'address refused', status: 'failed', ...(event.reason ? { detail: event.reason } : {}) };
+    case 'dhcp.other-server':
+      return { at, name: 'another DHCP server answered', status: 'failed' };
+    case 'tftp.sent':
+    case 'http.sent':
+      return {
+        at,
+        name: fileStep(event.file),
+        status: 'done',
+        ms: event.ms,
+        detail: `${event.file}, ${event.bytes} bytes`,
+      };
+    case 'tftp.failed':
+    case 'http.failed':
+      return { at, name: fileStep(event.file), status: 'failed', detail: `${event.file}: ${event.reason}` };
+    case 'node.step':
+      return agentStep(event);
+    default:
+      return undefined;
+  }
+}
+
+/** What a file is to a boot, by its name in the layout of `boot/files`. */
+function fileStep(file: string): string {
+  if (/(^|\/)images\/[0-9a-f]{64}\/vmlinuz$/.test(file)) return 'kernel';
+  if (/(^|\/)images\/[0-9a-f]{64}\/initrd$/.test(file)) return 'initrd';
+  if (/(^|\/)ipxe\/[0-9a-f:-]{17}$/i.test(file)) return 'script';
+  if (file.includes('pxelinux.cfg/')) return 'script';
+  if (/(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(file)) return 'loader';
+  return 'file';
+}
+
+function agentStep(event: Event & { kind: 'node.step' }): BootStep {
+  return {
+    at: event.at,
+    name: event.step,
+    status: event.status === 'started' ? 'running' : event.status,
+    ...(event.ms === undefined ? {} : { ms: event.ms }),
+    ...(event.detail === undefined ? {} : { detail: event.detail }),
+    ...(event.output === undefined ? {} : { output: event.output }),
+  };
+}
+
+/** A step that ends takes the place of the same step running; a repeated one takes the place of its last. */
+function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep[] {
+  const last = steps.at(-1);
+  if (last && last.name === step.name && (last.status === 'running' || last.detail === step.detail)) {
+    const startedAt = last.status === 'running' ? last.at : step.at;
+    return [...steps.slice(0, -1), { ...step, at: startedAt }];
+  }
+  return steps.length < MOST_STEPS ? [...steps, step] : steps;
+}

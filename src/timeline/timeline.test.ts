@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { type Mac, macFromBytes } from '../net/mac.ts';
+import { createBus } from './bus.ts';
+import type { Event } from './event.ts';
+import { createTimeline } from './timeline.ts';
+import { describeEvent, formatBytes, formatMs } from './words.ts';
+
+const MAC = '52:54:00:00:00:51' as Mac;
+
+describe('the bus', () => {
+  it('stamps the time, fills in the node and tells every listener until it stops listening', () => {
+    const heard: Event[] = [];
+    const bus = createBus(
+      (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
+      () => 1234,
+    );
+    const stop = bus.subscribe((event) => heard.push(event));
+    bus.emit({ kind: 'dhcp.discover', stage: 'os', mac: MAC });
+    stop();
+    bus.emit({ kind: 'server.started' });
+    assert.deepEqual(heard, [{ kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01', at: 1234 }]);
+  });
+
+  it('goes on when a listener throws', async () => {
+    const warned = new Promise((resolve) => process.once('warning', resolve));
+    const bus = createBus((event) => event);
+    let heard = 0;
+    bus.subscribe(() => {
+      throw new Error('broken');
+    });
+    bus.subscribe(() => heard++);
+    bus.emit({ kind: 'server.started' });
+    assert.equal(heard, 1);
+    await warned;
+  });
+});
+
+describe('the timeline', () => {
+  it('keeps the newest boots of a node, newest first', () => {
+    const timeline = createTimeline();
+    for (let i = 0; i < 15; i++) {
+      timeline.see({ kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: i * 2 });
+      timeline.see({ kind: 'node.step', step: 'ready', status: 'done', node: 'node01', at: i * 2 + 1 });
+    }
+    assert.equal(timeline.boots('node01').length, 10);
+    assert.equal(timeline.boots('node01')[0]?.startedAt, 28);
+    assert.deepEqual(timeline.boots('node02'), []);
+  });
+
+  it('remembers strangers, the latest first, and no more than a thousand of them', () => {
+    const timeline = createTimeline();
+    for (let i = 0; i < 5000; i++) {
+      const mac = macFromBytes(new Uint8Array([2, 0, 0, 0, i >> 8, i & 255]));
+      timeline.see({ kind: 'dhcp.discover', stage: 'os', mac, at: i });
+    }
+    assert.equal(timeline.strangers().length, 1000);
+    assert.equal(timeline.strangers()[0]?.lastSeen, 4999);
+  });
+});
+
+describe('events in words', () => {
+  const rows: [Event, string][] = [
+    [
+      { at: 0, kind: 'dhcp.ack', stage: 'ipxe', ip: parseIpv4('10.0.0.51'), bootFile: 'pxelinux.0' } as Event,
+      'DHCP ACK 10.0.0.51 (ipxe) boots pxelinux.0',
+    ],
+    [{ at: 0, kind: 'tftp.sent', file: 'a', bytes: 1500, ms: 12 }, 'TFTP sent a, 1.5 kB in 12 ms'],
+    [
+      { at: 0, kind: 'node.step', step: 'settings', status: 'failed', detail: 'exit code 3' },
+      'node settings failed: exit code 3',
+    ],
+    [{ at: 0, kind: 'site.loaded', networks: 1, nodes: 2 }, 'site loaded: 1 network, 2 nodes'],
+  ];
+  for (const [event, words] of rows) it(words, () => assert.equal(describeEvent(event), words));
+
+  it('sizes and times', () => {
+    assert.deepEqual([999, 1000, 12_345_678].map(formatBytes), ['999 B', '1.0 kB', '12 MB']);
+    assert.deepEqual([12, 3400, 125_000].map(formatMs), ['12 ms', '3.4 s', '2 min 5 s']);
+  });
+});

@@ -1,0 +1,85 @@
+import { formatIpv4 } from '../net/ipv4.ts';
+import type { Event } from './event.ts';
+
+/** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
+export function describeEvent(event: Event): string {
+  switch (event.kind) {
+    case 'dhcp.discover':
+    case 'dhcp.offer':
+    case 'dhcp.request':
+    case 'dhcp.ack':
+    case 'dhcp.nak':
+    case 'dhcp.decline':
+    case 'dhcp.release':
+    case 'dhcp.inform': {
+      const message = event.kind.slice('dhcp.'.length).toUpperCase();
+      const parts = [
+        `DHCP ${message}`,
+        event.ip === undefined ? '' : formatIpv4(event.ip),
+        `(${event.stage})`,
+        event.bootFile === undefined ? '' : `boots ${event.bootFile}`,
+        event.reason === undefined ? '' : `: ${event.reason}`,
+      ];
+      return parts.filter((part) => part !== '').join(' ');
+    }
+    case 'dhcp.refused':
+      return `DHCP no answer: ${event.reason}`;
+    case 'dhcp.other-server':
+      return `DHCP another server, ${formatIpv4(event.server)}, was chosen: is a second DHCP server on this wire?`;
+    case 'packets.malformed':
+      return `${event.service.toUpperCase()} ${event.count} malformed packets, the last: ${event.sample}`;
+    case 'tftp.sent':
+    case 'http.sent':
+      return `${service(event.kind)} sent ${event.file}, ${formatBytes(event.bytes)} in ${formatMs(event.ms)}`;
+    case 'tftp.missing':
+    case 'http.missing':
+      return `${service(event.kind)} no such file: ${event.file}`;
+    case 'tftp.failed':
+    case 'http.failed':
+      return `${service(event.kind)} ${event.file} failed after ${formatBytes(event.bytes)}: ${event.reason}`;
+    case 'node.step': {
+      const took = event.ms === undefined ? '' : ` in ${formatMs(event.ms)}`;
+      const detail = event.detail === undefined ? '' : `: ${event.detail}`;
+      return `node ${event.step} ${event.status}${took}${detail}`;
+    }
+    case 'site.loaded':
+      return `site loaded: ${count(event.networks, 'network')}, ${count(event.nodes, 'node')}`;
+    case 'site.rejected':
+      return `site edit refused, the last good site keeps serving: ${event.errors.join('; ')}`;
+    case 'image.changed':
+      return `image ${event.image} is now ${event.sha256.slice(0, 12)}`;
+    case 'server.started':
+      return 'server started';
+    case 'server.trouble':
+      return `trouble: ${event.message} [${event.code}]`;
+  }
+}
+
+/** `1 node`, `2 nodes`. */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** `950 B`, `1.4 MB`: powers of 1000. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** `12 ms`, `3.4 s`, `2 min 5 s`. */
+export function formatMs(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+function service(kind: string): string {
+  return kind.slice(0, kind.indexOf('.')).toUpperCase();
+}
