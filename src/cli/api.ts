@@ -1,0 +1,49 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+
+/** The Unix socket of the server that keeps its state in `stateFolder`. */
+export function socketPath(stateFolder: string): string {
+  return join(stateFolder, 'reveille.sock');
+}
+
+/**
+ * Asks the running server, over its Unix socket. Resolves to the body's stream of text pieces.
+ * Throws SERVER_UNREACHABLE if no server answers, REQUEST_INVALID if it refuses.
+ */
+export async function ask(stateFolder: string, path: string, signal?: AbortSignal): Promise<AsyncIterable<string>> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath: socketPath(stateFolder), path, ...(signal ? { signal } : {}) }, (response) => {
+      response.setEncoding('utf8');
+      if (response.statusCode === 200) return resolve(response);
+      response.resume();
+      reject(new ReveilleError('REQUEST_INVALID', `the server answered ${response.statusCode} to ${path}`));
+    });
+    asking.on('error', (cause) =>
+      reject(
+        new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${socketPath(stateFolder)}: ${cause.message}`, {
+          hint: 'Start it with `reveille serve`, or name its state folder with --state; the socket is for its own user and group.',
+          cause,
+        }),
+      ),
+    );
+    asking.end();
+  });
+}
+
+/** One JSON answer of the running server. */
+export async function askJson(stateFolder: string, path: string): Promise<unknown> {
+  let body = '';
+  for await (const piece of await ask(stateFolder, path)) body += piece;
+  return JSON.parse(body);
+}
+
+/** The server's NDJSON answer, one parsed line after the other, until it or `signal` ends. */
+export async function* askLines(stateFolder: string, path: string, signal?: AbortSignal): AsyncGenerator<unknown> {
+  let rest = '';
+  for await (const piece of await ask(stateFolder, path, signal)) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield JSON.parse(line);
+  }
+}

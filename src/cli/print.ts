@@ -1,0 +1,33 @@
+import { styleText } from 'node:util';
+import { formatPlace, ReveilleError } from '../errors.ts';
+import type { NodeState } from '../timeline/status.ts';
+
+type Colour = Parameters<typeof styleText>[0];
+
+/** Colours `text` where `stream` is a terminal that wants colour, and leaves it alone elsewhere. */
+export function paint(colour: Colour, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styleText(colour, text, { stream, validateStream: true });
+}
+
+export const STATE_COLOUR: { readonly [S in NodeState]: Colour } = {
+  ready: 'green',
+  booting: 'yellow',
+  failed: 'red',
+  unseen: 'dim',
+  'address-only': 'dim',
+};
+
+/** An error as an operator reads it: where, what, and what to do. Foreign errors keep their stack for the report. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof ReveilleError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const place = error.place ? `${formatPlace(error.place)}: ` : '';
+  const hint = error.hint ? `\n  ${error.hint.replaceAll('\n', '\n  ')}` : '';
+  return `${place}${error.message}${hint} [${error.code}]`;
+}
+
+/** `20:31:07.123` in the machine's own time zone. */
+export function clock(at: number): string {
+  const time = new Date(at);
+  const two = (n: number) => String(n).padStart(2, '0');
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`;
+}
