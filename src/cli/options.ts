@@ -1,0 +1,22 @@
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+
+const SYSTEM_SITE = '/etc/reveille';
+
+/** `--site DIR`: the site folder; else REVEILLE_SITE, else the current folder if it holds site.yaml, else /etc/reveille. */
+export function siteOption(): Option {
+  const here = existsSync('site.yaml');
+  return new Option('--site <dir>', 'site folder')
+    .env('REVEILLE_SITE')
+    .default(here ? '.' : SYSTEM_SITE, here ? 'this folder' : SYSTEM_SITE);
+}
+
+/** `--state DIR`: the state folder; else REVEILLE_STATE, else /var/lib/reveille. */
+export function stateOption(): Option {
+  return new Option('--state <dir>', 'state folder').env('REVEILLE_STATE').default('/var/lib/reveille');
+}
+
+/** `--json`: print the result as JSON. */
+export function jsonOption(): Option {
+  return new Option('--json', 'print the result as JSON').default(false);
+}

@@ -1,0 +1,77 @@
+import { closest, distance } from 'fastest-levenshtein';
+import type { Place } from '../errors.ts';
+
+/** One thing wrong or doubtful in the operator's files: where, what, and where it helps what to do. */
+export type Finding = { readonly place: Place; readonly message: string; readonly hint?: string };
+
+/** Collects what is wrong (`errors`) and what is only doubtful (`warnings`), so that all of it is told at once. */
+export class Findings {
+  readonly #errors: Finding[] = [];
+  readonly #warnings: Finding[] = [];
+
+  error(place: Place, message: string, hint?: string): void {
+    this.#errors.push(finding(place, message, hint));
+  }
+
+  warn(place: Place, message: string, hint?: string): void {
+    this.#warnings.push(finding(place, message, hint));
+  }
+
+  get errors(): readonly Finding[] {
+    return [...this.#errors].sort(byPlace);
+  }
+
+  get warnings(): readonly Finding[] {
+    return [...this.#warnings].sort(byPlace);
+  }
+}
+
+/** `did you mean "gateway"?` when one of `known` is spelled much like `name`. */
+export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  if (known.length === 0 || name.length > LONGEST_GUESSED) return undefined;
+  const lower = name.toLowerCase();
+  const near = known.find((one) => one.toLowerCase() === lower) ?? closest(name, known as string[]);
+  const tolerated = Math.max(1, Math.floor(name.length / 3));
+  const close = near.toLowerCase() === lower || distance(lower, near.toLowerCase()) <= tolerated;
+  return close ? `did you mean "${near}"?` : undefined;
+}
+
+/** The nearest of `known`, else all of them if they are few: what to write instead of `name`. */
+export function suggestion(name: string, known: readonly string[], plural: string): string | undefined {
+  const near = didYouMean(name, known);
+  if (near !== undefined) return near;
+  return known.length > 0 && known.length <= MOST_LISTED ? `known ${plural}: ${known.join(', ')}` : undefined;
+}
+
+/** A value as it is told to the operator: the text in quotes, the kind of anything else. */
+export function inWords(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing';
+  if (typeof value === 'string') return `the text ${quoted(value)}`;
+  if (typeof value === 'number') return `the number ${value}`;
+  if (typeof value === 'boolean') return String(value);
+  return Array.isArray(value) ? 'a list' : 'a map';
+}
+
+/** `text` in quotes, on one line and not longer than a line can bear. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > LONGEST_QUOTED ? `${text.slice(0, LONGEST_QUOTED)}...` : text);
+}
+
+const LONGEST_GUESSED = 100;
+const LONGEST_QUOTED = 60;
+const MOST_LISTED = 20;
+
+function finding(place: Place, message: string, hint: string | undefined): Finding {
+  return hint === undefined ? { place, message } : { place, message, hint };
+}
+
+function byPlace(a: Finding, b: Finding): number {
+  if (a.place.file !== b.place.file)
+    return fileRank(a.place.file) - fileRank(b.place.file) || (a.place.file < b.place.file ? -1 : 1);
+  return a.place.line - b.place.line || a.place.col - b.place.col;
+}
+
+/** `site.yaml` first: what is wrong there often explains the rest. */
+function fileRank(file: string): number {
+  return file === 'site.yaml' ? 0 : 1;
+}

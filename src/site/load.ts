@@ -1,0 +1,151 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
+import type { Place } from '../errors.ts';
+import { type Finding, Findings } from './finding.ts';
+import type { PathKind } from './menu.ts';
+import type { Site } from './model.ts';
+import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
+import { imageSchema, NAME_PATTERN, profileSchema, siteSchema } from './schema.ts';
+import { type Declared, hold } from './shape.ts';
+import { readYaml } from './yaml.ts';
+
+/** A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. */
+export type Loaded =
+  | { readonly ok: true; readonly site: Site; readonly warnings: readonly Finding[] }
+  | { readonly ok: false; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] };
+
+/**
+ * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
+ * nodes/. Tells all that is wrong at once. Places name files relative to `folder`. Never rejects for what the operator
+ * wrote or for what the disk lacks.
+ */
+export async function loadSite(folder: string): Promise<Loaded> {
+  const root = resolve(folder);
+  const findings = new Findings();
+  const documents = await readDocuments(root, findings);
+  if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings };
+
+  const kinds = new Map<string, PathKind>();
+  for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
+  const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', findings);
+  const { errors, warnings } = findings;
+  return errors.length > 0 ? { ok: false, findings: errors, warnings } : { ok: true, site, warnings };
+}
+
+/** Far more than a site needs: 10 MB of YAML hold some 50,000 nodes. */
+const LONGEST_SITE = 10_000_000;
+const LONGEST_OTHER = 1_000_000;
+const MOST_FILES = 2000;
+const MOST_FOLDERS = 200_000;
+
+async function readDocuments(root: string, findings: Findings): Promise<SiteDocuments | undefined> {
+  const site = await readDocument(root, 'site.yaml', siteSchema, LONGEST_SITE, findings);
+  const profiles = await readFolder(root, 'profiles', profileSchema, findings);
+  const images = await readFolder(root, 'images', imageSchema, findings);
+  const overlays = await foldersIn(root, 'overlays', findings);
+  const nodeFolders = await foldersIn(root, 'nodes', findings);
+  return site === undefined ? undefined : { root, site, profiles, images, overlays, nodeFolders };
+}
+
+/** All `NAME.yaml` in `folder` by name. */
+async function readFolder<T>(
+  root: string,
+  folder: string,
+  schema: z.ZodType<T>,
+  findings: Findings,
+): Promise<ReadonlyMap<string, Declared<T> | undefined>> {
+  const documents = new Map<string, Declared<T> | undefined>();
+  for (const entry of await entriesOf(root, folder, MOST_FILES, findings)) {
+    const file = `${folder}/${entry}`;
+    if (entry.startsWith('.') || entry.endsWith('~')) continue;
+    if (!entry.endsWith('.yaml')) {
+      if (entry.endsWith('.yml')) findings.warn(startOf(file), 'this file is not read', 'its name must end in .yaml');
+      continue;
+    }
+    const name = entry.slice(0, -'.yaml'.length);
+    if (!NAME_PATTERN.test(name)) {
+      findings.error(startOf(file), `"${name}" cannot be a name`, 'use letters, digits, ".", "_" and "-"');
+    }
+    documents.set(name, await readDocument(root, file, schema, LONGEST_OTHER, findings));
+  }
+  return documents;
+}
+
+async function readDocument<T>(
+  root: string,
+  file: string,
+  schema: z.ZodType<T>,
+  longest: number,
+  findings: Findings,
+): Promise<Declared<T> | undefined> {
+  const text = await readText(root, file, longest, findings);
+  return text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings);
+}
+
+async function readText(root: string, file: string, longest: number, findings: Findings): Promise<string | undefined> {
+  try {
+    const handle = await open(join(root, file));
+    try {
+      const about = await handle.stat();
+      if (!about.isFile()) findings.error(startOf(file), 'this is not a file');
+      else if (about.size > longest) findings.error(startOf(file), `this file is longer than ${longest / 1e6} MB`);
+      else return new TextDecoder('utf-8', { fatal: true }).decode(await handle.readFile());
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof TypeError) findings.error(startOf(file), 'this file is not UTF-8 text');
+    else if (codeOf(error) === 'ENOENT')
+      findings.error(startOf(file), `there is no ${file} in ${root}`, absenceHint(file));
+    else findings.error(startOf(file), `this file cannot be read: ${wordsOf(error)}`);
+  }
+  return undefined;
+}
+
+function absenceHint(file: string): string | undefined {
+  return file === 'site.yaml' ? 'name the site folder with --site DIR' : undefined;
+}
+
+/** Names of the folders in `folder`, hidden ones apart; a link to a folder counts. */
+async function foldersIn(root: string, folder: string, findings: Findings): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const entry of await entriesOf(root, folder, MOST_FOLDERS, findings)) {
+    if (!entry.startsWith('.') && (await kindOf(join(root, folder, entry))) === 'folder') names.push(entry);
+  }
+  return names;
+}
+
+/** What a folder holds, sorted; nothing if it is not there. */
+async function entriesOf(root: string, folder: string, most: number, findings: Findings): Promise<readonly string[]> {
+  try {
+    const entries = (await readdir(join(root, folder))).sort();
+    if (entries.length <= most) return entries;
+    findings.error(startOf(folder), `this folder holds more than ${most} entries`);
+    return entries.slice(0, most);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') findings.error(startOf(folder), `this folder cannot be read: ${wordsOf(error)}`);
+    return [];
+  }
+}
+
+async function kindOf(path: string): Promise<PathKind> {
+  try {
+    const about = await stat(path);
+    return about.isDirectory() ? 'folder' : 'file';
+  } catch {
+    return 'missing';
+  }
+}
+
+function startOf(file: string): Place {
+  return { file, line: 1, col: 1 };
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

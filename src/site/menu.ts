@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { cleanName } from '../boot/confine.ts';
+import { type Findings, suggestion } from './finding.ts';
+import type { Menu, MenuEntry } from './model.ts';
+import { NAME_PATTERN, type SiteDeclaration } from './schema.ts';
+import type { Declared } from './shape.ts';
+import type { Path } from './yaml.ts';
+
+/** What stands at a path on disk. */
+export type PathKind = 'file' | 'folder' | 'missing';
+
+/** The menu: its entries' files cleaned and looked for below `tftpRoot` (absolute; absent if the site has none). */
+export function resolveMenu(
+  site: Declared<SiteDeclaration>,
+  tftpRoot: string | undefined,
+  kindOf: (path: string) => PathKind,
+  findings: Findings,
+): Menu {
+  const { menu } = site.value;
+  const entries = Object.entries(menu.entries).map(([name, declared]): MenuEntry => {
+    const at: Path = ['menu', 'entries', name];
+    checkName(name, site, findings);
+    const below = (path: string, where: Path) => checkFile(path, where, site, tftpRoot, kindOf, findings);
+    return {
+      name,
+      title: declared.title ?? name,
+      kernel: below(declared.kernel, [...at, 'kernel']),
+      initrd: declared.initrd.map((path, i) => below(path, [...at, 'initrd', i])),
+      args: declared.args,
+    };
+  });
+
+  const names = ['node', ...site.names(['menu', 'entries'])];
+  if (!names.includes(menu.default) && !site.lost(['menu', 'entries'])) {
+    const place = site.place(['menu', 'default']);
+    findings.error(place, `there is no menu entry "${menu.default}"`, suggestion(menu.default, names, 'entries'));
+  }
+  return { timeoutSeconds: menu.timeout / 1000, default: menu.default, entries };
+}
+
+function checkName(name: string, site: Declared<SiteDeclaration>, findings: Findings): void {
+  const place = () => site.keyPlace(['menu', 'entries', name]);
+  if (name === 'node') {
+    findings.error(place(), '"node" cannot name a menu entry', "it stands for booting the node's own image");
+  } else if (!NAME_PATTERN.test(name)) {
+    findings.error(place(), `"${name}" cannot name a menu entry`, 'use letters, digits, ".", "_" and "-"');
+  }
+}
+
+/** The cleaned name of an entry's file. */
+function checkFile(
+  path: string,
+  at: Path,
+  site: Declared<SiteDeclaration>,
+  tftpRoot: string | undefined,
+  kindOf: (path: string) => PathKind,
+  findings: Findings,
+): string {
+  const clean = cleanName(path);
+  if (clean === undefined) {
+    findings.error(site.place(at), `"${path}" leaves tftp.root`, 'write a path below it, without ".."');
+    return path;
+  }
+  if (tftpRoot === undefined) {
+    if (!site.lost(['tftp', 'root'])) {
+      findings.error(site.place(at), `"${path}" has no folder: tftp.root is not set`, 'set `tftp: { root: FOLDER }`');
+    }
+  } else if (kindOf(tftpRoot) === 'folder' && kindOf(join(tftpRoot, clean)) !== 'file') {
+    findings.warn(site.place(at), `there is no file "${clean}" below ${tftpRoot}`, 'the entry shows but does not boot');
+  }
+  return clean;
+}

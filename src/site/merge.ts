@@ -1,0 +1,48 @@
+import type { LoaderChoice, RawOptions, Var, Vars } from './model.ts';
+
+/** What a profile or a node says, read and checked. */
+export type Settings = {
+  readonly image?: string;
+  readonly loader?: LoaderChoice;
+  readonly kernelArgs: readonly string[];
+  readonly overlays: readonly string[];
+  readonly services: readonly string[];
+  readonly vars: Vars;
+  readonly options: RawOptions;
+};
+
+/**
+ * Merges settings in order, the later ones having their way: `image` and `loader` are replaced; the lists are joined
+ * and a word that is in already is not added again; options are replaced by number; variables merge map by map.
+ */
+export function mergeSettings(layers: readonly Settings[]): Settings {
+  const image = layers.findLast((layer) => layer.image !== undefined)?.image;
+  const loader = layers.findLast((layer) => layer.loader !== undefined)?.loader;
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(loader === undefined ? {} : { loader }),
+    kernelArgs: joined(layers.map((layer) => layer.kernelArgs)),
+    overlays: joined(layers.map((layer) => layer.overlays)),
+    services: joined(layers.map((layer) => layer.services)),
+    vars: layers.reduce((merged, layer) => mergeVars(merged, layer.vars), {} as Vars),
+    options: new Map(layers.flatMap((layer) => [...layer.options])),
+  };
+}
+
+/** `later` over `earlier`: maps merge key by key, anything else (lists too) is replaced. */
+export function mergeVars(earlier: Vars, later: Vars): Vars {
+  const merged: Record<string, Var> = { ...earlier };
+  for (const [name, value] of Object.entries(later)) {
+    const before = merged[name];
+    merged[name] = isMap(before) && isMap(value) ? mergeVars(before, value) : value;
+  }
+  return merged;
+}
+
+function joined(lists: readonly (readonly string[])[]): readonly string[] {
+  return [...new Set(lists.flat())];
+}
+
+function isMap(value: Var | undefined): value is Vars {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

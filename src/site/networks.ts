@@ -1,0 +1,153 @@
+import { formatPlace } from '../errors.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatSubnet,
+  type Ipv4,
+  type Ipv4Range,
+  inRange,
+  inSubnet,
+  type Subnet,
+  UNSPECIFIED,
+} from '../net/ipv4.ts';
+import type { Findings } from './finding.ts';
+import type { Network } from './model.ts';
+import { readOptions } from './options.ts';
+import { overlaps } from './overlap.ts';
+import { NAME_PATTERN, type NetworkDeclaration, type SiteDeclaration } from './schema.ts';
+import type { Declared } from './shape.ts';
+import type { Path } from './yaml.ts';
+
+/** The networks of a site, their defaults filled in and their addresses checked against each other. */
+export function resolveNetworks(site: Declared<SiteDeclaration>, findings: Findings): ReadonlyMap<string, Network> {
+  const networks = new Map<string, Network>();
+  for (const [name, declared] of Object.entries(site.value.networks)) {
+    const at: Path = ['networks', name];
+    if (!NAME_PATTERN.test(name)) {
+      findings.error(site.keyPlace(at), `"${name}" cannot name a network`, 'use letters, digits, ".", "_" and "-"');
+    }
+    const network = resolveNetwork(name, declared, site, findings);
+    checkAddresses(network, site, findings);
+    networks.set(name, network);
+  }
+  checkOverlaps(networks, site, findings);
+  return networks;
+}
+
+function resolveNetwork(
+  name: string,
+  { lease, options, ...declared }: NetworkDeclaration,
+  site: Declared<SiteDeclaration>,
+  findings: Findings,
+): Network {
+  return {
+    ...declared,
+    name,
+    broadcast: declared.broadcast ?? broadcastOf(declared.subnet),
+    leaseSeconds: lease,
+    options: readOptions(options, ['networks', name, 'options'], site, findings),
+  };
+}
+
+/** Every address of a network has to lie in its subnet, and no pool may hold one that is taken. */
+function checkAddresses(network: Network, site: Declared<SiteDeclaration>, findings: Findings): void {
+  const { subnet } = network;
+  const at: Path = ['networks', network.name];
+  const words = formatSubnet(subnet);
+
+  for (const key of ['server', 'gateway', 'broadcast'] as const) {
+    const ip = network[key];
+    if (ip === undefined) continue;
+    const place = site.place([...at, key]);
+    if (!inSubnet(subnet, ip)) findings.error(place, `${key} ${formatIpv4(ip)} lies outside the subnet ${words}`);
+    else if (key !== 'broadcast' && !isHost(network, ip))
+      findings.error(place, `${key} ${formatIpv4(ip)} is ${hostlessWords(network, ip)} of ${words}`);
+  }
+
+  for (const [i, { via }] of network.routes.entries()) {
+    if (via === UNSPECIFIED || inSubnet(subnet, via)) continue;
+    const message = `router ${formatIpv4(via)} lies outside the subnet ${words}`;
+    findings.error(
+      site.place([...at, 'routes', i, 'via']),
+      message,
+      'clients can only reach a router on their own wire',
+    );
+  }
+
+  for (const [i, { range }] of network.pools.entries()) checkPool(network, range, [...at, 'pools', i], site, findings);
+}
+
+function checkPool(
+  network: Network,
+  range: Ipv4Range,
+  at: Path,
+  site: Declared<SiteDeclaration>,
+  findings: Findings,
+): void {
+  const place = site.place([...at, 'range']);
+  const words = rangeWords(range);
+  if (!inSubnet(network.subnet, range.first) || !inSubnet(network.subnet, range.last)) {
+    findings.error(place, `pool ${words} lies outside the subnet ${formatSubnet(network.subnet)}`);
+    return;
+  }
+  for (const [what, ip] of takenAddresses(network)) {
+    if (!inRange(range, ip)) continue;
+    findings.error(place, `pool ${words} holds ${what} ${formatIpv4(ip)}`, `leave it out: ${splitAround(range, ip)}`);
+  }
+}
+
+function takenAddresses({ subnet, broadcast, server, gateway }: Network): readonly (readonly [string, Ipv4])[] {
+  const taken: [string, Ipv4][] = [];
+  if (subnet.prefix <= 30) {
+    taken.push(['the network address', subnet.base], ['the broadcast address', broadcast]);
+    if (broadcast !== broadcastOf(subnet)) taken.push(["the subnet's last address", broadcastOf(subnet)]);
+  }
+  if (server !== undefined) taken.push(["this server's address", server]);
+  if (gateway !== undefined && gateway !== server) taken.push(["the gateway's address", gateway]);
+  return taken;
+}
+
+/** How to write `range` without `ip`. */
+function splitAround({ first, last }: Ipv4Range, ip: Ipv4): string {
+  const parts: string[] = [];
+  if (ip > first) parts.push(rangeWords({ first, last: (ip - 1) as Ipv4 }));
+  if (ip < last) parts.push(rangeWords({ first: (ip + 1) as Ipv4, last }));
+  return parts.length === 0 ? 'choose another address' : parts.join(' and ');
+}
+
+function checkOverlaps(
+  networks: ReadonlyMap<string, Network>,
+  site: Declared<SiteDeclaration>,
+  findings: Findings,
+): void {
+  const subnets = [...networks.values()].map(({ name, subnet }) => ({
+    range: { first: subnet.base, last: broadcastOf(subnet) },
+    words: `subnet ${formatSubnet(subnet)} of network "${name}"`,
+    place: () => site.place(['networks', name, 'subnet']),
+  }));
+  const pools = [...networks.values()].flatMap(({ name, pools }) =>
+    pools.map(({ range }, i) => ({
+      range,
+      words: `pool ${rangeWords(range)} of network "${name}"`,
+      place: () => site.place(['networks', name, 'pools', i, 'range']),
+    })),
+  );
+  for (const { claim, earlier } of [...overlaps(subnets), ...overlaps(pools)]) {
+    const message = `${claim.words} overlaps ${earlier.words} (${formatPlace(earlier.place())})`;
+    findings.error(claim.place(), message, 'an address can belong to one of them only');
+  }
+}
+
+/** Whether a machine may have `ip`: neither the network nor the broadcast address (RFC 3021: a /31 has none). */
+export function isHost(network: { readonly subnet: Subnet; readonly broadcast: Ipv4 }, ip: Ipv4): boolean {
+  return network.subnet.prefix > 30 || (ip !== network.subnet.base && ip !== network.broadcast);
+}
+
+/** What `ip` is when it is no host's. */
+export function hostlessWords({ subnet }: { readonly subnet: Subnet }, ip: Ipv4): string {
+  return ip === subnet.base ? 'the network address' : 'the broadcast address';
+}
+
+export function rangeWords({ first, last }: Ipv4Range): string {
+  return first === last ? formatIpv4(first) : `${formatIpv4(first)}-${formatIpv4(last)}`;
+}

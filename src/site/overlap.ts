@@ -1,0 +1,20 @@
+import type { Place } from '../errors.ts';
+import type { Ipv4Range } from '../net/ipv4.ts';
+
+/** Something that covers a range of addresses, as the operator wrote it. */
+export type Claim = { readonly range: Ipv4Range; readonly words: string; readonly place: () => Place };
+
+/** Of claims in the order of the file, those that overlap an earlier one, each with that one. */
+export function overlaps(claims: readonly Claim[]): readonly { readonly claim: Claim; readonly earlier: Claim }[] {
+  const found: { claim: Claim; earlier: Claim }[] = [];
+  const order = new Map(claims.map((claim, i) => [claim, i]));
+  let furthest: Claim | undefined;
+  for (const claim of claims.toSorted((a, b) => a.range.first - b.range.first)) {
+    if (furthest !== undefined && claim.range.first <= furthest.range.last) {
+      const inOrder = (order.get(furthest) ?? 0) < (order.get(claim) ?? 0);
+      found.push(inOrder ? { claim, earlier: furthest } : { claim: furthest, earlier: claim });
+    }
+    if (furthest === undefined || claim.range.last > furthest.range.last) furthest = claim;
+  }
+  return found;
+}

@@ -1,0 +1,86 @@
+import type { Place } from '../errors.ts';
+import { type Findings, suggestion } from './finding.ts';
+import type { Settings } from './merge.ts';
+import { readOptions } from './options.ts';
+import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
+import type { Declared } from './shape.ts';
+import type { Path } from './yaml.ts';
+
+/** What profiles and nodes may refer to by name. */
+export type Referable = { readonly images: readonly string[]; readonly overlays: readonly string[] };
+
+/** Where a profile stands: in its own file, or as an entry of site.yaml. */
+export type ProfileSource = {
+  readonly name: string;
+  readonly declared: ProfileDeclaration;
+  readonly document: Declared<unknown>;
+  readonly at: Path;
+};
+
+/** Profiles by name. */
+export class Profiles {
+  readonly #settings = new Map<string, Settings>();
+  readonly #names: readonly string[];
+
+  /** `names` are all that are declared, those included whose form is wrong: a node may refer to them. */
+  constructor(sources: readonly ProfileSource[], names: readonly string[], known: Referable, findings: Findings) {
+    this.#names = names;
+    for (const { name, declared, document, at } of sources) {
+      if (!NAME_PATTERN.test(name)) {
+        findings.error(
+          document.keyPlace(at),
+          `"${name}" cannot name a profile`,
+          'use letters, digits, ".", "_" and "-"',
+        );
+      }
+      this.#settings.set(name, readSettings(declared, document, at, known, findings));
+    }
+  }
+
+  /** The settings of a profile; of an unknown one, a finding and none. */
+  get(name: string, place: () => Place, findings: Findings): Settings {
+    if (!this.#names.includes(name)) {
+      findings.error(place(), `there is no profile "${name}"`, suggestion(name, this.#names, 'profiles'));
+    }
+    return this.#settings.get(name) ?? NO_SETTINGS;
+  }
+}
+
+const NO_SETTINGS: Settings = { kernelArgs: [], overlays: [], services: [], vars: {}, options: new Map() };
+
+/** What a profile or node says for itself, at `at` of `document`: names looked up, options in wire form. */
+export function readSettings(
+  { options, ...declared }: ProfileDeclaration,
+  document: Declared<unknown>,
+  at: Path,
+  known: Referable,
+  findings: Findings,
+): Settings {
+  const { image, overlays, kernelArgs } = declared;
+  if (image !== undefined && !known.images.includes(image)) {
+    const hint = suggestion(image, known.images, 'images') ?? `write its recipe, images/${image}.yaml`;
+    findings.error(document.place([...at, 'image']), `there is no image "${image}"`, hint);
+  }
+  for (const [i, overlay] of overlays.entries()) {
+    if (known.overlays.includes(overlay)) continue;
+    const hint = suggestion(overlay, known.overlays, 'overlays') ?? `make the folder overlays/${overlay}`;
+    findings.error(document.place([...at, 'overlays', i]), `there is no overlay "${overlay}"`, hint);
+  }
+  for (const [i, word] of kernelArgs.entries()) {
+    const own = OWN_KERNEL_WORDS.find((start) => word.split(/\s+/).some((one) => one.startsWith(start)));
+    if (own === undefined) continue;
+    findings.error(document.place([...at, 'kernelArgs', i]), `${own} is added for each node by itself`, 'leave it out');
+  }
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(declared.loader === undefined ? {} : { loader: declared.loader }),
+    kernelArgs,
+    overlays,
+    services: declared.services,
+    vars: declared.vars,
+    options: readOptions(options, [...at, 'options'], document, findings),
+  };
+}
+
+/** Words that the kernel line gets for each node. */
+const OWN_KERNEL_WORDS = ['TFTP=', 'BOOTIF=', 'reveille.server=', 'reveille.node=', 'reveille.hold='];

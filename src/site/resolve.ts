@@ -1,0 +1,123 @@
+import { basename, join, resolve } from 'node:path';
+import { cleanName } from '../boot/confine.ts';
+import type { Findings } from './finding.ts';
+import { type PathKind, resolveMenu } from './menu.ts';
+import type { Site } from './model.ts';
+import { resolveNetworks } from './networks.ts';
+import { resolveNodes } from './nodes.ts';
+import { type ProfileSource, Profiles, readSettings } from './profiles.ts';
+import { resolveRecipe } from './recipe.ts';
+import type { ImageDeclaration, ProfileDeclaration, SiteDeclaration } from './schema.ts';
+import type { Declared } from './shape.ts';
+
+/** The files of a site folder, read and held against their schemas. */
+export type SiteDocuments = {
+  /** Absolute path of the site folder. */
+  readonly root: string;
+  readonly site: Declared<SiteDeclaration>;
+  /** `profiles/NAME.yaml` and `images/NAME.yaml` by name; `undefined` where nothing usable is in the file. */
+  readonly profiles: ReadonlyMap<string, Declared<ProfileDeclaration> | undefined>;
+  readonly images: ReadonlyMap<string, Declared<ImageDeclaration> | undefined>;
+  /** Names of the folders below overlays/ and nodes/. */
+  readonly overlays: readonly string[];
+  readonly nodeFolders: readonly string[];
+};
+
+/**
+ * Makes the site out of its documents: defaults filled in, profiles merged, names looked up, addresses checked. What
+ * is wrong goes into `findings`, all of it; the site is whole only if there are no errors among them. `kindOf` tells
+ * what stands at a path of `namedPaths`.
+ */
+export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
+  const { root, site } = documents;
+  const { tftp, http, dhcp, vars } = site.value;
+  const known = { images: [...documents.images.keys()], overlays: documents.overlays };
+  const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);
+  checkTftpRoot(tftpRoot, site, kindOf, findings);
+
+  const networks = resolveNetworks(site, findings);
+  const profiles = gatherProfiles(documents, known, findings);
+  const nodes = resolveNodes(
+    {
+      site,
+      networks,
+      profiles,
+      settingsAt: (declared, at) => readSettings(declared, site, at, known, findings),
+      folders: documents.nodeFolders,
+    },
+    findings,
+  );
+  const images = [...documents.images].flatMap(([name, image]) =>
+    image === undefined ? [] : [[name, resolveRecipe(name, image, root, kindOf, findings)] as const],
+  );
+  return {
+    name: site.value.site ?? basename(root),
+    root,
+    networks,
+    ...nodes,
+    images: new Map(images),
+    vars,
+    menu: resolveMenu(site, tftpRoot, kindOf, findings),
+    tftp: {
+      ...(tftpRoot === undefined ? {} : { root: tftpRoot }),
+      singlePort: tftp.singlePort,
+      maxTransfers: tftp.maxTransfers,
+      maxTransfersPerClient: tftp.maxTransfersPerClient,
+    },
+    http,
+    dhcp: { probe: dhcp.probe, probeMs: dhcp.probeTime },
+  };
+}
+
+/** The absolute paths outside the site's own files that it names: whether they exist is asked of the disk. */
+export function namedPaths({ root, site, images }: SiteDocuments): readonly string[] {
+  const { tftp, menu } = site.value;
+  const paths: string[] = [];
+  if (tftp.root !== undefined) {
+    const tftpRoot = resolve(root, tftp.root);
+    const files = Object.values(menu.entries).flatMap(({ kernel, initrd }) => [kernel, ...initrd]);
+    const clean = files.map(cleanName).filter((file) => file !== undefined);
+    paths.push(tftpRoot, ...clean.map((file) => join(tftpRoot, file)));
+  }
+  for (const image of images.values()) {
+    if (image !== undefined && 'tar' in image.value.from) paths.push(resolve(root, image.value.from.tar));
+  }
+  return paths;
+}
+
+function gatherProfiles(
+  { site, profiles }: SiteDocuments,
+  known: { images: readonly string[]; overlays: readonly string[] },
+  findings: Findings,
+): Profiles {
+  const inSite = site.names(['profiles']);
+  for (const name of inSite) {
+    if (!profiles.has(name)) continue;
+    const message = `profile "${name}" stands in profiles/${name}.yaml too`;
+    findings.error(site.keyPlace(['profiles', name]), message, 'keep one of the two');
+  }
+  const sources: ProfileSource[] = [
+    ...Object.entries(site.value.profiles).map(([name, declared]) => ({
+      name,
+      declared,
+      document: site,
+      at: ['profiles', name],
+    })),
+    ...[...profiles].flatMap(([name, document]) =>
+      document === undefined ? [] : [{ name, declared: document.value, document, at: [] }],
+    ),
+  ];
+  return new Profiles(sources, [...inSite, ...profiles.keys()], known, findings);
+}
+
+function checkTftpRoot(
+  root: string | undefined,
+  site: Declared<SiteDeclaration>,
+  kindOf: (path: string) => PathKind,
+  findings: Findings,
+): void {
+  if (root === undefined || kindOf(root) === 'folder') return;
+  const place = site.place(['tftp', 'root']);
+  if (kindOf(root) === 'missing') findings.error(place, `there is no folder ${root}`, 'make it, or change tftp.root');
+  else findings.error(place, `${root} is not a folder`);
+}

@@ -1,0 +1,412 @@
+import { z } from 'zod';
+import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
+import { parseMac } from '../net/mac.ts';
+import { DURATION_PATTERN, parseDuration } from './duration.ts';
+import { didYouMean, quoted } from './finding.ts';
+import type { Var } from './model.ts';
+import { mistyped } from './shape.ts';
+
+// A message's second line is its hint; the message of an unknown key lists the known ones (see `hold` in shape.ts).
+
+// ---- The forms that values take -------------------------------------------------------------------------------
+
+type Spelling<T> = {
+  /** With its article: `an IPv4 address`. */
+  readonly what: string;
+  readonly example: string;
+  readonly parse: (text: string) => T | undefined;
+  readonly pattern?: string;
+  /** What to tell of a text that does not parse; the example unless given. */
+  readonly hint?: (text: string) => string | undefined;
+};
+
+/** Text that is read into a value. */
+function spelled<T>({ what, example, parse, pattern, hint }: Spelling<T>) {
+  return z
+    .string({ error: ({ input }) => `${mistyped(what, input)}\nsuch as ${example}` })
+    .meta({ examples: [example], ...(pattern === undefined ? {} : { pattern }) })
+    .transform((text, context) => {
+      const value = parse(text);
+      if (value !== undefined) return value;
+      const message = `${quoted(text)} is not ${what}\n${hint?.(text) ?? `such as ${example}`}`;
+      context.issues.push({ code: 'custom', message, input: text });
+      return z.NEVER;
+    });
+}
+
+/** Text that has to match a pattern, and stays text. */
+function matching(what: string, example: string, pattern: RegExp) {
+  return spelled({ what, example, pattern: pattern.source, parse: (text) => (pattern.test(text) ? text : undefined) });
+}
+
+function listOf<T extends z.ZodType>(item: T, what: string) {
+  return z.array(item, { error: ({ input }) => `${mistyped(`a list of ${what}`, input)}${asList(input)}` });
+}
+
+function asList(input: unknown): string {
+  return typeof input === 'string' || typeof input === 'number' ? `\nwrite it as a list: [${input}]` : '';
+}
+
+/** One, or a list of them; always a list once read. */
+function oneOrMore<O, I>(item: z.ZodType<O, I>, what: string, plural: string) {
+  return z
+    .union([item, z.array(item).min(1, { error: `expected at least ${what}` })], {
+      error: ({ input }) => mistyped(`${what} or a list of ${plural}`, input),
+    })
+    .transform((value): O[] => (Array.isArray(value) ? value : [value]));
+}
+
+/** A map with these keys and no others. */
+function keyed<S extends z.core.$ZodShape>(shape: S, what: string) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : mistyped(what, issue.input)),
+  });
+}
+
+/** A map whose keys are names that the operator gives. Whether they are good names is checked when they resolve. */
+function named<T extends z.ZodType>(value: T, what: string, pattern: RegExp) {
+  return z
+    .record(z.string(), value, { error: ({ input }) => mistyped(`a map of ${what}`, input) })
+    .meta({ propertyNames: { pattern: pattern.source } });
+}
+
+function choice<const T extends readonly [string, ...string[]]>(...values: T) {
+  const list = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return z.enum(values, {
+    error: ({ input }) =>
+      typeof input === 'string'
+        ? `${quoted(input)} is not one of ${list}\n${didYouMean(input, values) ?? ''}`
+        : mistyped(list, input),
+  });
+}
+
+function whole(what: string, least: number, most: number) {
+  const error = ({ input }: { input?: unknown }) =>
+    typeof input === 'number' ? `${input} is not ${what} from ${least} to ${most}` : mistyped(what, input);
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+const yesOrNo = z.boolean({ error: ({ input }) => mistyped('true or false', input) });
+
+/** A duration in milliseconds: text with units, or a number of seconds. */
+function duration(example: string, least: number, most: number) {
+  const limits = `from ${least / 1000} to ${most / 1000} seconds`;
+  return z
+    .union([spelledDuration(example), z.number().transform((seconds) => Math.round(seconds * 1000))], {
+      error: ({ input }) => `${mistyped('a duration', input)}\nsuch as ${example}`,
+    })
+    .refine((ms) => ms >= least && ms <= most, { error: `out of bounds: expected a duration ${limits}` });
+}
+
+function spelledDuration(example: string) {
+  return spelled({ what: 'a duration', example, parse: parseDuration, pattern: DURATION_PATTERN });
+}
+
+export const INFINITE_LEASE_SECONDS = 0xffffffff;
+
+const lease = z
+  .union(
+    [
+      z.literal('infinite').transform(() => INFINITE_LEASE_SECONDS * 1000),
+      spelledDuration('2h'),
+      z.number().transform((seconds) => Math.round(seconds * 1000)),
+    ],
+    { error: ({ input }) => `${mistyped('a duration or "infinite"', input)}\nsuch as 2h` },
+  )
+  .transform((ms) => Math.round(ms / 1000))
+  .refine((seconds) => seconds >= 1 && seconds <= INFINITE_LEASE_SECONDS, {
+    error: 'out of bounds: a lease lasts at least 1 second; "infinite" is the longest',
+  });
+
+const address = spelled({ what: 'an IPv4 address', example: '10.0.0.51', parse: parseIpv4, pattern: '^[0-9.]+$' });
+
+const subnet = spelled({
+  what: 'a subnet',
+  example: '10.0.0.0/24',
+  parse: parseSubnet,
+  pattern: '^[0-9.]+/[0-9]{1,2}$',
+  hint: (text) => {
+    const [ip, prefix] = text.split('/');
+    const host = parseIpv4(ip ?? '');
+    if (host === undefined || prefix === undefined || !/^([0-9]|[12][0-9]|3[0-2])$/.test(prefix)) return undefined;
+    const base = (host & netmaskOf(Number(prefix))) >>> 0;
+    const octets = [24, 16, 8, 0].map((shift) => (base >>> shift) & 255);
+    return `the address has bits set beyond /${prefix}: did you mean ${octets.join('.')}/${prefix}?`;
+  },
+});
+
+const range = spelled<Ipv4Range>({
+  what: 'a range of addresses',
+  example: '10.0.0.200-10.0.0.220',
+  parse: parseRange,
+  pattern: '^[0-9.]+( *- *[0-9.]+)?$',
+  hint: (text) => {
+    const [first, last] = text.split('-').map((part) => part.trim());
+    return first !== undefined && last !== undefined && parseRange(`${last}-${first}`) !== undefined
+      ? `it runs backwards: did you mean ${last}-${first}?`
+      : undefined;
+  },
+});
+
+const mac = spelled({
+  what: 'a MAC address',
+  example: '52:54:00:00:00:51',
+  parse: parseMac,
+  pattern: '^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$|^([0-9A-Fa-f]{4}\\.){2}[0-9A-Fa-f]{4}$',
+});
+
+/** One line without control characters. */
+const line = matching('one line of text', 'console=ttyS0', /^[^\p{Cc}]+$/u);
+const filePath = matching('a file name', 'tiny/linux', /^[^\p{Cc}]+$/u);
+const domainName = matching(
+  'a domain name',
+  'rack.example.org',
+  /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?$/,
+);
+
+export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** RFC 1123: letters, digits and inner hyphens, at most 63. */
+export const NODE_NAME_PATTERN = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+
+const name = matching('a name', 'compute', NAME_PATTERN);
+const vars = named(z.unknown(), 'variables', /^/)
+  .transform((value) => value as { readonly [name: string]: Var })
+  .describe('Values that templates use. Maps merge, key by key; anything else is replaced by the later value.');
+const options = named(z.unknown(), 'DHCP options', /^[A-Za-z0-9-]+$/).describe(
+  'DHCP options by name or number. A value is in the form that the option has; of a number without a name, hex bytes.',
+);
+
+// ---- site.yaml ------------------------------------------------------------------------------------------------
+
+const pool = keyed(
+  {
+    range: range.describe('First and last address, or one address.'),
+    allow: choice('known', 'unknown', 'any')
+      .prefault('known')
+      .describe('Who may draw from it: nodes of this site (known), strangers (unknown), or any.'),
+  },
+  'a pool',
+);
+
+const route = keyed(
+  {
+    to: subnet.describe('Destination; 0.0.0.0/0 is the default route.'),
+    via: address.describe('Router in this subnet, or 0.0.0.0 for a destination on the same wire.'),
+  },
+  'a route',
+);
+
+const network = keyed(
+  {
+    interface: matching('the name of a network interface', 'br0', /^[^\s/:\p{Cc}]{1,15}$/u)
+      .describe('Interface on which requests arrive. Absent for a network that only relays reach.')
+      .exactOptional(),
+    subnet: subnet.describe('Address and prefix length of the subnet.'),
+    server: address
+      .describe("This server's address in the subnet. Default: the address that the interface has there.")
+      .exactOptional(),
+    gateway: address.describe('Default router (option 3).').exactOptional(),
+    broadcast: address.describe("Broadcast address (option 28). Default: the subnet's last address.").exactOptional(),
+    dns: listOf(address, 'addresses').prefault([]).describe('Name servers (option 6).'),
+    ntp: listOf(address, 'addresses').prefault([]).describe('Time servers (option 42).'),
+    domain: domainName.describe('Domain name (option 15).').exactOptional(),
+    search: listOf(domainName, 'domain names').prefault([]).describe('Domains to search for names (option 119).'),
+    mtu: whole('an MTU', 68, 65535).describe('MTU of the interface (option 26).').exactOptional(),
+    routes: listOf(route, 'routes')
+      .prefault([])
+      .describe('Static routes (option 121). Clients that take them ignore `gateway`: add 0.0.0.0/0 here too.'),
+    lease: lease.prefault('1h').describe('How long an address is lent: 2h, 30m, a number of seconds, or infinite.'),
+    pools: listOf(pool, 'pools').prefault([]).describe('Ranges from which clients without an own address get one.'),
+    options: options.prefault({}),
+  },
+  'the settings of a network',
+);
+
+const imageName = name.describe('Image that the machine runs: a recipe images/NAME.yaml.');
+/** What a profile may say, and a node as well. */
+const settings = {
+  image: imageName.exactOptional(),
+  loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')
+    .describe('What the firmware fetches first. auto (default): picked by firmware.')
+    .exactOptional(),
+  kernelArgs: listOf(line, 'kernel arguments').prefault([]).describe('Words added to the kernel command line.'),
+  overlays: listOf(name, 'overlay names')
+    .prefault([])
+    .describe('Folders below overlays/ whose files and templates are laid over the image, in this order.'),
+  services: listOf(
+    matching('the name of a systemd unit', 'nova-compute', /^[A-Za-z0-9:_.\\@-]{1,255}$/),
+    'systemd units',
+  )
+    .prefault([])
+    .describe('Units that are held at boot and started once the node has its name and files.'),
+  vars: vars.prefault({}),
+  options: options.prefault({}),
+};
+
+export const profileSchema = keyed(settings, 'the settings of a profile').describe(
+  'Settings that many nodes share: an entry of `profiles`, or a file profiles/NAME.yaml.',
+);
+
+const node = keyed(
+  {
+    mac: oneOrMore(mac, 'a MAC address', 'MAC addresses').describe(
+      'MAC address of the network card, or a list of them.',
+    ),
+    ip: address.describe('Address that is kept for this machine. Absent: it draws from a pool.').exactOptional(),
+    profiles: listOf(name, 'profile names')
+      .prefault([])
+      .describe('Profiles that the node has. They merge in this order, its own settings last.'),
+    ...settings,
+  },
+  'the settings of a node',
+);
+
+const entry = keyed(
+  {
+    title: line.describe('What the menu shows. Default: the name.').exactOptional(),
+    kernel: filePath.describe('Kernel, a path below tftp.root.'),
+    initrd: oneOrMore(filePath, 'a file name', 'file names')
+      .prefault([])
+      .describe('Initrd, or a list of them, below tftp.root.'),
+    args: listOf(line, 'kernel arguments').prefault([]).describe('Words of the kernel command line.'),
+  },
+  'a menu entry',
+);
+
+const menu = keyed(
+  {
+    timeout: duration('3s', 0, 3_600_000)
+      .prefault('3s')
+      .describe('How long the menu waits before it takes the default.'),
+    default: name.prefault('node').describe("What boots unasked: `node` (the node's own image) or an entry."),
+    entries: named(entry, 'menu entries', NAME_PATTERN).prefault({}).describe('Other systems that can be chosen.'),
+  },
+  'the settings of the menu',
+);
+
+const tftp = keyed(
+  {
+    root: filePath.describe("Folder with the operator's own files; relative to the site folder.").exactOptional(),
+    singlePort: yesOrNo.prefault(false).describe('Answer from port 69 alone, for clients behind NAT. Slower.'),
+    maxTransfers: whole('a number of transfers', 1, 100_000).prefault(1024).describe('Transfers at once, in all.'),
+    maxTransfersPerClient: whole('a number of transfers', 1, 100_000)
+      .prefault(16)
+      .describe('Transfers at once for one client.'),
+  },
+  'the settings of TFTP',
+);
+
+const http = keyed(
+  { port: whole('a port', 1, 65535).prefault(8080).describe('TCP port of boot files and of the nodes.') },
+  'the settings of HTTP',
+);
+
+const dhcp = keyed(
+  {
+    probe: choice('arp', 'icmp', 'off')
+      .prefault('arp')
+      .describe('How an address is tried before it is newly offered from a pool.'),
+    probeTime: duration('500ms', 10, 10_000).prefault('500ms').describe('How long an answer to the probe is awaited.'),
+  },
+  'the settings of DHCP',
+);
+
+export const siteSchema = keyed(
+  {
+    site: name.describe('Name of the site.').exactOptional(),
+    networks: named(network, 'networks', NAME_PATTERN)
+      .prefault({})
+      .describe('Subnets by name. Several on one interface are a shared network.'),
+    profiles: named(profileSchema, 'profiles', NAME_PATTERN)
+      .prefault({})
+      .describe('Settings that many nodes share, by name.'),
+    nodes: named(node, 'nodes', NODE_NAME_PATTERN).prefault({}).describe('Machines by host name.'),
+    vars: vars.prefault({}),
+    menu: menu.prefault({}).describe('The boot menu.'),
+    tftp: tftp.prefault({}).describe('The TFTP server.'),
+    http: http.prefault({}).describe('The HTTP server.'),
+    dhcp: dhcp.prefault({}).describe('The DHCP server.'),
+  },
+  'the settings of a site, such as "networks:"',
+);
+
+// ---- images/NAME.yaml -----------------------------------------------------------------------------------------
+
+const PACKAGE = /^[A-Za-z0-9][A-Za-z0-9.+:~=/_-]*$/;
+/** Absolute, with shell wildcards; no part is `..`. */
+const ABSOLUTE = /^\/(?!(.*\/)?\.\.(\/|$))[^\p{Cc}]*$/u;
+
+const packageName = matching('a package', 'linux-image-cloud-amd64', PACKAGE);
+const absolutePath = matching('an absolute path', '/usr/share/doc/**', ABSOLUTE);
+const packageOrPath = spelled({
+  what: 'a package or an absolute path',
+  example: 'rsyslog or /usr/share/doc/**',
+  parse: (text) => (ABSOLUTE.test(text) || PACKAGE.test(text) ? text : undefined),
+});
+const mirror = matching('an apt source', 'http://deb.debian.org/debian', /^(deb(-src)?[ \t]+|[a-z+]+:\/)[^\p{Cc}]*$/u);
+
+const source = z
+  .union(
+    [
+      keyed(
+        {
+          debian: matching('a Debian suite', 'bookworm', /^[a-z0-9][a-z0-9-]*$/).describe(
+            'Debian suite to build from.',
+          ),
+        },
+        'a map with the key debian',
+      ),
+      keyed(
+        { tar: filePath.describe('Root file system as a tar archive; relative to the site folder.') },
+        'a map with the key tar',
+      ),
+    ],
+    { error: ({ input }) => `${mistyped('where the image comes from', input)}\nsuch as { debian: bookworm }` },
+  )
+  .describe('Where the root file system comes from.');
+
+export const imageSchema = keyed(
+  {
+    from: source,
+    mirror: mirror.describe("One apt source. Default: the machine's own apt configuration.").exactOptional(),
+    mirrors: listOf(mirror, 'apt sources').describe('Several apt sources, instead of `mirror`.').exactOptional(),
+    packages: listOf(packageName, 'packages').prefault([]).describe('Packages to install, a kernel among them.'),
+    remove: listOf(packageOrPath, 'packages and paths')
+      .prefault([])
+      .describe('Packages to purge after installation, and absolute paths or globs to leave out.'),
+    keep: listOf(absolutePath, 'absolute paths')
+      .prefault([])
+      .describe('Absolute paths or globs that the standard list of dropped files must spare.'),
+    slim: yesOrNo.prefault(true).describe('Whether docs, locales, caches and firmware are dropped as standard.'),
+    run: listOf(matching('shell lines', 'systemctl enable ssh', /\S/), 'shell lines')
+      .prefault([])
+      .describe('Shell lines run inside the root, in order, as root.'),
+    compress: choice('auto', 'zstd', 'gzip')
+      .prefault('auto')
+      .describe('How the initrd is compressed. auto: zstd where the kernel can read it.'),
+  },
+  'an image recipe, such as "from: { debian: bookworm }"',
+);
+
+export type SiteDeclaration = z.output<typeof siteSchema>;
+export type ProfileDeclaration = z.output<typeof profileSchema>;
+export type NodeDeclaration = z.output<typeof node>;
+export type NetworkDeclaration = z.output<typeof network>;
+export type ImageDeclaration = z.output<typeof imageSchema>;
+
+// ---- For editors ----------------------------------------------------------------------------------------------
+
+/** The kinds of file in a site folder that have a schema. */
+export const SCHEMAS = {
+  site: { schema: siteSchema, title: 'Reveille site (site.yaml)' },
+  image: { schema: imageSchema, title: 'Reveille image recipe (images/NAME.yaml)' },
+  profile: { schema: profileSchema, title: 'Reveille profile (profiles/NAME.yaml)' },
+} as const;
+
+export type SchemaName = keyof typeof SCHEMAS;
+
+/** The JSON Schema (draft 7) by which editors complete and check a file. */
+export function jsonSchema(name: SchemaName): object {
+  const { schema, title } = SCHEMAS[name];
+  return { title, ...z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) };
+}

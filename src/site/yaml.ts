@@ -1,0 +1,183 @@
+import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Place } from '../errors.ts';
+import { type Findings, quoted } from './finding.ts';
+
+/** The way from a document's root to a value in it: keys of maps, indices of lists. */
+export type Path = readonly (string | number)[];
+
+/** One YAML file: its value as plain data, and where in the file each part of it stands. */
+export type YamlFile = {
+  readonly file: string;
+  /** Maps, lists, text, finite numbers, booleans and nulls; a tree, never a graph. `undefined` if it does not parse. */
+  readonly value: unknown;
+  /** Where the value at `path` stands: its key if it is empty, what it would be part of if it is absent. */
+  place(path: Path): Place;
+  /** Where the key that ends `path` stands. */
+  keyPlace(path: Path): Place;
+};
+
+/**
+ * Reads YAML 1.2 (one document). What is wrong goes into `findings`; a file with a syntax error has no value. A key
+ * given twice is an error. Aliases are expanded, within bounds that keep a small file from becoming a vast value.
+ */
+export function readYaml(file: string, text: string, findings: Findings): YamlFile {
+  const lines = new LineCounter();
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
+    return { file, line: Math.max(line, 1), col: Math.max(col, 1) };
+  };
+  const root = parse(text, lines, at, findings);
+  if (root === undefined) return { file, value: undefined, place: () => at(0), keyPlace: () => at(0) };
+
+  const expansion = new Expansion(at, findings, text.length);
+  const value = root === null ? null : expansion.valueOf(root, 0);
+
+  const find = (path: Path): { key: number; value: number } => {
+    let node: Node | null = root;
+    let found = { key: 0, value: root?.range?.[0] ?? 0 };
+    for (const part of path) {
+      const held: Node | null = expansion.behind(node);
+      const next = childOf(held, part);
+      if (next === undefined) break;
+      node = next.value;
+      const start = expansion.behind(node);
+      found = { key: next.key, value: start === null || isEmpty(start) ? next.key : (start.range?.[0] ?? next.key) };
+    }
+    return found;
+  };
+  return { file, value, place: (path) => at(find(path).value), keyPlace: (path) => at(find(path).key) };
+}
+
+const DEEPEST = 40;
+
+function parse(
+  text: string,
+  lines: LineCounter,
+  at: (offset: number) => Place,
+  findings: Findings,
+): Node | null | undefined {
+  try {
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: true,
+      version: '1.2',
+    });
+    for (const { pos, message } of [...document.errors, ...document.warnings]) {
+      findings.error(at(pos[0]), `not YAML: ${message.split('\n')[0]}`);
+    }
+    return document.errors.length + document.warnings.length > 0 ? undefined : document.contents;
+  } catch {
+    // The parser recurses: lists within lists by the thousand exhaust its stack.
+    findings.error(at(0), 'not YAML that can be read: it is nested too deeply');
+    return undefined;
+  }
+}
+
+/** Turns nodes into plain data, remembering which node each alias stands for. */
+class Expansion {
+  readonly #at: (offset: number) => Place;
+  readonly #findings: Findings;
+  readonly #anchors = new Map<string, Node>();
+  readonly #targets = new Map<Alias, Node>();
+  #room: number;
+  #told = false;
+
+  constructor(at: (offset: number) => Place, findings: Findings, length: number) {
+    this.#at = at;
+    this.#findings = findings;
+    this.#room = 50_000 + length;
+  }
+
+  /** The node that is really meant: an alias' target, any other node itself. */
+  behind(node: Node | null): Node | null {
+    return isAlias(node) ? (this.#targets.get(node) ?? null) : node;
+  }
+
+  valueOf(node: Node | null, depth: number): unknown {
+    if (node === null) return null;
+    if (--this.#room < 0 || depth > DEEPEST) return this.#tooMuch(node);
+    if (isAlias(node)) {
+      const target = this.#targets.get(node) ?? this.#anchors.get(node.source);
+      if (target === undefined) return null;
+      this.#targets.set(node, target);
+      return this.valueOf(target, depth + 1);
+    }
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    if (isScalar(node)) return this.#scalar(node, node.value);
+    if (isSeq(node)) return node.items.map((item) => this.valueOf(item as Node | null, depth + 1));
+    if (isMap(node)) return this.#map(node.items as { key: unknown; value: Node | null }[], depth);
+    return null;
+  }
+
+  #map(pairs: readonly { key: unknown; value: Node | null }[], depth: number): Record<string, unknown> {
+    const map: Record<string, unknown> = {};
+    const lines = new Map<string, number>();
+    for (const { key, value } of pairs) {
+      const name = keyText(key);
+      const start = offsetOf(key);
+      const first = lines.get(name);
+      if (first !== undefined) {
+        this.#findings.error(
+          this.#at(start),
+          `key ${quoted(name)} is given twice`,
+          `it stands in line ${first} already`,
+        );
+      } else if (name === '__proto__') {
+        this.#findings.error(this.#at(start), 'no key may be called "__proto__"');
+      } else {
+        lines.set(name, this.#at(start).line);
+        map[name] = this.valueOf(value, depth + 1);
+      }
+    }
+    return map;
+  }
+
+  #scalar(node: Node, value: unknown): unknown {
+    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+    if (
+      typeof value === 'number' &&
+      Number.isFinite(value) &&
+      (!Number.isInteger(value) || Number.isSafeInteger(value))
+    )
+      return value;
+    this.#findings.error(
+      this.#at(node.range?.[0] ?? 0),
+      'this number cannot be kept exactly',
+      'write it in quotes, as text',
+    );
+    return null;
+  }
+
+  #tooMuch(node: Node): null {
+    if (!this.#told) {
+      const message = 'nested too deeply, or too much repeated by aliases';
+      this.#findings.error(this.#at(node.range?.[0] ?? 0), message);
+    }
+    this.#told = true;
+    return null;
+  }
+}
+
+function childOf(node: Node | null, part: string | number): { key: number; value: Node | null } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find(({ key }) => keyText(key) === String(part));
+    return pair === undefined ? undefined : { key: offsetOf(pair.key), value: pair.value as Node | null };
+  }
+  if (!isSeq(node)) return undefined;
+  const item = node.items[Number(part)] as Node | null | undefined;
+  return item === undefined ? undefined : { key: offsetOf(item), value: item };
+}
+
+function keyText(key: unknown): string {
+  return isScalar(key) ? String(key.value) : '';
+}
+
+function offsetOf(node: unknown): number {
+  return (node as Node | null)?.range?.[0] ?? 0;
+}
+
+function isEmpty(node: Node): boolean {
+  return isScalar(node) && node.value === null && node.source === '';
+}
