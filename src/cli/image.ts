@@ -1,0 +1,200 @@
+import { Command } from 'commander';
+import { Listr } from 'listr2';
+import { formatPlace, ReveilleError } from '../errors.ts';
+import { type BuildProgress, type BuildReport, buildImage } from '../image/build.ts';
+import { BASE_HOURS, defaultCache } from '../image/cache.ts';
+import { openShelf, type ShelvedImage } from '../image/shelf.ts';
+import type { Share } from '../image/space.ts';
+import { agentFiles } from '../node/agent/files.ts';
+import { loadSite } from '../site/load.ts';
+import type { Site } from '../site/model.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { paint } from './print.ts';
+import { table } from './table.ts';
+
+type BuildFlags = {
+  readonly site: string;
+  readonly state: string;
+  readonly cache: string;
+  readonly fresh: boolean;
+  readonly json: boolean;
+};
+
+/** `reveille image build NAME` and `reveille image list`. */
+export function imageCommand(): Command {
+  return new Command('image')
+    .description('build the images that nodes boot, and list them')
+    .addCommand(buildCommand())
+    .addCommand(listCommand());
+}
+
+function buildCommand(): Command {
+  return new Command('build')
+    .description('build an image from its recipe, images/NAME.yaml')
+    .argument('<name>', 'name of the recipe')
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .option('--cache <dir>', 'folder for packages and roots', defaultCache(process.env, process.getuid?.()))
+    .option('--fresh', `build the root anew, even if one of the last ${BASE_HOURS} hours is there`, false)
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  reveille image build bookworm-ram\n  reveille image build bookworm-ram --fresh',
+    )
+    .action(async (name: string, flags: BuildFlags) => {
+      const site = await siteOf(flags.site);
+      const recipe = site.images.get(name);
+      if (recipe === undefined) {
+        const known = [...site.images.keys()].join(', ');
+        throw new ReveilleError('IMAGE_MISSING', `the site has no recipe images/${name}.yaml`, {
+          hint: known === '' ? 'write one' : `known recipes: ${known}`,
+        });
+      }
+      const report = await withProgress(name, (onProgress) =>
+        buildImage(recipe, {
+          shelf: openShelf(`${flags.state}/images`),
+          cache: flags.cache,
+          site: site.root,
+          agent: agentFiles(),
+          fresh: flags.fresh,
+          now: Date.now,
+          onProgress,
+        }),
+      );
+      console.log(flags.json ? JSON.stringify(report, null, 2) : reportText(report));
+    });
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('list the finished images')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .action(async (flags: { readonly state: string; readonly json: boolean }) => {
+      const images = await openShelf(`${flags.state}/images`).list();
+      console.log(flags.json ? JSON.stringify(images, null, 2) : listText(images));
+    });
+}
+
+async function siteOf(folder: string): Promise<Site> {
+  const loaded = await loadSite(folder);
+  if (loaded.ok) return loaded.site;
+  const [first] = loaded.findings;
+  const lines = loaded.findings.map((finding) => `${formatPlace(finding.place)}: ${finding.message}`);
+  throw new ReveilleError('SITE_INVALID', `the site does not load:\n${lines.join('\n')}`, {
+    ...(first?.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
+/** Shows a build as it goes: a line that moves on a terminal, a line for each tenth elsewhere. All of it on stderr. */
+async function withProgress(
+  name: string,
+  build: (onProgress: (progress: BuildProgress) => void) => Promise<BuildReport>,
+): Promise<BuildReport> {
+  if (!process.stderr.isTTY) return build(plainProgress((line) => console.error(line)));
+  let report: BuildReport | undefined;
+  const shown = new Listr(
+    [
+      {
+        title: `Building ${name}`,
+        task: async (_, task) => {
+          report = await build((progress) => {
+            task.output = progressText(progress);
+          });
+        },
+      },
+    ],
+    { rendererOptions: { timer: { condition: true, field: (ms) => formatSeconds(ms) } } },
+  );
+  await shown.run();
+  if (report === undefined) throw new Error('the build ended without a report');
+  return report;
+}
+
+/** Prints what changed: each phase as it begins, then each new tenth of it. */
+export function plainProgress(print: (line: string) => void): (progress: BuildProgress) => void {
+  let last = '';
+  return (progress) => {
+    const tenth = progress.fraction === undefined ? '' : Math.floor(progress.fraction * 10);
+    const step = progress.fraction === undefined ? progress.doing.split(' ')[0] : '';
+    const key = `${progress.phase} ${tenth} ${step}`;
+    if (key === last) return;
+    last = key;
+    print(progressText(progress));
+  };
+}
+
+function progressText({ phase, doing, fraction }: BuildProgress): string {
+  return `${phase}: ${doing}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}`;
+}
+
+/** What takes the space in an image, before and after slimming, and how long each phase took. */
+export function reportText(report: BuildReport): string {
+  const { image, space, took } = report;
+  const total = took.root + took.index + took.pack + took.shelve;
+  const root =
+    report.rootFrom === undefined ? formatSeconds(took.root) : `from ${report.rootFrom}, ${formatSeconds(took.root)}`;
+  const lines = [
+    paint('bold', `Image ${image.name}`),
+    `  id       ${image.sha256}`,
+    `  kernel   ${image.kernelVersion}, ${formatBytes(image.kernel.size)}`,
+    `  initrd   ${formatBytes(image.initrd.size)} (${report.compression}), ${formatBytes(space.after)} in ${space.files} files unpacked`,
+    `  time     ${formatSeconds(total)}: root ${root}; index ${formatSeconds(took.index)}; pack ${formatSeconds(took.pack)}`,
+    '',
+    table([['FOLDER', 'BEFORE', 'AFTER'], ...largest(space.folders)]),
+    '',
+    table([['PACKAGE', 'BEFORE', 'AFTER'], ...largest(space.packages)]),
+    '',
+    table([
+      ['LEFT OUT', 'BYTES'],
+      ...(space.modulesFreed > 0 ? [['kernel modules that no server needs', formatBytes(space.modulesFreed)]] : []),
+      ...space.reasons.slice(0, SHOWN).map(({ why, bytes }) => [why, formatBytes(bytes)]),
+    ]),
+  ];
+  if (report.capabilitiesLost.length > 0) {
+    lines.push('', `Without their capabilities, which an initrd cannot carry: ${report.capabilitiesLost.join(', ')}`);
+  }
+  if (report.rootFrom !== undefined) {
+    lines.push('', `The root is of ${report.rootFrom} and is used for ${BASE_HOURS} hours; --fresh builds it anew.`);
+  }
+  return lines.join('\n');
+}
+
+const SHOWN = 12;
+
+function largest(shares: readonly Share[]): string[][] {
+  const rest = shares.slice(SHOWN);
+  const sum = (of: 'before' | 'after') => rest.reduce((total, share) => total + share[of], 0);
+  const rows =
+    rest.length === 0
+      ? shares
+      : [...shares.slice(0, SHOWN), { name: 'all others', before: sum('before'), after: sum('after') }];
+  return rows.map(({ name, before, after }) => [name, formatBytes(before), formatBytes(after)]);
+}
+
+/** The images as a table. */
+export function listText(images: readonly ShelvedImage[]): string {
+  if (images.length === 0) return 'No image has been built yet: reveille image build NAME';
+  return table([
+    ['NAME', 'ID', 'KERNEL', 'INITRD', 'PACKAGES', 'BUILT'],
+    ...images.map((image) => [
+      image.name,
+      image.sha256.slice(0, 12),
+      image.kernelVersion,
+      formatBytes(image.initrd.size),
+      String(image.packages.length),
+      image.builtAt,
+    ]),
+  ]);
+}
+
+/** `1.5 MB`; a megabyte is 1,000,000 bytes. */
+function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
+  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+function formatSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,169 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+import type { AgentFile } from '../node/agent/files.ts';
+import type { Recipe } from '../site/model.ts';
+import { ageDebs, baseKey, type CacheFiles, findBase, keepBase, openCache, poolDebs } from './cache.ts';
+import { recipeHooks } from './hooks.ts';
+import { indexRoot } from './index.ts';
+import { chooseCompression, findKernel } from './kernel.ts';
+import { layIn } from './layin.ts';
+import { takeLock } from './lock.ts';
+import { buildRoot, ROOT_EPOCH } from './mmdebstrap.ts';
+import { packImage } from './pack.ts';
+import { INITRD_FILE, KERNEL_FILE, type Shelf, type ShelvedImage } from './shelf.ts';
+import { slimmer } from './slim.ts';
+import { formatSources, machineSettings, machineSources, mirrorSources } from './sources.ts';
+import type { SpaceUse } from './space.ts';
+
+export type Phase = 'root' | 'index' | 'pack' | 'shelve';
+
+/** One sign of life from a build. `fraction` runs from 0 to 1 over the phase where it is known. */
+export type BuildProgress = { readonly phase: Phase; readonly doing: string; readonly fraction?: number };
+
+export type BuildOptions = {
+  readonly shelf: Shelf;
+  /** Folder for packages and roots, to be quicker the next time. */
+  readonly cache: string;
+  /** Folder of the site: relative paths of the recipe start there. */
+  readonly site: string;
+  readonly agent: readonly AgentFile[];
+  /** Whether to build the root anew even if a recent one is there. */
+  readonly fresh: boolean;
+  readonly now: () => number;
+  readonly onProgress: (progress: BuildProgress) => void;
+};
+
+export type BuildReport = {
+  readonly image: ShelvedImage;
+  readonly space: SpaceUse & { readonly modulesFreed: number };
+  readonly compression: 'zstd' | 'gzip';
+  /** When the root was built that this image holds, if it was not now (ISO 8601). */
+  readonly rootFrom?: string;
+  /** Files whose capabilities are lost, because an initrd cannot carry them. */
+  readonly capabilitiesLost: readonly string[];
+  /** Milliseconds by phase. */
+  readonly took: { readonly [phase in Phase]: number };
+};
+
+/**
+ * Builds an image from its recipe and puts it on the shelf: root, index, pack, shelve. A second build of the same name
+ * waits for the first. Throws ReveilleError; the shelf is then as it was.
+ */
+export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
+  const { shelf, now, onProgress } = options;
+  const cache = await openCache(options.cache, recipe.name);
+  const waiting = () =>
+    onProgress({ phase: 'root', doing: `another build of ${recipe.name} is running: waiting for it` });
+  const shelfLock = await takeLock(await shelf.lockPath(recipe.name), waiting);
+  const cacheLock = await takeLock(cache.lock, waiting);
+  try {
+    const took = { root: 0, index: 0, pack: 0, shelve: 0 };
+    const timed = async <T>(phase: Phase, work: () => Promise<T>): Promise<T> => {
+      const start = now();
+      const result = await work();
+      took[phase] = now() - start;
+      return result;
+    };
+
+    const base = await timed('root', () => baseRoot(recipe, cache, options));
+    onProgress({ phase: 'index', doing: 'reading the root' });
+    const index = await timed('index', () => indexRoot(base.tar));
+    await ageDebs(cache, index.packages, now());
+    const kernel = findKernel(index);
+    const compression = chooseCompression(kernel, recipe.compress);
+    const laid = layIn(index, { slim: recipe.slim, keep: recipe.keepPaths, agent: options.agent, mtime: ROOT_EPOCH });
+    const dropped = slimmer({ slim: recipe.slim, remove: recipe.removePaths, keep: recipe.keepPaths });
+
+    const draft = await shelf.draft(recipe.name);
+    const packed = await timed('pack', () =>
+      packImage(
+        {
+          root: base.tar,
+          index,
+          kernel: kernel.path,
+          laid,
+          dropped,
+          compression,
+          to: { kernel: join(draft, KERNEL_FILE), initrd: join(draft, INITRD_FILE) },
+          mtime: ROOT_EPOCH,
+        },
+        (done, of) =>
+          onProgress({ phase: 'pack', doing: `packing with ${compression}`, fraction: of === 0 ? 1 : done / of }),
+      ),
+    );
+
+    onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
+    const image = await timed('shelve', () =>
+      shelf.put(draft, {
+        name: recipe.name,
+        kernel: packed.kernel,
+        initrd: packed.initrd,
+        builtAt: new Date(now()).toISOString(),
+        kernelVersion: kernel.version,
+        packages: index.packages.map(({ name, version }) => ({ name, version })),
+      }),
+    );
+    return {
+      image,
+      space: { ...packed.space, modulesFreed: base.modulesFreedBytes },
+      compression,
+      ...(base.from === undefined ? {} : { rootFrom: base.from }),
+      capabilitiesLost: index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined),
+      took,
+    };
+  } finally {
+    cacheLock.release();
+    shelfLock.release();
+  }
+}
+
+type Base = { readonly tar: string; readonly from?: string; readonly modulesFreedBytes: number };
+
+/** The tar that the image is made from: the recipe's own, one of the last hours, or a new one. */
+async function baseRoot(recipe: Recipe, cache: CacheFiles, options: BuildOptions): Promise<Base> {
+  const { now, onProgress } = options;
+  if (recipe.from.kind === 'tar') return { tar: tarOf(recipe, recipe.from.path), modulesFreedBytes: 0 };
+  const { suite } = recipe.from;
+  const apt = {
+    sources: recipe.mirrors === undefined ? await machineSources(suite) : mirrorSources(recipe.mirrors, suite),
+    settings: await machineSettings(),
+  };
+  const key = baseKey({
+    suite,
+    architecture: process.arch,
+    sources: formatSources(apt.sources),
+    packages: recipe.packages,
+    hooks: recipeHooks(recipe),
+    epoch: ROOT_EPOCH,
+  });
+  const old = options.fresh ? undefined : await findBase(cache, key, now());
+  if (old !== undefined) return { tar: cache.tar, from: old.builtAt, modulesFreedBytes: old.modulesFreedBytes };
+
+  await rm(cache.work, { recursive: true, force: true });
+  const newDebs = join(cache.work, 'debs');
+  await mkdir(newDebs, { recursive: true });
+  const tar = join(cache.work, 'root.tar');
+  const built = await buildRoot(
+    { recipe, site: options.site, suite, apt, tar, log: cache.log, debs: cache.debs, newDebs },
+    (step) => onProgress({ phase: 'root', ...step }),
+  );
+  await poolDebs(cache, newDebs);
+  await keepBase(cache, tar, { key, builtAt: new Date(now()).toISOString(), ...built });
+  await rm(cache.work, { recursive: true, force: true });
+  return { tar: cache.tar, ...built };
+}
+
+/** A root that comes as a tar is taken as it is: there is nothing here to run its programs in. */
+function tarOf(recipe: Recipe, path: string): string {
+  const asked = [recipe.packages, recipe.removePackages, recipe.run].some((list) => list.length > 0);
+  if (!asked) return path;
+  throw new ReveilleError(
+    'RECIPE_INVALID',
+    `image ${recipe.name} comes from a tar, to which nothing can be installed`,
+    {
+      place: recipe.place,
+      hint: 'leave out packages, run and the removal of packages, or build from: { debian: bookworm }',
+    },
+  );
+}

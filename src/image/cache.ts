@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { debName, type Package } from './packages.ts';
+
+/** What a root was built from: two roots with the same key differ at most by what the mirrors had on their day. */
+export type BaseRecord = { readonly key: string; readonly builtAt: string; readonly modulesFreedBytes: number };
+
+/** A root is used again for a day. After that its packages may lack a security update. */
+export const BASE_HOURS = 24;
+
+/** Where builds keep what saves time: `$REVEILLE_CACHE`, `/var/cache/reveille` for root, else below `~/.cache`. */
+export function defaultCache(env: NodeJS.ProcessEnv, uid: number | undefined): string {
+  if (env.REVEILLE_CACHE) return env.REVEILLE_CACHE;
+  if (uid === 0) return '/var/cache/reveille';
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'reveille');
+}
+
+/** The files of one image's builds in the cache. */
+export type CacheFiles = {
+  readonly tar: string;
+  readonly record: string;
+  readonly log: string;
+  readonly lock: string;
+  /** Work that did not end well lies here until the next build. */
+  readonly work: string;
+  readonly debs: string;
+};
+
+/** Names the cache's files for an image and makes their folders. */
+export async function openCache(folder: string, image: string): Promise<CacheFiles> {
+  const roots = join(folder, 'roots');
+  const debs = join(folder, 'debs');
+  await mkdir(roots, { recursive: true });
+  await mkdir(debs, { recursive: true });
+  const at = join(roots, image);
+  return { tar: `${at}.tar`, record: `${at}.json`, log: `${at}.log`, lock: `${at}.lock`, work: `${at}.work`, debs };
+}
+
+/** A key over everything that shapes a root. */
+export function baseKey(parts: unknown): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** The root of an earlier build, if it is of this key and young enough. */
+export async function findBase(files: CacheFiles, key: string, now: number): Promise<BaseRecord | undefined> {
+  const text = await readFile(files.record, 'utf8').catch(() => undefined);
+  if (text === undefined || (await stat(files.tar).catch(() => undefined)) === undefined) return undefined;
+  const record = parseRecord(text);
+  if (record === undefined || record.key !== key) return undefined;
+  const age = now - Date.parse(record.builtAt);
+  return age >= 0 && age < BASE_HOURS * 3_600_000 ? record : undefined;
+}
+
+/** Takes a new root into the cache. The record goes first and comes last, so that it never speaks of another tar. */
+export async function keepBase(files: CacheFiles, tar: string, record: BaseRecord): Promise<void> {
+  await rm(files.record, { force: true });
+  await rename(tar, files.tar);
+  await writeFile(files.record, `${JSON.stringify(record)}\n`, { flush: true });
+}
+
+function parseRecord(text: string): BaseRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { key, builtAt, modulesFreedBytes } = value as { readonly [name: string]: unknown };
+    if (typeof key !== 'string' || typeof builtAt !== 'string' || typeof modulesFreedBytes !== 'number')
+      return undefined;
+    return { key, builtAt, modulesFreedBytes };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes downloaded packages into the pool that all builds share. */
+export async function poolDebs(files: CacheFiles, from: string): Promise<void> {
+  for (const name of await readdir(from)) {
+    if (name.endsWith('.deb')) await rename(join(from, name), join(files.debs, name));
+  }
+}
+
+const DEB_DAYS = 60;
+
+/** Marks the packages that a root holds as used, and removes those that no build has used for two months. */
+export async function ageDebs(files: CacheFiles, used: readonly Package[], now: number): Promise<void> {
+  const names = new Set(used.map(debName));
+  for (const name of await readdir(files.debs)) {
+    const path = join(files.debs, name);
+    if (names.has(name)) await utimes(path, now / 1000, now / 1000);
+    else if (now - (await stat(path)).mtimeMs > DEB_DAYS * 86_400_000) await rm(path, { force: true });
+  }
+}

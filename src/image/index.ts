@@ -1,0 +1,63 @@
+import type { Entry } from './entry.ts';
+import { type Package, packageOwners, parseDpkgStatus } from './packages.ts';
+import { readRootTar } from './roottar.ts';
+
+/** What one pass over a root's tar tells, which the pass that writes the image must know from its start. */
+export type RootIndex = {
+  /** Every entry by path. Where a tar names a path twice, the last. */
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Further names of a file, in the tar's order, by the path of the entry that holds the content. */
+  readonly links: ReadonlyMap<string, readonly string[]>;
+  /** Texts of /boot/config-<version>, by version. */
+  readonly kernelConfigs: ReadonlyMap<string, string>;
+  /** Files whose capabilities a cpio archive cannot carry. */
+  readonly capabilities: readonly string[];
+  readonly packages: readonly Package[];
+  /** Which package a path came from. */
+  readonly owners: ReadonlyMap<string, string>;
+};
+
+/** Reads a root's tar once, holding names and the few texts that decisions need, never contents. */
+export async function indexRoot(path: string): Promise<RootIndex> {
+  const entries = new Map<string, Entry>();
+  const links = new Map<string, string[]>();
+  const contentOf = new Map<string, string>();
+  const kernelConfigs = new Map<string, string>();
+  const capabilities: string[] = [];
+  const fileLists = new Map<string, string>();
+  let status = '';
+  for await (const record of readRootTar(path)) {
+    if (record.kind === 'link') {
+      const content = contentOf.get(record.to) ?? record.to;
+      if (entries.get(content) === undefined) continue;
+      contentOf.set(record.path, content);
+      const names = links.get(content);
+      if (names === undefined) links.set(content, [record.path]);
+      else names.push(record.path);
+      continue;
+    }
+    const { entry } = record;
+    entries.set(entry.path, entry);
+    if (record.capable) capabilities.push(`/${entry.path}`);
+    if (entry.kind !== 'file') continue;
+    const config = /^boot\/config-(.+)$/.exec(entry.path)?.[1];
+    const list = /^var\/lib\/dpkg\/info\/(.+)\.list$/.exec(entry.path)?.[1];
+    if (config !== undefined) kernelConfigs.set(config, await text(record.content));
+    else if (list !== undefined) fileLists.set(list, await text(record.content));
+    else if (entry.path === 'var/lib/dpkg/status') status = await text(record.content);
+  }
+  return {
+    entries,
+    links,
+    kernelConfigs,
+    capabilities,
+    packages: parseDpkgStatus(status),
+    owners: packageOwners(fileLists),
+  };
+}
+
+async function text(content: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}

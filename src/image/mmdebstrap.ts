@@ -1,0 +1,228 @@
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Place, ReveilleError } from '../errors.ts';
+import { Findings } from '../site/finding.ts';
+import type { Recipe } from '../site/model.ts';
+import { readYaml } from '../site/yaml.ts';
+import { MARK, quote, recipeHooks } from './hooks.ts';
+import { type AptSetup, formatSources } from './sources.ts';
+
+/** Times in the root are never later than this, so that a build does not leave its hour behind (2023-11-14). */
+export const ROOT_EPOCH = 1_700_000_000;
+
+export type RootRequest = {
+  readonly recipe: Recipe;
+  /** Folder of the site, against which the recipe's place is read. */
+  readonly site: string;
+  readonly suite: string;
+  readonly apt: AptSetup;
+  /** Where the tar goes. */
+  readonly tar: string;
+  /** Where mmdebstrap's whole output goes. */
+  readonly log: string;
+  /** Packages of earlier builds, handed to apt. */
+  readonly debs: string;
+  /** An empty folder that takes this build's packages. */
+  readonly newDebs: string;
+};
+
+/** What a build is doing. `fraction` runs from 0 to 1 over the whole root where it is known. */
+export type RootStep = { readonly doing: string; readonly fraction?: number };
+
+export type BuiltRoot = { readonly modulesFreedBytes: number };
+
+/** The command line of mmdebstrap for a request. */
+export function mmdebstrapArguments(request: RootRequest, mode: 'root' | 'unshare'): readonly string[] {
+  const { recipe, apt } = request;
+  const hooks = recipeHooks(recipe);
+  const archives = '/var/cache/apt/archives';
+  const settings = [
+    'Acquire::Languages "none"',
+    'Acquire::Retries "3"',
+    'APT::Install-Recommends "false"',
+    'APT::Keep-Downloaded-Packages "true"',
+    ...apt.settings,
+  ];
+  return [
+    `--mode=${mode}`,
+    '--variant=apt',
+    '--format=tar',
+    '--verbose',
+    '--skip=essential/unlink',
+    ...settings.map((setting) => `--aptopt=${setting}`),
+    '--dpkgopt=force-unsafe-io',
+    ...(recipe.packages.length === 0 ? [] : [`--include=${recipe.packages.join(',')}`]),
+    ...(apt.sources.some((source) => source.uris.some((uri) => /^(file|copy):/.test(uri)))
+      ? ['--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount']
+      : []),
+    `--setup-hook=mkdir -p "$1${archives}"`,
+    `--setup-hook=sync-in ${quote(request.debs)} ${archives}`,
+    ...hooks.essential.map((hook) => `--essential-hook=${hook}`),
+    ...hooks.customize.map((hook) => `--customize-hook=${hook}`),
+    `--customize-hook=sync-out ${archives} ${quote(request.newDebs)}`,
+    request.suite,
+    request.tar,
+    '-',
+  ];
+}
+
+/** Builds a root as a tar. It runs as root, or as an ordinary user who has subordinate ids (/etc/subuid). */
+export async function buildRoot(request: RootRequest, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
+  const program = spawn('mmdebstrap', mmdebstrapArguments(request, await rootMode()), {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    env: buildEnvironment(process.env),
+  });
+  const log = createWriteStream(request.log);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    program.on('close', resolve);
+    program.on('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === 'ENOENT'
+          ? new ReveilleError('TOOL_MISSING', 'mmdebstrap is not installed', {
+              hint: 'run: apt-get install mmdebstrap',
+              cause,
+            })
+          : new ReveilleError('IMAGE_BUILD_FAILED', `mmdebstrap does not start: ${cause.message}`, { cause }),
+      );
+    });
+  });
+  // Where mmdebstrap dies before it reads, its exit says why.
+  program.stdin.on('error', () => {});
+  program.stdin.end(formatSources(request.apt.sources));
+
+  const progress = new RootProgress(request.recipe.run.length);
+  const tail: string[] = [];
+  const [code] = await Promise.all([
+    ended,
+    (async () => {
+      for await (const line of createInterface({ input: program.stderr })) {
+        log.write(`${line}\n`);
+        tail.push(line);
+        if (tail.length > TAIL_LINES) tail.shift();
+        const step = progress.read(line);
+        if (step !== undefined) onStep(step);
+      }
+    })(),
+  ]).finally(() => log.end());
+  if (code !== 0) throw await failure(request, progress, tail);
+  return { modulesFreedBytes: progress.modulesFreedBytes };
+}
+
+const TAIL_LINES = 400;
+
+/** Reads mmdebstrap's, apt's and dpkg's lines: what is going on and how far it is. */
+export class RootProgress {
+  modulesFreedBytes = 0;
+  /** The `run` line that was started last. */
+  runLine: number | undefined;
+  readonly #runLines: number;
+  #expected = 0;
+  #done = 0;
+
+  constructor(runLines: number) {
+    this.#runLines = runLines;
+  }
+
+  /** Takes one line of output; returns what to show if it changed. */
+  read(line: string): RootStep | undefined {
+    if (line.startsWith(MARK)) return this.#mark(line.slice(MARK.length).split(' '));
+    if (line.startsWith('I: running apt-get update')) return { doing: 'reading package lists', fraction: 0 };
+    if (line.startsWith('I: creating tarball')) return { doing: 'writing the root', fraction: 0.95 };
+    const counted = /^\d+ upgraded, (\d+) newly installed/.exec(line);
+    // Each package is unpacked and set up.
+    if (counted !== null) this.#expected += 2 * Number(counted[1]);
+    const fetched = /^Get:\d+ \S+ \S+ \S+ (\S+) \S+ \S+ \[([^\]]+)\]/.exec(line);
+    if (fetched !== null) return { doing: `fetching ${fetched[1]} (${fetched[2]})` };
+    const worked = /^(Unpacking|Setting up) (\S+)/.exec(line);
+    if (worked === null) return undefined;
+    this.#done++;
+    const fraction = this.#expected === 0 ? 0 : Math.min(1, this.#done / this.#expected);
+    return {
+      doing: `${worked[1] === 'Unpacking' ? 'unpacking' : 'setting up'} ${worked[2]}`,
+      fraction: 0.05 + 0.8 * fraction,
+    };
+  }
+
+  #mark([word, value]: readonly string[]): RootStep | undefined {
+    if (word === 'modules-freed') {
+      this.modulesFreedBytes += 1024 * Number(value);
+      return undefined;
+    }
+    this.runLine = word === 'run' ? Number(value) : undefined;
+    if (word === 'run') return { doing: `run line ${Number(value) + 1} of ${this.#runLines}`, fraction: 0.87 };
+    return { doing: word === 'purge' ? 'removing packages' : 'leaving out kernel modules', fraction: 0.9 };
+  }
+}
+
+/**
+ * Who mmdebstrap is to be: `root` for a real root, `unshare` for an ordinary user. Root of a user namespace with few
+ * ids can be neither: files of other owners cannot be made there.
+ */
+async function rootMode(): Promise<'root' | 'unshare'> {
+  if (process.getuid?.() !== 0) return 'unshare';
+  const map = await readFile('/proc/self/uid_map', 'utf8').catch(() => '0 0 4294967295');
+  const ids = map.split('\n').reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2] ?? 0), 0);
+  if (ids >= 65536) return 'root';
+  throw new ReveilleError(
+    'PRIVILEGE_MISSING',
+    'images cannot be built as root of a user namespace with a single user',
+    {
+      hint: 'build the image outside of the namespace, as yourself',
+    },
+  );
+}
+
+/** Only what a build may depend on: the way to the network, and where to work. */
+function buildEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const proxies = ['http_proxy', 'https_proxy', 'no_proxy', 'ftp_proxy', 'all_proxy'].flatMap((name) => [
+    name,
+    name.toUpperCase(),
+  ]);
+  const kept = proxies.flatMap((name) => (from[name] === undefined ? [] : [[name, from[name]]]));
+  return {
+    ...Object.fromEntries(kept),
+    PATH: `${from.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    HOME: '/root',
+    USER: from.USER ?? '',
+    LC_ALL: 'C.UTF-8',
+    // /tmp is memory on many machines, and a root is large.
+    TMPDIR: from.TMPDIR ?? '/var/tmp',
+    SOURCE_DATE_EPOCH: String(ROOT_EPOCH),
+  };
+}
+
+async function failure(request: RootRequest, progress: RootProgress, tail: readonly string[]): Promise<ReveilleError> {
+  const { recipe } = request;
+  const hint = `the whole output is in ${request.log}`;
+  const line = progress.runLine === undefined ? undefined : recipe.run[progress.runLine];
+  if (line !== undefined && progress.runLine !== undefined) {
+    const from = tail.findLastIndex((one) => one.startsWith(`${MARK}run `)) + 1;
+    const said = tail
+      .slice(from)
+      .filter((one) => !/^[IWE]: /.test(one))
+      .slice(-15);
+    const message =
+      `run line ${progress.runLine + 1} of image ${recipe.name} fails: ${line.trim()}\n${said.join('\n')}`.trimEnd();
+    return new ReveilleError('IMAGE_BUILD_FAILED', message, { hint, place: await runPlace(request, progress.runLine) });
+  }
+  const errors = tail.filter((one) =>
+    /^(E|dpkg|apt|newuidmap|newgidmap)\b.*: |^E: |^Err:|^W: .*(404|Failed)/.test(one),
+  );
+  const said = (errors.length > 0 ? errors : tail).slice(-8).join('\n');
+  return new ReveilleError('IMAGE_BUILD_FAILED', `the root of image ${recipe.name} cannot be built:\n${said}`, {
+    hint: /subuid|newuidmap/.test(said)
+      ? 'add a range for your user to /etc/subuid and /etc/subgid, and install uidmap'
+      : hint,
+    place: recipe.place,
+  });
+}
+
+/** Where a `run` line stands in the recipe; the recipe's own place if the file has changed beneath the build. */
+async function runPlace({ recipe, site }: RootRequest, line: number): Promise<Place> {
+  const { file } = recipe.place;
+  const text = await readFile(isAbsolute(file) ? file : join(site, file), 'utf8').catch(() => undefined);
+  return text === undefined ? recipe.place : readYaml(file, text, new Findings()).place(['run', line]);
+}

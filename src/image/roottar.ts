@@ -1,0 +1,126 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import tar, { type Header } from 'tar-stream';
+import { ReveilleError } from '../errors.ts';
+import type { Entry } from './entry.ts';
+
+/** One record of a root's tar: an entry with its content, or another name for an earlier one. */
+export type TarRecord =
+  | {
+      readonly kind: 'entry';
+      readonly entry: Entry;
+      /** Whether the file has capabilities (capabilities(7)), which a cpio archive cannot carry. */
+      readonly capable: boolean;
+      readonly content: AsyncIterable<Uint8Array>;
+    }
+  | { readonly kind: 'link'; readonly path: string; readonly to: string };
+
+/**
+ * Reads a root's tar (plain, gzip or zstd) from its start. Each record's content must be read, or is skipped, before
+ * the next record comes. Sockets and other things that no archive can hold are passed over.
+ */
+export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
+  const extract = tar.extract();
+  const decompress = await decompressor(path);
+  const source = createReadStream(path, { highWaterMark: 1 << 20 });
+  const failed = (error: Error | null | undefined) => {
+    if (error) extract.destroy(error);
+  };
+  if (decompress === undefined) pipeline(source, extract, failed);
+  else pipeline(source, decompress, extract, failed);
+  try {
+    for await (const part of extract) {
+      const { header } = part;
+      const at = cleanPath(header.name);
+      if (at === undefined) {
+        part.resume();
+      } else if (header.type === 'link') {
+        part.resume();
+        const to = cleanPath(header.linkname ?? '');
+        if (to !== undefined && to !== at) yield { kind: 'link', path: at, to };
+      } else {
+        const entry = toEntry(at, header);
+        if (entry !== undefined)
+          yield {
+            kind: 'entry',
+            entry,
+            capable: isCapable(header),
+            content: part as unknown as AsyncIterable<Uint8Array>,
+          };
+        part.resume();
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof ReveilleError) throw cause;
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `${path} does not read as a tar: ${(cause as Error).message}`, {
+      cause,
+    });
+  } finally {
+    extract.destroy();
+    source.destroy();
+  }
+}
+
+function isCapable(header: Header): boolean {
+  const { pax } = header;
+  return typeof pax === 'object' && pax !== null && 'SCHILY.xattr.security.capability' in pax;
+}
+
+/** `./usr/bin/` -> `usr/bin`; undefined for the root itself. A name that climbs out of the root is refused. */
+function cleanPath(name: string): string | undefined {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) {
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `the root's tar holds the name ${name}, which leaves the root`);
+  }
+  return parts.length === 0 ? undefined : parts.join('/');
+}
+
+function toEntry(path: string, header: Header): Entry | undefined {
+  const common = {
+    path,
+    mode: (header.mode ?? 0o755) & 0o7777,
+    uid: header.uid ?? 0,
+    gid: header.gid ?? 0,
+    mtime: Math.floor((header.mtime?.getTime() ?? 0) / 1000),
+    size: 0,
+  };
+  const device = { major: header.devmajor ?? 0, minor: header.devminor ?? 0 };
+  switch (header.type) {
+    case 'file':
+    case 'contiguous-file':
+      return { ...common, kind: 'file', size: header.size ?? 0 };
+    case 'directory':
+      return { ...common, kind: 'directory' };
+    case 'symlink':
+      return { ...common, kind: 'symlink', mode: 0o777, target: header.linkname ?? '' };
+    case 'character-device':
+      return { ...common, kind: 'character', device };
+    case 'block-device':
+      return { ...common, kind: 'block', device };
+    case 'fifo':
+      return { ...common, kind: 'fifo' };
+    default:
+      return undefined;
+  }
+}
+
+async function decompressor(path: string): Promise<(NodeJS.ReadWriteStream & Readable) | undefined> {
+  const file = await open(path);
+  try {
+    const magic = Buffer.alloc(6);
+    await file.read(magic, 0, magic.length, 0);
+    if (magic.readUInt16BE(0) === 0x1f8b) return createGunzip() as unknown as NodeJS.ReadWriteStream & Readable;
+    if (magic.readUInt32LE(0) === 0xfd2fb528)
+      return createZstdDecompress() as unknown as NodeJS.ReadWriteStream & Readable;
+    if (magic.toString('latin1', 0, 6) === '\xfd7zXZ\0') {
+      throw new ReveilleError('IMAGE_BUILD_FAILED', `${path} is compressed with xz`, {
+        hint: `run: unxz --keep ${path}`,
+      });
+    }
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ReveilleError } from '../errors.ts';
+
+/** A file on the shelf. `path` is absolute, `size` in bytes. */
+export type ShelvedFile = { readonly path: string; readonly size: number; readonly sha256: string };
+
+/** A finished image: its two files, and what it was built from. */
+export type ShelvedImage = {
+  readonly name: string;
+  /** The image's identity, over the contents of its kernel and initrd (see `imageId`). */
+  readonly sha256: string;
+  readonly kernel: ShelvedFile;
+  readonly initrd: ShelvedFile;
+  /** When it was built, ISO 8601. */
+  readonly builtAt: string;
+  readonly kernelVersion: string;
+  readonly packages: readonly { readonly name: string; readonly version: string }[];
+};
+
+/** What a build hands over beside the two files that it wrote into its draft folder. */
+export type Draft = Omit<ShelvedImage, 'sha256' | 'kernel' | 'initrd'> & {
+  readonly kernel: { readonly size: number; readonly sha256: string };
+  readonly initrd: { readonly size: number; readonly sha256: string };
+};
+
+/** Names of the two files in an image's folder. */
+export const KERNEL_FILE = 'vmlinuz';
+export const INITRD_FILE = 'initrd';
+
+/**
+ * The finished images of a server, in one folder: `by-hash/<sha256>/` holds each image and never changes, `<name>.json`
+ * says which one a name stands for. Every change is a rename, so that a reader sees the old image or the new one.
+ */
+export type Shelf = {
+  /** The image that a name stands for now; undefined if it was never built. */
+  current(name: string): Promise<ShelvedImage | undefined>;
+  /** An image by its identity, as boot files ask for it. */
+  byHash(sha256: string): Promise<ShelvedImage | undefined>;
+  /** The current images of all names, sorted. */
+  list(): Promise<readonly ShelvedImage[]>;
+  /** An empty folder to write vmlinuz and initrd into. What an earlier build of this name left there is removed. */
+  draft(name: string): Promise<string>;
+  /** Puts a draft on the shelf and lets its name stand for it. Images that no name stood for lately are removed. */
+  put(folder: string, draft: Draft): Promise<ShelvedImage>;
+  /** Path of a lock file that builds of a name take. */
+  lockPath(name: string): Promise<string>;
+};
+
+/** How many earlier images of a name stay, for nodes that are on their way with one. */
+const KEPT_BEFORE = 1;
+
+const SHA256 = /^[0-9a-f]{64}$/;
+const file = z.object({ size: z.number().int().nonnegative(), sha256: z.string().regex(SHA256) });
+const manifestSchema = z.object({
+  name: z.string(),
+  sha256: z.string().regex(SHA256),
+  kernel: file,
+  initrd: file,
+  builtAt: z.string(),
+  kernelVersion: z.string(),
+  packages: z.array(z.object({ name: z.string(), version: z.string() })),
+});
+const nameSchema = z.object({ sha256: z.string().regex(SHA256), before: z.array(z.string().regex(SHA256)) });
+
+/** The identity of an image: the SHA-256 of `vmlinuz <sha256>\ninitrd <sha256>\n`. */
+export function imageId(kernelSha256: string, initrdSha256: string): string {
+  return createHash('sha256').update(`${KERNEL_FILE} ${kernelSha256}\n${INITRD_FILE} ${initrdSha256}\n`).digest('hex');
+}
+
+/** Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. */
+export function openShelf(folder: string): Shelf {
+  const imageFolder = (sha256: string) => join(folder, 'by-hash', sha256);
+  const pointer = (name: string) => join(folder, `${name}.json`);
+
+  const readPointer = (name: string) => readJson(pointer(name), nameSchema);
+
+  const byHash = async (sha256: string): Promise<ShelvedImage | undefined> => {
+    if (!SHA256.test(sha256)) return undefined;
+    const at = imageFolder(sha256);
+    const manifest = await readJson(join(at, 'manifest.json'), manifestSchema);
+    if (manifest === undefined) return undefined;
+    return {
+      ...manifest,
+      kernel: { path: join(at, KERNEL_FILE), ...manifest.kernel },
+      initrd: { path: join(at, INITRD_FILE), ...manifest.initrd },
+    };
+  };
+
+  const current = async (name: string): Promise<ShelvedImage | undefined> => {
+    const points = await readPointer(checkName(name));
+    const image = points === undefined ? undefined : await byHash(points.sha256);
+    // Two recipes may give the same bytes: the name is whose we asked for.
+    return image === undefined ? undefined : { ...image, name };
+  };
+
+  const names = async (): Promise<readonly string[]> => {
+    const all = await readdir(folder).catch(ifMissing([]));
+    return all.flatMap((one) => (/^[^.].*\.json$/.test(one) ? [one.slice(0, -'.json'.length)] : [])).sort();
+  };
+
+  const prune = async (): Promise<void> => {
+    const points = await Promise.all((await names()).map(readPointer));
+    const wanted = new Set(points.flatMap((one) => (one === undefined ? [] : [one.sha256, ...one.before])));
+    for (const sha256 of await readdir(join(folder, 'by-hash')).catch(ifMissing([]))) {
+      // Another build may have put an image there and not yet written its name.
+      const settled = async () => Date.now() - (await stat(imageFolder(sha256))).ctimeMs > 60_000;
+      if (!wanted.has(sha256) && (await settled())) await rm(imageFolder(sha256), { recursive: true, force: true });
+    }
+  };
+
+  return {
+    current,
+    byHash,
+    async list() {
+      const images = await Promise.all((await names()).map(current));
+      return images.filter((image) => image !== undefined);
+    },
+    async draft(name) {
+      const at = join(folder, `.draft-${checkName(name)}`);
+      await rm(at, { recursive: true, force: true });
+      await mkdir(at, { recursive: true });
+      return at;
+    },
+    async put(draftFolder, draft) {
+      const name = checkName(draft.name);
+      const sha256 = imageId(draft.kernel.sha256, draft.initrd.sha256);
+      await writeFile(join(draftFolder, 'manifest.json'), `${JSON.stringify({ ...draft, sha256 }, null, 2)}\n`, {
+        flush: true,
+      });
+      await syncFolder(draftFolder);
+      await mkdir(join(folder, 'by-hash'), { recursive: true });
+      // The same bytes are there already: theirs stay, as nodes may be reading them.
+      if ((await byHash(sha256)) === undefined) {
+        await rm(imageFolder(sha256), { recursive: true, force: true });
+        await rename(draftFolder, imageFolder(sha256));
+        await syncFolder(join(folder, 'by-hash'));
+      } else {
+        await rm(draftFolder, { recursive: true, force: true });
+      }
+
+      const old = await readPointer(name);
+      const history = old === undefined ? [] : [old.sha256, ...old.before].filter((one) => one !== sha256);
+      const beside = join(folder, `.${name}.json.new`);
+      await writeFile(beside, `${JSON.stringify({ sha256, before: history.slice(0, KEPT_BEFORE) })}\n`, {
+        flush: true,
+      });
+      await rename(beside, pointer(name));
+      await syncFolder(folder);
+      await prune();
+      const image = await byHash(sha256);
+      if (image === undefined) throw new ReveilleError('IMAGE_MISSING', `image ${name} was built and is gone`);
+      return { ...image, name };
+    },
+    async lockPath(name) {
+      await mkdir(folder, { recursive: true });
+      return join(folder, `.lock-${checkName(name)}`);
+    },
+  };
+}
+
+/** A name becomes a file name: it may not lead elsewhere. */
+function checkName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return name;
+  throw new ReveilleError('REQUEST_INVALID', `${JSON.stringify(name)} is not the name of an image`);
+}
+
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ReveilleError('STATE_UNAVAILABLE', `${path} is damaged`, { hint: 'remove it and build the image again' });
+}
+
+function ifMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return value;
+    throw new ReveilleError('STATE_UNAVAILABLE', `the shelf of images cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  };
+}
+
+/** Makes the names in a folder outlive a power cut. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
