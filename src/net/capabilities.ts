@@ -1,0 +1,118 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+
+/** The capabilities that Reveille knows by name, with the kernel's numbers (capabilities(7)). */
+const NUMBERS = {
+  CAP_SETGID: 6,
+  CAP_SETUID: 7,
+  CAP_SETPCAP: 8,
+  CAP_NET_BIND_SERVICE: 10,
+  CAP_NET_ADMIN: 12,
+  CAP_NET_RAW: 13,
+} as const;
+
+export type CapabilityName = keyof typeof NUMBERS;
+
+/**
+ * What `reveille serve` needs: ports below 1024, and raw frames with probes. Tying a socket to an interface needs no
+ * more than CAP_NET_RAW.
+ */
+export const SERVE_NEEDS: readonly CapabilityName[] = ['CAP_NET_BIND_SERVICE', 'CAP_NET_RAW'];
+
+/** The capability sets of a process, as /proc shows them: one bit for each capability. */
+export type CapabilitySets = {
+  readonly inheritable: bigint;
+  readonly permitted: bigint;
+  readonly effective: bigint;
+  readonly bounding: bigint;
+  readonly ambient: bigint;
+};
+
+/** Reads the `Cap` lines of a /proc/PID/status; a line that is missing counts as empty. */
+export function parseCapabilities(status: string): CapabilitySets {
+  const set = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^Cap${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+  return {
+    inheritable: set('Inh'),
+    permitted: set('Prm'),
+    effective: set('Eff'),
+    bounding: set('Bnd'),
+    ambient: set('Amb'),
+  };
+}
+
+/** Those of `needed` that this process lacks. */
+export function missingCapabilities(needed: readonly CapabilityName[]): CapabilityName[] {
+  const { effective } = ownCapabilities();
+  return needed.filter((name) => (effective & bitOf(name)) === 0n);
+}
+
+/** Who the program becomes: a user name or number; its own group and supplementary groups come with it. */
+export type DropOptions = { readonly user?: string };
+
+/**
+ * Gives up every capability but those of `needed`, for all threads and for good. Threads cannot be told apart from
+ * within, so the program starts itself anew through setpriv, under the same process id; the caller does this first of
+ * all. Returns at once if the process has no more than `needed` already. Throws TOOL_MISSING without setpriv.
+ */
+export function dropTo(needed: readonly CapabilityName[], options: DropOptions = {}): void {
+  // The mark is the process id, which stays: a child that inherits the environment is not taken for dropped.
+  const dropped = process.env[MARK] === String(process.pid);
+  if (holdsOnly(ownCapabilities(), needed) && (options.user === undefined || dropped)) return;
+  if (dropped || !process.execve)
+    throw new ReveilleError('PRIVILEGE_MISSING', 'the program could not give up the privileges that it does not need', {
+      hint: 'start it as an ordinary user with the capabilities that it needs, or with --keep-privileges',
+    });
+  const setpriv = findProgram('setpriv');
+  const canBound = (ownCapabilities().effective & bitOf('CAP_SETPCAP')) !== 0n;
+  const command = [...setprivArguments(needed, canBound, options), '--', process.execPath];
+  const program = [...process.execArgv, ...process.argv.slice(1)];
+  process.execve(setpriv, ['setpriv', ...command, ...program], { ...process.env, [MARK]: String(process.pid) });
+}
+
+const MARK = 'REVEILLE_PRIVILEGES_DROPPED';
+
+/** What setpriv is told. Shrinking the bounding set takes CAP_SETPCAP; who lacks it leaves that set alone. */
+export function setprivArguments(
+  needed: readonly CapabilityName[],
+  canBound: boolean,
+  { user }: DropOptions = {},
+): string[] {
+  const set = ['-all', ...needed.map((name) => `+${name.slice('CAP_'.length).toLowerCase()}`)].join(',');
+  return [
+    '--no-new-privs',
+    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, '--init-groups']),
+    ...(canBound ? [`--bounding-set=${set}`] : []),
+    `--inh-caps=${set}`,
+    `--ambient-caps=${set}`,
+  ];
+}
+
+/** Whether no set that a process can act with holds more than `needed`. */
+export function holdsOnly(sets: CapabilitySets, needed: readonly CapabilityName[]): boolean {
+  const allowed = needed.reduce((bits, name) => bits | bitOf(name), 0n);
+  return ((sets.effective | sets.permitted | sets.inheritable | sets.ambient) & ~allowed) === 0n;
+}
+
+function bitOf(name: CapabilityName): bigint {
+  return 1n << BigInt(NUMBERS[name]);
+}
+
+function ownCapabilities(): CapabilitySets {
+  return parseCapabilities(readFileSync('/proc/self/status', 'utf8'));
+}
+
+/** execve ends the process if it cannot start the program, so it is looked for first. */
+function findProgram(name: string): string {
+  for (const folder of (process.env.PATH ?? '/usr/bin:/bin').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {}
+  }
+  throw new ReveilleError('TOOL_MISSING', `${name} is needed to give up privileges and is not installed`, {
+    hint: 'install the package util-linux',
+  });
+}

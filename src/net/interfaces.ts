@@ -1,0 +1,43 @@
+import type { Ipv4 } from './ipv4.ts';
+import { type InterfaceEntry, listInterfaces } from './libc.ts';
+import { type Mac, parseMac } from './mac.ts';
+
+/** An IPv4 address of this machine, the prefix length of its subnet, and the Ethernet address that goes with it. */
+export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number; readonly mac: Mac };
+
+/** Every interface of this machine by name, each with its IPv4 addresses (none: an empty list), carrier or not. */
+export function interfaceAddresses(): Map<string, InterfaceAddress[]> {
+  return groupByInterface(listInterfaces());
+}
+
+/** The names of this machine's interfaces, for messages: `lo, eth0`. */
+export function interfaceNames(): string {
+  return [...interfaceAddresses().keys()].join(', ') || 'none';
+}
+
+/** The Ethernet address of an interface; `undefined` if there is no such interface. */
+export function interfaceMac(name: string): Mac | undefined {
+  for (const entry of listInterfaces()) if (entry.kind === 'link' && entry.name === name) return entry.mac;
+  return undefined;
+}
+
+function groupByInterface(entries: readonly InterfaceEntry[]): Map<string, InterfaceAddress[]> {
+  const macs = new Map<string, Mac>();
+  const addresses = new Map<string, InterfaceAddress[]>();
+  for (const entry of entries) {
+    if (entry.kind !== 'link') continue;
+    macs.set(entry.name, entry.mac);
+    addresses.set(entry.name, []);
+  }
+  for (const entry of entries) {
+    if (entry.kind !== 'inet') continue;
+    const { ip, netmask } = entry;
+    const mac = macs.get(entry.name) ?? NO_MAC;
+    const list = addresses.get(entry.name) ?? [];
+    list.push({ ip, prefix: 32 - Math.log2(2 ** 32 - netmask), mac });
+    addresses.set(entry.name, list);
+  }
+  return addresses;
+}
+
+const NO_MAC = parseMac('00:00:00:00:00:00') as Mac;

@@ -1,0 +1,200 @@
+import koffi from 'koffi';
+import type { Ipv4 } from './ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from './mac.ts';
+
+/** Numbers of Linux's socket interface that are the same on every architecture that Reveille runs on. */
+export const AF_INET = 2;
+export const AF_PACKET = 17;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const ETH_P_IP = 0x0800;
+export const ETH_P_ARP = 0x0806;
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_UDP = 17;
+
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
+const MSG_DONTWAIT = 0x40;
+const ARPHRD_ETHER = 1;
+
+/** Socket options as [level, name]. */
+export const SO_REUSEADDR = [1, 2] as const;
+export const SO_BROADCAST = [1, 6] as const;
+export const IP_HDRINCL = [0, 3] as const;
+export const ICMP_FILTER = [255, 1] as const;
+const SO_BINDTODEVICE = [1, 25] as const;
+type SocketOption = readonly [level: number, name: number];
+
+const ifaddrs = koffi.struct({
+  next: 'void *',
+  name: 'str',
+  flags: 'uint',
+  address: 'void *',
+  netmask: 'void *',
+  destination: 'void *',
+  data: 'void *',
+});
+
+const lib = koffi.load(null);
+const c = {
+  socket: lib.func('int socket(int domain, int type, int protocol)') as (d: number, t: number, p: number) => number,
+  close: lib.func('int close(int fd)') as (fd: number) => number,
+  bind: lib.func('int bind(int fd, const void *address, uint32_t length)') as (
+    fd: number,
+    address: Uint8Array,
+    length: number,
+  ) => number,
+  setsockopt: lib.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)') as (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: number,
+  ) => number,
+  sendto: lib.func(
+    'long sendto(int fd, const void *data, size_t length, int flags, const void *to, uint32_t toLength)',
+  ) as (fd: number, data: Uint8Array, length: number, flags: number, to: Uint8Array, toLength: number) => number,
+  recv: lib.func('long recv(int fd, void *data, size_t length, int flags)') as (
+    fd: number,
+    into: Uint8Array,
+    length: number,
+    flags: number,
+  ) => number,
+  ifNameToIndex: lib.func('uint if_nametoindex(const char *name)') as (name: string) => number,
+  getifaddrs: lib.func('getifaddrs', 'int', [koffi.out(koffi.pointer('void *'))]) as (list: [unknown]) => number,
+  freeifaddrs: lib.func('void freeifaddrs(void *list)') as (list: unknown) => void,
+};
+
+/** A system call that failed: `code` as in `EADDRINUSE`. */
+export class SystemCallError extends Error {
+  readonly code: string;
+
+  constructor(call: string, code: string) {
+    super(`${call}: ${code}`);
+    this.name = 'SystemCallError';
+    this.code = code;
+  }
+}
+
+/** Why the last call failed: `EAGAIN`. To be asked at once, before any other call. */
+export function lastError(): string {
+  const number = koffi.errno();
+  return ERROR_NAMES.get(number) ?? `errno ${number}`;
+}
+
+const ERROR_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+
+function succeed(call: string, result: number): number {
+  if (result < 0) throw new SystemCallError(call, lastError());
+  return result;
+}
+
+/** Makes a non-blocking socket that children do not inherit; returns its descriptor, which the caller closes. */
+export function makeSocket(domain: number, type: number, protocol: number): number {
+  return succeed('socket', c.socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+export function closeDescriptor(fd: number): void {
+  c.close(fd);
+}
+
+/** Sets a socket option that takes an int. */
+export function setOption(fd: number, [level, name]: SocketOption, value: number): void {
+  const bytes = new Uint8Array(new Int32Array([value]).buffer);
+  succeed('setsockopt', c.setsockopt(fd, level, name, bytes, bytes.length));
+}
+
+/** Ties a socket to one interface: it receives and sends there alone. */
+export function bindToDevice(fd: number, interfaceName: string): void {
+  const bytes = Buffer.from(`${interfaceName}\0`);
+  succeed('setsockopt SO_BINDTODEVICE', c.setsockopt(fd, ...SO_BINDTODEVICE, bytes, bytes.length));
+}
+
+export function bindSocket(fd: number, address: Uint8Array): void {
+  succeed('bind', c.bind(fd, address, address.length));
+}
+
+/** Sends the first `length` bytes without waiting. False if the kernel refused; `lastError()` says why. */
+export function sendTo(fd: number, data: Uint8Array, length: number, to: Uint8Array): boolean {
+  return c.sendto(fd, data, length, MSG_DONTWAIT, to, to.length) >= 0;
+}
+
+/** Receives one packet without waiting; its length, or -1 if there is none. */
+export function receive(fd: number, into: Uint8Array): number {
+  return c.recv(fd, into, into.length, MSG_DONTWAIT);
+}
+
+/** Calls `onReadable` from the event loop while `fd` has something to read, until the returned `stop` is called. */
+export function watchReadable(fd: number, onReadable: () => void): { stop(): void } {
+  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
+  return { stop: () => handle.close() };
+}
+
+/** The kernel's number of an interface; 0 if there is none of this name. */
+export function interfaceIndex(name: string): number {
+  return c.ifNameToIndex(name);
+}
+
+/** `struct sockaddr_in`. */
+export function inetAddress(ip: Ipv4, port: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  new Uint16Array(bytes.buffer, 0, 1)[0] = AF_INET;
+  view.setUint16(2, port);
+  view.setUint32(4, ip);
+  return bytes;
+}
+
+/** `struct sockaddr_ll`; `setLinkDestination` changes where it points. */
+export function linkAddress(index: number, etherType: number, mac?: Mac): Uint8Array {
+  const bytes = new Uint8Array(20);
+  new Uint16Array(bytes.buffer, 0, 1)[0] = AF_PACKET;
+  new DataView(bytes.buffer).setUint16(2, etherType);
+  new Int32Array(bytes.buffer, 4, 1)[0] = index;
+  new Uint16Array(bytes.buffer, 8, 1)[0] = ARPHRD_ETHER;
+  bytes[11] = 6;
+  if (mac !== undefined) setLinkDestination(bytes, mac);
+  return bytes;
+}
+
+/** Points a `struct sockaddr_ll` at another Ethernet address. */
+export function setLinkDestination(address: Uint8Array, mac: Mac): void {
+  writeMac(mac, address, 12);
+}
+
+/** One entry of the kernel's list: an interface's Ethernet address, or one of its IPv4 addresses. */
+export type InterfaceEntry =
+  | { readonly name: string; readonly kind: 'link'; readonly mac: Mac }
+  | { readonly name: string; readonly kind: 'inet'; readonly ip: Ipv4; readonly netmask: Ipv4 };
+
+/** Every interface and IPv4 address of this network namespace, interfaces without carrier too. */
+export function listInterfaces(): InterfaceEntry[] {
+  const head: [unknown] = [null];
+  succeed('getifaddrs', c.getifaddrs(head));
+  const entries: InterfaceEntry[] = [];
+  try {
+    for (let at = head[0]; at; ) {
+      const { next, name, address, netmask } = koffi.decode(at, ifaddrs) as IfAddrs;
+      at = next;
+      if (!address) continue;
+      const family = koffi.decode.uint16(address);
+      if (family === AF_INET && netmask)
+        entries.push({ name, kind: 'inet', ip: inetIp(address), netmask: inetIp(netmask) });
+      if (family === AF_PACKET) entries.push({ name, kind: 'link', mac: linkMac(address) });
+    }
+  } finally {
+    c.freeifaddrs(head[0]);
+  }
+  return entries;
+}
+
+type IfAddrs = { next: unknown; name: string; address: unknown; netmask: unknown };
+
+function inetIp(address: unknown): Ipv4 {
+  const [a = 0, b = 0, c3 = 0, d = 0] = koffi.decode(address, 4, 'uint8_t', 4) as Uint8Array;
+  return (((a << 24) | (b << 16) | (c3 << 8) | d) >>> 0) as Ipv4;
+}
+
+function linkMac(address: unknown): Mac {
+  return macFromBytes(koffi.decode(address, 12, 'uint8_t', 6) as Uint8Array);
+}
