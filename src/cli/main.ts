@@ -1,0 +1,62 @@
+import { Command, CommanderError } from 'commander';
+import { checkCommand } from './check.ts';
+import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
+import { imageCommand } from './image.ts';
+import { labCommand } from './lab.ts';
+import { nodeCommand } from './node.ts';
+import { errorText } from './print.ts';
+import { schemaCommand } from './schema.ts';
+import { serveCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
+import { watchCommand } from './watch.ts';
+import { whyCommand } from './why.ts';
+
+const USAGE = 2;
+
+const program = new Command('reveille')
+  .description('Wakes a rack of diskless machines over the network and hands each its role.')
+  .version('0.1.0')
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(`reveille: ${text}`) })
+  .addHelpText(
+    'after',
+    '\nStart with:\n  reveille check --site DIR\n  reveille image build NAME --site DIR\n  reveille serve --site DIR',
+  );
+
+for (const command of [
+  serveCommand(),
+  checkCommand(),
+  explainCommand(),
+  statusCommand(),
+  watchCommand(),
+  whyCommand(),
+  imageCommand(),
+  nodeCommand(),
+  schemaCommand(),
+  labCommand(),
+  demoCommand(),
+]) {
+  program.addCommand(inherit(command));
+}
+
+// A reader that has seen enough (`reveille watch | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  } else {
+    console.error(`reveille: ${errorText(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Commands made elsewhere end by an exception too, so that usage mistakes have one exit code. */
+function inherit(command: Command): Command {
+  command.copyInheritedSettings(program);
+  for (const sub of command.commands) inherit(sub);
+  return command;
+}

@@ -1,0 +1,70 @@
+import { Command } from 'commander';
+import { formatIpv4 } from '../net/ipv4.ts';
+import type { SiteNode } from '../site/model.ts';
+import { jsonOption, siteOption } from './options.ts';
+import { paint } from './print.ts';
+import { nodeOf, siteIn } from './site.ts';
+import { table } from './table.ts';
+
+type Flags = { readonly site: string; readonly json?: boolean };
+
+/** `reveille node list|show`: what the site declares, with profiles merged. */
+export function nodeCommand(): Command {
+  const list = new Command('list')
+    .description('list the nodes that the site declares')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .action(async (flags: Flags) => {
+      const nodes = [...(await siteIn(flags.site)).nodes.values()];
+      if (flags.json) return console.log(JSON.stringify(nodes.map(plain), null, 2));
+      const rows = nodes.map((node) => [
+        node.name,
+        address(node) ?? '-',
+        node.macs.join(' '),
+        node.image ?? '-',
+        node.profiles.join(', ') || '-',
+      ]);
+      const [heading, ...lines] = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'PROFILES'], ...rows]).split('\n');
+      console.log([paint('bold', heading ?? ''), ...lines].join('\n'));
+    });
+
+  const show = new Command('show')
+    .description('show one node with its profiles merged, its own settings last')
+    .argument('<node>', 'name, MAC or address')
+    .addOption(siteOption())
+    .addOption(jsonOption())
+    .action(async (text: string, flags: Flags) => {
+      const node = plain(nodeOf(await siteIn(flags.site), text));
+      if (flags.json) return console.log(JSON.stringify(node, null, 2));
+      const rows = Object.entries(node).map(([key, value]) => [`${key}:`, words(value)]);
+      console.log(table(rows));
+    });
+
+  return new Command('node')
+    .description('the nodes that the site declares')
+    .addHelpText('after', '\nExample:\n  reveille node list --site mysite\n  reveille node show node01 --site mysite')
+    .addCommand(list)
+    .addCommand(show);
+}
+
+/** A node as JSON has it: addresses in dotted form, options by number in hexadecimal. */
+function plain(node: SiteNode): Record<string, unknown> {
+  const options = [...node.options].map(([code, bytes]) => [code, Buffer.from(bytes).toString('hex')] as const);
+  return {
+    ...node,
+    ip: address(node) ?? null,
+    network: node.network ?? null,
+    image: node.image ?? null,
+    options: Object.fromEntries(options),
+  };
+}
+
+function address(node: SiteNode): string | undefined {
+  return node.ip === undefined ? undefined : formatIpv4(node.ip);
+}
+
+function words(value: unknown): string {
+  if (value === null) return '-';
+  if (Array.isArray(value)) return value.join(', ') || '-';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,109 @@
+import { Command } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import type { BootStep } from '../timeline/boots.ts';
+import type { NodeStatus, Status } from '../timeline/status.ts';
+import { count, formatMs } from '../timeline/words.ts';
+import { askJson } from './api.ts';
+import { statusFromState } from './offline.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { clock, paint, STATE_COLOUR } from './print.ts';
+import { table } from './table.ts';
+
+type Flags = { readonly site: string; readonly state: string; readonly json?: boolean };
+
+/** `reveille status`: every node, its state and the last step of its newest boot. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('show every node: its address, its state and the last step of its newest boot')
+    .argument('[node]', 'show the steps of this node`s newest boot')
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExample:\n  reveille status\n  reveille status node01\n  reveille status --json | jq .bootUrl',
+    )
+    .action(async (name: string | undefined, flags: Flags) => {
+      const { status, live } = await currentStatus(flags);
+      const shown = name === undefined ? status : { ...status, nodes: [nodeNamed(status, name)] };
+      if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
+      if (!live) console.error('No server is running; this is what the state last held.\n');
+      console.log(name === undefined ? rackText(status) : bootText(nodeNamed(status, name)));
+    });
+}
+
+/** What the running server says or, where none runs, what the site and the state say. */
+export async function currentStatus(flags: Flags): Promise<{ status: Status; live: boolean }> {
+  try {
+    return { status: (await askJson(flags.state, '/api/v1/status')) as Status, live: true };
+  } catch (error) {
+    if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
+    return { status: await statusFromState(flags.site, flags.state), live: false };
+  }
+}
+
+/** The node of that name in a status. Throws NODE_UNKNOWN. */
+export function nodeNamed(status: Status, name: string): NodeStatus {
+  const node = status.nodes.find((candidate) => candidate.name === name);
+  if (!node)
+    throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`, {
+      hint: 'List them with `reveille status`.',
+    });
+  return node;
+}
+
+/** The table of all nodes and, below it, the strangers. */
+export function rackText(status: Status): string {
+  const rows = status.nodes.map((node) => {
+    const last = node.boot?.steps.at(-1);
+    const took = node.boot ? formatMs(node.boot.updatedAt - node.boot.startedAt) : '';
+    return [node.name, node.ip ?? '-', node.mac, node.image ?? '-', node.state, took, last ? stepText(last) : ''];
+  });
+  const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'TOOK', 'LAST STEP'], ...rows]);
+  const [heading, ...lines] = text.split('\n');
+  const coloured = lines.map((line, i) => {
+    const state = status.nodes[i]?.state ?? 'unseen';
+    return line.replace(`  ${state} `, `  ${paint(STATE_COLOUR[state], state)} `);
+  });
+  const strangers =
+    status.strangers.length === 0
+      ? []
+      : [
+          '',
+          `${count(status.strangers.length, 'machine')} that the site does not list:`,
+          ...status.strangers.slice(0, 10).map((s) => `  ${s.mac}  last seen ${clock(s.lastSeen)}`),
+        ];
+  return [paint('bold', heading ?? ''), ...coloured, ...strangers].join('\n');
+}
+
+/** The steps of a node's newest boot, each with the time since the boot's start and its own length. */
+export function bootText(node: NodeStatus): string {
+  const title = `${node.name}  ${paint(STATE_COLOUR[node.state], node.state)}`;
+  if (!node.boot) return `${title}\n  no boot has been seen`;
+  const { startedAt, steps } = node.boot;
+  const rows = steps.map((step) => [
+    `  +${((step.at - startedAt) / 1000).toFixed(1)} s`,
+    step.status === 'done' ? 'ok' : step.status,
+    step.name,
+    step.ms === undefined ? '' : formatMs(step.ms),
+    step.detail ?? '',
+  ]);
+  const output = steps.flatMap((step) =>
+    step.output
+      ? [
+          '',
+          `  what ${step.name} printed last:`,
+          ...step.output
+            .trimEnd()
+            .split('\n')
+            .map((line) => `    ${line}`),
+        ]
+      : [],
+  );
+  return [title, table([['  AT', '', 'STEP', 'TOOK', ''], ...rows]), ...output].join('\n');
+}
+
+function stepText(step: BootStep): string {
+  const words = step.status === 'done' ? step.name : `${step.name} ${step.status}`;
+  return step.status === 'failed' && step.detail ? `${words}: ${step.detail}` : words;
+}

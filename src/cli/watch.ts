@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import type { Event } from '../timeline/event.ts';
+import { describeEvent } from '../timeline/words.ts';
+import { askLines } from './api.ts';
+import { jsonOption, stateOption } from './options.ts';
+import { clock, paint } from './print.ts';
+
+/** `reveille watch [NODE]`: one line for each event, as it happens, until interrupted. */
+export function watchCommand(): Command {
+  return new Command('watch')
+    .description('show what happens as it happens, a line for each event')
+    .argument('[node]', 'only this node')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille watch node01')
+    .action(async (node: string | undefined, flags: { state: string; json?: boolean }) => {
+      const query = node === undefined ? '' : `&node=${encodeURIComponent(node)}`;
+      for await (const event of askLines(flags.state, `/api/v1/events?follow=1${query}`)) {
+        console.log(flags.json ? JSON.stringify(event) : eventLine(event as Event));
+      }
+    });
+}
+
+/** `20:31:07.123  node01  DHCP ACK 10.0.0.51`: time, who, what; failures stand out on a terminal. */
+export function eventLine(event: Event): string {
+  const who = (event.node ?? event.mac ?? '').padEnd(17);
+  const words = describeEvent(event);
+  return `${paint('dim', clock(event.at))}  ${who}  ${isBad(event) ? paint('red', words) : isGood(event) ? paint('green', words) : words}`;
+}
+
+function isBad(event: Event): boolean {
+  return (
+    event.kind.endsWith('.failed') ||
+    event.kind === 'dhcp.nak' ||
+    event.kind === 'dhcp.other-server' ||
+    event.kind === 'site.rejected' ||
+    event.kind === 'server.trouble' ||
+    (event.kind === 'node.step' && event.status === 'failed')
+  );
+}
+
+function isGood(event: Event): boolean {
+  return event.kind === 'node.step' && event.step === 'ready' && event.status === 'done';
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Mac } from '../net/mac.ts';
+import type { Boot, BootStep } from './boots.ts';
+import { diagnose } from './diagnose.ts';
+import type { NodeStatus } from './status.ts';
+
+const step = (name: string, more: Partial<BootStep> = {}): BootStep => ({ at: 0, name, status: 'done', ...more });
+const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeStatus => ({
+  name: 'node01',
+  mac: '52:54:00:00:00:51' as Mac,
+  ip: '10.0.0.51',
+  state: boot?.state ?? 'booting',
+  image: 'bookworm',
+  boot: boot && { startedAt: 0, updatedAt: 1000, state: 'booting', steps: [], ...boot },
+  ...more,
+});
+
+describe('why a node is not ready', () => {
+  const rows: [string, NodeStatus, boolean, RegExp, RegExp | undefined][] = [
+    ['an address only', node(null, { image: null }), false, /never told to boot/, undefined],
+    ['image not built', node(null), false, /has not been built/, /image build bookworm/],
+    ['never seen', node(null), true, /No boot request from 52:54/, /portfast/],
+    ['ready', node({ state: 'ready' }), true, /is ready; its boot took 1\.0 s/, undefined],
+    [
+      'settings.sh failed',
+      node({
+        state: 'failed',
+        steps: [step('settings', { status: 'failed', detail: 'exit code 3', output: 'no disk\n' })],
+      }),
+      true,
+      /step settings failed on node01: exit code 3/,
+      / {2}no disk/,
+    ],
+    [
+      'a second DHCP server',
+      node({ steps: [step('another DHCP server answered')] }),
+      true,
+      /another DHCP server/,
+      /second DHCP server/,
+    ],
+    ['silent after its address', node({ steps: [step('address')] }), true, /"address"/, /firewall/],
+    ['silent after its initrd', node({ steps: [step('address'), step('initrd')] }), true, /"initrd"/, /RAM/],
+    ['silent in the agent', node({ steps: [step('initrd'), step('agent')] }), true, /"agent"/, /journalctl/],
+  ];
+  for (const [name, status, built, summary, advice] of rows) {
+    it(name, () => {
+      const diagnosis = diagnose(status, built, 200_000);
+      assert.match(diagnosis.summary, summary);
+      if (advice) assert.match(diagnosis.advice.join('\n'), advice);
+      else assert.deepEqual(diagnosis.advice, []);
+    });
+  }
+
+  it('does not worry about a boot that is getting on', () => {
+    assert.deepEqual(diagnose(node({ steps: [step('address')] }), true, 5000).advice, []);
+  });
+});

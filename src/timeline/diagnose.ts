@@ -1,0 +1,116 @@
+import type { BootStep } from './boots.ts';
+import type { NodeStatus } from './status.ts';
+import { formatMs } from './words.ts';
+
+/** What is wrong with a node, or that nothing is, and what to look at next: sentences for the operator. */
+export type Diagnosis = { readonly summary: string; readonly advice: readonly string[] };
+
+/** A step that takes longer than this deserves a word; milliseconds. */
+const PATIENCE_MS = 90_000;
+
+/**
+ * Says in words how a node stands, from its newest boot. `imageBuilt` tells whether the shelf has the node's image;
+ * `now` is milliseconds since the epoch. Pure.
+ */
+export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
+  const { boot } = node;
+  if (node.image === null) {
+    return { summary: `${node.name} has no image: it is given an address and never told to boot.`, advice: [] };
+  }
+  if (!imageBuilt) {
+    return {
+      summary: `The image ${node.image} has not been built.`,
+      advice: [`Run \`reveille image build ${node.image}\`.`],
+    };
+  }
+  if (!boot) {
+    return {
+      summary: `No boot request from ${node.mac} has arrived.`,
+      advice: [
+        'Is the machine on, and does its firmware boot from the network card first?',
+        `Is ${node.mac} the address of the card that is wired to the boot network? \`reveille watch\` shows strangers that ask.`,
+        'A switch port with spanning tree and without portfast keeps the link down for about 50 s, longer than some firmware asks.',
+      ],
+    };
+  }
+  if (boot.state === 'ready') {
+    return {
+      summary: `${node.name} is ready; its boot took ${formatMs(boot.updatedAt - boot.startedAt)}.`,
+      advice: [],
+    };
+  }
+  const failed = boot.steps.findLast((step) => step.status === 'failed');
+  if (boot.state === 'failed' && failed) return failedStep(node, failed);
+  return waiting(node, boot.steps, now - boot.updatedAt);
+}
+
+function failedStep(node: NodeStatus, step: BootStep): Diagnosis {
+  return {
+    summary: `The step ${step.name} failed on ${node.name}${step.detail ? `: ${step.detail}` : ''}.`,
+    advice: step.output
+      ? [
+          'It printed last:',
+          ...step.output
+            .trimEnd()
+            .split('\n')
+            .map((line) => `  ${line}`),
+        ]
+      : [],
+  };
+}
+
+function waiting(node: NodeStatus, steps: readonly BootStep[], quietMs: number): Diagnosis {
+  const reached = REACHED.find(({ steps: names }) => steps.some((step) => names.includes(step.name)));
+  const last = steps.at(-1);
+  const where = last ? `the last thing seen was "${last.name}", ${formatMs(quietMs)} ago` : 'nothing was seen';
+  if (steps.some((step) => step.name === 'another DHCP server answered')) {
+    return {
+      summary: `${node.name} took another DHCP server's offer; ${where}.`,
+      advice: ['Find and stop the second DHCP server on this wire, or keep the boot network apart from it.'],
+    };
+  }
+  const summary = `${node.name} is booting; ${where}.`;
+  return { summary, advice: quietMs < PATIENCE_MS ? [] : (reached?.advice ?? []) };
+}
+
+/** The furthest stage first: what usually stops a boot right after it. */
+const REACHED: readonly { readonly steps: readonly string[]; readonly advice: readonly string[] }[] = [
+  {
+    steps: ['agent'],
+    advice: ['The agent runs on the node. Look at its console, or at `journalctl -u reveille-agent` there.'],
+  },
+  {
+    steps: ['initrd'],
+    advice: [
+      'The node has its kernel and initrd, and its agent has not reported. Look at its console (kernelArgs: [console=ttyS0]).',
+      'Too little RAM for the unpacked image ends in a panic; so does a kernel that cannot unpack the initrd.',
+      'An image without the driver of the network card comes up and cannot reach the server.',
+    ],
+  },
+  {
+    steps: ['script', 'kernel'],
+    advice: [
+      'The loader has its script and did not fetch the whole image. Does a firewall let HTTP (and TFTP) through?',
+    ],
+  },
+  {
+    steps: ['loader'],
+    advice: [
+      'The loader was fetched and asked for nothing more. Some network cards hang in one loader: try `loader: pxelinux` or `loader: ipxe`.',
+    ],
+  },
+  {
+    steps: ['address'],
+    advice: [
+      'The firmware has an address and fetched nothing. Does a firewall drop TFTP (UDP port 69 and the ports that answer)?',
+      'A second DHCP server may have sent it elsewhere.',
+    ],
+  },
+  {
+    steps: ['firmware asks', 'iPXE asks'],
+    advice: [
+      'The firmware asked for an address and did not take the offer. A second DHCP server may have answered first.',
+      'Do answers reach the machine: the same VLAN, no DHCP snooping on the switch port?',
+    ],
+  },
+];
