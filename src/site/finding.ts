@@ -31,7 +31,7 @@ export function didYouMean(name: string, known: readonly string[]): string | und
   if (known.length === 0 || name.length > LONGEST_GUESSED) return undefined;
   const lower = name.toLowerCase();
   const near = known.find((one) => one.toLowerCase() === lower) ?? closest(name, known as string[]);
-  const tolerated = Math.max(1, Math.floor(name.length / 3));
+  const tolerated = name.length < 3 ? 0 : Math.ceil(name.length / 3);
   const close = near.toLowerCase() === lower || distance(lower, near.toLowerCase()) <= tolerated;
   return close ? `did you mean "${near}"?` : undefined;
 }

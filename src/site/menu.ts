@@ -30,7 +30,7 @@ export function resolveMenu(
     };
   });
 
-  const names = ['node', ...site.names(['menu', 'entries'])];
+  const names = [...new Set(['node', ...site.names(['menu', 'entries'])])];
   if (!names.includes(menu.default) && !site.lost(['menu', 'entries'])) {
     const place = site.place(['menu', 'default']);
     findings.error(place, `there is no menu entry "${menu.default}"`, suggestion(menu.default, names, 'entries'));

@@ -58,6 +58,8 @@ function checkAddresses(network: Network, site: Declared<SiteDeclaration>, findi
   for (const key of ['server', 'gateway', 'broadcast'] as const) {
     const ip = network[key];
     if (ip === undefined) continue;
+    // Relays carry requests to a server that stands in another subnet.
+    if (key === 'server' && network.interface === undefined) continue;
     const place = site.place([...at, key]);
     if (!inSubnet(subnet, ip)) findings.error(place, `${key} ${formatIpv4(ip)} lies outside the subnet ${words}`);
     else if (key !== 'broadcast' && !isHost(network, ip))

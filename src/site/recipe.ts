@@ -17,10 +17,16 @@ export function resolveRecipe(
   if (mirror !== undefined && mirrors !== undefined) {
     findings.error(document.keyPlace(['mirror']), '`mirror` and `mirrors` are both given', 'keep one of them');
   }
+  const given = document.names(['from']).length;
+  if (given !== 1) {
+    const message = given === 0 ? 'it is not said where the image comes from' : 'an image comes from one place';
+    findings.error(document.place(['from']), message, 'write { debian: SUITE } or { tar: FILE }');
+  }
   const sources = mirrors ?? (mirror === undefined ? undefined : [mirror]);
   return {
     name,
-    from: 'debian' in from ? { kind: 'debian', suite: from.debian } : { kind: 'tar', path: tarPath(from.tar) },
+    from:
+      from.tar === undefined ? { kind: 'debian', suite: from.debian ?? '' } : { kind: 'tar', path: tarPath(from.tar) },
     ...(sources === undefined ? {} : { mirrors: sources }),
     packages,
     removePackages: remove.filter((one) => !one.startsWith('/')),

@@ -80,7 +80,8 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
     paths.push(tftpRoot, ...clean.map((file) => join(tftpRoot, file)));
   }
   for (const image of images.values()) {
-    if (image !== undefined && 'tar' in image.value.from) paths.push(resolve(root, image.value.from.tar));
+    const tar = image?.value.from.tar;
+    if (tar !== undefined) paths.push(resolve(root, tar));
   }
   return paths;
 }

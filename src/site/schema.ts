@@ -266,7 +266,7 @@ const entry = keyed(
     title: line.describe('What the menu shows. Default: the name.').exactOptional(),
     kernel: filePath.describe('Kernel, a path below tftp.root.'),
     initrd: oneOrMore(filePath, 'a file name', 'file names')
-      .prefault([])
+      .default([])
       .describe('Initrd, or a list of them, below tftp.root.'),
     args: listOf(line, 'kernel arguments').prefault([]).describe('Words of the kernel command line.'),
   },
@@ -345,25 +345,17 @@ const packageOrPath = spelled({
 });
 const mirror = matching('an apt source', 'http://deb.debian.org/debian', /^(deb(-src)?[ \t]+|[a-z+]+:\/)[^\p{Cc}]*$/u);
 
-const source = z
-  .union(
-    [
-      keyed(
-        {
-          debian: matching('a Debian suite', 'bookworm', /^[a-z0-9][a-z0-9-]*$/).describe(
-            'Debian suite to build from.',
-          ),
-        },
-        'a map with the key debian',
-      ),
-      keyed(
-        { tar: filePath.describe('Root file system as a tar archive; relative to the site folder.') },
-        'a map with the key tar',
-      ),
-    ],
-    { error: ({ input }) => `${mistyped('where the image comes from', input)}\nsuch as { debian: bookworm }` },
-  )
-  .describe('Where the root file system comes from.');
+const source = keyed(
+  {
+    debian: matching('a Debian suite', 'bookworm', /^[a-z0-9][a-z0-9-]*$/)
+      .describe('Debian suite to build from.')
+      .exactOptional(),
+    tar: filePath.describe('Root file system as a tar archive; a path relative to the site folder.').exactOptional(),
+  },
+  'where the image comes from',
+)
+  .meta({ minProperties: 1, maxProperties: 1, examples: [{ debian: 'bookworm' }] })
+  .describe('Where the root file system comes from: one of the two.');
 
 export const imageSchema = keyed(
   {

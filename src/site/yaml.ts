@@ -1,4 +1,4 @@
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
 import type { Place } from '../errors.ts';
 import { type Findings, quoted } from './finding.ts';
 
@@ -21,12 +21,8 @@ export type YamlFile = {
  * given twice is an error. Aliases are expanded, within bounds that keep a small file from becoming a vast value.
  */
 export function readYaml(file: string, text: string, findings: Findings): YamlFile {
-  const lines = new LineCounter();
-  const at = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset);
-    return { file, line: Math.max(line, 1), col: Math.max(col, 1) };
-  };
-  const root = parse(text, lines, at, findings);
+  const at = placesIn(file, text);
+  const root = parse(text, at, findings);
   if (root === undefined) return { file, value: undefined, place: () => at(0), keyPlace: () => at(0) };
 
   const expansion = new Expansion(at, findings, text.length);
@@ -50,15 +46,9 @@ export function readYaml(file: string, text: string, findings: Findings): YamlFi
 
 const DEEPEST = 40;
 
-function parse(
-  text: string,
-  lines: LineCounter,
-  at: (offset: number) => Place,
-  findings: Findings,
-): Node | null | undefined {
+function parse(text: string, at: (offset: number) => Place, findings: Findings): Node | null | undefined {
   try {
     const document = parseDocument(text, {
-      lineCounter: lines,
       prettyErrors: false,
       uniqueKeys: false,
       stringKeys: true,
@@ -73,6 +63,22 @@ function parse(
     findings.error(at(0), 'not YAML that can be read: it is nested too deeply');
     return undefined;
   }
+}
+
+/** Finds the line and column of an offset into `text`. */
+function placesIn(file: string, text: string): (offset: number) => Place {
+  const starts = [0];
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+  return (offset) => {
+    let line = 0;
+    let beyond = starts.length;
+    while (beyond - line > 1) {
+      const middle = (line + beyond) >>> 1;
+      if ((starts[middle] ?? 0) <= offset) line = middle;
+      else beyond = middle;
+    }
+    return { file, line: line + 1, col: offset - (starts[line] ?? 0) + 1 };
+  };
 }
 
 /** Turns nodes into plain data, remembering which node each alias stands for. */
@@ -100,7 +106,10 @@ class Expansion {
     if (--this.#room < 0 || depth > DEEPEST) return this.#tooMuch(node);
     if (isAlias(node)) {
       const target = this.#targets.get(node) ?? this.#anchors.get(node.source);
-      if (target === undefined) return null;
+      if (target === undefined) {
+        this.#findings.error(this.#at(offsetOf(node)), `alias *${node.source} stands for nothing`);
+        return null;
+      }
       this.#targets.set(node, target);
       return this.valueOf(target, depth + 1);
     }

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { findingText, withSiteFolder } from './folderFixture.ts';
+import { type FollowedSite, followSite } from './follow.ts';
+import type { Site } from './model.ts';
+
+const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
+
+type Told = ({ readonly loaded: string } | { readonly rejected: readonly string[] })[];
+
+async function following(
+  folder: string,
+  use: (followed: FollowedSite, told: Told, next: () => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const told: Told = [];
+  const result = await followSite(folder, {
+    onLoaded: (site: Site) => told.push({ loaded: site.name }),
+    onRejected: (findings) => told.push({ rejected: findings.map(findingText) }),
+  });
+  if (!result.ok) assert.fail('the first load is good');
+  const next = async () => {
+    const before = told.length;
+    const end = performance.now() + 5000;
+    while (told.length === before) {
+      assert.ok(performance.now() < end, 'nothing was told');
+      await pause(5);
+    }
+  };
+  try {
+    await use(result.followed, told, next);
+  } finally {
+    result.followed.close();
+  }
+}
+
+describe('following a site', () => {
+  it('takes a good edit', () =>
+    withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
+      following(folder, async (followed, told, next) => {
+        assert.equal(followed.current().name, 'one');
+        assert.deepEqual(told, [], 'the first load is the result itself');
+        await writeFile(join(folder, 'new'), GOOD.replace('one', 'two'));
+        await rename(join(folder, 'new'), join(folder, 'site.yaml'));
+        await next();
+        assert.equal(followed.current().name, 'two');
+        assert.deepEqual(told, [{ loaded: 'two' }]);
+      }),
+    ));
+
+  it('keeps the last good site over a bad edit, says so, and takes its correction', () =>
+    withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
+      following(folder, async (followed, told, next) => {
+        await writeFile(join(folder, 'site.yaml'), GOOD.replace('10.0.0.0/24', '10.0.0.0'));
+        await next();
+        assert.equal(followed.current().name, 'one');
+        assert.deepEqual(told, [{ rejected: ['site.yaml:3:16: "10.0.0.0" is not a subnet | such as 10.0.0.0/24'] }]);
+        await writeFile(join(folder, 'site.yaml'), GOOD.replace('one', 'three'));
+        await next();
+        assert.equal(followed.current().name, 'three');
+      }),
+    ));
+
+  it('survives a file that is half written, then completed', () =>
+    withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
+      following(folder, async (followed, told, next) => {
+        await writeFile(join(folder, 'site.yaml'), 'site: four\nnetworks:\n  a: { subnet: 10.0');
+        await next();
+        assert.equal(followed.current().name, 'one');
+        await writeFile(join(folder, 'site.yaml'), GOOD.replace('one', 'four'));
+        await next();
+        assert.equal(followed.current().name, 'four');
+        assert.deepEqual(
+          told.map((one) => Object.keys(one)[0]),
+          ['rejected', 'loaded'],
+        );
+      }),
+    ));
+
+  it('loads one at a time, and once more for whatever changed meanwhile', () =>
+    withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
+      following(folder, async (followed, told) => {
+        await Promise.all([followed.reload(), followed.reload(), followed.reload(), followed.reload()]);
+        assert.deepEqual(told, [{ loaded: 'one' }, { loaded: 'one' }]);
+      }),
+    ));
+
+  it('reads again what changed while it was first read', () =>
+    withSiteFolder({ 'site.yaml': GOOD }, async (folder) => {
+      const told: string[] = [];
+      let closed = false;
+      const result = await followSite(
+        folder,
+        { onLoaded: (site) => told.push(site.name), onRejected: () => assert.fail('the site is good') },
+        (_, onChange) => {
+          setImmediate(onChange);
+          return {
+            ready: Promise.resolve(),
+            close: () => {
+              closed = true;
+            },
+          };
+        },
+      );
+      if (!result.ok) assert.fail('the site is good');
+      await result.followed.reload();
+      assert.ok(told.length >= 1);
+      result.followed.close();
+      assert.equal(closed, true);
+    }));
+
+  it('follows nothing if the first load fails', () =>
+    withSiteFolder({ 'site.yaml': 'site: [' }, async (folder) => {
+      const fail = () => assert.fail('nobody is told');
+      const result = await followSite(folder, { onLoaded: fail, onRejected: fail });
+      assert.equal(result.ok, false);
+      await writeFile(join(folder, 'site.yaml'), GOOD);
+      await pause(400);
+    }));
+});

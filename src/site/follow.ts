@@ -1,0 +1,116 @@
+import type { Finding } from './finding.ts';
+import { type Loaded, loadSite } from './load.ts';
+import type { Site } from './model.ts';
+import { type Watching, watchSite } from './watch.ts';
+
+/** Who is told when the site was read again. They must not throw. */
+export type SiteListeners = {
+  /** A whole site is in force from now on. */
+  readonly onLoaded: (site: Site, warnings: readonly Finding[]) => void;
+  /** The edit is bad; the last good site stays in force. */
+  readonly onRejected: (findings: readonly Finding[]) => void;
+};
+
+/** A site that follows its folder. */
+export type FollowedSite = {
+  /** The last good site. */
+  current(): Site;
+  /** Reads the folder again now; settles once that is done. */
+  reload(): Promise<void>;
+  close(): void;
+};
+
+export type Followed =
+  | { readonly ok: true; readonly followed: FollowedSite; readonly warnings: readonly Finding[] }
+  | (Loaded & { readonly ok: false });
+
+/**
+ * Loads the site in `folder` and follows edits from then on. The first load is the result itself, and nothing is
+ * followed if it fails; the listeners are told of every later one.
+ */
+export async function followSite(
+  folder: string,
+  listeners: SiteListeners,
+  watching: (folder: string, onChange: () => void) => Watching = watchSite,
+): Promise<Followed> {
+  // Watched before it is read, so that no edit falls between the two.
+  const early = new EarlyChanges();
+  const watch = watching(folder, early.note);
+  await watch.ready;
+  const first = await loadSite(folder);
+  if (!first.ok) {
+    watch.close();
+    return first;
+  }
+  const followed = new Follower(folder, first.site, listeners, watch);
+  early.passTo(() => void followed.reload());
+  return { ok: true, followed, warnings: first.warnings };
+}
+
+/** Remembers that something changed until there is someone to tell. */
+class EarlyChanges {
+  #changed = false;
+  #tell: (() => void) | undefined;
+
+  readonly note = (): void => {
+    if (this.#tell === undefined) this.#changed = true;
+    else this.#tell();
+  };
+
+  passTo(tell: () => void): void {
+    this.#tell = tell;
+    if (this.#changed) tell();
+  }
+}
+
+class Follower implements FollowedSite {
+  readonly #folder: string;
+  readonly #listeners: SiteListeners;
+  readonly #watch: Watching;
+  #site: Site;
+  #closed = false;
+  /** The load that runs, and the one that waits for it: an edit during a load asks for one more, not for many. */
+  #running: Promise<void> | undefined;
+  #waiting: Promise<void> | undefined;
+
+  constructor(folder: string, site: Site, listeners: SiteListeners, watch: Watching) {
+    this.#folder = folder;
+    this.#site = site;
+    this.#listeners = listeners;
+    this.#watch = watch;
+  }
+
+  current(): Site {
+    return this.#site;
+  }
+
+  reload(): Promise<void> {
+    if (this.#running === undefined) {
+      this.#running = this.#load().finally(() => {
+        this.#running = undefined;
+      });
+      return this.#running;
+    }
+    this.#waiting ??= this.#running.then(() => {
+      this.#waiting = undefined;
+      return this.reload();
+    });
+    return this.#waiting;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch.close();
+  }
+
+  async #load(): Promise<void> {
+    const loaded = await loadSite(this.#folder);
+    if (this.#closed) return;
+    if (loaded.ok) {
+      this.#site = loaded.site;
+      this.#listeners.onLoaded(loaded.site, loaded.warnings);
+    } else {
+      this.#listeners.onRejected(loaded.findings);
+    }
+  }
+}

@@ -1,0 +1,574 @@
+import assert from 'node:assert/strict';
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { ip, mac } from './fixture.ts';
+import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
+import { type Loaded, loadSite } from './load.ts';
+import type { Site } from './model.ts';
+
+/** A small good site, which the rows of the table break. */
+const GOOD = `site: g-rack
+networks:
+  openstack:
+    interface: br0
+    subnet: 10.0.0.0/24
+    server: 10.0.0.2
+    gateway: 10.0.0.1
+    pools:
+      - range: 10.0.0.200-10.0.0.220
+  lan:
+    interface: br0
+    subnet: 192.168.0.0/24
+    pools:
+      - range: 192.168.0.111-192.168.0.150
+        allow: unknown
+profiles:
+  compute:
+    image: bookworm
+    overlays: [nova]
+nodes:
+  node01:
+    mac: 52:54:00:00:00:51
+    ip: 10.0.0.51
+    profiles: [compute]
+  node02:
+    mac: 52:54:00:00:00:52
+    ip: 10.0.0.52
+`;
+const RECIPE = 'from: { debian: bookworm }\npackages: [linux-image-amd64]\n';
+const FILES: SiteFiles = { 'site.yaml': GOOD, 'images/bookworm.yaml': RECIPE, 'overlays/nova/': '' };
+
+/** The good site with some text replaced. Each replaced text must be there once. */
+function edited(...edits: readonly (readonly [string, string])[]): SiteFiles {
+  let text = GOOD;
+  for (const [from, to] of edits) {
+    assert.equal(text.split(from).length, 2, `${from} stands once in the good site`);
+    text = text.replace(from, () => to);
+  }
+  return { ...FILES, 'site.yaml': text };
+}
+
+function load(files: SiteFiles): Promise<Loaded> {
+  return withSiteFolder(files, loadSite);
+}
+
+async function loadGood(files: SiteFiles): Promise<Site> {
+  const loaded = await load(files);
+  if (!loaded.ok) assert.fail(loaded.findings.map(findingText).join('\n'));
+  return loaded.site;
+}
+
+type Row = {
+  readonly name: string;
+  readonly files: SiteFiles;
+  readonly errors?: readonly string[];
+  readonly warnings?: readonly string[];
+};
+
+const TABLE: readonly Row[] = [
+  { name: 'a good site', files: FILES },
+  {
+    name: 'an unknown key, near to a known one',
+    files: edited(['    gateway: 10.0.0.1\n', '    gatway: 10.0.0.1\n']),
+    errors: ['site.yaml:7:5: unknown key "gatway" | did you mean "gateway"?'],
+  },
+  {
+    name: 'an unknown key, near to none',
+    files: edited(['site: g-rack', 'site: g-rack\nxyzzy: 1']),
+    errors: [
+      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, profiles, nodes, vars, menu, tftp, http, dhcp',
+    ],
+  },
+  {
+    name: 'a merge key of YAML 1.1',
+    files: edited(['  node02:\n', '  node02:\n    <<: { ip: 10.0.0.53 }\n']),
+    errors: [
+      'site.yaml:26:5: unknown key "<<" | merge keys are not part of YAML 1.2: put what nodes share into a profile',
+    ],
+  },
+  {
+    name: 'text where a list belongs',
+    files: edited(['profiles: [compute]', 'profiles: compute'], ['    gateway: 10.0.0.1\n', '    dns: 9.9.9.9\n']),
+    errors: [
+      'site.yaml:7:10: expected a list of addresses, found the text "9.9.9.9" | write it as a list: [9.9.9.9]',
+      'site.yaml:24:15: expected a list of profile names, found the text "compute" | write it as a list: [compute]',
+    ],
+  },
+  {
+    name: 'values of the wrong kind and form, all at once',
+    files: edited(
+      ['subnet: 10.0.0.0/24', 'subnet: 10.0.0.5/24'],
+      ['range: 192.168.0.111-192.168.0.150', 'range: 192.168.0.150-192.168.0.111'],
+      ['allow: unknown', 'allow: unkown'],
+      ['mac: 52:54:00:00:00:51', 'mac: 52:54:00:00:51'],
+      ['ip: 10.0.0.52', 'ip: 10.0.0.352'],
+    ),
+    errors: [
+      'site.yaml:5:13: "10.0.0.5/24" is not a subnet | the address has bits set beyond /24: did you mean 10.0.0.0/24?',
+      'site.yaml:14:16: "192.168.0.150-192.168.0.111" is not a range of addresses | it runs backwards: did you mean 192.168.0.111-192.168.0.150?',
+      'site.yaml:15:16: "unkown" is not one of known, unknown or any | did you mean "unknown"?',
+      'site.yaml:22:10: "52:54:00:00:51" is not a MAC address | such as 52:54:00:00:00:51',
+      'site.yaml:27:9: "10.0.0.352" is not an IPv4 address | such as 10.0.0.51',
+    ],
+  },
+  {
+    name: 'keys that are missing',
+    files: edited(['    subnet: 192.168.0.0/24\n', ''], ['    mac: 52:54:00:00:00:52\n', '']),
+    errors: [
+      'site.yaml:10:3: key "subnet" is missing: a subnet | such as 10.0.0.0/24',
+      'site.yaml:24:3: key "mac" is missing: a MAC address or a list of MAC addresses',
+    ],
+  },
+  {
+    name: 'an empty value',
+    files: edited(['mac: 52:54:00:00:00:52', 'mac:']),
+    errors: ['site.yaml:26:5: expected a MAC address or a list of MAC addresses, found nothing'],
+  },
+  {
+    name: 'a wrong item in a list, told beside a wrong address behind it',
+    files: edited(['    pools:\n      - range: 10.0.0.200', '    pools:\n      - 7\n      - range: 10.1.0.200']),
+    errors: [
+      'site.yaml:9:9: expected a pool, found the number 7',
+      'site.yaml:10:16: "10.1.0.200-10.0.0.220" is not a range of addresses | it runs backwards: did you mean 10.0.0.220-10.1.0.200?',
+    ],
+  },
+  {
+    name: 'places stay right behind an item that was left out',
+    files: edited(['    pools:\n      - range: 10.0.0.200-', '    pools:\n      - 7\n      - range: 10.0.0.1-']),
+    errors: [
+      'site.yaml:9:9: expected a pool, found the number 7',
+      "site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds this server's address 10.0.0.2 | leave it out: 10.0.0.1 and 10.0.0.3-10.0.0.220",
+      "site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the gateway's address 10.0.0.1 | leave it out: 10.0.0.2-10.0.0.220",
+    ],
+  },
+  {
+    name: 'numbers and durations out of bounds',
+    files: edited(
+      ['site: g-rack', 'site: g-rack\nhttp: { port: 80800 }\ndhcp: { probe: ping, probeTime: 20s }'],
+      ['    gateway: 10.0.0.1\n', '    lease: 0\n    mtu: 20\n'],
+    ),
+    errors: [
+      'site.yaml:2:15: 80800 is not a port from 1 to 65535',
+      'site.yaml:3:16: "ping" is not one of arp, icmp or off',
+      'site.yaml:3:33: out of bounds: expected a duration from 0.01 to 10 seconds',
+      'site.yaml:9:12: out of bounds: a lease lasts at least 1 second; "infinite" is the longest',
+      'site.yaml:10:10: 20 is not an MTU from 68 to 65535',
+    ],
+  },
+  {
+    name: 'subnets that overlap',
+    files: edited(
+      ['subnet: 192.168.0.0/24', 'subnet: 10.0.0.128/25'],
+      ['192.168.0.111-192.168.0.150', '10.0.0.130-10.0.0.140'],
+    ),
+    errors: [
+      'site.yaml:12:13: subnet 10.0.0.128/25 of network "lan" overlaps subnet 10.0.0.0/24 of network "openstack" (site.yaml:5:13) | an address can belong to one of them only',
+    ],
+  },
+  {
+    name: 'pools that overlap',
+    files: edited(['10.0.0.200-10.0.0.220', '10.0.0.200-10.0.0.220\n      - range: 10.0.0.220-10.0.0.230']),
+    errors: [
+      'site.yaml:10:16: pool 10.0.0.220-10.0.0.230 of network "openstack" overlaps pool 10.0.0.200-10.0.0.220 of network "openstack" (site.yaml:9:16) | an address can belong to one of them only',
+    ],
+  },
+  {
+    name: 'a pool outside its subnet, and one that holds the broadcast address',
+    files: edited(
+      ['10.0.0.200-10.0.0.220', '10.0.0.200-10.0.1.20'],
+      ['192.168.0.111-192.168.0.150', '192.168.0.111-192.168.0.255'],
+    ),
+    errors: [
+      'site.yaml:9:16: pool 10.0.0.200-10.0.1.20 lies outside the subnet 10.0.0.0/24',
+      'site.yaml:14:16: pool 192.168.0.111-192.168.0.255 holds the broadcast address 192.168.0.255 | leave it out: 192.168.0.111-192.168.0.254',
+    ],
+  },
+  {
+    name: 'server, gateway, broadcast and router outside their subnet',
+    files: edited(
+      [
+        'server: 10.0.0.2',
+        'server: 10.0.1.2\n    broadcast: 10.0.1.255\n    routes: [{ to: 0.0.0.0/0, via: 10.0.1.1 }, { to: 10.9.0.0/16, via: 0.0.0.0 }]',
+      ],
+      ['gateway: 10.0.0.1', 'gateway: 10.0.0.255'],
+    ),
+    errors: [
+      'site.yaml:6:13: server 10.0.1.2 lies outside the subnet 10.0.0.0/24',
+      'site.yaml:7:16: broadcast 10.0.1.255 lies outside the subnet 10.0.0.0/24',
+      'site.yaml:8:36: router 10.0.1.1 lies outside the subnet 10.0.0.0/24 | clients can only reach a router on their own wire',
+    ],
+  },
+  {
+    name: 'a gateway on the broadcast address',
+    files: edited(['gateway: 10.0.0.1', 'gateway: 10.0.0.255']),
+    errors: ['site.yaml:7:14: gateway 10.0.0.255 is the broadcast address of 10.0.0.0/24'],
+  },
+  {
+    name: 'a server elsewhere, of a network that only relays reach',
+    files: edited(['  lan:\n    interface: br0\n', '  lan:\n    server: 10.0.0.2\n']),
+  },
+  {
+    name: 'a MAC address and an IP address given to two nodes',
+    files: edited(['52:54:00:00:00:52\n    ip: 10.0.0.52', '[52-54-00-00-00-51, 5254.0000.0053]\n    ip: 10.0.0.51']),
+    errors: [
+      'site.yaml:26:11: MAC address 52:54:00:00:00:51 is taken by node "node01" (site.yaml:22:10) | each node has its own',
+      'site.yaml:27:9: address 10.0.0.51 is taken by node "node01" (site.yaml:23:9) | each node has its own',
+    ],
+  },
+  {
+    name: 'a MAC address listed twice, and one of a group',
+    files: edited(['mac: 52:54:00:00:00:52', 'mac: [52:54:00:00:00:52, 52:54:00:00:00:52, 01:00:5e:00:00:01]']),
+    errors: [
+      'site.yaml:26:30: MAC address 52:54:00:00:00:52 is listed twice',
+      "site.yaml:26:49: MAC address 01:00:5e:00:00:01 is a group's | a network card's first byte is even",
+    ],
+  },
+  {
+    name: 'node addresses in no network, on the network address, and of the server',
+    files: edited(
+      ['ip: 10.0.0.51', 'ip: 10.9.0.51'],
+      ['ip: 10.0.0.52', 'ip: 10.0.0.0\n  node03: { mac: 52:54:00:00:00:53, ip: 10.0.0.2 }'],
+    ),
+    errors: [
+      'site.yaml:23:9: address 10.9.0.51 lies in no network of this site | networks: openstack 10.0.0.0/24, lan 192.168.0.0/24',
+      'site.yaml:27:9: address 10.0.0.0 is the network address of 10.0.0.0/24',
+      'site.yaml:28:41: address 10.0.0.2 is this server\'s in network "openstack"',
+    ],
+  },
+  {
+    name: 'no follow-up error for nodes of a network whose form is wrong',
+    files: edited(['subnet: 10.0.0.0/24', 'subnet: 10.0.0.0']),
+    errors: ['site.yaml:5:13: "10.0.0.0" is not a subnet | such as 10.0.0.0/24'],
+  },
+  {
+    name: 'names that nothing has',
+    files: edited(
+      ['image: bookworm', 'image: bookwrom'],
+      ['overlays: [nova]', 'overlays: [nova, novaa, zzz]'],
+      ['profiles: [compute]', 'profiles: [computer]'],
+    ),
+    errors: [
+      'site.yaml:18:12: there is no image "bookwrom" | did you mean "bookworm"?',
+      'site.yaml:19:22: there is no overlay "novaa" | did you mean "nova"?',
+      'site.yaml:19:29: there is no overlay "zzz" | known overlays: nova',
+      'site.yaml:24:16: there is no profile "computer" | did you mean "compute"?',
+    ],
+  },
+  {
+    name: 'an image without any recipe',
+    files: { 'site.yaml': 'profiles: { a: { image: debian } }\n' },
+    errors: ['site.yaml:1:25: there is no image "debian" | write its recipe, images/debian.yaml'],
+  },
+  {
+    name: 'kernel words that are added for each node',
+    files: edited(['overlays: [nova]', 'kernelArgs: [quiet, "TFTP=10.0.0.2", "a reveille.node=x"]']),
+    errors: [
+      'site.yaml:19:25: TFTP= is added for each node by itself | leave it out',
+      'site.yaml:19:42: reveille.node= is added for each node by itself | leave it out',
+    ],
+  },
+  {
+    name: 'node names that no host can have',
+    files: edited(
+      ['  node02:', '  node_02:'],
+      ['ip: 10.0.0.52', 'ip: 10.0.0.52\n  NODE01: { mac: 52:54:00:00:00:53, ip: 10.0.0.53 }'],
+    ),
+    errors: [
+      'site.yaml:25:3: "node_02" cannot name a node | a host name has letters, digits and inner hyphens, 63 at most (RFC 1123)',
+      'site.yaml:28:3: node "NODE01" differs from node "node01" (site.yaml:21:3) in case only | host names ignore case',
+    ],
+  },
+  {
+    name: 'a service that is no unit',
+    files: edited(['overlays: [nova]', 'services: [nova-compute, "a/b"]']),
+    errors: ['site.yaml:19:30: "a/b" is not the name of a systemd unit | such as nova-compute'],
+  },
+  {
+    name: 'a menu without files, default or folder',
+    files: edited([
+      'site: g-rack',
+      'site: g-rack\nmenu:\n  default: tyni\n  entries:\n    tiny: { kernel: tiny/linux }\n    node: { kernel: ../x }\n',
+    ]),
+    errors: [
+      'site.yaml:3:12: there is no menu entry "tyni" | did you mean "tiny"?',
+      'site.yaml:5:21: "tiny/linux" has no folder: tftp.root is not set | set `tftp: { root: FOLDER }`',
+      'site.yaml:6:5: "node" cannot name a menu entry | it stands for booting the node\'s own image',
+      'site.yaml:6:21: "../x" leaves tftp.root | write a path below it, without ".."',
+    ],
+  },
+  {
+    name: 'tftp.root that is not there',
+    files: edited(['site: g-rack', 'site: g-rack\ntftp: { root: /nonexistent/tftp }']),
+    errors: ['site.yaml:2:15: there is no folder /nonexistent/tftp | make it, or change tftp.root'],
+  },
+  {
+    name: 'a profile in two places, and a broken one in its own file',
+    files: {
+      ...edited(['profiles: [compute]', 'profiles: [compute, storage]']),
+      'profiles/compute.yaml': 'image: bookworm\n',
+      'profiles/storage.yaml': 'image: [bookworm]\nkernelArg: [a]\n',
+    },
+    errors: [
+      'site.yaml:17:3: profile "compute" stands in profiles/compute.yaml too | keep one of the two',
+      'profiles/storage.yaml:1:8: expected a name, found a list | such as compute',
+      'profiles/storage.yaml:2:1: unknown key "kernelArg" | did you mean "kernelArgs"?',
+    ],
+  },
+  {
+    name: 'broken recipes',
+    files: {
+      ...FILES,
+      'images/a.yaml': 'from: { debian: Bookworm! }\npackages: [a b]\nremove: [../x]\nkeep: [etc]\ncompress: xz\n',
+      'images/b.yaml': 'packages: [x]\n',
+      'images/c.yaml': 'from: { oci: x }\n',
+      'images/d.yaml': 'from: { debian: bookworm }\nmirror: http://a.example/\nmirrors: [http://b.example/]\n',
+      'root.tar': '',
+      'images/e.yaml': 'from: { debian: bookworm, tar: root.tar }\n',
+      'images/f.yaml': 'from: {}\n',
+    },
+    errors: [
+      'images/a.yaml:1:17: "Bookworm!" is not a Debian suite | such as bookworm',
+      'images/a.yaml:2:12: "a b" is not a package | such as linux-image-cloud-amd64',
+      'images/a.yaml:3:10: "../x" is not a package or an absolute path | such as rsyslog or /usr/share/doc/**',
+      'images/a.yaml:4:8: "etc" is not an absolute path | such as /usr/share/doc/**',
+      'images/a.yaml:5:11: "xz" is not one of auto, zstd or gzip',
+      'images/b.yaml:1:1: key "from" is missing: where the image comes from',
+      'images/c.yaml:1:9: unknown key "oci" | known keys: debian, tar',
+      'images/d.yaml:2:1: `mirror` and `mirrors` are both given | keep one of them',
+      'images/e.yaml:1:7: an image comes from one place | write { debian: SUITE } or { tar: FILE }',
+      'images/f.yaml:1:7: it is not said where the image comes from | write { debian: SUITE } or { tar: FILE }',
+    ],
+  },
+  {
+    name: 'a syntax error in one file, other errors in another',
+    files: {
+      ...FILES,
+      'site.yaml': 'networks:\n  a: [1\nnodes: {}\n',
+      'images/bookworm.yaml': 'from: { debian: 12 }\n',
+    },
+    errors: [
+      'site.yaml:3:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+      'images/bookworm.yaml:1:17: expected a Debian suite, found the number 12 | such as bookworm',
+    ],
+  },
+  {
+    name: 'a list for a site',
+    files: { 'site.yaml': '- a\n' },
+    errors: ['site.yaml:1:1: expected the settings of a site, such as "networks:", found a list'],
+  },
+  { name: 'an empty site', files: { 'site.yaml': '' } },
+  {
+    name: 'a file that is too long',
+    files: { ...FILES, 'profiles/x.yaml': `# ${'x'.repeat(1_000_001)}\n` },
+    errors: ['profiles/x.yaml:1:1: this file is longer than 1 MB'],
+  },
+  {
+    name: 'doubtful things: warned of, and loaded',
+    files: {
+      ...edited(
+        [
+          'site: g-rack',
+          'site: g-rack\ntftp: { root: tftp }\nmenu: { entries: { tiny: { kernel: /tiny/linux, initrd: [tiny/initrd] } } }',
+        ],
+        ['10.0.0.200-10.0.0.220', '10.0.0.200-10.0.0.220\n        allow: unknown'],
+        ['    ip: 10.0.0.52\n', ''],
+      ),
+      'tftp/tiny/initrd': 'x',
+      'nodes/10-0-0-15/': '',
+      'nodes/10-0-0-51/': '',
+      'nodes/node01/': '',
+      'nodes/nobody/': '',
+      'images/old.yml': '',
+    },
+    warnings: [
+      'site.yaml:3:36: there is no file "tiny/linux" below FOLDER/tftp | the entry shows but does not boot',
+      'site.yaml:28:3: node "node02" has no address and no pool is open to known nodes | give it `ip:`, or a network a pool with `allow: known`',
+      'images/old.yml:1:1: this file is not read | its name must end in .yaml',
+      'nodes/10-0-0-15:1:1: no node has this name or address | did you mean "10-0-0-51"?',
+      'nodes/nobody:1:1: no node has this name or address | a folder is named for a node, or for its address with dashes',
+    ],
+  },
+  {
+    name: "options of no known name, and those that are not the operator's",
+    files: edited(['gateway: 10.0.0.1', 'options: { lease-tme: 5, 54: 01020304 }']),
+    errors: [],
+  },
+];
+
+describe('loading a site folder', () => {
+  for (const { name, files, errors = [], warnings = [] } of TABLE) {
+    it(name, () =>
+      withSiteFolder(files, async (folder) => {
+        const loaded = await loadSite(folder);
+        const told = (list: Loaded['warnings']) => list.map((one) => findingText(one).replaceAll(folder, 'FOLDER'));
+        assert.deepEqual(loaded.ok ? [] : told(loaded.findings), errors);
+        assert.deepEqual(told(loaded.warnings), warnings);
+      }),
+    );
+  }
+
+  it('tells of bytes that are no text, and of a folder where a file belongs', () =>
+    withSiteFolder({ ...FILES, 'profiles/dir.yaml/': '' }, async (folder) => {
+      await writeFile(join(folder, 'profiles/latin.yaml'), Uint8Array.of(0x61, 0x3a, 0x20, 0xe9));
+      await symlink('nowhere', join(folder, 'profiles/link.yaml'));
+      const loaded = await loadSite(folder);
+      assert.deepEqual(loaded.ok ? [] : loaded.findings.map((one) => findingText(one).replaceAll(folder, 'FOLDER')), [
+        'profiles/dir.yaml:1:1: this is not a file',
+        'profiles/latin.yaml:1:1: this file is not UTF-8 text',
+        'profiles/link.yaml:1:1: there is no profiles/link.yaml in FOLDER',
+      ]);
+    }));
+
+  it('tells of a folder that is not there', async () => {
+    const loaded = await loadSite('/nonexistent/site');
+    assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), [
+      'site.yaml:1:1: there is no site.yaml in /nonexistent/site | name the site folder with --site DIR',
+    ]);
+  });
+});
+
+describe('a site that loads', () => {
+  it('has its defaults filled in', async () => {
+    const site = await loadGood({
+      'site.yaml': 'networks: { a: { subnet: 10.1.0.0/16, pools: [{ range: 10.1.0.9 }] } }',
+    });
+    assert.deepEqual(site.networks.get('a'), {
+      name: 'a',
+      subnet: { base: ip('10.1.0.0'), prefix: 16 },
+      broadcast: ip('10.1.255.255'),
+      dns: [],
+      ntp: [],
+      search: [],
+      routes: [],
+      leaseSeconds: 3600,
+      pools: [{ range: { first: ip('10.1.0.9'), last: ip('10.1.0.9') }, allow: 'known' }],
+      options: new Map(),
+    });
+    assert.match(site.name, /^reveille-site-/);
+    assert.deepEqual(site.menu, { timeoutSeconds: 3, default: 'node', entries: [] });
+    assert.deepEqual(site.tftp, { singlePort: false, maxTransfers: 1024, maxTransfersPerClient: 16 });
+    assert.deepEqual(site.http, { port: 8080 });
+    assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500 });
+  });
+
+  it('has nodes with their profiles merged in order, their own settings last', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+vars: { region: one, nova: { cpu: 1, ram: 1 } }
+networks: { a: { subnet: 10.0.0.0/24 } }
+profiles:
+  base: { image: plain, loader: ipxe, kernelArgs: [quiet, console=ttyS0], overlays: [base], vars: { nova: { cpu: 2 } } }
+nodes:
+  n1:
+    mac: [52:54:00:00:00:51, 52-54-00-00-00-52]
+    ip: 10.0.0.51
+    profiles: [base, own]
+    kernelArgs: [debug, quiet]
+    services: [libvirtd]
+    vars: { rack: g6 }
+`,
+      'profiles/own.yaml': 'image: fancy\nservices: [nova-compute]\nvars: { nova: { disk: 3 } }\n',
+      'images/plain.yaml': RECIPE,
+      'images/fancy.yaml': RECIPE,
+      'overlays/base/': '',
+      'nodes/10-0-0-51/': '',
+      'nodes/n1/': '',
+    });
+    const node = site.nodes.get('n1');
+    assert.deepEqual(node, {
+      name: 'n1',
+      macs: [mac('52:54:00:00:00:51'), mac('52:54:00:00:00:52')],
+      ip: ip('10.0.0.51'),
+      network: 'a',
+      profiles: ['base', 'own'],
+      image: 'fancy',
+      loader: 'ipxe',
+      kernelArgs: ['quiet', 'console=ttyS0', 'debug'],
+      overlays: ['base'],
+      services: ['nova-compute', 'libvirtd'],
+      vars: { region: 'one', nova: { cpu: 2, ram: 1, disk: 3 }, rack: 'g6' },
+      options: new Map(),
+      folders: ['10-0-0-51', 'n1'],
+    });
+    assert.equal(site.nodeByMac.get(mac('52:54:00:00:00:52')), node);
+    assert.equal(site.nodeByIp.get(ip('10.0.0.51')), node);
+  });
+
+  it('has recipes with packages and paths apart, and archives found from the site folder', async () => {
+    const site = await loadGood({
+      'site.yaml': '',
+      'root.tar': 'x',
+      'images/a.yaml':
+        'from: { debian: trixie }\nmirror: http://deb.example.org/debian\nremove: [rsyslog, /usr/share/sounds/**]\nkeep: [/usr/share/doc/x]\nslim: false\nrun: [echo hi]\n',
+      'images/b.yaml': 'from: { tar: root.tar }\n',
+    });
+    assert.deepEqual(site.images.get('a'), {
+      name: 'a',
+      from: { kind: 'debian', suite: 'trixie' },
+      mirrors: ['http://deb.example.org/debian'],
+      packages: [],
+      removePackages: ['rsyslog'],
+      removePaths: ['/usr/share/sounds/**'],
+      keepPaths: ['/usr/share/doc/x'],
+      slim: false,
+      run: ['echo hi'],
+      compress: 'auto',
+      place: { file: 'images/a.yaml', line: 1, col: 1 },
+    });
+    assert.deepEqual(site.images.get('b')?.from, { kind: 'tar', path: join(site.root, 'root.tar') });
+    assert.equal(site.images.get('b')?.mirrors, undefined);
+  });
+
+  for (const [written, seconds] of [
+    ['2h', 7200],
+    ['1h30m', 5400],
+    ['90s', 90],
+    ['90', 90],
+    ['"90"', 90],
+    ['1d', 86400],
+    ['infinite', 0xffffffff],
+  ] as const) {
+    it(`has a lease of ${seconds} s where ${written} is written`, async () => {
+      const site = await loadGood({ 'site.yaml': `networks: { a: { subnet: 10.0.0.0/24, lease: ${written} } }` });
+      assert.equal(site.networks.get('a')?.leaseSeconds, seconds);
+    });
+  }
+
+  it('has the menu with cleaned file names', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+menu: { timeout: 1500ms, default: tiny, entries: { tiny: { title: Tiny, kernel: /tiny/linux, initrd: 'tiny\\initrd', args: [quiet] } } }
+tftp: { root: boot }`,
+      'boot/tiny/linux': 'x',
+      'boot/tiny/initrd': 'x',
+    });
+    assert.equal(site.tftp.root, join(site.root, 'boot'));
+    assert.deepEqual(site.menu, {
+      timeoutSeconds: 1.5,
+      default: 'tiny',
+      entries: [{ name: 'tiny', title: 'Tiny', kernel: 'tiny/linux', initrd: ['tiny/initrd'], args: ['quiet'] }],
+    });
+  });
+
+  it('may be two thousand nodes big', async () => {
+    const lines = ['networks: { a: { subnet: 10.0.0.0/16 } }', 'nodes:'];
+    for (let i = 1; i <= 2000; i++) {
+      const hex = i.toString(16).padStart(4, '0');
+      lines.push(`  n${i}:`, `    mac: 52:54:00:00:${hex.slice(0, 2)}:${hex.slice(2)}`);
+      lines.push(`    ip: ${formatIpv4((ip('10.0.0.0') + i) as Ipv4)}`, `    vars: { rack: r${i % 40} }`);
+    }
+    const site = await loadGood({ 'site.yaml': lines.join('\n') });
+    assert.equal(site.nodes.size, 2000);
+    assert.equal(site.nodeByIp.get(ip('10.0.7.208'))?.name, 'n2000');
+  });
+
+  for (const example of ['site-in-20-lines', 'g-rack']) {
+    it(`is examples/${example}`, async () => {
+      const loaded = await loadSite(fileURLToPath(new URL(`../../examples/${example}`, import.meta.url)));
+      assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
+    });
+  }
+});

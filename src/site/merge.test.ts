@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { mergeSettings, mergeVars, type Settings } from './merge.ts';
+
+function settings(changes: Partial<Settings>): Settings {
+  return { kernelArgs: [], overlays: [], services: [], vars: {}, options: new Map(), ...changes };
+}
+
+describe('merging settings', () => {
+  it('lets the later image and loader have their way, and keeps the earlier where the later is silent', () => {
+    const merged = mergeSettings([settings({ image: 'a', loader: 'grub' }), settings({ image: 'b' }), settings({})]);
+    assert.equal(merged.image, 'b');
+    assert.equal(merged.loader, 'grub');
+  });
+
+  it('joins lists in order, each word once, where it stood first', () => {
+    const merged = mergeSettings([
+      settings({ kernelArgs: ['a', 'b'], overlays: ['base'], services: ['x'] }),
+      settings({ kernelArgs: ['c', 'a'], overlays: ['nova', 'base'], services: ['y', 'x'] }),
+    ]);
+    assert.deepEqual(merged.kernelArgs, ['a', 'b', 'c']);
+    assert.deepEqual(merged.overlays, ['base', 'nova']);
+    assert.deepEqual(merged.services, ['x', 'y']);
+  });
+
+  it('merges variables map by map and replaces lists and everything else', () => {
+    const earlier = { nova: { cpu: 4, ram: 1.2 }, dns: [1, 2], rack: 'g6', kind: { a: 1 } };
+    assert.deepEqual(mergeVars(earlier, { nova: { cpu: 8 }, dns: [3], rack: null, kind: 'text' }), {
+      nova: { cpu: 8, ram: 1.2 },
+      dns: [3],
+      rack: null,
+      kind: 'text',
+    });
+    assert.deepEqual(earlier.nova, { cpu: 4, ram: 1.2 }, 'the earlier variables stay as they are');
+  });
+
+  it('does not take a variable called `constructor` for what every object has', () => {
+    assert.deepEqual(mergeVars({}, { constructor: { a: 1 }, toString: 'x' }), { constructor: { a: 1 }, toString: 'x' });
+  });
+
+  it('replaces options by number', () => {
+    const merged = mergeSettings([
+      settings({
+        options: new Map([
+          [42, Uint8Array.of(1)],
+          [43, Uint8Array.of(2)],
+        ]),
+      }),
+      settings({ options: new Map([[42, Uint8Array.of(3)]]) }),
+    ]);
+    assert.deepEqual(
+      [...merged.options],
+      [
+        [42, Uint8Array.of(3)],
+        [43, Uint8Array.of(2)],
+      ],
+    );
+  });
+});

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { type Claim, overlaps } from './overlap.ts';
+
+const claims = fc.array(fc.tuple(fc.nat({ max: 50 }), fc.nat({ max: 8 })), { maxLength: 12 }).map((list) =>
+  list.map(
+    ([first, length], i): Claim => ({
+      range: { first: first as Ipv4, last: (first + length) as Ipv4 },
+      words: String(i),
+      place: () => ({ file: 'x', line: i + 1, col: 1 }),
+    }),
+  ),
+);
+
+const meet = (a: Claim, b: Claim) => a.range.first <= b.range.last && b.range.first <= a.range.last;
+
+describe('overlaps', () => {
+  it('names real overlaps only, the later one first, and is empty only if there are none', () => {
+    fc.assert(
+      fc.property(claims, (list) => {
+        const found = overlaps(list);
+        for (const { claim, earlier } of found) {
+          assert.ok(meet(claim, earlier));
+          assert.ok(list.indexOf(claim) > list.indexOf(earlier));
+        }
+        const some = list.some((a, i) => list.slice(i + 1).some((b) => meet(a, b)));
+        assert.equal(found.length > 0, some);
+      }),
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ip, networkFixture, siteFixture } from './fixture.ts';
+import type { Network } from './model.ts';
+import { serverFor, withServers } from './servers.ts';
+
+const ADDRESSES = new Map([
+  [
+    'eth0',
+    [
+      { ip: ip('203.0.113.9'), prefix: 24 },
+      { ip: ip('10.0.0.9'), prefix: 24 },
+    ],
+  ],
+  [
+    'br0',
+    [
+      { ip: ip('192.168.0.2'), prefix: 24 },
+      { ip: ip('10.0.0.7'), prefix: 24 },
+    ],
+  ],
+]);
+
+function undeclared(changes: Partial<Network> = {}): Network {
+  const { server: _, ...network } = networkFixture(changes);
+  return network;
+}
+
+describe("the server's address", () => {
+  it('is the declared one', () => assert.equal(serverFor(networkFixture(), ADDRESSES), ip('10.0.0.2')));
+
+  it('else the one that the interface has in the subnet', () =>
+    assert.equal(serverFor(undeclared(), ADDRESSES), ip('10.0.0.7')));
+
+  it('is not that of another interface', () =>
+    assert.equal(serverFor(undeclared({ interface: 'br1' }), ADDRESSES), undefined));
+
+  it('is that of any interface where only relays reach the network', () => {
+    const { interface: _, ...relayed } = undeclared();
+    assert.equal(serverFor(relayed, ADDRESSES), ip('10.0.0.9'));
+  });
+
+  it('is filled in for each network of a site', () => {
+    const site = siteFixture({
+      networks: new Map([
+        ['a', undeclared({ name: 'a' })],
+        ['b', undeclared({ name: 'b', interface: 'br1' })],
+      ]),
+    });
+    const filled = withServers(site, ADDRESSES);
+    assert.equal(filled.networks.get('a')?.server, ip('10.0.0.7'));
+    assert.equal('server' in (filled.networks.get('b') ?? {}), false);
+    assert.equal('server' in (site.networks.get('a') ?? {}), false, 'the site itself stays as it is');
+  });
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { withSiteFolder, writeFiles } from './folderFixture.ts';
+import { watchSite } from './watch.ts';
+
+const PACE = { quiet: 40, patience: 400, poll: 50 };
+
+/** Watches `folder` while `use` runs; `changes` counts, `told` waits for the next change after those counted so far. */
+async function watching(
+  folder: string,
+  use: (changes: () => number, told: (what: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  let count = 0;
+  let awaited = 0;
+  const watch = watchSite(folder, () => count++, PACE);
+  await watch.ready;
+  try {
+    await use(
+      () => count,
+      async (what) => {
+        const end = performance.now() + 5000;
+        while (count <= awaited) {
+          assert.ok(performance.now() < end, `no change was told after ${what}`);
+          await pause(5);
+        }
+        await pause(PACE.quiet * 3);
+        awaited = count;
+      },
+    );
+  } finally {
+    watch.close();
+  }
+}
+
+describe('watching a site folder', () => {
+  it('tells of a write, once for a burst', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
+      watching(folder, async (changes, told) => {
+        for (let i = 0; i < 10; i++) await writeFile(join(folder, 'site.yaml'), `b${i}`);
+        await told('ten writes');
+        assert.equal(changes(), 1);
+      }),
+    ));
+
+  it('tells of every file that is written beside and renamed over', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
+      watching(folder, async (_, told) => {
+        for (let i = 0; i < 3; i++) {
+          await writeFile(join(folder, '.site.yaml.new'), `b${i}`);
+          await rename(join(folder, '.site.yaml.new'), join(folder, 'site.yaml'));
+          await told(`rename ${i}`);
+        }
+      }),
+    ));
+
+  it('tells of files in folders that were made later, and of their removal', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
+      watching(folder, async (_, told) => {
+        await mkdir(join(folder, 'nodes/node01/files/etc'), { recursive: true });
+        await told('new folders');
+        await writeFile(join(folder, 'nodes/node01/files/etc/motd'), 'hello');
+        await told('a file in a new folder');
+        await unlink(join(folder, 'nodes/node01/files/etc/motd'));
+        await told('its removal');
+        await rm(join(folder, 'nodes'), { recursive: true });
+        await told('the removal of the folders');
+        await writeFiles(folder, { 'nodes/node01/hosts': 'x' });
+        await told('folders made anew');
+        await writeFile(join(folder, 'nodes/node01/hosts'), 'y');
+        await told('a write in a folder made anew');
+      }),
+    ));
+
+  it('follows a folder that is replaced', () =>
+    withSiteFolder({ 'live/site.yaml': 'a', 'next/site.yaml': 'b' }, (parent) =>
+      watching(join(parent, 'live'), async (_, told) => {
+        await rename(join(parent, 'live'), join(parent, 'old'));
+        await rename(join(parent, 'next'), join(parent, 'live'));
+        await told('the replacement');
+        await writeFile(join(parent, 'live/site.yaml'), 'c');
+        await told('a write in the new folder');
+      }),
+    ));
+
+  it('follows a link that is turned to another folder', () =>
+    withSiteFolder({ 'one/site.yaml': 'a', 'two/site.yaml': 'b' }, async (parent) => {
+      await symlink('one', join(parent, 'live'));
+      await watching(join(parent, 'live'), async (_, told) => {
+        await symlink('two', join(parent, 'turned'));
+        await rename(join(parent, 'turned'), join(parent, 'live'));
+        await told('the turn');
+        await writeFile(join(parent, 'two/site.yaml'), 'c');
+        await told('a write in the new folder');
+      });
+    }));
+
+  it('does not tell of what editors and Git leave lying about', () =>
+    withSiteFolder({ 'site.yaml': 'a', '.git/index': 'x' }, (folder) =>
+      watching(folder, async (changes) => {
+        for (const name of ['.site.yaml.swp', 'site.yaml~', '4913', '.git/index'])
+          await writeFile(join(folder, name), 'z');
+        await pause(PACE.quiet * 4);
+        assert.equal(changes(), 0);
+      }),
+    ));
+
+  it('tells within its patience though writes never stop', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
+      watching(folder, async (changes) => {
+        const end = performance.now() + PACE.patience * 3;
+        while (performance.now() < end && changes() === 0) {
+          await writeFile(join(folder, 'site.yaml'), 'b');
+          await pause(5);
+        }
+        assert.ok(changes() > 0);
+      }),
+    ));
+
+  it('is silent once closed', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, async (folder) => {
+      let count = 0;
+      const watch = watchSite(folder, () => count++, PACE);
+      await watch.ready;
+      await writeFile(join(folder, 'site.yaml'), 'b');
+      watch.close();
+      await pause(PACE.quiet * 4);
+      assert.equal(count, 0);
+    }));
+});
