@@ -119,7 +119,16 @@ const TABLE: readonly Row[] = [
     files: edited(['    subnet: 192.168.0.0/24\n', ''], ['    mac: 52:54:00:00:00:52\n', '']),
     errors: [
       'site.yaml:10:3: key "subnet" is missing: a subnet | such as 10.0.0.0/24',
-      'site.yaml:24:3: key "mac" is missing: a MAC address or a list of MAC addresses',
+      'site.yaml:24:3: node "node02" has no MAC address | a node is known by it: write `mac:`',
+    ],
+  },
+  {
+    name: 'the rest of a node whose MAC address has a wrong form',
+    files: edited(['mac: 52:54:00:00:00:51', 'mac: [52:54:00:00:00, 5]'], ['profiles: [compute]', 'profiles: [other]']),
+    errors: [
+      'site.yaml:22:11: "52:54:00:00:00" is not a MAC address | such as 52:54:00:00:00:51',
+      'site.yaml:22:27: expected a MAC address, found the number 5 | such as 52:54:00:00:00:51',
+      'site.yaml:24:16: there is no profile "other" | known profiles: compute',
     ],
   },
   {

@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
@@ -56,7 +57,7 @@ async function readFolder<T>(
   findings: Findings,
 ): Promise<ReadonlyMap<string, Declared<T> | undefined>> {
   const documents = new Map<string, Declared<T> | undefined>();
-  for (const entry of await entriesOf(root, folder, MOST_FILES, findings)) {
+  for (const { name: entry } of await entriesOf(root, folder, MOST_FILES, findings)) {
     const file = `${folder}/${entry}`;
     if (entry.startsWith('.') || entry.endsWith('~')) continue;
     if (!entry.endsWith('.yaml')) {
@@ -111,15 +112,18 @@ function absenceHint(file: string): string | undefined {
 async function foldersIn(root: string, folder: string, findings: Findings): Promise<readonly string[]> {
   const names: string[] = [];
   for (const entry of await entriesOf(root, folder, MOST_FOLDERS, findings)) {
-    if (!entry.startsWith('.') && (await kindOf(join(root, folder, entry))) === 'folder') names.push(entry);
+    if (entry.name.startsWith('.')) continue;
+    const linked = entry.isSymbolicLink() && (await kindOf(join(root, folder, entry.name))) === 'folder';
+    if (entry.isDirectory() || linked) names.push(entry.name);
   }
   return names;
 }
 
-/** What a folder holds, sorted; nothing if it is not there. */
-async function entriesOf(root: string, folder: string, most: number, findings: Findings): Promise<readonly string[]> {
+/** What a folder holds, sorted by name; nothing if it is not there. */
+async function entriesOf(root: string, folder: string, most: number, findings: Findings): Promise<readonly Dirent[]> {
   try {
-    const entries = (await readdir(join(root, folder))).sort();
+    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (entries.length <= most) return entries;
     findings.error(startOf(folder), `this folder holds more than ${most} entries`);
     return entries.slice(0, most);

@@ -64,7 +64,8 @@ function resolveNode(
   const own = [...(ip === undefined ? [] : [dashedIpv4(ip)]), name];
   return {
     name,
-    macs: declared.mac as [Mac, ...Mac[]],
+    // Without any it is an error by now, and the site does not load.
+    macs: (declared.mac ?? []) as readonly Mac[] as readonly [Mac, ...Mac[]],
     ...(ip === undefined ? {} : { ip }),
     ...(network === undefined ? {} : { network: network.name }),
     profiles: declared.profiles,
@@ -103,6 +104,11 @@ function claimMacs(
   site: Declared<SiteDeclaration>,
   findings: Findings,
 ): void {
+  const at: Path = ['nodes', node.name, 'mac'];
+  if (node.macs.length < 1 && !site.lost(at) && site.names(at).length === 0) {
+    const message = `node "${node.name}" has no MAC address`;
+    findings.error(site.keyPlace(['nodes', node.name]), message, 'a node is known by it: write `mac:`');
+  }
   for (const [i, mac] of node.macs.entries()) {
     const place = () => site.place(['nodes', node.name, 'mac', i]);
     const owner = nodeByMac.get(mac);

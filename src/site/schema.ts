@@ -50,9 +50,7 @@ function asList(input: unknown): string {
 /** One, or a list of them; always a list once read. */
 function oneOrMore<O, I>(item: z.ZodType<O, I>, what: string, plural: string) {
   return z
-    .union([item, z.array(item).min(1, { error: `expected at least ${what}` })], {
-      error: ({ input }) => mistyped(`${what} or a list of ${plural}`, input),
-    })
+    .union([item, z.array(item)], { error: ({ input }) => mistyped(`${what} or a list of ${plural}`, input) })
     .transform((value): O[] => (Array.isArray(value) ? value : [value]));
 }
 
@@ -247,11 +245,12 @@ export const profileSchema = keyed(settings, 'the settings of a profile').descri
   'Settings that many nodes share: an entry of `profiles`, or a file profiles/NAME.yaml.',
 );
 
+// Every node needs `mac`. That is checked when nodes resolve, so that one without is still checked for the rest.
 const node = keyed(
   {
-    mac: oneOrMore(mac, 'a MAC address', 'MAC addresses').describe(
-      'MAC address of the network card, or a list of them.',
-    ),
+    mac: oneOrMore(mac, 'a MAC address', 'MAC addresses')
+      .describe('MAC address of the network card, or a list of them.')
+      .exactOptional(),
     ip: address.describe('Address that is kept for this machine. Absent: it draws from a pool.').exactOptional(),
     profiles: listOf(name, 'profile names')
       .prefault([])
@@ -259,7 +258,7 @@ const node = keyed(
     ...settings,
   },
   'the settings of a node',
-);
+).meta({ required: ['mac'] });
 
 const entry = keyed(
   {

@@ -108,13 +108,18 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** What is left of a value, and where each item of a list that lost some stood before. */
 class Kept {
-  value: unknown;
+  #value: unknown;
+  #own = false;
   /** What was taken out, by its path in the file, as JSON. */
   readonly lost = new Set<string>();
   readonly #positions = new WeakMap<unknown[], number[]>();
 
   constructor(value: unknown) {
-    this.value = structuredClone(value);
+    this.#value = value;
+  }
+
+  get value(): unknown {
+    return this.#value;
   }
 
   at(path: Path): unknown {
@@ -131,6 +136,8 @@ class Kept {
   /** Takes out what stands at `paths`; false if that is everything. */
   drop(paths: readonly Path[]): boolean {
     if (paths.some((path) => path.length === 0)) return false;
+    if (!this.#own) this.#value = structuredClone(this.#value);
+    this.#own = true;
     const emptied = new Set<unknown[]>();
     for (const path of paths) this.lost.add(JSON.stringify(this.original(path)));
     for (const path of paths) {
