@@ -1,0 +1,139 @@
+import { ReveilleError } from '../errors.ts';
+import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
+import type { Network, Site, SiteNode } from '../site/model.ts';
+import type { BundleFile } from './bundle.ts';
+import type { Facts } from './inventory.ts';
+import type { Source } from './sources.ts';
+import type { Renderer } from './templates.ts';
+
+/** Where the node finds this server; base URLs without a slash at the end. */
+export type ServerUrls = { readonly ip: string; readonly url: string; readonly bootUrl: string };
+
+/** Everything that a node's files are made from. `facts` is absent until the machine has told what it is. */
+export type RenderFrom = {
+  readonly site: Site;
+  readonly node: SiteNode;
+  readonly sources: readonly Source[];
+  readonly facts?: Facts | undefined;
+  readonly server?: ServerUrls | undefined;
+};
+
+/**
+ * The files of one node's bundle: generated ones, then the sources in order, of which later ones win, templates
+ * rendered. Pure. Throws TEMPLATE_INVALID with the place in the template.
+ */
+export function renderFiles(from: RenderFrom, renderer: Renderer): readonly BundleFile[] {
+  const files = new Map<string, BundleFile>();
+  for (const file of generated(from.site, from.node)) files.set(file.path, file);
+  const winners = new Map(from.sources.map((source) => [source.path, source]));
+  const sees = visible(from);
+  for (const source of winners.values()) files.set(source.path, renderSource(source, sees, renderer));
+  return [...files.values()];
+}
+
+/** One source as it is laid. */
+export function renderSource(source: Source, sees: object, renderer: Renderer): BundleFile {
+  const { path, mode, owner, group, origin } = source;
+  if ('target' in source) return { path, mode, owner, group, origin, target: source.target };
+  const content = source.template
+    ? Buffer.from(renderer.render(source.file, templateText(source), sees))
+    : source.content;
+  return { path, mode, owner, group, origin, content };
+}
+
+/** A template's text. Throws TEMPLATE_INVALID if it is not UTF-8. */
+export function templateText(source: Source & { readonly content: Uint8Array }): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(source.content);
+  } catch (cause) {
+    const place = { file: source.file, line: 1, col: 1 };
+    throw new ReveilleError('TEMPLATE_INVALID', 'the template is not UTF-8 text', { place, cause });
+  }
+}
+
+/** What templates see. Copies: a template that changes a list changes nobody else's. */
+export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources'>): object {
+  const network = site.networks.get(node.network ?? '');
+  return {
+    node: nodeView(node),
+    vars: structuredClone(node.vars),
+    network: network && networkView(network),
+    site: {
+      name: site.name,
+      vars: structuredClone(site.vars),
+      // Only made for templates that look: a rack has many nodes.
+      get nodes() {
+        return [...site.nodes.values()].map(nodeView);
+      },
+    },
+    server: server && { ...server },
+    facts: facts && structuredClone(facts),
+  };
+}
+
+function nodeView(node: SiteNode) {
+  return {
+    name: node.name,
+    ip: node.ip === undefined ? undefined : formatIpv4(node.ip),
+    mac: node.macs[0],
+    macs: [...node.macs],
+    network: node.network,
+    profiles: [...node.profiles],
+    image: node.image,
+    services: [...node.services],
+    vars: structuredClone(node.vars),
+  };
+}
+
+function networkView(network: Network) {
+  return {
+    name: network.name,
+    subnet: formatSubnet(network.subnet),
+    address: formatIpv4(network.subnet.base),
+    prefix: network.subnet.prefix,
+    netmask: formatIpv4(netmaskOf(network.subnet.prefix)),
+    broadcast: formatIpv4(network.broadcast),
+    gateway: network.gateway === undefined ? undefined : formatIpv4(network.gateway),
+    server: network.server === undefined ? undefined : formatIpv4(network.server),
+    dns: network.dns.map(formatIpv4),
+    ntp: network.ntp.map(formatIpv4),
+    domain: network.domain,
+    search: [...network.search],
+    mtu: network.mtu,
+  };
+}
+
+/** What every node gets unless an overlay or its own folder gives it: its name, everybody's names, its name servers. */
+function generated(site: Site, node: SiteNode): readonly BundleFile[] {
+  const network = site.networks.get(node.network ?? '');
+  return [
+    generatedFile('/etc/hostname', `${node.name}\n`),
+    generatedFile('/etc/hosts', hosts(site, node)),
+    ...(network && network.dns.length > 0 ? [generatedFile('/etc/resolv.conf', resolvConf(network))] : []),
+  ];
+}
+
+function generatedFile(path: string, text: string): BundleFile {
+  return { path, mode: 0o644, owner: 'root', group: 'root', origin: 'generated', content: Buffer.from(text) };
+}
+
+function hosts(site: Site, self: SiteNode): string {
+  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
+  if (self.ip === undefined) lines.push(`127.0.1.1\t${self.name}`);
+  for (const node of site.nodes.values()) {
+    if (node.ip === undefined) continue;
+    const domain = site.networks.get(node.network ?? '')?.domain;
+    const names = domain === undefined ? node.name : `${node.name}.${domain} ${node.name}`;
+    lines.push(`${formatIpv4(node.ip)}\t${names}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function resolvConf(network: Network): string {
+  const search = network.search.length > 0 ? network.search : network.domain === undefined ? [] : [network.domain];
+  return [
+    ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
+    ...network.dns.map((ip) => `nameserver ${formatIpv4(ip)}`),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,78 @@
+import { ReveilleError } from '../errors.ts';
+
+/** One report of the agent on a node. `boot` and `seq` name it once and for all, so that a repeated one is known. */
+export type Report = {
+  readonly boot: string;
+  readonly seq: number;
+  readonly step: string;
+  readonly status: 'started' | 'done' | 'failed';
+  readonly ms: number;
+  readonly detail?: string;
+  readonly output?: string;
+};
+
+/** The longest report that is read, in bytes. */
+export const LONGEST_REPORT = 16 * 1024;
+
+const HEAD = /^([a-z]+)=([^\n]{0,600})$/;
+
+/**
+ * Reads a report: lines `key=value` (boot, seq, step, status, ms and perhaps detail), an empty line, then the output's
+ * tail as it was. Throws REQUEST_INVALID for anything else.
+ */
+export function parseReport(body: Uint8Array): Report {
+  if (body.length > LONGEST_REPORT) throw invalid(`a report is at most ${LONGEST_REPORT} bytes long`);
+  const whole = new TextDecoder().decode(body);
+  const end = whole.indexOf('\n\n');
+  const head = new Map<string, string>();
+  for (const line of (end < 0 ? whole.trimEnd() : whole.slice(0, end)).split('\n')) {
+    const [, key, value] = HEAD.exec(line) ?? [];
+    if (key === undefined || value === undefined) throw invalid('a report begins with lines key=value');
+    head.set(key, value);
+  }
+  const boot = head.get('boot');
+  const step = head.get('step');
+  const status = head.get('status');
+  const seq = wholeNumber(head.get('seq'));
+  const ms = wholeNumber(head.get('ms'));
+  if (boot === undefined || !/^[0-9a-f-]{36}$/.test(boot)) throw invalid('boot= is not the id of a boot');
+  if (step === undefined || !/^[a-z][A-Za-z0-9 @_.:-]{0,99}$/.test(step))
+    throw invalid('step= is not the name of a step');
+  if (status !== 'started' && status !== 'done' && status !== 'failed')
+    throw invalid('status= is started, done or failed');
+  if (seq === undefined || ms === undefined) throw invalid('seq= and ms= are whole numbers');
+  const detail = onOneLine(head.get('detail') ?? '');
+  const output = end < 0 ? '' : withoutControls(whole.slice(end + 2)).trimEnd();
+  return {
+    boot,
+    seq,
+    step,
+    status,
+    ms,
+    ...(detail === '' ? {} : { detail }),
+    ...(output === '' ? {} : { output }),
+  };
+}
+
+/** What a terminal would take as a command (colours, cursor) must not reach the operator's. */
+function withoutControls(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is taken out here
+      .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
+      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
+  );
+}
+
+function onOneLine(text: string): string {
+  return withoutControls(text).replaceAll('\t', ' ').trim();
+}
+
+function wholeNumber(value: string | undefined): number | undefined {
+  return value !== undefined && /^[0-9]{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
+function invalid(message: string): ReveilleError {
+  return new ReveilleError('REQUEST_INVALID', message);
+}
