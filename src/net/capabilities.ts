@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
@@ -73,6 +74,17 @@ export function dropTo(needed: readonly CapabilityName[], options: DropOptions =
 
 const MARK = 'REVEILLE_PRIVILEGES_DROPPED';
 
+/** The number of a user's own group, from whichever directory the system keeps its users in. */
+function groupOf(user: string): string {
+  try {
+    return execFileSync('id', ['-g', '--', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch (cause) {
+    throw new ReveilleError('PRIVILEGE_MISSING', `the program cannot become user ${user}: there is no such user`, {
+      cause,
+    });
+  }
+}
+
 /** What setpriv is told. Shrinking the bounding set takes CAP_SETPCAP; who lacks it leaves that set alone. */
 export function setprivArguments(
   needed: readonly CapabilityName[],
@@ -82,7 +94,7 @@ export function setprivArguments(
   const set = ['-all', ...needed.map((name) => `+${name.slice('CAP_'.length).toLowerCase()}`)].join(',');
   return [
     '--no-new-privs',
-    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${user}`, '--init-groups']),
+    ...(user === undefined ? [] : [`--reuid=${user}`, `--regid=${groupOf(user)}`, '--init-groups']),
     ...(canBound ? [`--bounding-set=${set}`] : []),
     `--inh-caps=${set}`,
     `--ambient-caps=${set}`,

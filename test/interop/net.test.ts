@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { ReveilleError } from '../../src/errors.ts';
+import { interfaceAddresses } from '../../src/net/interfaces.ts';
+import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
+import { type Mac, parseMac } from '../../src/net/mac.ts';
+import { portHolder } from '../../src/net/portHolder.ts';
+import { openProber } from '../../src/net/probe.ts';
+import { openRawSender } from '../../src/net/raw.ts';
+import { openUdp } from '../../src/net/udp.ts';
+
+if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through test/isolated');
+
+const udpModule = fileURLToPath(new URL('../../src/net/udp.ts', import.meta.url));
+const sh = (line: string): string => execFileSync('sh', ['-ec', line], { encoding: 'utf8' });
+const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(`not an address: ${text}`);
+const mac = (text: string): Mac => parseMac(text) ?? assert.fail(`not an Ethernet address: ${text}`);
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
+const codeOf = (code: string) => (error: unknown) => error instanceof ReveilleError && error.code === code;
+
+/** Two wires: left0 to the namespace `left`, whose end has 10.0.1.9, and right0 to `right`, whose end has no address. */
+before(() => {
+  sh(`
+    for side in left right; do
+      ip netns add $side
+      ip link add "$side"0 type veth peer name peer netns $side
+      ip link set "$side"0 up
+      ip -n $side link set lo up
+      ip -n $side link set peer up
+    done
+    ip -n left link set peer address 52:54:00:00:00:09
+    ip -n right link set peer address 52:54:00:00:00:51
+    ip addr add 10.0.1.2/24 dev left0
+    ip addr add 10.0.2.2/24 dev right0
+    ip addr add 192.168.7.2/28 dev right0
+    ip -n left addr add 10.0.1.9/24 dev peer
+    ip link add bare0 type bridge
+    ip link set bare0 up
+    ip addr add 10.0.3.2/16 dev bare0`);
+});
+
+after(() => sh('ip netns del left; ip netns del right; ip link del bare0'));
+
+/** Broadcasts one datagram from the far end of a wire. */
+function broadcastFrom(namespace: string, port: number, text: string): void {
+  const code = `
+    const { openUdp } = await import(${JSON.stringify(udpModule)});
+    const socket = await openUdp({ interface: 'peer', port: 0, broadcast: true });
+    socket.send(${JSON.stringify(text)}, ${port}, '255.255.255.255', () => socket.close());`;
+  sh(`ip -n ${namespace} route replace default dev peer`);
+  execFileSync('ip', ['netns', 'exec', namespace, process.execPath, '--input-type=module', '-e', code]);
+}
+
+/** Starts a program and waits until it has printed `sign`; `output` is all that it prints. */
+async function startAndAwait(command: string[], sign: string): Promise<{ child: ChildProcess; output(): string }> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  const listen = async (stream: NodeJS.ReadableStream): Promise<void> => {
+    for await (const chunk of stream) text += chunk;
+  };
+  void listen(child.stdout);
+  void listen(child.stderr);
+  for (let i = 0; i < 200 && !text.includes(sign); i++) {
+    if (child.exitCode !== null) break;
+    await sleep(25);
+  }
+  assert(text.includes(sign), `${command.join(' ')} printed: ${text}`);
+  return { child, output: () => text };
+}
+
+test('every interface is listed with its addresses, one without carrier too', () => {
+  const interfaces = interfaceAddresses();
+  assert.deepEqual(
+    interfaces.get('right0')?.map(({ ip, prefix }) => [ip, prefix]),
+    [
+      [ip('10.0.2.2'), 24],
+      [ip('192.168.7.2'), 28],
+    ],
+  );
+  const [bare] = interfaces.get('bare0') ?? [];
+  assert.equal(bare?.prefix, 16);
+  assert.equal(bare?.mac, sh('cat /proc/net/dev >/dev/null; ip -br link show bare0').trim().split(/\s+/)[2]);
+  assert(interfaces.has('lo'));
+});
+
+describe('a UDP socket', () => {
+  test('tied to an interface hears the broadcasts of that interface alone', async () => {
+    const heard: string[] = [];
+    const sockets = await Promise.all(
+      ['left0', 'right0'].map(async (name) => {
+        const socket = await openUdp({ interface: name, port: 6767, broadcast: true });
+        socket.on('message', (bytes) => heard.push(`${name} ${bytes}`));
+        return socket;
+      }),
+    );
+    broadcastFrom('left', 6767, 'from the left');
+    broadcastFrom('right', 6767, 'from the right');
+    for (let i = 0; i < 100 && heard.length < 2; i++) await sleep(20);
+    await sleep(100);
+    for (const socket of sockets) socket.close();
+    assert.deepEqual(heard.sort(), ['left0 from the left', 'right0 from the right']);
+  });
+
+  test('on a port in use names the holder, even one that would share it, and leaves no descriptor', async () => {
+    const dnsmasq = ['dnsmasq', '--no-daemon', '--conf-file=/dev/null', '--port=0', '--interface=left0', '--user=root'];
+    const { child } = await startAndAwait(
+      [...dnsmasq, '--dhcp-range=10.0.1.100,10.0.1.110', '--dhcp-leasefile=/run/dnsmasq.leases'],
+      'DHCP, IP range',
+    );
+    const before = openDescriptors();
+    await assert.rejects(openUdp({ interface: 'left0', port: 67 }), (error: ReveilleError) => {
+      assert.equal(error.code, 'PORT_IN_USE');
+      assert.match(error.message, new RegExp(`UDP port 67 on left0 is held by dnsmasq \\(pid ${child.pid}\\)`));
+      return true;
+    });
+    assert.equal(openDescriptors(), before);
+    child.kill();
+    await once(child, 'exit');
+  });
+
+  test('is not joined by a second one, not even by a program that asks to share', async () => {
+    const first = await openUdp({ interface: 'left0', port: 6868 });
+    await assert.rejects(openUdp({ interface: 'left0', port: 6868 }), codeOf('PORT_IN_USE'));
+    await assert.rejects(openUdp({ port: 6868 }), codeOf('PORT_IN_USE'));
+    const { createSocket } = await import('node:dgram');
+    const sharing = createSocket({ type: 'udp4', reuseAddr: true });
+    sharing.bind(6868);
+    const [error] = await once(sharing, 'error');
+    assert.equal(error.code, 'EADDRINUSE');
+    sharing.close();
+    first.close();
+    const again = await openUdp({ interface: 'left0', port: 6868 });
+    again.close();
+  });
+
+  test('says which interfaces and addresses there are where the asked one is missing', async () => {
+    const before = openDescriptors();
+    await assert.rejects(openUdp({ interface: 'br9', port: 6767 }), (error: ReveilleError) => {
+      assert.equal(error.code, 'INTERFACE_MISSING');
+      assert.match(error.message, /br9/);
+      assert.match(error.hint ?? '', /left0/);
+      return true;
+    });
+    await assert.rejects(openUdp({ address: ip('10.9.9.9'), port: 6767 }), codeOf('INTERFACE_MISSING'));
+    assert.equal(openDescriptors(), before);
+  });
+});
+
+test('a TCP port tells its listener too', async () => {
+  const { createServer } = await import('node:net');
+  const server = createServer().listen(8081, '127.0.0.1');
+  await once(server, 'listening');
+  assert.match(portHolder('tcp', 8081) ?? '', new RegExp(`\\(pid ${process.pid}\\)`));
+  server.close();
+  assert.equal(portHolder('tcp', 8082), undefined);
+});
+
+describe('a raw sender', () => {
+  const from = { ip: ip('10.0.2.2'), port: 67 };
+  const to = { mac: mac('52:54:00:00:00:51'), ip: ip('10.0.2.51'), port: 68 };
+
+  test('reaches a machine that has no address, with checksums that tcpdump accepts', async () => {
+    const { child, output } = await startAndAwait(
+      [
+        'ip',
+        'netns',
+        'exec',
+        'right',
+        'tcpdump',
+        '-Z',
+        'root',
+        '-i',
+        'peer',
+        '-c',
+        '1',
+        '-l',
+        '-e',
+        '-nn',
+        '-vv',
+        '-X',
+        'udp port 68',
+      ],
+      'listening on',
+    );
+    const sender = openRawSender('right0');
+    sender.send(to, from, Buffer.from('an offer'));
+    await once(child, 'exit');
+    await sleep(50);
+    assert.match(output(), /> 52:54:00:00:00:51, ethertype IPv4/);
+    assert.match(output(), /10\.0\.2\.2\.67 > 10\.0\.2\.51\.68/);
+    assert.match(output(), /\[udp sum ok\]/);
+    assert.doesNotMatch(output(), /bad cksum/);
+    assert.match(output(), /616e 206f[\s\S]*6666 6572/);
+    assert.equal(sender.dropped, 0);
+    sender.close();
+  });
+
+  test('drops and counts what does not fit or has nowhere to go, and goes on when the interface is back', () => {
+    const before = openDescriptors();
+    const sender = openRawSender('right0');
+    sender.send(to, from, new Uint8Array(3000));
+    sender.send(to, from, new Uint8Array(100_000));
+    assert.equal(sender.dropped, 2);
+    sh('ip link set right0 down');
+    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.dropped, 3);
+    sh('ip link set right0 up');
+    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.dropped, 3);
+    sender.close();
+    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.dropped, 4);
+    assert.equal(openDescriptors(), before);
+  });
+
+  test('follows an interface that was made anew', () => {
+    sh('ip link add again0 type bridge; ip link set again0 up');
+    const sender = openRawSender('again0');
+    sh('ip link del again0');
+    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.dropped, 1);
+    sh('ip link add again0 type bridge; ip link set again0 up');
+    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.dropped, 1);
+    sender.close();
+    sh('ip link del again0');
+  });
+
+  test('names a missing interface', () => {
+    assert.throws(() => openRawSender('br9'), codeOf('INTERFACE_MISSING'));
+  });
+});
+
+for (const method of ['arp', 'icmp'] as const) {
+  describe(`an ${method} probe`, () => {
+    const server = ip('10.0.1.2');
+
+    test('finds the address that somebody has and not the one that nobody has', async () => {
+      const before = openDescriptors();
+      const prober = openProber('left0', method);
+      const started = performance.now();
+      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 1000), true);
+      assert(performance.now() - started < 500, 'a taken address is told at once');
+      assert.equal(await prober.inUse(ip('10.0.1.10'), server, 300), false);
+      prober.close();
+      // The event loop gives its own descriptor back a turn later.
+      await sleep(10);
+      assert(openDescriptors() <= before + 1);
+    });
+
+    test('asks for many addresses at once, and for one address only once', async () => {
+      const prober = openProber('left0', method);
+      const asked = Array.from({ length: 200 }, (_, i) => ip(`10.0.1.${i + 3}`));
+      const answers = await Promise.all(
+        [...asked, ip('10.0.1.9')].map(async (address) => [address, await prober.inUse(address, server, 500)] as const),
+      );
+      const taken = answers.filter(([, inUse]) => inUse).map(([address]) => address);
+      assert.deepEqual(taken, [ip('10.0.1.9'), ip('10.0.1.9')]);
+      prober.close();
+    });
+
+    test('lives through an interface that goes down and comes back', async () => {
+      const prober = openProber('left0', method);
+      const open = prober.inUse(ip('10.0.1.11'), server, 300);
+      sh('ip link set left0 down');
+      assert.equal(await open, false);
+      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 100), false);
+      sh('ip link set left0 up');
+      await sleep(50);
+      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 2000), true);
+      prober.close();
+    });
+
+    test('closed while asking says no', async () => {
+      const prober = openProber('left0', method);
+      const open = prober.inUse(ip('10.0.1.12'), server, 60_000);
+      prober.close();
+      assert.equal(await open, false);
+      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 60_000), false);
+    });
+
+    test('names a missing interface', () => {
+      assert.throws(() => openProber('br9', method), codeOf('INTERFACE_MISSING'));
+    });
+  });
+}
+
+test('an arp probe leaves no entry in the neighbour table of the machine that it asks', async () => {
+  sh('ip -n left neigh flush dev peer');
+  const prober = openProber('left0', 'arp');
+  assert.equal(await prober.inUse(ip('10.0.1.9'), ip('10.0.1.2'), 1000), true);
+  prober.close();
+  assert.doesNotMatch(sh('ip -n left neigh show dev peer'), /10\.0\.1\.2/);
+});
