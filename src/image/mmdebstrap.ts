@@ -61,8 +61,9 @@ export function mmdebstrapArguments(request: RootRequest, mode: 'root' | 'unshar
     `--setup-hook=mkdir -p "$1${archives}"`,
     `--setup-hook=sync-in ${quote(request.debs)} ${archives}`,
     ...hooks.essential.map((hook) => `--essential-hook=${hook}`),
-    ...hooks.customize.map((hook) => `--customize-hook=${hook}`),
+    // Before the recipe's own steps, which may remove apt and its folders.
     `--customize-hook=sync-out ${archives} ${quote(request.newDebs)}`,
+    ...hooks.customize.map((hook) => `--customize-hook=${hook}`),
     request.suite,
     request.tar,
     '-',
