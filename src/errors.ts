@@ -19,6 +19,10 @@ export const ERROR_CODES = {
   TOOL_MISSING: 'a system program that is needed is not installed',
   SERVER_UNREACHABLE: 'no running server answers',
   REQUEST_INVALID: 'a request to the API does not have the right form',
+  IDENTITY_REFUSED: 'a machine asks in the name of another',
+  FILE_MISSING: 'there is no such file',
+  SERVER_BUSY: 'the server does as much at once as it may',
+  SERVER_FAILED: 'the server failed at something that was not foreseen',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

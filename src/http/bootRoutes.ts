@@ -1,0 +1,113 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { cleanName } from '../boot/confine.ts';
+import type { FileSource } from '../boot/source.ts';
+import { ReveilleError } from '../errors.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { EventSink } from '../timeline/event.ts';
+import { refuse } from './answer.ts';
+import { createContentHashes } from './contentHash.ts';
+import { peerOf } from './peer.ts';
+import { type Sendable, send } from './sendFile.ts';
+
+export type ImageFile = { readonly path: string; readonly sha256: string };
+
+/** What boot files are made from. Each is asked anew at every request. */
+export type BootRoutesFrom = {
+  /** The iPXE script for a machine; `undefined` for one that is not told to boot. */
+  readonly ipxeScript: (mac: Mac, from: Ipv4) => Promise<string | undefined> | string | undefined;
+  /** A file of the image of this SHA-256, with the file's own SHA-256. */
+  readonly imageFile: (sha256: string, which: 'vmlinuz' | 'initrd') => Promise<ImageFile | undefined>;
+  /** The operator's own files. */
+  readonly files: FileSource;
+  readonly emit: EventSink;
+  readonly stallMs: number;
+  readonly maxDownloads: number;
+  readonly maxDownloadsPerClient: number;
+};
+
+type Found = Sendable & { readonly mac?: Mac };
+
+/** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd)` and `/boot/files/*`, each by GET and HEAD. */
+export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
+  const sending = { hashes: createContentHashes(), stallMs: from.stallMs };
+  const running = new Map<Ipv4, number>();
+  let inAll = 0;
+
+  const serve = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    file: string,
+    find: (ip: Ipv4) => Promise<Found | undefined>,
+  ) => {
+    const ip = peerOf(request);
+    const own = running.get(ip) ?? 0;
+    if (inAll >= from.maxDownloads || own >= from.maxDownloadsPerClient) {
+      const busy = new ReveilleError('SERVER_BUSY', 'too many downloads run at once');
+      from.emit({ kind: 'http.failed', file, ip, bytes: 0, reason: busy.message });
+      return refuse(reply.header('retry-after', '2'), busy);
+    }
+    running.set(ip, own + 1);
+    inAll++;
+    try {
+      const what = await find(ip);
+      const about = { file, ip, ...(what?.mac === undefined ? {} : { mac: what.mac }) };
+      const outcome = what ? await send(request.raw, reply.raw, file, what, sending) : ({ kind: 'missing' } as const);
+      if (outcome.kind === 'missing') {
+        from.emit({ kind: 'http.missing', ...about });
+        return refuse(reply, new ReveilleError('FILE_MISSING', `there is no file ${file}`));
+      }
+      if (outcome.kind === 'sent') from.emit({ kind: 'http.sent', ...about, bytes: outcome.bytes, ms: outcome.ms });
+      if (outcome.kind === 'failed') {
+        from.emit({ kind: 'http.failed', ...about, bytes: outcome.bytes, reason: outcome.reason });
+      }
+      return reply.hijack();
+    } finally {
+      inAll--;
+      const left = (running.get(ip) ?? 1) - 1;
+      if (left === 0) running.delete(ip);
+      else running.set(ip, left);
+    }
+  };
+
+  const method = ['GET', 'HEAD'];
+  app.route<{ Params: { mac: string } }>({
+    method,
+    url: '/boot/ipxe/:mac',
+    handler: (request, reply) => {
+      const mac = parseMac(request.params.mac);
+      return serve(request, reply, `ipxe/${mac ?? plain(request.params.mac)}`, async (ip) => {
+        const script = mac && (await from.ipxeScript(mac, ip));
+        return mac && script !== undefined ? { kind: 'bytes', bytes: Buffer.from(script), mac } : undefined;
+      });
+    },
+  });
+  app.route<{ Params: { sha256: string; which: string } }>({
+    method,
+    url: '/boot/images/:sha256/:which',
+    handler: (request, reply) => {
+      const { sha256, which } = request.params;
+      return serve(request, reply, `images/${plain(sha256)}/${plain(which)}`, async () => {
+        if (!/^[0-9a-f]{64}$/.test(sha256) || (which !== 'vmlinuz' && which !== 'initrd')) return undefined;
+        const found = await from.imageFile(sha256, which);
+        return found && { kind: 'file', ...found };
+      });
+    },
+  });
+  app.route<{ Params: { '*': string } }>({
+    method,
+    url: '/boot/files/*',
+    handler: (request, reply) => {
+      const name = cleanName(request.params['*']);
+      return serve(request, reply, `files/${name ?? plain(request.params['*'])}`, async (ip) =>
+        name === undefined ? undefined : from.files(name, ip),
+      );
+    },
+  });
+}
+
+/** A name as a client sent it, fit for an event. */
+function plain(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
+  return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 200);
+}

@@ -1,0 +1,140 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { formatPlace, ReveilleError } from '../errors.ts';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { Bundle } from '../node/bundle.ts';
+import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
+import { LONGEST_REPORT, parseReport } from '../node/report.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import type { EventSink } from '../timeline/event.ts';
+import { refuse } from './answer.ts';
+import { localIpOf, peerOf } from './peer.ts';
+
+/** What the nodes' API is made from. `site` is asked anew at every request. */
+export type NodeRoutesFrom = {
+  readonly site: () => Site;
+  /** The address that the DHCP server has leased to `mac`, for nodes without an address of their own. */
+  readonly addressOf: (mac: Mac) => Ipv4 | undefined;
+  /** Makes a node's bundle. `serverIp` is the address through which the node reached this server. */
+  readonly bundleOf: (node: SiteNode, inventory: Inventory | undefined, serverIp: Ipv4) => Promise<Bundle>;
+  readonly inventories: Inventories;
+  readonly emit: EventSink;
+};
+
+/** Where inventories last. */
+export type Inventories = {
+  load(node: string): Promise<Inventory | undefined>;
+  save(node: string, inventory: Inventory): Promise<void>;
+};
+
+/** The same imposter is told of once in this time. */
+const REPEAT_MS = 60_000;
+const MOST_IMPOSTERS = 1000;
+
+/**
+ * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/report`, each with `?mac=`. A machine may only speak as
+ * the node whose address its connection comes from.
+ */
+export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void {
+  const { emit } = from;
+  /** A state store that is down must not halt a boot: what was last told is kept here too. */
+  const inventories = new Map<string, Inventory>();
+  const lastReport = new Map<string, { readonly boot: string; readonly seq: number }>();
+  const lastRefusal = new Map<string, string>();
+  const imposters = new Map<string, number>();
+
+  const whoAsks = (request: FastifyRequest): { node: SiteNode; mac: Mac; ip: Ipv4 } => {
+    const { mac: asked } = request.query as { mac?: unknown };
+    const mac = typeof asked === 'string' ? parseMac(asked) : undefined;
+    if (mac === undefined)
+      throw new ReveilleError('REQUEST_INVALID', '?mac= must name the MAC address of the asking node');
+    const node = from.site().nodeByMac.get(mac);
+    if (node === undefined)
+      throw new ReveilleError('NODE_UNKNOWN', `the site lists no node with the MAC address ${mac}`);
+    const ip = peerOf(request);
+    const isItself = ip !== UNSPECIFIED && (ip === node.ip || ip === from.addressOf(mac));
+    if (!isItself) {
+      const words = `${formatIpv4(ip)} asks in the name of ${node.name} (${mac}), whose address it does not have`;
+      tellOnce(`${ip} ${mac}`, () => emit({ kind: 'server.trouble', code: 'IDENTITY_REFUSED', message: words, ip }));
+      throw new ReveilleError('IDENTITY_REFUSED', words);
+    }
+    return { node, mac, ip };
+  };
+
+  const tellOnce = (who: string, tell: () => void): void => {
+    const now = performance.now();
+    const last = imposters.get(who);
+    if (last !== undefined && now - last < REPEAT_MS) return;
+    imposters.delete(who);
+    imposters.set(who, now);
+    const oldest = imposters.size > MOST_IMPOSTERS ? imposters.keys().next().value : undefined;
+    if (oldest !== undefined) imposters.delete(oldest);
+    tell();
+  };
+
+  const inventoryOf = async (node: SiteNode): Promise<Inventory | undefined> => {
+    const known = inventories.get(node.name);
+    if (known) return known;
+    try {
+      return await from.inventories.load(node.name);
+    } catch (error) {
+      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: words(error), node: node.name });
+      return undefined;
+    }
+  };
+
+  app.post('/node/v1/inventory', { bodyLimit: LONGEST_INVENTORY }, async (request, reply) => {
+    const { node, mac, ip } = whoAsks(request);
+    const inventory = parseInventory(bodyOf(request));
+    inventories.set(node.name, inventory);
+    try {
+      await from.inventories.save(node.name, inventory);
+    } catch (error) {
+      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: words(error), node: node.name, mac, ip });
+    }
+    return reply.code(204).send();
+  });
+
+  app.get('/node/v1/bundle', async (request, reply) => {
+    const { node, mac, ip } = whoAsks(request);
+    try {
+      const bundle = await from.bundleOf(node, await inventoryOf(node), localIpOf(request));
+      lastRefusal.delete(node.name);
+      return reply
+        .type('application/x-tar')
+        .header('etag', `"${bundle.sha256}"`)
+        .header('x-reveille-sha256', bundle.sha256)
+        .header('cache-control', 'no-store')
+        .send(bundle.tar);
+    } catch (error) {
+      if (!(error instanceof ReveilleError)) throw error;
+      const detail = `${error.place ? `${formatPlace(error.place)}: ` : ''}${error.message}`;
+      // The node asks again and again: the same words once.
+      if (lastRefusal.get(node.name) !== detail) {
+        emit({ kind: 'node.step', step: 'bundle', status: 'failed', detail, node: node.name, mac, ip });
+      }
+      lastRefusal.set(node.name, detail);
+      return refuse(reply, error);
+    }
+  });
+
+  app.post('/node/v1/report', { bodyLimit: LONGEST_REPORT }, async (request, reply) => {
+    const { node, mac, ip } = whoAsks(request);
+    const { boot, seq, ...step } = parseReport(bodyOf(request));
+    const last = lastReport.get(node.name);
+    // A report whose answer got lost is sent again.
+    if (last?.boot !== boot || seq > last.seq) {
+      lastReport.set(node.name, { boot, seq });
+      emit({ kind: 'node.step', ...step, node: node.name, mac, ip });
+    }
+    return reply.code(204).send();
+  });
+}
+
+function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import type { FastifyReply } from 'fastify';
+import { ReveilleError } from '../errors.ts';
+import type { Event } from '../timeline/event.ts';
+import { createApp } from './app.ts';
+import { listenOnSocket } from './unixSocket.ts';
+
+/** Which of the events that were: at or after `since` (milliseconds since the epoch), of one node, the newest `limit`. */
+export type EventFilter = { readonly since?: number; readonly node?: string; readonly limit: number };
+
+/** What the operators' API is made from. */
+export type OperatorsFrom = {
+  readonly status: () => Promise<unknown>;
+  /** Calls `listener` for each event from now on; returns the way to stop. */
+  readonly subscribe: (listener: (event: Event) => void) => () => void;
+  /** Oldest first. */
+  readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
+  /** Told what failed without being foreseen. */
+  readonly trouble: (error: unknown) => void;
+};
+
+export type OperatorsServer = {
+  /** Listens on the Unix socket at `path`, for its user and group. */
+  listen(path: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+const MOST_EVENTS = 10_000;
+/** A watcher that does not read is let go rather than remembered for. */
+const MOST_UNREAD = 8 * 1024 * 1024;
+
+/** The server for operators: `GET /api/v1/status` and `GET /api/v1/events?since=&node=&limit=&follow=1` (NDJSON). */
+export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
+  const app = createApp(from.trouble);
+  app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
+  app.get('/api/v1/events', async (request, reply) => {
+    const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>);
+    return streamEvents(reply, from, filter, follow);
+  });
+
+  let release: (() => Promise<void>) | undefined;
+  return {
+    async listen(path) {
+      release = await listenOnSocket(path, (at) => app.listen({ path: at }));
+    },
+    async close() {
+      await app.close();
+      await release?.();
+    },
+  };
+}
+
+/**
+ * The events that were, then with `follow` those that come. Without `since` a follower gets only what comes. Listening
+ * begins before the store is asked, so that no event falls between the two.
+ */
+async function streamEvents(
+  reply: FastifyReply,
+  from: OperatorsFrom,
+  filter: EventFilter,
+  follow: boolean,
+): Promise<FastifyReply> {
+  const response = reply.raw;
+  const write = (event: Event): void => {
+    if (filter.node !== undefined && event.node !== filter.node) return;
+    response.write(`${JSON.stringify(event)}\n`);
+    if (response.writableLength > MOST_UNREAD) response.destroy();
+  };
+  const meanwhile: Event[] = [];
+  let live = false;
+  const stop = follow ? from.subscribe((event) => (live ? write(event) : meanwhile.push(event))) : () => {};
+  try {
+    const events = follow && filter.since === undefined ? [] : await from.recentEvents(filter);
+    reply.hijack();
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    response.flushHeaders();
+    const newest = events.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
+    for (const event of events) write(event);
+    for (const event of meanwhile) if (event.at > newest || !events.some((known) => isSame(known, event))) write(event);
+    live = true;
+    if (!follow) response.end();
+    else if (!response.destroyed) await once(response, 'close');
+  } finally {
+    stop();
+  }
+  return reply;
+}
+
+/** An event that the store told of already, though it also came live. */
+function isSame(a: Event, b: Event): boolean {
+  return a.at === b.at && JSON.stringify(a) === JSON.stringify(b);
+}
+
+function eventsQuery(query: Readonly<Record<string, unknown>>): EventFilter & { readonly follow: boolean } {
+  const { since, node, limit, follow } = query;
+  return {
+    ...(since === undefined ? {} : { since: wholeNumber('since', since) }),
+    ...(node === undefined ? {} : { node: String(node) }),
+    limit: limit === undefined ? MOST_EVENTS : Math.min(wholeNumber('limit', limit), MOST_EVENTS),
+    follow: follow !== undefined && follow !== '0' && follow !== 'false',
+  };
+}
+
+function wholeNumber(name: string, text: unknown): number {
+  if (typeof text !== 'string' || !/^[0-9]{1,15}$/.test(text))
+    throw new ReveilleError('REQUEST_INVALID', `?${name}= must be a whole number`);
+  return Number(text);
+}
