@@ -1,0 +1,103 @@
+import type { BootClient, Firmware } from '../boot/client.ts';
+import type { ClientStage } from '../timeline/event.ts';
+import { OPTION, text, u16List } from './options.ts';
+import type { DhcpPacket, Options } from './packet.ts';
+
+/** Who is asking: what software speaks, whether it wants to boot, and what it could run. */
+export type Client = BootClient & {
+  readonly stage: ClientStage;
+  readonly wantsBoot: boolean;
+  /** What the reply's option 60 must say so that the firmware listens; absent for others. */
+  readonly vendorClass?: 'PXEClient' | 'HTTPClient';
+};
+
+/** Processor architecture types (RFC 4578, and the registry since): 7 and 9 are both x64. */
+const FIRMWARE: { readonly [type: number]: Firmware } = {
+  0: 'bios',
+  6: 'efi-ia32',
+  7: 'efi-x64',
+  9: 'efi-x64',
+  11: 'efi-arm64',
+  16: 'efi-x64-http',
+  19: 'efi-arm64-http',
+};
+
+/** The user class that our own iPXE says, so that a loader is not chained for ever. */
+export const OWN_USER_CLASS = 'reveille';
+
+/** Reads who is asking from options 60, 77, 93 and 175. */
+export function clientOf(packet: DhcpPacket): Client {
+  const { options, chaddr: mac } = packet;
+  const vendor = text.decode(options.get(OPTION.vendorClass) ?? NOTHING) ?? '';
+  const vendorClass = vendor.startsWith('PXEClient')
+    ? 'PXEClient'
+    : vendor.startsWith('HTTPClient')
+      ? 'HTTPClient'
+      : undefined;
+  const classes = userClasses(options.get(OPTION.userClass) ?? NOTHING);
+  const features = options.get(OPTION.ipxeEncapsulated);
+  const isIpxe = classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
+  const stage: ClientStage = isIpxe ? 'ipxe' : vendorClass === undefined ? 'os' : 'firmware';
+  return {
+    mac,
+    stage,
+    firmware: firmwareOf(options, vendorClass),
+    wantsBoot: stage !== 'os' || requests(options, OPTION.bootfileName),
+    ...(vendorClass === undefined ? {} : { vendorClass }),
+    ...(isIpxe
+      ? {
+          ipxe: {
+            http: hasFeature(features, IPXE_HTTP),
+            menu: hasFeature(features, IPXE_MENU),
+            own: classes.includes(OWN_USER_CLASS),
+          },
+        }
+      : {}),
+  };
+}
+
+/** Whether the client's option 55 asks for an option. */
+export function requests(options: Options, code: number): boolean {
+  return options.get(OPTION.parameterRequestList)?.includes(code) ?? false;
+}
+
+const NOTHING = new Uint8Array();
+const IPXE_HTTP = 19;
+const IPXE_MENU = 39;
+
+/** Option 93 is a list of which the first that we know counts; a client that says PXE and nothing else is BIOS. */
+function firmwareOf(options: Options, vendorClass: string | undefined): Firmware {
+  const types = u16List.decode(options.get(OPTION.clientArchitecture) ?? NOTHING);
+  if (!types) return vendorClass === 'PXEClient' ? 'bios' : 'unknown';
+  const known = types.find((type) => FIRMWARE[type] !== undefined);
+  return known === undefined ? 'unknown' : (FIRMWARE[known] ?? 'unknown');
+}
+
+/** Option 77 as raw text, or as RFC 3004 has it: texts with a length before each. */
+function userClasses(data: Uint8Array): readonly string[] {
+  const whole = text.decode(data) ?? '';
+  const parts: string[] = [];
+  for (let at = 0; at < data.length; ) {
+    const length = data[at] ?? 0;
+    if (length === 0 || at + 1 + length > data.length) return [whole];
+    parts.push(text.decode(data.subarray(at + 1, at + 1 + length)) ?? '');
+    at += 1 + length;
+  }
+  return [whole, ...parts];
+}
+
+/** Option 175 is a list of sub-options (code, length, value); a feature is there where its first byte is not zero. */
+function hasFeature(encapsulated: Uint8Array | undefined, feature: number): boolean {
+  if (!encapsulated) return false;
+  for (let at = 0; at + 1 < encapsulated.length; ) {
+    const [code, length = 0] = encapsulated.subarray(at, at + 2);
+    if (code === OPTION.end) return false;
+    if (code === OPTION.pad) {
+      at++;
+      continue;
+    }
+    if (code === feature) return length > 0 && (encapsulated[at + 2] ?? 0) !== 0;
+    at += 2 + length;
+  }
+  return false;
+}

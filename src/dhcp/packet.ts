@@ -1,0 +1,188 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from '../net/mac.ts';
+import { OPTION, u8 } from './options.ts';
+
+/** Message types (RFC 2132 section 9.6). */
+export const MESSAGE = {
+  discover: 1,
+  offer: 2,
+  request: 3,
+  decline: 4,
+  ack: 5,
+  nak: 6,
+  release: 7,
+  inform: 8,
+} as const;
+
+/** Options by code, in the order in which they came or shall go, each with its whole value. */
+export type Options = ReadonlyMap<number, Uint8Array>;
+
+/** A DHCPv4 packet of an Ethernet client (RFC 2131 section 2). */
+export type DhcpPacket = {
+  readonly op: 'request' | 'reply';
+  readonly hops: number;
+  readonly xid: number;
+  readonly secs: number;
+  readonly flags: number;
+  readonly ciaddr: Ipv4;
+  readonly yiaddr: Ipv4;
+  readonly siaddr: Ipv4;
+  readonly giaddr: Ipv4;
+  readonly chaddr: Mac;
+  readonly sname: string;
+  readonly file: string;
+  readonly options: Options;
+};
+
+/** What reading a packet gives: the packet, or why it is none. */
+export type Decoded =
+  | { readonly ok: true; readonly packet: DhcpPacket }
+  | { readonly ok: false; readonly reason: string };
+
+export const BROADCAST_FLAG = 0x8000;
+
+const HEADER = 236;
+const COOKIE = 0x63825363;
+const OPTIONS_AT = HEADER + 4;
+const SNAME = { at: 44, size: 64 };
+const FILE = { at: 108, size: 128 };
+const ETHERNET = 1;
+/** Clients of BOOTP's time drop what is shorter (RFC 1542 section 2.1). */
+const SHORTEST_REPLY = 300;
+
+/** Reads a packet. Never throws; no length in it is trusted. */
+export function decodePacket(bytes: Buffer): Decoded {
+  if (bytes.length < OPTIONS_AT) return bad(`${bytes.length} bytes are too few`);
+  const op = bytes[0];
+  if (op !== 1 && op !== 2) return bad(`op ${op} is neither request nor reply`);
+  if (bytes[1] !== ETHERNET || bytes[2] !== 6) return bad(`hardware type ${bytes[1]} is not Ethernet`);
+  if (bytes.readUInt32BE(HEADER) !== COOKIE) return bad('the magic cookie is missing');
+
+  const options = new Map<number, Uint8Array>();
+  readOptions(bytes.subarray(OPTIONS_AT), options);
+  const overload = u8.decode(options.get(OPTION.overload) ?? NOTHING) ?? 0;
+  // RFC 2131 section 4.1: first the options field, then file, then sname.
+  if (overload & 1) readOptions(bytes.subarray(FILE.at, FILE.at + FILE.size), options);
+  if (overload & 2) readOptions(bytes.subarray(SNAME.at, SNAME.at + SNAME.size), options);
+
+  return {
+    ok: true,
+    packet: {
+      op: op === 1 ? 'request' : 'reply',
+      hops: bytes[3] ?? 0,
+      xid: bytes.readUInt32BE(4),
+      secs: bytes.readUInt16BE(8),
+      flags: bytes.readUInt16BE(10),
+      ciaddr: bytes.readUInt32BE(12) as Ipv4,
+      yiaddr: bytes.readUInt32BE(16) as Ipv4,
+      siaddr: bytes.readUInt32BE(20) as Ipv4,
+      giaddr: bytes.readUInt32BE(24) as Ipv4,
+      chaddr: macFromBytes(bytes, 28),
+      sname: overload & 2 ? '' : readText(bytes, SNAME),
+      file: overload & 1 ? '' : readText(bytes, FILE),
+      options,
+    },
+  };
+}
+
+/**
+ * Writes a packet of at most `limit` bytes of UDP payload, padded to 300. Options that do not fit are left out, the last
+ * first; the message type, the server and the lease time never are, and option 82 is kept and comes last (RFC 3046
+ * section 2.2). Option 52 is never written: names that do not fit their field are left to options 66 and 67.
+ */
+export function encodePacket(packet: DhcpPacket, limit = 1472): Buffer {
+  const relay = packet.options.get(OPTION.relayAgentInformation);
+  const relayBytes = relay === undefined ? 0 : sizeOf(relay);
+  const room = limit - OPTIONS_AT - relayBytes - 1;
+  const chosen: [number, Uint8Array][] = [];
+  let used = 0;
+  for (const entry of inOrder(packet.options)) {
+    const size = sizeOf(entry[1]);
+    if (used + size > room) continue;
+    used += size;
+    chosen.push(entry);
+  }
+
+  const out = Buffer.alloc(Math.max(SHORTEST_REPLY, OPTIONS_AT + used + relayBytes + 1));
+  out[0] = packet.op === 'request' ? 1 : 2;
+  out[1] = ETHERNET;
+  out[2] = 6;
+  out[3] = packet.hops;
+  out.writeUInt32BE(packet.xid, 4);
+  out.writeUInt16BE(packet.secs, 8);
+  out.writeUInt16BE(packet.flags, 10);
+  out.writeUInt32BE(packet.ciaddr, 12);
+  out.writeUInt32BE(packet.yiaddr, 16);
+  out.writeUInt32BE(packet.siaddr, 20);
+  out.writeUInt32BE(packet.giaddr, 24);
+  writeMac(packet.chaddr, out, 28);
+  writeText(packet.sname, out, SNAME);
+  writeText(packet.file, out, FILE);
+  out.writeUInt32BE(COOKIE, HEADER);
+  let at = OPTIONS_AT;
+  for (const [code, value] of chosen) at = writeOption(out, at, code, value);
+  if (relay !== undefined) at = writeOption(out, at, OPTION.relayAgentInformation, relay);
+  out[at] = OPTION.end;
+  return out;
+}
+
+const NOTHING = new Uint8Array();
+const FIRST: readonly number[] = [OPTION.messageType, OPTION.serverIdentifier, OPTION.leaseTime];
+
+function* inOrder(options: Options): Generator<[number, Uint8Array]> {
+  for (const code of FIRST) {
+    const value = options.get(code);
+    if (value !== undefined) yield [code, value];
+  }
+  for (const entry of options) {
+    if (!FIRST.includes(entry[0]) && entry[0] !== OPTION.relayAgentInformation) yield entry;
+  }
+}
+
+/** Bytes that an option takes: a long value is split over several of the same code (RFC 3396). */
+function sizeOf(value: Uint8Array): number {
+  return value.length + 2 * Math.max(1, Math.ceil(value.length / 255));
+}
+
+function writeOption(out: Buffer, start: number, code: number, value: Uint8Array): number {
+  let at = start;
+  let from = 0;
+  do {
+    const part = value.subarray(from, from + 255);
+    out[at] = code;
+    out[at + 1] = part.length;
+    out.set(part, at + 2);
+    at += 2 + part.length;
+    from += part.length;
+  } while (from < value.length);
+  return at;
+}
+
+/** Options up to the end mark or the field's end; one that claims more bytes than there are ends the list. */
+function readOptions(field: Buffer, into: Map<number, Uint8Array>): void {
+  for (let at = 0; at < field.length; ) {
+    const code = field[at++];
+    if (code === OPTION.pad) continue;
+    if (code === undefined || code === OPTION.end) return;
+    const length = field[at++];
+    if (length === undefined || at + length > field.length) return;
+    const value = field.subarray(at, at + length);
+    const before = into.get(code);
+    into.set(code, before === undefined ? value : Buffer.concat([before, value]));
+    at += length;
+  }
+}
+
+function readText(bytes: Buffer, { at, size }: { at: number; size: number }): string {
+  const end = bytes.indexOf(0, at);
+  return bytes.toString('latin1', at, end < 0 || end > at + size ? at + size : end);
+}
+
+/** A text too long for its field, which ends in a NUL, is left out rather than cut. */
+function writeText(text: string, out: Buffer, { at, size }: { at: number; size: number }): void {
+  if (text !== '' && Buffer.byteLength(text) < size) out.write(text, at, 'utf8');
+}
+
+function bad(reason: string): Decoded {
+  return { ok: false, reason };
+}
