@@ -1,0 +1,324 @@
+import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
+import type { Network, Pool, Site, SiteNode } from '../site/model.ts';
+import type { BookView } from './book.ts';
+import type { Client } from './client.ts';
+import type { Lease } from './lease.ts';
+import { address, OPTION, raw, text, u8, u32 } from './options.ts';
+import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { relayOf } from './relay.ts';
+
+/** A network that we can answer for: it has an address of ours. */
+export type ServedNetwork = Network & { readonly server: Ipv4 };
+
+/** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
+export type Situation = {
+  readonly site: Site;
+  readonly book: BookView;
+  /** The interface on which the request arrived. */
+  readonly interface: string;
+  readonly now: number;
+};
+
+/** What to do about one request. */
+export type Decision =
+  /** `probe` says that the address is newly given and should be tried first. */
+  | {
+      readonly kind: 'offer';
+      readonly network: ServedNetwork;
+      readonly node: SiteNode | undefined;
+      readonly ip: Ipv4;
+      readonly seconds: number;
+      readonly probe: boolean;
+    }
+  | {
+      readonly kind: 'ack';
+      readonly network: ServedNetwork;
+      readonly node: SiteNode | undefined;
+      readonly lease: Lease;
+      readonly seconds: number;
+    }
+  /** An INFORM: options, and no lease. */
+  | { readonly kind: 'inform'; readonly network: ServedNetwork; readonly node: SiteNode | undefined }
+  | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string }
+  /** A DECLINE or RELEASE: the lease changes and nobody is answered. */
+  | {
+      readonly kind: 'change';
+      readonly event: 'dhcp.decline' | 'dhcp.release';
+      readonly lease: Lease;
+      readonly reason: string;
+    }
+  /** The client took another server's offer. */
+  | { readonly kind: 'other-server'; readonly network: ServedNetwork; readonly server: Ipv4 }
+  | { readonly kind: 'silence'; readonly reason: string };
+
+/** Firmware and loaders need their address for a minute; a longer lease would keep the pool from others. */
+export const BOOT_LEASE_SECONDS = 120;
+/** How long a declined address is set aside. */
+export const DECLINED_MS = 600_000;
+const SHORTEST_LEASE_SECONDS = 60;
+
+/** Decides about one request of a client. Pure but for the book's own search for a free address. */
+export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
+  const wire = networksOf(request, situation);
+  if (wire.length === 0)
+    return silence(`no network of the site is reached through ${situation.interface}${viaRelay(request)}`);
+  const node = situation.site.nodeByMac.get(request.chaddr);
+  const asking: Asking = { request, client, situation, wire, node };
+  switch (u8.decode(request.options.get(OPTION.messageType) ?? NOTHING)) {
+    case MESSAGE.discover:
+      return discover(asking);
+    case MESSAGE.request:
+      return chooseRequest(asking);
+    case MESSAGE.decline:
+      return decline(asking);
+    case MESSAGE.release:
+      return release(asking);
+    case MESSAGE.inform:
+      return inform(asking);
+    default:
+      return silence('the message type is none that a server answers');
+  }
+}
+
+type Asking = {
+  readonly request: DhcpPacket;
+  readonly client: Client;
+  readonly situation: Situation;
+  /** The networks that the client's wire carries. */
+  readonly wire: readonly ServedNetwork[];
+  readonly node: SiteNode | undefined;
+};
+
+const NOTHING = new Uint8Array();
+
+/**
+ * The networks on the client's wire: through a relay, the one that holds the relay's link and those that share its
+ * interface; directly, those of the interface; for a client that renews from another subnet, the one of its address.
+ */
+function networksOf(request: DhcpPacket, { site, interface: name }: Situation): readonly ServedNetwork[] {
+  const served = servedBySite(site);
+  const relay = relayOf(request);
+  if (relay) {
+    const link = served.find((network) => inSubnet(network.subnet, relay.link));
+    if (!link) return [];
+    const beside =
+      link.interface === undefined
+        ? []
+        : served.filter((network) => network !== link && network.interface === link.interface);
+    return [link, ...beside];
+  }
+  const local = served.filter((network) => network.interface === name);
+  if (request.ciaddr === UNSPECIFIED || local.some((network) => inSubnet(network.subnet, request.ciaddr))) return local;
+  const routed = served.filter((network) => inSubnet(network.subnet, request.ciaddr));
+  return routed.length > 0 ? routed : local;
+}
+
+const SERVED = new WeakMap<Site, readonly ServedNetwork[]>();
+
+function servedBySite(site: Site): readonly ServedNetwork[] {
+  let served = SERVED.get(site);
+  if (!served) {
+    served = [...site.networks.values()].filter((network): network is ServedNetwork => network.server !== undefined);
+    SERVED.set(site, served);
+  }
+  return served;
+}
+
+function discover(asking: Asking): Decision {
+  const place = placeFor(asking, address.decode(asking.request.options.get(OPTION.requestedAddress) ?? NOTHING));
+  if (typeof place === 'string') return silence(place);
+  const { network, ip, reserved } = place;
+  const { book, now } = asking.situation;
+  const lease = book.leaseOf(network.name, asking.request.chaddr);
+  const known =
+    (lease?.ip === ip && lease.state === 'bound' && lease.expires > now) ||
+    book.offerAt(ip)?.mac === asking.request.chaddr;
+  return {
+    kind: 'offer',
+    network,
+    node: asking.node,
+    ip,
+    seconds: leaseSeconds(asking, network, reserved),
+    probe: !reserved && !known,
+  };
+}
+
+type ChosenPlace = { readonly network: ServedNetwork; readonly ip: Ipv4; readonly reserved: boolean };
+
+/** Where the client belongs: at its node's own address, else in the first pool that is open to it and has room. */
+function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | string {
+  const own = ownPlace(asking);
+  if (own) return own;
+  const { request, situation, wire, node } = asking;
+  const { book, now } = situation;
+  // The network in which it has an address already comes first, so that a client does not wander between networks.
+  const order = wire.length === 1 ? wire : [...wire].sort((a, b) => had(b) - had(a));
+  let open = false;
+  for (const network of order) {
+    const pools = openPools(network, node);
+    if (pools.length === 0) continue;
+    open = true;
+    const ip = book.choose(network, pools, request.chaddr, wanted, now);
+    if (ip !== undefined) return { network, ip, reserved: false };
+  }
+  const who = node ? `${node.name}, a known node,` : 'a stranger';
+  return open ? `every pool that is open to ${who} is used up` : `no pool here is open to ${who}`;
+
+  function had(network: Network): number {
+    return book.leaseOf(network.name, request.chaddr) ? 1 : 0;
+  }
+}
+
+function ownPlace({ wire, node }: Asking): ChosenPlace | undefined {
+  const ip = node?.ip;
+  if (ip === undefined) return undefined;
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  return network && { network, ip, reserved: true };
+}
+
+function openPools(network: Network, node: SiteNode | undefined): readonly Pool[] {
+  const member = node ? 'known' : 'unknown';
+  return network.pools.filter(({ allow }) => allow === 'any' || allow === member);
+}
+
+/** A REQUEST is one of four, told apart by which fields it fills (RFC 2131 section 4.3.2, table 4). */
+function chooseRequest(asking: Asking): Decision {
+  const { request } = asking;
+  const server = address.decode(request.options.get(OPTION.serverIdentifier) ?? NOTHING);
+  const requested = address.decode(request.options.get(OPTION.requestedAddress) ?? NOTHING);
+  if (server !== undefined) return selecting(asking, server, requested ?? request.ciaddr);
+  if (request.ciaddr !== UNSPECIFIED) return keeping(asking, request.ciaddr, 'renew');
+  if (requested !== undefined) return keeping(asking, requested, 'init-reboot');
+  return silence('a REQUEST that names no address');
+}
+
+function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
+  const { request, situation, wire } = asking;
+  const override = relayOf(request)?.serverOverride;
+  const ours =
+    server === override || [...situation.site.networks.values()].some((network) => network.server === server);
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip)) ?? wire[0];
+  if (!network) return silence('no network');
+  if (!ours) return { kind: 'other-server', network, server };
+  const refusal = whyNot(asking, ip);
+  return refusal === undefined ? grant(asking, ip) : { kind: 'nak', network, reason: refusal };
+}
+
+/**
+ * A client that says it has an address: after a restart (INIT-REBOOT), or to renew or rebind it. Without a record of it
+ * a server stays silent, since the lease may be another server's, unless the address cannot be right here. A client that
+ * renews an address of a pool of ours that nobody holds keeps it: the record was lost, the address is not in dispute.
+ */
+function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decision {
+  const { request, situation, wire } = asking;
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  if (!network) {
+    const [first] = wire;
+    return first
+      ? { kind: 'nak', network: first, reason: 'the address is of no network on this wire' }
+      : silence('no network');
+  }
+  const refusal = whyNot(asking, ip);
+  if (refusal !== undefined) return { kind: 'nak', network, reason: refusal };
+  const { book } = situation;
+  const reserved = asking.node?.ip === ip;
+  const lease = book.leaseAt(ip);
+  if (how === 'init-reboot' && !reserved && lease?.mac !== request.chaddr) {
+    return silence('no record of the lease that it wants back: another server may have given it');
+  }
+  return grant(asking, ip);
+}
+
+/** Why the client may not have `ip`, in words; `undefined` if it may. */
+function whyNot(asking: Asking, ip: Ipv4): string | undefined {
+  const { request, situation, wire, node } = asking;
+  const own = ownPlace(asking);
+  if (own) return own.ip === ip ? undefined : `${node?.name} has an address of its own`;
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  if (!network) return 'the address is of no network on this wire';
+  if (!openPools(network, node).some((pool) => inRange(pool.range, ip)))
+    return 'no pool with this address is open to it';
+  return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
+}
+
+function grant(asking: Asking, ip: Ipv4): Decision {
+  const { request, situation, wire, node } = asking;
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  if (!network) return silence('no network');
+  const seconds = leaseSeconds(asking, network, node?.ip === ip);
+  const clientId = request.options.get(OPTION.clientIdentifier);
+  const hostname = text.decode(request.options.get(OPTION.hostname) ?? NOTHING);
+  const lease: Lease = {
+    ip,
+    mac: request.chaddr,
+    network: network.name,
+    state: 'bound',
+    start: situation.now,
+    expires: situation.now + seconds * 1000,
+    ...(clientId === undefined ? {} : { clientId: Uint8Array.from(raw.decode(clientId) ?? NOTHING) }),
+    ...(hostname ? { hostname: printable(hostname) } : {}),
+  };
+  return { kind: 'ack', network, node, lease, seconds };
+}
+
+function decline(asking: Asking): Decision {
+  const { request, situation } = asking;
+  const ip = address.decode(request.options.get(OPTION.requestedAddress) ?? NOTHING);
+  const network = ip === undefined ? undefined : asking.wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  if (ip === undefined || !network) return silence('a DECLINE of an address that is not ours');
+  if (asking.node?.ip === ip) return silence(`${asking.node.name} declined its own address: another machine uses it`);
+  const held = situation.book.leaseAt(ip)?.mac === request.chaddr || situation.book.offerAt(ip)?.mac === request.chaddr;
+  if (!held) return silence('a DECLINE of an address that it was not given');
+  return {
+    kind: 'change',
+    event: 'dhcp.decline',
+    lease: declined(ip, request.chaddr, network.name, situation.now),
+    reason: 'another machine uses the address: it is set aside',
+  };
+}
+
+/** The record of an address that is in use by somebody who did not get it from us. */
+export function declined(ip: Ipv4, mac: Lease['mac'], network: string, now: number): Lease {
+  return { ip, mac, network, state: 'declined', start: now, expires: now + DECLINED_MS };
+}
+
+function release(asking: Asking): Decision {
+  const { request, situation } = asking;
+  const lease = situation.book.leaseAt(request.ciaddr);
+  if (lease?.mac !== request.chaddr || lease.state !== 'bound')
+    return silence('a RELEASE of an address that it does not hold');
+  return {
+    kind: 'change',
+    event: 'dhcp.release',
+    lease: { ...lease, state: 'released', expires: situation.now },
+    reason: 'given back',
+  };
+}
+
+function inform(asking: Asking): Decision {
+  const { request, wire, node } = asking;
+  const network = wire.find((candidate) => inSubnet(candidate.subnet, request.ciaddr));
+  if (!network) return silence('an INFORM from an address of no network on this wire');
+  return { kind: 'inform', network, node };
+}
+
+/** The network's lease time, or the client's wish if that is shorter; short for a machine that is only booting. */
+function leaseSeconds({ request, client }: Asking, network: Network, reserved: boolean): number {
+  const wish = u32.decode(request.options.get(OPTION.leaseTime) ?? NOTHING) ?? network.leaseSeconds;
+  const most =
+    reserved || client.stage === 'os' ? network.leaseSeconds : Math.min(network.leaseSeconds, BOOT_LEASE_SECONDS);
+  return Math.min(most, Math.max(wish, SHORTEST_LEASE_SECONDS));
+}
+
+function viaRelay(request: DhcpPacket): string {
+  return request.giaddr === UNSPECIFIED ? '' : ' by this relay';
+}
+
+/** A client's own name is shown to people and goes into the database: one short line. */
+function printable(name: string): string {
+  return name.replace(/[^\x20-\x7e]/g, '').slice(0, 63);
+}
+
+function silence(reason: string): Decision {
+  return { kind: 'silence', reason };
+}
