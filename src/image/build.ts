@@ -51,6 +51,22 @@ export type BuildReport = {
  * waits for the first. Throws ReveilleError; the shelf is then as it was.
  */
 export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
+  try {
+    return await build(recipe, options);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (cause instanceof ReveilleError || code === undefined) throw cause;
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `image ${recipe.name} cannot be built: ${message}`, {
+      cause,
+      ...(code === 'ENOSPC' ? { hint: 'a disk is full: see `df`, and --cache and --state for other folders' } : {}),
+      ...(code === 'EACCES' || code === 'EPERM'
+        ? { hint: 'name folders that you may write with --state and --cache' }
+        : {}),
+    });
+  }
+}
+
+async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
   const { shelf, now, onProgress } = options;
   const cache = await openCache(options.cache, recipe.name);
   const waiting = () =>

@@ -31,3 +31,8 @@ export function globMatcher(globs: readonly string[]): (path: string) => boolean
   const union = new RegExp(globs.map((glob) => `(?:${globSource(glob)})`).join('|'));
   return (path) => union.test(path);
 }
+
+/** Debian links /bin, /sbin and /lib into /usr: a glob of the old place means the new one too. */
+export function mergedPlaces(glob: string): readonly string[] {
+  return /^\/(bin|sbin|lib|lib32|lib64|libx32)(\/|$)/.test(glob) ? [glob, `/usr${glob}`] : [glob];
+}

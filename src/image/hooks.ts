@@ -1,5 +1,5 @@
 import type { Recipe } from '../site/model.ts';
-import { globSource } from './glob.ts';
+import { globSource, mergedPlaces } from './glob.ts';
 import { isModuleGlob, moduleGlobs } from './slim.ts';
 
 // Shell that mmdebstrap runs beside the growing root ($1). Everything is handed over as text, because in a user
@@ -14,7 +14,7 @@ export type Hooks = { readonly essential: readonly string[]; readonly customize:
  * Hooks for a recipe: the `run` lines in their order, then the packages to remove, then the kernel modules to leave out.
  */
 export function recipeHooks(recipe: Recipe): Hooks {
-  const keep = recipe.keepPaths.map((glob) => (glob.startsWith('/lib/') ? `/usr${glob}` : glob));
+  const keep = recipe.keepPaths.flatMap(mergedPlaces);
   const drop = moduleGlobs({ slim: recipe.slim, remove: recipe.removePaths, keep: recipe.keepPaths });
   return {
     essential: [HOLD_INITRAMFS],
@@ -61,6 +61,7 @@ function purge(names: readonly string[]): string {
 
 // mmdebstrap copies these from the machine that builds; what the recipe itself wrote stays.
 const FORGET_BUILDER =
+  `echo '${MARK}forget' >&2; ` +
   'for name in resolv.conf hostname; do' +
   ' if cmp -s "/etc/$name" "$1/etc/$name" && [ ! -L "$1/etc/$name" ]; then rm "$1/etc/$name"; fi;' +
   ' done';

@@ -1,7 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import { type Entry, plainDirectory } from './entry.ts';
-import { globMatcher } from './glob.ts';
+import { globMatcher, mergedPlaces } from './glob.ts';
 import type { RootIndex } from './index.ts';
 import { USELESS_UNITS } from './slim.ts';
 
@@ -19,7 +19,7 @@ export type LayInRules = {
 /** What makes a root boot as an initrd and act as a node: init, empty identity, the agent. */
 export function layIn(index: Pick<RootIndex, 'entries' | 'links'>, rules: LayInRules): readonly Laid[] {
   const has = (path: string) => index.entries.has(resolvePath(index, path));
-  const keeps = globMatcher(rules.keep);
+  const keeps = globMatcher(rules.keep.flatMap(mergedPlaces));
   const laid: Laid[] = [];
   const file = (path: string, mode: number, what: string | Uint8Array) => {
     const content = Buffer.from(what);
@@ -51,6 +51,7 @@ export function layIn(index: Pick<RootIndex, 'entries' | 'links'>, rules: LayInR
       if (!has(path) && !keeps(`/${path}`)) link(path, '/dev/null');
     }
   }
+  if (has('usr/sbin/sshd')) file('usr/lib/systemd/system/ssh.service.d/reveille.conf', 0o644, SSH_HOST_KEYS);
   for (const one of rules.agent) {
     const path = one.path.replace(/^\/+/, '');
     if ('target' in one) link(path, one.target);
@@ -58,6 +59,13 @@ export function layIn(index: Pick<RootIndex, 'entries' | 'links'>, rules: LayInR
   }
   return laid;
 }
+
+// No image holds host keys; sshd does not start without. Those that the node's own files bring are left as they are.
+const SSH_HOST_KEYS = `[Service]
+ExecStartPre=
+ExecStartPre=/usr/bin/ssh-keygen -A
+ExecStartPre=/usr/sbin/sshd -t
+`;
 
 const NOTHING = new Uint8Array(0);
 

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,6 +10,8 @@ export type Lock = { release(): void };
  * file locking that Node lacks: the kernel lets go of it when the holder dies, and it holds across namespaces.
  */
 export async function takeLock(path: string, onWait: () => void, signal?: AbortSignal): Promise<Lock> {
+  // Made here for its error, which names the file and the reason.
+  await (await open(path, 'a')).close();
   const file = new DatabaseSync(path);
   for (let waited = false; ; waited = true) {
     try {

@@ -77,6 +77,8 @@ export async function buildRoot(request: RootRequest, onStep: (step: RootStep) =
     env: buildEnvironment(process.env),
   });
   const log = createWriteStream(request.log);
+  // A log that cannot be written is no reason to fail: what went wrong is told from memory.
+  log.on('error', () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
     program.on('close', resolve);
     program.on('error', (cause: NodeJS.ErrnoException) => {
@@ -120,6 +122,8 @@ export class RootProgress {
   /** The `run` line that was started last. */
   runLine: number | undefined;
   readonly #runLines: number;
+  /** The stretch of the whole that the present stage takes, and how much of it is done. */
+  #stage = { from: 0.05, to: 0.5 };
   #expected = 0;
   #done = 0;
 
@@ -131,20 +135,24 @@ export class RootProgress {
   read(line: string): RootStep | undefined {
     if (line.startsWith(MARK)) return this.#mark(line.slice(MARK.length).split(' '));
     if (line.startsWith('I: running apt-get update')) return { doing: 'reading package lists', fraction: 0 };
+    if (line.startsWith('I: installing remaining packages')) {
+      this.#stage = { from: 0.5, to: 0.85 };
+      this.#expected = 0;
+      this.#done = 0;
+    }
     if (line.startsWith('I: creating tarball')) return { doing: 'writing the root', fraction: 0.95 };
     const counted = /^\d+ upgraded, (\d+) newly installed/.exec(line);
     // Each package is unpacked and set up.
-    if (counted !== null) this.#expected += 2 * Number(counted[1]);
+    if (counted !== null) this.#expected = 2 * Number(counted[1]);
     const fetched = /^Get:\d+ \S+ \S+ \S+ (\S+) \S+ \S+ \[([^\]]+)\]/.exec(line);
     if (fetched !== null) return { doing: `fetching ${fetched[1]} (${fetched[2]})` };
     const worked = /^(Unpacking|Setting up) (\S+)/.exec(line);
     if (worked === null) return undefined;
     this.#done++;
-    const fraction = this.#expected === 0 ? 0 : Math.min(1, this.#done / this.#expected);
-    return {
-      doing: `${worked[1] === 'Unpacking' ? 'unpacking' : 'setting up'} ${worked[2]}`,
-      fraction: 0.05 + 0.8 * fraction,
-    };
+    const { from, to } = this.#stage;
+    const share = this.#expected === 0 ? 0 : Math.min(1, this.#done / this.#expected);
+    const verb = worked[1] === 'Unpacking' ? 'unpacking' : 'setting up';
+    return { doing: `${verb} ${worked[2]}`, fraction: from + (to - from) * share };
   }
 
   #mark([word, value]: readonly string[]): RootStep | undefined {
@@ -154,7 +162,9 @@ export class RootProgress {
     }
     this.runLine = word === 'run' ? Number(value) : undefined;
     if (word === 'run') return { doing: `run line ${Number(value) + 1} of ${this.#runLines}`, fraction: 0.87 };
-    return { doing: word === 'purge' ? 'removing packages' : 'leaving out kernel modules', fraction: 0.9 };
+    if (word === 'purge') return { doing: 'removing packages', fraction: 0.89 };
+    if (word === 'modules') return { doing: 'leaving out kernel modules', fraction: 0.91 };
+    return undefined;
   }
 }
 

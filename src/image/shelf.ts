@@ -51,6 +51,8 @@ export type Shelf = {
 
 /** How many earlier images of a name stay, for nodes that are on their way with one. */
 const KEPT_BEFORE = 1;
+/** How long an image that has no name yet may wait for it. */
+const SETTLED_MS = 60_000;
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const file = z.object({ size: z.number().int().nonnegative(), sha256: z.string().regex(SHA256) });
@@ -71,7 +73,7 @@ export function imageId(kernelSha256: string, initrdSha256: string): string {
 }
 
 /** Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. */
-export function openShelf(folder: string): Shelf {
+export function openShelf(folder: string, now: () => number = Date.now): Shelf {
   const imageFolder = (sha256: string) => join(folder, 'by-hash', sha256);
   const pointer = (name: string) => join(folder, `${name}.json`);
 
@@ -106,7 +108,7 @@ export function openShelf(folder: string): Shelf {
     const wanted = new Set(points.flatMap((one) => (one === undefined ? [] : [one.sha256, ...one.before])));
     for (const sha256 of await readdir(join(folder, 'by-hash')).catch(ifMissing([]))) {
       // Another build may have put an image there and not yet written its name.
-      const settled = async () => Date.now() - (await stat(imageFolder(sha256))).ctimeMs > 60_000;
+      const settled = async () => now() - (await stat(imageFolder(sha256))).ctimeMs > SETTLED_MS;
       if (!wanted.has(sha256) && (await settled())) await rm(imageFolder(sha256), { recursive: true, force: true });
     }
   };

@@ -1,4 +1,4 @@
-import { globMatcher } from './glob.ts';
+import { globMatcher, mergedPlaces } from './glob.ts';
 
 /**
  * What an image leaves out, and why. `filesOnly` spares the directories, for programs that expect to find them.
@@ -221,8 +221,8 @@ export type SlimRules = {
 
 /** Decides for each path (`usr/share/doc`) why the image leaves it out; undefined keeps it. */
 export function slimmer(rules: SlimRules): (path: string, isDirectory: boolean) => string | undefined {
-  const keeps = globMatcher(rules.keep);
-  const removes = globMatcher(rules.remove.filter((glob) => !isModuleGlob(glob)));
+  const keeps = globMatcher(rules.keep.flatMap(mergedPlaces));
+  const removes = globMatcher(rules.remove.filter((glob) => !isModuleGlob(glob)).flatMap(mergedPlaces));
   const drops = [...NEVER_SHIPPED, ...(rules.slim ? STANDARD : [])];
   const anyDrop = globMatcher(drops.map((drop) => drop.glob));
   const each = drops.map((drop) => ({ drop, matches: globMatcher([drop.glob]) }));
@@ -239,7 +239,7 @@ export function slimmer(rules: SlimRules): (path: string, isDirectory: boolean) 
 /** The globs of kernel modules to take out before depmod: the standard list's and the recipe's own. */
 export function moduleGlobs(rules: SlimRules): readonly string[] {
   const standard = rules.slim ? UNNEEDED_MODULES.map((drop) => drop.glob) : [];
-  const own = rules.remove.filter(isModuleGlob).map((glob) => (glob.startsWith('/lib/') ? `/usr${glob}` : glob));
+  const own = rules.remove.filter(isModuleGlob).flatMap(mergedPlaces);
   return [...standard, ...own];
 }
 

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { takeLock } from './lock.ts';
+import { imageId, openShelf, type Shelf } from './shelf.ts';
+
+function newFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'shelf-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, 'images');
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+async function build(shelf: Shelf, name: string, initrd: string) {
+  const folder = await shelf.draft(name);
+  writeFileSync(join(folder, 'vmlinuz'), 'kernel');
+  writeFileSync(join(folder, 'initrd'), initrd);
+  return shelf.put(folder, {
+    name,
+    kernel: { size: 6, sha256: sha256('kernel') },
+    initrd: { size: initrd.length, sha256: sha256(initrd) },
+    builtAt: '2026-01-02T03:04:05.000Z',
+    kernelVersion: '6.1',
+    packages: [{ name: 'bash', version: '5.2' }],
+  });
+}
+
+test('an empty shelf has nothing and says so', async (t) => {
+  const shelf = openShelf(newFolder(t));
+  assert.deepEqual(await shelf.list(), []);
+  assert.equal(await shelf.current('x'), undefined);
+  assert.equal(await shelf.byHash('0'.repeat(64)), undefined);
+});
+
+test('a put image is found by its name and by its contents', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  const image = await build(shelf, 'one', 'first');
+  assert.equal(image.sha256, imageId(sha256('kernel'), sha256('first')));
+  assert.equal(image.sha256, sha256(`vmlinuz ${sha256('kernel')}\ninitrd ${sha256('first')}\n`));
+  assert.equal(image.initrd.path, join(folder, 'by-hash', image.sha256, 'initrd'));
+  assert.equal(readFileSync(image.initrd.path, 'utf8'), 'first');
+  assert.deepEqual(await shelf.current('one'), image);
+  assert.deepEqual(await shelf.byHash(image.sha256), image);
+  assert.deepEqual(await openShelf(folder).list(), [image]);
+});
+
+test('the image before stays for nodes on their way, older ones go', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  const built = [];
+  for (const initrd of ['a', 'b', 'c', 'd']) {
+    const image = await build(shelf, 'one', initrd);
+    built.push(image.sha256);
+  }
+  assert.equal((await shelf.current('one'))?.sha256, built[3]);
+  assert.ok(existsSync(join(folder, 'by-hash', built[2] ?? '')));
+  // Unnamed images of the last minute may be another build's; these are past that.
+  assert.equal(readdirSync(join(folder, 'by-hash')).length, 4);
+  const later = openShelf(folder, () => Date.now() + 120_000);
+  await build(later, 'two', 'e');
+  assert.deepEqual(
+    readdirSync(join(folder, 'by-hash')).sort(),
+    [built[2] ?? '', built[3] ?? '', imageId(sha256('kernel'), sha256('e'))].sort(),
+  );
+});
+
+test('the same bytes under two names are one image', async (t) => {
+  const shelf = openShelf(newFolder(t));
+  const one = await build(shelf, 'one', 'same');
+  const two = await build(shelf, 'two', 'same');
+  assert.equal(one.sha256, two.sha256);
+  assert.deepEqual(
+    (await shelf.list()).map((image) => image.name),
+    ['one', 'two'],
+  );
+});
+
+test('a crashed build leaves nothing that a reader sees, and the next build clears it', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  const image = await build(shelf, 'one', 'good');
+  const draft = await shelf.draft('one');
+  writeFileSync(join(draft, 'initrd'), 'half');
+  assert.deepEqual(await openShelf(folder).current('one'), image);
+  assert.deepEqual(readdirSync(await shelf.draft('one')), []);
+});
+
+test('readers beside a writer see the old image or the new one, never a half', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  await build(shelf, 'one', 'round 0');
+  let done = false;
+  const seen = new Set<string>();
+  const reader = (async () => {
+    while (!done) {
+      const image = await shelf.current('one');
+      assert.ok(image);
+      const text = readFileSync(image.initrd.path, 'utf8');
+      assert.equal(sha256(text), image.initrd.sha256);
+      seen.add(text);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  for (let round = 1; round <= 30; round++) await build(shelf, 'one', `round ${round}`);
+  done = true;
+  await reader;
+  assert.ok(seen.size > 1);
+});
+
+test('a damaged file is named, a name that leads elsewhere refused', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  await build(shelf, 'one', 'x');
+  writeFileSync(join(folder, 'one.json'), '{');
+  await assert.rejects(shelf.current('one'), { code: 'STATE_UNAVAILABLE', message: /one\.json is damaged/ });
+  await assert.rejects(shelf.current('../one'), { code: 'REQUEST_INVALID' });
+  await assert.rejects(shelf.draft('.'), { code: 'REQUEST_INVALID' });
+  assert.equal(await shelf.byHash('../../etc'), undefined);
+});
+
+test('a second build of a name waits for the first', async (t) => {
+  const path = await openShelf(newFolder(t)).lockPath('one');
+  const first = await takeLock(path, () => assert.fail('nobody holds it'));
+  let waited = false;
+  const second = takeLock(path, () => {
+    waited = true;
+    setTimeout(() => first.release(), 50);
+  });
+  (await second).release();
+  assert.ok(waited);
+});
