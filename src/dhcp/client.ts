@@ -1,7 +1,9 @@
 import type { BootClient, Firmware } from '../boot/client.ts';
 import type { ClientStage } from '../timeline/event.ts';
-import { OPTION, text, u16List } from './options.ts';
-import type { DhcpPacket, Options } from './packet.ts';
+import { text } from './kinds.ts';
+import { END, type Options, PAD, read } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import type { DhcpPacket } from './packet.ts';
 
 /** Who is asking: what software speaks, whether it wants to boot, and what it could run. */
 export type Client = BootClient & {
@@ -28,21 +30,21 @@ export const OWN_USER_CLASS = 'reveille';
 /** Reads who is asking from options 60, 77, 93 and 175. */
 export function clientOf(packet: DhcpPacket): Client {
   const { options, chaddr: mac } = packet;
-  const vendor = text.decode(options.get(OPTION.vendorClass) ?? NOTHING) ?? '';
+  const vendor = read(options, OPTION.vendorClass) ?? '';
   const vendorClass = vendor.startsWith('PXEClient')
     ? 'PXEClient'
     : vendor.startsWith('HTTPClient')
       ? 'HTTPClient'
       : undefined;
-  const classes = userClasses(options.get(OPTION.userClass) ?? NOTHING);
-  const features = options.get(OPTION.ipxeEncapsulated);
+  const classes = userClasses(options.get(OPTION.userClass.code) ?? NOTHING);
+  const features = options.get(OPTION.ipxe.code);
   const isIpxe = classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
   const stage: ClientStage = isIpxe ? 'ipxe' : vendorClass === undefined ? 'os' : 'firmware';
   return {
     mac,
     stage,
     firmware: firmwareOf(options, vendorClass),
-    wantsBoot: stage !== 'os' || requests(options, OPTION.bootfileName),
+    wantsBoot: stage !== 'os' || requests(options, OPTION.bootFile.code),
     ...(vendorClass === undefined ? {} : { vendorClass }),
     ...(isIpxe
       ? {
@@ -58,7 +60,7 @@ export function clientOf(packet: DhcpPacket): Client {
 
 /** Whether the client's option 55 asks for an option. */
 export function requests(options: Options, code: number): boolean {
-  return options.get(OPTION.parameterRequestList)?.includes(code) ?? false;
+  return options.get(OPTION.parameterList.code)?.includes(code) ?? false;
 }
 
 const NOTHING = new Uint8Array();
@@ -67,7 +69,7 @@ const IPXE_MENU = 39;
 
 /** Option 93 is a list of which the first that we know counts; a client that says PXE and nothing else is BIOS. */
 function firmwareOf(options: Options, vendorClass: string | undefined): Firmware {
-  const types = u16List.decode(options.get(OPTION.clientArchitecture) ?? NOTHING);
+  const types = read(options, OPTION.clientArch);
   if (!types) return vendorClass === 'PXEClient' ? 'bios' : 'unknown';
   const known = types.find((type) => FIRMWARE[type] !== undefined);
   return known === undefined ? 'unknown' : (FIRMWARE[known] ?? 'unknown');
@@ -91,8 +93,8 @@ function hasFeature(encapsulated: Uint8Array | undefined, feature: number): bool
   if (!encapsulated) return false;
   for (let at = 0; at + 1 < encapsulated.length; ) {
     const [code, length = 0] = encapsulated.subarray(at, at + 2);
-    if (code === OPTION.end) return false;
-    if (code === OPTION.pad) {
+    if (code === END) return false;
+    if (code === PAD) {
       at++;
       continue;
     }

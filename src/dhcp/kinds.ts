@@ -9,10 +9,10 @@ import { decodeNames, isDomainName, namesLength, writeNames } from './domainName
 export type Kind<T> = {
   /** What an operator is to write, for error messages. */
   readonly words: string;
-  readonly read: (written: unknown) => T | undefined;
-  readonly length: (value: T) => number;
-  readonly write: (value: T, into: Uint8Array, at: number) => void;
-  readonly decode: (bytes: Uint8Array) => T | undefined;
+  read(written: unknown): T | undefined;
+  length(value: T): number;
+  write(value: T, into: Uint8Array, at: number): void;
+  decode(bytes: Uint8Array): T | undefined;
 };
 
 /** The payload of `value`, in bytes of its own. */

@@ -53,7 +53,7 @@ export const OPTION = {
 } as const;
 
 /** Every option that operators can write by name in a site's `options:`. All others go by number. */
-export const OPTIONS: readonly Option<never>[] = [
+export const OPTIONS: readonly Option[] = [
   ...Object.values(OPTION),
   option(2, i32, 'time-offset'),
   option(4, ips, 'time-servers'),
@@ -87,7 +87,7 @@ export const OPTIONS: readonly Option<never>[] = [
 ];
 
 /** Kinds by the names that `{ hex: ... }` and its like use, for options that the tables do not know. */
-const KINDS: { readonly [name: string]: Kind<never> } = {
+const KINDS: { readonly [name: string]: Kind<unknown> } = {
   hex: bytes,
   text,
   ip,
@@ -154,7 +154,7 @@ function codeOf(key: string | number): number | string {
   return known ? known.code : `there is no option named ${key}: did you mean ${closest(key, [...BY_NAME.keys()])}?`;
 }
 
-function forcedKind(value: unknown): [Kind<never>, unknown] | undefined {
+function forcedKind(value: unknown): [Kind<unknown>, unknown] | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const [entry, ...rest] = Object.entries(value);
   const kind = entry && Object.hasOwn(KINDS, entry[0]) ? KINDS[entry[0]] : undefined;

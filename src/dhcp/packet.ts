@@ -1,6 +1,7 @@
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from '../net/mac.ts';
-import { OPTION, u8 } from './options.ts';
+import { END, type Options, PAD, read } from './optionSet.ts';
+import { OPTION } from './options.ts';
 
 /** Message types (RFC 2132 section 9.6). */
 export const MESSAGE = {
@@ -13,9 +14,6 @@ export const MESSAGE = {
   release: 7,
   inform: 8,
 } as const;
-
-/** Options by code, in the order in which they came or shall go, each with its whole value. */
-export type Options = ReadonlyMap<number, Uint8Array>;
 
 /** A DHCPv4 packet of an Ethernet client (RFC 2131 section 2). */
 export type DhcpPacket = {
@@ -60,7 +58,7 @@ export function decodePacket(bytes: Buffer): Decoded {
 
   const options = new Map<number, Uint8Array>();
   readOptions(bytes.subarray(OPTIONS_AT), options);
-  const overload = u8.decode(options.get(OPTION.overload) ?? NOTHING) ?? 0;
+  const overload = read(options, OPTION.overload) ?? 0;
   // RFC 2131 section 4.1: first the options field, then file, then sname.
   if (overload & 1) readOptions(bytes.subarray(FILE.at, FILE.at + FILE.size), options);
   if (overload & 2) readOptions(bytes.subarray(SNAME.at, SNAME.at + SNAME.size), options);
@@ -91,7 +89,7 @@ export function decodePacket(bytes: Buffer): Decoded {
  * section 2.2). Option 52 is never written: names that do not fit their field are left to options 66 and 67.
  */
 export function encodePacket(packet: DhcpPacket, limit = 1472): Buffer {
-  const relay = packet.options.get(OPTION.relayAgentInformation);
+  const relay = packet.options.get(OPTION.relayAgent.code);
   const relayBytes = relay === undefined ? 0 : sizeOf(relay);
   const room = limit - OPTIONS_AT - relayBytes - 1;
   const chosen: [number, Uint8Array][] = [];
@@ -121,13 +119,12 @@ export function encodePacket(packet: DhcpPacket, limit = 1472): Buffer {
   out.writeUInt32BE(COOKIE, HEADER);
   let at = OPTIONS_AT;
   for (const [code, value] of chosen) at = writeOption(out, at, code, value);
-  if (relay !== undefined) at = writeOption(out, at, OPTION.relayAgentInformation, relay);
-  out[at] = OPTION.end;
+  if (relay !== undefined) at = writeOption(out, at, OPTION.relayAgent.code, relay);
+  out[at] = END;
   return out;
 }
 
-const NOTHING = new Uint8Array();
-const FIRST: readonly number[] = [OPTION.messageType, OPTION.serverIdentifier, OPTION.leaseTime];
+const FIRST: readonly number[] = [OPTION.messageType.code, OPTION.serverId.code, OPTION.leaseTime.code];
 
 function* inOrder(options: Options): Generator<[number, Uint8Array]> {
   for (const code of FIRST) {
@@ -135,7 +132,7 @@ function* inOrder(options: Options): Generator<[number, Uint8Array]> {
     if (value !== undefined) yield [code, value];
   }
   for (const entry of options) {
-    if (!FIRST.includes(entry[0]) && entry[0] !== OPTION.relayAgentInformation) yield entry;
+    if (!FIRST.includes(entry[0]) && entry[0] !== OPTION.relayAgent.code) yield entry;
   }
 }
 
@@ -162,8 +159,8 @@ function writeOption(out: Buffer, start: number, code: number, value: Uint8Array
 function readOptions(field: Buffer, into: Map<number, Uint8Array>): void {
   for (let at = 0; at < field.length; ) {
     const code = field[at++];
-    if (code === OPTION.pad) continue;
-    if (code === undefined || code === OPTION.end) return;
+    if (code === PAD) continue;
+    if (code === undefined || code === END) return;
     const length = field[at++];
     if (length === undefined || at + length > field.length) return;
     const value = field.subarray(at, at + length);

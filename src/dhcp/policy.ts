@@ -3,7 +3,8 @@ import type { Network, Pool, Site, SiteNode } from '../site/model.ts';
 import type { BookView } from './book.ts';
 import type { Client } from './client.ts';
 import type { Lease } from './lease.ts';
-import { address, OPTION, raw, text, u8, u32 } from './options.ts';
+import { read } from './optionSet.ts';
+import { OPTION } from './options.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
 
@@ -64,7 +65,7 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
     return silence(`no network of the site is reached through ${situation.interface}${viaRelay(request)}`);
   const node = situation.site.nodeByMac.get(request.chaddr);
   const asking: Asking = { request, client, situation, wire, node };
-  switch (u8.decode(request.options.get(OPTION.messageType) ?? NOTHING)) {
+  switch (read(request.options, OPTION.messageType)) {
     case MESSAGE.discover:
       return discover(asking);
     case MESSAGE.request:
@@ -88,8 +89,6 @@ type Asking = {
   readonly wire: readonly ServedNetwork[];
   readonly node: SiteNode | undefined;
 };
-
-const NOTHING = new Uint8Array();
 
 /**
  * The networks on the client's wire: through a relay, the one that holds the relay's link and those that share its
@@ -125,7 +124,7 @@ function servedBySite(site: Site): readonly ServedNetwork[] {
 }
 
 function discover(asking: Asking): Decision {
-  const place = placeFor(asking, address.decode(asking.request.options.get(OPTION.requestedAddress) ?? NOTHING));
+  const place = placeFor(asking, read(asking.request.options, OPTION.requestedAddress));
   if (typeof place === 'string') return silence(place);
   const { network, ip, reserved } = place;
   const { book, now } = asking.situation;
@@ -184,8 +183,8 @@ function openPools(network: Network, node: SiteNode | undefined): readonly Pool[
 /** A REQUEST is one of four, told apart by which fields it fills (RFC 2131 section 4.3.2, table 4). */
 function chooseRequest(asking: Asking): Decision {
   const { request } = asking;
-  const server = address.decode(request.options.get(OPTION.serverIdentifier) ?? NOTHING);
-  const requested = address.decode(request.options.get(OPTION.requestedAddress) ?? NOTHING);
+  const server = read(request.options, OPTION.serverId);
+  const requested = read(request.options, OPTION.requestedAddress);
   if (server !== undefined) return selecting(asking, server, requested ?? request.ciaddr);
   if (request.ciaddr !== UNSPECIFIED) return keeping(asking, request.ciaddr, 'renew');
   if (requested !== undefined) return keeping(asking, requested, 'init-reboot');
@@ -246,8 +245,8 @@ function grant(asking: Asking, ip: Ipv4): Decision {
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return silence('no network');
   const seconds = leaseSeconds(asking, network, node?.ip === ip);
-  const clientId = request.options.get(OPTION.clientIdentifier);
-  const hostname = text.decode(request.options.get(OPTION.hostname) ?? NOTHING);
+  const clientId = request.options.get(OPTION.clientId.code);
+  const hostname = read(request.options, OPTION.hostname);
   const lease: Lease = {
     ip,
     mac: request.chaddr,
@@ -255,7 +254,7 @@ function grant(asking: Asking, ip: Ipv4): Decision {
     state: 'bound',
     start: situation.now,
     expires: situation.now + seconds * 1000,
-    ...(clientId === undefined ? {} : { clientId: Uint8Array.from(raw.decode(clientId) ?? NOTHING) }),
+    ...(clientId === undefined ? {} : { clientId: Uint8Array.from(clientId) }),
     ...(hostname ? { hostname: printable(hostname) } : {}),
   };
   return { kind: 'ack', network, node, lease, seconds };
@@ -263,7 +262,7 @@ function grant(asking: Asking, ip: Ipv4): Decision {
 
 function decline(asking: Asking): Decision {
   const { request, situation } = asking;
-  const ip = address.decode(request.options.get(OPTION.requestedAddress) ?? NOTHING);
+  const ip = read(request.options, OPTION.requestedAddress);
   const network = ip === undefined ? undefined : asking.wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (ip === undefined || !network) return silence('a DECLINE of an address that is not ours');
   if (asking.node?.ip === ip) return silence(`${asking.node.name} declined its own address: another machine uses it`);
@@ -304,7 +303,7 @@ function inform(asking: Asking): Decision {
 
 /** The network's lease time, or the client's wish if that is shorter; short for a machine that is only booting. */
 function leaseSeconds({ request, client }: Asking, network: Network, reserved: boolean): number {
-  const wish = u32.decode(request.options.get(OPTION.leaseTime) ?? NOTHING) ?? network.leaseSeconds;
+  const wish = read(request.options, OPTION.leaseTime) ?? network.leaseSeconds;
   const most =
     reserved || client.stage === 'os' ? network.leaseSeconds : Math.min(network.leaseSeconds, BOOT_LEASE_SECONDS);
   return Math.min(most, Math.max(wish, SHORTEST_LEASE_SECONDS));

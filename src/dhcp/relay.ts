@@ -1,5 +1,6 @@
 import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import { address, OPTION } from './options.ts';
+import { ip } from './kinds.ts';
+import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 
 /** What a relay says of the client's wire. Addresses are 0.0.0.0 where the relay says nothing. */
@@ -19,9 +20,9 @@ const RELAY_PORT = 19;
 /** Reads giaddr and option 82 (RFC 3046); `undefined` for a request that came without a relay. */
 export function relayOf(packet: DhcpPacket): Relay | undefined {
   if (packet.giaddr === UNSPECIFIED) return undefined;
-  const parts = subOptions(packet.options.get(OPTION.relayAgentInformation) ?? new Uint8Array());
-  const link = address.decode(parts.get(LINK_SELECTION) ?? new Uint8Array());
-  const serverOverride = address.decode(parts.get(SERVER_ID_OVERRIDE) ?? new Uint8Array());
+  const parts = subOptions(packet.options.get(OPTION.relayAgent.code) ?? new Uint8Array());
+  const link = ip.decode(parts.get(LINK_SELECTION) ?? new Uint8Array());
+  const serverOverride = ip.decode(parts.get(SERVER_ID_OVERRIDE) ?? new Uint8Array());
   return {
     link: link ?? packet.giaddr,
     ...(serverOverride === undefined ? {} : { serverOverride }),

@@ -2,8 +2,9 @@ import type { BootAnswer } from '../boot/client.ts';
 import { formatIpv4, type Ipv4, netmaskOf, UNSPECIFIED } from '../net/ipv4.ts';
 import type { SiteNode } from '../site/model.ts';
 import { type Client, requests } from './client.ts';
-import { address, addresses, domainNames, OPTION, routes, text, u8, u16, u32 } from './options.ts';
-import { BROADCAST_FLAG, type DhcpPacket, MESSAGE, type Options } from './packet.ts';
+import { type Options, read, write } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import { BROADCAST_FLAG, type DhcpPacket, MESSAGE } from './packet.ts';
 import type { ServedNetwork } from './policy.ts';
 import { relayOf } from './relay.ts';
 
@@ -20,7 +21,7 @@ export type ReplyTo = {
 
 /** The largest UDP payload that the client takes (option 57 counts the IP and UDP headers too), 548 to 1472 bytes. */
 export function sizeLimit(request: DhcpPacket): number {
-  const most = u16.decode(request.options.get(OPTION.maxMessageSize) ?? NOTHING) ?? 576;
+  const most = read(request.options, OPTION.maxMessageSize) ?? 576;
   return Math.min(Math.max(most, 576), 1500) - 28;
 }
 
@@ -46,11 +47,10 @@ export function composeReply(type: 'offer' | 'ack', to: ReplyTo): DhcpPacket {
 
 /** A NAK: nothing but who says so and why (RFC 2131 table 3). Relayed, it must be broadcast by the relay. */
 export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: string): DhcpPacket {
-  const options = new Map<number, Uint8Array>([
-    [OPTION.messageType, u8.encode(MESSAGE.nak)],
-    [OPTION.serverIdentifier, address.encode(serverIdentifier(request, network))],
-    [OPTION.message, text.encode(reason)],
-  ]);
+  const options = new Map<number, Uint8Array>();
+  write(options, OPTION.messageType, MESSAGE.nak);
+  write(options, OPTION.serverId, serverIdentifier(request, network));
+  write(options, OPTION.message, reason);
   echo(options, request);
   return {
     ...header(request),
@@ -64,16 +64,14 @@ export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: 
   };
 }
 
-const NOTHING = new Uint8Array();
-
 function header(request: DhcpPacket) {
   const { xid, flags, giaddr, chaddr } = request;
   return { op: 'reply', hops: 0, secs: 0, xid, flags, giaddr, chaddr } as const;
 }
 
 function identify(options: Map<number, Uint8Array>, type: 'offer' | 'ack', { request, network }: ReplyTo): void {
-  options.set(OPTION.messageType, u8.encode(MESSAGE[type]));
-  options.set(OPTION.serverIdentifier, address.encode(serverIdentifier(request, network)));
+  write(options, OPTION.messageType, MESSAGE[type]);
+  write(options, OPTION.serverId, serverIdentifier(request, network));
 }
 
 function serverIdentifier(request: DhcpPacket, network: ServedNetwork): Ipv4 {
@@ -83,18 +81,18 @@ function serverIdentifier(request: DhcpPacket, network: ServedNetwork): Ipv4 {
 function lendTime(options: Map<number, Uint8Array>, { seconds }: ReplyTo): void {
   if (seconds === undefined) return;
   const forever = seconds === 0xffffffff;
-  options.set(OPTION.leaseTime, u32.encode(seconds));
-  options.set(OPTION.renewalTime, u32.encode(forever ? seconds : Math.floor(seconds / 2)));
-  options.set(OPTION.rebindingTime, u32.encode(forever ? seconds : Math.floor(seconds * 0.875)));
+  write(options, OPTION.leaseTime, seconds);
+  write(options, OPTION.renewalTime, forever ? seconds : Math.floor(seconds / 2));
+  write(options, OPTION.rebindingTime, forever ? seconds : Math.floor(seconds * 0.875));
 }
 
 /** What the network, and over it the node, says: of what the client asks for, or all if it does not say. */
 function describeNetwork(options: Map<number, Uint8Array>, { request, network, node }: ReplyTo): void {
-  const asked = request.options.get(OPTION.parameterRequestList);
+  const asked = request.options.get(OPTION.parameterList.code);
   const wanted = (code: number) => asked === undefined || asked.includes(code);
-  options.set(OPTION.subnetMask, address.encode(netmaskOf(network.subnet.prefix)));
+  write(options, OPTION.subnetMask, netmaskOf(network.subnet.prefix));
   for (const [code, value] of networkOptions(network)) if (wanted(code)) options.set(code, value);
-  if (node && wanted(OPTION.hostname)) options.set(OPTION.hostname, text.encode(node.name));
+  if (node && wanted(OPTION.hostname.code)) write(options, OPTION.hostname, node.name);
   // What the operator wrote out by hand goes out asked for or not where the client cannot ask: by number it is meant.
   for (const [code, value] of [...network.options, ...(node?.options ?? [])]) {
     if (wanted(code) || code >= FIRST_SITE_SPECIFIC) options.set(code, value);
@@ -118,14 +116,14 @@ function networkOptions(network: ServedNetwork): Options {
 function encodeNetwork(network: ServedNetwork): Options {
   const options = new Map<number, Uint8Array>();
   // RFC 3442: a client that takes option 121 looks at nothing else for routes, so it comes before option 3.
-  if (network.routes.length > 0) options.set(OPTION.classlessStaticRoutes, routes.encode(network.routes));
-  if (network.gateway !== undefined) options.set(OPTION.router, addresses.encode([network.gateway]));
-  if (network.dns.length > 0) options.set(OPTION.dnsServers, addresses.encode(network.dns));
-  if (network.domain !== undefined) options.set(OPTION.domainName, text.encode(network.domain));
-  if (network.search.length > 0) options.set(OPTION.domainSearch, domainNames.encode(network.search));
-  options.set(OPTION.broadcastAddress, address.encode(network.broadcast));
-  if (network.ntp.length > 0) options.set(OPTION.ntpServers, addresses.encode(network.ntp));
-  if (network.mtu !== undefined) options.set(OPTION.interfaceMtu, u16.encode(network.mtu));
+  if (network.routes.length > 0) write(options, OPTION.routes, network.routes);
+  if (network.gateway !== undefined) write(options, OPTION.routers, [network.gateway]);
+  if (network.dns.length > 0) write(options, OPTION.dns, network.dns);
+  if (network.domain !== undefined) write(options, OPTION.domain, network.domain);
+  if (network.search.length > 0) write(options, OPTION.search, network.search);
+  write(options, OPTION.broadcast, network.broadcast);
+  if (network.ntp.length > 0) write(options, OPTION.ntp, network.ntp);
+  if (network.mtu !== undefined) write(options, OPTION.mtu, network.mtu);
   return options;
 }
 
@@ -137,27 +135,27 @@ const BOOT_FROM_REPLY = Buffer.from([6, 1, 8, 255]);
 function tellToBoot(options: Map<number, Uint8Array>, { request, client, network, boot }: ReplyTo): boolean {
   if (boot.kind !== 'boot') return false;
   const server = formatIpv4(network.server);
-  options.set(OPTION.bootfileName, text.encode(boot.bootFile));
-  options.set(OPTION.tftpServerName, text.encode(server));
-  if (requests(request.options, OPTION.tftpServerAddresses)) {
-    options.set(OPTION.tftpServerAddresses, addresses.encode([network.server]));
+  write(options, OPTION.bootFile, boot.bootFile);
+  write(options, OPTION.tftpServer, server);
+  if (requests(request.options, OPTION.tftpServers.code)) {
+    write(options, OPTION.tftpServers, [network.server]);
   }
-  if (boot.pathPrefix !== undefined) options.set(OPTION.pxelinuxPathPrefix, text.encode(boot.pathPrefix));
-  if (boot.configFile !== undefined) options.set(OPTION.pxelinuxConfigFile, text.encode(boot.configFile));
-  if (client.ipxe) options.set(OPTION.ipxeEncapsulated, NO_PROXY_DHCP);
+  if (boot.pathPrefix !== undefined) write(options, OPTION.pathPrefix, boot.pathPrefix);
+  if (boot.configFile !== undefined) write(options, OPTION.configFile, boot.configFile);
+  if (client.ipxe) options.set(OPTION.ipxe.code, NO_PROXY_DHCP);
   if (client.vendorClass !== undefined) {
-    options.set(OPTION.vendorClass, text.encode(client.vendorClass));
-    if (client.vendorClass === 'PXEClient') options.set(OPTION.vendorSpecific, BOOT_FROM_REPLY);
+    write(options, OPTION.vendorClass, client.vendorClass);
+    if (client.vendorClass === 'PXEClient') options.set(OPTION.vendor.code, BOOT_FROM_REPLY);
   }
   return true;
 }
 
 /** RFC 6842 for the client identifier, RFC 4578 for the machine identifier, RFC 3046 for the relay's option. */
 function echo(options: Map<number, Uint8Array>, request: DhcpPacket): void {
-  for (const code of [OPTION.clientIdentifier, OPTION.relayAgentInformation]) {
+  for (const code of [OPTION.clientId.code, OPTION.relayAgent.code]) {
     const value = request.options.get(code);
     if (value !== undefined) options.set(code, value);
   }
-  const machine = request.options.get(OPTION.clientMachineIdentifier);
-  if (machine?.length === 17 && machine[0] === 0) options.set(OPTION.clientMachineIdentifier, machine);
+  const machine = request.options.get(OPTION.clientUuid.code);
+  if (machine?.length === 17 && machine[0] === 0) options.set(OPTION.clientUuid.code, machine);
 }
