@@ -1,56 +1,50 @@
-# Every target does its own set-up. CI=true makes it ask nothing.
-NODE := node_modules/.bin/node
-TEST := $(NODE) --disable-warning=ExperimentalWarning --test
+# make demo      two diskless virtual machines boot into their roles, here and now
+# make test      everything: checks, unit tests, interop with real clients, whole boots
+# make check     Biome, tsc, shellcheck
+# make unit      the tests beside the code
+# make interop   real DHCP, TFTP and HTTP clients in network namespaces
+# make boots     virtual racks: whole boots with real firmware
+# make bench     speed, beside Kea, tftpd-hpa, dnsmasq, nginx and mmdebstrap
+# make clean     forget installed modules, images and downloads
+# Each does its own set-up; CI=true answers its questions with yes.
 
-.PHONY: help demo test check unit interop boots bench format clean run-setup test-setup bench-setup
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup-demo setup-test setup-bench demo test check unit interop boots bench clean
+
+node := node_modules/.bin/node --disable-warning=ExperimentalWarning
+shell_programs := $(shell grep -rlE '^\#!/bin/(ba)?sh' .ci bin setup src test bench packaging 2>/dev/null)
 
 help:
-	@echo "make demo     boot two virtual machines without a disk, and watch"
-	@echo "make test     everything below"
-	@echo "make check    format, lint, types"
-	@echo "make unit     tests beside the code"
-	@echo "make interop  real clients in network namespaces"
-	@echo "make boots    whole boots of virtual machines"
-	@echo "make bench    speed, side by side with peers"
+	@sed -n 's/^# //p' Makefile
 
-demo: run-setup
-	bin/reveille demo
+setup-demo setup-test setup-bench: setup-%:
+	@setup/system $*
+	@setup/modules
 
-test: check unit interop boots
+demo: setup-demo
+	@bin/reveille demo
 
-check: test-setup
+check: setup-test
 	node_modules/.bin/biome check .
 	node_modules/.bin/tsc --noEmit
+	shellcheck $(shell_programs)
 
-unit: test-setup
-	$(TEST) 'src/**/*.test.ts'
+unit: setup-test
+	$(node) --test 'src/**/*.test.ts'
 
-interop: test-setup
-	test/isolated $(TEST) --test-concurrency=1 'test/interop/*.test.ts'
+interop: setup-test
+	test/isolated $(node) --test --test-concurrency=1 'test/interop/*.test.ts'
 
-boots: test-setup
-	$(TEST) --test-concurrency=1 'test/lab/*.test.ts'
+boots: setup-test
+	$(node) --test --test-concurrency=1 'test/lab/*.test.ts'
 
-bench: bench-setup
-	test/isolated $(NODE) bench/dhcp.ts
-	test/isolated $(NODE) bench/tftp.ts
-	test/isolated $(NODE) bench/http.ts
-	$(NODE) bench/image.ts
+# The checks first, as they are quick; then all tests in one run, so that one summary ends it.
+test: check
+	test/isolated $(node) --test --test-concurrency=1 'src/**/*.test.ts' 'test/interop/*.test.ts' 'test/lab/*.test.ts'
 
-format: run-setup
-	node_modules/.bin/biome check --write .
-
-run-setup:
-	@setup/system run
-	@setup/npm
-
-test-setup:
-	@setup/system test
-	@setup/npm
-
-bench-setup:
-	@setup/system bench
-	@setup/npm
+bench: setup-bench
+	$(node) bench/run.ts
 
 clean:
-	rm -rf node_modules
+	rm -rf node_modules "$$(setup/cache)/npm" "$$(setup/cache)/demo" "$$(setup/cache)/test"
