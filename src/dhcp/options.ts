@@ -123,6 +123,9 @@ const LONGEST_PAYLOAD = 1024;
 const BY_CODE = new Map(OPTIONS.map((known) => [known.code, known]));
 const BY_NAME = new Map(OPTIONS.flatMap((known) => known.names.map((name) => [name, known] as const)));
 
+/** The names that operators can write, for suggestions. */
+export const OPTION_NAMES: readonly string[] = [...BY_NAME.keys()];
+
 /**
  * Turns one entry of an operator's `options:` into its code and payload. `key` is a name of `OPTIONS` or a number from 1
  * to 254; `value` is of the option's own kind, or `{ hex: 06:01:08 }` (also `text`, `ip`, `ips`, `u8`, `u16`, `u32`, `i32`, `flag`,

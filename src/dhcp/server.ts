@@ -1,0 +1,371 @@
+import type dgram from 'node:dgram';
+import type { BootAnswer, BootClient } from '../boot/client.ts';
+import { ReveilleError } from '../errors.ts';
+import { interfaceAddresses } from '../net/interfaces.ts';
+import { formatIpv4, type Ipv4, inSubnet } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import { openProber, type Prober } from '../net/probe.ts';
+import { openRawSender, type RawSender } from '../net/raw.ts';
+import { openUdp } from '../net/udp.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import { withServers } from '../site/servers.ts';
+import type { ClientStage, EventSink } from '../timeline/event.ts';
+import { Tally } from '../timeline/tally.ts';
+import { LeaseBook } from './book.ts';
+import { type Client, clientOf } from './client.ts';
+import { destinationOf, SERVER_PORT } from './destination.ts';
+import { LeaseJournal } from './journal.ts';
+import type { Lease, LeaseStore } from './lease.ts';
+import { read } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
+import { type Decision, decide, declined, type ServedNetwork } from './policy.ts';
+import { composeNak, composeReply, sizeLimit } from './reply.ts';
+
+export type DhcpOptions = {
+  /** Asked at the start and at each `reload`. */
+  readonly site: () => Site;
+  readonly store: LeaseStore;
+  readonly boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
+  readonly events: EventSink;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** 67 if not given. */
+  readonly port?: number;
+};
+
+export type DhcpServer = {
+  /** Takes over the site as it is now: networks, interfaces, reservations. Trouble with an interface is told as an event. */
+  reload(): Promise<void>;
+  /** Stops listening; leases that are on their way to disk still get there. */
+  close(): Promise<void>;
+  /** The address that a machine holds now, if any. */
+  addressOf(mac: Mac): Ipv4 | undefined;
+  /** Who holds an address now, if anybody. */
+  holderOf(ip: Ipv4): Mac | undefined;
+};
+
+/** Probes that run at once; a client beyond them gets its offer when it asks again. */
+const MOST_PROBES = 256;
+/** How many addresses are tried for one client before it has to ask again. */
+const MOST_TRIES = 3;
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
+/** Answers DHCPv4 on every interface that the site names. Rejects if one of them cannot be listened on. */
+export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
+  const server = new Server(options);
+  await server.start();
+  return server;
+}
+
+/** One interface that requests arrive on. */
+type Port = {
+  readonly name: string;
+  readonly socket: dgram.Socket;
+  readonly raw: RawSender;
+  prober: Prober | undefined;
+};
+
+class Server implements DhcpServer {
+  readonly #options: DhcpOptions;
+  readonly #events: EventSink;
+  readonly #now: () => number;
+  readonly #book = new LeaseBook();
+  readonly #journal: LeaseJournal;
+  readonly #malformed: Tally;
+  readonly #ports = new Map<string, Port>();
+  readonly #probing = new Set<Mac>();
+  #site: Site;
+
+  constructor(options: DhcpOptions) {
+    this.#options = options;
+    this.#events = options.events;
+    this.#now = options.now ?? Date.now;
+    this.#journal = new LeaseJournal(options.store);
+    this.#malformed = new Tally((count, sample) =>
+      this.#events({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
+    );
+    this.#site = options.site();
+  }
+
+  async start(): Promise<void> {
+    this.#takeSite();
+    const leases = await this.#options.store.load();
+    this.#book.load(leases.filter(({ ip, network }) => this.#isOf(ip, network)));
+    try {
+      for (const name of this.#interfaces()) await this.#open(name);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async reload(): Promise<void> {
+    this.#takeSite();
+    const wanted = this.#interfaces();
+    for (const port of [...this.#ports.values()]) if (!wanted.has(port.name)) this.#shut(port);
+    for (const name of wanted) {
+      try {
+        await this.#open(name);
+      } catch (error) {
+        this.#trouble(error);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const port of [...this.#ports.values()]) this.#shut(port);
+    this.#malformed.close();
+    await this.#journal.drain();
+  }
+
+  addressOf(mac: Mac): Ipv4 | undefined {
+    const now = this.#now();
+    for (const network of this.#site.networks.keys()) {
+      const lease = this.#book.leaseOf(network, mac);
+      if (lease?.state === 'bound' && lease.expires > now) return lease.ip;
+    }
+    return undefined;
+  }
+
+  holderOf(ip: Ipv4): Mac | undefined {
+    const lease = this.#book.leaseAt(ip);
+    return lease?.state === 'bound' && lease.expires > this.#now() ? lease.mac : undefined;
+  }
+
+  #takeSite(): void {
+    this.#site = withServers(this.#options.site(), interfaceAddresses());
+    this.#book.configure(this.#site);
+    for (const port of this.#ports.values()) {
+      port.prober?.close();
+      port.prober = undefined;
+    }
+  }
+
+  #interfaces(): ReadonlySet<string> {
+    return new Set(
+      [...this.#site.networks.values()].flatMap(({ interface: name }) => (name === undefined ? [] : [name])),
+    );
+  }
+
+  #isOf(ip: Ipv4, network: string): boolean {
+    const found = this.#site.networks.get(network);
+    return found !== undefined && inSubnet(found.subnet, ip);
+  }
+
+  async #open(name: string): Promise<void> {
+    if (this.#ports.has(name)) return;
+    const socket = await openUdp({ interface: name, port: this.#options.port ?? SERVER_PORT });
+    const port: Port = { name, socket, raw: openRawSender(name), prober: undefined };
+    this.#ports.set(name, port);
+    try {
+      socket.setRecvBufferSize(RECEIVE_BUFFER);
+    } catch {
+      // A smaller buffer only loses more under a flood.
+    }
+    socket.on('message', (bytes, from) => this.#receive(port, bytes, from));
+    socket.on('error', (error) => this.#trouble(error));
+  }
+
+  #shut(port: Port): void {
+    this.#ports.delete(port.name);
+    port.socket.close();
+    port.raw.close();
+    port.prober?.close();
+  }
+
+  #receive(port: Port, bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
+    const decoded = decodePacket(bytes);
+    if (!decoded.ok) {
+      this.#malformed.note(decoded.reason);
+      return;
+    }
+    if (decoded.packet.op !== 'request') return;
+    const request = decoded.packet;
+    const client = clientOf(request);
+    this.#tellReceived(request, client.stage);
+    this.#answer({ port, request, client, fromPort: from.port, tries: 0 });
+  }
+
+  #answer(asked: Asked): void {
+    const { port, request, client } = asked;
+    const decision = decide(request, client, {
+      site: this.#site,
+      book: this.#book,
+      interface: port.name,
+      now: this.#now(),
+    });
+    switch (decision.kind) {
+      case 'offer':
+        this.#offer(asked, decision);
+        break;
+      case 'ack':
+        this.#acknowledge(asked, decision);
+        break;
+      case 'inform':
+        this.#send(asked, 'dhcp.ack', decision, request.ciaddr);
+        break;
+      case 'nak':
+        this.#refuse(asked, decision);
+        break;
+      case 'change':
+        this.#change(request, client.stage, decision);
+        break;
+      case 'other-server':
+        this.#book.withdraw(decision.network.name, request.chaddr);
+        this.#events({
+          kind: 'dhcp.other-server',
+          mac: request.chaddr,
+          server: decision.server,
+          network: decision.network.name,
+        });
+        break;
+      case 'silence':
+        this.#events({ kind: 'dhcp.refused', mac: request.chaddr, reason: decision.reason });
+        break;
+    }
+  }
+
+  /** The address is held for the client before it is tried, so that nobody else is offered it meanwhile. */
+  #offer(asked: Asked, decision: Decision & { kind: 'offer' }): void {
+    const { request } = asked;
+    const { network, ip } = decision;
+    if (this.#probing.has(request.chaddr)) return;
+    this.#book.offer(network.name, request.chaddr, ip, this.#now());
+    if (!decision.probe || !this.#canProbe(request)) {
+      this.#send(asked, 'dhcp.offer', decision, ip);
+      return;
+    }
+    if (this.#probing.size >= MOST_PROBES) return;
+    this.#probing.add(request.chaddr);
+    this.#tryOut(asked, decision)
+      .catch((error: unknown) => this.#trouble(error))
+      .finally(() => this.#probing.delete(request.chaddr));
+  }
+
+  /** ARP does not pass a relay. */
+  #canProbe(request: DhcpPacket): boolean {
+    const { probe } = this.#site.dhcp;
+    return probe === 'icmp' || (probe === 'arp' && request.giaddr === 0);
+  }
+
+  async #tryOut(asked: Asked, decision: Decision & { kind: 'offer' }): Promise<void> {
+    const { port, request } = asked;
+    const { network, ip } = decision;
+    const { probe, probeMs } = this.#site.dhcp;
+    if (probe === 'off') return;
+    port.prober ??= openProber(port.name, probe);
+    if (!(await port.prober.inUse(ip, network.server, probeMs))) {
+      if (this.#ports.get(port.name) === port) this.#send(asked, 'dhcp.offer', decision, ip);
+      return;
+    }
+    const lease = declined(ip, request.chaddr, network.name, this.#now());
+    this.#save(lease, () => {});
+    const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
+    this.#events({ kind: 'dhcp.refused', mac: request.chaddr, network: network.name, reason });
+    this.#probing.delete(request.chaddr);
+    if (asked.tries + 1 < MOST_TRIES) this.#answer({ ...asked, tries: asked.tries + 1 });
+  }
+
+  #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
+    this.#save(decision.lease, () => this.#send(asked, 'dhcp.ack', decision, decision.lease.ip));
+  }
+
+  /** The book changes at once, so that the address is taken; what follows waits until the lease is on disk. */
+  #save(lease: Lease, then: () => void): void {
+    const undo = this.#book.put(lease);
+    const queued = this.#journal.add(lease, then, (error) => {
+      undo();
+      this.#refused(lease, 'the lease could not be saved');
+      this.#trouble(error);
+    });
+    if (queued) return;
+    undo();
+    this.#refused(lease, 'too many leases wait for the disk');
+  }
+
+  #change(request: DhcpPacket, stage: ClientStage, decision: Decision & { kind: 'change' }): void {
+    const { lease, event, reason } = decision;
+    this.#save(lease, () =>
+      this.#events({ kind: event, mac: request.chaddr, ip: lease.ip, stage, network: lease.network, reason }),
+    );
+  }
+
+  #refuse(asked: Asked, { network, reason }: Decision & { kind: 'nak' }): void {
+    const { request, client } = asked;
+    this.#transmit(asked, composeNak(request, network, reason), network, true);
+    this.#events({ kind: 'dhcp.nak', mac: request.chaddr, stage: client.stage, network: network.name, reason });
+  }
+
+  #send(
+    asked: Asked,
+    kind: 'dhcp.offer' | 'dhcp.ack',
+    { network, node, seconds }: { network: ServedNetwork; node: SiteNode | undefined; seconds?: number },
+    ip: Ipv4,
+  ): void {
+    const { request, client } = asked;
+    const boot = client.wantsBoot ? this.#options.boot(client, node, network) : NO_BOOT;
+    const reply = composeReply(kind === 'dhcp.offer' ? 'offer' : 'ack', {
+      request,
+      client,
+      network,
+      node,
+      ip,
+      boot,
+      ...(seconds === undefined ? {} : { seconds }),
+    });
+    this.#transmit(asked, reply, network, false);
+    this.#events({
+      kind,
+      mac: request.chaddr,
+      ip,
+      stage: client.stage,
+      network: network.name,
+      ...(boot.kind === 'boot' ? { bootFile: boot.bootFile } : {}),
+      ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
+    });
+  }
+
+  #transmit({ port, request, fromPort }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
+    const bytes = encodePacket(reply, sizeLimit(request));
+    const to = destinationOf(request, reply.yiaddr, isNak, fromPort);
+    if (to.kind === 'frame') port.raw.send(to, { ip: network.server, port: SERVER_PORT }, bytes);
+    else port.socket.send(bytes, to.port, formatIpv4(to.ip), ignoreLoss);
+  }
+
+  #tellReceived(request: DhcpPacket, stage: ClientStage): void {
+    const type = read(request.options, OPTION.messageType);
+    const kind =
+      type === MESSAGE.discover
+        ? 'dhcp.discover'
+        : type === MESSAGE.request
+          ? 'dhcp.request'
+          : type === MESSAGE.inform
+            ? 'dhcp.inform'
+            : undefined;
+    if (kind) this.#events({ kind, mac: request.chaddr, stage });
+  }
+
+  #refused({ mac, ip, network }: Lease, reason: string): void {
+    this.#events({ kind: 'dhcp.refused', mac, ip, network, reason });
+  }
+
+  #trouble(error: unknown): void {
+    const code = error instanceof ReveilleError ? error.code : 'SERVER_FAILED';
+    this.#events({ kind: 'server.trouble', code, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+/** One request on its way to an answer. `tries` counts the addresses that were found in use for it. */
+type Asked = {
+  readonly port: Port;
+  readonly request: DhcpPacket;
+  readonly client: Client;
+  readonly fromPort: number;
+  readonly tries: number;
+};
+
+const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
+
+/** A reply that the network refuses is lost like one on the wire: the client asks again. */
+function ignoreLoss(): void {}
