@@ -26,11 +26,16 @@ export type BootRoutesFrom = {
   readonly maxDownloadsPerClient: number;
 };
 
+/** Large pieces are fastest; small ones keep a thousand downloads from filling the memory. */
+const LARGE_PIECE = 1024 * 1024;
+const SMALL_PIECE = 128 * 1024;
+const FEW_DOWNLOADS = 32;
+
 type Found = Sendable & { readonly mac?: Mac };
 
 /** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd)` and `/boot/files/*`, each by GET and HEAD. */
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
-  const sending = { hashes: createContentHashes(), stallMs: from.stallMs };
+  const hashes = createContentHashes();
   const running = new Map<Ipv4, number>();
   let inAll = 0;
 
@@ -52,6 +57,8 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
     try {
       const what = await find(ip);
       const about = { file, ip, ...(what?.mac === undefined ? {} : { mac: what.mac }) };
+      const pieceBytes = inAll <= FEW_DOWNLOADS ? LARGE_PIECE : SMALL_PIECE;
+      const sending = { hashes, stallMs: from.stallMs, pieceBytes };
       const outcome = what ? await send(request.raw, reply.raw, file, what, sending) : ({ kind: 'missing' } as const);
       if (outcome.kind === 'missing') {
         from.emit({ kind: 'http.missing', ...about });

@@ -20,11 +20,8 @@ export type Outcome =
   | { readonly kind: 'missing' }
   | { readonly kind: 'quiet' };
 
-/** Large pieces: a 200 MB initrd in 200 turns of the loop. */
-const PIECE = 1024 * 1024;
-
 /** What sending needs beside the request. A transfer that moves no byte for `stallMs` is given up. */
-export type Sending = { readonly hashes: ContentHashes; readonly stallMs: number };
+export type Sending = { readonly hashes: ContentHashes; readonly stallMs: number; readonly pieceBytes: number };
 
 /**
  * Answers a GET or HEAD with `what`: ranges, ETag by content, Content-Length always. A file is opened once, so that
@@ -36,7 +33,7 @@ export async function send(
   response: ServerResponse,
   name: string,
   what: Sendable,
-  { hashes, stallMs }: Sending,
+  { hashes, stallMs, pieceBytes }: Sending,
 ): Promise<Outcome> {
   if (what.kind === 'bytes') {
     const sha256 = createHash('sha256').update(what.bytes).digest('hex');
@@ -50,7 +47,7 @@ export async function send(
     if (!stat.isFile()) return { kind: 'missing' };
     const sha256 = what.sha256 ?? (await hashes.of(handle, stat));
     const part = (first: number, last: number) =>
-      handle.createReadStream({ start: first, end: last, highWaterMark: PIECE, autoClose: false });
+      handle.createReadStream({ start: first, end: last, highWaterMark: pieceBytes, autoClose: false });
     return await answer(request, response, name, { size: Number(stat.size), sha256, part }, stallMs);
   } finally {
     await handle.close();

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { formatPlace, ReveilleError } from '../errors.ts';
+import { ip, networkFixture, nodeFixture, siteFixture } from '../site/fixture.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import { type BundleFile, packBundle } from './bundle.ts';
+import { checkTemplates } from './check.ts';
+import { renderFiles } from './render.ts';
+import { readSources } from './sources.ts';
+import { createRenderer } from './templates.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'reveille-render-'));
+after(() => rmSync(scratch, { recursive: true }));
+const renderer = createRenderer();
+
+test('later overlays win, then the folder of the address, then that of the name; templates lose their ending', async () => {
+  const root = folder({
+    'overlays/base/etc/motd': 'base',
+    'overlays/base/etc/a.conf': 'base a',
+    'overlays/nova/etc/motd.j2':
+      'nova on {{ node.name }} rack {{ vars.rack }} of {{ site.name }} gw {{ network.gateway }}',
+    'nodes/10-0-0-51/files/etc/a.conf': 'by address',
+    'nodes/node01/files/etc/a.conf': 'by name',
+    'nodes/node01/settings.sh.j2': '#!/bin/sh\necho {{ node.ip }}',
+    'nodes/node01/unrelated': 'for TFTP only',
+  });
+  const node = nodeFixture({ overlays: ['base', 'nova'], folders: ['10-0-0-51', 'node01'], vars: { rack: 'g6' } });
+  const files = await rendered(siteOf(root, node), node);
+  assert.equal(text(files, '/etc/motd'), 'nova on node01 rack g6 of g-rack gw 10.0.0.1');
+  assert.equal(text(files, '/etc/a.conf'), 'by name');
+  const settings = files.get('/var/lib/reveille/settings.sh');
+  assert.equal(settings?.mode, 0o700);
+  assert.equal(settings?.origin, 'nodes/node01');
+  assert.equal(text(files, '/var/lib/reveille/settings.sh'), '#!/bin/sh\necho 10.0.0.51');
+  assert.deepEqual([...files.keys()].sort(), [
+    '/etc/a.conf',
+    '/etc/hostname',
+    '/etc/hosts',
+    '/etc/motd',
+    '/etc/resolv.conf',
+    '/var/lib/reveille/settings.sh',
+  ]);
+});
+
+test('a node is given its name, the names of all and its name servers unless the site says otherwise', async () => {
+  const plain = nodeFixture();
+  const files = await rendered(siteOf(folder({}), plain), plain);
+  assert.equal(text(files, '/etc/hostname'), 'node01\n');
+  assert.match(
+    text(files, '/etc/hosts'),
+    /^127\.0\.0\.1\tlocalhost\n(.*\n)*10\.0\.0\.51\tnode01\.rack\.example node01\n/,
+  );
+  assert.match(text(files, '/etc/hosts'), /10\.0\.0\.52\tnode02/);
+  assert.equal(text(files, '/etc/resolv.conf'), 'search rack.example\nnameserver 10.0.0.9\n');
+
+  const own = nodeFixture({ folders: ['node01'] });
+  const root = folder({
+    'nodes/node01/hosts.j2': '{% for n in site.nodes %}\n{{ n.ip }} {{ n.name }}\n{% endfor %}\n',
+    'nodes/node01/hostname': 'other\n',
+  });
+  const given = await rendered(siteOf(root, own), own);
+  assert.equal(text(given, '/etc/hosts'), '10.0.0.51 node01\n10.0.0.52 node02\n');
+  assert.equal(text(given, '/etc/hostname'), 'other\n');
+});
+
+test('modes, owners and links: from the file, from overlay.yaml, kept', async () => {
+  const root = folder({
+    'overlays/nova/etc/nova/nova.conf.j2': 'password = {{ vars.secret }}',
+    'overlays/nova/usr/local/bin/tool': '#!/bin/sh',
+    'overlays/nova/overlay.yaml': '/etc/nova/nova.conf: { owner: root, group: nova, mode: "0640" }\n',
+  });
+  chmodSync(join(root, 'overlays/nova/usr/local/bin/tool'), 0o700);
+  symlinkSync('/etc/passwd', join(root, 'overlays/nova/etc/leak'));
+  const node = nodeFixture({ overlays: ['nova'], vars: { secret: 's' } });
+  const files = await rendered(siteOf(root, node), node);
+  const conf = files.get('/etc/nova/nova.conf');
+  assert.deepEqual([conf?.mode, conf?.owner, conf?.group], [0o640, 'root', 'nova']);
+  assert.equal(files.get('/usr/local/bin/tool')?.mode, 0o755);
+  const leak = files.get('/etc/leak');
+  assert.equal(leak && 'target' in leak && leak.target, '/etc/passwd');
+  assert.equal(files.has('/overlay.yaml'), false);
+});
+
+test('the same files make the same archive, and tar reads it', async () => {
+  const files: BundleFile[] = [
+    { path: '/etc/b', mode: 0o640, owner: 'root', group: 'nova', origin: 'overlay x', content: Buffer.from('b\0b') },
+    { path: '/etc/a c', mode: 0o777, owner: 'root', group: 'root', origin: 'overlay x', target: '../a target' },
+    { path: '/etc/hosts', mode: 0o644, owner: 'root', group: 'root', origin: 'generated', content: Buffer.alloc(0) },
+  ];
+  const bundle = await packBundle(files);
+  assert.deepEqual(await packBundle(files.toReversed()), bundle);
+  const tar = (...args: string[]) => execFileSync('tar', args, { input: bundle.tar, encoding: 'latin1' });
+  assert.equal(
+    tar('-xOf', '-', 'manifest'),
+    'link\t0777\troot\troot\t0\t/etc/a c\nfile\t0640\troot\tnova\t1\t/etc/b\ndefault\t0644\troot\troot\t2\t/etc/hosts\n',
+  );
+  assert.equal(tar('-xOf', '-', 'data/0'), '../a target');
+  assert.equal(tar('-xOf', '-', 'data/1'), 'b\0b');
+});
+
+test('check finds every broken template and file at once, with its place', async () => {
+  const root = folder({
+    'overlays/nova/etc/broken.j2': 'a\n{{ vars.x',
+    'overlays/nova/etc/typo.j2': 'rack {{ vars.rakc }}',
+    'overlays/nova/etc/facts.j2': '{{ (facts.nics | first).name }}',
+    'overlays/nova/etc/both': '1',
+    'overlays/nova/etc/both.j2': '2',
+    'overlays/nova/overlay.yaml': '/etc/none: { mode: 0640 }\n',
+    'overlays/unused/etc/x.j2': '{% if %}',
+    'nodes/node01/settings.sh.j2': '{{ nothing }}',
+    'nodes/node01/hosts': 'fine',
+  });
+  writeFileSync(join(root, 'overlays/nova/etc/binary.j2'), Buffer.from([0xff, 0xfe, 0x00]));
+  writeFileSync(join(root, 'overlays/nova/etc/bad\nname'), 'x');
+  const node = nodeFixture({ overlays: ['nova'], folders: ['node01'], vars: { rack: 'g6' } });
+  const found = await checkTemplates(siteOf(root, node));
+  const lines = found.map((finding) => `${formatPlace(finding.place)} ${finding.message}`);
+  const expected = [
+    /^nodes\/node01\/settings\.sh\.j2:1:1 nothing has no value/,
+    /^overlays\/nova\/etc\/bad\nname:1:1 the file name "bad\\nname" cannot be laid/,
+    /^overlays\/nova\/etc\/binary\.j2:1:1 the template is not UTF-8/,
+    /^overlays\/nova\/etc\/both\.j2:1:1 .*both would be laid as \/etc\/both too/,
+    /^overlays\/nova\/etc\/broken\.j2:2:/,
+    /^overlays\/nova\/etc\/typo\.j2:1:6 vars\.rakc has no value/,
+    /^overlays\/nova\/overlay\.yaml:1:1 this overlay has no file \/etc\/none/,
+    /^overlays\/nova\/overlay\.yaml:1:20 mode is not an octal text/,
+    /^overlays\/unused\/etc\/x\.j2:1:/,
+  ];
+  assert.equal(lines.length, expected.length, lines.join('\n'));
+  for (const one of expected)
+    assert.ok(
+      lines.some((line) => one.test(line)),
+      `${one} in\n${lines.join('\n')}`,
+    );
+});
+
+test('a template that changes a list changes it for itself only', async () => {
+  const root = folder({ 'overlays/x/a.j2': "{{ vars.list.push('more') }}{{ node.macs.push('x') }}" });
+  const node = nodeFixture({ overlays: ['x'], vars: { list: ['one'] } });
+  const site = siteOf(root, node);
+  assert.equal(text(await rendered(site, node), '/a'), '22');
+  assert.equal(text(await rendered(site, node), '/a'), '22');
+});
+
+test('an overlay that is gone is told with its place', async () => {
+  const node = nodeFixture({ overlays: ['gone'] });
+  await assert.rejects(readSources(siteOf(folder({}), node), node), (error) => {
+    assert.ok(error instanceof ReveilleError && error.place);
+    assert.equal(`${error.code} ${formatPlace(error.place)}`, 'SITE_INVALID overlays/gone:1:1');
+    return true;
+  });
+});
+
+function folder(files: Readonly<Record<string, string>>): string {
+  const root = mkdtempSync(join(scratch, 'site-'));
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), content);
+  }
+  return root;
+}
+
+function siteOf(root: string, node: SiteNode): Site {
+  const network = networkFixture({ gateway: ip('10.0.0.1'), dns: [ip('10.0.0.9')], domain: 'rack.example' });
+  const nodes = [node, nodeFixture({ name: 'node02', ip: ip('10.0.0.52') })];
+  return siteFixture({
+    root,
+    networks: new Map([[network.name, network]]),
+    nodes: new Map(nodes.map((one) => [one.name, one])),
+  });
+}
+
+async function rendered(site: Site, node: SiteNode): Promise<ReadonlyMap<string, BundleFile>> {
+  const files = renderFiles({ site, node, sources: await readSources(site, node) }, renderer);
+  return new Map(files.map((file) => [file.path, file]));
+}
+
+function text(files: ReadonlyMap<string, BundleFile>, path: string): string {
+  const file = files.get(path);
+  assert.ok(file && 'content' in file, `no ${path}`);
+  return Buffer.from(file.content).toString();
+}
