@@ -7,7 +7,7 @@ import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { ip, mac } from './fixture.ts';
 import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
 import { type Loaded, loadSite } from './load.ts';
-import type { Site } from './model.ts';
+import type { RawOptions, Site } from './model.ts';
 
 /** A small good site, which the rows of the table break. */
 const GOOD = `site: g-rack
@@ -322,7 +322,7 @@ const TABLE: readonly Row[] = [
     },
     errors: [
       'site.yaml:17:3: profile "compute" stands in profiles/compute.yaml too | keep one of the two',
-      'profiles/storage.yaml:1:8: expected a name, found a list | such as compute',
+      'profiles/storage.yaml:1:8: expected a name, found a list | such as bookworm-nova',
       'profiles/storage.yaml:2:1: unknown key "kernelArg" | did you mean "kernelArgs"?',
     ],
   },
@@ -401,9 +401,18 @@ const TABLE: readonly Row[] = [
     ],
   },
   {
-    name: "options of no known name, and those that are not the operator's",
-    files: edited(['gateway: 10.0.0.1', 'options: { lease-tme: 5, 54: 01020304 }']),
-    errors: [],
+    name: "options of no known name, of a wrong value, given twice, and those that are not the operator's",
+    files: edited(
+      ['gateway: 10.0.0.1', 'options: { ntp-servrs: 10.0.0.9, 300: 00, tftp-server-name: 5, 54: "0a000002" }'],
+      ['overlays: [nova]', 'options: { tftp-server-name: boot.example.org, 66: "626f6f74" }'],
+    ),
+    errors: [
+      'site.yaml:7:16: there is no DHCP option "ntp-servrs" | did you mean "ntp-servers"?',
+      'site.yaml:7:43: option 300: numbers run from 1 to 254',
+      'site.yaml:7:65: option tftp-server-name must be text',
+      "site.yaml:7:72: option 54 cannot be set: it comes from the network's `server`",
+      'site.yaml:19:16: option 66 is given twice | keep one of its names, or its number',
+    ],
   },
 ];
 
@@ -529,6 +538,20 @@ nodes:
     });
     assert.deepEqual(site.images.get('b')?.from, { kind: 'tar', path: join(site.root, 'root.tar') });
     assert.equal(site.images.get('b')?.mirrors, undefined);
+  });
+
+  it('has DHCP options in wire form, those of a node over those of its profiles', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+networks: { a: { subnet: 10.0.0.0/24, options: { ntp-servers: [10.0.0.9], 224: 0102ff } } }
+profiles: { p: { options: { tftp-server-name: one, 224: aa } } }
+nodes: { n: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, profiles: [p], options: { 224: bb } } }
+`,
+    });
+    const hex = (options: RawOptions | undefined) =>
+      [...(options ?? [])].map(([code, bytes]) => `${code}=${Buffer.from(bytes).toString('hex')}`);
+    assert.deepEqual(hex(site.networks.get('a')?.options), ['224=0102ff', '42=0a000009']);
+    assert.deepEqual(hex(site.nodes.get('n')?.options), ['224=bb', '66=6f6e65']);
   });
 
   for (const [written, seconds] of [

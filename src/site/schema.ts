@@ -166,12 +166,12 @@ export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** RFC 1123: letters, digits and inner hyphens, at most 63. */
 export const NODE_NAME_PATTERN = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
-const name = matching('a name', 'compute', NAME_PATTERN);
+const nameSuchAs = (example: string) => matching('a name', example, NAME_PATTERN);
 const vars = named(z.unknown(), 'variables', /^/)
   .transform((value) => value as { readonly [name: string]: Var })
   .describe('Values that templates use. Maps merge, key by key; anything else is replaced by the later value.');
 const options = named(z.unknown(), 'DHCP options', /^[A-Za-z0-9-]+$/).describe(
-  'DHCP options by name or number. A value is in the form that the option has; of a number without a name, hex bytes.',
+  'DHCP options by name or number. A value has the form of its option; of any option also { hex: 01:02 }, { text: ... }, { ips: [...] }.',
 );
 
 // ---- site.yaml ------------------------------------------------------------------------------------------------
@@ -220,23 +220,27 @@ const network = keyed(
   'the settings of a network',
 );
 
-const imageName = name.describe('Image that the machine runs: a recipe images/NAME.yaml.');
+const imageName = nameSuchAs('bookworm-nova').describe('Image that the machine runs: a recipe images/NAME.yaml.');
 /** What a profile may say, and a node as well. */
 const settings = {
   image: imageName.exactOptional(),
   loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')
     .describe('What the firmware fetches first. auto (default): picked by firmware.')
     .exactOptional(),
-  kernelArgs: listOf(line, 'kernel arguments').prefault([]).describe('Words added to the kernel command line.'),
-  overlays: listOf(name, 'overlay names')
+  kernelArgs: listOf(line, 'kernel arguments')
     .prefault([])
-    .describe('Folders below overlays/ whose files and templates are laid over the image, in this order.'),
+    .describe('Words added to the kernel command line, after those of earlier profiles, each once.'),
+  overlays: listOf(nameSuchAs('nova-compute'), 'overlay names')
+    .prefault([])
+    .describe(
+      'Folders below overlays/ whose files and templates are laid over the image, after those of earlier profiles, each once.',
+    ),
   services: listOf(
     matching('the name of a systemd unit', 'nova-compute', /^[A-Za-z0-9:_.\\@-]{1,255}$/),
     'systemd units',
   )
     .prefault([])
-    .describe('Units that are held at boot and started once the node has its name and files.'),
+    .describe('Units that are held at boot and started once the node has its name and files; joined like kernelArgs.'),
   vars: vars.prefault({}),
   options: options.prefault({}),
 };
@@ -252,7 +256,7 @@ const node = keyed(
       .describe('MAC address of the network card, or a list of them.')
       .exactOptional(),
     ip: address.describe('Address that is kept for this machine. Absent: it draws from a pool.').exactOptional(),
-    profiles: listOf(name, 'profile names')
+    profiles: listOf(nameSuchAs('compute'), 'profile names')
       .prefault([])
       .describe('Profiles that the node has. They merge in this order, its own settings last.'),
     ...settings,
@@ -277,7 +281,9 @@ const menu = keyed(
     timeout: duration('3s', 0, 3_600_000)
       .prefault('3s')
       .describe('How long the menu waits before it takes the default.'),
-    default: name.prefault('node').describe("What boots unasked: `node` (the node's own image) or an entry."),
+    default: nameSuchAs('node')
+      .prefault('node')
+      .describe("What boots unasked: `node` (the node's own image) or an entry."),
     entries: named(entry, 'menu entries', NAME_PATTERN).prefault({}).describe('Other systems that can be chosen.'),
   },
   'the settings of the menu',
@@ -312,7 +318,7 @@ const dhcp = keyed(
 
 export const siteSchema = keyed(
   {
-    site: name.describe('Name of the site.').exactOptional(),
+    site: nameSuchAs('g-rack').describe('Name of the site.').exactOptional(),
     networks: named(network, 'networks', NAME_PATTERN)
       .prefault({})
       .describe('Subnets by name. Several on one interface are a shared network.'),
