@@ -1,6 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
+import { siteInvalid } from '../site/invalid.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 
@@ -8,14 +9,7 @@ import type { Site, SiteNode } from '../site/model.ts';
 export async function siteIn(folder: string): Promise<Site> {
   const loaded = await loadSite(folder);
   if (loaded.ok) return loaded.site;
-  const [first, ...more] = loaded.findings;
-  throw new ReveilleError('SITE_INVALID', first?.message ?? 'the site does not load', {
-    ...(first ? { place: first.place } : {}),
-    hint:
-      more.length === 0
-        ? (first?.hint ?? `See \`reveille check --site ${folder}\`.`)
-        : `And ${more.length} more: \`reveille check --site ${folder}\` lists them all.`,
-  });
+  throw siteInvalid(folder, loaded.findings);
 }
 
 /** The node of a name, a MAC or an address. Throws NODE_UNKNOWN. */

@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { decideBoot } from '../boot/decide.ts';
+import { menuNode } from '../boot/files.ts';
+import { ipxeScript } from '../boot/ipxe.ts';
+import { pxelinuxConfig } from '../boot/pxelinux.ts';
+import type { Lease } from '../dhcp/lease.ts';
+import { OPTION, OPTIONS } from '../dhcp/options.ts';
+import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
+import { ReveilleError } from '../errors.ts';
+import { openShelf } from '../image/shelf.ts';
+import { interfaceAddresses } from '../net/interfaces.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { Site } from '../site/model.ts';
+import { withServers } from '../site/servers.ts';
+import { openStore } from '../state/store.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { nodeOf, siteIn } from './site.ts';
+import { table } from './table.ts';
+
+type Flags = {
+  readonly site: string;
+  readonly state: string;
+  readonly arch: number;
+  readonly ipxe: boolean;
+  readonly json: boolean;
+};
+
+/** `reveille explain NODE|MAC`: what its firmware would be answered and why. Sends nothing, changes nothing. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('say what a machine would be answered and why, sending nothing')
+    .argument('<node>', 'name, address or MAC; a MAC that the site does not list stands for a stranger')
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(
+      new Option('--arch <number>', 'firmware architecture of option 93: 0 BIOS, 7 x64 UEFI')
+        .default(0)
+        .argParser(architecture),
+    )
+    .addOption(new Option('--ipxe', 'as if iPXE with HTTP were asking').default(false))
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe')
+    .action(async (who: string, flags: Flags) => {
+      const site = withServers(await siteIn(flags.site), interfaceAddresses());
+      const mac = parseMac(who) ?? nodeOf(site, who).macs[0];
+      const part = { mac, architecture: flags.arch, ipxe: flags.ipxe };
+      const rehearsal = rehearse(
+        part,
+        site,
+        await knownLeases(flags.state),
+        (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
+        Date.now(),
+      );
+      const told = await tell(rehearsal, site, mac, flags.state);
+      console.log(flags.json ? JSON.stringify(told, null, 2) : words(told));
+    });
+}
+
+type Told = {
+  readonly mac: Mac;
+  readonly node: string | null;
+  readonly answer: string;
+  readonly reason: string | null;
+  readonly network: string | null;
+  readonly ip: string | null;
+  readonly bootFile: string | null;
+  readonly options: Readonly<Record<string, string>>;
+  /** What the loader would be given to read. */
+  readonly script: string | null;
+};
+
+async function tell({ decision, boot, reply }: Rehearsal, site: Site, mac: Mac, state: string): Promise<Told> {
+  const node = site.nodeByMac.get(mac);
+  const bootFile = boot?.kind === 'boot' ? boot.bootFile : null;
+  return {
+    mac,
+    node: node?.name ?? null,
+    answer: decision.kind,
+    reason: boot?.reason ?? ('reason' in decision ? decision.reason : null),
+    network: 'network' in decision ? decision.network.name : null,
+    ip: decision.kind === 'offer' ? formatIpv4(decision.ip) : null,
+    bootFile,
+    options: Object.fromEntries(
+      [...(reply?.options ?? [])].map(([code, bytes]) => [optionName(code), optionText(code, bytes)]),
+    ),
+    script: bootFile === null || decision.kind !== 'offer' ? null : await scriptFor(bootFile),
+  };
+
+  async function scriptFor(file: string): Promise<string | null> {
+    if (decision.kind !== 'offer') return null;
+    const shelf = openShelf(join(state, 'images'));
+    const asking = await menuNode({ imageSha256: async (name) => (await shelf.current(name))?.sha256 }, node, mac);
+    const server = { ip: decision.network.server, httpPort: site.http.port };
+    if (!asking) return null;
+    return file === 'pxelinux.0'
+      ? pxelinuxConfig(site.name, site.menu, server, asking)
+      : ipxeScript(site.name, site.menu, server, asking);
+  }
+}
+
+function words(told: Told): string {
+  const rows = [
+    ['machine', `${told.mac}${told.node === null ? ', a stranger' : `, ${told.node}`}`],
+    ['answer', told.ip === null ? `none: ${told.reason}` : `${told.ip} in ${told.network}`],
+    ...(told.ip === null
+      ? []
+      : [
+          ['boots', told.bootFile ?? 'nothing'],
+          ['because', told.reason ?? ''],
+        ]),
+    ...Object.entries(told.options),
+  ];
+  const script =
+    told.script === null ? [] : ['', 'and then reads:', '', ...told.script.split('\n').map((line) => `  ${line}`)];
+  return [table(rows), ...script].join('\n').trimEnd();
+}
+
+function optionName(code: number): string {
+  const known = OPTIONS.find((option) => option.code === code);
+  return `option ${code}${known?.names[0] === undefined ? '' : ` ${known.names[0]}`}`;
+}
+
+/** Addresses, numbers and text as people write them; anything else in hexadecimal. */
+function optionText(code: number, bytes: Uint8Array): string {
+  const known = OPTIONS.find((option) => option.code === code);
+  const hex = Buffer.from(bytes).toString('hex');
+  const value = known?.kind.decode(bytes);
+  if (value === undefined || value instanceof Uint8Array) return hex;
+  const isAddress = ADDRESS_OPTIONS.has(code);
+  const list = Array.isArray(value) ? value : [value];
+  return list
+    .map((item) =>
+      isAddress && typeof item === 'number'
+        ? formatIpv4(item as never)
+        : typeof item === 'object'
+          ? JSON.stringify(item)
+          : String(item),
+    )
+    .join(', ');
+}
+
+const ADDRESS_OPTIONS: ReadonlySet<number> = new Set(
+  [
+    OPTION.subnetMask,
+    OPTION.routers,
+    OPTION.dns,
+    OPTION.broadcast,
+    OPTION.ntp,
+    OPTION.serverId,
+    OPTION.tftpServers,
+  ].map(({ code }) => code),
+);
+
+/** What the state remembers; nothing where there is no state yet. */
+async function knownLeases(folder: string): Promise<readonly Lease[]> {
+  try {
+    const store = await openStore(folder, { readOnly: true });
+    try {
+      return await store.load();
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') return [];
+    throw error;
+  }
+}
+
+function architecture(text: string): number {
+  const value = Number(text);
+  if (/^[0-9]+$/.test(text) && value <= 0xffff) return value;
+  throw new InvalidArgumentError('it is a number from 0 to 65535: 0 BIOS, 7 x64 UEFI, 16 x64 UEFI over HTTP');
+}

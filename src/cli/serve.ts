@@ -1,0 +1,40 @@
+import { Command, Option } from 'commander';
+import { dropTo, SERVE_NEEDS } from '../net/capabilities.ts';
+import { serve } from '../serve.ts';
+import { siteOption, stateOption } from './options.ts';
+import { eventLine } from './watch.ts';
+
+type Flags = {
+  readonly site: string;
+  readonly state: string;
+  readonly json?: boolean;
+  readonly user?: string;
+  readonly keepPrivileges?: boolean;
+};
+
+/** `reveille serve`: answers DHCP, TFTP and HTTP until it is told to stop; prints a line for each event. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('answer DHCP, TFTP and HTTP for the site, and follow its edits')
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(new Option('--user <name>', 'become this user once started (the state folder must be its own)'))
+    .addOption(new Option('--keep-privileges', 'keep capabilities that are not needed; for debugging'))
+    .addOption(new Option('--json', 'print each event as JSON'))
+    .addHelpText('after', '\nExample:\n  reveille serve --site /etc/reveille --state /var/lib/reveille')
+    .action(async (flags: Flags) => {
+      if (!flags.keepPrivileges) dropTo(SERVE_NEEDS, flags.user === undefined ? {} : { user: flags.user });
+      await using _server = await serve({
+        siteFolder: flags.site,
+        stateFolder: flags.state,
+        listener: (event) => console.log(flags.json ? JSON.stringify(event) : eventLine(event)),
+      });
+      await toldToStop();
+    });
+}
+
+async function toldToStop(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,85 @@
+import type { BootAnswer, BootClient } from '../boot/client.ts';
+import { UNSPECIFIED } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import { LeaseBook } from './book.ts';
+import { clientOf } from './client.ts';
+import type { Lease } from './lease.ts';
+import { write } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { type Decision, decide, type ServedNetwork } from './policy.ts';
+import { composeReply } from './reply.ts';
+
+/** The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking. */
+export type Part = { readonly mac: Mac; readonly architecture: number; readonly ipxe: boolean };
+
+/** What a DISCOVER would bring about. `reply` is there where it would be answered. */
+export type Rehearsal = {
+  readonly client: BootClient;
+  readonly decision: Decision;
+  readonly boot?: BootAnswer;
+  readonly reply?: DhcpPacket;
+};
+
+/**
+ * Plays a firmware's DISCOVER through the same decisions that the server makes, without a packet sent or a lease changed.
+ * `leases` are those of the state; `site` has the servers' addresses filled in.
+ */
+export function rehearse(
+  part: Part,
+  site: Site,
+  leases: readonly Lease[],
+  boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer,
+  now: number,
+): Rehearsal {
+  const request = discover(part);
+  const client = clientOf(request);
+  const book = new LeaseBook();
+  book.configure(site);
+  book.load(leases);
+  const decision = decide(request, client, { site, book, interface: interfaceFor(part.mac, site), now });
+  if (decision.kind !== 'offer') return { client, decision };
+  const answer = boot(client, decision.node, decision.network);
+  return {
+    client,
+    decision,
+    boot: answer,
+    reply: composeReply('offer', { request, client, boot: answer, ...decision }),
+  };
+}
+
+/** The interface that leads to the machine's own network; a stranger is taken to be on the first. */
+function interfaceFor(mac: Mac, site: Site): string {
+  const own = site.networks.get(site.nodeByMac.get(mac)?.network ?? '');
+  const networks = [...(own ? [own] : []), ...site.networks.values()];
+  return networks.find((network) => network.interface !== undefined)?.interface ?? '';
+}
+
+const IPXE_FEATURES = Buffer.from([19, 1, 1, 39, 1, 1]);
+
+function discover({ mac, architecture, ipxe }: Part): DhcpPacket {
+  const options = new Map<number, Uint8Array>();
+  write(options, OPTION.messageType, MESSAGE.discover);
+  write(options, OPTION.vendorClass, `PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`);
+  write(options, OPTION.clientArch, [architecture]);
+  if (ipxe) {
+    write(options, OPTION.userClass, Buffer.from('iPXE'));
+    write(options, OPTION.ipxe, IPXE_FEATURES);
+  }
+  return {
+    op: 'request',
+    hops: 0,
+    xid: 0,
+    secs: 0,
+    flags: 0,
+    ciaddr: UNSPECIFIED,
+    yiaddr: UNSPECIFIED,
+    siaddr: UNSPECIFIED,
+    giaddr: UNSPECIFIED,
+    chaddr: mac,
+    sname: '',
+    file: '',
+    options,
+  };
+}

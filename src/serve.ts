@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { decideBoot } from './boot/decide.ts';
+import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
+import { ipxeScript } from './boot/ipxe.ts';
+import type { BootServer } from './boot/server.ts';
+import { type DhcpServer, startDhcpServer } from './dhcp/server.ts';
+import { formatPlace } from './errors.ts';
+import { createOperatorsServer } from './http/operators.ts';
+import { createHttpServer } from './http/server.ts';
+import { openShelf, type Shelf } from './image/shelf.ts';
+import { interfaceAddresses } from './net/interfaces.ts';
+import { type Ipv4, inSubnet } from './net/ipv4.ts';
+import type { Mac } from './net/mac.ts';
+import type { Inventory } from './node/inventory.ts';
+import { nodeBundle } from './node/nodeBundle.ts';
+import { createRenderer } from './node/templates.ts';
+import type { Finding } from './site/finding.ts';
+import { followSite } from './site/follow.ts';
+import { siteInvalid } from './site/invalid.ts';
+import type { Network, Site } from './site/model.ts';
+import { serverFor } from './site/servers.ts';
+import { openEventLog } from './state/eventLog.ts';
+import { openStore, type Store } from './state/store.ts';
+import { startTftpServer } from './tftp/server.ts';
+import { createBus, type Listener } from './timeline/bus.ts';
+import type { Event, EventSink } from './timeline/event.ts';
+import { statusOf } from './timeline/status.ts';
+import { createTimeline } from './timeline/timeline.ts';
+
+export type ServeOptions = {
+  readonly siteFolder: string;
+  readonly stateFolder: string;
+  /** Hears every event, for the log. */
+  readonly listener: Listener;
+};
+
+/** How many stored events the timeline is rebuilt from at the start. */
+const EVENTS_REMEMBERED = 50_000;
+
+/**
+ * Starts the whole server: follows the site, answers DHCP, TFTP and HTTP, keeps state and timeline. Resolves once all of it
+ * runs; rejects with everything closed again. Disposing it stops it.
+ */
+export async function serve({ siteFolder, stateFolder, listener }: ServeOptions): Promise<AsyncDisposable> {
+  await using opened = new AsyncDisposableStack();
+
+  let reload = async (): Promise<void> => {};
+  const loaded = await followSite(siteFolder, {
+    onLoaded: (site) => {
+      emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
+      void reload();
+    },
+    onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
+  });
+  if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
+  const { followed } = loaded;
+  opened.defer(() => followed.close());
+  const site = () => followed.current();
+
+  const store = await openStore(stateFolder);
+  opened.defer(() => store.close());
+
+  let holderOf: DhcpServer['holderOf'] = () => undefined;
+  const timeline = createTimeline();
+  for (const event of await store.events({ limit: EVENTS_REMEMBERED })) timeline.see(event);
+  const bus = createBus((event) => withNode(event, site(), (ip) => holderOf(ip)));
+  const emit: EventSink = bus.emit;
+  const log = openEventLog(store, {
+    onDropped: (count) =>
+      emit({
+        kind: 'server.trouble',
+        code: 'EVENTS_DROPPED',
+        message: `${count} events were not kept: too many at once`,
+      }),
+  });
+  opened.defer(() => log.close());
+  bus.subscribe(listener);
+  bus.subscribe((event) => timeline.see(event));
+  bus.subscribe((event) => {
+    if (isWorthKeeping(event)) log.append(event);
+  });
+
+  const shelf = openShelf(join(stateFolder, 'images'));
+  const where = whereabouts(site);
+  const files = {
+    site,
+    serverOf: where.serverOf,
+    networkOf: where.networkOf,
+    imageSha256: async (name: string) => (await shelf.current(name))?.sha256,
+    imageFile: async (sha256: string, which: 'vmlinuz' | 'initrd') => (await shelvedFile(shelf, sha256, which))?.path,
+  };
+
+  const dhcp = await startDhcpServer({
+    site,
+    store,
+    events: emit,
+    boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
+  });
+  opened.defer(() => dhcp.close());
+  holderOf = (ip) => dhcp.holderOf(ip);
+
+  const tftp = await startTftpServer({
+    addresses: where.serverAddresses,
+    source: bootFiles(files),
+    events: emit,
+    limits: () => site().tftp,
+  });
+  opened.defer(() => tftp.close());
+
+  const renderer = createRenderer();
+  const http = createHttpServer({
+    site,
+    emit,
+    addressOf: (mac) => dhcp.addressOf(mac),
+    imageFile: (sha256, which) => shelvedFile(shelf, sha256, which),
+    files: (name) => operatorFile(site(), name),
+    ipxeScript: async (mac, from) => {
+      const current = site();
+      const asking = await menuNode(files, current.nodeByMac.get(mac), mac);
+      const network = asking && (current.networks.get(asking.node.network ?? '') ?? where.networkOf(from));
+      const server = network && where.serverOf(network);
+      return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
+    },
+    bundleOf: (node, inventory, ip) =>
+      nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, renderer),
+    inventories: storedInventories(store, site),
+  });
+  await http.listen({ port: site().http.port });
+  opened.defer(() => http.close());
+
+  const operators = createOperatorsServer({
+    status: async () => statusOf(site(), timeline, where.serverOf),
+    subscribe: bus.subscribe,
+    recentEvents: async (filter) => {
+      await log.flush();
+      return store.events(filter);
+    },
+    trouble: (error) => emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: String(error) }),
+  });
+  await operators.listen(join(stateFolder, 'reveille.sock'));
+  opened.defer(() => operators.close());
+
+  const port = site().http.port;
+  reload = async () => {
+    await Promise.all([dhcp.reload(), tftp.reload()]);
+    if (site().http.port !== port) {
+      const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
+      emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
+    }
+  };
+  emit({ kind: 'server.started' });
+  return opened.move();
+}
+
+/** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
+function whereabouts(site: () => Site) {
+  const serverOf = (network: Network): BootServer | undefined => {
+    const ip = serverFor(network, interfaceAddresses());
+    return ip === undefined ? undefined : { ip, httpPort: site().http.port };
+  };
+  return {
+    serverOf,
+    serverAddresses: (): readonly Ipv4[] => {
+      const addresses = interfaceAddresses();
+      const servers = [...site().networks.values()].map((network) => serverFor(network, addresses));
+      return [...new Set(servers.filter((ip) => ip !== undefined))];
+    },
+    /** The network that an address is in; for addresses of none, the first network. */
+    networkOf: (ip: Ipv4): Network | undefined => {
+      const networks = [...site().networks.values()];
+      return networks.find(({ subnet }) => inSubnet(subnet, ip)) ?? networks[0];
+    },
+  };
+}
+
+async function shelvedFile(shelf: Shelf, sha256: string, which: 'vmlinuz' | 'initrd') {
+  const image = await shelf.byHash(sha256);
+  return which === 'initrd' ? image?.initrd : image?.kernel;
+}
+
+/** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC. */
+function storedInventories(store: Store, site: () => Site) {
+  const firstMac = (name: string) => site().nodes.get(name)?.macs[0];
+  return {
+    async load(name: string): Promise<Inventory | undefined> {
+      const mac = firstMac(name);
+      return mac && ((await store.inventories()).get(mac)?.inventory as Inventory | undefined);
+    },
+    async save(name: string, inventory: Inventory): Promise<void> {
+      const mac = firstMac(name);
+      if (mac) await store.saveInventory(mac, Date.now(), inventory);
+    },
+  };
+}
+
+/** Says which node an event concerns, by its MAC or by who has its address. */
+function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefined): Event {
+  if (event.node !== undefined) return event;
+  const holder = event.mac ?? (event.ip === undefined ? undefined : holderOf(event.ip));
+  const node = holder ? site.nodeByMac.get(holder) : event.ip === undefined ? undefined : site.nodeByIp.get(event.ip);
+  return node ? { ...event, node: node.name } : event;
+}
+
+/** A stranger's chatter is shown live and not kept: a flood of made-up machines must not push the nodes' boots out. */
+function isWorthKeeping(event: Event): boolean {
+  return event.node !== undefined || !event.kind.startsWith('dhcp.') || event.kind === 'dhcp.other-server';
+}
+
+function findingText({ place, message }: Finding): string {
+  return `${formatPlace(place)}: ${message}`;
+}
