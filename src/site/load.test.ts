@@ -211,6 +211,13 @@ const TABLE: readonly Row[] = [
     ],
   },
   {
+    name: 'routes that put the gateway out of use',
+    files: edited(['gateway: 10.0.0.1', 'gateway: 10.0.0.1\n    routes: [{ to: 10.9.0.0/16, via: 10.0.0.3 }]']),
+    warnings: [
+      'site.yaml:7:14: clients that take the routes will not use this gateway (RFC 3442) | add { to: 0.0.0.0/0, via: 10.0.0.1 } to the routes',
+    ],
+  },
+  {
     name: 'a gateway on the broadcast address',
     files: edited(['gateway: 10.0.0.1', 'gateway: 10.0.0.255']),
     errors: ['site.yaml:7:14: gateway 10.0.0.255 is the broadcast address of 10.0.0.0/24'],

@@ -76,6 +76,15 @@ function checkAddresses(network: Network, site: Declared<SiteDeclaration>, findi
     );
   }
 
+  if (network.gateway !== undefined && network.routes.length > 0 && !network.routes.some(({ to }) => to.prefix === 0)) {
+    const hint = `add { to: 0.0.0.0/0, via: ${formatIpv4(network.gateway)} } to the routes`;
+    findings.warn(
+      site.place([...at, 'gateway']),
+      'clients that take the routes will not use this gateway (RFC 3442)',
+      hint,
+    );
+  }
+
   for (const [i, { range }] of network.pools.entries()) checkPool(network, range, [...at, 'pools', i], site, findings);
 }
 

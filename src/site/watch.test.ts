@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { watch } from 'node:fs';
 import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -12,11 +13,12 @@ const PACE = { quiet: 40, patience: 400, poll: 50 };
 async function watching(
   folder: string,
   use: (changes: () => number, told: (what: string) => Promise<void>) => Promise<void>,
+  watchFolder?: typeof watch,
 ): Promise<void> {
   let count = 0;
   let awaited = 0;
-  const watch = watchSite(folder, () => count++, PACE);
-  await watch.ready;
+  const site = watchSite(folder, () => count++, PACE, watchFolder);
+  await site.ready;
   try {
     await use(
       () => count,
@@ -31,7 +33,7 @@ async function watching(
       },
     );
   } finally {
-    watch.close();
+    site.close();
   }
 }
 
@@ -119,13 +121,30 @@ describe('watching a site folder', () => {
       }),
     ));
 
+  it('looks through the tree where the system gives no watch', () =>
+    withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
+      watching(
+        folder,
+        async (_, told) => {
+          await pause(PACE.poll * 3);
+          await writeFile(join(folder, 'site.yaml'), 'longer');
+          await told('a write');
+          await writeFiles(folder, { 'nodes/node01/hosts': 'x' });
+          await told('new folders');
+        },
+        () => {
+          throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        },
+      ),
+    ));
+
   it('is silent once closed', () =>
     withSiteFolder({ 'site.yaml': 'a' }, async (folder) => {
       let count = 0;
-      const watch = watchSite(folder, () => count++, PACE);
-      await watch.ready;
+      const site = watchSite(folder, () => count++, PACE);
+      await site.ready;
       await writeFile(join(folder, 'site.yaml'), 'b');
-      watch.close();
+      site.close();
       await pause(PACE.quiet * 4);
       assert.equal(count, 0);
     }));

@@ -26,8 +26,13 @@ const PACE: WatchPace = { quiet: 150, patience: 2000, poll: 5000 };
  * folder's parent is watched so that the folder may be replaced or be a link that is turned. Where the system gives
  * no watch (too many, or a file system without them), the tree is looked through now and then instead.
  */
-export function watchSite(folder: string, onChange: () => void, pace: WatchPace = PACE): Watching {
-  return new SiteWatch(resolve(folder), onChange, pace);
+export function watchSite(
+  folder: string,
+  onChange: () => void,
+  pace: WatchPace = PACE,
+  watchFolder: typeof watch = watch,
+): Watching {
+  return new SiteWatch(resolve(folder), onChange, pace, watchFolder);
 }
 
 class SiteWatch implements Watching {
@@ -35,6 +40,7 @@ class SiteWatch implements Watching {
   readonly #root: string;
   readonly #onChange: () => void;
   readonly #pace: WatchPace;
+  readonly #watchFolder: typeof watch;
   readonly #watchers = new Map<string, FSWatcher>();
   /** Watched folders by the identity that they had when their watch was set. */
   readonly #identities = new Map<string, string>();
@@ -44,10 +50,11 @@ class SiteWatch implements Watching {
   #poll: NodeJS.Timeout | undefined;
   #seen: string | undefined;
 
-  constructor(root: string, onChange: () => void, pace: WatchPace) {
+  constructor(root: string, onChange: () => void, pace: WatchPace, watchFolder: typeof watch) {
     this.#root = root;
     this.#onChange = onChange;
     this.#pace = pace;
+    this.#watchFolder = watchFolder;
     this.#watch(dirname(root), (name) => name === null || name === basename(root));
     this.ready = this.#follow();
   }
@@ -92,7 +99,7 @@ class SiteWatch implements Watching {
 
   #watch(path: string, concerns: (name: string | null) => boolean): void {
     try {
-      const watcher = watch(path, { persistent: false }, (_, name) => {
+      const watcher = this.#watchFolder(path, { persistent: false }, (_, name) => {
         if (concerns(name)) this.#changed();
       });
       watcher.on('error', () => this.#changed());
