@@ -1,0 +1,135 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Found } from '../boot/source.ts';
+import { netasciiLength, toNetascii } from './netascii.ts';
+
+/** The bytes that one transfer carries, read once from the front to the back. */
+export type Content = {
+  /** Bytes in all, as they go over the wire. */
+  readonly size: number;
+  /** Fills `into` with the next bytes; returns fewer than its length only at the end. Not to be called concurrently. */
+  fill(into: Uint8Array): Promise<number>;
+  close(): Promise<void>;
+};
+
+const PIECE = 64 * 1024;
+
+/**
+ * Opens what a `FileSource` found. A file is opened once, so that renaming another over it does not disturb a transfer
+ * that runs; `undefined` if it is gone by now or is no regular file.
+ */
+export async function openContent(found: Found, mode: 'octet' | 'netascii'): Promise<Content | undefined> {
+  const raw = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
+  if (raw === undefined || mode === 'octet') return raw;
+  try {
+    return netasciiContent(raw, await convertedSize(found, raw.size));
+  } catch (error) {
+    await raw.close();
+    throw error;
+  }
+}
+
+function bytesContent(bytes: Uint8Array): Content {
+  let at = 0;
+  return {
+    size: bytes.length,
+    async fill(into) {
+      const piece = bytes.subarray(at, at + into.length);
+      into.set(piece);
+      at += piece.length;
+      return piece.length;
+    },
+    async close() {},
+  };
+}
+
+async function fileContent(path: string): Promise<Content | undefined> {
+  const file = await openRegular(path);
+  if (file === undefined) return undefined;
+  const { handle, size } = file;
+  let at = 0;
+  return {
+    size,
+    async fill(into) {
+      const wanted = Math.min(into.length, size - at);
+      let got = 0;
+      while (got < wanted) {
+        const { bytesRead } = await handle.read(into, got, wanted - got, at);
+        if (bytesRead === 0) break;
+        got += bytesRead;
+        at += bytesRead;
+      }
+      return got;
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** The path is a real one already: a link in its place appeared since and is not followed; a FIFO must not block. */
+async function openRegular(path: string): Promise<{ handle: FileHandle; size: number } | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO') return undefined;
+    throw error;
+  }
+  try {
+    const stat = await handle.stat();
+    if (stat.isFile()) return { handle, size: stat.size };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  return undefined;
+}
+
+/** Reads the content a first time: only then is it known how long it is as netascii, and which block is the last. */
+async function convertedSize(found: Found, rawSize: number): Promise<number> {
+  const content = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
+  if (content === undefined) return rawSize;
+  try {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, content.size)));
+    let size = 0;
+    for (;;) {
+      const got = await content.fill(piece);
+      size += netasciiLength(piece.subarray(0, got));
+      if (got < piece.length) return size;
+    }
+  } finally {
+    await content.close();
+  }
+}
+
+function netasciiContent(raw: Content, size: number): Content {
+  const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, raw.size)));
+  const pair = Buffer.alloc(2);
+  let unread: Uint8Array = piece.subarray(0, 0);
+  /** The second half of a pair whose first half ended the bytes last filled. */
+  let carried: number | undefined;
+
+  async function fill(into: Uint8Array): Promise<number> {
+    let filled = 0;
+    if (carried !== undefined && into.length > 0) {
+      into[filled++] = carried;
+      carried = undefined;
+    }
+    while (filled < into.length) {
+      if (unread.length === 0) unread = piece.subarray(0, await raw.fill(piece));
+      if (unread.length === 0) break;
+      const { taken, written } = toNetascii(unread, into.subarray(filled));
+      unread = unread.subarray(taken);
+      filled += written;
+      if (taken === 0) {
+        toNetascii(unread.subarray(0, 1), pair);
+        unread = unread.subarray(1);
+        into[filled++] = pair[0] ?? 0;
+        carried = pair[1];
+      }
+    }
+    return filled;
+  }
+  return { size, fill, close: () => raw.close() };
+}

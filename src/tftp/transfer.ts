@@ -1,0 +1,163 @@
+/** What a transfer wants done next. Blocks count from 1 and do not wrap; the packet carries them modulo 65536. */
+export type Step =
+  | { readonly do: 'wait' }
+  | { readonly do: 'oack' }
+  | { readonly do: 'send'; readonly first: number; readonly last: number }
+  /** All was sent; `confirmed` is false where the final ACK never came. */
+  | { readonly do: 'done'; readonly confirmed: boolean }
+  /** The client only wanted to know the size (tsize) and broke off: no failure. */
+  | { readonly do: 'probed' }
+  | { readonly do: 'failed'; readonly reason: string };
+
+export type TransferTerms = {
+  /** The block that ends the file: shorter than the others, maybe empty. */
+  readonly lastBlock: number;
+  readonly windowSize: number;
+  /** Whether an OACK opens the transfer and its ACK 0 is awaited. */
+  readonly oack: boolean;
+  /** The client's own timeout (RFC 2349); otherwise one second, less once round trips have been measured. */
+  readonly timeoutMs?: number;
+};
+
+const WAIT: Step = { do: 'wait' };
+const DEFAULT_TIMEOUT_MS = 1000;
+/** No first retransmission sooner than this, however near the client is: it may be busy writing to flash. */
+const LEAST_TIMEOUT_MS = 200;
+const LONGEST_TIMEOUT_MS = 8000;
+/** Round trips to wait for an ACK before the first retransmission. */
+const PATIENCE = 8;
+const MOST_RETRIES = 5;
+/** Clients often leave after the last block without an ACK. */
+const MOST_FINAL_RETRIES = 3;
+
+/**
+ * One file on its way to one client (RFC 1350 with RFC 7440 windows): acknowledgements, errors and the time go in, what
+ * to do comes out. Opens no socket and reads no clock; all times are milliseconds of one monotonic clock.
+ */
+export class Transfer {
+  readonly #terms: TransferTerms;
+  /** Highest block acknowledged in order; -1 until the OACK is. */
+  #acked: number;
+  /** Highest block ordered to be sent. */
+  #sent = 0;
+  #heard = false;
+  #retries = 0;
+  /** Whether the blocks after `#acked` were sent more than once: further ACKs of it then ask for nothing. */
+  #wentBack = false;
+  #sentAt = 0;
+  #roundTripMs: number | undefined;
+  #deadline = 0;
+
+  constructor(terms: TransferTerms) {
+    this.#terms = terms;
+    this.#acked = terms.oack ? -1 : 0;
+  }
+
+  /** When `onTimer` is due. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** The lowest block that may still have to be sent. */
+  get base(): number {
+    return Math.max(1, this.#acked + 1);
+  }
+
+  /** Whether the client has acknowledged anything yet. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  start(now: number): Step {
+    if (this.#acked >= 0) return this.#sendWindow(now);
+    this.#sentAt = now;
+    this.#arm(now);
+    return { do: 'oack' };
+  }
+
+  /** An ACK came; `wire` is its 16-bit block number. */
+  onAck(wire: number, now: number): Step {
+    if (this.#acked < 0) {
+      if (wire !== 0) return WAIT;
+      this.#progress(0, now);
+      return this.#sendWindow(now);
+    }
+    const block = this.#acked + ((wire - this.#acked) & 0xffff);
+    if (block > this.#sent) return WAIT;
+    if (block === this.#acked) return this.#onRepeatedAck(now);
+    this.#progress(block, now);
+    if (block === this.#terms.lastBlock) return { do: 'done', confirmed: true };
+    // An ACK short of the window's end: the client misses the block after it (RFC 7440 section 4).
+    const gap = block < this.#sent;
+    const step = this.#sendWindow(now);
+    this.#wentBack = gap;
+    return step;
+  }
+
+  /** An ERROR came from the client. */
+  onError(code: number, message: string): Step {
+    const declined = this.#terms.oack && this.#acked <= 0 && (code === 0 || code === 8);
+    if (declined) return { do: 'probed' };
+    return { do: 'failed', reason: `the client broke off with error ${code}${message === '' ? '' : `: ${message}`}` };
+  }
+
+  /** To be called at `deadline` or later; earlier calls do nothing. */
+  onTimer(now: number): Step {
+    if (now < this.#deadline) return WAIT;
+    const finishing = this.#heard && this.#sent === this.#terms.lastBlock;
+    if (this.#retries >= (finishing ? MOST_FINAL_RETRIES : MOST_RETRIES)) {
+      if (finishing) return { do: 'done', confirmed: false };
+      const awaited = this.#acked < 0 ? 'the option acknowledgement' : `block ${this.#sent}`;
+      return { do: 'failed', reason: `the client never acknowledged ${awaited}` };
+    }
+    this.#retries++;
+    return this.#resend(now);
+  }
+
+  /**
+   * In lockstep a second ACK of the same block is an echo, and answering it would double every packet from then on (the
+   * sorcerer's apprentice). In a window it also says that the window's first block was lost: it is heeded once.
+   */
+  #onRepeatedAck(now: number): Step {
+    if (this.#terms.windowSize === 1 || this.#wentBack || this.#sent === this.#acked) return WAIT;
+    return this.#resend(now);
+  }
+
+  #progress(block: number, now: number): void {
+    // Karn: after a retransmission nobody knows which of the packets this answers.
+    if (this.#retries === 0 && !this.#wentBack) {
+      const took = now - this.#sentAt;
+      this.#roundTripMs = Math.max(took, 0.875 * (this.#roundTripMs ?? took) + 0.125 * took);
+    }
+    this.#acked = block;
+    this.#heard = true;
+    this.#retries = 0;
+    this.#wentBack = false;
+  }
+
+  #sendWindow(now: number): Step {
+    this.#sentAt = now;
+    this.#sent = Math.min(this.#acked + this.#terms.windowSize, this.#terms.lastBlock);
+    this.#arm(now);
+    return { do: 'send', first: this.#acked + 1, last: this.#sent };
+  }
+
+  #resend(now: number): Step {
+    this.#wentBack = true;
+    this.#arm(now);
+    return this.#acked < 0 ? { do: 'oack' } : { do: 'send', first: this.#acked + 1, last: this.#sent };
+  }
+
+  #arm(now: number): void {
+    const { timeoutMs } = this.#terms;
+    const regular = timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    if (this.#retries > 0) {
+      const backedOff = regular * 2 ** (this.#retries - 1);
+      this.#deadline = now + Math.min(backedOff, Math.max(regular, LONGEST_TIMEOUT_MS));
+    } else if (timeoutMs !== undefined || this.#roundTripMs === undefined) {
+      this.#deadline = now + regular;
+    } else {
+      this.#deadline = now + Math.min(regular, Math.max(LEAST_TIMEOUT_MS, PATIENCE * this.#roundTripMs));
+    }
+  }
+}
