@@ -47,4 +47,5 @@ bench: setup-bench
 	$(node) bench/run.ts
 
 clean:
-	rm -rf node_modules "$$(setup/cache)/npm" "$$(setup/cache)/demo" "$$(setup/cache)/test"
+	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab
+	rm -rf node_modules

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import type { Machine } from './rack.ts';
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** The tap of a machine's card: QEMU's end of its cable. Short, as interface names hold 15 characters. */
+export function tapName(machine: number, nic: number): string {
+  return `tap${machine}n${nic}`;
+}
+
+/** The serial console of a machine, as a file. */
+export function consoleFile(folder: string, machine: string): string {
+  return join(folder, `${machine}.console`);
+}
+
+/**
+ * QEMU's command line for the machine that stands at `index` in its rack. It talks QMP on its standard input and output.
+ * SeaBIOS and iPXE write to the serial console too, since there is no screen.
+ */
+export function qemuCommand(machine: Machine, index: number, accelerator: Accelerator, folder: string): string[] {
+  return [
+    'qemu-system-x86_64',
+    ...['-name', machine.name, '-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-machine', 'pc,graphics=off', '-smp', '1', '-m', `${machine.memoryMb}`],
+    ...(accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'qemu64,+rdrand,+rdseed']),
+    ...['-uuid', machine.uuid],
+    ...['-smbios', `type=1,manufacturer=Reveille,product=Lab machine,serial=${machine.serial},uuid=${machine.uuid}`],
+    ...['-chardev', `file,id=console,path=${escaped(consoleFile(folder, machine.name))}`, '-serial', 'chardev:console'],
+    ...['-qmp', 'stdio'],
+    // Without a source of entropy, a boot may wait for it.
+    ...['-device', 'virtio-rng-pci'],
+    ...machine.nics.flatMap((nic, i) => [
+      ...['-netdev', `tap,id=nic${i},ifname=${tapName(index, i)},script=no,downscript=no`],
+      // Without a ROM a card is not booted from.
+      ...['-device', `${nic.model},netdev=nic${i},mac=${nic.mac},${i === 0 ? 'bootindex=0' : 'romfile='}`],
+    ]),
+  ];
+}
+
+/** QEMU splits its values at commas; two stand for one. */
+function escaped(value: string): string {
+  return value.replaceAll(',', ',,');
+}

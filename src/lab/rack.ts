@@ -1,0 +1,27 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+export type NicModel = 'virtio-net-pci' | 'e1000';
+
+/** A network card of a machine and the bridge that its cable goes to. */
+export type Nic = { readonly mac: Mac; readonly model: NicModel; readonly bridge: string };
+
+/** A bridge with the server's addresses on it. */
+export type Bridge = {
+  readonly name: string;
+  readonly addresses: readonly { readonly ip: Ipv4; readonly prefix: number }[];
+};
+
+/** A machine without a disk. Its firmware boots from the first card and from no other. */
+export type Machine = {
+  readonly name: string;
+  readonly nics: readonly [Nic, ...Nic[]];
+  readonly memoryMb: number;
+  /** `bios`: SeaBIOS, with iPXE as the card's PXE ROM. */
+  readonly firmware: 'bios';
+  readonly uuid: string;
+  readonly serial: string;
+};
+
+/** A virtual rack, whole. Names of bridges are interface names; names of machines are unique and fit a file name. */
+export type Rack = { readonly bridges: readonly Bridge[]; readonly machines: readonly Machine[] };
