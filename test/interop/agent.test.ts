@@ -1,0 +1,449 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createHttpServer, type HttpServer } from '../../src/http/server.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { Inventory } from '../../src/node/inventory.ts';
+import { nodeBundle } from '../../src/node/nodeBundle.ts';
+import { createRenderer } from '../../src/node/templates.ts';
+import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
+import type { Site } from '../../src/site/model.ts';
+import type { Happening } from '../../src/timeline/event.ts';
+import { type Flavour, NOVA, type Rig, rig, runGenerator, unwire, wire } from './agent.rig.ts';
+
+if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
+
+const PORT = 8080;
+const KERNEL = `quiet BOOTIF=01-52-54-00-00-00-51 reveille.server=http://10.0.0.2:${PORT} reveille.node=node01`;
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0b4UZxXH8M0XqOaN5KSMhZ6T9H4qkkv2Dl9zXeTe5t';
+const FLAVOURS: readonly Flavour[] = ['dash', 'busybox'];
+const AGENT = join(import.meta.dirname, '../../src/node/agent');
+
+const scratch = mkdtempSync(join(tmpdir(), 'reveille-agent-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+test('the shell programs are clean', () => {
+  execFileSync('shellcheck', ['-s', 'sh', join(AGENT, 'reveille-agent'), join(AGENT, 'reveille-hold')], {
+    stdio: 'inherit',
+  });
+});
+
+for (const flavour of FLAVOURS) {
+  test(`${flavour}: the whole story, from kernel line to ready`, async (t) => {
+    const { machine, site, server } = await stage(t, flavour, {
+      'overlays/nova/etc/nova/nova.conf.j2':
+        'my_ip = {{ facts.nics[0].ip }}\nboot = {{ (facts.nics | selectattr("boot") | first).name }}\n',
+      'overlays/nova/overlay.yaml': '/etc/nova/nova.conf: { group: nova, mode: "0640" }\n',
+      'overlays/nova/usr-local/odd name $(x) "y"': 'odd\n',
+      'nodes/node01/settings.sh': `#!/bin/sh\nenv | sort > /root/env\npwd > /root/pwd\necho said from settings\nsleep 300 &\n`,
+      'nodes/node01/files/root/.ssh/authorized_keys': 'ssh-rsa AAAAB3 first',
+    });
+    symlinkSync('../nova/nova.conf', join(site.root, 'overlays/nova/etc/link'));
+    mkdirSync(join(machine.root, 'etc/target'));
+    symlinkSync('target', join(machine.root, 'etc/link'));
+    if (flavour === 'busybox') fakeSystemd(machine);
+    else service(machine, 'nova-compute', 'echo started >> /root/services');
+
+    const { code, printed } = await machine.start(`${KERNEL} sshpub=${KEY} reveille.hold=nova-compute TFTP=10.0.0.2`);
+    assert.equal(code, 0, printed);
+
+    assert.equal(machine.read('etc/nova/nova.conf'), 'my_ip = 10.0.0.51\nboot = eth0\n');
+    const conf = statSync(join(machine.root, 'etc/nova/nova.conf'));
+    assert.deepEqual([conf.mode & 0o7777, conf.uid, conf.gid], [0o640, 0, NOVA]);
+    assert.equal(machine.read('usr-local/odd name $(x) "y"'), 'odd\n');
+    assert.equal(readlinkSync(join(machine.root, 'etc/link')), '../nova/nova.conf');
+    assert.deepEqual(readdirSync(join(machine.root, 'etc/target')), []);
+    assert.equal(machine.read('etc/hostname'), 'node01\n');
+    assert.match(machine.read('etc/hosts'), /10\.0\.0\.51\tnode01/);
+    assert.equal(machine.read('root/.ssh/authorized_keys'), `ssh-rsa AAAAB3 first\n${KEY}\n`);
+    assert.equal(statSync(join(machine.root, 'root/.ssh')).mode & 0o777, 0o700);
+    assert.equal(statSync(join(machine.root, 'root/.ssh/authorized_keys')).mode & 0o777, 0o600);
+    assert.equal(machine.read('root/pwd'), '/\n');
+    const env = machine.read('root/env');
+    for (const line of [
+      'REVEILLE_NODE=node01',
+      `REVEILLE_SERVER=http://10.0.0.2:${PORT}`,
+      'REVEILLE_IP=10.0.0.51',
+      'REVEILLE_BOOT_NIC=eth0',
+      'HOME=/root',
+    ]) {
+      assert.ok(env.includes(`${line}\n`), `${line} in ${env}`);
+    }
+    assert.match(printed, /said from settings/);
+    if (flavour === 'busybox') {
+      assert.equal(machine.read('root/systemctl'), 'start nova-compute.service\n-q is-failed nova-compute.service\n');
+    } else {
+      assert.equal(machine.read('root/services'), 'started\n');
+    }
+    assert.ok(existsSync(join(machine.root, 'run/reveille/released')));
+    assert.match(machine.read('var/lib/reveille/applied'), /\t\/etc\/nova\/nova\.conf\n/);
+    assert.deepEqual(leftBeside(machine.root), []);
+
+    assert.deepEqual(server.steps(), [
+      'agent started',
+      'agent done',
+      'network started',
+      'network done',
+      'inventory started',
+      'inventory done',
+      'bundle started',
+      'bundle done',
+      'files started',
+      'files done',
+      'hostname started',
+      'hostname done',
+      'sshpub started',
+      'sshpub done',
+      'service nova-compute started',
+      'service nova-compute done',
+      'settings started',
+      'settings done',
+      'ready done',
+    ]);
+    const inventory = server.inventory();
+    const nic = inventory?.nics.find((one) => one.boot);
+    assert.equal(nic?.mac, '52:54:00:00:00:51');
+    assert.equal(nic?.up, true);
+    assert.ok((inventory?.cpu.count ?? 0) >= 1 && (inventory?.memoryKib ?? 0) > 100_000);
+    assert.equal(inventory?.kernel, execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim());
+
+    // A second run changes nothing that is right already.
+    const again = await machine.start(`${KERNEL} "sshpub=${KEY}" TFTP=10.0.0.2`);
+    assert.equal(again.code, 0, again.printed);
+    assert.equal(machine.read('root/.ssh/authorized_keys'), `ssh-rsa AAAAB3 first\n${KEY}\n`);
+  });
+
+  test(`${flavour}: a settings.sh that fails is reported with its code and the end of its output; the node is not ready`, async (t) => {
+    const { machine, server } = await stage(t, flavour, {
+      'nodes/node01/settings.sh':
+        'i=0\nwhile [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done\necho broken >&2\nexit 7\n',
+    });
+    const { code, printed } = await machine.start(KERNEL);
+    assert.equal(code, 3, printed);
+    const failed = server.event('settings', 'failed');
+    assert.match(failed?.detail ?? '', /exit code 7/);
+    assert.match(failed?.output ?? '', /line 1999\nbroken$/);
+    assert.ok((failed?.output?.length ?? 0) <= 4096 && (failed?.output?.length ?? 0) > 3000);
+    assert.equal(server.event('ready', 'done'), undefined);
+    assert.equal(server.event('ready', 'failed')?.detail, '1 of the steps failed');
+  });
+
+  test(`${flavour}: a service that does not start is reported, the rest is done, the node is not ready`, async (t) => {
+    const { machine, server } = await stage(t, flavour, { 'nodes/node01/settings.sh': 'touch /root/ran\n' });
+    if (flavour === 'busybox') fakeSystemd(machine);
+    else service(machine, 'bad', 'echo no such thing; exit 1');
+    const { code } = await machine.start(`${KERNEL} reveille.hold=bad,;rm,../x TFTP=10.0.0.2`);
+    assert.equal(code, 3);
+    assert.match(
+      server.event('service bad', 'failed')?.output ?? '',
+      flavour === 'busybox' ? /status of bad/ : /no such thing/,
+    );
+    assert.ok(existsSync(join(machine.root, 'root/ran')));
+  });
+
+  test(`${flavour}: a cut connection and a wrong checksum lay nothing; the third try does`, async (t) => {
+    const { machine, server } = await stage(
+      t,
+      flavour,
+      { 'nodes/node01/files/etc/big': 'x'.repeat(300_000) },
+      { listen: false },
+    );
+    await server.listen(PORT + 1);
+    const proxy = await spoilingProxy(
+      t,
+      PORT + 1,
+      (path) => existsSync(join(machine.root, 'etc/big')) && !path.includes('report'),
+    );
+    const { code, printed } = await machine.start(KERNEL);
+    assert.equal(code, 0, printed);
+    assert.equal(proxy.bundles(), 3);
+    assert.equal(proxy.early(), false, 'something was laid before the checksum held');
+    assert.equal(machine.read('etc/big').length, 300_000);
+    const retries = server.events().filter((event) => event.step === 'bundle' && event.detail?.includes('checksum'));
+    assert.equal(retries.length, 1);
+    assert.ok(server.event('ready', 'done'));
+  });
+
+  test(`${flavour}: a server that is not there yet, and goes away meanwhile, is waited for; reports come in order`, async (t) => {
+    const { machine, server } = await stage(
+      t,
+      flavour,
+      { 'nodes/node01/settings.sh': 'sleep 4; echo over\n' },
+      { listen: false },
+    );
+    const ended = machine.start(KERNEL);
+    await delay(2500);
+    await server.listen(PORT);
+    await until(() => server.event('settings', 'started') !== undefined);
+    await server.close();
+    await delay(5000);
+    assert.equal(server.event('ready', 'done'), undefined);
+    await server.listen(PORT);
+    const { code, printed } = await ended;
+    assert.equal(code, 0, printed);
+    const steps = server.steps();
+    assert.deepEqual(steps.slice(-3), ['settings started', 'settings done', 'ready done']);
+    assert.equal(new Set(steps).size, steps.length, `a report came twice: ${steps}`);
+    const took = server.event('settings', 'done')?.ms ?? 0;
+    assert.ok(took >= 3900 && took < 8000, `${took} ms`);
+  });
+
+  test(`${flavour}: a file that cannot be laid is told; once the site is mended the node goes on`, async (t) => {
+    const { machine, site, server } = await stage(t, flavour, {
+      'overlays/nova/etc/a': 'a',
+      'overlays/nova/overlay.yaml': '/etc/a: { group: nosuch }\n',
+    });
+    const ended = machine.start(KERNEL);
+    await until(() => server.event('files', 'failed') !== undefined);
+    assert.match(server.event('files', 'failed')?.output ?? '', /nosuch/);
+    assert.equal(existsSync(join(machine.root, 'etc/a')), false);
+    assert.deepEqual(leftBeside(machine.root), []);
+    writeFileSync(join(site.root, 'overlays/nova/overlay.yaml'), '/etc/a: { group: nova }\n');
+    assert.equal((await ended).code, 0);
+    assert.equal(machine.read('etc/a'), 'a');
+  });
+
+  test(`${flavour}: a broken template keeps the node waiting with the place of the error, told once`, async (t) => {
+    const { machine, site, server } = await stage(t, flavour, { 'overlays/nova/etc/a.j2': 'x\n{{ vars.nothing }}' });
+    const ended = machine.start(KERNEL);
+    await until(() => server.event('bundle', 'failed') !== undefined);
+    assert.equal(server.event('bundle', 'failed')?.detail, 'overlays/nova/etc/a.j2:2:1: vars.nothing has no value');
+    await delay(4000);
+    assert.equal(server.events().filter((event) => event.status === 'failed').length, 1);
+    writeFileSync(join(site.root, 'overlays/nova/etc/a.j2'), 'fine');
+    assert.equal((await ended).code, 0);
+  });
+
+  test(`${flavour}: a kernel line with a broken key is told and does no harm`, async (t) => {
+    const { machine, server } = await stage(t, flavour, {});
+    const { code } = await machine.start(`${KERNEL} sshpub=ssh-dss AAAA;reboot`);
+    assert.equal(code, 3);
+    assert.ok(server.event('sshpub', 'failed'));
+    assert.equal(existsSync(join(machine.root, 'root/.ssh/authorized_keys')), false);
+  });
+
+  test(`${flavour}: without an address it asks by DHCP on the boot card only; TFTP= alone names the server`, async (t) => {
+    const { machine, server } = await stage(t, flavour, {}, { address: false });
+    execFileSync('ip', ['-n', 'node', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'far1']);
+    const dhcp = spawn(
+      'dnsmasq',
+      [
+        '--keep-in-foreground',
+        '--port=0',
+        '--conf-file=/dev/null',
+        '--user=root',
+        '--interface=srv0',
+        '--bind-interfaces',
+        '--leasefile-ro',
+        '--dhcp-range=10.0.0.51,10.0.0.51,255.255.255.0',
+        '--dhcp-option=3,10.0.0.1',
+      ],
+      { stdio: 'ignore' },
+    );
+    t.after(() => dhcp.kill('SIGKILL'));
+    const { code, printed } = await machine.start('BOOTIF=01-52-54-00-00-00-51 TFTP=10.0.0.2');
+    assert.equal(code, 0, printed);
+    const addresses = execFileSync('ip', ['-n', 'node', '-4', '-o', 'addr'], { encoding: 'utf8' });
+    assert.match(addresses, /eth0\s+inet 10\.0\.0\.51\/24/);
+    assert.doesNotMatch(addresses, /eth1/);
+    assert.match(execFileSync('ip', ['-n', 'node', 'route'], { encoding: 'utf8' }), /default via 10\.0\.0\.1 dev eth0/);
+    assert.ok(server.event('ready', 'done'));
+    for (const pid of execFileSync('sh', ['-c', 'ip netns pids node'], { encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean))
+      process.kill(Number(pid), 'SIGKILL');
+  });
+
+  test(`${flavour}: held services are skipped until they are released, and only well-formed names are taken`, () => {
+    const shell = flavour === 'dash' ? ['dash'] : ['busybox', 'sh'];
+    const out = runGenerator(
+      join(scratch, `hold-${flavour}`),
+      shell,
+      'quiet reveille.hold=libvirtd,nova-compute,tap@1.socket,../../x,a;b,,*, TFTP=10.0.0.2',
+    );
+    assert.deepEqual(readdirSync(out).sort(), ['libvirtd.service.d', 'nova-compute.service.d', 'tap@1.socket.d']);
+    assert.equal(
+      readFileSync(join(out, 'libvirtd.service.d/10-reveille-hold.conf'), 'utf8'),
+      '[Unit]\nConditionPathExists=/run/reveille/released\n',
+    );
+    assert.equal(existsSync(runGenerator(join(scratch, `free-${flavour}`), shell, 'quiet')), false);
+  });
+}
+
+test('a kernel line that names no server leaves the machine alone', async (t) => {
+  const { machine, server } = await stage(t, 'dash', {});
+  assert.equal((await machine.start('quiet root=/dev/vda')).code, 0);
+  assert.deepEqual(server.events(), []);
+});
+
+test('a machine cannot speak for another', async (t) => {
+  const { machine, server } = await stage(t, 'dash', {});
+  const ended = machine.start(KERNEL.replace('00-51', '00-99'));
+  t.after(() => machine.stop());
+  await delay(3000);
+  assert.deepEqual(server.events(), []);
+  const url = `http://10.0.0.2:${PORT}/node/v1/bundle?mac=52:54:00:00:00:51`;
+  const answer = await fetch(url);
+  assert.equal(answer.status, 403);
+  assert.match(await answer.text(), /^\{"code":"IDENTITY_REFUSED","message":"10\.0\.0\.2 asks in the name of node01/);
+  machine.stop();
+  await ended;
+});
+
+type Steps = Happening & { kind: 'node.step' };
+
+/** A wire, a machine, a site folder and the real server over it, all taken away after the test. */
+async function stage(
+  t: { after(end: () => unknown): void },
+  flavour: Flavour,
+  files: Readonly<Record<string, string>>,
+  { listen = true, address = true } = {},
+) {
+  wire({ address });
+  t.after(unwire);
+  const folder = mkdtempSync(join(scratch, `${flavour}-`));
+  const machine = rig(folder, flavour);
+  const root = join(folder, 'site');
+  mkdirSync(root);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), content);
+  }
+  const node = nodeFixture({
+    overlays: existsSync(join(root, 'overlays/nova')) ? ['nova'] : [],
+    folders: existsSync(join(root, 'nodes/node01')) ? ['node01'] : [],
+  });
+  const site: Site = {
+    ...siteFixture({ root }),
+    nodes: new Map([[node.name, node]]),
+    nodeByMac: new Map([[node.macs[0], node]]),
+  };
+  const server = realServer(site);
+  if (listen) await server.listen(PORT);
+  t.after(() => server.close());
+  return { machine, site, server };
+}
+
+function realServer(site: Site) {
+  const events: Steps[] = [];
+  const stored = new Map<string, Inventory>();
+  const renderer = createRenderer();
+  let server: HttpServer | undefined;
+  return {
+    async listen(port: number) {
+      server = createHttpServer({
+        site: () => site,
+        ipxeScript: () => undefined,
+        imageFile: async () => undefined,
+        files: async () => undefined,
+        // The proxy of a test comes from the server's own address.
+        addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
+        bundleOf: (node, inventory, serverIp) =>
+          nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, renderer),
+        inventories: {
+          load: async (name) => stored.get(name),
+          save: async (name, inventory) => void stored.set(name, inventory),
+        },
+        emit: (event) => {
+          if (event.kind === 'node.step') events.push(event);
+        },
+      });
+      await server.listen({ port, ip: ip('10.0.0.2') as Ipv4 });
+    },
+    async close() {
+      await server?.close();
+      server = undefined;
+    },
+    events: () => events,
+    steps: () => events.map((event) => `${event.step} ${event.status}`),
+    event: (step: string, status: string) => events.find((event) => event.step === step && event.status === status),
+    inventory: () => stored.get('node01'),
+  };
+}
+
+/** Stands before the server: cuts the first bundle in the middle and changes a byte of the second. */
+async function spoilingProxy(t: { after(end: () => unknown): void }, behind: number, laid: (path: string) => boolean) {
+  let bundles = 0;
+  let early = false;
+  const proxy = createServer((asked, answer) => {
+    const path = asked.url ?? '';
+    if (bundles < 3) early ||= laid(path);
+    const on = request(
+      { host: '10.0.0.2', port: behind, path, method: asked.method, headers: asked.headers },
+      (got) => {
+        const pieces: Buffer[] = [];
+        got.on('data', (piece) => pieces.push(piece));
+        got.on('end', () => {
+          const body = Buffer.concat(pieces);
+          if (path.includes('/bundle')) bundles++;
+          const spoilt =
+            path.includes('/bundle') && bundles === 2
+              ? Buffer.from(body.map((byte, at) => (at === 5000 ? byte ^ 1 : byte)))
+              : body;
+          answer.writeHead(got.statusCode ?? 500, got.headers);
+          if (path.includes('/bundle') && bundles === 1) {
+            answer.write(body.subarray(0, body.length / 2), () => answer.destroy());
+          } else answer.end(spoilt);
+        });
+      },
+    );
+    asked.pipe(on);
+  });
+  await new Promise<void>((resolve) => proxy.listen(PORT, '10.0.0.2', resolve));
+  assert.equal((proxy.address() as AddressInfo).port, PORT);
+  t.after(() => proxy.close());
+  return { bundles: () => bundles, early: () => early };
+}
+
+/** Half-made files that were left anywhere in the machine's own folders. */
+function leftBeside(root: string): string[] {
+  return ['etc', 'root', 'var', 'run'].flatMap((name) =>
+    readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.reveille-new'),
+    ),
+  );
+}
+
+function service(machine: Rig, name: string, body: string): void {
+  writeFileSync(join(machine.root, 'etc/init.d', name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+}
+
+/** Stands in for systemd where a whole boot is not what is tried: writes down what it is told; `bad` does not start. */
+function fakeSystemd(machine: Rig): void {
+  mkdirSync(join(machine.root, 'run/systemd/system'), { recursive: true });
+  const script = `#!/bin/sh
+echo "$*" >> /root/systemctl
+case $* in
+  "start bad"*) exit 1 ;;
+  *is-failed*) exit 1 ;;
+  status*) echo "status of bad" ;;
+esac
+`;
+  rmSync(join(machine.root, 'bin/systemctl'), { force: true });
+  writeFileSync(join(machine.root, 'bin/systemctl'), script, { mode: 0o755 });
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (holds()) return;
+    await delay(50);
+  }
+  throw new Error('waited 30 s in vain');
+}
