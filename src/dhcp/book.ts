@@ -2,6 +2,7 @@ import { type Ipv4, inRange } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Network, Pool, Site } from '../site/model.ts';
 import { Expiries } from './expiries.ts';
+import { FreeAddresses } from './freeAddresses.ts';
 import type { Lease } from './lease.ts';
 
 /** An address held for a client between OFFER and REQUEST. It is in memory only. */
@@ -33,33 +34,34 @@ export class LeaseBook implements BookView {
   readonly #byClient = new Map<string, Lease>();
   readonly #offers = new Map<Ipv4, Offer>();
   readonly #offerOf = new Map<string, Offer>();
-  readonly #expiries = new Expiries();
-  /** Addresses whose lease is over, the one unused for longest first. */
-  readonly #lapsed = new Set<Ipv4>();
-  /** Addresses that were declined, the oldest first. */
-  readonly #declined = new Set<Ipv4>();
-  /** How far each range was handed out for the first time, by its first address. */
-  readonly #fresh = new Map<Ipv4, number>();
   /** What a lease that could not be saved had replaced, so that a later failure does not bring it back. */
-  readonly #undone = new WeakMap<Lease, Lease>();
-  #reserved: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
+  readonly #undone = new WeakMap<Lease, readonly Lease[]>();
+  #expiries = new Expiries();
+  /** One for each pool of the site, by its first address. */
+  #free: readonly FreeAddresses[] = [];
+  /** Addresses that are kept for some machines, or with none for nobody. */
+  #kept: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
 
-  /** Takes over a site: its reservations, and its own addresses in pools. */
+  /** Takes over a site: its pools, its reservations, and its own addresses in pools. */
   configure(site: Site): void {
-    const reserved = new Map<Ipv4, readonly Mac[]>();
+    const kept = new Map<Ipv4, readonly Mac[]>();
+    for (const [ip, node] of site.nodeByIp) kept.set(ip, node.macs);
     for (const network of site.networks.values()) {
       for (const ip of [network.server, network.gateway, network.subnet.base, network.broadcast]) {
-        if (ip !== undefined) reserved.set(ip, []);
+        if (ip !== undefined) kept.set(ip, []);
       }
     }
-    for (const [ip, node] of site.nodeByIp) reserved.set(ip, node.macs);
-    this.#reserved = reserved;
-    this.#fresh.clear();
+    this.#kept = kept;
+    this.#free = [...site.networks.values()]
+      .flatMap(({ pools }) => pools.map(({ range }) => new FreeAddresses(range)))
+      .sort((a, b) => a.range.first - b.range.first);
+    this.#expiries = new Expiries();
+    for (const lease of [...this.#byIp.values()].sort((a, b) => a.expires - b.expires)) this.#file(lease);
   }
 
-  /** Takes leases over from the store. */
+  /** Takes leases over from the store. Of two leases of one client the later one counts. */
   load(leases: readonly Lease[]): void {
-    for (const lease of leases) this.put(lease);
+    for (const lease of [...leases].sort((a, b) => a.start - b.start)) this.put(lease);
   }
 
   leaseOf(network: string, mac: Mac): Lease | undefined {
@@ -79,30 +81,39 @@ export class LeaseBook implements BookView {
   }
 
   isFree(ip: Ipv4, mac: Mac, now: number): boolean {
-    const kept = this.#reserved.get(ip);
-    if (kept && !kept.includes(mac)) return false;
+    if (!this.#mayHave(ip, mac)) return false;
     const offer = this.#offers.get(ip);
-    if (offer && offer.mac !== mac && offer.until > now) return false;
+    if (offer && offer.until > now) return offer.mac === mac;
     const lease = this.#byIp.get(ip);
     if (!lease || lease.expires <= now) return true;
     return lease.state === 'released' || (lease.state === 'bound' && lease.mac === mac);
   }
 
   choose(network: Network, pools: readonly Pool[], mac: Mac, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined {
-    const usable = (ip: Ipv4 | undefined): ip is Ipv4 =>
-      ip !== undefined && pools.some((pool) => inRange(pool.range, ip)) && this.isFree(ip, mac, now);
     const key = clientKey(network.name, mac);
-    for (const ip of [this.#byClient.get(key)?.ip, this.#offerOf.get(key)?.ip, wanted]) if (usable(ip)) return ip;
-    return this.#neverUsed(pools, mac, now) ?? this.#longestUnused(usable, now) ?? this.#oldestDeclined(pools);
+    for (const ip of [this.#byClient.get(key)?.ip, this.#offerOf.get(key)?.ip, wanted]) {
+      if (ip !== undefined && pools.some(({ range }) => inRange(range, ip)) && this.isFree(ip, mac, now)) return ip;
+    }
+    this.#collect(now);
+    const free = pools.flatMap(({ range }) => this.#freeIn(range.first) ?? []);
+    const isFree = (ip: Ipv4): boolean => this.isFree(ip, mac, now);
+    const isUnused = (ip: Ipv4): boolean => !this.#byIp.has(ip) && isFree(ip);
+    // A client that declines one address after the other must not use the pool up for the others.
+    const isUnclaimed = (ip: Ipv4): boolean => this.#mayHave(ip, mac) && !this.#offers.has(ip);
+    return (
+      firstOf(free, (pool) => pool.neverUsed(isUnused)) ??
+      firstOf(free, (pool) => pool.longestUnused(isFree)) ??
+      firstOf(free, (pool) => pool.oldestDeclined(isUnclaimed))
+    );
   }
 
   /** Holds an address for the client until `OFFER_MS` from `now`; its earlier offer in this network is withdrawn. */
   offer(network: string, mac: Mac, ip: Ipv4, now: number): Offer {
     this.withdraw(network, mac);
-    const offer = { ip, mac, network, until: now + OFFER_MS };
     const other = this.#offers.get(ip);
     if (other) this.withdraw(other.network, other.mac);
-    this.#lapsed.delete(ip);
+    const offer = { ip, mac, network, until: now + OFFER_MS };
+    this.#freeIn(ip)?.take(ip);
     this.#offers.set(ip, offer);
     this.#offerOf.set(clientKey(network, mac), offer);
     return offer;
@@ -114,88 +125,100 @@ export class LeaseBook implements BookView {
     if (!offer) return;
     this.#offerOf.delete(clientKey(network, mac));
     this.#offers.delete(offer.ip);
-    if (!this.#byIp.has(offer.ip)) this.#lapsed.add(offer.ip);
+    const lease = this.#byIp.get(offer.ip);
+    if (lease) this.#file(lease);
+    else this.#giveBack(offer.ip);
   }
 
   /** Writes a lease. The client's lease of another address in the same network is given up. Returns the way back. */
   put(lease: Lease): () => void {
-    const key = clientKey(lease.network, lease.mac);
     const atIp = this.#byIp.get(lease.ip);
-    const ofClient = lease.state === 'declined' ? undefined : this.#byClient.get(key);
+    const ofClient = lease.state === 'declined' ? undefined : this.leaseOf(lease.network, lease.mac);
+    const replaced = [atIp, ofClient].filter((before) => before !== undefined);
     this.withdraw(lease.network, lease.mac);
-    if (ofClient && ofClient.ip !== lease.ip) this.#forget(ofClient);
-    if (atIp && atIp.mac !== lease.mac) this.#forget(atIp);
+    for (const before of replaced) this.#forget(before);
     this.#write(lease);
     return () => {
+      this.#undone.set(lease, replaced);
       if (this.#byIp.get(lease.ip) !== lease) return;
       this.#forget(lease);
-      this.#lapsed.add(lease.ip);
-      for (const before of [atIp, ofClient]) {
-        const saved = before && this.#lastSaved(before);
-        if (saved && !this.#byIp.has(saved.ip) && !this.#byClient.has(clientKey(saved.network, saved.mac)))
-          this.#write(saved);
+      for (const saved of this.#savedBefore(lease)) {
+        if (!this.#byIp.has(saved.ip) && !this.leaseOf(saved.network, saved.mac)) this.#write(saved);
       }
-      if (atIp) this.#undone.set(lease, atIp);
     };
   }
 
-  #lastSaved(lease: Lease): Lease | undefined {
-    let saved: Lease | undefined = lease;
-    for (let before = this.#undone.get(saved); before; before = this.#undone.get(saved)) saved = before;
-    return saved;
+  #savedBefore(lease: Lease): readonly Lease[] {
+    const replaced = this.#undone.get(lease);
+    return replaced ? replaced.flatMap((before) => this.#savedBefore(before)) : [lease];
   }
 
   #write(lease: Lease): void {
     this.#byIp.set(lease.ip, lease);
-    this.#lapsed.delete(lease.ip);
-    this.#declined.delete(lease.ip);
-    if (lease.state === 'declined') this.#declined.add(lease.ip);
-    else this.#byClient.set(clientKey(lease.network, lease.mac), lease);
-    if (lease.state === 'released') this.#lapsed.add(lease.ip);
-    else this.#expiries.push(lease.ip, lease.expires);
+    if (lease.state !== 'declined') this.#byClient.set(clientKey(lease.network, lease.mac), lease);
+    this.#file(lease);
   }
 
   #forget(lease: Lease): void {
-    if (this.#byIp.get(lease.ip) === lease) this.#byIp.delete(lease.ip);
     const key = clientKey(lease.network, lease.mac);
     if (this.#byClient.get(key) === lease) this.#byClient.delete(key);
-    this.#declined.delete(lease.ip);
-    this.#lapsed.add(lease.ip);
+    if (this.#byIp.get(lease.ip) !== lease) return;
+    this.#byIp.delete(lease.ip);
+    this.#giveBack(lease.ip);
   }
 
-  /** The next address of the pools that nobody had since the site was loaded. */
-  #neverUsed(pools: readonly Pool[], mac: Mac, now: number): Ipv4 | undefined {
-    for (const { range } of pools) {
-      let next = this.#fresh.get(range.first) ?? range.first;
-      while (next <= range.last && (this.#byIp.has(next as Ipv4) || !this.isFree(next as Ipv4, mac, now))) next++;
-      this.#fresh.set(range.first, next);
-      if (next <= range.last) return next as Ipv4;
+  /** Puts a lease's address where `choose` finds it when its time has come. */
+  #file(lease: Lease): void {
+    if (lease.state === 'released') {
+      this.#giveBack(lease.ip);
+      return;
     }
-    return undefined;
+    const free = this.#freeIn(lease.ip);
+    if (lease.state === 'declined') free?.setAside(lease.ip);
+    else free?.take(lease.ip);
+    this.#expiries.push(lease.ip, lease.expires);
   }
 
-  #longestUnused(usable: (ip: Ipv4) => boolean, now: number): Ipv4 | undefined {
+  #giveBack(ip: Ipv4): void {
+    if (!this.#kept.has(ip)) this.#freeIn(ip)?.giveBack(ip);
+  }
+
+  /** Takes back what leases and offers held until `now`. */
+  #collect(now: number): void {
     for (const [ip, expires] of this.#expiries.takeUntil(now)) {
-      const lease = this.#byIp.get(ip);
-      if (lease?.expires !== expires) continue;
-      this.#declined.delete(ip);
-      this.#lapsed.add(ip);
+      if (this.#byIp.get(ip)?.expires === expires && !this.#offers.has(ip)) this.#giveBack(ip);
     }
     for (const offer of this.#offers.values()) {
       if (offer.until > now) break;
       this.withdraw(offer.network, offer.mac);
     }
-    for (const ip of this.#lapsed) if (usable(ip)) return ip;
-    return undefined;
   }
 
-  /** A client that declines one address after the other must not use the pool up for the others. */
-  #oldestDeclined(pools: readonly Pool[]): Ipv4 | undefined {
-    for (const ip of this.#declined) {
-      if (pools.some((pool) => inRange(pool.range, ip)) && !this.#offers.has(ip) && !this.#reserved.has(ip)) return ip;
-    }
-    return undefined;
+  #mayHave(ip: Ipv4, mac: Mac): boolean {
+    const macs = this.#kept.get(ip);
+    return macs === undefined || macs.includes(mac);
   }
+
+  /** The pool that `ip` lies in: pools do not overlap, so it is the last that begins at or before it. */
+  #freeIn(ip: Ipv4): FreeAddresses | undefined {
+    let low = 0;
+    let high = this.#free.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#free[middle]?.range.first ?? 0) <= ip) low = middle + 1;
+      else high = middle;
+    }
+    const pool = this.#free[low - 1];
+    return pool?.holds(ip) ? pool : undefined;
+  }
+}
+
+function firstOf(pools: readonly FreeAddresses[], find: (pool: FreeAddresses) => Ipv4 | undefined): Ipv4 | undefined {
+  for (const pool of pools) {
+    const ip = find(pool);
+    if (ip !== undefined) return ip;
+  }
+  return undefined;
 }
 
 function clientKey(network: string, mac: Mac): string {

@@ -38,7 +38,7 @@ export function clientOf(packet: DhcpPacket): Client {
       : undefined;
   const classes = userClasses(options.get(OPTION.userClass.code) ?? NOTHING);
   const features = options.get(OPTION.ipxe.code);
-  const isIpxe = classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
+  const isIpxe = features !== undefined || classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
   const stage: ClientStage = isIpxe ? 'ipxe' : vendorClass === undefined ? 'os' : 'firmware';
   return {
     mac,

@@ -1,6 +1,6 @@
 import type { Lease, LeaseStore } from './lease.ts';
 
-/** What waits for a lease to be on disk: `saved` or `lost` is called once. */
+/** What waits for a lease to be on disk: `saved` or `lost` is called once; neither may throw. */
 type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };
 
 /** More than this waiting for the disk are refused: their clients ask again, and memory stays bounded. */
@@ -38,13 +38,19 @@ export class LeaseJournal {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
-      try {
-        await this.#store.commit(group.map(({ lease }) => lease));
-        for (const { saved } of group) saved();
-      } catch (error) {
-        for (const { lost } of group.reverse()) lost(error);
-      }
+      const failure = await this.#write(group);
+      if (!failure) for (const { saved } of group) saved();
+      else for (const { lost } of group.reverse()) lost(failure.error);
     }
     this.#writing = undefined;
+  }
+
+  async #write(group: readonly Waiting[]): Promise<{ readonly error: unknown } | undefined> {
+    try {
+      await this.#store.commit(group.map(({ lease }) => lease));
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
   }
 }

@@ -47,10 +47,15 @@ const FILE = { at: 108, size: 128 };
 const ETHERNET = 1;
 /** Clients of BOOTP's time drop what is shorter (RFC 1542 section 2.1). */
 const SHORTEST_REPLY = 300;
+/** Room for every real request and far beyond; it bounds the work that a forged one can cause. */
+const LONGEST_REQUEST = 4096;
+/** A relay's option is echoed whole or, beyond any that a relay makes, not at all. */
+const LONGEST_RELAY_OPTION = 512;
 
 /** Reads a packet. Never throws; no length in it is trusted. */
 export function decodePacket(bytes: Buffer): Decoded {
   if (bytes.length < OPTIONS_AT) return bad(`${bytes.length} bytes are too few`);
+  if (bytes.length > LONGEST_REQUEST) return bad(`${bytes.length} bytes are too many`);
   const op = bytes[0];
   if (op !== 1 && op !== 2) return bad(`op ${op} is neither request nor reply`);
   if (bytes[1] !== ETHERNET || bytes[2] !== 6) return bad(`hardware type ${bytes[1]} is not Ethernet`);
@@ -83,15 +88,20 @@ export function decodePacket(bytes: Buffer): Decoded {
   };
 }
 
+/** The most that any client is sent: what fits an Ethernet frame. */
+export const LONGEST_REPLY = 1472;
+
 /**
- * Writes a packet of at most `limit` bytes of UDP payload, padded to 300. Options that do not fit are left out, the last
- * first; the message type, the server and the lease time never are, and option 82 is kept and comes last (RFC 3046
- * section 2.2). Option 52 is never written: names that do not fit their field are left to options 66 and 67.
+ * Writes a packet of at most `limit` bytes of UDP payload, padded to 300. What the client cannot do without goes first;
+ * options that do not fit any more are left out. Option 82 comes last (RFC 3046 section 2.2) and beside the limit, since
+ * the relay takes it out before the client sees it. Option 52 is never written: names that do not fit their field are
+ * left to options 66 and 67.
  */
-export function encodePacket(packet: DhcpPacket, limit = 1472): Buffer {
-  const relay = packet.options.get(OPTION.relayAgent.code);
+export function encodePacket(packet: DhcpPacket, limit = LONGEST_REPLY): Buffer {
+  const given = packet.options.get(OPTION.relayAgent.code);
+  const relay = given && given.length <= LONGEST_RELAY_OPTION ? given : undefined;
   const relayBytes = relay === undefined ? 0 : sizeOf(relay);
-  const room = limit - OPTIONS_AT - relayBytes - 1;
+  const room = Math.min(limit, LONGEST_REPLY - relayBytes) - OPTIONS_AT - 1;
   const chosen: [number, Uint8Array][] = [];
   let used = 0;
   for (const entry of inOrder(packet.options)) {
@@ -124,7 +134,20 @@ export function encodePacket(packet: DhcpPacket, limit = 1472): Buffer {
   return out;
 }
 
-const FIRST: readonly number[] = [OPTION.messageType.code, OPTION.serverId.code, OPTION.leaseTime.code];
+/** What goes first, where room may be short: who and for how long, how to reach others, what to boot. */
+const FIRST: readonly number[] = [
+  OPTION.messageType,
+  OPTION.serverId,
+  OPTION.leaseTime,
+  OPTION.subnetMask,
+  OPTION.routes,
+  OPTION.routers,
+  OPTION.clientId,
+  OPTION.bootFile,
+  OPTION.pathPrefix,
+  OPTION.vendorClass,
+  OPTION.vendor,
+].map(({ code }) => code);
 
 function* inOrder(options: Options): Generator<[number, Uint8Array]> {
   for (const code of FIRST) {

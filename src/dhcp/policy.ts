@@ -40,7 +40,8 @@ export type Decision =
     }
   /** An INFORM: options, and no lease. */
   | { readonly kind: 'inform'; readonly network: ServedNetwork; readonly node: SiteNode | undefined }
-  | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string }
+  /** `lease` is what the client loses by it, as it is to be recorded. */
+  | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string; readonly lease?: Lease }
   /** A DECLINE or RELEASE: the lease changes and nobody is answered. */
   | {
       readonly kind: 'change';
@@ -168,11 +169,17 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | strin
   }
 }
 
-function ownPlace({ wire, node }: Asking): ChosenPlace | undefined {
+/**
+ * The address that the site keeps for the node. A machine that was given it before the site kept it has it until it asks
+ * again; till then the node is served like one without an address of its own.
+ */
+function ownPlace({ wire, node, situation }: Asking): ChosenPlace | undefined {
   const ip = node?.ip;
   if (ip === undefined) return undefined;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  return network && { network, ip, reserved: true };
+  const lease = situation.book.leaseAt(ip);
+  const isTaken = lease?.state === 'bound' && lease.expires > situation.now && !node?.macs.includes(lease.mac);
+  return network && !isTaken ? { network, ip, reserved: true } : undefined;
 }
 
 function openPools(network: Network, node: SiteNode | undefined): readonly Pool[] {
@@ -200,32 +207,45 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
   if (!network) return silence('no network');
   if (!ours) return { kind: 'other-server', network, server };
   const refusal = whyNot(asking, ip);
-  return refusal === undefined ? grant(asking, ip) : { kind: 'nak', network, reason: refusal };
+  return refusal === undefined ? grant(asking, ip) : nak(asking, network, ip, refusal);
 }
 
 /**
- * A client that says it has an address: after a restart (INIT-REBOOT), or to renew or rebind it. Without a record of it
- * a server stays silent, since the lease may be another server's, unless the address cannot be right here. A client that
- * renews an address of a pool of ours that nobody holds keeps it: the record was lost, the address is not in dispute.
+ * A client that says it has an address: after a restart (INIT-REBOOT), or to renew or rebind it. It keeps what our record
+ * or the site gives it; what contradicts them is refused. Where we know nothing of it, the lease may be another server's,
+ * and a server stays silent, unless the address is of no network here. A client that renews an address of an open pool
+ * that nobody holds keeps it too: then our record was lost, and nobody disputes the address.
  */
 function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decision {
-  const { request, situation, wire } = asking;
+  const { request, situation, wire, node } = asking;
+  const [first] = wire;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  if (!network) {
-    const [first] = wire;
-    return first
-      ? { kind: 'nak', network: first, reason: 'the address is of no network on this wire' }
-      : silence('no network');
-  }
+  if (!network)
+    return first ? nak(asking, first, ip, 'the address is of no network on this wire') : silence('no network');
   const refusal = whyNot(asking, ip);
-  if (refusal !== undefined) return { kind: 'nak', network, reason: refusal };
   const { book } = situation;
-  const reserved = asking.node?.ip === ip;
-  const lease = book.leaseAt(ip);
-  if (how === 'init-reboot' && !reserved && lease?.mac !== request.chaddr) {
+  const isRecorded = book.leaseAt(ip)?.mac === request.chaddr;
+  if (refusal === undefined) {
+    if (how === 'renew' || isRecorded || node?.ip === ip) return grant(asking, ip);
     return silence('no record of the lease that it wants back: another server may have given it');
   }
-  return grant(asking, ip);
+  const isOurs = network.pools.some(({ range }) => inRange(range, ip)) || situation.site.nodeByIp.has(ip);
+  if (isRecorded || isOurs || ownPlace(asking) || book.leaseOf(network.name, request.chaddr)) {
+    return nak(asking, network, ip, refusal);
+  }
+  return silence('the address is not ours to give: another server may have given it');
+}
+
+/** A refusal ends the lease that the client may hold of this very address. */
+function nak({ request, situation }: Asking, network: ServedNetwork, ip: Ipv4, reason: string): Decision {
+  const lease = situation.book.leaseAt(ip);
+  const isLost = lease?.state === 'bound' && lease.mac === request.chaddr;
+  return {
+    kind: 'nak',
+    network,
+    reason,
+    ...(isLost ? { lease: { ...lease, state: 'released', expires: situation.now } } : {}),
+  };
 }
 
 /** Why the client may not have `ip`, in words; `undefined` if it may. */
@@ -235,7 +255,7 @@ function whyNot(asking: Asking, ip: Ipv4): string | undefined {
   if (own) return own.ip === ip ? undefined : `${node?.name} has an address of its own`;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return 'the address is of no network on this wire';
-  if (!openPools(network, node).some((pool) => inRange(pool.range, ip)))
+  if (!openPools(network, node).some(({ range }) => inRange(range, ip)))
     return 'no pool with this address is open to it';
   return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
 }

@@ -1,12 +1,8 @@
-import type dgram from 'node:dgram';
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { ReveilleError } from '../errors.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { formatIpv4, type Ipv4, inSubnet } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import { openProber, type Prober } from '../net/probe.ts';
-import { openRawSender, type RawSender } from '../net/raw.ts';
-import { openUdp } from '../net/udp.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { withServers } from '../site/servers.ts';
 import type { ClientStage, EventSink } from '../timeline/event.ts';
@@ -20,6 +16,7 @@ import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
 import { type Decision, decide, declined, type ServedNetwork } from './policy.ts';
+import { Port } from './port.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
 
 export type DhcpOptions = {
@@ -49,7 +46,6 @@ export type DhcpServer = {
 const MOST_PROBES = 256;
 /** How many addresses are tried for one client before it has to ask again. */
 const MOST_TRIES = 3;
-const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 /** Answers DHCPv4 on every interface that the site names. Rejects if one of them cannot be listened on. */
 export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
@@ -58,14 +54,6 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
   return server;
 }
 
-/** One interface that requests arrive on. */
-type Port = {
-  readonly name: string;
-  readonly socket: dgram.Socket;
-  readonly raw: RawSender;
-  prober: Prober | undefined;
-};
-
 class Server implements DhcpServer {
   readonly #options: DhcpOptions;
   readonly #events: EventSink;
@@ -73,6 +61,7 @@ class Server implements DhcpServer {
   readonly #book = new LeaseBook();
   readonly #journal: LeaseJournal;
   readonly #malformed: Tally;
+  readonly #unsent: Tally;
   readonly #ports = new Map<string, Port>();
   readonly #probing = new Set<Mac>();
   #site: Site;
@@ -84,6 +73,13 @@ class Server implements DhcpServer {
     this.#journal = new LeaseJournal(options.store);
     this.#malformed = new Tally((count, sample) =>
       this.#events({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
+    );
+    this.#unsent = new Tally((count, sample) =>
+      this.#events({
+        kind: 'server.trouble',
+        code: 'REPLY_UNSENT',
+        message: `${count} DHCP replies not sent: ${sample}`,
+      }),
     );
     this.#site = options.site();
   }
@@ -114,9 +110,11 @@ class Server implements DhcpServer {
   }
 
   async close(): Promise<void> {
+    for (const port of this.#ports.values()) port.stopReceiving();
+    await this.#journal.drain();
     for (const port of [...this.#ports.values()]) this.#shut(port);
     this.#malformed.close();
-    await this.#journal.drain();
+    this.#unsent.close();
   }
 
   addressOf(mac: Mac): Ipv4 | undefined {
@@ -136,10 +134,7 @@ class Server implements DhcpServer {
   #takeSite(): void {
     this.#site = withServers(this.#options.site(), interfaceAddresses());
     this.#book.configure(this.#site);
-    for (const port of this.#ports.values()) {
-      port.prober?.close();
-      port.prober = undefined;
-    }
+    for (const port of this.#ports.values()) port.forgetProber();
   }
 
   #interfaces(): ReadonlySet<string> {
@@ -155,26 +150,20 @@ class Server implements DhcpServer {
 
   async #open(name: string): Promise<void> {
     if (this.#ports.has(name)) return;
-    const socket = await openUdp({ interface: name, port: this.#options.port ?? SERVER_PORT });
-    const port: Port = { name, socket, raw: openRawSender(name), prober: undefined };
+    const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
+      received: (from, bytes, fromPort) => this.#receive(from, bytes, fromPort),
+      unsent: (error) => this.#unsent.note(error instanceof Error ? error.message : String(error)),
+      broken: (error) => this.#trouble(error),
+    });
     this.#ports.set(name, port);
-    try {
-      socket.setRecvBufferSize(RECEIVE_BUFFER);
-    } catch {
-      // A smaller buffer only loses more under a flood.
-    }
-    socket.on('message', (bytes, from) => this.#receive(port, bytes, from));
-    socket.on('error', (error) => this.#trouble(error));
   }
 
   #shut(port: Port): void {
     this.#ports.delete(port.name);
-    port.socket.close();
-    port.raw.close();
-    port.prober?.close();
+    port.close();
   }
 
-  #receive(port: Port, bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
+  #receive(port: Port, bytes: Buffer, fromPort: number): void {
     const decoded = decodePacket(bytes);
     if (!decoded.ok) {
       this.#malformed.note(decoded.reason);
@@ -184,17 +173,12 @@ class Server implements DhcpServer {
     const request = decoded.packet;
     const client = clientOf(request);
     this.#tellReceived(request, client.stage);
-    this.#answer({ port, request, client, fromPort: from.port, tries: 0 });
+    this.#answer({ port, request, client, fromPort });
   }
 
   #answer(asked: Asked): void {
     const { port, request, client } = asked;
-    const decision = decide(request, client, {
-      site: this.#site,
-      book: this.#book,
-      interface: port.name,
-      now: this.#now(),
-    });
+    const decision = this.#decide(port, request, client);
     switch (decision.kind) {
       case 'offer':
         this.#offer(asked, decision);
@@ -212,7 +196,7 @@ class Server implements DhcpServer {
         this.#change(request, client.stage, decision);
         break;
       case 'other-server':
-        this.#book.withdraw(decision.network.name, request.chaddr);
+        for (const network of this.#site.networks.keys()) this.#book.withdraw(network, request.chaddr);
         this.#events({
           kind: 'dhcp.other-server',
           mac: request.chaddr,
@@ -226,45 +210,54 @@ class Server implements DhcpServer {
     }
   }
 
-  /** The address is held for the client before it is tried, so that nobody else is offered it meanwhile. */
-  #offer(asked: Asked, decision: Decision & { kind: 'offer' }): void {
-    const { request } = asked;
-    const { network, ip } = decision;
-    if (this.#probing.has(request.chaddr)) return;
-    this.#book.offer(network.name, request.chaddr, ip, this.#now());
-    if (!decision.probe || !this.#canProbe(request)) {
-      this.#send(asked, 'dhcp.offer', decision, ip);
-      return;
+  #decide(port: Port, request: DhcpPacket, client: Client): Decision {
+    return decide(request, client, { site: this.#site, book: this.#book, interface: port.name, now: this.#now() });
+  }
+
+  #offer(asked: Asked, decision: Offer): void {
+    const { mac } = asked.client;
+    // The client asks again while an address is being tried for it: the answer is on its way.
+    if (this.#probing.has(mac)) return;
+    if (!decision.probe || !this.#canProbe(asked.request)) {
+      this.#hold(mac, decision);
+      this.#send(asked, 'dhcp.offer', decision, decision.ip);
+    } else if (this.#probing.size >= MOST_PROBES) {
+      this.#events({ kind: 'dhcp.refused', mac, reason: `${MOST_PROBES} addresses are being tried already` });
+    } else {
+      this.#probing.add(mac);
+      this.#tryOut(asked, decision)
+        .catch((error: unknown) => this.#trouble(error))
+        .finally(() => this.#probing.delete(mac));
     }
-    if (this.#probing.size >= MOST_PROBES) return;
-    this.#probing.add(request.chaddr);
-    this.#tryOut(asked, decision)
-      .catch((error: unknown) => this.#trouble(error))
-      .finally(() => this.#probing.delete(request.chaddr));
   }
 
   /** ARP does not pass a relay. */
   #canProbe(request: DhcpPacket): boolean {
     const { probe } = this.#site.dhcp;
-    return probe === 'icmp' || (probe === 'arp' && request.giaddr === 0);
+    return probe === 'icmp' || (probe === 'arp' && request.giaddr === UNSPECIFIED);
   }
 
-  async #tryOut(asked: Asked, decision: Decision & { kind: 'offer' }): Promise<void> {
-    const { port, request } = asked;
-    const { network, ip } = decision;
-    const { probe, probeMs } = this.#site.dhcp;
-    if (probe === 'off') return;
-    port.prober ??= openProber(port.name, probe);
-    if (!(await port.prober.inUse(ip, network.server, probeMs))) {
-      if (this.#ports.get(port.name) === port) this.#send(asked, 'dhcp.offer', decision, ip);
-      return;
+  #hold(mac: Mac, { network, ip }: Offer): void {
+    this.#book.offer(network.name, mac, ip, this.#now());
+  }
+
+  /** Offers the first address that nobody answers for. It is held meanwhile, so that nobody else is offered it. */
+  async #tryOut(asked: Asked, first: Offer): Promise<void> {
+    const { port, request, client } = asked;
+    let offer: Decision = first;
+    for (let tries = 0; tries < MOST_TRIES && offer.kind === 'offer'; tries++) {
+      const { probe, probeMs } = this.#site.dhcp;
+      const { network, ip } = offer;
+      this.#hold(client.mac, offer);
+      if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probe, probeMs))) {
+        this.#send(asked, 'dhcp.offer', offer, ip);
+        return;
+      }
+      this.#save(declined(ip, client.mac, network.name, this.#now()), () => {});
+      const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
+      this.#events({ kind: 'dhcp.refused', mac: client.mac, network: network.name, reason });
+      offer = this.#decide(port, request, client);
     }
-    const lease = declined(ip, request.chaddr, network.name, this.#now());
-    this.#save(lease, () => {});
-    const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
-    this.#events({ kind: 'dhcp.refused', mac: request.chaddr, network: network.name, reason });
-    this.#probing.delete(request.chaddr);
-    if (asked.tries + 1 < MOST_TRIES) this.#answer({ ...asked, tries: asked.tries + 1 });
   }
 
   #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
@@ -291,8 +284,9 @@ class Server implements DhcpServer {
     );
   }
 
-  #refuse(asked: Asked, { network, reason }: Decision & { kind: 'nak' }): void {
+  #refuse(asked: Asked, { network, reason, lease }: Decision & { kind: 'nak' }): void {
     const { request, client } = asked;
+    if (lease) this.#save(lease, () => {});
     this.#transmit(asked, composeNak(request, network, reason), network, true);
     this.#events({ kind: 'dhcp.nak', mac: request.chaddr, stage: client.stage, network: network.name, reason });
   }
@@ -328,9 +322,7 @@ class Server implements DhcpServer {
 
   #transmit({ port, request, fromPort }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
     const bytes = encodePacket(reply, sizeLimit(request));
-    const to = destinationOf(request, reply.yiaddr, isNak, fromPort);
-    if (to.kind === 'frame') port.raw.send(to, { ip: network.server, port: SERVER_PORT }, bytes);
-    else port.socket.send(bytes, to.port, formatIpv4(to.ip), ignoreLoss);
+    port.send(destinationOf(request, reply.yiaddr, isNak, fromPort), network.server, bytes);
   }
 
   #tellReceived(request: DhcpPacket, stage: ClientStage): void {
@@ -356,16 +348,14 @@ class Server implements DhcpServer {
   }
 }
 
-/** One request on its way to an answer. `tries` counts the addresses that were found in use for it. */
+/** One request on its way to an answer. */
 type Asked = {
   readonly port: Port;
   readonly request: DhcpPacket;
   readonly client: Client;
   readonly fromPort: number;
-  readonly tries: number;
 };
 
-const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
+type Offer = Decision & { readonly kind: 'offer' };
 
-/** A reply that the network refuses is lost like one on the wire: the client asks again. */
-function ignoreLoss(): void {}
+const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };

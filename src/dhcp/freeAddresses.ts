@@ -1,0 +1,61 @@
+import { type Ipv4, type Ipv4Range, inRange } from '../net/ipv4.ts';
+
+/**
+ * Where to find an address of one pool that nobody holds, at a cost that does not grow with the pool: what was never
+ * handed out comes from a cursor, what came back from a queue. It only proposes: the book knows who holds what.
+ */
+export class FreeAddresses {
+  readonly range: Ipv4Range;
+  /** From here on nothing was handed out since the pool was taken over. */
+  #next: number;
+  /** Addresses that came back, the one unused for longest first. */
+  readonly #returned = new Set<Ipv4>();
+  /** Addresses that were declined, the oldest first. */
+  readonly #declined = new Set<Ipv4>();
+
+  constructor(range: Ipv4Range) {
+    this.range = range;
+    this.#next = range.first;
+  }
+
+  holds(ip: Ipv4): boolean {
+    return inRange(this.range, ip);
+  }
+
+  /** The address is held by somebody. */
+  take(ip: Ipv4): void {
+    this.#returned.delete(ip);
+    this.#declined.delete(ip);
+  }
+
+  /** Nobody holds the address any more. */
+  giveBack(ip: Ipv4): void {
+    this.take(ip);
+    this.#returned.add(ip);
+  }
+
+  /** Somebody who did not get the address from us uses it. */
+  setAside(ip: Ipv4): void {
+    this.take(ip);
+    this.#declined.add(ip);
+  }
+
+  /** The first address that was never handed out. Addresses that it passes over must come back by `giveBack`. */
+  neverUsed(isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {
+    while (this.#next <= this.range.last && !isUsable(this.#next as Ipv4)) this.#next++;
+    return this.#next <= this.range.last ? (this.#next as Ipv4) : undefined;
+  }
+
+  longestUnused(isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {
+    return first(this.#returned, isUsable);
+  }
+
+  oldestDeclined(isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {
+    return first(this.#declined, isUsable);
+  }
+}
+
+function first(addresses: ReadonlySet<Ipv4>, isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {
+  for (const ip of addresses) if (isUsable(ip)) return ip;
+  return undefined;
+}
