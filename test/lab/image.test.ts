@@ -26,7 +26,7 @@ const WHOLE = `from: { debian: bookworm }
 packages: [linux-image-cloud-amd64, systemd-sysv, udev, kmod, python3-minimal, adduser, openssh-server]
 remove: [/usr/lib/modules/*/kernel]
 run:
-  - useradd --create-home op && echo op:secret | chpasswd
+  - useradd --create-home op && echo 'op:$6$fixed$hash' | chpasswd --encrypted
   - echo shared >/opt/one && ln /opt/one /opt/two && ln /opt/one /usr/share/doc/three
   - |
     cat >/etc/systemd/system/check.service <<'END'
@@ -49,7 +49,7 @@ run:
       echo "CHECK ssh $(systemctl is-active ssh)"
       echo "CHECK keys $(ls /etc/ssh/ssh_host_*_key | wc -l)"
       echo "CHECK failed $(systemctl --failed --no-legend --plain | wc -l) $(systemctl --failed --no-legend --plain | cut -d ' ' -f 1)"
-      echo "CHECK python $(/usr/bin/python3 -c 'import json; print(json.loads("1") + 1)')"
+      echo "CHECK python $(/usr/bin/python3 -c 'import os; print(1 + 1)')"
     } >/dev/console 2>&1
     systemctl --force poweroff
     END
