@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { checkTemplates } from '../node/check.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
@@ -26,7 +27,7 @@ const program = new Command('reveille')
 
 for (const command of [
   serveCommand(),
-  checkCommand(),
+  checkCommand([checkTemplates]),
   explainCommand(),
   statusCommand(),
   watchCommand(),

@@ -4,9 +4,12 @@ import type { NodeState } from '../timeline/status.ts';
 
 type Colour = Parameters<typeof styleText>[0];
 
-/** Colours `text` where `stream` is a terminal that wants colour, and leaves it alone elsewhere. */
-export function paint(colour: Colour, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return styleText(colour, text, { stream, validateStream: true });
+/** Asked once: it does not change while the program runs, and lines of a log are painted by the thousand. */
+const COLOURED = styleText('bold', 'x', { stream: process.stdout, validateStream: true }) !== 'x';
+
+/** Colours `text` where standard output is a terminal that wants colour, and leaves it alone elsewhere. */
+export function paint(colour: Colour, text: string): string {
+  return COLOURED ? styleText(colour, text, { validateStream: false }) : text;
 }
 
 export const STATE_COLOUR: { readonly [S in NodeState]: Colour } = {

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { dropTo, SERVE_NEEDS } from '../net/capabilities.ts';
 import { serve } from '../serve.ts';
+import { openLineLog } from './lineLog.ts';
 import { siteOption, stateOption } from './options.ts';
 import { eventLine } from './watch.ts';
 
@@ -24,10 +25,11 @@ export function serveCommand(): Command {
     .addHelpText('after', '\nExample:\n  reveille serve --site /etc/reveille --state /var/lib/reveille')
     .action(async (flags: Flags) => {
       if (!flags.keepPrivileges) dropTo(SERVE_NEEDS, flags.user === undefined ? {} : { user: flags.user });
+      const log = openLineLog(process.stdout);
       await using _server = await serve({
         siteFolder: flags.site,
         stateFolder: flags.state,
-        listener: (event) => console.log(flags.json ? JSON.stringify(event) : eventLine(event)),
+        listener: (event) => log.write(() => (flags.json ? JSON.stringify(event) : eventLine(event))),
       });
       await toldToStop();
     });

@@ -45,7 +45,7 @@ export async function openUdp(options: UdpOptions): Promise<Socket> {
 /** Hands a bound descriptor to dgram, which closes it from then on. */
 function adopt(fd: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket({ type: 'udp4', lookup: addressesOnly });
     const refused = (error: Error): void => {
       socket.close();
       closeDescriptor(fd);
@@ -57,6 +57,15 @@ function adopt(fd: number): Promise<Socket> {
       resolve(socket);
     });
   });
+}
+
+/** Only addresses are sent to: without a resolver in between a datagram leaves in the same turn of the event loop. */
+function addressesOnly(
+  address: string,
+  _options: unknown,
+  done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  done(null, address, 4);
 }
 
 function bindDescriptor(options: UdpOptions): number {
