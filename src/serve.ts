@@ -148,8 +148,27 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
     }
   };
+  const watching = setInterval(
+    whenChanged(interfaceAddresses, () => void reload()),
+    ADDRESSES_MS,
+  ).unref();
+  opened.defer(() => clearInterval(watching));
   emit({ kind: 'server.started' });
   return opened.move();
+}
+
+/** A bridge that gets its address late, or another one, is noticed within this time. */
+const ADDRESSES_MS = 5000;
+
+/** Calls `tell` whenever `look` gives something else than the last time. */
+function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void): () => void {
+  const picture = () => JSON.stringify([...look()]);
+  let last = picture();
+  return () => {
+    const now = picture();
+    if (now !== last) tell();
+    last = now;
+  };
 }
 
 /** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
