@@ -1,0 +1,227 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, mkdirSync, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import { askRack, type LabRequest, type LabStatus } from '../lab/control.ts';
+import { holdRack, labFolder, labSocket } from '../lab/hold.ts';
+import { enter } from '../lab/namespace.ts';
+import type { NicModel } from '../lab/rack.ts';
+import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { errorText, paint } from './print.ts';
+import { siteIn } from './site.ts';
+import { table } from './table.ts';
+
+type UpFlags = {
+  readonly site: string;
+  readonly state: string;
+  readonly json?: boolean;
+  readonly memory: number;
+  readonly nics: number;
+  readonly nicModel: NicModel;
+};
+type Flags = { readonly state: string; readonly json?: boolean };
+
+/** `reveille lab`: a virtual rack of the site's nodes, with the real server in it. */
+export function labCommand(): Command {
+  return new Command('lab')
+    .description('rehearse the site in a virtual rack: QEMU machines on a bridge of their own, with a server inside')
+    .addHelpText(
+      'after',
+      [
+        '\nExample:',
+        '  reveille image build bookworm-ram --site examples/demo --state /tmp/demo',
+        '  reveille lab up --site examples/demo --state /tmp/demo',
+        '  reveille lab boot node01 --state /tmp/demo',
+        '  reveille lab console node01 --follow --state /tmp/demo',
+        '  reveille status --site examples/demo --state /tmp/demo',
+        '  reveille lab down --state /tmp/demo',
+      ].join('\n'),
+    )
+    .addCommand(upCommand())
+    .addCommand(powerCommand('boot', 'switch machines on'))
+    .addCommand(powerCommand('reset', 'press the reset button of machines that are on'))
+    .addCommand(powerCommand('off', 'pull the plug of machines'))
+    .addCommand(consoleCommand())
+    .addCommand(statusCommand())
+    .addCommand(execCommand())
+    .addCommand(downCommand())
+    .addCommand(holdCommand(), { hidden: true });
+}
+
+function upCommand(): Command {
+  return withShape(new Command('up'))
+    .description('set the rack up and start the server in it; it stays until `lab down`')
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille lab up --site examples/demo --state /tmp/demo --memory 512')
+    .action(async (flags: UpFlags) => {
+      await siteIn(flags.site);
+      show(await startHolder(flags), flags.json);
+    });
+}
+
+/** The process behind `lab up`. It tells its parent when the rack stands, or why it does not. */
+function holdCommand(): Command {
+  return withShape(new Command('hold'))
+    .description('hold a rack until it is told to come down')
+    .action(async (flags: UpFlags) => {
+      const tell = (word: { status: LabStatus } | { error: string }) => {
+        process.send?.(word);
+        process.disconnect?.();
+      };
+      try {
+        const rack = rackOfSite(await siteIn(flags.site), shapeOf(flags));
+        await holdRack(rack, { site: flags.site, state: flags.state }, (status) => tell({ status }));
+      } catch (error) {
+        tell({ error: errorText(error) });
+        process.exitCode = 1;
+      }
+    });
+}
+
+function withShape(command: Command): Command {
+  return command
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(
+      new Option('--memory <MB>', 'memory of each machine').default(DEFAULT_SHAPE.memoryMb).argParser(whole(128, 1e6)),
+    )
+    .addOption(
+      new Option('--nics <n>', 'network cards of each machine').default(DEFAULT_SHAPE.nics).argParser(whole(1, 24)),
+    )
+    .addOption(
+      new Option('--nic-model <model>', 'kind of network card')
+        .choices(['virtio-net-pci', 'e1000'] satisfies NicModel[])
+        .default(DEFAULT_SHAPE.nicModel),
+    );
+}
+
+function shapeOf({ memory, nics, nicModel }: UpFlags): MachineShape {
+  return { memoryMb: memory, nics, nicModel };
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+  };
+}
+
+async function startHolder(flags: UpFlags): Promise<LabStatus> {
+  const state = resolve(flags.state);
+  mkdirSync(labFolder(state), { recursive: true });
+  const log = openSync(join(labFolder(state), 'lab.log'), 'a');
+  const program = join(import.meta.dirname, 'main.ts');
+  const shape = ['--memory', `${flags.memory}`, '--nics', `${flags.nics}`, '--nic-model', flags.nicModel];
+  const holder = spawn(
+    process.execPath,
+    [...process.execArgv, program, 'lab', 'hold', '--site', resolve(flags.site), '--state', state, ...shape],
+    { detached: true, stdio: ['ignore', log, log, 'ipc'], cwd: '/' },
+  );
+  const word = await new Promise<{ status?: LabStatus; error?: string }>((settle, reject) => {
+    holder.once('message', settle);
+    holder.once('error', reject);
+    holder.once('exit', (code) => settle({ error: `the rack ended at once (exit code ${code})` }));
+  });
+  holder.unref();
+  if (holder.connected) holder.disconnect();
+  if (word.status) return word.status;
+  throw new ReveilleError('LAB_FAILED', word.error ?? 'the rack did not come up', {
+    hint: `More may be in ${labFolder(state)}: lab.log, server.log.`,
+  });
+}
+
+function powerCommand(op: 'boot' | 'reset' | 'off', description: string): Command {
+  return new Command(op)
+    .description(`${description}; all of the rack if none is named`)
+    .argument('[node...]', 'names of nodes')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', `\nExample:\n  reveille lab ${op} node01 node02`)
+    .action(async (names: string[], flags: Flags) => show(await ask(flags.state, { op, names }), flags.json));
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('show the rack and which machines are on')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille lab status --json')
+    .action(async (flags: Flags) => show(await ask(flags.state, { op: 'status' }), flags.json));
+}
+
+function downCommand(): Command {
+  return new Command('down')
+    .description('end the server and every machine of the rack')
+    .addOption(stateOption())
+    .action(async (flags: Flags) => {
+      await ask(flags.state, { op: 'down' });
+      console.log('The rack is down.');
+    });
+}
+
+function consoleCommand(): Command {
+  return new Command('console')
+    .description('print what a machine wrote to its serial console since it was switched on')
+    .argument('<node>', 'name of the node')
+    .addOption(stateOption())
+    .option('-f, --follow', 'go on printing until interrupted', false)
+    .addHelpText('after', '\nExample:\n  reveille lab console node01 --follow')
+    .action(async (name: string, flags: { readonly state: string; readonly follow: boolean }) => {
+      const { machines } = await ask(flags.state, { op: 'status' });
+      const machine = machines.find((one) => one.name === name);
+      if (!machine) {
+        const known = machines.map((one) => one.name).join(', ');
+        throw new ReveilleError('NODE_UNKNOWN', `the rack has no machine ${name}`, { hint: `It has ${known}.` });
+      }
+      let shown = 0;
+      do {
+        const { size } = await stat(machine.console).catch(() => ({ size: 0 }));
+        if (size < shown) shown = 0;
+        if (size > shown) {
+          for await (const piece of createReadStream(machine.console, { start: shown, end: size - 1 })) {
+            if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+          }
+          shown = size;
+        }
+        if (flags.follow) await sleep(200);
+      } while (flags.follow);
+    });
+}
+
+function execCommand(): Command {
+  return new Command('exec')
+    .description('run a program inside the rack, on the side of the server')
+    .argument('<command...>', 'program and its arguments, after --')
+    .addOption(stateOption())
+    .addHelpText('after', '\nExample:\n  reveille lab exec -- tcpdump -n -i br0')
+    .action(async (command: string[], flags: Flags) => {
+      const { insidePid } = await ask(flags.state, { op: 'status' });
+      const [code] = await once(spawn(...enter(insidePid, command), { stdio: 'inherit' }), 'exit');
+      process.exitCode = typeof code === 'number' ? code : 1;
+    });
+}
+
+async function ask(state: string, request: LabRequest): Promise<LabStatus> {
+  const status = await askRack(labSocket(resolve(state)), request);
+  if (status) return status;
+  throw new ReveilleError('LAB_FAILED', `no rack of ${state} is up`, {
+    hint: 'Set one up: reveille lab up --site DIR',
+  });
+}
+
+function show(status: LabStatus, json: boolean | undefined): void {
+  console.log(json ? JSON.stringify(status, null, 2) : rackText(status));
+}
+
+function rackText(status: LabStatus): string {
+  const rows = status.machines.map((one) => [one.name, one.on ? 'on' : 'off', one.macs.join(' '), one.console]);
+  const speed = status.accelerator === 'kvm' ? 'KVM' : 'software (TCG): KVM does not work here';
+  const heading = `${paint('bold', `Rack of ${status.site}`)}, processors by ${speed}`;
+  return `${heading}\n${table([['MACHINE', 'POWER', 'CARDS', 'CONSOLE'], ...rows])}`;
+}

@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
+
+/** What one asks of a rack that stands in the background. `names` empty: all machines. */
+export type LabRequest =
+  | { readonly op: 'status' | 'down' }
+  | { readonly op: 'boot' | 'reset' | 'off'; readonly names: readonly string[] };
+
+/** A rack that stands in the background, as `lab status --json` prints it. */
+export type LabStatus = {
+  readonly site: string;
+  readonly state: string;
+  readonly accelerator: 'kvm' | 'tcg';
+  /** The process that holds the rack, and the first one inside its namespaces. */
+  readonly pid: number;
+  readonly insidePid: number;
+  readonly machines: readonly {
+    readonly name: string;
+    readonly on: boolean;
+    readonly macs: readonly string[];
+    readonly console: string;
+  }[];
+};
+
+type Answer =
+  | { readonly ok: true; readonly status: LabStatus }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly hint?: string };
+
+const LONGEST_REQUEST = 1_000_000;
+
+/** Answers requests at the Unix socket `path`: one JSON line in, one out. Only the socket's own user may ask. */
+export async function listenAt(path: string, act: (request: LabRequest) => Promise<LabStatus>): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    lineFrom(socket)
+      .then((line) => act(JSON.parse(line) as LabRequest))
+      .then((status): Answer => ({ ok: true, status }), failure)
+      .then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
+  });
+  const mask = process.umask(0o077);
+  try {
+    server.listen(path);
+    await once(server, 'listening');
+  } finally {
+    process.umask(mask);
+  }
+  return server;
+}
+
+/** Asks the rack at the Unix socket `path`; `undefined` if none stands there. Throws what the rack answers. */
+export async function askRack(path: string, request: LabRequest): Promise<LabStatus | undefined> {
+  const socket = createConnection(path);
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    // A socket file without a listener is what a rack leaves behind that was killed.
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+    throw new ReveilleError('LAB_FAILED', `the rack at ${path} cannot be asked: ${(error as Error).message}`, {
+      hint: 'It belongs to the user who set it up.',
+      cause: error,
+    });
+  }
+  socket.write(`${JSON.stringify(request)}\n`);
+  const answer = JSON.parse(await lineFrom(socket)) as Answer;
+  socket.end();
+  if (answer.ok) return answer.status;
+  throw new ReveilleError(answer.code, answer.message, answer.hint === undefined ? {} : { hint: answer.hint });
+}
+
+async function lineFrom(socket: Socket): Promise<string> {
+  let text = '';
+  for await (const piece of socket.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    text += piece;
+    if (text.includes('\n') || text.length > LONGEST_REQUEST) break;
+  }
+  if (text.includes('\n')) return text;
+  throw new ReveilleError('LAB_FAILED', 'the rack ended before it answered');
+}
+
+function failure(error: unknown): Answer {
+  const { code, message, hint } = error as Partial<ReveilleError>;
+  return {
+    ok: false,
+    code: code !== undefined && code in ERROR_CODES ? code : 'LAB_FAILED',
+    message: message ?? String(error),
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
