@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Event } from '../timeline/event.ts';
+import { openEventLog, withoutOldest } from './eventLog.ts';
+import { brokenStore, emptyStore } from './fakes.ts';
+import type { Store } from './store.ts';
+import { offer } from './storeContract.ts';
+
+const times = (events: readonly Event[]): number[] => events.map(({ at }) => at);
+
+test('events are saved soon, in order and together', async () => {
+  const store = emptyStore();
+  let batches = 0;
+  const counting: Store = {
+    ...store,
+    saveEvents: (events) => {
+      batches++;
+      return store.saveEvents(events);
+    },
+  };
+  const log = openEventLog(counting);
+  for (let at = 1; at <= 50; at++) log.append(offer(at));
+  assert.deepEqual(await store.events({ limit: 100 }), []);
+  // The log does not keep a process alive by itself.
+  await sleep(400);
+  assert.deepEqual(
+    times(await store.events({ limit: 100 })),
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  );
+  assert.equal(batches, 1);
+  await log.close();
+});
+
+test('flush and close save at once, in batches, what comes meanwhile too', async () => {
+  const store = emptyStore();
+  const log = openEventLog(store);
+  for (let at = 0; at < 2500; at++) log.append(offer(at));
+  const flushed = log.flush();
+  log.append(offer(2500));
+  await flushed;
+  assert.equal((await store.events({ limit: 5000 })).length, 2501);
+  log.append(offer(2501));
+  await log.close();
+  log.append(offer(9999));
+  await log.flush();
+  assert.deepEqual(times(await store.events({ limit: 1 })), [2501]);
+});
+
+test('a disk that fails costs no event, as long as there is room to wait, and no order', async () => {
+  const store = emptyStore();
+  let full = true;
+  const failing: Store = { ...store, saveEvents: (events) => (full ? brokenStore() : store).saveEvents(events) };
+  const log = openEventLog(failing, { onDropped: () => assert.fail('nothing had to be dropped') });
+  for (let at = 1; at <= 1500; at++) log.append(offer(at));
+  await log.flush();
+  log.append(offer(1501));
+  full = false;
+  await log.flush();
+  assert.deepEqual(
+    times(await store.events({ limit: 2000 })),
+    Array.from({ length: 1501 }, (_, i) => i + 1),
+  );
+  await log.close();
+});
+
+test('a full log gives up strangers first, counts them, and stays within its bound', async () => {
+  const store = emptyStore();
+  let full = true;
+  let dropped = 0;
+  const failing: Store = { ...store, saveEvents: (events) => (full ? brokenStore() : store).saveEvents(events) };
+  const log = openEventLog(failing, { capacity: 80, onDropped: (count) => (dropped += count) });
+  for (let at = 0; at < 40; at++) log.append(offer(at, { node: 'node01' }));
+  for (let at = 40; at < 10_000; at++) log.append(offer(at));
+  full = false;
+  await log.flush();
+  const saved = times(await store.events({ limit: 1000 }));
+  assert.equal(saved.length + dropped, 10_000);
+  assert(saved.length <= 80);
+  assert.deepEqual(
+    saved.slice(0, 40),
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+  assert.equal(saved.at(-1), 9999);
+  await log.close();
+});
+
+test('with a broken disk neither append nor flush nor close throws', async () => {
+  const log = openEventLog(brokenStore());
+  log.append(offer(1));
+  await log.flush();
+  await log.close();
+});
+
+test('old events are forgotten once many were saved', async () => {
+  const store = emptyStore();
+  const log = openEventLog(store, { capacity: 10_000, keep: { perNode: 10, total: 100 } });
+  for (let at = 0; at < 6000; at++) log.append(offer(at));
+  await log.flush();
+  await sleep(10);
+  assert.equal((await store.events({ limit: 10_000 })).length, 10);
+  await log.close();
+});
+
+test('the oldest go where no strangers are left', () => {
+  const events = [offer(1, { node: 'a' }), offer(2), offer(3, { node: 'a' }), offer(4)];
+  assert.deepEqual(times(withoutOldest(events, 1)), [1, 3, 4]);
+  assert.deepEqual(times(withoutOldest(events, 3)), [3]);
+  assert.deepEqual(times(withoutOldest(events, 9)), []);
+});

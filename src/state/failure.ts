@@ -1,0 +1,45 @@
+import { ReveilleError } from '../errors.ts';
+
+/** Why the state cannot be had, in words, in a form that crosses from one thread to another. */
+export type Failure = { readonly message: string; readonly hint: string };
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html) that operators meet. */
+const WORDS: { readonly [code: number]: Failure } = {
+  5: { message: 'is locked by another program', hint: 'end the program that has the file open' },
+  6: { message: 'is locked by another program', hint: 'end the program that has the file open' },
+  8: {
+    message: 'may only be read',
+    hint: 'look at the file’s owner and mode, and whether its file system is mounted read-only',
+  },
+  10: { message: 'cannot be read or written: the disk reports an error', hint: 'look at the kernel’s log (dmesg)' },
+  11: { message: 'is damaged', hint: 'move it away to start afresh, or bring back a copy' },
+  13: { message: 'cannot grow: the disk is full', hint: 'make room; the server goes on by itself' },
+  14: { message: 'cannot be opened', hint: 'look at the owner and mode of the file and its folder' },
+  26: { message: 'is not a database', hint: 'move it away to start afresh, or bring back a copy' },
+};
+
+const IO_ERROR = 10;
+
+/** SQLite's primary result code, if it was SQLite that failed. */
+function sqliteCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown } | undefined)?.errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+/** Says what went wrong with `file`. */
+export function failureOf(error: unknown, file: string): Failure {
+  if (error instanceof ReveilleError) return { message: error.message, hint: error.hint ?? '' };
+  const code = sqliteCode(error);
+  const words = code === undefined ? undefined : WORDS[code];
+  if (words) return { message: `${file} ${words.message}`, hint: words.hint };
+  return { message: `${file}: ${error instanceof Error ? error.message : String(error)}`, hint: '' };
+}
+
+/** After an input or output error nobody knows what reached the disk: the database must be opened anew. */
+export function needsReopening(error: unknown): boolean {
+  return sqliteCode(error) === IO_ERROR;
+}
+
+export function unavailable({ message, hint }: Failure, cause?: unknown): ReveilleError {
+  return new ReveilleError('STATE_UNAVAILABLE', message, { ...(hint && { hint }), cause });
+}

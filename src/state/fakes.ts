@@ -1,0 +1,95 @@
+import type { Lease } from '../dhcp/lease.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Event } from '../timeline/event.ts';
+import { unavailable } from './failure.ts';
+import type { Inventory, Store } from './store.ts';
+
+/** What a fake store holds at first. */
+export type Contents = {
+  readonly leases?: readonly Lease[];
+  readonly events?: readonly Event[];
+  readonly inventories?: ReadonlyMap<Mac, Inventory>;
+};
+
+/** A store in memory that starts with `contents` and otherwise keeps the whole contract but lasting. */
+export function fixedStore(contents: Contents): Store {
+  const leases = new Map<Ipv4, Lease>((contents.leases ?? []).map((lease) => [lease.ip, lease]));
+  const inventories = new Map(contents.inventories ?? []);
+  let events = [...(contents.events ?? [])];
+  let closed = false;
+
+  const whileOpen = async <T>(work: () => T): Promise<T> => {
+    if (closed) throw unavailable({ message: 'the store has been closed', hint: '' });
+    return work();
+  };
+
+  const keep = (lease: Lease): void => {
+    leases.set(lease.ip, lease);
+    if (lease.state !== 'bound') return;
+    for (const other of [...leases.values()]) if (isOlderLease(other, lease)) leases.delete(other.ip);
+  };
+
+  return {
+    load: () => whileOpen(() => [...leases.values()]),
+    commit: (given) => whileOpen(() => given.forEach(keep)),
+    saveEvents: (given) =>
+      whileOpen(() => {
+        events.push(...given.map((event) => JSON.parse(JSON.stringify(event)) as Event));
+      }),
+    events: ({ node, mac, since, limit }) =>
+      whileOpen(() => {
+        const fitting = events.filter(
+          (event) =>
+            (node === undefined || event.node === node) &&
+            (mac === undefined || event.mac === mac) &&
+            (since === undefined || event.at >= since),
+        );
+        return fitting.slice(Math.max(0, fitting.length - limit));
+      }),
+    saveInventory: (mac, at, inventory) =>
+      whileOpen(() => {
+        inventories.set(mac, { at, inventory: JSON.parse(JSON.stringify(inventory ?? null)) });
+      }),
+    inventories: () => whileOpen(() => new Map(inventories)),
+    pruneEvents: ({ perNode, total }) =>
+      whileOpen(() => {
+        const seen = new Map<string, number>();
+        const ofEach = events.reverse().filter((event) => {
+          const subject = event.node ?? event.mac ?? '';
+          seen.set(subject, (seen.get(subject) ?? 0) + 1);
+          return (seen.get(subject) ?? 0) <= perNode;
+        });
+        events = ofEach.slice(0, total).reverse();
+      }),
+    close: async () => {
+      closed = true;
+    },
+  };
+}
+
+/** A store in memory with nothing in it. */
+export function emptyStore(): Store {
+  return fixedStore({});
+}
+
+/** A store whose disk is full for good: every call but `close` rejects with STATE_UNAVAILABLE. */
+export function brokenStore(): Store {
+  const refuse = async (): Promise<never> => {
+    throw unavailable({ message: 'the disk is full', hint: 'make room; the server goes on by itself' });
+  };
+  return {
+    load: refuse,
+    commit: refuse,
+    saveEvents: refuse,
+    events: refuse,
+    saveInventory: refuse,
+    inventories: refuse,
+    pruneEvents: refuse,
+    close: async () => {},
+  };
+}
+
+function isOlderLease(other: Lease, { ip, mac, network }: Lease): boolean {
+  return other.ip !== ip && other.mac === mac && other.network === network && other.state !== 'declined';
+}

@@ -1,0 +1,32 @@
+import type { Generated } from 'kysely';
+
+/** A lease; its columns are the fields of `Lease`. */
+export type LeaseRow = {
+  ip: number;
+  mac: string;
+  network: string;
+  state: 'bound' | 'released' | 'declined';
+  start: number;
+  expires: number;
+  client_id: Uint8Array | null;
+  hostname: string | null;
+};
+
+/** An event: what it is searched by, and the whole of it as JSON. `id` counts up in the order of saving. */
+export type EventRow = {
+  id: Generated<number>;
+  at: number;
+  node: string | null;
+  mac: string | null;
+  /** Whose event it is: the node's name, else the MAC, else empty. Old events are dropped by subject. */
+  subject: string;
+  body: string;
+};
+
+/** What a machine last told about itself, as JSON. */
+export type InventoryRow = { mac: string; at: number; body: string };
+
+/** Facts about the database itself; `version` counts the migrations that it has been through. */
+export type MetaRow = { key: string; value: string };
+
+export type Schema = { leases: LeaseRow; events: EventRow; inventory: InventoryRow; meta: MetaRow };

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { ReveilleError } from '../errors.ts';
+import { openDatabase } from './database.ts';
+import { brokenStore, emptyStore, fixedStore } from './fakes.ts';
+import { migrate, VERSION } from './migrations.ts';
+import { openStore } from './store.ts';
+import { lease, offer, storeContract } from './storeContract.ts';
+
+let scratch: string;
+let folders = 0;
+const newFolder = (): string => join(scratch, `state${++folders}`);
+const unavailable = (words: RegExp) => (error: unknown) => {
+  assert(error instanceof ReveilleError);
+  assert.equal(error.code, 'STATE_UNAVAILABLE');
+  assert.match(error.message, words);
+  return true;
+};
+
+before(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'reveille-state-'));
+});
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+storeContract('SQLite', () => openStore(newFolder()));
+storeContract('the fake in memory', async () => emptyStore());
+
+describe('the SQLite store', () => {
+  test('makes its folder for its owner and group alone', async () => {
+    const folder = join(newFolder(), 'deep');
+    const store = await openStore(folder);
+    await store.close();
+    assert.equal(statSync(folder).mode & 0o777, 0o750 & ~process.umask());
+  });
+
+  test('remembers after closing', async () => {
+    const folder = newFolder();
+    const first = await openStore(folder);
+    await Promise.all([first.commit([lease(1, 1)]), first.commit([lease(2, 2)]), first.saveEvents([offer(7)])]);
+    await first.close();
+    const second = await openStore(folder);
+    assert.deepEqual(await second.load(), [lease(1, 1), lease(2, 2)]);
+    assert.deepEqual(await second.events({ limit: 5 }), [offer(7)]);
+    await second.close();
+  });
+
+  test('finishes what was asked before it was closed', async () => {
+    const folder = newFolder();
+    const store = await openStore(folder);
+    const commits = [1, 2, 3].map((n) => store.commit([lease(n, n)]));
+    await store.close();
+    await Promise.all(commits);
+    const again = await openStore(folder);
+    assert.equal((await again.load()).length, 3);
+    await again.close();
+  });
+
+  test('keeps every acknowledged lease through kill -9, and the lock does not outlive the process', async () => {
+    const folder = newFolder();
+    const url = new URL('./store.ts', import.meta.url).href;
+    const program = `
+      const { openStore } = await import(${JSON.stringify(url)});
+      const store = await openStore(${JSON.stringify(folder)});
+      for (let n = 1; ; n++) {
+        const group = [0, 1, 2].map((i) => ({ ip: n * 3 + i, mac: 'mac' + (n * 3 + i), network: 'rack', state: 'bound', start: 0, expires: 1 }));
+        await store.commit(group);
+        process.stdout.write(n * 3 + 2 + '\\n');
+      }`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let told = '';
+    for await (const chunk of child.stdout) {
+      told += chunk;
+      if (told.length > 2000 && !child.killed) {
+        await assert.rejects(
+          openStore(folder),
+          unavailable(new RegExp(`another reveille \\(pid ${child.pid}\\) is serving`)),
+        );
+        child.kill('SIGKILL');
+      }
+    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    const highest = Math.max(...told.split('\n').slice(0, -1).map(Number));
+    const store = await openStore(folder);
+    const ips = new Set((await store.load()).map(({ ip }) => ip as number));
+    for (let n = 3; n <= highest; n++) assert(ips.has(n), `lease ${n} of ${highest} is lost`);
+    await store.close();
+  });
+
+  test('is read by others while it is open, who may not write', async () => {
+    const folder = newFolder();
+    const store = await openStore(folder);
+    await store.commit([lease(1, 1)]);
+    const reader = await openStore(folder, { readOnly: true });
+    assert.deepEqual(await reader.load(), [lease(1, 1)]);
+    await store.commit([lease(2, 2)]);
+    assert.equal((await reader.load()).length, 2);
+    await assert.rejects(reader.commit([lease(3, 3)]), unavailable(/may only be read/));
+    await reader.close();
+    await store.close();
+    const later = await openStore(folder, { readOnly: true });
+    assert.equal((await later.load()).length, 2);
+    await later.close();
+  });
+
+  test('says what is wrong with a folder that cannot be used', async () => {
+    const file = newFolder();
+    writeFileSync(file, '');
+    await assert.rejects(openStore(join(file, 'state')), unavailable(/part of its path is a file/));
+    await assert.rejects(openStore(file), unavailable(/it is a file/));
+    await assert.rejects(openStore(newFolder(), { readOnly: true }), unavailable(/there is no state in/));
+  });
+
+  test('says that a file is no database, and leaves it alone', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const file = join(folder, 'reveille.db');
+    const text = 'not a database, but long enough to have had a header of one'.repeat(20);
+    writeFileSync(file, text);
+    await assert.rejects(openStore(folder), unavailable(/is not a database/));
+    assert.equal(readFileSync(file, 'utf8'), text);
+    rmSync(file);
+    await (await openStore(folder)).close();
+  });
+
+  test('refuses the database of a newer program, to write and to read', async () => {
+    const folder = newFolder();
+    await (await openStore(folder)).close();
+    const db = new DatabaseSync(join(folder, 'reveille.db'));
+    db.prepare("update meta set value = ? where key = 'version'").run(String(VERSION + 1));
+    db.close();
+    const words = new RegExp(`newer program: its version is ${VERSION + 1}, and this program knows ${VERSION}`);
+    await assert.rejects(openStore(folder), unavailable(words));
+    await assert.rejects(openStore(folder, { readOnly: true }), unavailable(words));
+  });
+
+  test('fails what was under way when its thread dies, and starts another for the next call', async () => {
+    const folder = newFolder();
+    const threads: Worker[] = [];
+    const database = await openDatabase(
+      { folder: mkdirSync(folder, { recursive: true }) ?? folder, readOnly: false },
+      (data) => {
+        const file = fileURLToPath(new URL('./databaseThread.ts', import.meta.url));
+        const thread = new Worker(file, { workerData: data });
+        threads.push(thread);
+        return thread;
+      },
+    );
+    const slow = database.run([
+      {
+        sql: 'with recursive n(x) as (select 1 union all select x + 1 from n limit 300000000) select max(x) from n',
+        rows: [[]],
+      },
+    ]);
+    const refused = assert.rejects(slow, unavailable(/the thread that keeps .* has ended/));
+    await threads[0]?.terminate();
+    await refused;
+    const [result] = await database.run([{ sql: 'select count(*) as leases from leases', rows: [[]] }]);
+    assert.deepEqual({ ...result?.rows[0] }, { leases: 0 });
+    assert.equal(threads.length, 2);
+    await database.close();
+  });
+
+  test('rolls a whole batch back when one statement fails', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const database = await openDatabase({ folder, readOnly: false });
+    const insert = 'insert into meta (key, value) values (?, ?)';
+    await assert.rejects(
+      database.run([
+        {
+          sql: insert,
+          rows: [
+            ['a', '1'],
+            ['version', 'twice'],
+          ],
+        },
+      ]),
+      unavailable(/UNIQUE constraint failed/),
+    );
+    const [result] = await database.run([{ sql: "select count(*) as n from meta where key = 'a'", rows: [[]] }]);
+    assert.deepEqual({ ...result?.rows[0] }, { n: 0 });
+    await database.close();
+  });
+});
+
+describe('migrations', () => {
+  test('run once each, and a step that fails leaves the database as it was before it', () => {
+    const db = new DatabaseSync(':memory:');
+    const steps = ['create table a (x)', 'create table b (x)'];
+    migrate(db, steps);
+    migrate(db, steps);
+    assert.throws(() => migrate(db, [...steps, 'create table c (x); create table a (x)']), /already exists/);
+    assert.deepEqual(
+      db
+        .prepare("select name from sqlite_master where type = 'table' and name <> 'meta' order by name")
+        .all()
+        .map((row) => row.name),
+      ['a', 'b'],
+    );
+    migrate(db, [...steps, 'create table c (x)']);
+    assert.equal(db.prepare("select value from meta where key = 'version'").get()?.value, '3');
+    db.close();
+  });
+});
+
+test('the fakes: one holds what it was given, one refuses everything', async () => {
+  assert.deepEqual(await fixedStore({ leases: [lease(1, 1)] }).load(), [lease(1, 1)]);
+  const broken = brokenStore();
+  await assert.rejects(broken.commit([lease(1, 1)]), unavailable(/full/));
+  await assert.rejects(broken.load(), unavailable(/full/));
+  await broken.close();
+});

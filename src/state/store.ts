@@ -1,0 +1,215 @@
+import { Kysely } from 'kysely';
+import type { Lease, LeaseStore } from '../dhcp/lease.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Event } from '../timeline/event.ts';
+import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
+import { sqliteDialect, statementOf } from './dialect.ts';
+import { prepareFolder, requireState } from './folder.ts';
+import { groupCommit } from './groupCommit.ts';
+import type { LeaseRow, Schema } from './schema.ts';
+
+/** Which events to read: those that fit every field given, the newest `limit` of them. `since` is ms since the epoch. */
+export type EventFilter = {
+  readonly node?: string;
+  readonly mac?: Mac;
+  readonly since?: number;
+  readonly limit: number;
+};
+
+/** What a machine last told about itself, and when (ms since the epoch). */
+export type Inventory = { readonly at: number; readonly inventory: unknown };
+
+/** How many events stay: the newest of each node or stranger, and the newest of all. */
+export type EventsKept = { readonly perNode: number; readonly total: number };
+
+/**
+ * What the program learned, on disk. Every call rejects with STATE_UNAVAILABLE where the disk is full, broken or held by
+ * another; a later call works again once the disk does.
+ */
+export type Store = LeaseStore & {
+  /** Saves events in their order, all or none. */
+  saveEvents(events: readonly Event[]): Promise<void>;
+  /** Events in the order in which they were saved, oldest first. */
+  events(filter: EventFilter): Promise<readonly Event[]>;
+  /** Keeps what a machine told about itself in place of what it told before. It must fit JSON. */
+  saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
+  inventories(): Promise<ReadonlyMap<Mac, Inventory>>;
+  /** Forgets old events, a few at a time so that leases need not wait long. */
+  pruneEvents(keep: EventsKept): Promise<void>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens the state in `folder` (made if need be). One program at a time may write to it; any number may open it with
+ * `readOnly` meanwhile. Rejects with STATE_UNAVAILABLE.
+ */
+export async function openStore(folder: string, options: { readonly readOnly?: boolean } = {}): Promise<Store> {
+  const readOnly = options.readOnly ?? false;
+  await (readOnly ? requireState(folder) : prepareFolder(folder));
+  return sqliteStore(await openDatabase({ folder, readOnly }));
+}
+
+/** Rows that one transaction forgets: a few milliseconds of work. */
+const PRUNED_AT_ONCE = 500;
+
+function sqliteStore(database: Database): Store {
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  const upsertLease = db
+    .insertInto('leases')
+    .values(SAMPLE_ROW)
+    .onConflict((conflict) =>
+      conflict.column('ip').doUpdateSet((row) => ({
+        mac: row.ref('excluded.mac'),
+        network: row.ref('excluded.network'),
+        state: row.ref('excluded.state'),
+        start: row.ref('excluded.start'),
+        expires: row.ref('excluded.expires'),
+        client_id: row.ref('excluded.client_id'),
+        hostname: row.ref('excluded.hostname'),
+      })),
+    )
+    .compile();
+  const deleteOthers = db
+    .deleteFrom('leases')
+    .where('network', '=', '')
+    .where('mac', '=', '')
+    .where('ip', '!=', 0)
+    .where('state', '!=', 'declined')
+    .compile();
+
+  const commit = groupCommit<Lease>(async (leases) => {
+    if (leases.length === 0) return;
+    await database.run(runsOf(leases).flatMap(statementsFor));
+  });
+
+  /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
+  const statementsFor = (leases: readonly Lease[]): Statement[] => {
+    const bound = leases.filter(({ state }) => state === 'bound');
+    return [
+      statementOf(
+        deleteOthers,
+        bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']),
+      ),
+      statementOf(
+        upsertLease,
+        leases.map((lease) => Object.values(rowOf(lease))),
+      ),
+    ];
+  };
+
+  /** Deletes the oldest `excess` events (of one subject, if given). */
+  const forget = async (excess: number, subject?: string): Promise<void> => {
+    for (let left = excess; left > 0; left -= PRUNED_AT_ONCE) {
+      let oldest = db.selectFrom('events').select('id').orderBy('id').limit(Math.min(left, PRUNED_AT_ONCE));
+      if (subject !== undefined) oldest = oldest.where('subject', '=', subject);
+      await db.deleteFrom('events').where('id', 'in', oldest).execute();
+    }
+  };
+
+  return {
+    async load() {
+      const rows = await db.selectFrom('leases').selectAll().execute();
+      return rows.map(leaseOf);
+    },
+    commit,
+    async saveEvents(events) {
+      if (events.length === 0) return;
+      const insert = db.insertInto('events').values({ at: 0, node: null, mac: null, subject: '', body: '' }).compile();
+      await database.run([statementOf(insert, events.map(eventRow))]);
+    },
+    async events({ node, mac, since, limit }) {
+      let query = db.selectFrom('events').select(['id', 'body']).orderBy('id', 'desc').limit(limit);
+      if (node !== undefined) query = query.where('node', '=', node);
+      if (mac !== undefined) query = query.where('mac', '=', mac);
+      if (since !== undefined) query = query.where('at', '>=', since);
+      const rows = await query.execute();
+      return rows.reverse().map(({ body }) => JSON.parse(body) as Event);
+    },
+    async saveInventory(mac, at, inventory) {
+      const body = JSON.stringify(inventory ?? null);
+      await db
+        .insertInto('inventory')
+        .values({ mac, at, body })
+        .onConflict((conflict) => conflict.column('mac').doUpdateSet({ at, body }))
+        .execute();
+    },
+    async inventories() {
+      const rows = await db.selectFrom('inventory').selectAll().execute();
+      return new Map(rows.map(({ mac, at, body }) => [mac as Mac, { at, inventory: JSON.parse(body) }]));
+    },
+    async pruneEvents({ perNode, total }) {
+      const crowded = await db
+        .selectFrom('events')
+        .select((e) => ['subject', e.fn.countAll<number>().as('count')])
+        .groupBy('subject')
+        .having((e) => e.fn.countAll<number>(), '>', perNode)
+        .execute();
+      for (const { subject, count } of crowded) await forget(count - perNode, subject);
+      const all = await db
+        .selectFrom('events')
+        .select((e) => e.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      await forget((all?.count ?? 0) - total);
+    },
+    async close() {
+      // An empty write ends with the last group of leases; whoever waits for that group hears of its failure.
+      await commit([]).catch(() => {});
+      await database.close();
+    },
+  };
+}
+
+const SAMPLE_ROW: LeaseRow = {
+  ip: 0,
+  mac: '',
+  network: '',
+  state: 'bound',
+  start: 0,
+  expires: 0,
+  client_id: null,
+  hostname: null,
+};
+
+/** Its fields come in the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
+function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
+  const { ip, mac, network, state, start, expires, clientId, hostname } = lease;
+  return { ip, mac, network, state, start, expires, client_id: clientId ?? null, hostname: hostname ?? null };
+}
+
+function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname }: LeaseRow): Lease {
+  return {
+    ip: ip as Ipv4,
+    mac: mac as Mac,
+    network,
+    state,
+    start,
+    expires,
+    ...(client_id && { clientId: client_id }),
+    ...(hostname !== null && { hostname }),
+  };
+}
+
+/** Cuts leases, in their order, into runs in which no address and no MAC comes twice: nearly always one run. */
+function runsOf(leases: readonly Lease[]): Lease[][] {
+  const runs: Lease[][] = [];
+  const addresses = new Set<Ipv4>();
+  const owners = new Set<Mac>();
+  for (const lease of leases) {
+    const run = runs.at(-1);
+    if (run && !addresses.has(lease.ip) && !owners.has(lease.mac)) run.push(lease);
+    else {
+      runs.push([lease]);
+      addresses.clear();
+      owners.clear();
+    }
+    addresses.add(lease.ip);
+    owners.add(lease.mac);
+  }
+  return runs;
+}
+
+function eventRow(event: Event): Statement['rows'][number] {
+  const { at, node, mac } = event;
+  return [at, node ?? null, mac ?? null, node ?? mac ?? '', JSON.stringify(event)];
+}

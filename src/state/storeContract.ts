@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { Lease } from '../dhcp/lease.ts';
+import { ReveilleError } from '../errors.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Event } from '../timeline/event.ts';
+import type { Store } from './store.ts';
+
+export const mac = (last: number): Mac => macFromBytes(Uint8Array.of(0x52, 0x54, 0, 0, 0, last));
+export const ip = (last: number): Ipv4 => (0x0a000000 + last) as Ipv4;
+
+/** A lease of MAC `owner` on 10.0.0.`last`. */
+export function lease(last: number, owner: number, more: Partial<Lease> = {}): Lease {
+  const start = 1_800_000_000_000;
+  return { ip: ip(last), mac: mac(owner), network: 'rack', state: 'bound', start, expires: start + 7_200_000, ...more };
+}
+
+/** An event of one node (or of a stranger). */
+export function offer(at: number, who: { node?: string; mac?: Mac } = {}): Event {
+  return { kind: 'dhcp.offer', stage: 'firmware', at, ...who };
+}
+
+const byIp = (leases: readonly Lease[]): Lease[] => [...leases].sort((a, b) => a.ip - b.ip);
+const times = (events: readonly Event[]): number[] => events.map(({ at }) => at);
+
+/** What every store must do. `open` gives a new empty one each time. */
+export function storeContract(name: string, open: () => Promise<Store>): void {
+  describe(`${name} keeps the contract of a store:`, () => {
+    let store: Store;
+    beforeEach(async () => {
+      store = await open();
+    });
+    afterEach(() => store.close());
+
+    test('at first there is nothing', async () => {
+      assert.deepEqual(await store.load(), []);
+      assert.deepEqual(await store.events({ limit: 10 }), []);
+      assert.equal((await store.inventories()).size, 0);
+    });
+
+    test('a lease comes back as it was, with every field and with none that may lack', async () => {
+      const full = lease(51, 1, { clientId: Uint8Array.of(1, 0, 255), hostname: 'node01' });
+      const bare = lease(52, 2, { state: 'released' });
+      const highest: Lease = { ...lease(0, 3), ip: 0xfffffffe as Ipv4, state: 'declined' };
+      await store.commit([full, bare, highest]);
+      assert.deepEqual(byIp(await store.load()), [full, bare, highest]);
+    });
+
+    test('an address has one lease: the last', async () => {
+      await store.commit([lease(51, 1, { hostname: 'old', clientId: Uint8Array.of(1) }), lease(51, 2)]);
+      assert.deepEqual(await store.load(), [lease(51, 2)]);
+      await store.commit([lease(51, 1, { state: 'released' })]);
+      assert.deepEqual(await store.load(), [lease(51, 1, { state: 'released' })]);
+    });
+
+    test('a MAC is bound to one address in each network: the last', async () => {
+      await store.commit([lease(51, 1)]);
+      await store.commit([lease(52, 1), lease(53, 1), lease(61, 1, { network: 'lan' })]);
+      assert.deepEqual(byIp(await store.load()), [lease(53, 1), lease(61, 1, { network: 'lan' })]);
+    });
+
+    test('what is committed later counts, in one group too', async () => {
+      const released = lease(51, 1, { state: 'released' });
+      await store.commit([lease(51, 2)]);
+      await store.commit([lease(52, 1), released]);
+      assert.deepEqual(byIp(await store.load()), [released, lease(52, 1)]);
+      await store.commit([lease(51, 1), lease(53, 1), lease(53, 2)]);
+      assert.deepEqual(await store.load(), [lease(53, 2)]);
+    });
+
+    test('an address that a MAC declined stays set aside when that MAC gets another', async () => {
+      const declined = lease(51, 1, { state: 'declined' });
+      await store.commit([declined, lease(52, 1)]);
+      assert.deepEqual(byIp(await store.load()), [declined, lease(52, 1)]);
+    });
+
+    test('commits that overlap all last, the later one over the earlier', async () => {
+      const all = Array.from({ length: 200 }, (_, i) => lease(i + 1, i));
+      const renewed = lease(200, 199, { expires: 1_900_000_000_000 });
+      await Promise.all([...all, renewed].map((one) => store.commit([one])));
+      assert.deepEqual(byIp(await store.load()), [...all.slice(0, -1), renewed]);
+    });
+
+    test('an empty commit and an empty list of events are nothing', async () => {
+      await store.commit([]);
+      await store.saveEvents([]);
+      assert.deepEqual(await store.load(), []);
+      assert.deepEqual(await store.events({ limit: 10 }), []);
+    });
+
+    test('after any commits an address has its last lease and a MAC one bound address', async () => {
+      const anyLease = fc
+        .record({
+          last: fc.integer({ min: 1, max: 4 }),
+          owner: fc.integer({ min: 1, max: 3 }),
+          state: fc.constantFrom('bound', 'released', 'declined'),
+          network: fc.constantFrom('rack', 'lan'),
+        })
+        .map(({ last, owner, state, network }) => lease(last, owner, { state, network }));
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyLease, { maxLength: 8 }), async (leases) => {
+          await store.commit(leases);
+          const loaded = await store.load();
+          const bound = loaded.filter((one) => one.state === 'bound').map((one) => `${one.network} ${one.mac}`);
+          assert.equal(new Set(bound).size, bound.length);
+          assert.equal(new Set(loaded.map((one) => one.ip)).size, loaded.length);
+          const last = leases.at(-1);
+          if (last)
+            assert(loaded.some((one) => one.ip === last.ip && one.mac === last.mac && one.state === last.state));
+        }),
+        { numRuns: 30 },
+      );
+    });
+
+    test('events come back whole, oldest first, the newest where there are more than the limit', async () => {
+      const step: Event = {
+        kind: 'node.step',
+        step: 'files',
+        status: 'failed',
+        output: 'é\n"',
+        at: 5,
+        node: 'node01',
+        ip: ip(51),
+      };
+      await store.saveEvents([offer(1), offer(2)]);
+      await store.saveEvents([step]);
+      assert.deepEqual(await store.events({ limit: 10 }), [offer(1), offer(2), step]);
+      assert.deepEqual(await store.events({ limit: 2 }), [offer(2), step]);
+    });
+
+    test('events are found by node, MAC and time', async () => {
+      const one = { node: 'node01', mac: mac(1) };
+      const two = { node: 'node02', mac: mac(2) };
+      await store.saveEvents([offer(1, one), offer(2, two), offer(3, { mac: mac(3) }), offer(4, one)]);
+      assert.deepEqual(times(await store.events({ node: 'node01', limit: 10 })), [1, 4]);
+      assert.deepEqual(times(await store.events({ node: 'node01', since: 2, limit: 10 })), [4]);
+      assert.deepEqual(times(await store.events({ mac: mac(3), limit: 10 })), [3]);
+      assert.deepEqual(times(await store.events({ since: 2, limit: 2 })), [3, 4]);
+      assert.deepEqual(times(await store.events({ node: "x' or '1'='1", limit: 10 })), []);
+    });
+
+    test('pruning keeps the newest of each node and stranger, and the newest of all', async () => {
+      const flood = Array.from({ length: 1200 }, (_, i) => offer(i, { mac: mac(9) }));
+      await store.saveEvents([offer(1, { node: 'node01' }), offer(2, { node: 'node01' }), ...flood]);
+      await store.pruneEvents({ perNode: 3, total: 100 });
+      assert.deepEqual(times(await store.events({ limit: 2000 })), [1, 2, 1197, 1198, 1199]);
+      await store.pruneEvents({ perNode: 3, total: 2 });
+      assert.deepEqual(times(await store.events({ limit: 2000 })), [1198, 1199]);
+    });
+
+    test('an inventory takes the place of the one before', async () => {
+      await store.saveInventory(mac(1), 10, { nics: ['eth0'] });
+      await store.saveInventory(mac(2), 11, null);
+      await store.saveInventory(mac(1), 12, { nics: ['eth0', 'eth1'] });
+      const all = await store.inventories();
+      assert.deepEqual(all.get(mac(1)), { at: 12, inventory: { nics: ['eth0', 'eth1'] } });
+      assert.deepEqual(all.get(mac(2)), { at: 11, inventory: null });
+      assert.equal(all.size, 2);
+    });
+
+    test('closed, it refuses', async () => {
+      await store.close();
+      for (const call of [store.commit([lease(1, 1)]), store.load(), store.saveEvents([offer(1)])])
+        await assert.rejects(call, (error) => error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE');
+    });
+  });
+}
