@@ -63,7 +63,7 @@ export function dropTo(needed: readonly CapabilityName[], options: DropOptions =
   if (holdsOnly(ownCapabilities(), needed) && (options.user === undefined || dropped)) return;
   if (dropped || !process.execve)
     throw new ReveilleError('PRIVILEGE_MISSING', 'the program could not give up the privileges that it does not need', {
-      hint: 'start it as an ordinary user with the capabilities that it needs, or with --keep-privileges',
+      hint: 'start it as an ordinary user with no more than the capabilities that it needs',
     });
   const setpriv = findProgram('setpriv');
   const canBound = (ownCapabilities().effective & bitOf('CAP_SETPCAP')) !== 0n;

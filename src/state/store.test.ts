@@ -117,6 +117,7 @@ describe('the SQLite store', () => {
     writeFileSync(file, '');
     await assert.rejects(openStore(join(file, 'state')), unavailable(/part of its path is a file/));
     await assert.rejects(openStore(file), unavailable(/it is a file/));
+    await assert.rejects(openStore('/proc/reveille/state'), unavailable(/the state folder .* cannot be used: ENOENT/));
     await assert.rejects(openStore(newFolder(), { readOnly: true }), unavailable(/there is no state in/));
   });
 

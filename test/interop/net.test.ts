@@ -165,38 +165,43 @@ describe('a raw sender', () => {
   const from = { ip: ip('10.0.2.2'), port: 67 };
   const to = { mac: mac('52:54:00:00:00:51'), ip: ip('10.0.2.51'), port: 68 };
 
-  test('reaches a machine that has no address, with checksums that tcpdump accepts', async () => {
+  test('reaches a machine that has no address, with checksums that tshark finds good', async () => {
+    const fields = ['eth.dst', 'ip.src', 'ip.dst', 'udp.srcport', 'udp.dstport'];
+    const shown = [...fields, 'ip.checksum.status', 'udp.checksum.status', 'udp.payload'].flatMap((name) => [
+      '-e',
+      name,
+    ]);
+    const checks = ['-o', 'ip.check_checksum:TRUE', '-o', 'udp.check_checksum:TRUE'];
     const { child, output } = await startAndAwait(
       [
         'ip',
         'netns',
         'exec',
         'right',
-        'tcpdump',
-        '-Z',
-        'root',
+        'tshark',
         '-i',
         'peer',
-        '-c',
-        '1',
         '-l',
-        '-e',
-        '-nn',
-        '-vv',
-        '-X',
+        '-f',
         'udp port 68',
+        ...checks,
+        '-T',
+        'fields',
+        ...shown,
       ],
-      'listening on',
+      'Capturing on',
     );
     const sender = openRawSender('right0');
-    sender.send(to, from, Buffer.from('an offer'));
+    // It says that it captures a moment before it does.
+    const payload = Buffer.from('an offer');
+    const line = `52:54:00:00:00:51\t10.0.2.2\t10.0.2.51\t67\t68\t1\t1\t${payload.toString('hex')}\n`;
+    for (let i = 0; i < 100 && !output().includes('52:54:00:00:00:51'); i++) {
+      sender.send(to, from, payload);
+      await sleep(50);
+    }
+    child.kill();
     await once(child, 'exit');
-    await sleep(50);
-    assert.match(output(), /> 52:54:00:00:00:51, ethertype IPv4/);
-    assert.match(output(), /10\.0\.2\.2\.67 > 10\.0\.2\.51\.68/);
-    assert.match(output(), /\[udp sum ok\]/);
-    assert.doesNotMatch(output(), /bad cksum/);
-    assert.match(output(), /616e 206f[\s\S]*6666 6572/);
+    assert(output().includes(line), output());
     assert.equal(sender.dropped, 0);
     sender.close();
   });
