@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { broadcastOf, parseIpv4, parseRange, parseSubnet, UNSPECIFIED } from '../net/ipv4.ts';
+import { type Mac, parseMac } from '../net/mac.ts';
+import type { PoolMembers, Site, SiteNode } from '../site/model.ts';
+import { write } from './optionSet.ts';
+import { OPTION, type Option } from './options.ts';
+import { type DhcpPacket, MESSAGE } from './packet.ts';
+import type { ServedNetwork } from './policy.ts';
+
+/** Values that this room's tests are made of. */
+
+export const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(`not an address: ${text}`);
+export const mac = (text: string): Mac => parseMac(text) ?? assert.fail(`not an Ethernet address: ${text}`);
+/** The n-th of many machines. */
+export const machine = (n: number): Mac =>
+  mac(
+    `02:00:00:${(n >> 16).toString(16).padStart(2, '0')}:${((n >> 8) & 255).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`,
+  );
+
+/** One option and its value, for `requestOf`. */
+export type Said = readonly [code: number, bytes: Uint8Array];
+
+export function say<T>(option: Option<T>, value: T): Said {
+  const options = new Map<number, Uint8Array>();
+  write(options, option, value);
+  return [option.code, options.get(option.code) ?? new Uint8Array()];
+}
+
+/** A client's message. */
+export function requestOf(
+  type: keyof typeof MESSAGE,
+  from: Mac,
+  said: readonly Said[] = [],
+  fields: Partial<DhcpPacket> = {},
+): DhcpPacket {
+  return {
+    op: 'request',
+    hops: 0,
+    xid: 0x1234abcd,
+    secs: 0,
+    flags: 0,
+    ciaddr: UNSPECIFIED,
+    yiaddr: UNSPECIFIED,
+    siaddr: UNSPECIFIED,
+    giaddr: UNSPECIFIED,
+    chaddr: from,
+    sname: '',
+    file: '',
+    options: new Map([say(OPTION.messageType, MESSAGE[type]), ...said]),
+    ...fields,
+  };
+}
+
+/** A network with its server's address; each pool is a range and who may draw from it. */
+export function networkOf(
+  name: string,
+  subnetText: string,
+  pools: readonly (readonly [range: string, allow: PoolMembers])[],
+  more: Partial<ServedNetwork> = {},
+): ServedNetwork {
+  const subnet = parseSubnet(subnetText) ?? assert.fail(`not a subnet: ${subnetText}`);
+  return {
+    name,
+    interface: 'br0',
+    subnet,
+    server: (subnet.base + 2) as Ipv4,
+    gateway: (subnet.base + 1) as Ipv4,
+    broadcast: broadcastOf(subnet),
+    dns: [],
+    ntp: [],
+    search: [],
+    routes: [],
+    leaseSeconds: 7200,
+    pools: pools.map(([range, allow]) => ({ range: parseRange(range) ?? assert.fail(range), allow })),
+    options: new Map(),
+    ...more,
+  };
+}
+
+export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Partial<SiteNode> = {}): SiteNode {
+  return {
+    name,
+    macs,
+    profiles: [],
+    loader: 'auto',
+    kernelArgs: [],
+    overlays: [],
+    services: [],
+    vars: {},
+    options: new Map(),
+    folders: [],
+    ...more,
+  };
+}
+
+export function siteOf(networks: readonly ServedNetwork[], nodes: readonly SiteNode[] = []): Site {
+  return {
+    name: 'rack',
+    root: '/nowhere',
+    networks: new Map(networks.map((network) => [network.name, network])),
+    nodes: new Map(nodes.map((node) => [node.name, node])),
+    nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
+    nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
+    images: new Map(),
+    vars: {},
+    menu: { timeoutSeconds: 3, default: 'node', entries: [] },
+    tftp: { singlePort: false, maxTransfers: 1, maxTransfersPerClient: 1 },
+    http: { port: 8080 },
+    dhcp: { probe: 'off', probeMs: 100 },
+  };
+}
