@@ -71,9 +71,10 @@ export function demoCommand(): Command {
         }
         await server.stop();
         if (proofs.some((proof) => proof.failure !== undefined)) process.exitCode = 1;
-        else console.log(paint('green', `\nBoth nodes are ready and are what the site says. Nothing is left running.`));
+        else console.log(paint('green', '\nBoth nodes are ready and are what the site says.'));
       } finally {
         await rack.close();
+        console.log('The machines, the server and their network are gone again.');
       }
     });
 }
