@@ -1,0 +1,492 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, test } from 'node:test';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import { LeaseBook, OFFER_MS } from './book.ts';
+import { clientOf } from './client.ts';
+import { ip, machine, networkOf, nodeOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import type { Lease } from './lease.ts';
+import { OPTION } from './options.ts';
+import type { DhcpPacket } from './packet.ts';
+import { BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
+
+const NODE = machine(0x51);
+const NODE_SECOND = machine(0x52);
+const POOL_NODE = machine(0x60);
+const STRANGER = machine(0xa1);
+const OTHER = machine(0xa2);
+const RESERVED = ip('10.0.0.51');
+const SERVER = ip('10.0.0.2');
+const T0 = 1_800_000_000_000;
+
+const site = siteOf(
+  [
+    networkOf('rack', '10.0.0.0/24', [['10.0.0.200-10.0.0.203', 'known']]),
+    networkOf('lan', '192.168.0.0/24', [['192.168.0.111-192.168.0.113', 'unknown']]),
+    networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], { interface: 'br7' }),
+  ],
+  [
+    nodeOf('node01', [NODE, NODE_SECOND], { ip: RESERVED, network: 'rack', image: 'bookworm' }),
+    nodeOf('node02', [POOL_NODE]),
+    nodeOf('kept', [machine(0x70)], { ip: ip('192.168.0.112'), network: 'lan' }),
+  ],
+);
+
+const pxe = say(OPTION.vendorClass, 'PXEClient:Arch:00000:UNDI:002001');
+const wants = (address: string): Said => say(OPTION.requestedAddress, ip(address));
+const from = (server: Ipv4): Said => say(OPTION.serverId, server);
+
+let book: LeaseBook;
+let now: number;
+
+beforeEach(() => {
+  book = new LeaseBook();
+  book.configure(site);
+  now = T0;
+});
+
+function ask(
+  type: Parameters<typeof requestOf>[0],
+  who: Mac,
+  said: Said[] = [],
+  fields: Partial<DhcpPacket> = {},
+  through = 'br0',
+): Decision {
+  const request = requestOf(type, who, said, fields);
+  return decide(request, clientOf(request), { site, book, interface: through, now });
+}
+
+function held(who: Mac, address: string, network: string, more: Partial<Lease> = {}): Lease {
+  const lease: Lease = {
+    ip: ip(address),
+    mac: who,
+    network,
+    state: 'bound',
+    start: T0,
+    expires: T0 + 7_200_000,
+    ...more,
+  };
+  book.put(lease);
+  return lease;
+}
+
+/** `offer 10.0.0.51 of rack for 7200 s`, or the words of another decision. */
+function told(decision: Decision): string {
+  switch (decision.kind) {
+    case 'offer':
+      return `offer ${dotted(decision.ip)} of ${decision.network.name} for ${decision.seconds} s${decision.probe ? ', probed' : ''}`;
+    case 'ack':
+      return `ack ${dotted(decision.lease.ip)} of ${decision.network.name} for ${decision.seconds} s`;
+    case 'nak':
+      return `nak: ${decision.reason}`;
+    case 'inform':
+      return `inform of ${decision.network.name}`;
+    case 'change':
+      return `${decision.lease.state} ${dotted(decision.lease.ip)}`;
+    case 'other-server':
+      return `other server ${dotted(decision.server)}`;
+    case 'silence':
+      return `silence: ${decision.reason}`;
+  }
+}
+
+const dotted = (address: Ipv4) => [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+
+describe('DISCOVER', () => {
+  const rows: [string, () => Decision, string][] = [
+    ['a node gets its own address', () => ask('discover', NODE), 'offer 10.0.0.51 of rack for 7200 s'],
+    ['by any of its MACs', () => ask('discover', NODE_SECOND), 'offer 10.0.0.51 of rack for 7200 s'],
+    ['whatever it asks for', () => ask('discover', NODE, [wants('10.0.0.200')]), 'offer 10.0.0.51 of rack for 7200 s'],
+    ['its firmware for the full time', () => ask('discover', NODE, [pxe]), 'offer 10.0.0.51 of rack for 7200 s'],
+    [
+      'a node without address draws from the pool for nodes',
+      () => ask('discover', POOL_NODE),
+      'offer 10.0.0.200 of rack for 7200 s, probed',
+    ],
+    [
+      'its firmware for a short time',
+      () => ask('discover', POOL_NODE, [pxe]),
+      `offer 10.0.0.200 of rack for ${BOOT_LEASE_SECONDS} s, probed`,
+    ],
+    [
+      'a stranger draws from the pool for strangers, another network of the same wire',
+      () => ask('discover', STRANGER),
+      'offer 192.168.0.111 of lan for 7200 s, probed',
+    ],
+    [
+      'a stranger may wish for a free address of its pool',
+      () => ask('discover', STRANGER, [wants('192.168.0.113')]),
+      'offer 192.168.0.113 of lan for 7200 s, probed',
+    ],
+    [
+      'not for a kept one',
+      () => ask('discover', STRANGER, [wants('192.168.0.112')]),
+      'offer 192.168.0.111 of lan for 7200 s, probed',
+    ],
+    [
+      "not for one of the nodes' pool",
+      () => ask('discover', STRANGER, [wants('10.0.0.201')]),
+      'offer 192.168.0.111 of lan for 7200 s, probed',
+    ],
+    [
+      'a shorter time is granted as wished, down to a minute',
+      () => ask('discover', STRANGER, [say(OPTION.leaseTime, 5)]),
+      'offer 192.168.0.111 of lan for 60 s, probed',
+    ],
+    [
+      'a longer one is not',
+      () => ask('discover', STRANGER, [say(OPTION.leaseTime, 0xffffffff)]),
+      'offer 192.168.0.111 of lan for 7200 s, probed',
+    ],
+    [
+      'on another wire a node gets what its pools give',
+      () => ask('discover', NODE, [], {}, 'br7'),
+      'offer 10.7.0.10 of far for 7200 s, probed',
+    ],
+    [
+      'on a wire without networks nobody gets anything',
+      () => ask('discover', NODE, [], {}, 'eth9'),
+      'silence: no network of the site is reached through eth9',
+    ],
+    [
+      'through a relay, the network of the relay',
+      () => ask('discover', STRANGER, [], { giaddr: ip('10.7.0.1') }),
+      'offer 10.7.0.10 of far for 7200 s, probed',
+    ],
+    [
+      'or the one that it selects',
+      () => ask('discover', STRANGER, [[82, Uint8Array.of(5, 4, 10, 7, 0, 0)]], { giaddr: ip('172.16.0.1') }),
+      'offer 10.7.0.10 of far for 7200 s, probed',
+    ],
+    [
+      'or one that shares its wire',
+      () => ask('discover', STRANGER, [], { giaddr: ip('10.0.0.1') }, 'eth9'),
+      'offer 192.168.0.111 of lan for 7200 s, probed',
+    ],
+    [
+      'a relay of no network of ours is not answered',
+      () => ask('discover', NODE, [], { giaddr: ip('172.16.0.1') }),
+      'silence: no network of the site is reached through br0 by this relay',
+    ],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+
+  test('who has an address is offered it again, unprobed', () => {
+    held(STRANGER, '192.168.0.113', 'lan');
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.113 of lan for 7200 s');
+  });
+
+  test('who had one is offered it again if it is still free', () => {
+    held(STRANGER, '192.168.0.113', 'lan', { expires: T0 - 1 });
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.113 of lan for 7200 s, probed');
+    held(OTHER, '192.168.0.113', 'lan');
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.111 of lan for 7200 s, probed');
+  });
+
+  test('who has an offer is offered the same, and others something else, until it lapses', () => {
+    book.offer('lan', STRANGER, ip('192.168.0.111'), now);
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.111 of lan for 7200 s');
+    assert.equal(told(ask('discover', OTHER)), 'offer 192.168.0.113 of lan for 7200 s, probed');
+    book.offer('lan', machine(0xa3), ip('192.168.0.113'), now);
+    assert.equal(told(ask('discover', OTHER)), 'silence: every pool that is open to a stranger is used up');
+    now += OFFER_MS + 1;
+    assert.equal(told(ask('discover', OTHER)), 'offer 192.168.0.111 of lan for 7200 s, probed');
+  });
+
+  test('a node waits while its address is still leased to another, on a pool address meanwhile', () => {
+    held(STRANGER, '10.0.0.51', 'rack');
+    assert.equal(told(ask('discover', NODE)), 'offer 10.0.0.200 of rack for 7200 s, probed');
+    now += 7_200_000;
+    assert.equal(told(ask('discover', NODE)), 'offer 10.0.0.51 of rack for 7200 s');
+  });
+});
+
+describe('REQUEST in SELECTING: server identifier and requested address', () => {
+  const rows: [string, () => Decision, string][] = [
+    [
+      'its own address',
+      () => ask('request', NODE, [from(SERVER), wants('10.0.0.51')]),
+      'ack 10.0.0.51 of rack for 7200 s',
+    ],
+    [
+      'an offered address',
+      () => {
+        book.offer('lan', STRANGER, ip('192.168.0.111'), now);
+        return ask('request', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.111')]);
+      },
+      'ack 192.168.0.111 of lan for 7200 s',
+    ],
+    [
+      'a firmware of a pool, for a short time',
+      () => ask('request', STRANGER, [pxe, from(ip('192.168.0.2')), wants('192.168.0.111')]),
+      `ack 192.168.0.111 of lan for ${BOOT_LEASE_SECONDS} s`,
+    ],
+    [
+      'an address that another holds',
+      () => {
+        held(OTHER, '192.168.0.111', 'lan');
+        return ask('request', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.111')]);
+      },
+      'nak: the address is taken',
+    ],
+    [
+      'an address that is kept for a node',
+      () => ask('request', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.112')]),
+      'nak: the address is taken',
+    ],
+    [
+      'a node that takes another than its own',
+      () => ask('request', NODE, [from(SERVER), wants('10.0.0.200')]),
+      'nak: node01 has an address of its own',
+    ],
+    [
+      'a pool that is not open to it',
+      () => ask('request', STRANGER, [from(SERVER), wants('10.0.0.200')]),
+      'nak: no pool with this address is open to it',
+    ],
+    [
+      'an address of no network',
+      () => ask('request', STRANGER, [from(SERVER), wants('172.16.0.9')]),
+      'nak: the address is of no network on this wire',
+    ],
+    [
+      "another server's offer",
+      () => ask('request', STRANGER, [from(ip('192.168.0.77')), wants('192.168.0.150')]),
+      'other server 192.168.0.77',
+    ],
+    [
+      'through a relay that overrides the server identifier (RFC 5107)',
+      () =>
+        ask('request', STRANGER, [[82, Uint8Array.of(11, 4, 10, 7, 0, 1)], from(ip('10.7.0.1')), wants('10.7.0.10')], {
+          giaddr: ip('10.7.0.1'),
+        }),
+      'ack 10.7.0.10 of far for 7200 s',
+    ],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+});
+
+describe('REQUEST in INIT-REBOOT: requested address alone', () => {
+  const rows: [string, () => Decision, string][] = [
+    [
+      'a node and its own address',
+      () => ask('request', NODE, [wants('10.0.0.51')]),
+      'ack 10.0.0.51 of rack for 7200 s',
+    ],
+    [
+      'a node and another address',
+      () => ask('request', NODE, [wants('10.0.0.9')]),
+      'nak: node01 has an address of its own',
+    ],
+    [
+      'who holds it by our record',
+      () => {
+        held(STRANGER, '192.168.0.113', 'lan');
+        return ask('request', STRANGER, [wants('192.168.0.113')]);
+      },
+      'ack 192.168.0.113 of lan for 7200 s',
+    ],
+    [
+      'who held it, and nobody does now',
+      () => {
+        held(STRANGER, '192.168.0.113', 'lan', { expires: T0 - 1 });
+        return ask('request', STRANGER, [wants('192.168.0.113')]);
+      },
+      'ack 192.168.0.113 of lan for 7200 s',
+    ],
+    [
+      'who holds another by our record',
+      () => {
+        held(STRANGER, '192.168.0.113', 'lan');
+        return ask('request', STRANGER, [wants('192.168.0.20')]);
+      },
+      'nak: no pool with this address is open to it',
+    ],
+    [
+      'the wrong network',
+      () => ask('request', STRANGER, [wants('172.16.0.9')]),
+      'nak: the address is of no network on this wire',
+    ],
+    [
+      'an address of ours that another holds',
+      () => {
+        held(OTHER, '192.168.0.113', 'lan');
+        return ask('request', STRANGER, [wants('192.168.0.113')]);
+      },
+      'nak: the address is taken',
+    ],
+    [
+      'no record, an address of our pool',
+      () => ask('request', STRANGER, [wants('192.168.0.113')]),
+      'silence: no record of the lease that it wants back: another server may have given it',
+    ],
+    [
+      'no record, an address outside our pools',
+      () => ask('request', STRANGER, [wants('192.168.0.20')]),
+      'silence: the address is not ours to give: another server may have given it',
+    ],
+    ['no address at all', () => ask('request', STRANGER), 'silence: a REQUEST that names no address'],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+});
+
+describe('REQUEST in RENEWING and REBINDING: ciaddr', () => {
+  const renew = (who: Mac, address: string, through = 'br0') =>
+    ask('request', who, [], { ciaddr: ip(address) }, through);
+  const rows: [string, () => Decision, string][] = [
+    ['a node', () => renew(NODE, '10.0.0.51'), 'ack 10.0.0.51 of rack for 7200 s'],
+    [
+      'who holds it',
+      () => {
+        held(STRANGER, '192.168.0.113', 'lan');
+        return renew(STRANGER, '192.168.0.113');
+      },
+      'ack 192.168.0.113 of lan for 7200 s',
+    ],
+    [
+      'no record, and nobody disputes it',
+      () => renew(STRANGER, '192.168.0.113'),
+      'ack 192.168.0.113 of lan for 7200 s',
+    ],
+    [
+      'another holds it',
+      () => {
+        held(OTHER, '192.168.0.113', 'lan');
+        return renew(STRANGER, '192.168.0.113');
+      },
+      'nak: the address is taken',
+    ],
+    [
+      "another server's lease",
+      () => renew(STRANGER, '192.168.0.20'),
+      'silence: the address is not ours to give: another server may have given it',
+    ],
+    ['the wrong network', () => renew(STRANGER, '172.16.0.9'), 'nak: the address is of no network on this wire'],
+    [
+      'routed from a network behind another wire',
+      () => {
+        held(STRANGER, '10.7.0.10', 'far');
+        return renew(STRANGER, '10.7.0.10');
+      },
+      'ack 10.7.0.10 of far for 7200 s',
+    ],
+    [
+      'an address that the site keeps for a node since',
+      () => {
+        held(STRANGER, '192.168.0.112', 'lan');
+        return renew(STRANGER, '192.168.0.112');
+      },
+      'nak: the address is taken',
+    ],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+
+  test('a refused client loses its lease, so that the node gets its address at once', () => {
+    held(STRANGER, '192.168.0.112', 'lan');
+    const decision = renew(STRANGER, '192.168.0.112');
+    assert.ok(decision.kind === 'nak' && decision.lease);
+    book.put(decision.lease);
+    assert.equal(told(ask('discover', machine(0x70))), 'offer 192.168.0.112 of lan for 7200 s');
+  });
+
+  test('the lease says when it began, who has it and under which name', () => {
+    const decision = ask(
+      'request',
+      STRANGER,
+      [
+        [61, Uint8Array.of(1, 2)],
+        [12, Buffer.from('a\nb')],
+      ],
+      {
+        ciaddr: ip('192.168.0.113'),
+      },
+    );
+    assert.ok(decision.kind === 'ack');
+    assert.deepEqual(decision.lease, {
+      ip: ip('192.168.0.113'),
+      mac: STRANGER,
+      network: 'lan',
+      state: 'bound',
+      start: T0,
+      expires: T0 + 7_200_000,
+      clientId: Uint8Array.of(1, 2),
+      hostname: 'ab',
+    });
+  });
+});
+
+describe('DECLINE, RELEASE, INFORM and the rest', () => {
+  test('a declined address is set aside for a while', () => {
+    held(STRANGER, '192.168.0.111', 'lan');
+    const decision = ask('decline', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.111')]);
+    assert.ok(decision.kind === 'change');
+    book.put(decision.lease);
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.113 of lan for 7200 s, probed');
+    assert.equal(decision.lease.expires, T0 + DECLINED_MS);
+  });
+
+  test('when all else is taken, the address that was declined first is tried again', () => {
+    for (const [n, last] of ['111', '113'].entries()) {
+      const who = machine(0xb0 + n);
+      book.offer('lan', who, ip(`192.168.0.${last}`), now);
+      const decision = ask('decline', who, [wants(`192.168.0.${last}`)]);
+      assert.ok(decision.kind === 'change');
+      book.put(decision.lease);
+    }
+    assert.equal(told(ask('discover', STRANGER)), 'offer 192.168.0.111 of lan for 7200 s, probed');
+    book.offer('lan', STRANGER, ip('192.168.0.111'), now);
+    const taken = ask('request', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.111')]);
+    assert.equal(told(taken), 'ack 192.168.0.111 of lan for 7200 s');
+    assert.equal(told(ask('discover', OTHER)), 'offer 192.168.0.113 of lan for 7200 s, probed');
+  });
+
+  const rows: [string, () => Decision, string | RegExp][] = [
+    [
+      'nobody declines what it was not given',
+      () => {
+        held(OTHER, '192.168.0.111', 'lan');
+        return ask('decline', STRANGER, [wants('192.168.0.111')]);
+      },
+      'silence: a DECLINE of an address that it was not given',
+    ],
+    [
+      'a DECLINE without an address',
+      () => ask('decline', STRANGER),
+      'silence: a DECLINE of an address that is not ours',
+    ],
+    [
+      'a node that declines its own address keeps it',
+      () => ask('decline', NODE, [wants('10.0.0.51')]),
+      'silence: node01 declined its own address: another machine uses it',
+    ],
+    [
+      'RELEASE of what it holds',
+      () => {
+        held(STRANGER, '192.168.0.111', 'lan');
+        return ask('release', STRANGER, [], { ciaddr: ip('192.168.0.111') });
+      },
+      'released 192.168.0.111',
+    ],
+    [
+      "RELEASE of another's",
+      () => {
+        held(OTHER, '192.168.0.111', 'lan');
+        return ask('release', STRANGER, [], { ciaddr: ip('192.168.0.111') });
+      },
+      'silence: a RELEASE of an address that it does not hold',
+    ],
+    ['INFORM', () => ask('inform', STRANGER, [], { ciaddr: ip('192.168.0.9') }), 'inform of lan'],
+    [
+      'INFORM from elsewhere',
+      () => ask('inform', STRANGER, [], { ciaddr: ip('172.16.0.9') }),
+      'silence: an INFORM from an address of no network on this wire',
+    ],
+    ['a server message', () => ask('ack', STRANGER), 'silence: the message type is none that a server answers'],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+
+  test('a BOOTP request without a message type is not answered', () => {
+    const request = { ...requestOf('discover', STRANGER), options: new Map() };
+    assert.equal(decide(request, clientOf(request), { site, book, interface: 'br0', now }).kind, 'silence');
+  });
+});
