@@ -48,7 +48,8 @@ export function negotiate(asked: readonly Option[], bounds: Bounds): Terms {
   if (blksize !== undefined) answers.set('blksize', blockSize);
   if (timeout !== undefined) answers.set('timeout', timeout);
   if (windowsize !== undefined) answers.set('windowsize', windowSize);
-  if (tsize !== undefined) answers.set('tsize', bounds.size);
+  // curl takes a size of 0 for a broken answer and gives up; without it, it fetches the empty file.
+  if (tsize !== undefined && bounds.size > 0) answers.set('tsize', bounds.size);
 
   const accepted: Option[] = [];
   for (const { name } of asked) {
