@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import { LeaseBook } from './book.ts';
+import { Expiries } from './expiries.ts';
+import { ip, machine, networkOf, nodeOf, siteOf } from './fixtures.ts';
+import type { Lease } from './lease.ts';
+
+const lan = networkOf('lan', '10.0.0.0/24', [['10.0.0.1-10.0.0.6', 'any']]);
+const two = networkOf('two', '10.0.1.0/24', [
+  ['10.0.1.10-10.0.1.12', 'any'],
+  ['10.0.1.20-10.0.1.21', 'any'],
+]);
+/** 10.0.0.1 is the gateway, .2 the server, .3 is kept for machine 100: .4 to .6 are left. */
+const kept = nodeOf('kept', [machine(100)], { ip: ip('10.0.0.3'), network: 'lan' });
+const site = siteOf([lan, two], [kept]);
+
+function bookOf(of = site): LeaseBook {
+  const book = new LeaseBook();
+  book.configure(of);
+  return book;
+}
+
+const bound = (who: Mac, address: Ipv4, network: string, start: number, ms: number): Lease => ({
+  ip: address,
+  mac: who,
+  network,
+  state: 'bound',
+  start,
+  expires: start + ms,
+});
+
+type Step =
+  | { readonly do: 'discover' | 'request' | 'fail' | 'release' | 'decline'; readonly who: number; readonly net: 0 | 1 }
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'reload' };
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        do: fc.constantFrom(
+          'discover' as const,
+          'request' as const,
+          'fail' as const,
+          'release' as const,
+          'decline' as const,
+        ),
+        who: fc.nat(8),
+        net: fc.constantFrom(0 as const, 1 as const),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1000, 31_000, 61_000) }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const) }) },
+  ),
+  { maxLength: 80 },
+);
+
+describe('the lease book', () => {
+  test('never has an address held by two live clients, nor gives away what is kept, whatever happens', () => {
+    fc.assert(
+      fc.property(steps, (played) => {
+        const book = bookOf();
+        let now = 1_000_000;
+        /** What clients were told: by address, who may use it until when. */
+        const inUse = new Map<Ipv4, { who: Mac; until: number }>();
+        for (const step of played) {
+          if (step.do === 'wait') now += step.ms;
+          else if (step.do === 'reload') book.configure(site);
+          else {
+            const who = machine(step.who);
+            const network = step.net === 0 ? lan : two;
+            const mine = book.leaseOf(network.name, who);
+            if (step.do === 'discover') {
+              const address = book.choose(network, network.pools, who, undefined, now);
+              if (address !== undefined) book.offer(network.name, who, address, now);
+            } else if (step.do === 'request' || step.do === 'fail') {
+              const address = book.choose(network, network.pools, who, undefined, now);
+              if (address === undefined || !book.isFree(address, who, now)) continue;
+              const holder = inUse.get(address);
+              assert.ok(!holder || holder.who === who || holder.until <= now, 'an address was given to two');
+              assert.ok(![1, 2, 3].map((n) => ip(`10.0.0.${n}`)).includes(address), 'a kept address was given away');
+              const undo = book.put(bound(who, address, network.name, now, 60_000));
+              if (step.do === 'fail') undo();
+              else {
+                for (const [other, use] of inUse) {
+                  const sameNetwork = other >= ip('10.0.1.0') === address >= ip('10.0.1.0');
+                  if (use.who === who && sameNetwork) inUse.delete(other);
+                }
+                inUse.set(address, { who, until: now + 60_000 });
+              }
+            } else if (mine?.state === 'bound') {
+              const state = step.do === 'release' ? 'released' : 'declined';
+              book.put({ ...mine, state, expires: step.do === 'release' ? now : now + 600_000 });
+              if (inUse.get(mine.ip)?.who === who) inUse.delete(mine.ip);
+            }
+          }
+          const owners = new Set<string>();
+          for (const lease of book.leases()) {
+            if (lease.state !== 'bound') continue;
+            assert.equal(book.leaseOf(lease.network, lease.mac), lease);
+            assert.ok(!owners.has(`${lease.network} ${lease.mac}`), 'a client has two leases in one network');
+            owners.add(`${lease.network} ${lease.mac}`);
+          }
+          for (const [address, { who, until }] of inUse) {
+            if (until > now) assert.equal(book.leaseAt(address)?.mac, who, 'a live lease was forgotten');
+          }
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  test('uses its pools up to the last address, and what comes back after', () => {
+    const book = bookOf();
+    const given = Array.from({ length: 6 }, (_, n) => {
+      const address = book.choose(two, two.pools, machine(n), undefined, 0);
+      if (address !== undefined) book.put(bound(machine(n), address, 'two', 0, 60_000 + n));
+      return address;
+    });
+    assert.deepEqual(given, [...[10, 11, 12, 20, 21].map((n) => ip(`10.0.1.${n}`)), undefined]);
+    // The first three are over, in the order of their ends; the first client wants its own again.
+    assert.equal(book.choose(two, two.pools, machine(0), undefined, 60_002), ip('10.0.1.10'));
+    assert.equal(book.choose(two, two.pools, machine(9), undefined, 60_002), ip('10.0.1.10'));
+    assert.equal(book.choose(two, two.pools, machine(2), undefined, 60_002), ip('10.0.1.12'));
+  });
+
+  test('gives what was never used before what somebody may come back for', () => {
+    const book = bookOf();
+    book.put(bound(machine(1), ip('10.0.0.4'), 'lan', 0, 1000));
+    assert.equal(book.choose(lan, lan.pools, machine(2), undefined, 5000), ip('10.0.0.5'));
+    assert.equal(book.choose(lan, lan.pools, machine(1), undefined, 5000), ip('10.0.0.4'));
+  });
+
+  test('a /16 of clients comes and goes, and comes again, in no time', () => {
+    const big = networkOf('big', '10.8.0.0/16', [['10.8.0.10-10.8.255.250', 'any']]);
+    const book = bookOf(siteOf([big]));
+    const begun = performance.now();
+    const all = 65_000;
+    for (const [round, first] of [0, 100_000].entries()) {
+      const now = round * 1_000_000;
+      const given = new Set<Ipv4>();
+      for (let n = 0; n < all; n++) {
+        const who = machine(first + n);
+        const address = book.choose(big, big.pools, who, undefined, now) ?? assert.fail('no address left');
+        book.offer('big', who, address, now);
+        book.put(bound(who, address, 'big', now, 60_000));
+        given.add(address);
+      }
+      assert.equal(given.size, all);
+    }
+    const took = performance.now() - begun;
+    assert.ok(took < 5000, `${took} ms: it grows with the pool`);
+  });
+
+  test('a failed save brings back what was there, in whatever order failures come', () => {
+    const book = bookOf();
+    const first = bound(machine(1), ip('10.0.0.4'), 'lan', 0, 60_000);
+    book.put(first);
+    const undoMove = book.put(bound(machine(1), ip('10.0.0.5'), 'lan', 1, 60_000));
+    const undoRenewal = book.put(bound(machine(1), ip('10.0.0.5'), 'lan', 2, 60_000));
+    undoMove();
+    undoRenewal();
+    assert.deepEqual([...book.leases()], [first]);
+    assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 10), false);
+    assert.equal(book.isFree(ip('10.0.0.5'), machine(2), 10), true);
+  });
+
+  test('a failed save does not bring back what somebody else has since', () => {
+    const book = bookOf();
+    book.put(bound(machine(1), ip('10.0.0.4'), 'lan', 0, 100));
+    const undo = book.put(bound(machine(1), ip('10.0.0.5'), 'lan', 1, 60_000));
+    const other = bound(machine(2), ip('10.0.0.4'), 'lan', 2, 60_000);
+    book.put(other);
+    undo();
+    assert.deepEqual([...book.leases()], [other]);
+  });
+
+  test('of two saved leases of one client the later counts, in whatever order they come', () => {
+    const old = { ...bound(machine(1), ip('10.0.0.4'), 'lan', 0, 10), state: 'released' } as const;
+    const live = bound(machine(1), ip('10.0.0.5'), 'lan', 5, 60_000);
+    for (const leases of [
+      [old, live],
+      [live, old],
+    ]) {
+      const book = bookOf();
+      book.load(leases);
+      assert.equal(book.leaseOf('lan', machine(1)), live);
+    }
+  });
+
+  test('an address declined by its holder is nobody’s lease', () => {
+    const book = bookOf();
+    const lease = bound(machine(1), ip('10.0.0.4'), 'lan', 0, 60_000);
+    book.put(lease);
+    book.put({ ...lease, state: 'declined', expires: 600_000 });
+    assert.equal(book.leaseOf('lan', machine(1)), undefined);
+    assert.equal(book.choose(lan, lan.pools, machine(1), undefined, 1), ip('10.0.0.5'));
+    assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 1), false);
+    assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 600_000), true);
+  });
+});
+
+test('expiries come out in their order, each address by its newest time', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(20), fc.nat(1000)), { maxLength: 300 }), fc.nat(1000), (pushed, now) => {
+      const expiries = new Expiries();
+      const newest = new Map<number, number>();
+      for (const [address, expires] of pushed) {
+        expiries.push(address as Ipv4, expires);
+        newest.set(address, expires);
+      }
+      const due = [...newest].filter(([, expires]) => expires <= now);
+      const taken = expiries.takeUntil(now);
+      assert.deepEqual(
+        [...taken].sort((a, b) => a[0] - b[0]),
+        due.sort((a, b) => a[0] - b[0]),
+      );
+      assert.deepEqual(
+        taken.map(([, expires]) => expires),
+        taken.map(([, expires]) => expires).sort((a, b) => a - b),
+      );
+      assert.deepEqual(expiries.takeUntil(now), []);
+    }),
+  );
+});
