@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { Listr } from 'listr2';
+import { Listr, PRESET_TIMER } from 'listr2';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { type BuildProgress, type BuildReport, buildImage } from '../image/build.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
@@ -104,7 +104,7 @@ async function withProgress(
         },
       },
     ],
-    { rendererOptions: { timer: { condition: true, field: (ms) => formatSeconds(ms) } } },
+    { rendererOptions: { timer: PRESET_TIMER } },
   );
   await shown.run();
   if (report === undefined) throw new Error('the build ended without a report');
