@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
-import { count, formatMs } from '../timeline/words.ts';
+import { count, formatMs, shortenHashes } from '../timeline/words.ts';
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
@@ -86,7 +86,7 @@ export function bootText(node: NodeStatus): string {
     step.status === 'done' ? 'ok' : step.status,
     step.name,
     step.ms === undefined ? '' : formatMs(step.ms),
-    step.detail ?? '',
+    shortenHashes(step.detail ?? ''),
   ]);
   const output = steps.flatMap((step) =>
     step.output

@@ -1,4 +1,5 @@
 import type { Event } from './event.ts';
+import { formatBytes } from './words.ts';
 
 /** One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. */
 export type BootStep = {
@@ -70,7 +71,8 @@ function stageName(stage: 'firmware' | 'ipxe' | 'os'): string {
 function stateAfter(boot: Boot, event: Event): Boot['state'] {
   if (event.kind !== 'node.step') return boot.state;
   if (event.status === 'failed') return 'failed';
-  if (event.step === 'ready' && event.status === 'done') return boot.state === 'failed' ? 'failed' : 'ready';
+  // The agent says so only where nothing failed for good; a file mended meanwhile may have failed before.
+  if (event.step === 'ready' && event.status === 'done') return 'ready';
   return boot.state;
 }
 
@@ -94,7 +96,7 @@ function stepOf(event: Event): BootStep | undefined {
         name: fileStep(event.file),
         status: 'done',
         ms: event.ms,
-        detail: `${event.file}, ${event.bytes} bytes`,
+        detail: `${event.file}, ${formatBytes(event.bytes)}`,
       };
     case 'tftp.failed':
     case 'http.failed':

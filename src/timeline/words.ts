@@ -3,6 +3,15 @@ import type { Event } from './event.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
 export function describeEvent(event: Event): string {
+  return shortenHashes(inWords(event));
+}
+
+/** The first 12 digits of a SHA-256 tell it apart as well, and leave room on the line. */
+export function shortenHashes(text: string): string {
+  return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
+}
+
+function inWords(event: Event): string {
   switch (event.kind) {
     case 'dhcp.discover':
     case 'dhcp.offer':
