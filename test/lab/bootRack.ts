@@ -1,0 +1,122 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { askJson, askLines } from '../../src/cli/api.ts';
+import { nodeNamed } from '../../src/cli/status.ts';
+import { buildImage } from '../../src/image/build.ts';
+import { defaultCache } from '../../src/image/cache.ts';
+import { openShelf } from '../../src/image/shelf.ts';
+import { type LabServer, type OpenRack, openRack, tail } from '../../src/lab/open.ts';
+import type { Machine, NicModel } from '../../src/lab/rack.ts';
+import { DEFAULT_SHAPE, rackOfSite } from '../../src/lab/siteRack.ts';
+import { agentFiles } from '../../src/node/agent/files.ts';
+import { loadSite } from '../../src/site/load.ts';
+import type { Event } from '../../src/timeline/event.ts';
+import type { NodeStatus, Status } from '../../src/timeline/status.ts';
+
+const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
+const BOOT_PATIENCE_MS = 400_000;
+
+/** A rack with a server in it that serves `site`, for tests of whole boots. */
+export type BootRack = {
+  readonly rack: OpenRack;
+  readonly siteFolder: string;
+  server: LabServer;
+  /** Writes a file of the site; parents are made. */
+  write(path: string, text: string): Promise<void>;
+  /** Starts the server again, after it was stopped. */
+  restart(): Promise<void>;
+  status(name: string): Promise<NodeStatus>;
+  /** Waits until the node is ready or has failed; throws with its steps and console if it takes too long. */
+  settled(name: string): Promise<NodeStatus>;
+  /** Waits for the first event, from the beginning on, that is `wanted`. */
+  event(wanted: (event: Event) => boolean): Promise<Event>;
+  close(): Promise<void>;
+};
+
+/** Builds the demo's image (from the cache where it can) and opens a rack whose nodes boot it. */
+export async function openBootRack(
+  files: { readonly [path: string]: string },
+  hardware: { readonly [machine: string]: { readonly nics: number; readonly model: NicModel } },
+): Promise<BootRack> {
+  const images = await demoImages();
+  const folder = await mkdtemp(join(tmpdir(), 'reveille-boot-'));
+  const siteFolder = join(folder, 'site');
+  const state = join(folder, 'state');
+  await mkdir(state);
+  await symlink(images, join(state, 'images'));
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(join(siteFolder, path)), { recursive: true });
+    await writeFile(join(siteFolder, path), text, { mode: path.endsWith('.sh') ? 0o755 : 0o644 });
+  };
+  for (const [path, text] of Object.entries(files)) await write(path, text);
+  await mkdir(join(siteFolder, 'images'), { recursive: true });
+  await symlink(join(DEMO_SITE, 'images/bookworm-ram.yaml'), join(siteFolder, 'images/bookworm-ram.yaml'));
+
+  const loaded = await loadSite(siteFolder);
+  if (!loaded.ok) throw new Error(`the test's site does not load: ${JSON.stringify(loaded.findings)}`);
+  const machines = Object.entries(hardware).map(([name, { nics, model }]): Machine => {
+    const shaped = rackOfSite(loaded.site, { ...DEFAULT_SHAPE, memoryMb: 512, nics, nicModel: model }).machines;
+    const machine = shaped.find((one) => one.name === name);
+    if (!machine) throw new Error(`the test's site has no node ${name}`);
+    return machine;
+  });
+  const rack = await openRack({ ...rackOfSite(loaded.site), machines }, { folder: join(folder, 'lab') });
+  const start = () => rack.startServer({ site: siteFolder, state });
+  const status = async (name: string) => nodeNamed((await askJson(state, '/api/v1/status')) as Status, name);
+  const opened: BootRack = {
+    rack,
+    siteFolder,
+    server: await start().catch(async (error: unknown) => {
+      await rack.close();
+      throw error;
+    }),
+    write,
+    status,
+    restart: async () => {
+      opened.server = await start();
+    },
+    settled: async (name) => {
+      for (const deadline = Date.now() + BOOT_PATIENCE_MS; ; await sleep(500)) {
+        const node = await status(name);
+        if (node.state === 'ready' || node.state === 'failed') return node;
+        if (Date.now() < deadline && rack.isOn(name)) continue;
+        throw new Error(
+          `${name} is not ready: ${JSON.stringify(node.boot?.steps, null, 1)}\n${await tail(rack.console(name), 40)}`,
+        );
+      }
+    },
+    event: async (wanted) => {
+      const signal = AbortSignal.timeout(BOOT_PATIENCE_MS);
+      for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', signal)) {
+        if (wanted(event as Event)) return event as Event;
+      }
+      throw new Error('the server ended before the event came');
+    },
+    close: async () => {
+      await rack.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return opened;
+}
+
+/** The shelf that all tests boot from; building again with an unchanged recipe gives the same image. */
+async function demoImages(): Promise<string> {
+  const cache = defaultCache(process.env, process.getuid?.());
+  const shelf = join(cache, 'test/images');
+  const loaded = await loadSite(DEMO_SITE);
+  const recipe = loaded.ok ? loaded.site.images.get('bookworm-ram') : undefined;
+  if (!recipe) throw new Error('examples/demo does not load');
+  await buildImage(recipe, {
+    shelf: openShelf(shelf),
+    cache,
+    site: DEMO_SITE,
+    agent: agentFiles(),
+    fresh: false,
+    now: Date.now,
+    onProgress: () => {},
+  });
+  return shelf;
+}
