@@ -55,7 +55,7 @@ export function enter(pid: number, command: readonly string[]): [string, string[
   const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials'];
   return [
     'nsenter',
-    ['--target', `${pid}`, ...user, '--net', '--mount', '--pid', `--wd=${process.cwd()}`, '--', ...command],
+    ['--target', `${pid}`, ...user, '--net', '--mount', '--root', '--pid', `--wd=${process.cwd()}`, '--', ...command],
   ];
 }
 
