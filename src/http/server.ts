@@ -46,7 +46,8 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
   };
 }
 
-function listenError(error: unknown, port: number): unknown {
+/** A failure to listen in words: who holds the port, or which capability is missing. */
+export function listenError(error: unknown, port: number): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EACCES') return privilegeMissing('CAP_NET_BIND_SERVICE', `HTTP cannot listen on port ${port}`, error);
   if (code !== 'EADDRINUSE') return error;

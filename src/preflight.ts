@@ -1,0 +1,33 @@
+import { createServer } from 'node:net';
+import { listenError } from './http/server.ts';
+import { interfaceAddresses } from './net/interfaces.ts';
+import { openUdp } from './net/udp.ts';
+import { siteInvalid } from './site/invalid.ts';
+import { loadSite } from './site/load.ts';
+import { serverFor } from './site/servers.ts';
+
+/**
+ * Opens and closes every port that serving the site takes. Who holds a port can be told only by somebody with more
+ * privileges than the server keeps, so this comes before they are given up. Throws what the server would throw.
+ */
+export async function tryPorts(siteFolder: string): Promise<void> {
+  const loaded = await loadSite(siteFolder);
+  if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
+  const { networks, http } = loaded.site;
+  const addresses = interfaceAddresses();
+  const interfaces = new Set(
+    [...networks.values()].flatMap(({ interface: name }) => (name === undefined ? [] : [name])),
+  );
+  const servers = new Set([...networks.values()].flatMap((network) => serverFor(network, addresses) ?? []));
+  for (const name of interfaces) (await openUdp({ interface: name, port: 67 })).close();
+  for (const address of servers) (await openUdp({ address, port: 69 })).close();
+  await tryTcp(http.port);
+}
+
+function tryTcp(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => reject(listenError(error, port)));
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve()));
+  });
+}
