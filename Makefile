@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup-demo setup-test setup-bench demo test check unit interop boots bench clean
 
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
-shell_programs := $(shell grep -rlE '^\#!/bin/(ba)?sh' .ci bin setup src test bench packaging 2>/dev/null)
+shell_programs = $$(find .ci bin setup src test bench examples packaging -type f -exec awk 'FNR == 1 && /^.!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} + 2>/dev/null)
 
 help:
 	@sed -n 's/^# //p' Makefile
