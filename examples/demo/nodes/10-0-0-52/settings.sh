@@ -2,6 +2,8 @@
 # Runs as root on the node at every boot, once its files are laid and its services are up. This one writes on the serial
 # console what the node has become, which `reveille demo` reads there and holds against the site.
 set -eu
+role='' shelf='' address=''
+# shellcheck source=/dev/null
 . /etc/role.conf
 root=$(stat -f -c %T /)
 motd=$(sha256sum /etc/motd | cut -d ' ' -f 1)
