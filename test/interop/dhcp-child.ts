@@ -1,0 +1,23 @@
+/**
+ * A DHCP server in a process of its own, to be killed: `dhcp-child.ts STATE`. It prints `ready`, and `held LEASE` for each
+ * lease of an earlier life, as JSON.
+ */
+import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
+import { startDhcpServer } from '../../src/dhcp/server.ts';
+import { openStore } from '../../src/state/store.ts';
+
+const [folder] = process.argv.slice(2);
+if (folder === undefined) throw new Error('name the folder of the state');
+const store = await openStore(folder);
+for (const { ip, mac, state } of await store.load()) console.log(`held ${JSON.stringify({ ip, mac, state })}`);
+const big = networkOf('big', '10.20.0.0/16', [['10.20.1.0-10.20.255.200', 'any']], {
+  interface: 'server0',
+  leaseSeconds: 3600,
+});
+await startDhcpServer({
+  site: () => siteOf([big]),
+  store,
+  boot: () => ({ kind: 'none', reason: 'nothing boots in this test' }),
+  events: () => {},
+});
+console.log('ready');
