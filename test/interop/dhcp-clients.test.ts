@@ -23,7 +23,7 @@ import {
   until,
 } from './dhcp.rig.ts';
 
-requireTools('dhclient', 'udhcpc', 'dhcpcd', 'tcpdump');
+requireTools('dhclient', 'udhcpc', 'dhcpcd', 'tcpdump', '/lib/systemd/systemd-networkd');
 
 const folder = mkdtempSync(join(tmpdir(), 'reveille-dhcp-'));
 const notes = join(folder, 'notes');
@@ -113,8 +113,9 @@ describe('dhclient', () => {
     writeFileSync(impatient, 'initial-interval 1;\nbackoff-cutoff 1;\n');
     const client = start('stranger', ...dhclient('stranger', '-cf', impatient, 'eth0'));
     await until('address', 20, () => addressesOf('stranger').includes('192.168.0.111'), client.output);
+    first.events.length = 0;
     await until('renewal', 14, () => noted().includes('== RENEW'), client.output);
-    assert.deepEqual(first.kinds(), ['discover', 'offer', 'request', 'ack', 'request', 'ack']);
+    assert.deepEqual(new Set(first.kinds()), new Set(['request', 'ack']));
     assert.match(wire.output(), /192\.168\.0\.111\.68 > 192\.168\.0\.2\.67/);
     assert.doesNotMatch(wire.output(), REBINDING);
 
@@ -132,7 +133,7 @@ describe('dhclient', () => {
     sh('ip addr del 192.168.0.3/24 dev br0; ip addr add 192.168.0.2/24 dev br0');
     assert.match(wire.output(), REBINDING);
     assert.deepEqual(addressesOf('stranger'), ['192.168.0.111']);
-    assert.deepEqual(second.kinds(), ['request', 'ack']);
+    assert.deepEqual(new Set(second.kinds()), new Set(['request', 'ack']));
   });
 
   test('comes from another network with an address that is wrong here: refused, and given a right one', async () => {
@@ -239,6 +240,35 @@ describe('dhcpcd', () => {
     await until('address', 25, () => addressesOf('node01').includes('10.0.0.51'), client.output);
     assert.ok(kinds().includes('ack'));
     await client.stop();
+  });
+});
+
+describe('systemd-networkd', () => {
+  test('a node is given its address, routes and MTU, and gives the address back when it stops', async () => {
+    addMachine('node01', NODE_MAC);
+    const { kinds } = await serve(rackSite());
+    const network =
+      '[Match]\\nName=eth0\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\nIPv6AcceptRA=no\\n[DHCPv4]\\nUseMTU=yes\\n';
+    // In what it takes for a container it does not wait for udev; the other folders are those that systemd makes for it.
+    const client = start(
+      'node01',
+      'sh',
+      '-ec',
+      `mount -t tmpfs tmpfs /run
+       mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
+       chown -R systemd-network /run/systemd/netif
+       echo docker > /run/systemd/container
+       mount -o remount,ro /sys
+       printf '${network}' > /run/systemd/network/10-eth0.network
+       SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd`,
+    );
+    await until('address', 20, () => addressesOf('node01').includes('10.0.0.51'), client.output);
+    await until('routes', 10, () => sh('ip -n node01 route').includes('10.1.0.0/16 via 10.0.0.1'), client.output);
+    assert.match(sh('ip -n node01 route'), /default via 10\.0\.0\.1/);
+    assert.match(sh('ip -n node01 link show dev eth0'), /mtu 1400/);
+    assert.deepEqual(kinds(), ['discover', 'offer', 'request', 'ack']);
+    await client.stop();
+    await until('release', 5, () => kinds().includes('release'), client.output);
   });
 });
 
