@@ -39,9 +39,8 @@ interop: setup-test
 boots: setup-test
 	$(node) --test --test-concurrency=1 'test/lab/*.test.ts'
 
-# The checks first, as they are quick; then all tests in one run, so that one summary ends it.
-test: check
-	test/isolated $(node) --test --test-concurrency=1 'src/**/*.test.ts' 'test/interop/*.test.ts' 'test/lab/*.test.ts'
+# The quick ones first.
+test: check unit interop boots
 
 bench: setup-bench
 	$(node) bench/run.ts
