@@ -3,14 +3,15 @@ import { decideBoot } from './boot/decide.ts';
 import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
 import { ipxeScript } from './boot/ipxe.ts';
 import type { BootServer } from './boot/server.ts';
-import { type DhcpServer, startDhcpServer } from './dhcp/server.ts';
-import { formatPlace } from './errors.ts';
+import { startDhcpServer } from './dhcp/server.ts';
+import { formatPlace, ReveilleError } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openShelf, type Shelf } from './image/shelf.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
+import { checkTemplates } from './node/check.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { createRenderer } from './node/templates.ts';
@@ -44,11 +45,16 @@ const EVENTS_REMEMBERED = 50_000;
 export async function serve({ siteFolder, stateFolder, listener }: ServeOptions): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
 
+  // What the last rooms bring is filled in as they open; an edit may come before that.
+  let identify = (event: Event): Event => event;
   let reload = async (): Promise<void> => {};
+  const { emit, subscribe } = createBus((event) => identify(event));
+  const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...inWords(error) });
+  const takeOver = () => void reload().catch(trouble);
   const loaded = await followSite(siteFolder, {
     onLoaded: (site) => {
       emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-      void reload();
+      takeOver();
     },
     onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
   });
@@ -60,11 +66,8 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const store = await openStore(stateFolder);
   opened.defer(() => store.close());
 
-  let holderOf: DhcpServer['holderOf'] = () => undefined;
   const timeline = createTimeline();
   for (const event of await store.events({ limit: EVENTS_REMEMBERED })) timeline.see(event);
-  const bus = createBus((event) => withNode(event, site(), (ip) => holderOf(ip)));
-  const emit: EventSink = bus.emit;
   const log = openEventLog(store, {
     onDropped: (count) =>
       emit({
@@ -74,9 +77,9 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       }),
   });
   opened.defer(() => log.close());
-  bus.subscribe(listener);
-  bus.subscribe((event) => timeline.see(event));
-  bus.subscribe((event) => {
+  subscribe(listener);
+  subscribe((event) => timeline.see(event));
+  subscribe((event) => {
     if (isWorthKeeping(event)) log.append(event);
   });
 
@@ -97,7 +100,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
   });
   opened.defer(() => dhcp.close());
-  holderOf = (ip) => dhcp.holderOf(ip);
+  identify = (event) => withNode(event, site(), (ip) => dhcp.holderOf(ip));
 
   const tftp = await startTftpServer({
     addresses: where.serverAddresses,
@@ -130,31 +133,36 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
 
   const operators = createOperatorsServer({
     status: async () => statusOf(site(), timeline, where.serverOf),
-    subscribe: bus.subscribe,
+    subscribe,
     recentEvents: async (filter) => {
       await log.flush();
       return store.events(filter);
     },
-    trouble: (error) => emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: String(error) }),
+    trouble,
   });
   await operators.listen(join(stateFolder, 'reveille.sock'));
   opened.defer(() => operators.close());
 
   const port = site().http.port;
   reload = async () => {
-    await Promise.all([dhcp.reload(), tftp.reload()]);
+    await Promise.all([dhcp.reload(), tftp.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
     }
   };
-  const watching = setInterval(
-    whenChanged(interfaceAddresses, () => void reload()),
-    ADDRESSES_MS,
-  ).unref();
+  const watching = setInterval(whenChanged(interfaceAddresses, takeOver), ADDRESSES_MS).unref();
   opened.defer(() => clearInterval(watching));
   emit({ kind: 'server.started' });
+  takeOver();
   return opened.move();
+}
+
+/** A broken template costs its nodes their bundle and nobody else anything: it is told, and the rest goes on. */
+async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
+  for (const finding of await checkTemplates(site)) {
+    emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
+  }
 }
 
 /** A bridge that gets its address late, or another one, is noticed within this time. */
@@ -223,6 +231,11 @@ function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefi
 /** A stranger's chatter is shown live and not kept: a flood of made-up machines must not push the nodes' boots out. */
 function isWorthKeeping(event: Event): boolean {
   return event.node !== undefined || !event.kind.startsWith('dhcp.') || event.kind === 'dhcp.other-server';
+}
+
+function inWords(error: unknown): { readonly code: string; readonly message: string } {
+  const code = error instanceof ReveilleError ? error.code : 'SERVER_FAILED';
+  return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
 function findingText({ place, message }: Finding): string {

@@ -44,7 +44,14 @@ export class Port {
     } catch {
       // A smaller buffer only loses more under a flood.
     }
-    socket.on('message', (bytes, from) => listener.received(this, bytes, from.port));
+    socket.on('message', (bytes, from) => {
+      try {
+        listener.received(this, bytes, from.port);
+      } catch (error) {
+        // A mistake of ours in answering one client must not end the service for all.
+        listener.broken(error);
+      }
+    });
     socket.on('error', listener.broken);
   }
 
