@@ -5,7 +5,7 @@ import { menuNode } from '../boot/files.ts';
 import { ipxeScript } from '../boot/ipxe.ts';
 import { pxelinuxConfig } from '../boot/pxelinux.ts';
 import type { Lease } from '../dhcp/lease.ts';
-import { OPTION, OPTIONS } from '../dhcp/options.ts';
+import { OPTIONS } from '../dhcp/options.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { ReveilleError } from '../errors.ts';
 import { openShelf } from '../image/shelf.ts';
@@ -122,36 +122,12 @@ function optionName(code: number): string {
   return `option ${code}${known?.names[0] === undefined ? '' : ` ${known.names[0]}`}`;
 }
 
-/** Addresses, numbers and text as people write them; anything else in hexadecimal. */
+/** As the option's kind shows it; in hexadecimal where the bytes are of no kind that is known. */
 function optionText(code: number, bytes: Uint8Array): string {
-  const known = OPTIONS.find((option) => option.code === code);
-  const hex = Buffer.from(bytes).toString('hex');
-  const value = known?.kind.decode(bytes);
-  if (value === undefined || value instanceof Uint8Array) return hex;
-  const isAddress = ADDRESS_OPTIONS.has(code);
-  const list = Array.isArray(value) ? value : [value];
-  return list
-    .map((item) =>
-      isAddress && typeof item === 'number'
-        ? formatIpv4(item as never)
-        : typeof item === 'object'
-          ? JSON.stringify(item)
-          : String(item),
-    )
-    .join(', ');
+  const kind = OPTIONS.find((option) => option.code === code)?.kind;
+  const value = kind?.decode(bytes);
+  return kind && value !== undefined ? kind.show(value) : Buffer.from(bytes).toString('hex');
 }
-
-const ADDRESS_OPTIONS: ReadonlySet<number> = new Set(
-  [
-    OPTION.subnetMask,
-    OPTION.routers,
-    OPTION.dns,
-    OPTION.broadcast,
-    OPTION.ntp,
-    OPTION.serverId,
-    OPTION.tftpServers,
-  ].map(({ code }) => code),
-);
 
 /** What the state remembers; nothing where there is no state yet. */
 async function knownLeases(folder: string): Promise<readonly Lease[]> {

@@ -1,4 +1,4 @@
-import { type Ipv4, netmaskOf, parseIpv4, parseSubnet, type Subnet } from '../net/ipv4.ts';
+import { formatIpv4, formatSubnet, type Ipv4, netmaskOf, parseIpv4, parseSubnet, type Subnet } from '../net/ipv4.ts';
 import type { Route } from '../site/model.ts';
 import { decodeNames, isDomainName, namesLength, writeNames } from './domainNames.ts';
 
@@ -13,6 +13,8 @@ export type Kind<T> = {
   length(value: T): number;
   write(value: T, into: Uint8Array, at: number): void;
   decode(bytes: Uint8Array): T | undefined;
+  /** The value as people write it. */
+  show(value: T): string;
 };
 
 /** The payload of `value`, in bytes of its own. */
@@ -28,6 +30,7 @@ export const ip: Kind<Ipv4> = {
   length: () => 4,
   write: writeUint(4),
   decode: (bytes) => (bytes.length === 4 ? (readUint(bytes, 0, 4) as Ipv4) : undefined),
+  show: formatIpv4,
 };
 
 export const ips: Kind<readonly Ipv4[]> = listOf(ip, 4, 'an IPv4 address or a list of them');
@@ -43,6 +46,7 @@ export const i32: Kind<number> = {
   length: () => 4,
   write: writeUint(4),
   decode: (bytes) => (bytes.length === 4 ? readUint(bytes, 0, 4) | 0 : undefined),
+  show: String,
 };
 
 export const flag: Kind<boolean> = {
@@ -53,6 +57,7 @@ export const flag: Kind<boolean> = {
     into[at] = value ? 1 : 0;
   },
   decode: (bytes) => (bytes.length === 1 && (bytes[0] ?? 2) < 2 ? bytes[0] === 1 : undefined),
+  show: String,
 };
 
 /** Text goes out as UTF-8 without a NUL; a client's trailing NULs are dropped, as RFC 2132 section 2 asks. */
@@ -68,6 +73,7 @@ export const text: Kind<string> = {
     while (end > 0 && bytes[end - 1] === 0) end--;
     return end === 0 ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, end).toString();
   },
+  show: (value) => value,
 };
 
 export const bytes: Kind<Uint8Array> = {
@@ -83,6 +89,7 @@ export const bytes: Kind<Uint8Array> = {
   length: (value) => value.length,
   write: (value, into, at) => into.set(value, at),
   decode: (value) => value,
+  show: (value) => Buffer.from(value).toString('hex'),
 };
 
 /** Domain names, as RFC 3397 (option 119) packs them. */
@@ -95,6 +102,7 @@ export const names: Kind<readonly string[]> = {
   length: namesLength,
   write: writeNames,
   decode: decodeNames,
+  show: (value) => value.join(', '),
 };
 
 /** Classless static routes (RFC 3442, option 121): prefix length, the significant octets of the destination, the router. */
@@ -132,6 +140,7 @@ export const routes: Kind<readonly Route[]> = {
     }
     return read.length > 0 ? read : undefined;
   },
+  show: (value) => value.map(({ to, via }) => `${formatSubnet(to)} via ${formatIpv4(via)}`).join(', '),
 };
 
 function readRoute(written: unknown): Route | undefined {
@@ -154,6 +163,7 @@ function unsigned(size: 1 | 2 | 4): Kind<number> {
     length: () => size,
     write: writeUint(size),
     decode: (value) => (value.length === size ? readUint(value, 0, size) : undefined),
+    show: String,
   };
 }
 
@@ -177,6 +187,7 @@ function listOf<T extends number>(one: Kind<T>, size: number, words: string): Ki
       for (let at = 0; at < value.length; at += size) read.push(readUint(value, at, size) as T);
       return read;
     },
+    show: (value) => value.map(one.show).join(', '),
   };
 }
 
