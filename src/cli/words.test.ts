@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { ReveilleError } from '../errors.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Boot } from '../timeline/boots.ts';
+import type { NodeStatus } from '../timeline/status.ts';
+import { openLineLog } from './lineLog.ts';
+import { errorText } from './print.ts';
+import { bootText, nodeNamed, rackText } from './status.ts';
+import { eventLine } from './watch.ts';
+
+const MAC = '52:54:00:00:00:51' as Mac;
+const boot: Boot = {
+  startedAt: 0,
+  updatedAt: 61_900,
+  state: 'failed',
+  steps: [
+    { at: 0, name: 'iPXE asks', status: 'done' },
+    { at: 61_900, name: 'settings', status: 'failed', ms: 1300, detail: 'exit code 3', output: 'no disk\nbye\n' },
+  ],
+};
+const node: NodeStatus = { name: 'node01', mac: MAC, ip: '10.0.0.51', state: 'failed', image: 'bookworm', boot };
+const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [] };
+
+describe('words on screen', () => {
+  it('status is a table that lines up', () => {
+    assert.deepEqual(rackText(status).split('\n'), [
+      'NODE    ADDRESS    MAC                IMAGE     STATE   TOOK       LAST STEP',
+      'node01  10.0.0.51  52:54:00:00:00:51  bookworm  failed  1 min 2 s  settings failed: exit code 3',
+    ]);
+  });
+
+  it('a node`s boot lists its steps with their times, and what a failing one printed', () => {
+    assert.deepEqual(bootText(node).split('\n'), [
+      'node01  failed',
+      '  AT               STEP       TOOK',
+      '  +0.0 s   ok      iPXE asks',
+      '  +61.9 s  failed  settings   1.3 s  exit code 3',
+      '',
+      '  what settings printed last:',
+      '    no disk',
+      '    bye',
+    ]);
+  });
+
+  it('an unknown node is an error with a hint', () => {
+    assert.throws(() => nodeNamed(status, 'node09'), { code: 'NODE_UNKNOWN' });
+  });
+
+  it('a line of watch tells who and what', () => {
+    const line = eventLine({ at: 0, kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01' });
+    assert.match(line, /^\d\d:\d\d:\d\d\.\d{3} {2}node01 {11} {2}DHCP DISCOVER \(os\)$/);
+  });
+
+  it('an error says where, what and what to do', () => {
+    const error = new ReveilleError('SITE_INVALID', 'unknown key', {
+      place: { file: 'site.yaml', line: 3, col: 5 },
+      hint: 'did you mean mac?',
+    });
+    assert.equal(errorText(error), 'site.yaml:3:5: unknown key\n  did you mean mac? [SITE_INVALID]');
+  });
+});
+
+describe('the log', () => {
+  it('writes the lines of one turn at once', async () => {
+    const writes: string[] = [];
+    const log = openLineLog(
+      new Writable({
+        write(chunk, _encoding, done) {
+          writes.push(String(chunk));
+          done();
+        },
+      }),
+    );
+    log.write(() => 'a');
+    log.write(() => 'b');
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    assert.deepEqual(writes, ['a\nb\n']);
+  });
+
+  it('counts what it leaves out while its reader is too slow, and keeps nothing of it', async () => {
+    const out = new Writable({ highWaterMark: 1, write() {} });
+    const log = openLineLog(out);
+    out.write('x'.repeat(2_000_000));
+    let asked = 0;
+    for (let i = 0; i < 1000; i++) log.write(() => `${asked++}`);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    assert.equal(asked, 0);
+    assert.equal(out.writableLength, 2_000_000);
+  });
+});
