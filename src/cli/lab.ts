@@ -9,7 +9,7 @@ import { ReveilleError } from '../errors.ts';
 import { askRack, type LabRequest, type LabStatus } from '../lab/control.ts';
 import { holdRack, labFolder, labSocket } from '../lab/hold.ts';
 import { enter } from '../lab/namespace.ts';
-import type { NicModel } from '../lab/rack.ts';
+import type { LabFirmware, NicModel } from '../lab/rack.ts';
 import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { errorText, paint } from './print.ts';
@@ -23,6 +23,7 @@ type UpFlags = {
   readonly memory: number;
   readonly nics: number;
   readonly nicModel: NicModel;
+  readonly firmware: LabFirmware;
 };
 type Flags = { readonly state: string; readonly json?: boolean };
 
@@ -97,11 +98,16 @@ function withShape(command: Command): Command {
       new Option('--nic-model <model>', 'kind of network card')
         .choices(['virtio-net-pci', 'e1000'] satisfies NicModel[])
         .default(DEFAULT_SHAPE.nicModel),
+    )
+    .addOption(
+      new Option('--firmware <kind>', 'firmware of each machine; uefi needs the package ovmf')
+        .choices(['bios', 'uefi'] satisfies LabFirmware[])
+        .default(DEFAULT_SHAPE.firmware),
     );
 }
 
-function shapeOf({ memory, nics, nicModel }: UpFlags): MachineShape {
-  return { memoryMb: memory, nics, nicModel };
+function shapeOf({ memory, nics, nicModel, firmware }: UpFlags): MachineShape {
+  return { memoryMb: memory, nics, nicModel, firmware };
 }
 
 function whole(least: number, most: number): (text: string) => number {
@@ -117,7 +123,10 @@ async function startHolder(flags: UpFlags): Promise<LabStatus> {
   mkdirSync(labFolder(state), { recursive: true });
   const log = openSync(join(labFolder(state), 'lab.log'), 'a');
   const program = join(import.meta.dirname, 'main.ts');
-  const shape = ['--memory', `${flags.memory}`, '--nics', `${flags.nics}`, '--nic-model', flags.nicModel];
+  const shape = [
+    ...['--memory', `${flags.memory}`, '--nics', `${flags.nics}`],
+    ...['--nic-model', flags.nicModel, '--firmware', flags.firmware],
+  ];
   const holder = spawn(
     process.execPath,
     [...process.execArgv, program, 'lab', 'hold', '--site', resolve(flags.site), '--state', state, ...shape],

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { findAccelerator } from './accelerator.ts';
-import { openNamespace, signalInside } from './namespace.ts';
+import { fillFlash } from './flash.ts';
+import { type Namespace, openNamespace, signalInside } from './namespace.ts';
 import { type Accelerator, consoleFile, qemuCommand, tapName } from './qemu.ts';
 import { type Monitor, openMonitor } from './qmp.ts';
 import type { Machine, Rack } from './rack.ts';
@@ -65,6 +66,7 @@ export type OpenOptions = {
 export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRack> {
   const { folder } = options;
   await mkdir(folder, { recursive: true });
+  await fillFlash(rack, folder);
   const [namespace, accelerator] = await Promise.all([openNamespace(), options.accelerator ?? findAccelerator()]);
   const running = new Map<string, Power>();
 
@@ -188,6 +190,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
 
   try {
     await layCables(rack, exec);
+    startRouter(rack, namespace);
     return opened;
   } catch (error) {
     await opened.close();
@@ -195,6 +198,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
   }
 }
 
+const ROUTER = join(import.meta.dirname, 'router.ts');
 const SERVER = join(import.meta.dirname, '../../bin/reveille');
 const SERVER_PATIENCE_MS = 30_000;
 
@@ -217,6 +221,12 @@ async function layCables(rack: Rack, exec: OpenRack['exec']): Promise<void> {
   const made = await exec(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
   if (made.code !== 0)
     throw new ReveilleError('LAB_FAILED', `the rack's cables could not be laid: ${made.stderr.trim()}`);
+}
+
+/** The IPv6 router of every bridge. Without it boots are slower and nothing else, so nobody waits for it. */
+function startRouter(rack: Rack, namespace: Namespace): void {
+  const bridges = rack.bridges.map(({ name }) => name);
+  namespace.spawn([process.execPath, ROUTER, ...bridges], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
 /** Whether a server answers at `socket`. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Machine } from './rack.ts';
+import { OVMF_CODE, varsFile } from './flash.ts';
+import type { Machine, Nic } from './rack.ts';
 
 export type Accelerator = 'kvm' | 'tcg';
 
@@ -21,7 +22,8 @@ export function qemuCommand(machine: Machine, index: number, accelerator: Accele
   return [
     'qemu-system-x86_64',
     ...['-name', machine.name, '-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-machine', 'pc,graphics=off', '-smp', '1', '-m', `${machine.memoryMb}`],
+    ...board(machine, folder),
+    ...['-smp', '1', '-m', `${machine.memoryMb}`],
     ...(accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'qemu64,+rdrand,+rdseed']),
@@ -33,10 +35,28 @@ export function qemuCommand(machine: Machine, index: number, accelerator: Accele
     ...['-device', 'virtio-rng-pci'],
     ...machine.nics.flatMap((nic, i) => [
       ...['-netdev', `tap,id=nic${i},ifname=${tapName(index, i)},script=no,downscript=no`],
-      // Without a ROM a card is not booted from.
-      ...['-device', `${nic.model},netdev=nic${i},mac=${nic.mac},${i === 0 ? 'bootindex=0' : 'romfile='}`],
+      ...['-device', [nic.model, `netdev=nic${i}`, `mac=${nic.mac}`, ...bootOf(machine, nic, i)].join(',')],
     ]),
   ];
+}
+
+/** The board and its firmware. SeaBIOS is QEMU's own; OVMF lies in two flash chips. */
+function board(machine: Machine, folder: string): string[] {
+  if (machine.firmware === 'bios') return ['-machine', 'pc,graphics=off'];
+  return [
+    ...['-machine', 'q35'],
+    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`],
+    ...['-drive', `if=pflash,unit=1,format=raw,file=${escaped(varsFile(folder, machine.name))}`],
+  ];
+}
+
+/**
+ * What makes the first card, and no other, one that is booted from. QEMU gives cards iPXE as their ROM. SeaBIOS needs
+ * it; OVMF boots from a virtio card by itself, as firmware of real machines does, but has no driver for an e1000.
+ */
+function bootOf(machine: Machine, nic: Nic, index: number): string[] {
+  const byItself = machine.firmware === 'uefi' && nic.model === 'virtio-net-pci';
+  return [...(index === 0 ? ['bootindex=0'] : []), ...(index > 0 || byItself ? ['romfile='] : [])];
 }
 
 /** QEMU splits its values at commas; two stand for one. */

@@ -3,6 +3,9 @@ import type { Mac } from '../net/mac.ts';
 
 export type NicModel = 'virtio-net-pci' | 'e1000';
 
+/** `bios`: SeaBIOS. `uefi`: OVMF, without Secure Boot. */
+export type LabFirmware = 'bios' | 'uefi';
+
 /** A network card of a machine and the bridge that its cable goes to. */
 export type Nic = { readonly mac: Mac; readonly model: NicModel; readonly bridge: string };
 
@@ -17,8 +20,7 @@ export type Machine = {
   readonly name: string;
   readonly nics: readonly [Nic, ...Nic[]];
   readonly memoryMb: number;
-  /** `bios`: SeaBIOS, with iPXE as the card's PXE ROM. */
-  readonly firmware: 'bios';
+  readonly firmware: LabFirmware;
   readonly uuid: string;
   readonly serial: string;
 };

@@ -3,16 +3,17 @@ import { ReveilleError } from '../errors.ts';
 import { formatIpv4, formatSubnet, type Ipv4, inRange } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
-import type { Bridge, Machine, Nic, NicModel, Rack } from './rack.ts';
+import type { Bridge, LabFirmware, Machine, Nic, NicModel, Rack } from './rack.ts';
 
 export type MachineShape = {
   readonly memoryMb: number;
   readonly nicModel: NicModel;
+  readonly firmware: LabFirmware;
   /** Cards of each machine. A node's own MAC addresses come first; what they lack is made up. */
   readonly nics: number;
 };
 
-export const DEFAULT_SHAPE: MachineShape = { memoryMb: 1024, nicModel: 'virtio-net-pci', nics: 1 };
+export const DEFAULT_SHAPE: MachineShape = { memoryMb: 1024, nicModel: 'virtio-net-pci', firmware: 'bios', nics: 1 };
 
 /**
  * The virtual rack of a site: a bridge for each interface that its networks name, with the server's address in each of
@@ -71,7 +72,7 @@ function machineOf(node: SiteNode, bridge: string, shape: MachineShape): Machine
     name: node.name,
     nics: [nic(first), ...[...others, ...made].map(nic)],
     memoryMb: shape.memoryMb,
-    firmware: 'bios',
+    firmware: shape.firmware,
     uuid: uuidOf(first),
     serial: `LAB-${first.replaceAll(':', '').toUpperCase()}`,
   };

@@ -9,6 +9,7 @@ export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
+export const ETH_P_IPV6 = 0x86dd;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
 

@@ -8,7 +8,7 @@ import { buildImage } from '../../src/image/build.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { type LabServer, type OpenRack, openRack, tail } from '../../src/lab/open.ts';
-import type { Machine, NicModel } from '../../src/lab/rack.ts';
+import type { LabFirmware, Machine, NicModel } from '../../src/lab/rack.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../../src/lab/siteRack.ts';
 import { agentFiles } from '../../src/node/agent/files.ts';
 import { loadSite } from '../../src/site/load.ts';
@@ -17,6 +17,9 @@ import type { NodeStatus, Status } from '../../src/timeline/status.ts';
 
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
 const BOOT_PATIENCE_MS = 400_000;
+
+/** What a test wants of a machine; BIOS unless it says otherwise. */
+export type Hardware = { readonly nics: number; readonly model: NicModel; readonly firmware?: LabFirmware };
 
 /** A rack with a server in it that serves `site`, for tests of whole boots. */
 export type BootRack = {
@@ -38,7 +41,7 @@ export type BootRack = {
 /** Builds the demo's image (from the cache where it can) and opens a rack whose nodes boot it. */
 export async function openBootRack(
   files: { readonly [path: string]: string },
-  hardware: { readonly [machine: string]: { readonly nics: number; readonly model: NicModel } },
+  hardware: { readonly [machine: string]: Hardware },
 ): Promise<BootRack> {
   const images = await demoImages();
   const folder = await mkdtemp(join(tmpdir(), 'reveille-boot-'));
@@ -56,8 +59,9 @@ export async function openBootRack(
 
   const loaded = await loadSite(siteFolder);
   if (!loaded.ok) throw new Error(`the test's site does not load: ${JSON.stringify(loaded.findings)}`);
-  const machines = Object.entries(hardware).map(([name, { nics, model }]): Machine => {
-    const shaped = rackOfSite(loaded.site, { ...DEFAULT_SHAPE, memoryMb: 512, nics, nicModel: model }).machines;
+  const machines = Object.entries(hardware).map(([name, { nics, model, firmware = 'bios' }]): Machine => {
+    const shape = { ...DEFAULT_SHAPE, memoryMb: 512, nics, nicModel: model, firmware };
+    const shaped = rackOfSite(loaded.site, shape).machines;
     const machine = shaped.find((one) => one.name === name);
     if (!machine) throw new Error(`the test's site has no node ${name}`);
     return machine;

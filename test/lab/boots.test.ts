@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NicModel } from '../../src/lab/rack.ts';
 import type { NodeStatus } from '../../src/timeline/status.ts';
-import { openBootRack } from './bootRack.ts';
+import { type Hardware, openBootRack } from './bootRack.ts';
 
 /** Says on the console which node this has become. */
 const SAY = 'echo "said name=$(hostname) $(cat /etc/facts.conf)" >/dev/console\n';
@@ -15,15 +14,17 @@ const FACTS = [
   ' other={{ others[0].mac if others | length else "none" }}',
 ].join('');
 
-describe('whole boots under BIOS', { concurrency: 1 }, () => {
-  test('virtio and e1000, iPXE and pxelinux, 1, 2 and 6 cards; a failing settings.sh is reported and not ready', async () => {
-    const hardware: { [name: string]: { nics: number; model: NicModel } } = {
+describe('whole boots', { concurrency: 1 }, () => {
+  test('BIOS and UEFI, virtio and e1000, iPXE and pxelinux, 1, 2 and 6 cards; a failing settings.sh is reported and not ready', async () => {
+    const hardware: { readonly [name: string]: Hardware } = {
       virtio1: { nics: 1, model: 'virtio-net-pci' },
       e1000two: { nics: 2, model: 'e1000' },
       virtio6: { nics: 6, model: 'virtio-net-pci' },
+      uefi: { nics: 2, model: 'virtio-net-pci', firmware: 'uefi' },
       broken: { nics: 1, model: 'e1000' },
     };
-    const site = siteText({ virtio1: 'pxelinux', e1000two: 'pxelinux', virtio6: 'ipxe', broken: 'auto' });
+    const loaders = { virtio1: 'pxelinux', e1000two: 'pxelinux', virtio6: 'ipxe', uefi: 'auto', broken: 'auto' };
+    const site = siteText(loaders);
     const failing = '#!/bin/sh\necho "the RAID card is missing" >&2\nexit 23\n';
     const boots = await openBootRack(
       { ...filesFor(site, Object.keys(hardware)), 'nodes/broken/settings.sh': failing },
@@ -31,18 +32,19 @@ describe('whole boots under BIOS', { concurrency: 1 }, () => {
     );
     try {
       await Promise.all(Object.keys(hardware).map((name) => boots.rack.boot(name)));
-      const [virtio1, e1000two, virtio6, broken] = await Promise.all(
-        ['virtio1', 'e1000two', 'virtio6', 'broken'].map((name) => boots.settled(name)),
+      const [virtio1, e1000two, virtio6, uefi, broken] = await Promise.all(
+        ['virtio1', 'e1000two', 'virtio6', 'uefi', 'broken'].map((name) => boots.settled(name)),
       );
 
       for (const [node, loader] of [
-        [virtio1, 'pxelinux'],
-        [e1000two, 'pxelinux'],
-        [virtio6, 'ipxe'],
+        [virtio1, 'pxelinux.0'],
+        [e1000two, 'pxelinux.0'],
+        [virtio6, undefined],
+        [uefi, 'snponly.efi'],
       ] as const) {
         assert.ok(node);
         assert.equal(node.state, 'ready', JSON.stringify(node.boot, null, 1));
-        assert.equal(usedPxelinux(node), loader === 'pxelinux');
+        assert.equal(loaderOf(node), loader);
         const [, nics, boot, other] = await boots.rack.waitForConsole(
           node.name,
           new RegExp(`said name=${node.name} role=first nics=(\\d+) boot=(\\S+) other=(\\S+)`),
@@ -54,6 +56,13 @@ describe('whole boots under BIOS', { concurrency: 1 }, () => {
         assert.equal(boot, macs[0]);
         assert.ok(macs.length === 1 ? other === 'none' : macs.slice(1).includes(other ?? ''), `other card ${other}`);
       }
+
+      const way = ['firmware asks', 'loader', 'iPXE asks', 'script', 'ready'];
+      const taken = new Set(uefi?.boot?.steps.map((step) => step.name));
+      assert.deepEqual(
+        [...taken].filter((name) => way.includes(name)),
+        way,
+      );
 
       assert.equal(broken?.state, 'failed');
       const failed = broken?.boot?.steps.find((step) => step.status === 'failed');
@@ -135,6 +144,7 @@ function filesFor(site: string, nodes: readonly string[]): { [path: string]: str
   };
 }
 
-function usedPxelinux(node: NodeStatus): boolean {
-  return node.boot?.steps.some((step) => step.name === 'loader' && step.detail?.startsWith('pxelinux.0')) ?? false;
+/** The first loader that the node fetched: `pxelinux.0`. */
+function loaderOf(node: NodeStatus): string | undefined {
+  return node.boot?.steps.find((step) => step.name === 'loader')?.detail?.split(',')[0];
 }

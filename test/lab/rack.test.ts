@@ -20,12 +20,17 @@ describe('a rack of one machine that nobody serves', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   for (const model of ['virtio-net-pci', 'e1000'] as const) {
-    test(`its ${model} card asks for an address on the bridge; reset and power do what they say`, async () => {
+    test(`its ${model} card asks for an address on the bridge, and learns that there is no IPv6; reset and power do what they say`, async () => {
       const rack = await openRack(oneMachineRack(1, model), { folder });
       try {
         const seen = rack.exec(['tcpdump', '-lnec1', '-ibr0', 'udp dst port 67'], { timeoutMs: 60_000 });
+        const router = ['tcpdump', '-lnvvc1', '-ibr0', 'icmp6 and ip6[40] = 134'];
+        const advertised = rack.exec(router, { timeoutMs: 60_000 });
         await rack.boot('alone');
         assert.match((await seen).stdout, /52:54:00:00:0a:00 > ff:ff:ff:ff:ff:ff.*BOOTP\/DHCP, Request/);
+        const { stdout } = await advertised;
+        assert.match(stdout, /hlim 255.*\[icmp6 sum ok\] ICMP6, router advertisement/);
+        assert.match(stdout, /Flags \[none\].*router lifetime 0s/);
         assert.equal(rack.isOn('alone'), true);
         await assert.rejects(rack.boot('alone'), { code: 'LAB_FAILED', message: /on already/ });
 

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { defaultCache } from '../../src/image/cache.ts';
+import { openShelf } from '../../src/image/shelf.ts';
+import { openBootRack } from './bootRack.ts';
+
+const SITE = `site: menus
+networks:
+  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }
+profiles:
+  worker: { image: bookworm-ram, kernelArgs: [console=ttyS0] }
+nodes:
+  node01: { mac: "52:54:00:00:02:01", ip: 10.0.0.71, profiles: [worker], loader: ipxe }
+  node02: { mac: "52:54:00:00:02:02", ip: 10.0.0.72, profiles: [worker], loader: pxelinux }
+menu:
+  timeout: 1s
+  default: tiny
+  entries:
+    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, console=ttyS0] }
+tftp: { root: tftp }
+`;
+
+/** Packs busybox with its libraries and an /init that says what it was started with. */
+const MAKE_INITRD = `set -e
+root=$(mktemp -d)
+trap 'rm -r "$root"' EXIT
+for file in $(command -v busybox) $(ldd "$(command -v busybox)" | grep -o '/[^ ]*'); do
+  mkdir -p "$root$(dirname "$file")"; cp -L "$file" "$root$file"
+done
+cat >"$root/init" <<INIT
+#!$(command -v busybox) sh
+busybox=$(command -v busybox)
+\\$busybox mkdir /proc
+\\$busybox mount -t proc proc /proc
+echo "tiny is up: $(printf '$')($(command -v busybox) cat /proc/cmdline)"
+\\$busybox poweroff -f
+INIT
+chmod +x "$root/init"
+(cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$1"
+`;
+
+test('the menu`s other entries boot by themselves, from the operator`s files: over HTTP by iPXE, over TFTP by pxelinux', async () => {
+  const card = { nics: 1, model: 'virtio-net-pci' } as const;
+  const boots = await openBootRack({ 'site.yaml': SITE, 'tftp/tiny/README': '' }, { node01: card, node02: card });
+  try {
+    const tiny = join(boots.siteFolder, 'tftp/tiny');
+    const shelf = openShelf(join(defaultCache(process.env, process.getuid?.()), 'test/images'));
+    const image = await shelf.current('bookworm-ram');
+    assert.ok(image);
+    await copyFile(image.kernel.path, join(tiny, 'linux'));
+    execFileSync('sh', ['-c', MAKE_INITRD, 'sh', join(tiny, 'initrd.gz')]);
+
+    const told = async (name: string) => {
+      await boots.rack.boot(name);
+      const [, line = ''] = await boots.rack.waitForConsole(name, /tiny is up: (.*)/, 120_000);
+      return line.trim();
+    };
+    const [ipxe, pxelinux] = await Promise.all([told('node01'), told('node02')]);
+    assert.equal(ipxe, 'initrd=initrd0 quiet console=ttyS0 TFTP=10.0.0.2');
+    assert.equal(pxelinux, 'BOOT_IMAGE=tiny/linux initrd=tiny/initrd.gz quiet console=ttyS0 TFTP=10.0.0.2');
+  } finally {
+    await boots.close();
+  }
+});
