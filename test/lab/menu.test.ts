@@ -23,21 +23,25 @@ menu:
 tftp: { root: tftp }
 `;
 
-/** Packs busybox with its libraries and an /init that says what it was started with. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox mkdir /proc
+/bin/busybox mount -t proc proc /proc
+echo "tiny is up: $(/bin/busybox cat /proc/cmdline)"
+/bin/busybox poweroff -f
+`;
+
+/** Packs busybox, its libraries and the /init that stands on standard input. */
 const MAKE_INITRD = `set -e
 root=$(mktemp -d)
 trap 'rm -r "$root"' EXIT
-for file in $(command -v busybox) $(ldd "$(command -v busybox)" | grep -o '/[^ ]*'); do
-  mkdir -p "$root$(dirname "$file")"; cp -L "$file" "$root$file"
-done
-cat >"$root/init" <<INIT
-#!$(command -v busybox) sh
 busybox=$(command -v busybox)
-\\$busybox mkdir /proc
-\\$busybox mount -t proc proc /proc
-echo "tiny is up: $(printf '$')($(command -v busybox) cat /proc/cmdline)"
-\\$busybox poweroff -f
-INIT
+mkdir "$root/bin"
+cp -L "$busybox" "$root/bin/busybox"
+for library in $(ldd "$busybox" | grep -o '/[^ ]*'); do
+  mkdir -p "$root$(dirname "$library")"
+  cp -L "$library" "$root$library"
+done
+cat >"$root/init"
 chmod +x "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$1"
 `;
@@ -51,7 +55,7 @@ test('the menu`s other entries boot by themselves, from the operator`s files: ov
     const image = await shelf.current('bookworm-ram');
     assert.ok(image);
     await copyFile(image.kernel.path, join(tiny, 'linux'));
-    execFileSync('sh', ['-c', MAKE_INITRD, 'sh', join(tiny, 'initrd.gz')]);
+    execFileSync('sh', ['-c', MAKE_INITRD, 'sh', join(tiny, 'initrd.gz')], { input: INIT });
 
     const told = async (name: string) => {
       await boots.rack.boot(name);
