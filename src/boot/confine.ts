@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
@@ -17,15 +18,24 @@ export function cleanName(asked: string): string | undefined {
   return parts.join('/');
 }
 
-/**
- * The real path of the regular file that `name` (already cleaned) names below `root`, symbolic links followed;
- * `undefined` if there is none or if following them leaves `root`.
- */
+/** A regular file by its real path, and what was seen of it just after that path was resolved. */
+export type SeenFile = { readonly path: string; readonly seen: BigIntStats };
+
+/** The real path of what `seeInside` finds. */
 export async function fileInside(root: string, name: string): Promise<string | undefined> {
+  return (await seeInside(root, name))?.path;
+}
+
+/**
+ * The regular file that `name` (already cleaned) names below `root`, symbolic links followed; `undefined` if there is none
+ * or if following them leaves `root`.
+ */
+export async function seeInside(root: string, name: string): Promise<SeenFile | undefined> {
   try {
     const [realRoot, path] = await Promise.all([realpath(root), realpath(join(root, name))]);
     if (!path.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
-    return (await stat(path)).isFile() ? path : undefined;
+    const seen = await stat(path, { bigint: true });
+    return seen.isFile() ? { path, seen } : undefined;
   } catch (error) {
     if (isAbsence(error)) return undefined;
     throw error;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
-import { fileInside } from './confine.ts';
+import { fileInside, seeInside } from './confine.ts';
 import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
 import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
 import type { BootServer } from './server.ts';
@@ -34,8 +34,9 @@ export function bootFiles(from: BootFilesFrom): FileSource {
 }
 
 /** Only the operator's own files below `tftp.root`. */
-export async function operatorFile(site: Site, name: string): Promise<Found | undefined> {
-  return site.tftp.root === undefined ? undefined : found(await fileInside(site.tftp.root, name));
+export async function operatorFile(site: Site, name: string): Promise<(Found & { kind: 'file' }) | undefined> {
+  const file = site.tftp.root === undefined ? undefined : await seeInside(site.tftp.root, name);
+  return file && { kind: 'file', ...file };
 }
 
 /**

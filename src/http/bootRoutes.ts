@@ -9,6 +9,7 @@ import { refuse } from './answer.ts';
 import { createContentHashes } from './contentHash.ts';
 import { peerOf } from './peer.ts';
 import { type Sendable, send } from './sendFile.ts';
+import { createSmallFiles } from './smallFiles.ts';
 
 export type ImageFile = { readonly path: string; readonly sha256: string };
 
@@ -26,9 +27,12 @@ export type BootRoutesFrom = {
   readonly maxDownloadsPerClient: number;
 };
 
-/** Large pieces are fastest; small ones keep a thousand downloads from filling the memory. */
-const LARGE_PIECE = 1024 * 1024;
-const SMALL_PIECE = 128 * 1024;
+/**
+ * Two pieces are held for each download. Those that fit in the processor's cache are fastest; smaller ones keep a thousand
+ * downloads from filling the memory.
+ */
+const LARGE_PIECE = 256 * 1024;
+const SMALL_PIECE = 64 * 1024;
 const FEW_DOWNLOADS = 32;
 
 type Found = Sendable & { readonly mac?: Mac };
@@ -36,6 +40,7 @@ type Found = Sendable & { readonly mac?: Mac };
 /** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd)` and `/boot/files/*`, each by GET and HEAD. */
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
   const hashes = createContentHashes();
+  const smallFiles = createSmallFiles();
   const running = new Map<Ipv4, number>();
   let inAll = 0;
 
@@ -58,7 +63,7 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
       const what = await find(ip);
       const about = { file, ip, ...(what?.mac === undefined ? {} : { mac: what.mac }) };
       const pieceBytes = inAll <= FEW_DOWNLOADS ? LARGE_PIECE : SMALL_PIECE;
-      const sending = { hashes, stallMs: from.stallMs, pieceBytes };
+      const sending = { hashes, smallFiles, stallMs: from.stallMs, pieceBytes };
       const outcome = what ? await send(request.raw, reply.raw, file, what, sending) : ({ kind: 'missing' } as const);
       if (outcome.kind === 'missing') {
         from.emit({ kind: 'http.missing', ...about });

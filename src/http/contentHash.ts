@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { fileState, timesAreSure } from './fileState.ts';
 
 /** SHA-256 of open files, in hex; each state of a file is read once. */
 export type ContentHashes = { of(handle: FileHandle, stat: BigIntStats): Promise<string> };
@@ -10,17 +11,20 @@ const PIECE = 1024 * 1024;
 
 /**
  * Remembers hashes by device, inode, size and time of change, the least recently asked goes first. Files are read in
- * pieces, between which other requests go on; requests for the same file wait for the same reading.
+ * pieces, between which other requests go on; requests for the same file wait for the same reading. The hash of a file that
+ * changed a moment ago is not remembered: it may change again without its times showing it.
  */
 export function createContentHashes(): ContentHashes {
   const known = new Map<string, Promise<string>>();
   return {
     of(handle, stat) {
-      const key = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+      const key = fileState(stat);
+      const sure = timesAreSure(stat);
       const hash = known.get(key) ?? hashOf(handle);
       known.delete(key);
       known.set(key, hash);
-      hash.catch(() => known.delete(key));
+      const forget = () => known.delete(key);
+      hash.then(sure ? undefined : forget, forget);
       const oldest = known.size > MOST_REMEMBERED ? known.keys().next().value : undefined;
       if (oldest !== undefined) known.delete(oldest);
       return hash;

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { ContentHashes } from './contentHash.ts';
 import { contentType } from './contentType.ts';
 import { isKnown, wantedBytes } from './ranges.ts';
+import { openRegular, readPieces, readSmall } from './readFile.ts';
+import type { SmallFile, SmallFiles } from './smallFiles.ts';
 
-/** Something to send. `sha256` is given where it is known already; else a file is hashed. */
+/** Something to send. `sha256` is given where it is known already; else a file is hashed. `seen` as in `Found`. */
 export type Sendable =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'file'; readonly path: string; readonly sha256?: string };
+  | { readonly kind: 'file'; readonly path: string; readonly sha256?: string; readonly seen?: BigIntStats };
 
 /** How a transfer went. `quiet`: an answer without a body (HEAD, 304, 416). */
 export type Outcome =
@@ -21,7 +21,12 @@ export type Outcome =
   | { readonly kind: 'quiet' };
 
 /** What sending needs beside the request. A transfer that moves no byte for `stallMs` is given up. */
-export type Sending = { readonly hashes: ContentHashes; readonly stallMs: number; readonly pieceBytes: number };
+export type Sending = {
+  readonly hashes: ContentHashes;
+  readonly smallFiles: SmallFiles;
+  readonly stallMs: number;
+  readonly pieceBytes: number;
+};
 
 /**
  * Answers a GET or HEAD with `what`: ranges, ETag by content, Content-Length always. A file is opened once, so that
@@ -33,22 +38,25 @@ export async function send(
   response: ServerResponse,
   name: string,
   what: Sendable,
-  { hashes, stallMs, pieceBytes }: Sending,
+  { hashes, smallFiles, stallMs, pieceBytes }: Sending,
 ): Promise<Outcome> {
   if (what.kind === 'bytes') {
     const sha256 = createHash('sha256').update(what.bytes).digest('hex');
-    const part = (first: number, last: number) => Readable.from([what.bytes.subarray(first, last + 1)]);
-    return answer(request, response, name, { size: what.bytes.length, sha256, part }, stallMs);
+    return answer(request, response, name, inMemory({ bytes: what.bytes, sha256 }), stallMs);
   }
+  const remembered = what.seen && smallFiles.find(what.seen);
+  if (remembered) return answer(request, response, name, inMemory(remembered), stallMs);
   const handle = await openRegular(what.path);
   if (handle === undefined) return { kind: 'missing' };
   try {
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) return { kind: 'missing' };
-    const sha256 = what.sha256 ?? (await hashes.of(handle, stat));
-    const part = (first: number, last: number) =>
-      handle.createReadStream({ start: first, end: last, highWaterMark: pieceBytes, autoClose: false });
-    return await answer(request, response, name, { size: Number(stat.size), sha256, part }, stallMs);
+    const small = await readSmall(handle, stat);
+    if (small) smallFiles.keep(stat, small);
+    const body = small
+      ? inMemory(small)
+      : onDisk(handle, Number(stat.size), what.sha256 ?? (await hashes.of(handle, stat)), pieceBytes);
+    return await answer(request, response, name, body, stallMs);
   } finally {
     await handle.close();
   }
@@ -57,9 +65,17 @@ export async function send(
 type Body = {
   readonly size: number;
   readonly sha256: string;
-  /** The bytes from `first` to `last`, both included. */
-  part(first: number, last: number): Readable;
+  /** The bytes from `first` to `last`, both included. A piece is good until the next one is asked for. */
+  pieces(first: number, last: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 };
+
+function inMemory({ bytes, sha256 }: SmallFile): Body {
+  return { size: bytes.length, sha256, pieces: (first, last) => [bytes.subarray(first, last + 1)] };
+}
+
+function onDisk(handle: FileHandle, size: number, sha256: string, pieceBytes: number): Body {
+  return { size, sha256, pieces: (first, last) => readPieces(handle, first, last, pieceBytes) };
+}
 
 async function answer(
   request: IncomingMessage,
@@ -92,34 +108,49 @@ async function answer(
     end(response, response.statusCode);
     return { kind: 'sent', bytes: 0, ms: 0 };
   }
-  return stream(response, body.part(first, last), length, stallMs);
+  return stream(response, body.pieces(first, last), length, stallMs);
 }
 
-async function stream(response: ServerResponse, part: Readable, length: number, stallMs: number): Promise<Outcome> {
+async function stream(
+  response: ServerResponse,
+  pieces: ReturnType<Body['pieces']>,
+  length: number,
+  stallMs: number,
+): Promise<Outcome> {
   const began = performance.now();
   let bytes = 0;
   response.setTimeout(stallMs, () => {
     response.destroy(new Error(`the transfer stalled: the client took nothing for ${stallMs / 1000} s`));
   });
   try {
-    await pipeline(
-      part,
-      async function* (pieces: AsyncIterable<Uint8Array>) {
-        for await (const piece of pieces) {
-          bytes += piece.length;
-          yield piece;
-        }
-        if (bytes < length) throw new Error('the file became shorter while it was sent');
-      },
-      response,
-    );
+    for await (const piece of pieces) {
+      await written(response, piece);
+      bytes += piece.length;
+    }
+    if (bytes < length) throw new Error('the file became shorter while it was sent');
+    response.end();
     return { kind: 'sent', bytes, ms: Math.round(performance.now() - began) };
   } catch (error) {
     // A body that ended early must not look whole: only a closed connection says so.
     response.destroy();
-    return { kind: 'failed', bytes: Math.max(0, bytes - response.writableLength), reason: reasonOf(error, response) };
+    return { kind: 'failed', bytes, reason: reasonOf(error, response) };
   }
 }
+
+/** Resolves once the kernel has taken all of `piece`, whose memory may then be used again. */
+function written(response: ServerResponse, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const closed = () => reject(new Error(CLIENT_LEFT));
+    response.once('close', closed);
+    response.write(piece, (error) => {
+      response.off('close', closed);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+const CLIENT_LEFT = 'the client closed the connection';
 
 function end(response: ServerResponse, status: number): Outcome {
   response.statusCode = status;
@@ -130,18 +161,7 @@ function end(response: ServerResponse, status: number): Outcome {
 function reasonOf(error: unknown, response: ServerResponse): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (response.errored instanceof Error && response.errored !== error) return response.errored.message;
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET' || code === 'EPIPE')
-    return 'the client closed the connection';
+  if (code === 'ERR_STREAM_DESTROYED' || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ECANCELED')
+    return CLIENT_LEFT;
   return message;
-}
-
-/** The path is a real one already: a link in its place appeared since and is not followed; a FIFO must not block. */
-async function openRegular(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ELOOP' || code === 'ENXIO' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }

@@ -162,6 +162,28 @@ test('a file renamed over another while it is sent never mixes the two', async (
   assert.equal(sha256(await curlBytes(`${base}/files/swap`)), sha256(behind));
 });
 
+test('a small file that is remembered is asked about anew at each request', async (t) => {
+  const { base } = await server(t);
+  const path = join(scratch, 'tftp', 'remembered');
+  const get = () => curl('-w', ' %{http_code}', `${base}/files/remembered`);
+  writeFileSync(path, 'one');
+  await delay(2100);
+  assert.equal(await get(), 'one 200');
+  assert.equal(await get(), 'one 200');
+  writeFileSync(path, 'two');
+  assert.equal(await get(), 'two 200');
+  await delay(2100);
+  assert.equal(await get(), 'two 200');
+  assert.equal(await curl('-r', '1-', `${base}/files/remembered`), 'wo');
+  renameSync(path, join(scratch, 'moved-out'));
+  symlinkSync(join(scratch, 'moved-out'), path);
+  assert.match(await get(), / 404$/);
+  rmSync(path);
+  assert.match(await get(), / 404$/);
+  mkdirSync(path);
+  assert.match(await get(), / 404$/);
+});
+
 test('a file that shrinks, a client that leaves and one that stops reading are noticed and told', async (t) => {
   const { base, port, events } = await server(t, { stallMs: 2000 });
   const path = join(scratch, 'tftp', 'shrinks');
