@@ -67,6 +67,7 @@ test('a site that does not load, and flags that cannot be, are refused before an
     assert.match(broken.stderr, /site\.yaml/);
     assert.equal((await reveille('lab', 'up', '--nics', 'many')).code, 2);
     assert.equal((await reveille('lab', 'up', '--nic-model', 'ne2000')).code, 2);
+    assert.equal((await reveille('lab', 'up', '--firmware', 'coreboot')).code, 2);
   } finally {
     await rm(state, { recursive: true, force: true });
   }
