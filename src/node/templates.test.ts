@@ -59,6 +59,63 @@ test('filters that Ansible users know', () => {
   for (const [text, expected] of cases) assert.equal(renderer.render('t', text, sees), expected, text);
 });
 
+test('what is empty is false, as in Jinja2 and Ansible', () => {
+  const values: [string, boolean][] = [
+    ['[]', false],
+    ['{}', false],
+    ['""', false],
+    ['"" | safe', false],
+    ['0', false],
+    ['none', false],
+    ['false', false],
+    ['missing', false],
+    ['given.list', false],
+    ['given.map', false],
+    ['given.list | selectattr("up")', false],
+    ['[0]', true],
+    ['{ "a": 0 }', true],
+    ['"0"', true],
+    ['"x" | safe', true],
+    ['1', true],
+    ['given', true],
+  ];
+  const sees = { given: { list: [], map: {} } };
+  for (const [value, isTrue] of values) {
+    for (const [text, whenTrue, whenFalse] of [
+      [`{% if ${value} %}yes{% else %}no{% endif %}`, 'yes', 'no'],
+      [`{% if 0 %}{% elif ${value} %}yes{% else %}no{% endif %}`, 'yes', 'no'],
+      [`{{ "yes" if ${value} else "no" }}`, 'yes', 'no'],
+      [`{{ "no" if not (${value}) else "yes" }}`, 'yes', 'no'],
+      [`{{ "no" if not not not (${value}) else "yes" }}`, 'yes', 'no'],
+      [`{{ (${value}) and "right" or "wrong" }}`, 'right', 'wrong'],
+      [`{{ (((${value}) or "else") == "else") and "no" or "yes" }}`, 'yes', 'no'],
+      [`{{ ((${value}) | default("else", true)) == "else" }}`, 'false', 'true'],
+      [`{{ [{ "a": (${value}) }] | selectattr("a") | length }}`, '1', '0'],
+      [`{{ [(${value})] | reject | length }}`, '0', '1'],
+    ] as const) {
+      assert.equal(renderer.render('t', text, sees), isTrue ? whenTrue : whenFalse, text);
+    }
+  }
+});
+
+test('`and` and `or` give one of their sides and look at the right one only if they must', () => {
+  const calls: string[] = [];
+  const sees = { say: (word: string) => calls.push(word) && word, list: [] };
+  const cases: [string, string, string][] = [
+    ['{{ say("a") or say("b") or say("c") }}', 'a', 'a'],
+    ['{{ say("a") and say("b") and say("c") }}', 'c', 'abc'],
+    ['{{ list and say("a") or say("b") and say("c") }}', 'c', 'bc'],
+    ['{{ (say("") or say("b")) and not list }}', 'true', 'b'],
+    ['{{ (list or {}) | to_json }}', '{}', ''],
+    ['{{ (list and 1) | to_json }}', '[]', ''],
+    ['{% for i in [1, 2] %}{{ list and 1 or i }}{% endfor %}', '12', ''],
+  ];
+  for (const [text, expected, called] of cases) {
+    assert.equal(renderer.render('t', text, sees), expected, text);
+    assert.equal(calls.splice(0).join(''), called, text);
+  }
+});
+
 test('errors name file, line and column and say what to do', () => {
   const cases: [string, string, RegExp, RegExp | undefined][] = [
     ['a\n  {{ vars.nmae }}\n', 't:2:3', /^vars\.nmae has no value$/, /default/],

@@ -1,6 +1,7 @@
 import nunjucks from 'nunjucks';
 import { stringify } from 'yaml';
 import { type Place, ReveilleError } from '../errors.ts';
+import { addTruth, compileConditionsAsJinja, isTrue } from './jinjaTruth.ts';
 
 /** Turns one template's text into a file's; `file` is its name in errors. Throws TEMPLATE_INVALID with the place. */
 export type Renderer = {
@@ -10,7 +11,7 @@ export type Renderer = {
 
 /**
  * Templates in the syntax that operators know from Ansible (Jinja2): no HTML escaping, the newline after a block tag is
- * dropped, a value that does not exist is an error where it is printed. A template stands alone: include, import and
+ * dropped, empty lists and maps are false, a value that does not exist is an error where it is printed. A template stands alone: include, import and
  * extends find nothing, so that none reads a file it should not.
  */
 export function createRenderer(): Renderer {
@@ -22,6 +23,7 @@ export function createRenderer(): Renderer {
     ...{ dev: true },
   });
   for (const [name, filter] of Object.entries(FILTERS)) environment.addFilter(name, filter);
+  addTruth(environment);
 
   const compiled = (file: string, text: string): nunjucks.Template => {
     try {
@@ -61,6 +63,8 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
   '__defineSetter__',
 ]);
 
+compileConditionsAsJinja();
+
 type Test = (value: unknown, other: unknown) => boolean;
 
 /** What Ansible's users expect beside the library's own filters, or expect to take more. */
@@ -68,6 +72,8 @@ const FILTERS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   to_json: (value: unknown) => JSON.stringify(value),
   to_nice_json: (value: unknown) => JSON.stringify(value, null, 4),
   to_yaml: (value: unknown) => stringify(value, { lineWidth: 0 }),
+  default: orDefault,
+  d: orDefault,
   unique: (items: unknown) => [...new Set(list(items))],
   /** `map('upper')` is not offered: `map(attribute='name')` is what lists of nodes and cards need. */
   map: (items: unknown, options: unknown) => {
@@ -83,6 +89,10 @@ const FILTERS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   rejectattr: (items: unknown, name: string, test?: string, other?: unknown) =>
     list(items).filter((item) => !holds(attribute(item, name), test, other)),
 };
+
+function orDefault(value: unknown, other: unknown, alsoIfFalse?: unknown): unknown {
+  return value === undefined || (isTrue(alsoIfFalse) && !isTrue(value)) ? other : value;
+}
 
 const TESTS: Readonly<Record<string, Test>> = {
   defined: (value) => value !== undefined && value !== null,
@@ -101,7 +111,7 @@ const TESTS: Readonly<Record<string, Test>> = {
 };
 
 function holds(value: unknown, test: string | undefined, other: unknown): boolean {
-  if (test === undefined) return Boolean(value);
+  if (test === undefined) return isTrue(value);
   const known = Object.hasOwn(TESTS, test) ? TESTS[test] : undefined;
   if (!known) throw new Error(`there is no test "${test}"; known: ${Object.keys(TESTS).join(', ')}`);
   return known(value, other);
