@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { buildImage } from '../image/build.ts';
 import { defaultCache } from '../image/cache.ts';
+import { takeLock } from '../image/lock.ts';
 import { openShelf } from '../image/shelf.ts';
 import { labFolder } from '../lab/hold.ts';
 import { type OpenRack, openRack, tail } from '../lab/open.ts';
@@ -47,6 +48,11 @@ export function demoCommand(): Command {
       heading(1, `The site: ${DEMO_SITE}`);
       for (const node of booted(site)) console.log(`  ${nodeWords(node)}`);
 
+      await mkdir(cache, { recursive: true });
+      // Two at once would write over each other's consoles; the lock ends with the process.
+      await takeLock(join(cache, 'demo.lock'), () =>
+        console.log('  another demo is running here: waiting for its end'),
+      );
       await forgetLastTime(state);
       await buildImages(site, state, cache);
 
