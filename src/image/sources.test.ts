@@ -15,17 +15,17 @@ import {
 
 const ONE_LINE = `
 # deb http://old.example/debian bookworm main
-deb http://deb.debian.org/debian bookworm main contrib # ours
-deb-src http://deb.debian.org/debian bookworm main
+deb http://mirror.example.org/debian bookworm main contrib # ours
+deb-src http://mirror.example.org/debian bookworm main
 deb [arch=amd64,arm64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://security.debian.org/debian-security bookworm-security main
 deb [signed-by=/etc/apt/keyrings/other.gpg] https://other.example/debian bookworm main
 deb https://vendor.example/debian bookworm stable
-deb http://deb.debian.org/debian bookworm-backports main
+deb http://mirror.example.org/debian bookworm-backports main
 `;
 
 const DEB822 = `Types: deb deb-src
 # a comment
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example.org/debian
 Suites: bookworm bookworm-updates bookworm-backports
 Components: main non-free-firmware
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -37,7 +37,7 @@ Suites: bookworm
 Components: main
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: http://mirror.example.org/debian-security
 Suites: bookworm-security
 Components: main
 Signed-By:
@@ -51,7 +51,7 @@ test("Debian's own lines are kept, others' and backports are not", () => {
   assert.equal(
     formatSources(selected),
     `Types: deb
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example.org/debian
 Suites: bookworm
 Components: main contrib
 
@@ -80,8 +80,8 @@ test('another suite is taken from the same mirrors', () => {
   assert.deepEqual(
     selected.map((source) => [source.uris[0], ...source.suites]),
     [
-      ['http://deb.debian.org/debian', 'trixie', 'trixie-updates'],
-      ['http://deb.debian.org/debian-security', 'trixie-security'],
+      ['http://mirror.example.org/debian', 'trixie', 'trixie-updates'],
+      ['http://mirror.example.org/debian-security', 'trixie-security'],
     ],
   );
 });

@@ -114,7 +114,7 @@ export function mirrorSources(mirrors: readonly string[], suite: string): readon
   const sources = parseOneLine(lines.join('\n'));
   if (sources.length === lines.length) return sources;
   throw new ReveilleError('RECIPE_INVALID', 'a line of `mirrors` is neither an address nor a line of sources.list', {
-    hint: 'write http://deb.debian.org/debian, or deb http://deb.debian.org/debian bookworm main',
+    hint: 'write http://mirror.example.org/debian, or deb http://mirror.example.org/debian bookworm main',
   });
 }
 
@@ -140,7 +140,7 @@ export async function machineSources(suite: string, etc = '/etc'): Promise<reado
   const selected = selectSources(all, release, suite);
   if (selected.length > 0) return selected;
   throw new ReveilleError('IMAGE_BUILD_FAILED', `this machine's apt configuration has no Debian source for ${suite}`, {
-    hint: 'name one in the recipe: mirrors: [deb http://deb.debian.org/debian bookworm main]',
+    hint: 'name one in the recipe: mirrors: [deb http://mirror.example.org/debian bookworm main]',
   });
 }
 

@@ -348,7 +348,11 @@ const packageOrPath = spelled({
   example: 'rsyslog or /usr/share/doc/**',
   parse: (text) => (ABSOLUTE.test(text) || PACKAGE.test(text) ? text : undefined),
 });
-const mirror = matching('an apt source', 'http://deb.debian.org/debian', /^(deb(-src)?[ \t]+|[a-z+]+:\/)[^\p{Cc}]*$/u);
+const mirror = matching(
+  'an apt source',
+  'http://mirror.example.org/debian',
+  /^(deb(-src)?[ \t]+|[a-z+]+:\/)[^\p{Cc}]*$/u,
+);
 
 const source = keyed(
   {
