@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 
 const LONGEST_NAME = 1024;
 
@@ -32,7 +32,10 @@ export async function fileInside(root: string, name: string): Promise<string | u
  */
 export async function seeInside(root: string, name: string): Promise<SeenFile | undefined> {
   try {
-    const [realRoot, path] = await Promise.all([realpath(root), realpath(join(root, name))]);
+    const asked = join(root, name);
+    const path = await realpath(asked);
+    // A path that is real as asked holds no links, so neither does the root in front of it.
+    const realRoot = path === asked ? resolve(root) : await realpath(root);
     if (!path.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
     const seen = await stat(path, { bigint: true });
     return seen.isFile() ? { path, seen } : undefined;
