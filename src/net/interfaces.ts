@@ -1,3 +1,4 @@
+import { ReveilleError } from '../errors.ts';
 import type { Ipv4 } from './ipv4.ts';
 import { type InterfaceEntry, listInterfaces } from './libc.ts';
 import { type Mac, parseMac } from './mac.ts';
@@ -15,10 +16,18 @@ export function interfaceNames(): string {
   return [...interfaceAddresses().keys()].join(', ') || 'none';
 }
 
-/** The Ethernet address of an interface; `undefined` if there is no such interface. */
-export function interfaceMac(name: string): Mac | undefined {
+/** The Ethernet address of an interface. Throws INTERFACE_MISSING. */
+export function interfaceMac(name: string): Mac {
   for (const entry of listInterfaces()) if (entry.kind === 'link' && entry.name === name) return entry.mac;
-  return undefined;
+  throw interfaceMissing(name);
+}
+
+/** INTERFACE_MISSING in words: which interface is missing, and which there are. */
+export function interfaceMissing(name: string, cause?: unknown): ReveilleError {
+  return new ReveilleError('INTERFACE_MISSING', `there is no interface ${name}`, {
+    hint: `interfaces of this machine: ${interfaceNames()}`,
+    cause,
+  });
 }
 
 function groupByInterface(entries: readonly InterfaceEntry[]): Map<string, InterfaceAddress[]> {

@@ -1,6 +1,5 @@
-import { ReveilleError } from '../errors.ts';
 import { checksum, IPV4_HEADER, writeIpv4Header } from './frame.ts';
-import { interfaceMac, interfaceNames } from './interfaces.ts';
+import { interfaceMac, interfaceMissing } from './interfaces.ts';
 import type { Ipv4 } from './ipv4.ts';
 import {
   AF_INET,
@@ -122,15 +121,9 @@ const EVERYBODY = parseMac('ff:ff:ff:ff:ff:ff') as Mac;
 
 /** ARP probes (RFC 5227 section 2.1.1): the sender's address is zero, so that nobody's ARP table changes. */
 function openArp(interfaceName: string): Method {
+  const mac = interfaceMac(interfaceName);
   const fd = openPacketSocket(interfaceName, ETH_P_ARP);
   const index = interfaceIndex(interfaceName);
-  const mac = interfaceMac(interfaceName);
-  if (mac === undefined) {
-    closeDescriptor(fd);
-    throw new ReveilleError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
-      hint: `interfaces of this machine: ${interfaceNames()}`,
-    });
-  }
   bindOrClose(fd, linkAddress(index, ETH_P_ARP));
   const everybody = linkAddress(index, ETH_P_ARP, EVERYBODY);
   const probe = arpProbe(mac);
@@ -199,11 +192,7 @@ function openIcmpSocket(interfaceName: string): number {
     if (fd !== undefined) closeDescriptor(fd);
     if (error instanceof SystemCallError && error.code === 'EPERM')
       throw privilegeMissing('CAP_NET_RAW', `addresses may not be probed on ${interfaceName}`, error);
-    if (error instanceof SystemCallError && error.code === 'ENODEV')
-      throw new ReveilleError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
-        hint: `interfaces of this machine: ${interfaceNames()}`,
-        cause: error,
-      });
+    if (error instanceof SystemCallError && error.code === 'ENODEV') throw interfaceMissing(interfaceName, error);
     throw error;
   }
 }

@@ -1,6 +1,5 @@
-import { ReveilleError } from '../errors.ts';
 import { type Endpoint, UDP_HEADERS, writeUdpPacket } from './frame.ts';
-import { interfaceNames } from './interfaces.ts';
+import { interfaceMissing } from './interfaces.ts';
 import {
   AF_PACKET,
   closeDescriptor,
@@ -78,10 +77,7 @@ export function openRawSender(interfaceName: string): RawSender {
  * closes it. Throws INTERFACE_MISSING or PRIVILEGE_MISSING.
  */
 export function openPacketSocket(interfaceName: string, etherType: number): number {
-  if (interfaceIndex(interfaceName) === 0)
-    throw new ReveilleError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
-      hint: `interfaces of this machine: ${interfaceNames()}`,
-    });
+  if (interfaceIndex(interfaceName) === 0) throw interfaceMissing(interfaceName);
   try {
     return makeSocket(AF_PACKET, SOCK_DGRAM, ((etherType & 0xff) << 8) | (etherType >>> 8));
   } catch (error) {

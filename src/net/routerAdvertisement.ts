@@ -1,6 +1,5 @@
-import { ReveilleError } from '../errors.ts';
 import { checksum } from './frame.ts';
-import { interfaceMac, interfaceNames } from './interfaces.ts';
+import { interfaceMac } from './interfaces.ts';
 import {
   bindSocket,
   closeDescriptor,
@@ -29,15 +28,9 @@ const PACKETS_PER_TURN = 64;
  * PRIVILEGE_MISSING (CAP_NET_RAW).
  */
 export function advertiseNoRouter(interfaceName: string): { close(): void } {
+  const mac = interfaceMac(interfaceName);
   const fd = openPacketSocket(interfaceName, ETH_P_IPV6);
   const index = interfaceIndex(interfaceName);
-  const mac = interfaceMac(interfaceName);
-  if (mac === undefined) {
-    closeDescriptor(fd);
-    throw new ReveilleError('INTERFACE_MISSING', `there is no interface ${interfaceName}`, {
-      hint: `interfaces of this machine: ${interfaceNames()}`,
-    });
-  }
   bindSocket(fd, linkAddress(index, ETH_P_IPV6));
   const answer = routerAdvertisement(mac);
   const everybody = linkAddress(index, ETH_P_IPV6, ALL_NODES);

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { ReveilleError } from '../errors.ts';
-import { interfaceNames } from './interfaces.ts';
+import { interfaceMissing, interfaceNames } from './interfaces.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from './ipv4.ts';
 import {
   AF_INET,
@@ -96,10 +96,7 @@ function inWords(error: SystemCallError, { interface: name, address, port }: Udp
     case 'EPERM':
       return privilegeMissing('CAP_NET_RAW', `a socket may not be tied to interface ${name}`, error);
     case 'ENODEV':
-      return new ReveilleError('INTERFACE_MISSING', `there is no interface ${name}`, {
-        hint: `interfaces of this machine: ${interfaceNames()}`,
-        cause: error,
-      });
+      return interfaceMissing(name ?? '', error);
     case 'EADDRNOTAVAIL':
       return new ReveilleError(
         'INTERFACE_MISSING',
