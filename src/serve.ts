@@ -26,7 +26,7 @@ import { startTftpServer } from './tftp/server.ts';
 import { createBus, type Listener } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
 import { statusOf } from './timeline/status.ts';
-import { createTimeline } from './timeline/timeline.ts';
+import { rememberedTimeline } from './timeline/timeline.ts';
 
 export type ServeOptions = {
   readonly siteFolder: string;
@@ -34,9 +34,6 @@ export type ServeOptions = {
   /** Hears every event, for the log. */
   readonly listener: Listener;
 };
-
-/** How many stored events the timeline is rebuilt from at the start. */
-const EVENTS_REMEMBERED = 50_000;
 
 /**
  * Starts the whole server: follows the site, answers DHCP, TFTP and HTTP, keeps state and timeline. Resolves once all of it
@@ -66,8 +63,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const store = await openStore(stateFolder);
   opened.defer(() => store.close());
 
-  const timeline = createTimeline();
-  for (const event of await store.events({ limit: EVENTS_REMEMBERED })) timeline.see(event);
+  const timeline = await rememberedTimeline(store.events);
   const log = openEventLog(store, {
     onDropped: (count) =>
       emit({
@@ -182,7 +178,7 @@ function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void)
 /** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
 function whereabouts(site: () => Site) {
   const serverOf = (network: Network): BootServer | undefined => {
-    const ip = serverFor(network, interfaceAddresses());
+    const ip = network.server ?? serverFor(network, interfaceAddresses());
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
   };
   return {

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { dropTo, SERVE_NEEDS } from '../net/capabilities.ts';
+import { dropTo, hasToDrop, SERVE_NEEDS } from '../net/capabilities.ts';
 import { tryPorts } from '../preflight.ts';
 import { serve } from '../serve.ts';
 import { openLineLog } from './lineLog.ts';
@@ -25,9 +25,10 @@ export function serveCommand(): Command {
     .addOption(new Option('--json', 'print each event as JSON'))
     .addHelpText('after', '\nExample:\n  reveille serve --site /etc/reveille --state /var/lib/reveille')
     .action(async (flags: Flags) => {
-      if (!flags.keepPrivileges) {
-        if (process.getuid?.() === 0) await tryPorts(flags.site);
-        dropTo(SERVE_NEEDS, flags.user === undefined ? {} : { user: flags.user });
+      const become = flags.user === undefined ? {} : { user: flags.user };
+      if (!flags.keepPrivileges && hasToDrop(SERVE_NEEDS, become)) {
+        await tryPorts(flags.site);
+        dropTo(SERVE_NEEDS, become);
       }
       const log = openLineLog(process.stdout);
       await using _server = await serve({

@@ -58,10 +58,8 @@ export type DropOptions = { readonly user?: string };
  * all. Returns at once if the process has no more than `needed` already. Throws TOOL_MISSING without setpriv.
  */
 export function dropTo(needed: readonly CapabilityName[], options: DropOptions = {}): void {
-  // The mark is the process id, which stays: a child that inherits the environment is not taken for dropped.
-  const dropped = process.env[MARK] === String(process.pid);
-  if (holdsOnly(ownCapabilities(), needed) && (options.user === undefined || dropped)) return;
-  if (dropped || !process.execve)
+  if (!hasToDrop(needed, options)) return;
+  if (hasDropped() || !process.execve)
     throw new ReveilleError('PRIVILEGE_MISSING', 'the program could not give up the privileges that it does not need', {
       hint: 'start it as an ordinary user with no more than the capabilities that it needs',
     });
@@ -70,6 +68,16 @@ export function dropTo(needed: readonly CapabilityName[], options: DropOptions =
   const command = [...setprivArguments(needed, canBound, options), '--', process.execPath];
   const program = [...process.execArgv, ...process.argv.slice(1)];
   process.execve(setpriv, ['setpriv', ...command, ...program], { ...process.env, [MARK]: String(process.pid) });
+}
+
+/** Whether `dropTo` would start the program anew. */
+export function hasToDrop(needed: readonly CapabilityName[], options: DropOptions = {}): boolean {
+  return !holdsOnly(ownCapabilities(), needed) || (options.user !== undefined && !hasDropped());
+}
+
+/** The mark is the process id, which stays: a child that inherits the environment is not taken for dropped. */
+function hasDropped(): boolean {
+  return process.env[MARK] === String(process.pid);
 }
 
 const MARK = 'REVEILLE_PRIVILEGES_DROPPED';

@@ -18,6 +18,18 @@ export type Timeline = {
   strangers(): readonly Stranger[];
 };
 
+/** How many stored events a timeline is rebuilt from: enough for the newest boots of a middle-sized rack. */
+const EVENTS_REMEMBERED = 50_000;
+
+/** The timeline as it was: `read` gives the newest stored events, oldest first. */
+export async function rememberedTimeline(
+  read: (filter: { readonly limit: number }) => Promise<readonly Event[]>,
+): Promise<Timeline> {
+  const timeline = createTimeline();
+  for (const event of await read({ limit: EVENTS_REMEMBERED })) timeline.see(event);
+  return timeline;
+}
+
 const BOOTS_KEPT = 10;
 /** Made-up MAC addresses must not fill the memory: the stranger seen longest ago goes first. */
 const STRANGERS_KEPT = 1000;
