@@ -3,9 +3,10 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import { ip, nodeOf } from '../site/fixture.ts';
 import { LeaseBook } from './book.ts';
 import { Expiries } from './expiries.ts';
-import { ip, machine, networkOf, nodeOf, siteOf } from './fixtures.ts';
+import { machine, networkOf, siteOf } from './fixtures.ts';
 import type { Lease } from './lease.ts';
 
 const lan = networkOf('lan', '10.0.0.0/24', [['10.0.0.1-10.0.0.6', 'any']]);

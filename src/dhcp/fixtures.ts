@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { broadcastOf, parseIpv4, parseRange, parseSubnet, UNSPECIFIED } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
+import { broadcastOf, parseRange, parseSubnet } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import { mac } from '../site/fixture.ts';
 import type { PoolMembers, Site, SiteNode } from '../site/model.ts';
 import { write } from './optionSet.ts';
 import { OPTION, type Option } from './options.ts';
-import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
 import type { ServedNetwork } from './policy.ts';
 
 /** Values that this room's tests are made of. */
 
-export const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(`not an address: ${text}`);
-export const mac = (text: string): Mac => parseMac(text) ?? assert.fail(`not an Ethernet address: ${text}`);
 /** The n-th of many machines. */
 export const machine = (n: number): Mac =>
   mac(
@@ -34,22 +33,8 @@ export function requestOf(
   said: readonly Said[] = [],
   fields: Partial<DhcpPacket> = {},
 ): DhcpPacket {
-  return {
-    op: 'request',
-    hops: 0,
-    xid: 0x1234abcd,
-    secs: 0,
-    flags: 0,
-    ciaddr: UNSPECIFIED,
-    yiaddr: UNSPECIFIED,
-    siaddr: UNSPECIFIED,
-    giaddr: UNSPECIFIED,
-    chaddr: from,
-    sname: '',
-    file: '',
-    options: new Map([say(OPTION.messageType, MESSAGE[type]), ...said]),
-    ...fields,
-  };
+  const options = new Map([say(OPTION.messageType, MESSAGE[type]), ...said]);
+  return { ...requestFrom(from, options), xid: 0x1234abcd, ...fields };
 }
 
 /** A network with its server's address; each pool is a range and who may draw from it. */
@@ -74,22 +59,6 @@ export function networkOf(
     leaseSeconds: 7200,
     pools: pools.map(([range, allow]) => ({ range: parseRange(range) ?? assert.fail(range), allow })),
     options: new Map(),
-    ...more,
-  };
-}
-
-export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Partial<SiteNode> = {}): SiteNode {
-  return {
-    name,
-    macs,
-    profiles: [],
-    loader: 'auto',
-    kernelArgs: [],
-    overlays: [],
-    services: [],
-    vars: {},
-    options: new Map(),
-    folders: [],
     ...more,
   };
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseSubnet } from '../net/ipv4.ts';
+import { ip } from '../site/fixture.ts';
 import type { Route } from '../site/model.ts';
 import { decodeNames } from './domainNames.ts';
-import { ip } from './fixtures.ts';
 import * as kinds from './kinds.ts';
 import { encodeNamedOption, OPTIONS } from './options.ts';
 

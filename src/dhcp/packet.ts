@@ -1,4 +1,4 @@
-import type { Ipv4 } from '../net/ipv4.ts';
+import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from '../net/mac.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
 import { OPTION } from './options.ts';
@@ -36,6 +36,25 @@ export type DhcpPacket = {
 export type Decoded =
   | { readonly ok: true; readonly packet: DhcpPacket }
   | { readonly ok: false; readonly reason: string };
+
+/** A client's request that says nothing beyond its options. */
+export function requestFrom(chaddr: Mac, options: Options): DhcpPacket {
+  return {
+    op: 'request',
+    hops: 0,
+    xid: 0,
+    secs: 0,
+    flags: 0,
+    ciaddr: UNSPECIFIED,
+    yiaddr: UNSPECIFIED,
+    siaddr: UNSPECIFIED,
+    giaddr: UNSPECIFIED,
+    chaddr,
+    sname: '',
+    file: '',
+    options,
+  };
+}
 
 export const BROADCAST_FLAG = 0x8000;
 

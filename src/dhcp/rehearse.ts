@@ -1,5 +1,4 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
@@ -7,7 +6,7 @@ import { clientOf } from './client.ts';
 import type { Lease } from './lease.ts';
 import { write } from './optionSet.ts';
 import { OPTION } from './options.ts';
-import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
 import { type Decision, decide, type ServedNetwork } from './policy.ts';
 import { composeReply } from './reply.ts';
 
@@ -67,19 +66,5 @@ function discover({ mac, architecture, ipxe }: Part): DhcpPacket {
     write(options, OPTION.userClass, Buffer.from('iPXE'));
     write(options, OPTION.ipxe, IPXE_FEATURES);
   }
-  return {
-    op: 'request',
-    hops: 0,
-    xid: 0,
-    secs: 0,
-    flags: 0,
-    ciaddr: UNSPECIFIED,
-    yiaddr: UNSPECIFIED,
-    siaddr: UNSPECIFIED,
-    giaddr: UNSPECIFIED,
-    chaddr: mac,
-    sname: '',
-    file: '',
-    options,
-  };
+  return requestFrom(mac, options);
 }

@@ -46,15 +46,12 @@ export function networkFixture(changes: Partial<Network> = {}): Network {
   };
 }
 
-/** `node01` of 10.0.0.51, with an image unless `image` is the empty list. */
-export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly string[] = ['bookworm']): SiteNode {
+/** A node that has nothing but a name and its cards, unless `more` says so. */
+export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Partial<SiteNode> = {}): SiteNode {
   return {
-    name: 'node01',
-    macs: [mac('52:54:00:00:00:51')],
-    ip: ip('10.0.0.51'),
-    network: 'openstack',
+    name,
+    macs,
     profiles: [],
-    ...(image[0] === undefined ? {} : { image: image[0] }),
     loader: 'auto',
     kernelArgs: [],
     overlays: [],
@@ -62,8 +59,18 @@ export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly str
     vars: {},
     options: new Map(),
     folders: [],
-    ...changes,
+    ...more,
   };
+}
+
+/** `node01` of 10.0.0.51, with an image unless `image` is the empty list. */
+export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly string[] = ['bookworm']): SiteNode {
+  return nodeOf('node01', [mac('52:54:00:00:00:51')], {
+    ip: ip('10.0.0.51'),
+    network: 'openstack',
+    ...(image[0] === undefined ? {} : { image: image[0] }),
+    ...changes,
+  });
 }
 
 export function menuFixture(changes: Partial<Menu> = {}): Menu {

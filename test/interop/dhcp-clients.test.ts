@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ip } from '../../src/dhcp/fixtures.ts';
+import { ip } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
 import {
   addMachine,

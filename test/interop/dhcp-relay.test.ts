@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ip, networkOf } from '../../src/dhcp/fixtures.ts';
+import { networkOf } from '../../src/dhcp/fixtures.ts';
+import { ip } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
 import {
   addMachine,

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootAnswer } from '../../src/boot/client.ts';
-import { ip, mac, networkOf, nodeOf, siteOf } from '../../src/dhcp/fixtures.ts';
+import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
 import type { Lease, LeaseStore } from '../../src/dhcp/lease.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
+import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
 import type { Happening } from '../../src/timeline/event.ts';
 
