@@ -132,7 +132,10 @@ export function start(machine: string, ...command: string[]): Program {
   const ended = once(child, 'exit');
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    // dhcpcd, which is several processes, has been seen to miss the signal.
+    const patience = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS);
     await ended;
+    clearTimeout(patience);
     child.stdout?.destroy();
     child.stderr?.destroy();
   };
@@ -154,6 +157,8 @@ export async function run(
   const [code] = await once(program.child, 'close');
   return { code, output: program.output() };
 }
+
+const STOP_PATIENCE_MS = 10_000;
 
 /** Waits until something holds; fails with what `told` says after `seconds`. */
 export async function until(what: string, seconds: number, holds: () => boolean, told = () => ''): Promise<void> {
