@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   REQUEST_INVALID: 'a request to the API does not have the right form',
   IDENTITY_REFUSED: 'a machine asks in the name of another',
   FILE_MISSING: 'there is no such file',
+  IMPORT_INVALID: 'configuration of another system that cannot be read',
   SERVER_BUSY: 'the server does as much at once as it may',
   SERVER_FAILED: 'the server failed at something that was not foreseen',
 } as const;
