@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
+import { takeLock } from '../lock.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { ageDebs, baseKey, type CacheFiles, findBase, keepBase, openCache, poolDebs } from './cache.ts';
@@ -8,7 +9,6 @@ import { recipeHooks } from './hooks.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
 import { layIn } from './layin.ts';
-import { takeLock } from './lock.ts';
 import { buildRoot, ROOT_EPOCH } from './mmdebstrap.ts';
 import { packImage } from './pack.ts';
 import { INITRD_FILE, KERNEL_FILE, type Shelf, type ShelvedImage } from './shelf.ts';

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { takeLock } from './lock.ts';
+import { takeLock } from '../lock.ts';
 import { imageId, openShelf, type Shelf } from './shelf.ts';
 
 function newFolder(t: TestContext): string {

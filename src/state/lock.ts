@@ -1,30 +1,22 @@
 import { readFileSync, statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { ReveilleError } from '../errors.ts';
+import { type Lock, tryLock } from '../lock.ts';
 
 /**
  * Makes sure that one program alone writes to a state folder. It is a lock of the kernel, held through SQLite on a file
  * of its own so that readers are not kept out; it ends with the process, however that ends. Throws STATE_UNAVAILABLE,
  * naming who holds it.
  */
-export function lockFile(file: string): { release(): void } {
-  const db = new DatabaseSync(file, { timeout: 0 });
-  try {
-    db.exec('begin exclusive');
-  } catch (error) {
-    db.close();
-    if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error;
-    const pid = lockHolder(file);
-    throw new ReveilleError(
-      'STATE_UNAVAILABLE',
-      `another reveille${pid === undefined ? '' : ` (pid ${pid})`} is serving from this state folder`,
-      { hint: 'stop it first, or give this one another folder with --state', cause: error },
-    );
-  }
-  return { release: () => db.close() };
+export function lockFile(file: string): Lock {
+  const lock = tryLock(file);
+  if (lock) return lock;
+  const pid = lockHolder(file);
+  throw new ReveilleError(
+    'STATE_UNAVAILABLE',
+    `another reveille${pid === undefined ? '' : ` (pid ${pid})`} is serving from this state folder`,
+    { hint: 'stop it first, or give this one another folder with --state' },
+  );
 }
-
-const SQLITE_BUSY = 5;
 
 /** The process that holds a lock on `file`, where the kernel tells: its lines read `1: POSIX ADVISORY WRITE 612 fe:01:4711 0 EOF`. */
 function lockHolder(file: string): number | undefined {

@@ -1,0 +1,36 @@
+import { open } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Held until `release` is called or the process is gone, however it ended. */
+export type Lock = { release(): void };
+
+/**
+ * Takes the lock that a file names, which is made if need be; `undefined` while another process holds it. SQLite brings
+ * the file locking that Node lacks: the kernel lets go of it when the holder dies, and it holds across namespaces.
+ */
+export function tryLock(path: string): Lock | undefined {
+  const file = new DatabaseSync(path, { timeout: 0 });
+  try {
+    file.exec('BEGIN EXCLUSIVE');
+    return { release: () => file.close() };
+  } catch (error) {
+    file.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
+    throw error;
+  }
+}
+
+/** The same, and waits while another holds it; `onWait` is called once if so. */
+export async function takeLock(path: string, onWait: () => void, signal?: AbortSignal): Promise<Lock> {
+  // Made here for its error, which names the file and the reason.
+  await (await open(path, 'a')).close();
+  for (let waited = false; ; waited = true) {
+    const lock = tryLock(path);
+    if (lock) return lock;
+    if (!waited) onWait();
+    await sleep(250, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+const SQLITE_BUSY = 5;
