@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   IMAGE_BUILD_FAILED: 'an image could not be built',
   IMAGE_MISSING: 'an image has not been built',
   NODE_UNKNOWN: 'no node of this name, address or MAC',
+  NODE_SET_INVALID: 'a list of nodes that cannot be read',
   FILE_OUTSIDE_ROOT: 'a file name leaves the folder that it must stay in',
   LAB_FAILED: 'the lab could not be set up',
   TOOL_MISSING: 'a system program that is needed is not installed',

@@ -19,6 +19,7 @@ import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
 import type { Network, Site } from './site/model.ts';
+import { selectNodes } from './site/nodeSet.ts';
 import { serverFor } from './site/servers.ts';
 import { openEventLog } from './state/eventLog.ts';
 import { openStore, type Store } from './state/store.ts';
@@ -130,6 +131,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const operators = createOperatorsServer({
     status: async () => statusOf(site(), timeline, where.serverOf),
     subscribe,
+    nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
     recentEvents: async (filter) => {
       await log.flush();
       return store.events(filter);

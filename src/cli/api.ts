@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { ReveilleError } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
 
 /** The Unix socket of the server that keeps its state in `stateFolder`. */
 export function socketPath(stateFolder: string): string {
@@ -13,12 +13,14 @@ export function socketPath(stateFolder: string): string {
  */
 export async function ask(stateFolder: string, path: string, signal?: AbortSignal): Promise<AsyncIterable<string>> {
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: socketPath(stateFolder), path, ...(signal ? { signal } : {}) }, (response) => {
-      response.setEncoding('utf8');
-      if (response.statusCode === 200) return resolve(response);
-      response.resume();
-      reject(new ReveilleError('REQUEST_INVALID', `the server answered ${response.statusCode} to ${path}`));
-    });
+    const asking = request(
+      { socketPath: socketPath(stateFolder), path, ...(signal ? { signal } : {}) },
+      async (response) => {
+        response.setEncoding('utf8');
+        if (response.statusCode === 200) return resolve(response);
+        reject(await refusalIn(response, `the server answered ${response.statusCode} to ${path}`));
+      },
+    );
     asking.on('error', (cause) =>
       reject(
         new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${socketPath(stateFolder)}: ${cause.message}`, {
@@ -29,6 +31,17 @@ export async function ask(stateFolder: string, path: string, signal?: AbortSigna
     );
     asking.end();
   });
+}
+
+/** The server's own words where it gave any (see http/answer.ts), else `otherwise`. */
+async function refusalIn(body: AsyncIterable<string>, otherwise: string): Promise<ReveilleError> {
+  try {
+    let text = '';
+    for await (const piece of body) text += piece;
+    const { code, message, hint } = JSON.parse(text) as { code: ErrorCode; message: string; hint?: string };
+    if (Object.hasOwn(ERROR_CODES, code)) return new ReveilleError(code, message, hint === undefined ? {} : { hint });
+  } catch {}
+  return new ReveilleError('REQUEST_INVALID', otherwise);
 }
 
 /** One JSON answer of the running server. */

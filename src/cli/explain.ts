@@ -13,10 +13,11 @@ import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { Site } from '../site/model.ts';
+import { namesOneNode } from '../site/nodeSet.ts';
 import { withServers } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
-import { jsonOption, siteOption, stateOption } from './options.ts';
-import { nodeOf, siteIn } from './site.ts';
+import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
+import { nodesOf, siteIn } from './site.ts';
 import { table } from './table.ts';
 
 type Flags = {
@@ -31,7 +32,7 @@ type Flags = {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('say what a machine would be answered and why, sending nothing')
-    .argument('<node>', 'name, address or MAC; a MAC that the site does not list stands for a stranger')
+    .addArgument(nodesArgument({ required: true, more: '; a MAC that the site does not list is a stranger' }))
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(
@@ -44,18 +45,24 @@ export function explainCommand(): Command {
     .addHelpText('after', '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe')
     .action(async (who: string, flags: Flags) => {
       const site = withServers(await siteIn(flags.site), interfaceAddresses());
-      const mac = parseMac(who) ?? nodeOf(site, who).macs[0];
-      const part = { mac, architecture: flags.arch, ipxe: flags.ipxe };
-      const rehearsal = rehearse(
-        part,
-        site,
-        await knownLeases(flags.state),
-        (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
-        Date.now(),
-      );
-      const told = await tell(rehearsal, site, mac, flags.state);
-      console.log(flags.json ? JSON.stringify(told, null, 2) : words(told));
+      const stranger = parseMac(who);
+      const macs = stranger ? [stranger] : nodesOf(site, who).map((node) => node.macs[0]);
+      const leases = await knownLeases(flags.state);
+      const told = await Promise.all(macs.map((mac) => explain(mac, site, leases, flags)));
+      if (flags.json) console.log(JSON.stringify(namesOneNode(who) ? told[0] : told, null, 2));
+      else console.log(told.map(words).join('\n\n'));
     });
+}
+
+async function explain(mac: Mac, site: Site, leases: readonly Lease[], { arch, ipxe, state }: Flags): Promise<Told> {
+  const rehearsal = rehearse(
+    { mac, architecture: arch, ipxe },
+    site,
+    leases,
+    (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
+    Date.now(),
+  );
+  return tell(rehearsal, site, mac, state);
 }
 
 type Told = {

@@ -11,7 +11,8 @@ import { holdRack, labFolder, labSocket } from '../lab/hold.ts';
 import { enter } from '../lab/namespace.ts';
 import type { LabFirmware, NicModel } from '../lab/rack.ts';
 import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
-import { jsonOption, siteOption, stateOption } from './options.ts';
+import { selectNodes } from '../site/nodeSet.ts';
+import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { errorText, paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { table } from './table.ts';
@@ -148,11 +149,22 @@ async function startHolder(flags: UpFlags): Promise<LabStatus> {
 function powerCommand(op: 'boot' | 'reset' | 'off', description: string): Command {
   return new Command(op)
     .description(`${description}; all of the rack if none is named`)
-    .argument('[node...]', 'names of nodes')
+    .addArgument(nodesArgument({ required: false }))
     .addOption(stateOption())
     .addOption(jsonOption())
-    .addHelpText('after', `\nExample:\n  reveille lab ${op} node01 node02`)
-    .action(async (names: string[], flags: Flags) => show(await ask(flags.state, { op, names }), flags.json));
+    .addHelpText('after', `\nExample:\n  reveille lab ${op} node[01-02]`)
+    .action(async (set: string | undefined, flags: Flags) => {
+      const names = set === undefined ? [] : await machinesNamed(set, flags.state);
+      show(await ask(flags.state, { op, names }), flags.json);
+    });
+}
+
+async function machinesNamed(set: string, state: string): Promise<string[]> {
+  const { machines } = await ask(state, { op: 'status' });
+  return selectNodes(
+    machines.map(({ name }) => ({ name, macs: [], profiles: [] })),
+    set,
+  ).map(({ name }) => name);
 }
 
 function statusCommand(): Command {

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { SiteNode } from '../site/model.ts';
-import { jsonOption, siteOption } from './options.ts';
+import { namesOneNode } from '../site/nodeSet.ts';
+import { jsonOption, nodesArgument, siteOption } from './options.ts';
 import { paint } from './print.ts';
-import { nodeOf, siteIn } from './site.ts';
+import { nodesOf, siteIn } from './site.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json?: boolean };
@@ -12,10 +13,12 @@ type Flags = { readonly site: string; readonly json?: boolean };
 export function nodeCommand(): Command {
   const list = new Command('list')
     .description('list the nodes that the site declares')
+    .addArgument(nodesArgument({ required: false }))
     .addOption(siteOption())
     .addOption(jsonOption())
-    .action(async (flags: Flags) => {
-      const nodes = [...(await siteIn(flags.site)).nodes.values()];
+    .action(async (set: string | undefined, flags: Flags) => {
+      const site = await siteIn(flags.site);
+      const nodes = set === undefined ? [...site.nodes.values()] : nodesOf(site, set);
       if (flags.json) return console.log(JSON.stringify(nodes.map(plain), null, 2));
       const rows = nodes.map((node) => [
         node.name,
@@ -29,20 +32,23 @@ export function nodeCommand(): Command {
     });
 
   const show = new Command('show')
-    .description('show one node with its profiles merged, its own settings last')
-    .argument('<node>', 'name, MAC or address')
+    .description('show nodes with its profiles merged, its own settings last')
+    .addArgument(nodesArgument({ required: true }))
     .addOption(siteOption())
     .addOption(jsonOption())
-    .action(async (text: string, flags: Flags) => {
-      const node = plain(nodeOf(await siteIn(flags.site), text));
-      if (flags.json) return console.log(JSON.stringify(node, null, 2));
-      const rows = Object.entries(node).map(([key, value]) => [`${key}:`, words(value)]);
-      console.log(table(rows));
+    .action(async (set: string, flags: Flags) => {
+      const nodes = nodesOf(await siteIn(flags.site), set).map(plain);
+      if (flags.json) return console.log(JSON.stringify(namesOneNode(set) ? nodes[0] : nodes, null, 2));
+      const shown = nodes.map((node) => table(Object.entries(node).map(([key, value]) => [`${key}:`, words(value)])));
+      console.log(shown.join('\n\n'));
     });
 
   return new Command('node')
     .description('the nodes that the site declares')
-    .addHelpText('after', '\nExample:\n  reveille node list --site mysite\n  reveille node show node01 --site mysite')
+    .addHelpText(
+      'after',
+      '\nExample:\n  reveille node list --site mysite\n  reveille node list node[01-16] --site mysite\n  reveille node show node01 --site mysite',
+    )
     .addCommand(list)
     .addCommand(show);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
+import { Argument, Option } from 'commander';
+import { NODE_SET_HELP } from '../site/nodeSet.ts';
 
 const SYSTEM_SITE = '/etc/reveille';
 
@@ -14,6 +15,18 @@ export function siteOption(): Option {
 /** `--state DIR`: the state folder; else REVEILLE_STATE, else /var/lib/reveille. */
 export function stateOption(): Option {
   return new Option('--state <dir>', 'state folder').env('REVEILLE_STATE').default('/var/lib/reveille');
+}
+
+/** The argument that names nodes: several words are one list. `undefined` where none may be given and none is. */
+export function nodesArgument({
+  required,
+  more = '',
+}: {
+  readonly required: boolean;
+  readonly more?: string;
+}): Argument {
+  const argument = new Argument(required ? '<nodes...>' : '[nodes...]', `${NODE_SET_HELP}${more}`);
+  return argument.argParser((word: string, before: string | undefined) => (before ? `${before},${word}` : word));
 }
 
 /** `--json`: print the result as JSON. */

@@ -1,9 +1,7 @@
-import { ReveilleError } from '../errors.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
-import { parseMac } from '../net/mac.ts';
 import { siteInvalid } from '../site/invalid.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site, SiteNode } from '../site/model.ts';
+import { selectNodes } from '../site/nodeSet.ts';
 
 /** The site in `folder`, for commands that need one that is whole. Throws SITE_INVALID at the first finding's place. */
 export async function siteIn(folder: string): Promise<Site> {
@@ -12,14 +10,7 @@ export async function siteIn(folder: string): Promise<Site> {
   throw siteInvalid(folder, loaded.findings);
 }
 
-/** The node of a name, a MAC or an address. Throws NODE_UNKNOWN. */
-export function nodeOf(site: Site, text: string): SiteNode {
-  const mac = parseMac(text);
-  const ip = parseIpv4(text);
-  const node =
-    site.nodes.get(text) ?? (mac && site.nodeByMac.get(mac)) ?? (ip === undefined ? undefined : site.nodeByIp.get(ip));
-  if (node) return node;
-  throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${text}`, {
-    hint: 'List them with `reveille node list`.',
-  });
+/** The nodes that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
+export function nodesOf(site: Site, set: string): readonly [SiteNode, ...SiteNode[]] {
+  return selectNodes(site.nodes.values(), set);
 }

@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import { count, formatMs, shortenHashes } from '../timeline/words.ts';
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
-import { jsonOption, siteOption, stateOption } from './options.ts';
+import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { clock, paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
@@ -15,20 +17,21 @@ type Flags = { readonly site: string; readonly state: string; readonly json?: bo
 export function statusCommand(): Command {
   return new Command('status')
     .description('show every node: its address, its state and the last step of its newest boot')
-    .argument('[node]', 'show the steps of this node`s newest boot')
+    .addArgument(nodesArgument({ required: false, more: '; of one node, the steps of its newest boot' }))
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  reveille status\n  reveille status node01\n  reveille status --json | jq .bootUrl',
+      '\nExample:\n  reveille status\n  reveille status node01\n  reveille status node[01-16]\n  reveille status --json | jq .bootUrl',
     )
-    .action(async (name: string | undefined, flags: Flags) => {
+    .action(async (set: string | undefined, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
-      const shown = name === undefined ? status : { ...status, nodes: [nodeNamed(status, name)] };
+      const shown = set === undefined ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
       if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
       if (!live) console.error('No server is running; this is what the state last held.\n');
-      console.log(name === undefined ? rackText(status) : bootText(nodeNamed(status, name)));
+      const [first] = shown.nodes;
+      console.log(set !== undefined && namesOneNode(set) && first ? bootText(first) : rackText(shown));
     });
 }
 
@@ -42,14 +45,19 @@ export async function currentStatus(flags: Flags): Promise<{ status: Status; liv
   }
 }
 
+/** The nodes of a status that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
+export function nodesNamed(status: Status, set: string): readonly [NodeStatus, ...NodeStatus[]] {
+  const nameable = status.nodes.map((node) => {
+    const ip = node.ip === null ? undefined : parseIpv4(node.ip);
+    return { name: node.name, macs: [node.mac], profiles: node.profiles, ...(ip === undefined ? {} : { ip }), node };
+  });
+  const [first, ...rest] = selectNodes(nameable, set);
+  return [first.node, ...rest.map(({ node }) => node)];
+}
+
 /** The node of that name in a status. Throws NODE_UNKNOWN. */
 export function nodeNamed(status: Status, name: string): NodeStatus {
-  const node = status.nodes.find((candidate) => candidate.name === name);
-  if (!node)
-    throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`, {
-      hint: 'List them with `reveille status`.',
-    });
-  return node;
+  return nodesNamed(status, name)[0];
 }
 
 /** The table of all nodes and, below it, the strangers. */

@@ -2,19 +2,19 @@ import { Command } from 'commander';
 import type { Event } from '../timeline/event.ts';
 import { describeEvent } from '../timeline/words.ts';
 import { askLines } from './api.ts';
-import { jsonOption, stateOption } from './options.ts';
+import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { clock, paint } from './print.ts';
 
-/** `reveille watch [NODE]`: one line for each event, as it happens, until interrupted. */
+/** `reveille watch [NODES]`: one line for each event, as it happens, until interrupted. */
 export function watchCommand(): Command {
   return new Command('watch')
     .description('show what happens as it happens, a line for each event')
-    .argument('[node]', 'only this node')
+    .addArgument(nodesArgument({ required: false }))
     .addOption(stateOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  reveille watch node01')
-    .action(async (node: string | undefined, flags: { state: string; json?: boolean }) => {
-      const query = node === undefined ? '' : `&node=${encodeURIComponent(node)}`;
+    .addHelpText('after', '\nExample:\n  reveille watch node01\n  reveille watch node[01-16]')
+    .action(async (set: string | undefined, flags: { state: string; json?: boolean }) => {
+      const query = set === undefined ? '' : `&node=${encodeURIComponent(set)}`;
       for await (const event of askLines(flags.state, `/api/v1/events?follow=1${query}`)) {
         console.log(flags.json ? JSON.stringify(event) : eventLine(event as Event));
       }

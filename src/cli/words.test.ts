@@ -7,7 +7,7 @@ import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
 import { openLineLog } from './lineLog.ts';
 import { errorText } from './print.ts';
-import { bootText, nodeNamed, rackText } from './status.ts';
+import { bootText, nodeNamed, nodesNamed, rackText } from './status.ts';
 import { eventLine } from './watch.ts';
 
 const MAC = '52:54:00:00:00:51' as Mac;
@@ -20,7 +20,15 @@ const boot: Boot = {
     { at: 61_900, name: 'settings', status: 'failed', ms: 1300, detail: 'exit code 3', output: 'no disk\nbye\n' },
   ],
 };
-const node: NodeStatus = { name: 'node01', mac: MAC, ip: '10.0.0.51', state: 'failed', image: 'bookworm', boot };
+const node: NodeStatus = {
+  name: 'node01',
+  mac: MAC,
+  ip: '10.0.0.51',
+  state: 'failed',
+  image: 'bookworm',
+  profiles: ['compute'],
+  boot,
+};
 const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [] };
 
 describe('words on screen', () => {
@@ -45,7 +53,12 @@ describe('words on screen', () => {
   });
 
   it('an unknown node is an error with a hint', () => {
-    assert.throws(() => nodeNamed(status, 'node09'), { code: 'NODE_UNKNOWN' });
+    assert.throws(() => nodeNamed(status, 'node02'), { code: 'NODE_UNKNOWN', hint: 'did you mean "node01"?' });
+  });
+
+  it('nodes are named by set, profile, MAC and address too', () => {
+    for (const text of ['node[01]', 'node*', '@compute', '52-54-00-00-00-51', '10.0.0.51,node01'])
+      assert.deepEqual(nodesNamed(status, text), [node], text);
   });
 
   it('a line of watch tells who and what', () => {

@@ -6,6 +6,7 @@ type Refusal = { readonly code: ErrorCode; readonly message: string; readonly hi
 
 const STATUS: { readonly [code in ErrorCode]?: number } = {
   REQUEST_INVALID: 400,
+  NODE_SET_INVALID: 400,
   IDENTITY_REFUSED: 403,
   NODE_UNKNOWN: 404,
   FILE_MISSING: 404,

@@ -5,14 +5,16 @@ import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
-/** Which of the events that were: at or after `since` (milliseconds since the epoch), of one node, the newest `limit`. */
-export type EventFilter = { readonly since?: number; readonly node?: string; readonly limit: number };
+/** Which of the events that were: at or after `since` (milliseconds since the epoch), of these nodes, the newest `limit`. */
+export type EventFilter = { readonly since?: number; readonly nodes?: readonly string[]; readonly limit: number };
 
 /** What the operators' API is made from. */
 export type OperatorsFrom = {
   readonly status: () => Promise<unknown>;
   /** Calls `listener` for each event from now on; returns the way to stop. */
   readonly subscribe: (listener: (event: Event) => void) => () => void;
+  /** The names of the nodes that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
+  readonly nodesNamed: (set: string) => readonly string[];
   /** Oldest first. */
   readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
   /** Told what failed without being foreseen. */
@@ -34,7 +36,7 @@ export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
   const app = createApp(from.trouble);
   app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
   app.get('/api/v1/events', async (request, reply) => {
-    const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>);
+    const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>, from.nodesNamed);
     return streamEvents(reply, from, filter, follow);
   });
 
@@ -61,8 +63,9 @@ async function streamEvents(
   follow: boolean,
 ): Promise<FastifyReply> {
   const response = reply.raw;
+  const asked = filter.nodes && new Set(filter.nodes);
   const write = (event: Event): void => {
-    if (filter.node !== undefined && event.node !== filter.node) return;
+    if (asked && !(event.node !== undefined && asked.has(event.node))) return;
     response.write(`${JSON.stringify(event)}\n`);
     if (response.writableLength > MOST_UNREAD) response.destroy();
   };
@@ -91,11 +94,14 @@ function isSame(a: Event, b: Event): boolean {
   return a.at === b.at && JSON.stringify(a) === JSON.stringify(b);
 }
 
-function eventsQuery(query: Readonly<Record<string, unknown>>): EventFilter & { readonly follow: boolean } {
+function eventsQuery(
+  query: Readonly<Record<string, unknown>>,
+  nodesNamed: OperatorsFrom['nodesNamed'],
+): EventFilter & { readonly follow: boolean } {
   const { since, node, limit, follow } = query;
   return {
     ...(since === undefined ? {} : { since: wholeNumber('since', since) }),
-    ...(node === undefined ? {} : { node: String(node) }),
+    ...(node === undefined ? {} : { nodes: nodesNamed(String(node)) }),
     limit: limit === undefined ? MOST_EVENTS : Math.min(wholeNumber('limit', limit), MOST_EVENTS),
     follow: follow !== undefined && follow !== '0' && follow !== 'false',
   };

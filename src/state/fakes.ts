@@ -37,11 +37,11 @@ export function fixedStore(contents: Contents): Store {
       whileOpen(() => {
         events.push(...given.map((event) => JSON.parse(JSON.stringify(event)) as Event));
       }),
-    events: ({ node, mac, since, limit }) =>
+    events: ({ nodes, mac, since, limit }) =>
       whileOpen(() => {
         const fitting = events.filter(
           (event) =>
-            (node === undefined || event.node === node) &&
+            (nodes === undefined || (event.node !== undefined && nodes.includes(event.node))) &&
             (mac === undefined || event.mac === mac) &&
             (since === undefined || event.at >= since),
         );

@@ -11,7 +11,7 @@ import type { LeaseRow, Schema } from './schema.ts';
 
 /** Which events to read: those that fit every field given, the newest `limit` of them. `since` is ms since the epoch. */
 export type EventFilter = {
-  readonly node?: string;
+  readonly nodes?: readonly string[];
   readonly mac?: Mac;
   readonly since?: number;
   readonly limit: number;
@@ -118,9 +118,9 @@ function sqliteStore(database: Database): Store {
       const insert = db.insertInto('events').values({ at: 0, node: null, mac: null, subject: '', body: '' }).compile();
       await database.run([statementOf(insert, events.map(eventRow))]);
     },
-    async events({ node, mac, since, limit }) {
+    async events({ nodes, mac, since, limit }) {
       let query = db.selectFrom('events').select(['id', 'body']).orderBy('id', 'desc').limit(limit);
-      if (node !== undefined) query = query.where('node', '=', node);
+      if (nodes !== undefined) query = query.where('node', 'in', nodes);
       if (mac !== undefined) query = query.where('mac', '=', mac);
       if (since !== undefined) query = query.where('at', '>=', since);
       const rows = await query.execute();

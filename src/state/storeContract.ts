@@ -134,11 +134,11 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       const one = { node: 'node01', mac: mac(1) };
       const two = { node: 'node02', mac: mac(2) };
       await store.saveEvents([offer(1, one), offer(2, two), offer(3, { mac: mac(3) }), offer(4, one)]);
-      assert.deepEqual(times(await store.events({ node: 'node01', limit: 10 })), [1, 4]);
-      assert.deepEqual(times(await store.events({ node: 'node01', since: 2, limit: 10 })), [4]);
+      assert.deepEqual(times(await store.events({ nodes: ['node01'], limit: 10 })), [1, 4]);
+      assert.deepEqual(times(await store.events({ nodes: ['node02', 'node01'], since: 2, limit: 10 })), [2, 4]);
       assert.deepEqual(times(await store.events({ mac: mac(3), limit: 10 })), [3]);
       assert.deepEqual(times(await store.events({ since: 2, limit: 2 })), [3, 4]);
-      assert.deepEqual(times(await store.events({ node: "x' or '1'='1", limit: 10 })), []);
+      assert.deepEqual(times(await store.events({ nodes: ["x' or '1'='1"], limit: 10 })), []);
     });
 
     test('pruning keeps the newest of each node and stranger, and the newest of all', async () => {

@@ -12,6 +12,7 @@ const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeS
   ip: '10.0.0.51',
   state: boot?.state ?? 'booting',
   image: 'bookworm',
+  profiles: [],
   boot: boot && { startedAt: 0, updatedAt: 1000, state: 'booting', steps: [], ...boot },
   ...more,
 });

@@ -14,6 +14,7 @@ export type NodeStatus = {
   readonly ip: string | null;
   readonly state: NodeState;
   readonly image: string | null;
+  readonly profiles: readonly string[];
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
 };
@@ -49,6 +50,7 @@ function nodeStatus(node: SiteNode, boot: Boot | undefined): NodeStatus {
     ip: node.ip === undefined ? null : formatIpv4(node.ip),
     state: boot?.state ?? (node.image === undefined ? 'address-only' : 'unseen'),
     image: node.image ?? null,
+    profiles: node.profiles,
     boot: boot ?? null,
   };
 }

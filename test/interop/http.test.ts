@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { operatorFile } from '../../src/boot/files.ts';
+import { ask } from '../../src/cli/api.ts';
 import { ReveilleError } from '../../src/errors.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
@@ -339,6 +340,10 @@ test('the operators’ API: status, events that were and that come, on a socket 
         asked.push(filter);
         return stored.filter((event) => event.at >= (filter.since ?? 0));
       },
+      nodesNamed: (set) => {
+        if (set === 'node01') return [set];
+        throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${set}`, { hint: 'did you mean "node01"?' });
+      },
       trouble: (error) => assert.fail(String(error)),
     });
   const path = join(scratch, 'reveille.sock');
@@ -358,8 +363,9 @@ test('the operators’ API: status, events that were and that come, on a socket 
       .map((line) => JSON.parse(line).at);
   assert.deepEqual(lines(await get('/api/v1/events')), [1, 2, 3]);
   assert.deepEqual(lines(await get('/api/v1/events?since=2&node=node01&limit=5')), [3]);
-  assert.deepEqual(asked.at(-1), { since: 2, node: 'node01', limit: 5 });
+  assert.deepEqual(asked.at(-1), { since: 2, nodes: ['node01'], limit: 5 });
   assert.equal(JSON.parse(await get('/api/v1/events?since=x')).code, 'REQUEST_INVALID');
+  await assert.rejects(ask(scratch, '/api/v1/events?node=node1'), { code: 'NODE_UNKNOWN', hint: /node01/ });
 
   let seen = '';
   const following = request({ socketPath: path, path: '/api/v1/events?follow=1&since=3&node=node01' }, (response) => {
