@@ -28,6 +28,8 @@ const recipe: Recipe = {
   keepPaths: [],
   slim: true,
   run: [],
+  root: 'initramfs',
+  initrdModules: [],
   compress: 'zstd',
   place: { file: 'bench.yaml', line: 1, col: 1 },
 };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { decideBoot } from './boot/decide.ts';
 import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
+import type { ImageFileName } from './boot/image.ts';
 import { ipxeScript } from './boot/ipxe.ts';
 import type { BootServer } from './boot/server.ts';
 import { startDhcpServer } from './dhcp/server.ts';
@@ -86,8 +87,8 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     site,
     serverOf: where.serverOf,
     networkOf: where.networkOf,
-    imageSha256: async (name: string) => (await shelf.current(name))?.sha256,
-    imageFile: async (sha256: string, which: 'vmlinuz' | 'initrd') => (await shelvedFile(shelf, sha256, which))?.path,
+    builtImage: shelf.current,
+    imageFile: async (sha256: string, which: ImageFileName) => (await shelvedFile(shelf, sha256, which))?.path,
   };
 
   const dhcp = await startDhcpServer({
@@ -198,9 +199,9 @@ function whereabouts(site: () => Site) {
   };
 }
 
-async function shelvedFile(shelf: Shelf, sha256: string, which: 'vmlinuz' | 'initrd') {
+async function shelvedFile(shelf: Shelf, sha256: string, which: ImageFileName) {
   const image = await shelf.byHash(sha256);
-  return which === 'initrd' ? image?.initrd : image?.kernel;
+  return which === 'vmlinuz' ? image?.kernel : which === 'initrd' ? image?.initrd : image?.root;
 }
 
 /** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC. */

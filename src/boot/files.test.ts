@@ -48,7 +48,7 @@ describe('boot files', () => {
     site: () => site,
     serverOf: (network) => (network.server === undefined ? undefined : { ip: network.server, httpPort: 8080 }),
     networkOf: () => site.networks.get('openstack'),
-    imageSha256: async (name) => (name === 'bookworm' ? SHA : undefined),
+    builtImage: async (name) => (name === 'bookworm' ? { sha256: SHA } : undefined),
     imageFile: async (sha256, which) => (sha256 === SHA ? `/shelf/${which}` : undefined),
   });
   const read = async (name: string, from = STRANGER) => {
@@ -89,6 +89,7 @@ describe('boot files', () => {
 
   it('serve images, node folders and the operator`s own files', async () => {
     assert.equal(await read(`images/${SHA}/initrd`), '/shelf/initrd');
+    assert.equal(await read(`images/${SHA}/root.squashfs`), undefined);
     assert.equal(await read('10-0-0-51/hostname'), join(folder, 'nodes/10-0-0-51/hostname'));
     assert.equal(await read('tiny'), join(folder, 'tftp/tiny'));
   });

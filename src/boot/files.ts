@@ -3,6 +3,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import { fileInside, seeInside } from './confine.ts';
+import { type BootImage, type ImageFileName, imageFileName } from './image.ts';
 import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
 import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
 import type { BootServer } from './server.ts';
@@ -15,8 +16,8 @@ export type BootFilesFrom = {
   readonly serverOf: (network: Network) => BootServer | undefined;
   /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
   readonly networkOf: (ip: Ipv4) => Network | undefined;
-  readonly imageSha256: (name: string) => Promise<string | undefined>;
-  readonly imageFile: (sha256: string, which: 'vmlinuz' | 'initrd') => Promise<string | undefined>;
+  readonly builtImage: (name: string) => Promise<BootImage | undefined>;
+  readonly imageFile: (sha256: string, which: ImageFileName) => Promise<string | undefined>;
 };
 
 /**
@@ -75,19 +76,21 @@ function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefi
 
 /** A node with an image, and what of it is built. */
 export async function menuNode(
-  from: Pick<BootFilesFrom, 'imageSha256'>,
+  from: Pick<BootFilesFrom, 'builtImage'>,
   node: SiteNode | undefined,
   mac = node?.macs[0],
 ): Promise<MenuNode | undefined> {
   if (node?.image === undefined || mac === undefined) return undefined;
-  const imageSha256 = await from.imageSha256(node.image);
-  return imageSha256 === undefined ? { node, mac } : { node, mac, imageSha256 };
+  const built = await from.builtImage(node.image);
+  return built === undefined ? { node, mac } : { node, mac, built };
 }
 
+/** A squashfs root is not given by TFTP, which cannot go on where a transfer was cut. */
 async function imageFile(from: BootFilesFrom, name: string): Promise<Found | undefined> {
-  const asked = /^images\/([0-9a-f]{64})\/(vmlinuz|initrd)$/.exec(name);
-  if (asked?.[1] === undefined) return undefined;
-  return found(await from.imageFile(asked[1], asked[2] === 'initrd' ? 'initrd' : 'vmlinuz'));
+  const [, sha256, file = ''] = /^images\/([0-9a-f]{64})\/([a-z.]+)$/.exec(name) ?? [];
+  const which = imageFileName(file);
+  if (sha256 === undefined || which === undefined || which === 'root.squashfs') return undefined;
+  return found(await from.imageFile(sha256, which));
 }
 
 /** `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, for plain TFTP clients. */

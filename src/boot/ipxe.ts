@@ -12,7 +12,7 @@ const RETRY_SECONDS = 10;
  */
 export function ipxeScript(siteName: string, menu: Menu, server: BootServer, asking: MenuNode): string {
   const base = bootUrl(server);
-  const { node, mac, imageSha256 } = asking;
+  const { node, mac, built } = asking;
   const start = menu.entries.length === 0 ? menu.default : 'menu';
   return [
     '#!ipxe',
@@ -21,12 +21,12 @@ export function ipxeScript(siteName: string, menu: Menu, server: BootServer, ask
     ...(menu.entries.length === 0 ? [] : menuBlock(siteName, menu, node.name)),
     '',
     ':node',
-    ...(imageSha256 === undefined
+    ...(built === undefined
       ? [`echo The image ${node.image} has not been built yet`, 'goto failed']
       : [
-          `echo Reveille: ${node.name} boots ${node.image} (${imageSha256.slice(0, 12)})`,
-          `kernel ${base}/images/${imageSha256}/vmlinuz ${nodeKernelLine(node, mac, server, 'initrd=initrd')} || goto failed`,
-          `initrd --name initrd ${base}/images/${imageSha256}/initrd || goto failed`,
+          `echo Reveille: ${node.name} boots ${node.image} (${built.sha256.slice(0, 12)})`,
+          `kernel ${base}/images/${built.sha256}/vmlinuz ${nodeKernelLine(node, built, mac, server, 'initrd=initrd')} || goto failed`,
+          `initrd --name initrd ${base}/images/${built.sha256}/initrd || goto failed`,
           'boot || goto failed',
         ]),
     ...menu.entries.flatMap((entry) => {

@@ -1,25 +1,38 @@
 import { formatIpv4 } from '../net/ipv4.ts';
 import { bootif, type Mac } from '../net/mac.ts';
 import type { MenuEntry, SiteNode } from '../site/model.ts';
+import type { BootImage } from './image.ts';
 import { type BootServer, serverUrl } from './server.ts';
 
 /**
  * The kernel line of a node's own image, without `initrd=`, which each loader says in its own way. The agent on the node
- * reads the `reveille.` words and BOOTIF. `rootfstype=ramfs` lets the root grow past half of the RAM, where a tmpfs
- * would stop. `TFTP=` is last because scripts in old images read to the end of the line.
+ * reads the `reveille.` words and BOOTIF. `TFTP=` is last because scripts in old images read to the end of the line.
  */
-export function nodeKernelLine(node: SiteNode, mac: Mac, server: BootServer, initrd: string): string {
+export function nodeKernelLine(node: SiteNode, image: BootImage, mac: Mac, server: BootServer, initrd: string): string {
   return [
     initrd,
     ...node.kernelArgs,
     'rw',
-    'rootfstype=ramfs',
+    ...rootWords(image),
     `BOOTIF=${bootif(mac)}`,
     `reveille.server=${serverUrl(server)}`,
     `reveille.node=${node.name}`,
     ...(node.services.length > 0 ? [`reveille.hold=${node.services.join(',')}`] : []),
     `TFTP=${formatIpv4(server.ip)}`,
   ].join(' ');
+}
+
+/**
+ * How the machine comes to its root. Where the initrd is the root, `rootfstype=ramfs` lets it grow past half of the RAM,
+ * where a tmpfs would stop. A squashfs root is fetched by the first initrd, from the server that the line names.
+ */
+function rootWords({ sha256, root }: BootImage): string[] {
+  if (root === undefined) return ['rootfstype=ramfs'];
+  return [
+    `reveille.root=/boot/images/${sha256}/root.squashfs`,
+    `reveille.rootsum=${root.sha256}`,
+    `reveille.rootsize=${root.size}`,
+  ];
 }
 
 /** The kernel line of one of the menu's other entries. */

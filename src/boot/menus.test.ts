@@ -18,7 +18,7 @@ const TINY: MenuEntry = {
 const asking = {
   node: nodeFixture({ kernelArgs: ['console=ttyS0'], services: ['libvirtd', 'nova-compute'] }),
   mac: MAC,
-  imageSha256: SHA,
+  built: { sha256: SHA },
 };
 
 describe('pxelinux configuration', () => {
@@ -60,7 +60,7 @@ describe('pxelinux configuration', () => {
   });
 
   it('falls back to the next device while the image is not built', () => {
-    const { imageSha256: _, ...unbuilt } = asking;
+    const { built: _, ...unbuilt } = asking;
     assert.match(pxelinuxConfig('g-rack', menuFixture(), SERVER, unbuilt), /^default local$/m);
   });
 });
@@ -82,8 +82,20 @@ describe('iPXE script', () => {
     );
   });
 
+  it('sends a node with a squashfs root to fetch it, and leaves out what is for a root in the initrd', () => {
+    const built = { sha256: SHA, root: { sha256: 'cd'.repeat(32), size: 1234 } };
+    const script = ipxeScript('g-rack', menuFixture(), SERVER, { ...asking, built });
+    assert.ok(
+      script.includes(
+        ` rw reveille.root=/boot/images/${SHA}/root.squashfs reveille.rootsum=${'cd'.repeat(32)} reveille.rootsize=1234 BOOTIF=`,
+      ),
+    );
+    assert.doesNotMatch(script, /rootfstype/);
+    assert.match(pxelinuxConfig('g-rack', menuFixture(), SERVER, { ...asking, built }), /reveille\.rootsize=1234/);
+  });
+
   it('says that an image is not built, and tries again', () => {
-    const { imageSha256: _, ...unbuilt } = asking;
+    const { built: _, ...unbuilt } = asking;
     const script = ipxeScript('g-rack', menuFixture(), SERVER, unbuilt);
     assert.match(script, /has not been built yet/);
     assert.match(script, /^chain --replace http:\/\/10\.0\.0\.2:8080\/boot\/ipxe\/52:54:00:00:00:51$/m);

@@ -1,10 +1,11 @@
 import type { Mac } from '../net/mac.ts';
 import type { Menu, SiteNode } from '../site/model.ts';
+import type { BootImage } from './image.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
 import type { BootServer } from './server.ts';
 
-/** The node whose menu is asked for, and the image it boots; `imageSha256` is absent while the image is not built. */
-export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly imageSha256?: string };
+/** The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built. */
+export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly built?: BootImage };
 
 /**
  * The configuration that pxelinux reads (syslinux.cfg(5) form): the node's own image, where a node is asking, then the
@@ -12,7 +13,7 @@ export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly im
  */
 export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer, asking?: MenuNode): string {
   const labels = [
-    ...(asking?.imageSha256 === undefined ? [] : [nodeLabel(asking, asking.imageSha256, server)]),
+    ...(asking?.built === undefined ? [] : [nodeLabel(asking, asking.built, server)]),
     ...menu.entries.map((entry) => [
       `label ${entry.name}`,
       `  menu label ${oneLine(entry.title)}`,
@@ -35,12 +36,12 @@ export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer,
   ].join('\n');
 }
 
-function nodeLabel({ node, mac }: MenuNode, sha256: string, server: BootServer): string[] {
+function nodeLabel({ node, mac }: MenuNode, built: BootImage, server: BootServer): string[] {
   return [
     'label node',
     `  menu label ${node.name}: ${node.image}`,
-    `  kernel images/${sha256}/vmlinuz`,
-    `  append ${nodeKernelLine(node, mac, server, `initrd=images/${sha256}/initrd`)}`,
+    `  kernel images/${built.sha256}/vmlinuz`,
+    `  append ${nodeKernelLine(node, built, mac, server, `initrd=images/${built.sha256}/initrd`)}`,
   ];
 }
 

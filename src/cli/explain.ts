@@ -98,7 +98,7 @@ async function tell({ decision, boot, reply }: Rehearsal, site: Site, mac: Mac, 
   async function scriptFor(file: string): Promise<string | null> {
     if (decision.kind !== 'offer') return null;
     const shelf = openShelf(join(state, 'images'));
-    const asking = await menuNode({ imageSha256: async (name) => (await shelf.current(name))?.sha256 }, node, mac);
+    const asking = await menuNode({ builtImage: shelf.current }, node, mac);
     const server = { ip: decision.network.server, httpPort: site.http.port };
     if (!asking) return null;
     return file === 'pxelinux.0'

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanName } from '../boot/confine.ts';
+import { type ImageFileName, imageFileName } from '../boot/image.ts';
 import type { FileSource } from '../boot/source.ts';
 import { ReveilleError } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -18,7 +19,7 @@ export type BootRoutesFrom = {
   /** The iPXE script for a machine; `undefined` for one that is not told to boot. */
   readonly ipxeScript: (mac: Mac, from: Ipv4) => Promise<string | undefined> | string | undefined;
   /** A file of the image of this SHA-256, with the file's own SHA-256. */
-  readonly imageFile: (sha256: string, which: 'vmlinuz' | 'initrd') => Promise<ImageFile | undefined>;
+  readonly imageFile: (sha256: string, which: ImageFileName) => Promise<ImageFile | undefined>;
   /** The operator's own files. */
   readonly files: FileSource;
   readonly emit: EventSink;
@@ -37,7 +38,7 @@ const FEW_DOWNLOADS = 32;
 
 type Found = Sendable & { readonly mac?: Mac };
 
-/** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd)` and `/boot/files/*`, each by GET and HEAD. */
+/** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd|root.squashfs)` and `/boot/files/*`, each by GET and HEAD. */
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
   const hashes = createContentHashes();
   const smallFiles = createSmallFiles();
@@ -98,9 +99,10 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
     method,
     url: '/boot/images/:sha256/:which',
     handler: (request, reply) => {
-      const { sha256, which } = request.params;
-      return serve(request, reply, `images/${plain(sha256)}/${plain(which)}`, async () => {
-        if (!/^[0-9a-f]{64}$/.test(sha256) || (which !== 'vmlinuz' && which !== 'initrd')) return undefined;
+      const { sha256, which: name } = request.params;
+      return serve(request, reply, `images/${plain(sha256)}/${plain(name)}`, async () => {
+        const which = imageFileName(name);
+        if (!/^[0-9a-f]{64}$/.test(sha256) || which === undefined) return undefined;
         const found = await from.imageFile(sha256, which);
         return found && { kind: 'file', ...found };
       });

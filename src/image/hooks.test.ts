@@ -16,6 +16,8 @@ const recipe: Recipe = {
   keepPaths: [],
   slim: true,
   run: [],
+  root: 'initramfs',
+  initrdModules: [],
   compress: 'auto',
   place: { file: 'images/test.yaml', line: 1, col: 1 },
 };

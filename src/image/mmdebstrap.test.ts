@@ -76,6 +76,8 @@ test('settings, sources and packages reach the command line', () => {
         keepPaths: [],
         slim: true,
         run: [],
+        root: 'initramfs',
+        initrdModules: [],
         compress: 'auto',
         place: { file: 'images/x.yaml', line: 1, col: 1 },
       },

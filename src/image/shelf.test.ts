@@ -15,14 +15,16 @@ function newFolder(t: TestContext): string {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-async function build(shelf: Shelf, name: string, initrd: string) {
+async function build(shelf: Shelf, name: string, initrd: string, root?: string) {
   const folder = await shelf.draft(name);
   writeFileSync(join(folder, 'vmlinuz'), 'kernel');
   writeFileSync(join(folder, 'initrd'), initrd);
+  if (root !== undefined) writeFileSync(join(folder, 'root.squashfs'), root);
   return shelf.put(folder, {
     name,
     kernel: { size: 6, sha256: sha256('kernel') },
     initrd: { size: initrd.length, sha256: sha256(initrd) },
+    ...(root === undefined ? {} : { root: { size: root.length, sha256: sha256(root) } }),
     builtAt: '2026-01-02T03:04:05.000Z',
     kernelVersion: '6.1',
     packages: [{ name: 'bash', version: '5.2' }],
@@ -40,13 +42,23 @@ test('a put image is found by its name and by its contents', async (t) => {
   const folder = newFolder(t);
   const shelf = openShelf(folder);
   const image = await build(shelf, 'one', 'first');
-  assert.equal(image.sha256, imageId(sha256('kernel'), sha256('first')));
   assert.equal(image.sha256, sha256(`vmlinuz ${sha256('kernel')}\ninitrd ${sha256('first')}\n`));
   assert.equal(image.initrd.path, join(folder, 'by-hash', image.sha256, 'initrd'));
   assert.equal(readFileSync(image.initrd.path, 'utf8'), 'first');
   assert.deepEqual(await shelf.current('one'), image);
   assert.deepEqual(await shelf.byHash(image.sha256), image);
   assert.deepEqual(await openShelf(folder).list(), [image]);
+});
+
+test('a squashfs root is part of the identity and is found beside the initrd', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  const image = await build(shelf, 'one', 'small', 'squashed');
+  const files = { kernel: image.kernel, initrd: image.initrd, root: image.root ?? assert.fail('it has no root') };
+  assert.equal(image.sha256, imageId(files));
+  assert.notEqual(image.sha256, imageId({ kernel: image.kernel, initrd: image.initrd }));
+  assert.equal(image.root?.path, join(folder, 'by-hash', image.sha256, 'root.squashfs'));
+  assert.deepEqual(await shelf.current('one'), image);
 });
 
 test('the image before stays for nodes on their way, older ones go', async (t) => {
@@ -62,11 +74,8 @@ test('the image before stays for nodes on their way, older ones go', async (t) =
   // Unnamed images of the last minute may be another build's; these are past that.
   assert.equal(readdirSync(join(folder, 'by-hash')).length, 4);
   const later = openShelf(folder, () => Date.now() + 120_000);
-  await build(later, 'two', 'e');
-  assert.deepEqual(
-    readdirSync(join(folder, 'by-hash')).sort(),
-    [built[2] ?? '', built[3] ?? '', imageId(sha256('kernel'), sha256('e'))].sort(),
-  );
+  const two = await build(later, 'two', 'e');
+  assert.deepEqual(readdirSync(join(folder, 'by-hash')).sort(), [built[2] ?? '', built[3] ?? '', two.sha256].sort());
 });
 
 test('the same bytes under two names are one image', async (t) => {

@@ -7,28 +7,34 @@ import { ReveilleError } from '../errors.ts';
 /** A file on the shelf. `path` is absolute, `size` in bytes. */
 export type ShelvedFile = { readonly path: string; readonly size: number; readonly sha256: string };
 
-/** A finished image: its two files, and what it was built from. */
+/** A finished image: its files, and what it was built from. */
 export type ShelvedImage = {
   readonly name: string;
-  /** The image's identity, over the contents of its kernel and initrd (see `imageId`). */
+  /** The image's identity, over the contents of its files (see `imageId`). */
   readonly sha256: string;
   readonly kernel: ShelvedFile;
   readonly initrd: ShelvedFile;
+  /** The squashfs root that the initrd fetches; absent where the initrd is the root. */
+  readonly root?: ShelvedFile;
   /** When it was built, ISO 8601. */
   readonly builtAt: string;
   readonly kernelVersion: string;
   readonly packages: readonly { readonly name: string; readonly version: string }[];
 };
 
-/** What a build hands over beside the two files that it wrote into its draft folder. */
-export type Draft = Omit<ShelvedImage, 'sha256' | 'kernel' | 'initrd'> & {
-  readonly kernel: { readonly size: number; readonly sha256: string };
-  readonly initrd: { readonly size: number; readonly sha256: string };
+/** What a build hands over beside the files that it wrote into its draft folder. */
+export type Draft = Omit<ShelvedImage, 'sha256' | 'kernel' | 'initrd' | 'root'> & {
+  readonly kernel: Contents;
+  readonly initrd: Contents;
+  readonly root?: Contents;
 };
 
-/** Names of the two files in an image's folder. */
+type Contents = Omit<ShelvedFile, 'path'>;
+
+/** Names of the files in an image's folder. */
 export const KERNEL_FILE = 'vmlinuz';
 export const INITRD_FILE = 'initrd';
+export const ROOT_FILE = 'root.squashfs';
 
 /**
  * The finished images of a server, in one folder: `by-hash/<sha256>/` holds each image and never changes, `<name>.json`
@@ -41,7 +47,7 @@ export type Shelf = {
   byHash(sha256: string): Promise<ShelvedImage | undefined>;
   /** The current images of all names, sorted. */
   list(): Promise<readonly ShelvedImage[]>;
-  /** An empty folder to write vmlinuz and initrd into. What an earlier build of this name left there is removed. */
+  /** An empty folder to write the image's files into. What an earlier build of this name left there is removed. */
   draft(name: string): Promise<string>;
   /** Puts a draft on the shelf and lets its name stand for it. Images that no name stood for lately are removed. */
   put(folder: string, draft: Draft): Promise<ShelvedImage>;
@@ -61,15 +67,19 @@ const manifestSchema = z.object({
   sha256: z.string().regex(SHA256),
   kernel: file,
   initrd: file,
+  root: file.exactOptional(),
   builtAt: z.string(),
   kernelVersion: z.string(),
   packages: z.array(z.object({ name: z.string(), version: z.string() })),
 });
 const nameSchema = z.object({ sha256: z.string().regex(SHA256), before: z.array(z.string().regex(SHA256)) });
 
-/** The identity of an image: the SHA-256 of `vmlinuz <sha256>\ninitrd <sha256>\n`. */
-export function imageId(kernelSha256: string, initrdSha256: string): string {
-  return createHash('sha256').update(`${KERNEL_FILE} ${kernelSha256}\n${INITRD_FILE} ${initrdSha256}\n`).digest('hex');
+/** The identity of an image: the SHA-256 of `vmlinuz <sha256>\ninitrd <sha256>\n`, and `root.squashfs <sha256>\n` if it has one. */
+export function imageId(files: Pick<Draft, 'kernel' | 'initrd' | 'root'>): string {
+  const hash = createHash('sha256');
+  hash.update(`${KERNEL_FILE} ${files.kernel.sha256}\n${INITRD_FILE} ${files.initrd.sha256}\n`);
+  if (files.root !== undefined) hash.update(`${ROOT_FILE} ${files.root.sha256}\n`);
+  return hash.digest('hex');
 }
 
 /** Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. */
@@ -84,10 +94,12 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
     const at = imageFolder(sha256);
     const manifest = await readJson(join(at, 'manifest.json'), manifestSchema);
     if (manifest === undefined) return undefined;
+    const { kernel, initrd, root, ...rest } = manifest;
     return {
-      ...manifest,
-      kernel: { path: join(at, KERNEL_FILE), ...manifest.kernel },
-      initrd: { path: join(at, INITRD_FILE), ...manifest.initrd },
+      ...rest,
+      kernel: { path: join(at, KERNEL_FILE), ...kernel },
+      initrd: { path: join(at, INITRD_FILE), ...initrd },
+      ...(root === undefined ? {} : { root: { path: join(at, ROOT_FILE), ...root } }),
     };
   };
 
@@ -128,7 +140,7 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
     },
     async put(draftFolder, draft) {
       const name = checkName(draft.name);
-      const sha256 = imageId(draft.kernel.sha256, draft.initrd.sha256);
+      const sha256 = imageId(draft);
       await writeFile(join(draftFolder, 'manifest.json'), `${JSON.stringify({ ...draft, sha256 }, null, 2)}\n`, {
         flush: true,
       });

@@ -540,6 +540,8 @@ nodes:
       keepPaths: ['/usr/share/doc/x'],
       slim: false,
       run: ['echo hi'],
+      root: 'initramfs',
+      initrdModules: [],
       compress: 'auto',
       place: { file: 'images/a.yaml', line: 1, col: 1 },
     });

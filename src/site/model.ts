@@ -98,6 +98,10 @@ export type Recipe = {
   readonly slim: boolean;
   /** Shell lines run inside the root, in order, as root. */
   readonly run: readonly string[];
+  /** Whether the initrd is the root, or a small one that fetches the root as squashfs. */
+  readonly root: 'initramfs' | 'squashfs';
+  /** Kernel modules for the small initrd besides the usual ones. */
+  readonly initrdModules: readonly string[];
   readonly compress: 'zstd' | 'gzip' | 'auto';
   readonly place: Place;
 };

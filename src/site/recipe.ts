@@ -13,7 +13,19 @@ export function resolveRecipe(
   kindOf: (path: string) => PathKind,
   findings: Findings,
 ): Recipe {
-  const { from, mirror, mirrors, packages, remove, keep, slim, run, compress } = document.value;
+  const {
+    from,
+    mirror,
+    mirrors,
+    packages,
+    remove,
+    keep,
+    slim,
+    run,
+    root: rootKind,
+    initrdModules,
+    compress,
+  } = document.value;
   if (mirror !== undefined && mirrors !== undefined) {
     findings.error(document.keyPlace(['mirror']), '`mirror` and `mirrors` are both given', 'keep one of them');
   }
@@ -34,6 +46,8 @@ export function resolveRecipe(
     keepPaths: keep,
     slim,
     run,
+    root: rootKind,
+    initrdModules,
     compress,
     place: document.place([]),
   };

@@ -382,9 +382,18 @@ export const imageSchema = keyed(
     run: listOf(matching('shell lines', 'systemctl enable ssh', /\S/), 'shell lines')
       .prefault([])
       .describe('Shell lines run inside the root, in order, as root.'),
+    root: choice('initramfs', 'squashfs')
+      .prefault('initramfs')
+      .describe(
+        'initramfs: the initrd is the root, unpacked in RAM. squashfs: a small initrd fetches the root over HTTP and ' +
+          'keeps it compressed in RAM.',
+      ),
+    initrdModules: listOf(matching('a kernel module', 'r8152', /^[A-Za-z0-9_-]+$/), 'kernel modules')
+      .prefault([])
+      .describe('With root: squashfs, kernel modules for the small initrd besides the usual ones.'),
     compress: choice('auto', 'zstd', 'gzip')
       .prefault('auto')
-      .describe('How the initrd is compressed. auto: zstd where the kernel can read it.'),
+      .describe('How the initrd (and a squashfs root) is compressed. auto: zstd where the kernel can read it.'),
   },
   'an image recipe, such as "from: { debian: bookworm }"',
 );
