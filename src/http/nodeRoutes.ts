@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
-import type { Bundle } from '../node/bundle.ts';
+import { type Bundle, packBundle } from '../node/bundle.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
 import { LONGEST_REPORT, parseReport } from '../node/report.ts';
 import type { Site, SiteNode } from '../site/model.ts';
@@ -100,12 +100,13 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     try {
       const bundle = await from.bundleOf(node, await inventoryOf(node), localIpOf(request));
       lastRefusal.delete(node.name);
+      const archive = await packBundle(bundle);
       return reply
         .type('application/x-tar')
-        .header('etag', `"${bundle.sha256}"`)
-        .header('x-reveille-sha256', bundle.sha256)
+        .header('etag', `"${archive.sha256}"`)
+        .header('x-reveille-sha256', archive.sha256)
         .header('cache-control', 'no-store')
-        .send(bundle.tar);
+        .send(archive.tar);
     } catch (error) {
       if (!(error instanceof ReveilleError)) throw error;
       const detail = `${error.place ? `${formatPlace(error.place)}: ` : ''}${error.message}`;

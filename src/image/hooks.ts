@@ -1,5 +1,5 @@
+import { globSource, mergedPlaces } from '../site/glob.ts';
 import type { Recipe } from '../site/model.ts';
-import { globSource, mergedPlaces } from './glob.ts';
 import { isModuleGlob, moduleGlobs } from './slim.ts';
 
 // Shell that mmdebstrap runs beside the growing root ($1). Everything is handed over as text, because in a user

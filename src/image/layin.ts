@@ -1,7 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import type { AgentFile } from '../node/agent/files.ts';
+import { globMatcher, mergedPlaces } from '../site/glob.ts';
 import { type Entry, plainDirectory } from './entry.ts';
-import { globMatcher, mergedPlaces } from './glob.ts';
 import type { RootIndex } from './index.ts';
 import { USELESS_UNITS } from './slim.ts';
 

@@ -1,4 +1,4 @@
-import { globMatcher, mergedPlaces } from './glob.ts';
+import { globMatcher, mergedPlaces } from '../site/glob.ts';
 
 /**
  * What an image leaves out, and why. `filesOnly` spares the directories, for programs that expect to find them.

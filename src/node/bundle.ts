@@ -11,45 +11,117 @@ export type BundleFile = {
   readonly owner: string;
   readonly group: string;
   readonly origin: Origin;
-} & ({ readonly content: Uint8Array } | { readonly target: string });
+} & (
+  | { readonly content: Uint8Array }
+  | { readonly target: string }
+  /** A file of the image in which each token (no tab or line end) becomes its value (no line end); its mode and owner stay. */
+  | { readonly replace: ReadonlyMap<string, string> }
+);
 
-/** All files of one node in one archive, named by its SHA-256 in hex. */
-export type Bundle = { readonly tar: Buffer; readonly sha256: string };
+/** A shell command that a node runs once after files changed that it watches. */
+export type Hook = { readonly run: string; readonly watches: (path: string) => boolean };
+
+/**
+ * All that one node gets. `manifest` has a line for each file, by path: kind, mode, owner, group, the blob that the file
+ * is made from, and the path, with tabs between. Kinds: `file`; `link` (the blob is its target); `default` for a generated
+ * file, which gives way to a link that is there; `replace`, whose mode and owners are `-` and whose blob holds lines of
+ * token, tab and value. `hooks` has a line for each file that a hook watches: the blob with its command, a tab and the
+ * path; hooks in the order in which they run. Blobs go by their SHA-256 in hex. The same files give the same text.
+ */
+export type Bundle = {
+  readonly manifest: string;
+  readonly hooks: string;
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+  /** SHA-256 in hex of the manifest and the hooks, one after the other: it names the bundle, contents included. */
+  readonly sha256: string;
+};
 
 /** Where the agent finds the node's script; it runs as root at every boot. */
 export const SETTINGS_PATH = '/var/lib/reveille/settings.sh';
 
-/**
- * Packs files into a tar that any tar unpacks: `manifest` holds a line for each file (kind, mode, owner, group, blob and
- * path with tabs between), `data/<blob>` its content or a link's target. Kinds: `file`, `link`, and `default` for a
- * generated file, which gives way to a link that is there. The same files give the same bytes.
- */
-export async function packBundle(files: readonly BundleFile[]): Promise<Bundle> {
+/** Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. */
+export function makeBundle(files: readonly BundleFile[], hooks: readonly Hook[]): Bundle {
+  const blobs = new Map<string, Uint8Array>();
+  const keep = (content: Uint8Array | string): string => {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    const sha256 = sha256Of(bytes);
+    blobs.set(sha256, bytes);
+    return sha256;
+  };
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const manifest = sorted.map((file) => manifestLine(file, keep(blobOf(file)))).join('');
+  const watched = hooks.flatMap(({ run, watches }) => {
+    const paths = sorted.map(({ path }) => path).filter(watches);
+    if (paths.length === 0) return [];
+    const blob = keep(`${run.trimEnd()}\n`);
+    return paths.map((path) => `${blob}\t${path}\n`);
+  });
+  const lines = [...new Set(watched)].join('');
+  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)) };
+}
+
+/** An archive and the SHA-256 of its bytes, in hex. */
+export type Archive = { readonly tar: Buffer; readonly sha256: string };
+
+/**
+ * Packs a bundle into a tar that any tar unpacks: `manifest`, `hooks`, and `data/<sha256>` for each blob but those that
+ * only files need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
+ */
+export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive> {
   const archive = pack();
   const chunks: Buffer[] = [];
   const all = (async () => {
     for await (const chunk of archive) chunks.push(chunk as Buffer);
   })();
-  const manifest = sorted.map((file, blob) => manifestLine(file, blob)).join('');
-  archive.entry(header('manifest'), manifest);
-  sorted.forEach((file, blob) => {
-    const content =
-      'target' in file
-        ? file.target
-        : Buffer.from(file.content.buffer, file.content.byteOffset, file.content.byteLength);
-    archive.entry(header(`data/${blob}`), content);
-  });
+  archive.entry(header('manifest'), bundle.manifest);
+  archive.entry(header('hooks'), bundle.hooks);
+  for (const sha256 of needed(bundle, applied)) {
+    const content = bundle.blobs.get(sha256);
+    if (content) archive.entry(header(`data/${sha256}`), bufferOf(content));
+  }
   archive.finalize();
   await all;
   const tar = Buffer.concat(chunks);
-  return { tar, sha256: createHash('sha256').update(tar).digest('hex') };
+  return { tar, sha256: sha256Of(tar) };
 }
 
-function manifestLine(file: BundleFile, blob: number): string {
-  const kind = 'target' in file ? 'link' : file.origin === 'generated' ? 'default' : 'file';
-  const mode = file.mode.toString(8).padStart(4, '0');
-  return `${[kind, mode, file.owner, file.group, blob, file.path].join('\t')}\n`;
+/** The blobs of hooks, and of the files whose lines the node does not have. */
+function needed({ manifest, hooks }: Bundle, applied: string): ReadonlySet<string> {
+  const known = new Set(applied.split('\n'));
+  const changed = linesOf(manifest).filter((line) => !known.has(line));
+  return new Set([
+    ...changed.map((line) => line.split('\t')[4] ?? ''),
+    ...linesOf(hooks).map((line) => line.slice(0, 64)),
+  ]);
+}
+
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+function blobOf(file: BundleFile): Uint8Array | string {
+  if ('target' in file) return file.target;
+  if ('content' in file) return file.content;
+  return [...file.replace].map(([token, value]) => `${token}\t${value}\n`).join('');
+}
+
+function manifestLine(file: BundleFile, blob: string): string {
+  const access = 'replace' in file ? ['-', '-', '-'] : [file.mode.toString(8).padStart(4, '0'), file.owner, file.group];
+  return `${[kindOf(file), ...access, blob, file.path].join('\t')}\n`;
+}
+
+function kindOf(file: BundleFile): string {
+  if ('target' in file) return 'link';
+  if ('replace' in file) return 'replace';
+  return file.origin === 'generated' ? 'default' : 'file';
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function header(name: string) {

@@ -21,7 +21,7 @@ export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
   const nodes = [...site.nodes.values()];
   for (const overlay of await foldersBelow(site.root, 'overlays')) {
     const users = nodes.filter((node) => node.overlays.includes(overlay));
-    checkSources(site, await readOverlay(site.root, overlay, findings), users, renderer, findings);
+    checkSources(site, (await readOverlay(site.root, overlay, findings)).sources, users, renderer, findings);
   }
   for (const folder of await foldersBelow(site.root, 'nodes')) {
     const users = nodes.filter((node) => node.folders.includes(folder));

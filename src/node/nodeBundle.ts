@@ -1,14 +1,14 @@
 import { type BootServer, bootUrl, serverUrl } from '../boot/server.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
-import { type Bundle, packBundle } from './bundle.ts';
+import { type Bundle, makeBundle } from './bundle.ts';
 import { factsOf, type Inventory } from './inventory.ts';
 import { renderFiles } from './render.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
 /**
- * A node's bundle as the site is on disk now: its files read, rendered and packed. Throws SITE_INVALID or
+ * A node's bundle as the site is on disk now: its files read, rendered. Throws SITE_INVALID or
  * TEMPLATE_INVALID with the place of what is wrong.
  */
 export async function nodeBundle(
@@ -18,8 +18,8 @@ export async function nodeBundle(
   server: BootServer,
   renderer: Renderer,
 ): Promise<Bundle> {
-  const sources = await readSources(site, node);
+  const { sources, hooks } = await readSources(site, node);
   const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
   const facts = inventory && factsOf(inventory);
-  return packBundle(renderFiles({ site, node, sources, facts, server: urls }, renderer));
+  return makeBundle(renderFiles({ site, node, sources, facts, server: urls }, renderer), hooks);
 }

@@ -3,9 +3,10 @@ import { open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Place, ReveilleError } from '../errors.ts';
 import { Findings, quoted } from '../site/finding.ts';
+import { globMatcher } from '../site/glob.ts';
 import type { Site, SiteNode } from '../site/model.ts';
-import { readYaml } from '../site/yaml.ts';
-import { type Origin, SETTINGS_PATH } from './bundle.ts';
+import { type Hook, type Origin, SETTINGS_PATH } from './bundle.ts';
+import { type Access, type DeclaredHook, OVERLAY_FILE, readOverlayFile } from './overlayFile.ts';
 
 /** One file as the operator keeps it for a node. `file` is its name below the site folder, for errors. */
 export type Source = {
@@ -25,18 +26,23 @@ const MOST_FILES = 10_000;
 const DEEPEST = 40;
 const LONGEST_PATH = 1024;
 const LONGEST_NAME = 200;
-/** Says owners and modes that Git cannot keep; stands at the root of an overlay and is not laid itself. */
-const ACCESS_FILE = 'overlay.yaml';
+/** What is read for a node: its files in the order in which later ones win, and its hooks in the order in which they run. */
+export type NodeSources = { readonly sources: readonly Source[]; readonly hooks: readonly Hook[] };
 
 /**
- * All files for `node` in the order in which later ones win: its overlays in order, then its own folders. Throws
- * SITE_INVALID at the first that cannot be taken.
+ * All files for `node`: its overlays in order, then its own folders; and the overlays' hooks. Throws SITE_INVALID at the
+ * first that cannot be taken.
  */
-export async function readSources(site: Site, node: SiteNode): Promise<readonly Source[]> {
+export async function readSources(site: Site, node: SiteNode): Promise<NodeSources> {
   const findings = new Findings();
   const budget = newBudget();
   const sources: Source[] = [];
-  for (const overlay of node.overlays) sources.push(...(await readOverlay(site.root, overlay, findings, budget)));
+  const hooks: Hook[] = [];
+  for (const name of node.overlays) {
+    const overlay = await readOverlay(site.root, name, findings, budget);
+    sources.push(...overlay.sources);
+    hooks.push(...overlay.hooks);
+  }
   for (const folder of node.folders) sources.push(...(await readNodeFolder(site.root, folder, findings, budget)));
   const first = findings.errors[0];
   if (first) {
@@ -45,20 +51,22 @@ export async function readSources(site: Site, node: SiteNode): Promise<readonly 
       ...(first.hint === undefined ? {} : { hint: first.hint }),
     });
   }
-  return sources;
+  return { sources, hooks };
 }
 
-/** The files of `overlays/<name>`, a tree that is laid over `/`. What is wrong goes into `findings`. */
+/** The files of `overlays/<name>`, a tree that is laid over `/`, and its hooks. What is wrong goes into `findings`. */
 export async function readOverlay(
   root: string,
   name: string,
   findings: Findings,
   budget: Budget = newBudget(),
-): Promise<readonly Source[]> {
+): Promise<NodeSources> {
   const folder = `overlays/${name}`;
   const tree = new Tree(root, `overlay ${name}`, findings, budget);
-  await tree.walk(folder, '', 0, (entry) => entry.name !== ACCESS_FILE);
-  return withAccess(tree.sources, await readAccess(root, `${folder}/${ACCESS_FILE}`, findings), findings);
+  await tree.walk(folder, '', 0, (entry) => entry.name !== OVERLAY_FILE);
+  const { access, hooks } = await readOverlayFile(root, `${folder}/${OVERLAY_FILE}`, findings);
+  const sources = withAccess(tree.sources, access, findings);
+  return { sources, hooks: hooks.map((hook) => watching(hook, sources)) };
 }
 
 /** What `nodes/<folder>` gives a node: hosts, hostname, settings.sh (each also as .j2) and the tree `files/`. */
@@ -211,44 +219,11 @@ class Tree {
   }
 }
 
-type Access = { readonly place: Place; readonly owner?: string; readonly group?: string; readonly mode?: number };
-
-/** `overlay.yaml`: a map from paths on the node to `{ owner, group, mode }`. */
-async function readAccess(root: string, file: string, findings: Findings): Promise<ReadonlyMap<string, Access>> {
-  const access = new Map<string, Access>();
-  const text = await readText(join(root, file)).catch((error) => {
-    findings.error(start(file), `cannot be read: ${reason(error)}`);
-    return undefined;
-  });
-  if (text === undefined) return access;
-  const yaml = readYaml(file, text, findings);
-  if (yaml.value === undefined || yaml.value === null) return access;
-  if (!isMap(yaml.value)) {
-    findings.error(yaml.place([]), 'is a map from paths on the node to owner, group and mode');
-    return access;
-  }
-  for (const [path, value] of Object.entries(yaml.value)) {
-    const place = yaml.keyPlace([path]);
-    if (!isMap(value)) {
-      findings.error(place, 'what belongs here is { owner: ..., group: ..., mode: "0640" }');
-      continue;
-    }
-    const entry: { place: Place; owner?: string; group?: string; mode?: number } = { place };
-    for (const [key, set] of Object.entries(value)) {
-      const at = yaml.place([path, key]);
-      if (key === 'mode') {
-        if (typeof set === 'string' && /^0?[0-7]{3,4}$/.test(set)) entry.mode = Number.parseInt(set, 8);
-        else findings.error(at, 'mode is not an octal text', 'write it in quotes: mode: "0640"');
-      } else if (key === 'owner' || key === 'group') {
-        if (/^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$/.test(String(set))) entry[key] = String(set);
-        else findings.error(at, `${key} is neither a name nor a number`);
-      } else {
-        findings.error(yaml.keyPlace([path, key]), `unknown key ${quoted(key)}`, 'known keys: owner, group, mode');
-      }
-    }
-    access.set(path, entry);
-  }
-  return access;
+/** A hook that names its files watches them whoever gives them; one that names none watches the overlay's own. */
+function watching({ run, files }: DeclaredHook, sources: readonly Source[]): Hook {
+  if (files !== undefined) return { run, watches: globMatcher(files) };
+  const paths = new Set(sources.map(({ path }) => path));
+  return { run, watches: (path) => paths.has(path) };
 }
 
 function withAccess(
@@ -267,20 +242,6 @@ function withAccess(
   });
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (handle === undefined) return undefined;
-  try {
-    if ((await handle.stat()).size > 1024 * 1024) throw new Error('is larger than 1 MiB');
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
-  }
-}
-
 function isPlainName(name: string): boolean {
   return name.length <= LONGEST_NAME && !name.includes('\ufffd') && hasNoControls(name);
 }
@@ -288,10 +249,6 @@ function isPlainName(name: string): boolean {
 function hasNoControls(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
   return !/[\u0000-\u001f\u007f]/.test(text);
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function start(file: string): Place {

@@ -25,6 +25,7 @@ import { ask } from '../../src/cli/api.ts';
 import { ReveilleError } from '../../src/errors.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
+import { makeBundle } from '../../src/node/bundle.ts';
 import { ip, siteFixture } from '../../src/site/fixture.ts';
 import type { Event, Happening } from '../../src/timeline/event.ts';
 
@@ -34,6 +35,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'reveille-http-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 const SHA = 'ab'.repeat(32);
 const FILE_SHA = 'cd'.repeat(32);
+const FILE = { path: '/etc/nic', mode: 0o644, owner: 'root', group: 'root', origin: 'overlay x' };
 
 test('an image is fetched whole, in parts, resumed, and known again by its content', async (t) => {
   const { base, events } = await server(t);
@@ -302,13 +304,14 @@ test('a state that cannot be written does not halt a boot', async (t) => {
       load: () => Promise.reject(new Error('disk gone')),
       save: () => Promise.reject(new Error('disk gone')),
     },
-    bundleOf: async (_, inventory) => ({ tar: Buffer.from(inventory?.nics[0]?.name ?? 'no facts'), sha256: SHA }),
+    bundleOf: async (_, inventory) =>
+      makeBundle([{ ...FILE, content: Buffer.from(`nic=${inventory?.nics[0]?.name}`) }], []),
   });
   const api = base.replace('/boot', '/node/v1');
   const body = 'reveille.inventory=1\nnic.0.name=eth7\nnic.0.mac=52:54:00:00:00:51\n';
-  assert.equal(await curl(`${api}/bundle?mac=52:54:00:00:00:51`), 'no facts');
+  assert.match(await curl(`${api}/bundle?mac=52:54:00:00:00:51`), /nic=undefined/);
   await curl('-f', `${api}/inventory?mac=52:54:00:00:00:51`, '--data-binary', body);
-  assert.equal(await curl(`${api}/bundle?mac=52:54:00:00:00:51`), 'eth7');
+  assert.match(await curl(`${api}/bundle?mac=52:54:00:00:00:51`), /nic=eth7/);
   assert.ok(events.some((event) => event.kind === 'server.trouble' && event.code === 'STATE_UNAVAILABLE'));
 });
 

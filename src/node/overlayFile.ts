@@ -1,0 +1,191 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Place } from '../errors.ts';
+import { type Findings, inWords, quoted } from '../site/finding.ts';
+import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
+
+/** Stands at the root of an overlay, says what its files alone cannot, and is not laid itself. */
+export const OVERLAY_FILE = 'overlay.yaml';
+
+/** Keys of `overlay.yaml` that are not paths. */
+export const OVERLAY_KEYS = ['about', 'vars', 'hooks'] as const;
+
+/** Owner, group and mode of one file, which Git cannot keep. */
+export type Access = {
+  readonly place: Place;
+  readonly owner?: string;
+  readonly group?: string;
+  readonly mode?: number;
+};
+
+/** A shell command to run after files changed: those that the globs name, or any file of the overlay without `files`. */
+export type DeclaredHook = { readonly run: string; readonly files?: readonly string[] };
+
+export type OverlayFile = {
+  /** By path on the node. */
+  readonly access: ReadonlyMap<string, Access>;
+  readonly hooks: readonly DeclaredHook[];
+  /** The whole file, for its other keys; its value is `undefined` or `null` where nothing is said. */
+  readonly yaml: YamlFile;
+};
+
+/**
+ * Reads `overlay.yaml`: paths on the node with `{ owner, group, mode }`, and beside them the keys `about`, `vars` and
+ * `hooks`. What is wrong goes into `findings` and is left out. A file that is not there says nothing.
+ */
+export async function readOverlayFile(root: string, file: string, findings: Findings): Promise<OverlayFile> {
+  const text = await readText(join(root, file)).catch((error) => {
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    findings.error({ file, line: 1, col: 1 }, message);
+    return undefined;
+  });
+  return parseOverlayFile(file, text ?? '', findings);
+}
+
+/** The same of the file's text. */
+export function parseOverlayFile(file: string, text: string, findings: Findings): OverlayFile {
+  const yaml = readYaml(file, text, findings);
+  const reader = new Reader(yaml, findings);
+  return { ...reader.all(), yaml };
+}
+
+const FORM =
+  'is a map from paths on the node to owner, group and mode, with the keys about, vars and hooks beside them';
+const LONGEST_COMMAND = 4096;
+const MOST_HOOKS = 100;
+const NAME_OR_NUMBER = /^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$/;
+
+class Reader {
+  readonly #yaml: YamlFile;
+  readonly #findings: Findings;
+
+  constructor(yaml: YamlFile, findings: Findings) {
+    this.#yaml = yaml;
+    this.#findings = findings;
+  }
+
+  all(): Omit<OverlayFile, 'yaml'> {
+    const { value } = this.#yaml;
+    const access = new Map<string, Access>();
+    if (value === undefined || value === null) return { access, hooks: [] };
+    if (!isMap(value)) {
+      this.#wrong([], FORM);
+      return { access, hooks: [] };
+    }
+    for (const [path, set] of Object.entries(value)) {
+      if (isReserved(path)) continue;
+      const one = this.#access(path, set);
+      if (one) access.set(path, one);
+    }
+    return { access, hooks: this.#hooks(value.hooks) };
+  }
+
+  #access(path: string, value: unknown): Access | undefined {
+    const place = this.#yaml.keyPlace([path]);
+    if (!path.startsWith('/')) {
+      const hint = `paths on the node begin with /; other keys are ${OVERLAY_KEYS.join(', ')}`;
+      this.#findings.error(place, `unknown key ${quoted(path)}`, hint);
+      return undefined;
+    }
+    if (!isMap(value)) {
+      this.#findings.error(place, 'what belongs here is { owner: ..., group: ..., mode: "0640" }');
+      return undefined;
+    }
+    const access: { place: Place; owner?: string; group?: string; mode?: number } = { place };
+    for (const [key, set] of Object.entries(value)) {
+      if (key === 'mode') {
+        if (typeof set === 'string' && /^0?[0-7]{3,4}$/.test(set)) access.mode = Number.parseInt(set, 8);
+        else this.#wrong([path, key], 'mode is not an octal text', 'write it in quotes: mode: "0640"');
+      } else if (key === 'owner' || key === 'group') {
+        if (NAME_OR_NUMBER.test(String(set))) access[key] = String(set);
+        else this.#wrong([path, key], `${key} is neither a name nor a number`);
+      } else {
+        this.#unknown([path, key], 'owner, group, mode');
+      }
+    }
+    return access;
+  }
+
+  #hooks(value: unknown): readonly DeclaredHook[] {
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) {
+      this.#wrong(['hooks'], `hooks is a list, not ${inWords(value)}`, HOOK_EXAMPLE);
+      return [];
+    }
+    if (value.length > MOST_HOOKS) {
+      this.#wrong(['hooks', MOST_HOOKS], `an overlay has at most ${MOST_HOOKS} hooks`);
+      return [];
+    }
+    return value.flatMap((hook, i) => this.#hook(['hooks', i], hook) ?? []);
+  }
+
+  #hook(at: Path, hook: unknown): DeclaredHook | undefined {
+    if (!isMap(hook)) {
+      this.#wrong(at, `a hook is a map, not ${inWords(hook)}`, HOOK_EXAMPLE);
+      return undefined;
+    }
+    for (const key of Object.keys(hook))
+      if (key !== 'run' && key !== 'files') this.#unknown([...at, key], 'files, run');
+    const { run, files } = hook;
+    if (!isCommand(run)) {
+      const message =
+        run === undefined ? 'this hook has no command' : 'run is a shell command: text of one or more lines';
+      this.#wrong(run === undefined ? at : [...at, 'run'], message, HOOK_EXAMPLE);
+      return undefined;
+    }
+    if (files === undefined) return { run };
+    if (!Array.isArray(files) || files.length === 0) {
+      const hint = 'such as files: [/etc/chrony/**]; without files it runs when any file of this overlay changed';
+      this.#wrong([...at, 'files'], `files is a list of paths on the node, not ${inWords(files)}`, hint);
+      return undefined;
+    }
+    const bad = files.findIndex((glob) => !isAbsoluteGlob(glob));
+    if (bad >= 0) {
+      this.#wrong([...at, 'files', bad], `${inWords(files[bad])} is not an absolute path`, 'such as /etc/chrony/**');
+      return undefined;
+    }
+    return { run, files };
+  }
+
+  #unknown(at: Path, known: string): void {
+    this.#findings.error(this.#yaml.keyPlace(at), `unknown key ${quoted(String(at.at(-1)))}`, `known keys: ${known}`);
+  }
+
+  #wrong(at: Path, message: string, hint?: string): void {
+    this.#findings.error(this.#yaml.place(at), message, hint);
+  }
+}
+
+const HOOK_EXAMPLE = 'such as { files: [/etc/chrony/**], run: systemctl try-reload-or-restart chrony }';
+
+function isReserved(key: string): boolean {
+  return (OVERLAY_KEYS as readonly string[]).includes(key);
+}
+
+function isCommand(run: unknown): run is string {
+  return typeof run === 'string' && run.trim() !== '' && run.length <= LONGEST_COMMAND && !/[^\P{Cc}\n\t]/u.test(run);
+}
+
+function isAbsoluteGlob(glob: unknown): glob is string {
+  return typeof glob === 'string' && glob.startsWith('/') && glob.length <= 1024 && !/\p{Cc}/u.test(glob);
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const LARGEST = 1024 * 1024;
+
+async function readText(path: string): Promise<string | undefined> {
+  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (handle === undefined) return undefined;
+  try {
+    if ((await handle.stat()).size > LARGEST) throw new Error('is larger than 1 MiB');
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
