@@ -1,7 +1,11 @@
+import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 
-/** The firmware that is asking, as option 93 and the user class tell it: a kind of its own, not a CPU architecture. */
-export type Firmware = 'bios' | 'efi-ia32' | 'efi-x64' | 'efi-arm64' | 'efi-x64-http' | 'efi-arm64-http' | 'unknown';
+/** The kinds of firmware that are told apart: by how they boot, not by their CPU alone. */
+export const FIRMWARES = ['bios', 'efi-ia32', 'efi-x64', 'efi-arm64', 'efi-x64-http', 'efi-arm64-http'] as const;
+
+/** The firmware that is asking, as option 93 and the user class tell it. */
+export type Firmware = (typeof FIRMWARES)[number] | 'unknown';
 
 /** What is known of a client that asks how to boot. */
 export type BootClient = {
@@ -16,12 +20,16 @@ export type BootClient = {
  * into siaddr; `pathPrefix` is option 210, `configFile` option 209.
  */
 export type BootAnswer =
-  | { readonly kind: 'none'; readonly reason: string }
+  | { readonly kind: 'none'; readonly reason: string; readonly nextServer?: Ipv4 }
   | {
       readonly kind: 'boot';
       readonly bootFile: string;
+      /** The server it comes from, where that is not this one. */
+      readonly nextServer?: Ipv4;
       readonly pathPrefix?: string;
       readonly configFile?: string;
+      /** The operator named the file: nothing is added to make it fit the client. */
+      readonly byOperator?: true;
       /** Why this loader, in words, for `explain`. */
       readonly reason: string;
     };

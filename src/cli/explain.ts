@@ -14,6 +14,7 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { Site } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
+import { rangeWords } from '../site/pools.ts';
 import { withServers } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
@@ -68,6 +69,9 @@ async function explain(mac: Mac, site: Site, leases: readonly Lease[], { arch, i
 type Told = {
   readonly mac: Mac;
   readonly node: string | null;
+  readonly classes: readonly string[];
+  /** The pools of its wire, and why each is open to it or closed. */
+  readonly pools: readonly { network: string; range: string; open: boolean; why: string }[];
   readonly answer: string;
   readonly reason: string | null;
   readonly network: string | null;
@@ -78,12 +82,20 @@ type Told = {
   readonly script: string | null;
 };
 
-async function tell({ decision, boot, reply }: Rehearsal, site: Site, mac: Mac, state: string): Promise<Told> {
+async function tell(rehearsal: Rehearsal, site: Site, mac: Mac, state: string): Promise<Told> {
+  const { decision, boot, reply } = rehearsal;
   const node = site.nodeByMac.get(mac);
   const bootFile = boot?.kind === 'boot' ? boot.bootFile : null;
   return {
     mac,
     node: node?.name ?? null,
+    classes: rehearsal.classes.map(({ name }) => name),
+    pools: rehearsal.pools.map(({ network, pool, open, why }) => ({
+      network,
+      range: rangeWords(pool.range),
+      open,
+      why,
+    })),
     answer: decision.kind,
     reason: boot?.reason ?? ('reason' in decision ? decision.reason : null),
     network: 'network' in decision ? decision.network.name : null,
@@ -117,6 +129,8 @@ function words(told: Told): string {
           ['boots', told.bootFile ?? 'nothing'],
           ['because', told.reason ?? ''],
         ]),
+    ...(told.classes.length === 0 ? [] : [['classes', told.classes.join(', ')]]),
+    ...told.pools.map(({ network, range, why }) => ['pool', `${range} in ${network}: ${why}`]),
     ...Object.entries(told.options),
   ];
   const script =

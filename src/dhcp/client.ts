@@ -36,7 +36,7 @@ export function clientOf(packet: DhcpPacket): Client {
     : vendor.startsWith('HTTPClient')
       ? 'HTTPClient'
       : undefined;
-  const classes = userClasses(options.get(OPTION.userClass.code) ?? NOTHING);
+  const classes = userClasses(options.get(OPTION.userClass.code) ?? NOTHING).map((one) => text.decode(one));
   const features = options.get(OPTION.ipxe.code);
   const isIpxe = features !== undefined || classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
   const stage: ClientStage = isIpxe ? 'ipxe' : vendorClass === undefined ? 'os' : 'firmware';
@@ -75,17 +75,16 @@ function firmwareOf(options: Options, vendorClass: string | undefined): Firmware
   return known === undefined ? 'unknown' : (FIRMWARE[known] ?? 'unknown');
 }
 
-/** Option 77 as raw text, or as RFC 3004 has it: texts with a length before each. */
-function userClasses(data: Uint8Array): readonly string[] {
-  const whole = text.decode(data) ?? '';
-  const parts: string[] = [];
+/** Option 77 as raw text, and where it is what RFC 3004 has, texts with a length before each, those too. */
+export function userClasses(data: Uint8Array): readonly Uint8Array[] {
+  const parts = [data];
   for (let at = 0; at < data.length; ) {
     const length = data[at] ?? 0;
-    if (length === 0 || at + 1 + length > data.length) return [whole];
-    parts.push(text.decode(data.subarray(at + 1, at + 1 + length)) ?? '');
+    if (length === 0 || at + 1 + length > data.length) return [data];
+    parts.push(data.subarray(at + 1, at + 1 + length));
     at += 1 + length;
   }
-  return [whole, ...parts];
+  return parts;
 }
 
 /** Option 175 is a list of sub-options (code, length, value); a feature is there where its first byte is not zero. */

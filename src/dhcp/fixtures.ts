@@ -3,11 +3,11 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { broadcastOf, parseRange, parseSubnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { mac } from '../site/fixture.ts';
-import type { PoolMembers, Site, SiteNode } from '../site/model.ts';
+import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { write } from './optionSet.ts';
 import { OPTION, type Option } from './options.ts';
 import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
-import type { ServedNetwork } from './policy.ts';
+import type { ServedNetwork } from './wire.ts';
 
 /** Values that this room's tests are made of. */
 
@@ -37,11 +37,11 @@ export function requestOf(
   return { ...requestFrom(from, options), xid: 0x1234abcd, ...fields };
 }
 
-/** A network with its server's address; each pool is a range and who may draw from it. */
+/** A network with its server's address; each pool is a range and who may draw from it: `known`, or `rack !phones`. */
 export function networkOf(
   name: string,
   subnetText: string,
-  pools: readonly (readonly [range: string, allow: PoolMembers])[],
+  pools: readonly (readonly [range: string, members: string])[],
   more: Partial<ServedNetwork> = {},
 ): ServedNetwork {
   const subnet = parseSubnet(subnetText) ?? assert.fail(`not a subnet: ${subnetText}`);
@@ -57,17 +57,34 @@ export function networkOf(
     search: [],
     routes: [],
     leaseSeconds: 7200,
-    pools: pools.map(([range, allow]) => ({ range: parseRange(range) ?? assert.fail(range), allow })),
+    pools: pools.map(([range, members]) => poolOf(range, members)),
     options: new Map(),
     ...more,
   };
 }
 
-export function siteOf(networks: readonly ServedNetwork[], nodes: readonly SiteNode[] = []): Site {
+/** A pool; `members` are words of `allow`, and with a `!` before them of `deny`. */
+export function poolOf(range: string, members: string, more: Partial<Pool> = {}): Pool {
+  const words = members.split(' ');
+  return {
+    range: parseRange(range) ?? assert.fail(range),
+    allow: words.filter((word) => !word.startsWith('!')),
+    deny: words.filter((word) => word.startsWith('!')).map((word) => word.slice(1)),
+    options: new Map(),
+    ...more,
+  };
+}
+
+export function siteOf(
+  networks: readonly ServedNetwork[],
+  nodes: readonly SiteNode[] = [],
+  classes: readonly SiteClass[] = [],
+): Site {
   return {
     name: 'rack',
     root: '/nowhere',
     networks: new Map(networks.map((network) => [network.name, network])),
+    classes: new Map(classes.map((each) => [each.name, each])),
     nodes: new Map(nodes.map((node) => [node.name, node])),
     nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),

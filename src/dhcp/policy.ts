@@ -1,15 +1,16 @@
 import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Network, Pool, Site, SiteNode } from '../site/model.ts';
+import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import type { BookView } from './book.ts';
+import { classesOf } from './classes.ts';
 import type { Client } from './client.ts';
+import { givenLease, type Layers } from './given.ts';
 import type { Lease } from './lease.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
-
-/** A network that we can answer for: it has an address of ours. */
-export type ServedNetwork = Network & { readonly server: Ipv4 };
+import { networksOf, type ServedNetwork } from './wire.ts';
 
 /** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
 export type Situation = {
@@ -23,23 +24,10 @@ export type Situation = {
 /** What to do about one request. */
 export type Decision =
   /** `probe` says that the address is newly given and should be tried first. */
-  | {
-      readonly kind: 'offer';
-      readonly network: ServedNetwork;
-      readonly node: SiteNode | undefined;
-      readonly ip: Ipv4;
-      readonly seconds: number;
-      readonly probe: boolean;
-    }
-  | {
-      readonly kind: 'ack';
-      readonly network: ServedNetwork;
-      readonly node: SiteNode | undefined;
-      readonly lease: Lease;
-      readonly seconds: number;
-    }
+  | (Layers & { readonly kind: 'offer'; readonly ip: Ipv4; readonly seconds: number; readonly probe: boolean })
+  | (Layers & { readonly kind: 'ack'; readonly lease: Lease; readonly seconds: number })
   /** An INFORM: options, and no lease. */
-  | { readonly kind: 'inform'; readonly network: ServedNetwork; readonly node: SiteNode | undefined }
+  | (Layers & { readonly kind: 'inform' })
   /** `lease` is what the client loses by it, as it is to be recorded. */
   | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string; readonly lease?: Lease }
   /** A DECLINE or RELEASE: the lease changes and nobody is answered. */
@@ -61,11 +49,12 @@ const SHORTEST_LEASE_SECONDS = 60;
 
 /** Decides about one request of a client. Pure but for the book's own search for a free address. */
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
-  const wire = networksOf(request, situation);
+  const { site } = situation;
+  const wire = networksOf(request, site, situation.interface);
   if (wire.length === 0)
     return silence(`no network of the site is reached through ${situation.interface}${viaRelay(request)}`);
-  const node = situation.site.nodeByMac.get(request.chaddr);
-  const asking: Asking = { request, client, situation, wire, node };
+  const node = site.nodeByMac.get(request.chaddr);
+  const asking: Asking = { request, client, situation, wire, node, classes: classesOf(request, client, site) };
   switch (read(request.options, OPTION.messageType)) {
     case MESSAGE.discover:
       return discover(asking);
@@ -89,45 +78,14 @@ type Asking = {
   /** The networks that the client's wire carries. */
   readonly wire: readonly ServedNetwork[];
   readonly node: SiteNode | undefined;
+  readonly classes: readonly SiteClass[];
 };
-
-/**
- * The networks on the client's wire: through a relay, the one that holds the relay's link and those that share its
- * interface; directly, those of the interface; for a client that renews from another subnet, the one of its address.
- */
-function networksOf(request: DhcpPacket, { site, interface: name }: Situation): readonly ServedNetwork[] {
-  const served = servedBySite(site);
-  const relay = relayOf(request);
-  if (relay) {
-    const link = served.find((network) => inSubnet(network.subnet, relay.link));
-    if (!link) return [];
-    const beside =
-      link.interface === undefined
-        ? []
-        : served.filter((network) => network !== link && network.interface === link.interface);
-    return [link, ...beside];
-  }
-  const local = served.filter((network) => network.interface === name);
-  if (request.ciaddr === UNSPECIFIED || local.some((network) => inSubnet(network.subnet, request.ciaddr))) return local;
-  const routed = served.filter((network) => inSubnet(network.subnet, request.ciaddr));
-  return routed.length > 0 ? routed : local;
-}
-
-const SERVED = new WeakMap<Site, readonly ServedNetwork[]>();
-
-function servedBySite(site: Site): readonly ServedNetwork[] {
-  let served = SERVED.get(site);
-  if (!served) {
-    served = [...site.networks.values()].filter((network): network is ServedNetwork => network.server !== undefined);
-    SERVED.set(site, served);
-  }
-  return served;
-}
 
 function discover(asking: Asking): Decision {
   const place = placeFor(asking, read(asking.request.options, OPTION.requestedAddress));
   if (typeof place === 'string') return silence(place);
   const { network, ip, reserved } = place;
+  const layers = layersAt(asking, network, ip, reserved);
   const { book, now } = asking.situation;
   const lease = book.leaseOf(network.name, asking.request.chaddr);
   const known =
@@ -135,10 +93,9 @@ function discover(asking: Asking): Decision {
     book.offerAt(ip)?.mac === asking.request.chaddr;
   return {
     kind: 'offer',
-    network,
-    node: asking.node,
+    ...layers,
     ip,
-    seconds: leaseSeconds(asking, network, reserved),
+    seconds: leaseSeconds(asking, layers, reserved),
     probe: !reserved && !known,
   };
 }
@@ -155,7 +112,7 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | strin
   const order = wire.length === 1 ? wire : [...wire].sort((a, b) => had(b) - had(a));
   let open = false;
   for (const network of order) {
-    const pools = openPools(network, node);
+    const pools = openPools(network, asking);
     if (pools.length === 0) continue;
     open = true;
     const ip = book.choose(network, pools, request.chaddr, wanted, now);
@@ -182,9 +139,14 @@ function ownPlace({ wire, node, situation }: Asking): ChosenPlace | undefined {
   return network && !isTaken ? { network, ip, reserved: true } : undefined;
 }
 
-function openPools(network: Network, node: SiteNode | undefined): readonly Pool[] {
-  const member = node ? 'known' : 'unknown';
-  return network.pools.filter(({ allow }) => allow === 'any' || allow === member);
+function openPools(network: Network, asking: Asking): readonly Pool[] {
+  return network.pools.filter((pool) => isOpen(pool, asking));
+}
+
+/** What the client is given from, with an address of this network. */
+function layersAt({ node, classes }: Asking, network: ServedNetwork, ip: Ipv4, reserved: boolean): Layers {
+  const pool = reserved ? undefined : network.pools.find(({ range }) => inRange(range, ip));
+  return { network, pool, classes, node };
 }
 
 /** A REQUEST is one of four, told apart by which fields it fills (RFC 2131 section 4.3.2, table 4). */
@@ -255,7 +217,7 @@ function whyNot(asking: Asking, ip: Ipv4): string | undefined {
   if (own) return own.ip === ip ? undefined : `${node?.name} has an address of its own`;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return 'the address is of no network on this wire';
-  if (!openPools(network, node).some(({ range }) => inRange(range, ip)))
+  if (!openPools(network, asking).some(({ range }) => inRange(range, ip)))
     return 'no pool with this address is open to it';
   return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
 }
@@ -264,7 +226,9 @@ function grant(asking: Asking, ip: Ipv4): Decision {
   const { request, situation, wire, node } = asking;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return silence('no network');
-  const seconds = leaseSeconds(asking, network, node?.ip === ip);
+  const reserved = node?.ip === ip;
+  const layers = layersAt(asking, network, ip, reserved);
+  const seconds = leaseSeconds(asking, layers, reserved);
   const clientId = request.options.get(OPTION.clientId.code);
   const hostname = read(request.options, OPTION.hostname);
   const lease: Lease = {
@@ -277,7 +241,7 @@ function grant(asking: Asking, ip: Ipv4): Decision {
     ...(clientId === undefined ? {} : { clientId: Uint8Array.from(clientId) }),
     ...(hostname ? { hostname: printable(hostname) } : {}),
   };
-  return { kind: 'ack', network, node, lease, seconds };
+  return { kind: 'ack', ...layers, lease, seconds };
 }
 
 function decline(asking: Asking): Decision {
@@ -315,17 +279,17 @@ function release(asking: Asking): Decision {
 }
 
 function inform(asking: Asking): Decision {
-  const { request, wire, node } = asking;
+  const { request, wire } = asking;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, request.ciaddr));
   if (!network) return silence('an INFORM from an address of no network on this wire');
-  return { kind: 'inform', network, node };
+  return { kind: 'inform', ...layersAt(asking, network, request.ciaddr, asking.node?.ip === request.ciaddr) };
 }
 
-/** The network's lease time, or the client's wish if that is shorter; short for a machine that is only booting. */
-function leaseSeconds({ request, client }: Asking, network: Network, reserved: boolean): number {
-  const wish = read(request.options, OPTION.leaseTime) ?? network.leaseSeconds;
-  const most =
-    reserved || client.stage === 'os' ? network.leaseSeconds : Math.min(network.leaseSeconds, BOOT_LEASE_SECONDS);
+/** The lease time of the site, or the client's wish if that is shorter; short for a machine that is only booting. */
+function leaseSeconds({ request, client }: Asking, layers: Layers, reserved: boolean): number {
+  const given = givenLease(layers);
+  const wish = read(request.options, OPTION.leaseTime) ?? given;
+  const most = reserved || client.stage === 'os' ? given : Math.min(given, BOOT_LEASE_SECONDS);
   return Math.min(most, Math.max(wish, SHORTEST_LEASE_SECONDS));
 }
 

@@ -1,21 +1,35 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import type { Mac } from '../net/mac.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
+import { classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
+import { givenBoot } from './given.ts';
 import type { Lease } from './lease.ts';
 import { write } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
-import { type Decision, decide, type ServedNetwork } from './policy.ts';
+import { type Decision, decide } from './policy.ts';
+import { whyOpen } from './pools.ts';
 import { composeReply } from './reply.ts';
+import { networksOf, type ServedNetwork } from './wire.ts';
 
 /** The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking. */
 export type Part = { readonly mac: Mac; readonly architecture: number; readonly ipxe: boolean };
 
+export type PoolVerdict = {
+  readonly network: string;
+  readonly pool: Pool;
+  readonly open: boolean;
+  readonly why: string;
+};
+
 /** What a DISCOVER would bring about. `reply` is there where it would be answered. */
 export type Rehearsal = {
   readonly client: BootClient;
+  readonly classes: readonly SiteClass[];
+  /** The pools of its wire: whether each is open to it, and why. */
+  readonly pools: readonly PoolVerdict[];
   readonly decision: Decision;
   readonly boot?: BootAnswer;
   readonly reply?: DhcpPacket;
@@ -37,12 +51,17 @@ export function rehearse(
   const book = new LeaseBook();
   book.configure(site);
   book.load(leases);
-  const decision = decide(request, client, { site, book, interface: interfaceFor(part.mac, site), now });
-  if (decision.kind !== 'offer') return { client, decision };
-  const answer = boot(client, decision.node, decision.network);
+  const name = interfaceFor(part.mac, site);
+  const decision = decide(request, client, { site, book, interface: name, now });
+  const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
+  const pools = networksOf(request, site, name).flatMap(({ name: network, pools }) =>
+    pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),
+  );
+  const seen = { client, classes: who.classes, pools, decision };
+  if (decision.kind !== 'offer') return seen;
+  const answer = givenBoot(decision, () => boot(client, decision.node, decision.network));
   return {
-    client,
-    decision,
+    ...seen,
     boot: answer,
     reply: composeReply('offer', { request, client, boot: answer, ...decision }),
   };

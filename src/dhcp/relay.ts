@@ -20,23 +20,26 @@ const RELAY_PORT = 19;
 /** Reads giaddr and option 82 (RFC 3046); `undefined` for a request that came without a relay. */
 export function relayOf(packet: DhcpPacket): Relay | undefined {
   if (packet.giaddr === UNSPECIFIED) return undefined;
-  const parts = subOptions(packet.options.get(OPTION.relayAgent.code) ?? new Uint8Array());
-  const link = ip.decode(parts.get(LINK_SELECTION) ?? new Uint8Array());
-  const serverOverride = ip.decode(parts.get(SERVER_ID_OVERRIDE) ?? new Uint8Array());
+  const option = packet.options.get(OPTION.relayAgent.code) ?? NOTHING;
+  const link = ip.decode(subOption(option, LINK_SELECTION) ?? NOTHING);
+  const serverOverride = ip.decode(subOption(option, SERVER_ID_OVERRIDE) ?? NOTHING);
   return {
     link: link ?? packet.giaddr,
     ...(serverOverride === undefined ? {} : { serverOverride }),
-    ownPort: parts.has(RELAY_PORT),
+    ownPort: subOption(option, RELAY_PORT) !== undefined,
   };
 }
 
-function subOptions(data: Uint8Array): ReadonlyMap<number, Uint8Array> {
-  const parts = new Map<number, Uint8Array>();
+const NOTHING = new Uint8Array();
+
+/** The value of one sub-option of option 82; `undefined` if it is absent or runs beyond the end. */
+export function subOption(data: Uint8Array, wanted: number): Uint8Array | undefined {
   for (let at = 0; at + 1 < data.length; ) {
-    const [code = 0, length = 0] = data.subarray(at, at + 2);
-    if (at + 2 + length > data.length) break;
-    parts.set(code, data.subarray(at + 2, at + 2 + length));
-    at += 2 + length;
+    const code = data[at];
+    const end = at + 2 + (data[at + 1] ?? 0);
+    if (end > data.length) return undefined;
+    if (code === wanted) return data.subarray(at + 2, end);
+    at = end;
   }
-  return parts;
+  return undefined;
 }

@@ -52,6 +52,7 @@ function reply(
     request,
     client: clientOf(request),
     network,
+    classes: [],
     node: whom ?? undefined,
     ip: ip('10.0.0.51'),
     boot,

@@ -1,19 +1,17 @@
 import type { BootAnswer } from '../boot/client.ts';
 import { formatIpv4, type Ipv4, netmaskOf, UNSPECIFIED } from '../net/ipv4.ts';
-import type { SiteNode } from '../site/model.ts';
 import { type Client, requests } from './client.ts';
+import { eachOption, type Layers } from './given.ts';
 import { type Options, read, write } from './optionSet.ts';
-import { OPTION } from './options.ts';
+import { OPTION, type Option } from './options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, MESSAGE } from './packet.ts';
-import type { ServedNetwork } from './policy.ts';
 import { relayOf } from './relay.ts';
+import type { ServedNetwork } from './wire.ts';
 
 /** What a reply is composed of. `seconds` is the lease; absent in the answer to an INFORM. */
-export type ReplyTo = {
+export type ReplyTo = Layers & {
   readonly request: DhcpPacket;
   readonly client: Client;
-  readonly network: ServedNetwork;
-  readonly node: SiteNode | undefined;
   readonly ip: Ipv4;
   readonly seconds?: number;
   readonly boot: BootAnswer;
@@ -31,16 +29,14 @@ export function composeReply(type: 'offer' | 'ack', to: ReplyTo): DhcpPacket {
   identify(options, type, to);
   lendTime(options, to);
   describeNetwork(options, to);
-  const boots = tellToBoot(options, to);
+  tellToBoot(options, to);
   echo(options, to.request);
   return {
     ...header(to.request),
     // The answer to an INFORM gives no address (RFC 2131 section 4.3.5).
     ciaddr: to.seconds === undefined || type === 'ack' ? to.request.ciaddr : UNSPECIFIED,
     yiaddr: to.seconds === undefined ? UNSPECIFIED : to.ip,
-    siaddr: boots ? to.network.server : UNSPECIFIED,
-    sname: boots ? formatIpv4(to.network.server) : '',
-    file: to.boot.kind === 'boot' ? to.boot.bootFile : '',
+    ...bootFields(to),
     options,
   };
 }
@@ -62,6 +58,13 @@ export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: 
     file: '',
     options,
   };
+}
+
+/** Where to boot from, in the fields that BOOTP has for it. */
+function bootFields({ boot, network }: ReplyTo): Pick<DhcpPacket, 'siaddr' | 'sname' | 'file'> {
+  if (boot.kind === 'none') return { siaddr: boot.nextServer ?? UNSPECIFIED, sname: '', file: '' };
+  const server = boot.nextServer ?? network.server;
+  return { siaddr: server, sname: formatIpv4(server), file: boot.bootFile };
 }
 
 function header(request: DhcpPacket) {
@@ -86,17 +89,18 @@ function lendTime(options: Map<number, Uint8Array>, { seconds }: ReplyTo): void 
   write(options, OPTION.rebindingTime, forever ? seconds : Math.floor(seconds * 0.875));
 }
 
-/** What the network, and over it the node, says: of what the client asks for, or all if it does not say. */
-function describeNetwork(options: Map<number, Uint8Array>, { request, network, node }: ReplyTo): void {
+/** What the network, and over it each layer, says: of what the client asks for, or all if it does not say. */
+function describeNetwork(options: Map<number, Uint8Array>, to: ReplyTo): void {
+  const { request, network, node } = to;
   const asked = request.options.get(OPTION.parameterList.code);
   const wanted = (code: number) => asked === undefined || asked.includes(code);
   write(options, OPTION.subnetMask, netmaskOf(network.subnet.prefix));
   for (const [code, value] of networkOptions(network)) if (wanted(code)) options.set(code, value);
   if (node && wanted(OPTION.hostname.code)) write(options, OPTION.hostname, node.name);
   // What the operator wrote out by hand goes out asked for or not where the client cannot ask: by number it is meant.
-  for (const [code, value] of [...network.options, ...(node?.options ?? [])]) {
+  eachOption(to, (code, value) => {
     if (wanted(code) || code >= FIRST_SITE_SPECIFIC) options.set(code, value);
-  }
+  });
 }
 
 /** Options from 224 on belong to the site (RFC 3942); clients that use them often do not ask for them. */
@@ -132,22 +136,24 @@ const NO_PROXY_DHCP = Buffer.from([176, 1, 1]);
 /** PXE discovery control (43.6): take the boot file of this very reply, look for no boot server. */
 const BOOT_FROM_REPLY = Buffer.from([6, 1, 8, 255]);
 
-function tellToBoot(options: Map<number, Uint8Array>, { request, client, network, boot }: ReplyTo): boolean {
-  if (boot.kind !== 'boot') return false;
-  const server = formatIpv4(network.server);
-  write(options, OPTION.bootFile, boot.bootFile);
-  write(options, OPTION.tftpServer, server);
-  if (requests(request.options, OPTION.tftpServers.code)) {
-    write(options, OPTION.tftpServers, [network.server]);
-  }
+function tellToBoot(options: Map<number, Uint8Array>, { request, client, network, boot }: ReplyTo): void {
+  if (boot.kind !== 'boot' || !client.wantsBoot) return;
+  // With a boot file of their own, operators may also have their own way with the options that go with it.
+  const isTaken = (code: number) => boot.byOperator === true && options.has(code);
+  const tell = <T>(option: Option<T>, value: T) => {
+    if (!isTaken(option.code)) write(options, option, value);
+  };
+  const server = boot.nextServer ?? network.server;
+  tell(OPTION.bootFile, boot.bootFile);
+  tell(OPTION.tftpServer, formatIpv4(server));
+  if (requests(request.options, OPTION.tftpServers.code)) tell(OPTION.tftpServers, [server]);
   if (boot.pathPrefix !== undefined) write(options, OPTION.pathPrefix, boot.pathPrefix);
   if (boot.configFile !== undefined) write(options, OPTION.configFile, boot.configFile);
-  if (client.ipxe) options.set(OPTION.ipxe.code, NO_PROXY_DHCP);
+  if (client.ipxe) tell(OPTION.ipxe, NO_PROXY_DHCP);
   if (client.vendorClass !== undefined) {
-    write(options, OPTION.vendorClass, client.vendorClass);
-    if (client.vendorClass === 'PXEClient') options.set(OPTION.vendor.code, BOOT_FROM_REPLY);
+    tell(OPTION.vendorClass, client.vendorClass);
+    if (client.vendorClass === 'PXEClient') tell(OPTION.vendor, BOOT_FROM_REPLY);
   }
-  return true;
 }
 
 /** RFC 6842 for the client identifier, RFC 4578 for the machine identifier, RFC 3046 for the relay's option. */

@@ -10,14 +10,16 @@ import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
 import { type Client, clientOf } from './client.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
+import { givenBoot, type Layers } from './given.ts';
 import { LeaseJournal } from './journal.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
-import { type Decision, decide, declined, type ServedNetwork } from './policy.ts';
+import { type Decision, decide, declined } from './policy.ts';
 import { Port } from './port.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
+import type { ServedNetwork } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`. */
@@ -291,23 +293,11 @@ class Server implements DhcpServer {
     this.#events({ kind: 'dhcp.nak', mac: request.chaddr, stage: client.stage, network: network.name, reason });
   }
 
-  #send(
-    asked: Asked,
-    kind: 'dhcp.offer' | 'dhcp.ack',
-    { network, node, seconds }: { network: ServedNetwork; node: SiteNode | undefined; seconds?: number },
-    ip: Ipv4,
-  ): void {
+  #send(asked: Asked, kind: 'dhcp.offer' | 'dhcp.ack', to: Layers & { readonly seconds?: number }, ip: Ipv4): void {
     const { request, client } = asked;
-    const boot = client.wantsBoot ? this.#options.boot(client, node, network) : NO_BOOT;
-    const reply = composeReply(kind === 'dhcp.offer' ? 'offer' : 'ack', {
-      request,
-      client,
-      network,
-      node,
-      ip,
-      boot,
-      ...(seconds === undefined ? {} : { seconds }),
-    });
+    const { network, node } = to;
+    const boot = givenBoot(to, () => (client.wantsBoot ? this.#options.boot(client, node, network) : NO_BOOT));
+    const reply = composeReply(kind === 'dhcp.offer' ? 'offer' : 'ack', { ...to, request, client, ip, boot });
     this.#transmit(asked, reply, network, false);
     this.#events({
       kind,
@@ -315,7 +305,7 @@ class Server implements DhcpServer {
       ip,
       stage: client.stage,
       network: network.name,
-      ...(boot.kind === 'boot' ? { bootFile: boot.bootFile } : {}),
+      ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
       ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
     });
   }

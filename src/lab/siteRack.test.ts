@@ -45,7 +45,7 @@ test('a server without a declared address gets the first that nothing claims', (
   const { server: _, ...undeclared } = network({
     gateway: ip('10.0.0.1'),
     dns: [ip('10.0.0.2')],
-    pools: [{ range, allow: 'any' }],
+    pools: [{ range, allow: ['any'], deny: [], options: new Map() }],
   });
   const [bridge] = rackOfSite(site([undeclared], [node01])).bridges;
   assert.deepEqual(

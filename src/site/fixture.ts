@@ -13,6 +13,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     name: 'g-rack',
     root: '/nonexistent',
     networks: new Map([[network.name, network]]),
+    classes: new Map(),
     nodes: new Map(nodes.map((node) => [node.name, node])),
     nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((address) => [address, node] as const))),
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),

@@ -3,6 +3,7 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ANY_BYTES } from '../dhcp/bytePattern.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { ip, mac } from './fixture.ts';
 import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
@@ -79,7 +80,7 @@ const TABLE: readonly Row[] = [
     name: 'an unknown key, near to none',
     files: edited(['site: g-rack', 'site: g-rack\nxyzzy: 1']),
     errors: [
-      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, profiles, nodes, vars, menu, tftp, http, dhcp',
+      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, classes, profiles, nodes, vars, menu, tftp, http, dhcp',
     ],
   },
   {
@@ -102,16 +103,57 @@ const TABLE: readonly Row[] = [
     files: edited(
       ['subnet: 10.0.0.0/24', 'subnet: 10.0.0.5/24'],
       ['range: 192.168.0.111-192.168.0.150', 'range: 192.168.0.150-192.168.0.111'],
-      ['allow: unknown', 'allow: unkown'],
       ['mac: 52:54:00:00:00:51', 'mac: 52:54:00:00:51'],
       ['ip: 10.0.0.52', 'ip: 10.0.0.352'],
     ),
     errors: [
       'site.yaml:5:13: "10.0.0.5/24" is not a subnet | the address has bits set beyond /24: did you mean 10.0.0.0/24?',
       'site.yaml:14:16: "192.168.0.150-192.168.0.111" is not a range of addresses | it runs backwards: did you mean 192.168.0.111-192.168.0.150?',
-      'site.yaml:15:16: "unkown" is not one of known, unknown or any | did you mean "unknown"?',
       'site.yaml:22:10: "52:54:00:00:51" is not a MAC address | such as 52:54:00:00:00:51',
       'site.yaml:27:9: "10.0.0.352" is not an IPv4 address | such as 10.0.0.51',
+    ],
+  },
+  {
+    name: 'classes that say nothing, or what cannot be',
+    files: edited([
+      'profiles:\n  compute:\n',
+      `classes:
+  known: { arch: bios }
+  empty: { lease: 5m }
+  odd:
+    macs: [52:54:00, 00:1a:4b:00:00:01/24]
+    arch: [bios, efix64, 70000]
+    vendorClass: { hex: 0g }
+profiles:
+  compute:
+`,
+    ]),
+    errors: [
+      'site.yaml:17:3: "known" cannot name a class | in pools, known means something already',
+      'site.yaml:18:3: class "empty" has no condition | say who its members are by one of macs, vendorClass, userClass, arch, circuitId, remoteId',
+      'site.yaml:20:12: "52:54:00" is not a MAC address or the beginning of one | such as 52:54:00:00:00:51, 52:54:00:* or 00:1a:4b:00:00:00/24',
+      'site.yaml:20:22: "00:1a:4b:00:00:01/24" is not a MAC address or the beginning of one | such as 52:54:00:00:00:51, 52:54:00:* or 00:1a:4b:00:00:00/24',
+      'site.yaml:21:18: "efix64" is not one of bios, efi-ia32, efi-x64, efi-arm64, efi-x64-http, efi-arm64-http or a number of option 93 | did you mean "efi-x64"?',
+      'site.yaml:21:26: 70000 is not an architecture from 0 to 65535',
+      'site.yaml:22:25: "0g" is not bytes in hex | such as 00:04:00:01 or 00:04:*',
+    ],
+  },
+  {
+    name: 'pools with several ranges, and with members that there are not',
+    files: edited(
+      [
+        'range: 10.0.0.200-10.0.0.220',
+        'range: [10.0.0.200-10.0.0.220, 10.0.0.1-10.0.0.9, 10.0.1.9]\n        deny: [rck]',
+      ],
+      ['allow: unknown', 'allow: [unkown, rack]'],
+      ['profiles:\n  compute:\n', 'classes:\n  rack: { macs: 52:54:00:* }\nprofiles:\n  compute:\n'],
+    ),
+    errors: [
+      "site.yaml:9:40: pool 10.0.0.1-10.0.0.9 holds this server's address 10.0.0.2 | leave it out: 10.0.0.1 and 10.0.0.3-10.0.0.9",
+      "site.yaml:9:40: pool 10.0.0.1-10.0.0.9 holds the gateway's address 10.0.0.1 | leave it out: 10.0.0.2-10.0.0.9",
+      'site.yaml:9:59: pool 10.0.1.9 lies outside the subnet 10.0.0.0/24',
+      'site.yaml:10:16: there is no class "rck" | did you mean "rack"?',
+      'site.yaml:16:17: there is no class "unkown" | did you mean "unknown"?',
     ],
   },
   {
@@ -469,7 +511,9 @@ describe('a site that loads', () => {
       search: [],
       routes: [],
       leaseSeconds: 3600,
-      pools: [{ range: { first: ip('10.1.0.9'), last: ip('10.1.0.9') }, allow: 'known' }],
+      pools: [
+        { range: { first: ip('10.1.0.9'), last: ip('10.1.0.9') }, allow: ['known'], deny: [], options: new Map() },
+      ],
       options: new Map(),
     });
     assert.match(site.name, /^reveille-site-/);
@@ -477,6 +521,58 @@ describe('a site that loads', () => {
     assert.deepEqual(site.tftp, { singlePort: false, maxTransfers: 1024, maxTransfersPerClient: 16 });
     assert.deepEqual(site.http, { port: 8080 });
     assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500 });
+  });
+
+  it('has classes in their order, and pools that name them', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+networks:
+  a:
+    subnet: 10.1.0.0/16
+    nextServer: 10.1.0.9
+    pools: [{ range: [10.1.0.9, 10.1.0.20-10.1.0.29], allow: [rack, known], deny: phones, lease: 5m, options: { mtu: 1400 } }]
+classes:
+  rack:
+    macs: [52:54:00:00:00:51, '52-54-01:*', 00:1a:4b:80:00:00/25]
+    vendorClass: PXE*
+    arch: [bios, 7]
+    lease: 10m
+    bootFile: pxelinux.0
+  phones: { circuitId: { hex: '00:04:*' } }
+profiles: { p: { nextServer: 10.1.0.8, bootFile: a } }
+nodes: { n: { mac: 52:54:00:00:00:51, profiles: [p], bootFile: b } }
+`,
+    });
+    const [rack, phones] = [...site.classes.values()];
+    assert.deepEqual(rack, {
+      name: 'rack',
+      conditions: {
+        macs: [
+          { mac: mac('52:54:00:00:00:51'), bits: 48 },
+          { mac: mac('52:54:01:00:00:00'), bits: 24 },
+          { mac: mac('00:1a:4b:80:00:00'), bits: 25 },
+        ],
+        vendorClass: [Int16Array.of(...Buffer.from('PXE'), ANY_BYTES)],
+        arch: ['bios', 7],
+      },
+      leaseSeconds: 600,
+      bootFile: 'pxelinux.0',
+      options: new Map(),
+    });
+    assert.deepEqual(phones?.conditions, { circuitId: [Int16Array.of(0, 4, ANY_BYTES)] });
+    const network = site.networks.get('a');
+    assert.equal(network?.nextServer, ip('10.1.0.9'));
+    assert.deepEqual(
+      network?.pools.map(({ range, ...pool }) => pool),
+      [1, 2].map(() => ({
+        allow: ['rack', 'known'],
+        deny: ['phones'],
+        leaseSeconds: 300,
+        options: new Map([[26, Uint8Array.of(0x05, 0x78)]]),
+      })),
+    );
+    const node = site.nodes.get('n');
+    assert.deepEqual([node?.nextServer, node?.bootFile], [ip('10.1.0.8'), 'b']);
   });
 
   it('has nodes with their profiles merged in order, their own settings last', async () => {

@@ -1,7 +1,7 @@
-import type { LoaderChoice, RawOptions, Var, Vars } from './model.ts';
+import type { BootFrom, LoaderChoice, RawOptions, Var, Vars } from './model.ts';
 
 /** What a profile or a node says, read and checked. */
-export type Settings = {
+export type Settings = BootFrom & {
   readonly image?: string;
   readonly loader?: LoaderChoice;
   readonly kernelArgs: readonly string[];
@@ -12,15 +12,19 @@ export type Settings = {
 };
 
 /**
- * Merges settings in order, the later ones having their way: `image` and `loader` are replaced; the lists are joined
- * and a word that is in already is not added again; options are replaced by number; variables merge map by map.
+ * Merges settings in order, the later ones having their way: single values are replaced; lists are joined and a word that
+ * is in already is not added again; options are replaced by number; variables merge map by map.
  */
 export function mergeSettings(layers: readonly Settings[]): Settings {
-  const image = layers.findLast((layer) => layer.image !== undefined)?.image;
-  const loader = layers.findLast((layer) => layer.loader !== undefined)?.loader;
+  const { image } = layers.findLast((layer) => layer.image !== undefined) ?? {};
+  const { loader } = layers.findLast((layer) => layer.loader !== undefined) ?? {};
+  const { nextServer } = layers.findLast((layer) => layer.nextServer !== undefined) ?? {};
+  const { bootFile } = layers.findLast((layer) => layer.bootFile !== undefined) ?? {};
   return {
     ...(image === undefined ? {} : { image }),
     ...(loader === undefined ? {} : { loader }),
+    ...(nextServer === undefined ? {} : { nextServer }),
+    ...(bootFile === undefined ? {} : { bootFile }),
     kernelArgs: joined(layers.map((layer) => layer.kernelArgs)),
     overlays: joined(layers.map((layer) => layer.overlays)),
     services: joined(layers.map((layer) => layer.services)),

@@ -1,6 +1,9 @@
+import type { Firmware } from '../boot/client.ts';
+import type { BytePattern } from '../dhcp/bytePattern.ts';
 import type { Place } from '../errors.ts';
 import type { Ipv4, Ipv4Range, Subnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { MacPrefix } from '../net/macPrefix.ts';
 
 /** A value that an operator may write under `vars:`. */
 export type Var = string | number | boolean | null | readonly Var[] | { readonly [key: string]: Var };
@@ -9,10 +12,40 @@ export type Vars = { readonly [name: string]: Var };
 /** Which loader a machine's firmware is given; `auto` picks by firmware. */
 export type LoaderChoice = 'auto' | 'pxelinux' | 'ipxe' | 'grub' | 'http';
 
-/** Who may draw from a pool: nodes that the site lists, strangers, or both. */
-export type PoolMembers = 'known' | 'unknown' | 'any';
+/** A range of addresses that are lent. Times are in seconds. */
+export type Pool = {
+  readonly range: Ipv4Range;
+  /** `known` (nodes of the site), `unknown` (strangers), `any`, or names of classes; any of them suffices. */
+  readonly allow: readonly string[];
+  /** The same words; none of these may draw from it, whatever `allow` says. */
+  readonly deny: readonly string[];
+  /** What its members get beyond what the network says. */
+  readonly leaseSeconds?: number;
+  readonly options: RawOptions;
+};
 
-export type Pool = { readonly range: Ipv4Range; readonly allow: PoolMembers };
+/** A boot server and a boot file that the operator names. */
+export type BootFrom = { readonly nextServer?: Ipv4; readonly bootFile?: string };
+
+/** Who belongs to a class: each condition that is there has to hold, by any of its values. */
+export type Conditions = {
+  readonly macs?: readonly MacPrefix[];
+  /** Options 60 and 77, and sub-options 1 and 2 of option 82. */
+  readonly vendorClass?: readonly BytePattern[];
+  readonly userClass?: readonly BytePattern[];
+  readonly circuitId?: readonly BytePattern[];
+  readonly remoteId?: readonly BytePattern[];
+  /** Kinds of firmware, or numbers of option 93. */
+  readonly arch?: readonly (Firmware | number)[];
+};
+
+/** A group of machines by what they say of themselves, and what its members get. */
+export type SiteClass = BootFrom & {
+  readonly name: string;
+  readonly conditions: Conditions;
+  readonly leaseSeconds?: number;
+  readonly options: RawOptions;
+};
 
 /** One classless static route (option 121): a destination and the router to it. */
 export type Route = { readonly to: Subnet; readonly via: Ipv4 };
@@ -21,7 +54,7 @@ export type Route = { readonly to: Subnet; readonly via: Ipv4 };
 export type RawOptions = ReadonlyMap<number, Uint8Array>;
 
 /** One subnet, everything declared or defaulted. Times are in seconds. */
-export type Network = {
+export type Network = BootFrom & {
   readonly name: string;
   /** Where requests arrive directly. Absent for a network that only relays reach. */
   readonly interface?: string;
@@ -42,7 +75,7 @@ export type Network = {
 };
 
 /** A node with its profiles merged in order and its own settings last. */
-export type SiteNode = {
+export type SiteNode = BootFrom & {
   readonly name: string;
   readonly macs: readonly [Mac, ...Mac[]];
   readonly ip?: Ipv4;
@@ -114,6 +147,8 @@ export type Site = {
   /** Absolute path of the site folder. */
   readonly root: string;
   readonly networks: ReadonlyMap<string, Network>;
+  /** In the order of the site: where two say different things, the later one has its way. */
+  readonly classes: ReadonlyMap<string, SiteClass>;
   readonly nodes: ReadonlyMap<string, SiteNode>;
   readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
   readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;

@@ -1,19 +1,10 @@
 import { formatPlace } from '../errors.ts';
-import {
-  broadcastOf,
-  formatIpv4,
-  formatSubnet,
-  type Ipv4,
-  type Ipv4Range,
-  inRange,
-  inSubnet,
-  type Subnet,
-  UNSPECIFIED,
-} from '../net/ipv4.ts';
+import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, inSubnet, type Subnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Findings } from './finding.ts';
 import type { Network } from './model.ts';
 import { readOptions } from './options.ts';
 import { overlaps } from './overlap.ts';
+import { checkPools, poolClaims, resolvePools } from './pools.ts';
 import { NAME_PATTERN, type NetworkDeclaration, type SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
@@ -28,6 +19,7 @@ export function resolveNetworks(site: Declared<SiteDeclaration>, findings: Findi
     }
     const network = resolveNetwork(name, declared, site, findings);
     checkAddresses(network, site, findings);
+    checkPools(network, declared.pools, site, findings);
     networks.set(name, network);
   }
   checkOverlaps(networks, site, findings);
@@ -36,7 +28,7 @@ export function resolveNetworks(site: Declared<SiteDeclaration>, findings: Findi
 
 function resolveNetwork(
   name: string,
-  { lease, options, ...declared }: NetworkDeclaration,
+  { lease, options, pools, ...declared }: NetworkDeclaration,
   site: Declared<SiteDeclaration>,
   findings: Findings,
 ): Network {
@@ -45,6 +37,7 @@ function resolveNetwork(
     name,
     broadcast: declared.broadcast ?? broadcastOf(declared.subnet),
     leaseSeconds: lease,
+    pools: resolvePools(name, pools, site, findings),
     options: readOptions(options, ['networks', name, 'options'], site, findings),
   };
 }
@@ -84,46 +77,6 @@ function checkAddresses(network: Network, site: Declared<SiteDeclaration>, findi
       hint,
     );
   }
-
-  for (const [i, { range }] of network.pools.entries()) checkPool(network, range, [...at, 'pools', i], site, findings);
-}
-
-function checkPool(
-  network: Network,
-  range: Ipv4Range,
-  at: Path,
-  site: Declared<SiteDeclaration>,
-  findings: Findings,
-): void {
-  const place = site.place([...at, 'range']);
-  const words = rangeWords(range);
-  if (!inSubnet(network.subnet, range.first) || !inSubnet(network.subnet, range.last)) {
-    findings.error(place, `pool ${words} lies outside the subnet ${formatSubnet(network.subnet)}`);
-    return;
-  }
-  for (const [what, ip] of takenAddresses(network)) {
-    if (!inRange(range, ip)) continue;
-    findings.error(place, `pool ${words} holds ${what} ${formatIpv4(ip)}`, `leave it out: ${splitAround(range, ip)}`);
-  }
-}
-
-function takenAddresses({ subnet, broadcast, server, gateway }: Network): readonly (readonly [string, Ipv4])[] {
-  const taken: [string, Ipv4][] = [];
-  if (subnet.prefix <= 30) {
-    taken.push(['the network address', subnet.base], ['the broadcast address', broadcast]);
-    if (broadcast !== broadcastOf(subnet)) taken.push(["the subnet's last address", broadcastOf(subnet)]);
-  }
-  if (server !== undefined) taken.push(["this server's address", server]);
-  if (gateway !== undefined && gateway !== server) taken.push(["the gateway's address", gateway]);
-  return taken;
-}
-
-/** How to write `range` without `ip`. */
-function splitAround({ first, last }: Ipv4Range, ip: Ipv4): string {
-  const parts: string[] = [];
-  if (ip > first) parts.push(rangeWords({ first, last: (ip - 1) as Ipv4 }));
-  if (ip < last) parts.push(rangeWords({ first: (ip + 1) as Ipv4, last }));
-  return parts.length === 0 ? 'choose another address' : parts.join(' and ');
 }
 
 function checkOverlaps(
@@ -136,14 +89,8 @@ function checkOverlaps(
     words: `subnet ${formatSubnet(subnet)} of network "${name}"`,
     place: () => site.place(['networks', name, 'subnet']),
   }));
-  const pools = [...networks.values()].flatMap(({ name, pools }) =>
-    pools.map(({ range }, i) => ({
-      range,
-      words: `pool ${rangeWords(range)} of network "${name}"`,
-      place: () => site.place(['networks', name, 'pools', i, 'range']),
-    })),
-  );
-  for (const { claim, earlier } of [...overlaps(subnets), ...overlaps(pools)]) {
+  const claimed = [...networks.keys()].flatMap((name) => poolClaims(name, site));
+  for (const { claim, earlier } of [...overlaps(subnets), ...overlaps(claimed)]) {
     const message = `${claim.words} overlaps ${earlier.words} (${formatPlace(earlier.place())})`;
     findings.error(claim.place(), message, 'an address can belong to one of them only');
   }
@@ -157,8 +104,4 @@ export function isHost(network: { readonly subnet: Subnet; readonly broadcast: I
 /** What `ip` is when it is no host's. */
 export function hostlessWords({ subnet }: { readonly subnet: Subnet }, ip: Ipv4): string {
   return ip === subnet.base ? 'the network address' : 'the broadcast address';
-}
-
-export function rangeWords({ first, last }: Ipv4Range): string {
-  return first === last ? formatIpv4(first) : `${formatIpv4(first)}-${formatIpv4(last)}`;
 }

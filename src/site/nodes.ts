@@ -5,6 +5,7 @@ import { didYouMean, type Findings } from './finding.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode, Vars } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
+import { mayAdmitNodes } from './pools.ts';
 import type { Profiles } from './profiles.ts';
 import { NODE_NAME_PATTERN, type NodeDeclaration, type SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
@@ -166,7 +167,7 @@ function warnOfNoAddress(
   findings: Findings,
 ): void {
   if (!knowsAllSubnets(site) || site.lost(['nodes', node.name, 'ip'])) return;
-  for (const { pools } of networks.values()) if (pools.some(({ allow }) => allow !== 'unknown')) return;
+  for (const { pools } of networks.values()) if (pools.some(mayAdmitNodes)) return;
   const message = `node "${node.name}" has no address and no pool is open to known nodes`;
   findings.warn(site.keyPlace(['nodes', node.name]), message, 'give it `ip:`, or a network a pool with `allow: known`');
 }

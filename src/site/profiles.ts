@@ -74,6 +74,8 @@ export function readSettings(
   return {
     ...(image === undefined ? {} : { image }),
     ...(declared.loader === undefined ? {} : { loader: declared.loader }),
+    ...(declared.nextServer === undefined ? {} : { nextServer: declared.nextServer }),
+    ...(declared.bootFile === undefined ? {} : { bootFile: declared.bootFile }),
     kernelArgs,
     overlays,
     services: declared.services,

@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
+import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
 import type { Site } from './model.ts';
@@ -54,6 +55,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     name: site.value.site ?? basename(root),
     root,
     networks,
+    classes: resolveClasses(site, findings),
     ...nodes,
     images: new Map(images),
     vars,

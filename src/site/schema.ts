@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { FIRMWARES } from '../boot/client.ts';
+import { hexPattern, textPattern } from '../dhcp/bytePattern.ts';
 import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
+import { parseMacPrefix } from '../net/macPrefix.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { didYouMean, quoted } from './finding.ts';
 import type { Var } from './model.ts';
@@ -69,13 +72,14 @@ function named<T extends z.ZodType>(value: T, what: string, pattern: RegExp) {
 }
 
 function choice<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, { error: ({ input }) => notOneOf(values, input) });
+}
+
+function notOneOf(values: readonly string[], input: unknown): string {
   const list = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
-  return z.enum(values, {
-    error: ({ input }) =>
-      typeof input === 'string'
-        ? `${quoted(input)} is not one of ${list}\n${didYouMean(input, values) ?? ''}`
-        : mistyped(list, input),
-  });
+  return typeof input === 'string'
+    ? `${quoted(input)} is not one of ${list}\n${didYouMean(input, values) ?? ''}`
+    : mistyped(list, input);
 }
 
 function whole(what: string, least: number, most: number) {
@@ -176,14 +180,74 @@ const options = named(z.unknown(), 'DHCP options', /^[A-Za-z0-9-]+$/).describe(
 
 // ---- site.yaml ------------------------------------------------------------------------------------------------
 
+/** Which boot file a machine is told, where the operator says so: on networks, classes, profiles and nodes. */
+const bootFrom = {
+  nextServer: address.describe('Boot server to name instead of this server (siaddr, option 66).').exactOptional(),
+  bootFile: matching('a boot file', 'pxelinux.0', /^[^\p{Cc}]{1,255}$/u)
+    .describe('Boot file to name, whatever the firmware, instead of the one that the image and the loader ask for.')
+    .exactOptional(),
+};
+
+const poolMembers = oneOrMore(
+  matching('known, unknown, any or the name of a class', 'known', NAME_PATTERN),
+  'known, unknown, any or the name of a class',
+  'them',
+);
+
 const pool = keyed(
   {
-    range: range.describe('First and last address, or one address.'),
-    allow: choice('known', 'unknown', 'any')
+    range: oneOrMore(range, 'a range of addresses', 'ranges').describe('First and last address, or one address.'),
+    allow: poolMembers
       .prefault('known')
-      .describe('Who may draw from it: nodes of this site (known), strangers (unknown), or any.'),
+      .describe('Who may draw from it: nodes of this site (known), strangers (unknown), any, or members of a class.'),
+    deny: poolMembers.prefault([]).describe('Who may not draw from it, whatever `allow` says.'),
+    lease: lease.describe('How long an address of this pool is lent, instead of as the network says.').exactOptional(),
+    options: options.prefault({}),
   },
   'a pool',
+);
+
+const macPrefix = spelled({
+  what: 'a MAC address or the beginning of one',
+  example: '52:54:00:00:00:51, 52:54:00:* or 00:1a:4b:00:00:00/24',
+  parse: parseMacPrefix,
+});
+
+/** Text with `*` and `?`, or bytes in hex. */
+function pattern(what: string, example: string) {
+  const written = spelled({ what, example, parse: textPattern });
+  const hex = spelled({ what: 'bytes in hex', example: '00:04:00:01 or 00:04:*', parse: hexPattern });
+  const bytes = keyed({ hex }, what).transform((value) => value.hex);
+  return oneOrMore(z.union([written, bytes], { error: ({ input }) => mistyped(what, input) }), what, 'them');
+}
+
+const architecture = z.union([choice(...FIRMWARES), whole('an architecture', 0, 65535)], {
+  error: ({ input }) => notOneOf([...FIRMWARES, 'a number of option 93'], input),
+});
+
+const machineClass = keyed(
+  {
+    macs: oneOrMore(macPrefix, 'a MAC address', 'MAC addresses')
+      .describe('MAC addresses, or beginnings of them: 52:54:00:*, 00:1a:4b:00:00:00/24.')
+      .exactOptional(),
+    vendorClass: pattern('a vendor class', 'PXEClient*')
+      .describe('Vendor class (option 60), with * and ?.')
+      .exactOptional(),
+    userClass: pattern('a user class', 'iPXE').describe('User class (option 77), with * and ?.').exactOptional(),
+    arch: oneOrMore(architecture, 'a kind of firmware', 'them')
+      .describe('Firmware: bios, efi-x64 and so on, or numbers of option 93.')
+      .exactOptional(),
+    circuitId: pattern('a circuit id', 'eth0/1/*')
+      .describe('Where a relay or switch says the machine is plugged in (option 82, sub-option 1).')
+      .exactOptional(),
+    remoteId: pattern('a remote id', 'switch7*')
+      .describe('Which relay or switch says so (option 82, sub-option 2).')
+      .exactOptional(),
+    lease: lease.describe('How long members are lent their addresses.').exactOptional(),
+    ...bootFrom,
+    options: options.prefault({}),
+  },
+  'the settings of a class',
 );
 
 const route = keyed(
@@ -215,6 +279,7 @@ const network = keyed(
       .describe('Static routes (option 121). Clients that take them ignore `gateway`: add 0.0.0.0/0 here too.'),
     lease: lease.prefault('1h').describe('How long an address is lent: 2h, 30m, a number of seconds, or infinite.'),
     pools: listOf(pool, 'pools').prefault([]).describe('Ranges from which clients without an own address get one.'),
+    ...bootFrom,
     options: options.prefault({}),
   },
   'the settings of a network',
@@ -242,6 +307,7 @@ const settings = {
     .prefault([])
     .describe('Units that are held at boot and started once the node has its name and files; joined like kernelArgs.'),
   vars: vars.prefault({}),
+  ...bootFrom,
   options: options.prefault({}),
 };
 
@@ -322,6 +388,11 @@ export const siteSchema = keyed(
     networks: named(network, 'networks', NAME_PATTERN)
       .prefault({})
       .describe('Subnets by name. Several on one interface are a shared network.'),
+    classes: named(machineClass, 'classes', NAME_PATTERN)
+      .prefault({})
+      .describe(
+        'Groups of machines by what they say of themselves. Each condition given has to hold, by any of its values.',
+      ),
     profiles: named(profileSchema, 'profiles', NAME_PATTERN)
       .prefault({})
       .describe('Settings that many nodes share, by name.'),
@@ -402,6 +473,8 @@ export type SiteDeclaration = z.output<typeof siteSchema>;
 export type ProfileDeclaration = z.output<typeof profileSchema>;
 export type NodeDeclaration = z.output<typeof node>;
 export type NetworkDeclaration = z.output<typeof network>;
+export type PoolDeclaration = z.output<typeof pool>;
+export type ClassDeclaration = z.output<typeof machineClass>;
 export type ImageDeclaration = z.output<typeof imageSchema>;
 
 // ---- For editors ----------------------------------------------------------------------------------------------

@@ -53,11 +53,11 @@ const MOST_ROUNDS = 12;
 /** Of a union that nothing fitted, what is wrong in the branch that came closest; any other issue itself. */
 function unfold(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
-  const nearest = issue.errors.find((branch) =>
-    branch.some((inner) => inner.path.length > 0 || inner.code === 'custom'),
+  const branches = issue.errors.map((branch) =>
+    branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(unfold),
   );
-  if (nearest === undefined) return [issue];
-  return nearest.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(unfold);
+  const isNear = (inner: Issue) => inner.path.length > issue.path.length || inner.code === 'custom';
+  return branches.find((branch) => branch.some(isNear)) ?? [issue];
 }
 
 function tell(issue: Issue, kept: Kept, file: YamlFile, findings: Findings): void {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { networkOf } from '../../src/dhcp/fixtures.ts';
 import { ip } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
+import type { Network, Site } from '../../src/site/model.ts';
 import {
   addMachine,
   addressesOf,
@@ -50,7 +50,7 @@ function siteBehindRelay(): Site {
   const { interface: _, ...far } = networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], {
     server: ip('10.0.0.2'),
   });
-  return { ...site, networks: new Map([...site.networks, ['far', far]]) };
+  return { ...site, networks: new Map<string, Network>([...site.networks, ['far', far]]) };
 }
 
 test('behind a relay a client gets an address of its own network, renews it directly and gives it back', async () => {

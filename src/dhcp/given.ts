@@ -1,0 +1,72 @@
+import type { BootAnswer } from '../boot/client.ts';
+import type { BootFrom, Pool, SiteClass, SiteNode } from '../site/model.ts';
+import type { Options } from './optionSet.ts';
+import type { ServedNetwork } from './wire.ts';
+
+/**
+ * What the site gives a client stands in layers: its network, the pool that it draws from, its classes in the order of the
+ * site, its node with the node's profiles. What a later layer says replaces what an earlier one said.
+ */
+export type Layers = {
+  readonly network: ServedNetwork;
+  readonly pool?: Pool | undefined;
+  readonly classes: readonly SiteClass[];
+  readonly node: SiteNode | undefined;
+};
+
+/** Calls `give` with each option that the operator wrote out, earlier layers first. */
+export function eachOption(
+  { network, pool, classes, node }: Layers,
+  give: (code: number, value: Uint8Array) => void,
+): void {
+  const layer = (options: Options): void => {
+    for (const [code, value] of options) give(code, value);
+  };
+  layer(network.options);
+  if (pool) layer(pool.options);
+  for (const { options } of classes) layer(options);
+  if (node) layer(node.options);
+}
+
+/** The lease time, in seconds. */
+export function givenLease({ network, pool, classes }: Layers): number {
+  let seconds = pool?.leaseSeconds ?? network.leaseSeconds;
+  for (const { leaseSeconds } of classes) seconds = leaseSeconds ?? seconds;
+  return seconds;
+}
+
+/**
+ * What the client is told to boot: a boot file that the operator names, else what `decided` says. A boot server that the
+ * operator names goes with the operator's boot file, or where nothing of ours boots.
+ */
+export function givenBoot(layers: Layers, decided: () => BootAnswer): BootAnswer {
+  const file = from(layers, 'bootFile');
+  const server = from(layers, 'nextServer');
+  if (file === undefined) {
+    const answer = decided();
+    return server === undefined || answer.kind === 'boot' ? answer : { ...answer, nextServer: server.value };
+  }
+  const fromServer = server === undefined ? '' : `, nextServer of ${server.where}`;
+  return {
+    kind: 'boot',
+    bootFile: file.value,
+    ...(server === undefined ? {} : { nextServer: server.value }),
+    byOperator: true,
+    reason: `bootFile of ${file.where}${fromServer}`,
+  };
+}
+
+/** What the innermost layer says, and which one that is. */
+function from<K extends keyof BootFrom>(
+  { network, classes, node }: Layers,
+  key: K,
+): { readonly value: NonNullable<BootFrom[K]>; readonly where: string } | undefined {
+  const own = node?.[key];
+  if (node && own !== undefined) return { value: own, where: node.name };
+  for (let i = classes.length - 1; i >= 0; i--) {
+    const value = classes[i]?.[key];
+    if (value !== undefined) return { value, where: `class ${classes[i]?.name}` };
+  }
+  const value = network[key];
+  return value === undefined ? undefined : { value, where: `network ${network.name}` };
+}
