@@ -217,7 +217,9 @@ const macPrefix = spelled({
 function pattern(what: string, example: string) {
   const written = spelled({ what, example, parse: textPattern });
   const hex = spelled({ what: 'bytes in hex', example: '00:04:00:01 or 00:04:*', parse: hexPattern });
-  const bytes = keyed({ hex }, what).transform((value) => value.hex);
+  const bytes = keyed({ hex: hex.describe('Bytes in hex; * stands for any, ?? for one.') }, what).transform(
+    (value) => value.hex,
+  );
   return oneOrMore(z.union([written, bytes], { error: ({ input }) => mistyped(what, input) }), what, 'them');
 }
 
