@@ -18,6 +18,7 @@ describe('what a client loads next', () => {
     ['a stranger', client(), undefined, undefined],
     ['a stranger under iPXE', client({ ipxe: IPXE }), undefined, undefined],
     ['a node that only has an address', client(), nodeFixture({}, []), undefined],
+    ['a node that boots a menu entry', client(), nodeFixture({ boot: 'nova' }, []), 'undionly.kpxe'],
     ['BIOS, auto', client(), node('auto'), 'undionly.kpxe'],
     ['BIOS, ipxe', client(), node('ipxe'), 'undionly.kpxe'],
     ['BIOS, pxelinux', client(), node('pxelinux'), 'pxelinux.0'],

@@ -4,12 +4,14 @@ import { LOADERS } from './loaders.ts';
 import { type BootServer, bootUrl } from './server.ts';
 
 /**
- * What this client loads next. Strangers and nodes without an image are never told to boot. iPXE that speaks HTTP gets
+ * What this client loads next. Strangers and nodes with neither image nor menu entry are never told to boot. iPXE that speaks HTTP gets
  * its script at once, unless the node wants another loader; everything else gets the loader that `LOADERS` names.
  */
 export function decideBoot(client: BootClient, node: SiteNode | undefined, server: BootServer): BootAnswer {
   if (!node) return { kind: 'none', reason: 'the site does not list this machine' };
-  if (node.image === undefined) return { kind: 'none', reason: `${node.name} has no image: it gets an address only` };
+  if ((node.image ?? node.boot) === undefined) {
+    return { kind: 'none', reason: `${node.name} has no image: it gets an address only` };
+  }
 
   const wantsIpxe = node.loader === 'auto' || node.loader === 'ipxe';
   if (wantsIpxe && client.ipxe?.http) {

@@ -74,14 +74,14 @@ function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefi
   return file === 'default' ? site.nodeByIp.get(client) : undefined;
 }
 
-/** A node with an image, and what of it is built. */
+/** A node that is told to boot and, where that is an image, what of it is built. */
 export async function menuNode(
   from: Pick<BootFilesFrom, 'builtImage'>,
   node: SiteNode | undefined,
   mac = node?.macs[0],
 ): Promise<MenuNode | undefined> {
-  if (node?.image === undefined || mac === undefined) return undefined;
-  const built = await from.builtImage(node.image);
+  if (node === undefined || mac === undefined || (node.image ?? node.boot) === undefined) return undefined;
+  const built = node.image === undefined ? undefined : await from.builtImage(node.image);
   return built === undefined ? { node, mac } : { node, mac, built };
 }
 

@@ -1,6 +1,7 @@
-import type { Menu } from '../site/model.ts';
+import { bootif, type Mac } from '../net/mac.ts';
+import type { Menu, MenuEntry, SiteNode } from '../site/model.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-import type { MenuNode } from './pxelinux.ts';
+import { type MenuNode, unasked } from './pxelinux.ts';
 import { type BootServer, bootUrl } from './server.ts';
 
 /** iPXE starts over from here after a failure; long enough for a person to read the message. */
@@ -12,30 +13,22 @@ const RETRY_SECONDS = 10;
  */
 export function ipxeScript(siteName: string, menu: Menu, server: BootServer, asking: MenuNode): string {
   const base = bootUrl(server);
-  const { node, mac, built } = asking;
-  const start = menu.entries.length === 0 ? menu.default : 'menu';
+  const { node, mac } = asking;
+  const chosen = unasked(menu, node);
+  const shown = menu.entries.length > 0 && menu.timeoutSeconds > 0;
   return [
     '#!ipxe',
     `# Made by Reveille for ${node.name}`,
-    `goto ${start}`,
-    ...(menu.entries.length === 0 ? [] : menuBlock(siteName, menu, node.name)),
-    '',
-    ':node',
-    ...(built === undefined
-      ? [`echo The image ${node.image} has not been built yet`, 'goto failed']
-      : [
-          `echo Reveille: ${node.name} boots ${node.image} (${built.sha256.slice(0, 12)})`,
-          `kernel ${base}/images/${built.sha256}/vmlinuz ${nodeKernelLine(node, built, mac, server, 'initrd=initrd')} || goto failed`,
-          `initrd --name initrd ${base}/images/${built.sha256}/initrd || goto failed`,
-          'boot || goto failed',
-        ]),
+    `goto ${shown ? 'menu' : chosen}`,
+    ...(shown ? menuBlock(siteName, menu, chosen, node) : []),
+    ...(node.image === undefined ? [] : nodeBlock(base, server, asking)),
     ...menu.entries.flatMap((entry) => {
       const names = entry.initrd.map((_, index) => `initrd${index}`);
       const words = names.map((name) => `initrd=${name}`);
       return [
         '',
         `:${entry.name}`,
-        `kernel ${fileUrl(base, entry.kernel)} ${entryKernelLine(entry, server, words)} || goto failed`,
+        `kernel ${fileUrl(base, entry.kernel)} ${[entryKernelLine(entry, server, words), ...appended(entry, mac)].join(' ')} || goto failed`,
         ...entry.initrd.map((path, index) => `initrd --name ${names[index]} ${fileUrl(base, path)} || goto failed`),
         'boot || goto failed',
       ];
@@ -53,16 +46,40 @@ export function ipxeScript(siteName: string, menu: Menu, server: BootServer, ask
   ].join('\n');
 }
 
+function nodeBlock(base: string, server: BootServer, { node, mac, built }: MenuNode): string[] {
+  return [
+    '',
+    ':node',
+    ...(built === undefined
+      ? [`echo The image ${node.image} has not been built yet`, 'goto failed']
+      : [
+          `echo Reveille: ${node.name} boots ${node.image} (${built.sha256.slice(0, 12)})`,
+          `kernel ${base}/images/${built.sha256}/vmlinuz ${nodeKernelLine(node, built, mac, server, 'initrd=initrd')} || goto failed`,
+          `initrd --name initrd ${base}/images/${built.sha256}/initrd || goto failed`,
+          'boot || goto failed',
+        ]),
+  ];
+}
+
+/** The words that pxelinux makes for the bits of IPAPPEND, made by iPXE from its own settings. */
+function appended({ ipappend = 0 }: MenuEntry, mac: Mac): string[] {
+  return [
+    ...(ipappend & 1 ? [`ip=\${netX/ip}:\${next-server}:\${netX/gateway}:\${netX/netmask}`] : []),
+    ...(ipappend & 2 ? [`BOOTIF=${bootif(mac)}`] : []),
+    ...(ipappend & 4 ? [`SYSUUID=\${uuid}`] : []),
+  ];
+}
+
 /** An iPXE without the menu commands falls through to the default. */
-function menuBlock(siteName: string, menu: Menu, nodeName: string): string[] {
+function menuBlock(siteName: string, menu: Menu, chosen: string, node: SiteNode): string[] {
   return [
     '',
     ':menu',
-    `menu ${words(siteName)} || goto ${menu.default}`,
-    `item node ${nodeName}`,
+    `menu ${words(siteName)} || goto ${chosen}`,
+    ...(node.image === undefined ? [] : [`item node ${node.name}`]),
     ...menu.entries.map((entry) => `item ${entry.name} ${words(entry.title)}`),
     'item local Boot from the next device',
-    `choose --timeout ${Math.round(menu.timeoutSeconds * 1000)} --default ${menu.default} choice || goto ${menu.default}`,
+    `choose --timeout ${Math.round(menu.timeoutSeconds * 1000)} --default ${chosen} choice || goto ${chosen}`,
     `goto \${choice}`,
   ];
 }

@@ -35,7 +35,11 @@ function rootWords({ sha256, root }: BootImage): string[] {
   ];
 }
 
-/** The kernel line of one of the menu's other entries. */
+/**
+ * The kernel line of one of the menu's entries: the operator's words as written. A `TFTP=` among them stays where it
+ * stands; else ours is added last.
+ */
 export function entryKernelLine(entry: MenuEntry, server: BootServer, initrd: readonly string[]): string {
-  return [...initrd, ...entry.args, `TFTP=${formatIpv4(server.ip)}`].join(' ');
+  const named = entry.args.some((arg) => /(^|\s)TFTP=/.test(arg));
+  return [...initrd, ...entry.args, ...(named ? [] : [`TFTP=${formatIpv4(server.ip)}`])].join(' ');
 }

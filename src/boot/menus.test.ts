@@ -120,3 +120,59 @@ describe('iPXE script', () => {
     assert.match(script, /^item tiny a \{net0\/mac\} boot$/m);
   });
 });
+
+describe('a node that boots a menu entry', () => {
+  const NOVA: MenuEntry = {
+    name: 'nova',
+    title: 'Nova',
+    kernel: 'nova/vmlinuz',
+    initrd: ['nova/initrd.img', 'nova/extra.img'],
+    args: ['rw', 'root=/dev/ram0', 'rw'],
+    ipappend: 7,
+  };
+  const OWN: MenuEntry = { ...TINY, name: 'own', args: ['TFTP=10.9.9.9', 'console=ttyS1,9600'] };
+  const menu = menuFixture({ entries: [NOVA, OWN], timeoutSeconds: 0 });
+  const node = (boot: string) => ({ node: nodeFixture({ boot, kernelArgs: ['unused'] }, []), mac: MAC });
+
+  it('gets it from pxelinux with the words as written, and no menu that would wait for no time', () => {
+    const text = pxelinuxConfig('g-rack', menu, SERVER, node('nova'));
+    assert.match(text, /^default nova$/m);
+    assert.ok(
+      text.includes(
+        '  append initrd=nova/initrd.img,nova/extra.img rw root=/dev/ram0 rw TFTP=10.0.0.2\n  ipappend 7\n',
+      ),
+    );
+    assert.doesNotMatch(text, /label node|menu\.c32|unused/);
+  });
+
+  it('gets it from iPXE, with the words of ipappend made by iPXE', () => {
+    const script = ipxeScript('g-rack', menu, SERVER, node('nova'));
+    assert.match(script, /^goto nova$/m);
+    const words = `ip=\${netX/ip}:\${next-server}:\${netX/gateway}:\${netX/netmask} BOOTIF=01-52-54-00-00-00-51 SYSUUID=\${uuid}`;
+    assert.ok(
+      script.includes(
+        `kernel http://10.0.0.2:8080/boot/files/nova/vmlinuz initrd=initrd0 initrd=initrd1 rw root=/dev/ram0 rw TFTP=10.0.0.2 ${words} ||`,
+      ),
+    );
+    assert.doesNotMatch(script, /^:node$|^:menu$/m);
+  });
+
+  it('keeps a TFTP= of its own where it stands, and talks on its serial line', () => {
+    const text = pxelinuxConfig('g-rack', menu, SERVER, node('own'));
+    assert.match(text, /^ {2}append initrd=tiny\/initrd\.xz TFTP=10\.9\.9\.9 console=ttyS1,9600$/m);
+    assert.match(text, /^serial 1 9600$/m);
+  });
+
+  it('goes on to its next device where that is what it boots', () => {
+    assert.match(pxelinuxConfig('g-rack', menu, SERVER, node('local')), /^default local$/m);
+    assert.match(ipxeScript('g-rack', menu, SERVER, node('local')), /^goto local$/m);
+  });
+
+  it('stands behind a menu that waits, and gives way to the default of the site', () => {
+    const waiting = { ...menu, timeoutSeconds: 2 };
+    const script = ipxeScript('g-rack', waiting, SERVER, node('nova'));
+    assert.match(script, /^choose --timeout 2000 --default nova choice \|\| goto nova$/m);
+    assert.doesNotMatch(script, /item node/);
+    assert.match(ipxeScript('g-rack', { ...waiting, default: 'own' }, SERVER, node('nova')), /--default own /);
+  });
+});

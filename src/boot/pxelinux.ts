@@ -4,12 +4,20 @@ import type { BootImage } from './image.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
 import type { BootServer } from './server.ts';
 
-/** The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built. */
+/**
+ * The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built, and for a node
+ * that boots a menu entry.
+ */
 export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly built?: BootImage };
+
+/** What this node boots unasked: a menu entry, `local`, or `node` for its own image. */
+export function unasked(menu: Menu, node: SiteNode | undefined): string {
+  return menu.default === 'node' ? (node?.boot ?? 'node') : menu.default;
+}
 
 /**
  * The configuration that pxelinux reads (syslinux.cfg(5) form): the node's own image, where a node is asking, then the
- * site's other entries. A machine that has nothing of its own to boot goes on to its next boot device.
+ * site's other entries. No menu is shown where it would wait for no time at all. A machine that has nothing of its own to boot goes on to its next boot device.
  */
 export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer, asking?: MenuNode): string {
   const labels = [
@@ -19,15 +27,17 @@ export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer,
       `  menu label ${oneLine(entry.title)}`,
       `  kernel ${entry.kernel}`,
       `  append ${entryKernelLine(entry, server, initrdWord(entry.initrd))}`,
+      ...(entry.ipappend === undefined ? [] : [`  ipappend ${entry.ipappend}`]),
     ]),
     ['label local', '  menu label Boot from the next device', '  localboot -1'],
   ];
   const bootable = new Set(labels.map(([label]) => label?.slice('label '.length)));
-  const chosen = bootable.has(menu.default) ? menu.default : 'local';
+  const wanted = unasked(menu, asking?.node);
+  const chosen = bootable.has(wanted) ? wanted : 'local';
   return [
     `# Made by Reveille for ${asking ? asking.node.name : 'machines that the site does not list'}; edits are lost.`,
-    ...serialLine(asking?.node.kernelArgs ?? []),
-    ...(menu.entries.length > 0 ? ['ui menu.c32', `menu title ${oneLine(siteName)}`] : []),
+    ...serialLine(menu.entries.find(({ name }) => name === chosen)?.args ?? asking?.node.kernelArgs ?? []),
+    ...(menu.entries.length > 0 && menu.timeoutSeconds > 0 ? ['ui menu.c32', `menu title ${oneLine(siteName)}`] : []),
     'prompt 0',
     `timeout ${Math.max(1, Math.round(menu.timeoutSeconds * 10))}`,
     `default ${chosen}`,
@@ -52,7 +62,7 @@ function initrdWord(paths: readonly string[]): string[] {
 /** pxelinux talks on the serial line that the kernel will talk on. */
 function serialLine(kernelArgs: readonly string[]): string[] {
   for (const arg of kernelArgs) {
-    const console = /^console=ttyS([0-3])(?:,([0-9]+))?/.exec(arg);
+    const console = /(?:^|\s)console=ttyS([0-3])(?:,([0-9]+))?/.exec(arg);
     if (console) return [`serial ${console[1]} ${console[2] ?? '115200'}`];
   }
   return [];

@@ -24,7 +24,7 @@ export function nodeCommand(): Command {
         node.name,
         address(node) ?? '-',
         node.macs.join(' '),
-        node.image ?? '-',
+        bootWords(node),
         node.profiles.join(', ') || '-',
       ]);
       const [heading, ...lines] = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'PROFILES'], ...rows]).split('\n');
@@ -61,8 +61,13 @@ function plain(node: SiteNode): Record<string, unknown> {
     ip: address(node) ?? null,
     network: node.network ?? null,
     image: node.image ?? null,
+    boot: node.boot ?? null,
     options: Object.fromEntries(options),
   };
+}
+
+function bootWords({ image, boot }: SiteNode): string {
+  return image ?? (boot === undefined ? '-' : `menu: ${boot}`);
 }
 
 function address(node: SiteNode): string | undefined {

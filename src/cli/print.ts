@@ -15,6 +15,7 @@ export function paint(colour: Colour, text: string): string {
 export const STATE_COLOUR: { readonly [S in NodeState]: Colour } = {
   ready: 'green',
   booting: 'yellow',
+  loaded: 'green',
   failed: 'red',
   unseen: 'dim',
   'address-only': 'dim',

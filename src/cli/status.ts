@@ -65,7 +65,15 @@ export function rackText(status: Status): string {
   const rows = status.nodes.map((node) => {
     const last = node.boot?.steps.at(-1);
     const took = node.boot ? formatMs(node.boot.updatedAt - node.boot.startedAt) : '';
-    return [node.name, node.ip ?? '-', node.mac, node.image ?? '-', node.state, took, last ? stepText(last) : ''];
+    return [
+      node.name,
+      node.ip ?? '-',
+      node.mac,
+      node.image ?? (node.entry === null ? '-' : `menu: ${node.entry}`),
+      node.state,
+      took,
+      last ? stepText(last) : '',
+    ];
   });
   const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'TOOK', 'LAST STEP'], ...rows]);
   const [heading, ...lines] = text.split('\n');

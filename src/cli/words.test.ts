@@ -27,6 +27,7 @@ const node: NodeStatus = {
   state: 'failed',
   image: 'bookworm',
   profiles: ['compute'],
+  entry: null,
   boot,
 };
 const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [] };

@@ -17,7 +17,7 @@ export const DEFAULT_SHAPE: MachineShape = { memoryMb: 1024, nicModel: 'virtio-n
 
 /**
  * The virtual rack of a site: a bridge for each interface that its networks name, with the server's address in each of
- * them, and a machine for each node that has an image. Throws LAB_FAILED for a site that no rack can stand for.
+ * them, and a machine for each node that is told to boot. Throws LAB_FAILED for a site that no rack can stand for.
  */
 export function rackOfSite(site: Site, shape: MachineShape = DEFAULT_SHAPE): Rack {
   const bridges = new Map<string, Bridge>();
@@ -28,12 +28,12 @@ export function rackOfSite(site: Site, shape: MachineShape = DEFAULT_SHAPE): Rac
     bridges.set(network.interface, { name: network.interface, addresses: [...earlier, address] });
   }
   const machines = [...site.nodes.values()]
-    .filter((node) => node.image !== undefined)
+    .filter((node) => (node.image ?? node.boot) !== undefined)
     .map((node) => machineOf(node, bridgeOf(site, node, [...bridges.keys()]), shape));
   if (machines.length === 0) {
     throw new ReveilleError(
       'LAB_FAILED',
-      `the site ${site.name} has no node with an image, so the rack would be empty`,
+      `the site ${site.name} has no node that is told to boot, so the rack would be empty`,
     );
   }
   return { bridges: [...bridges.values()], machines };

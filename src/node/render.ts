@@ -80,6 +80,7 @@ function nodeView(node: SiteNode) {
     network: node.network,
     profiles: [...node.profiles],
     image: node.image,
+    boot: node.boot,
     services: [...node.services],
     vars: structuredClone(node.vars),
   };

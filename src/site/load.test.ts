@@ -353,7 +353,7 @@ profiles:
     errors: [
       'site.yaml:3:12: there is no menu entry "tyni" | did you mean "tiny"?',
       'site.yaml:5:21: "tiny/linux" has no folder: tftp.root is not set | set `tftp: { root: FOLDER }`',
-      'site.yaml:6:5: "node" cannot name a menu entry | it stands for booting the node\'s own image',
+      'site.yaml:6:5: "node" cannot name a menu entry | it stands for what the node itself boots',
       'site.yaml:6:21: "../x" leaves tftp.root | write a path below it, without ".."',
     ],
   },
@@ -447,6 +447,36 @@ profiles:
       'images/old.yml:1:1: this file is not read | its name must end in .yaml',
       'nodes/10-0-0-15:1:1: no node has this name or address | did you mean "10-0-0-51"?',
       'nodes/nobody:1:1: no node has this name or address | a folder is named for a node, or for its address with dashes',
+    ],
+  },
+  {
+    name: 'nodes that boot a menu entry',
+    files: {
+      'site.yaml': `networks: { openstack: { subnet: 10.0.0.0/24 } }
+tftp: { root: . }
+profiles:
+  old: { boot: nvoa, image: none }
+  new: { boot: local, kernelArgs: [quiet] }
+menu:
+  entries:
+    nova: { kernel: site.yaml, ipappend: 0 }
+    tiny: { kernel: site.yaml }
+    local: { kernel: site.yaml }
+    failed: { kernel: site.yaml }
+nodes:
+  node01: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, profiles: [old], boot: nova }
+`,
+    },
+    errors: [
+      'site.yaml:4:16: `boot` and `image` stand side by side | a machine boots one of the two: leave one out',
+      'site.yaml:4:16: there is no menu entry "nvoa" | did you mean "nova"?',
+      'site.yaml:4:29: there is no image "none" | write its recipe, images/none.yaml',
+      'site.yaml:8:42: 0 is not a sum of pxelinux ipappend bits from 1 to 262143',
+      'site.yaml:10:5: "local" cannot name a menu entry | it stands for the next boot device',
+      'site.yaml:11:5: "failed" cannot name a menu entry | it stands for a boot that failed',
+    ],
+    warnings: [
+      'site.yaml:5:35: kernelArgs are not added to the words of a menu entry | write them into menu.entries.local.args',
     ],
   },
   {

@@ -6,6 +6,17 @@ import { NAME_PATTERN, type SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
+/** The menu's own way on to the machine's next boot device, which every menu has. */
+export const LOCAL = 'local';
+
+/** Names that the menu has a use of its own for. */
+const RESERVED: Readonly<Record<string, string>> = {
+  node: 'it stands for what the node itself boots',
+  [LOCAL]: 'it stands for the next boot device',
+  menu: 'it stands for the menu itself',
+  failed: 'it stands for a boot that failed',
+};
+
 /** What stands at a path on disk. */
 export type PathKind = 'file' | 'folder' | 'missing';
 
@@ -27,10 +38,11 @@ export function resolveMenu(
       kernel: below(declared.kernel, [...at, 'kernel']),
       initrd: declared.initrd.map((path, i) => below(path, [...at, 'initrd', i])),
       args: declared.args,
+      ...(declared.ipappend === undefined ? {} : { ipappend: declared.ipappend }),
     };
   });
 
-  const names = [...new Set(['node', ...site.names(['menu', 'entries'])])];
+  const names = [...new Set(['node', LOCAL, ...site.names(['menu', 'entries'])])];
   if (!names.includes(menu.default) && !site.lost(['menu', 'entries'])) {
     const place = site.place(['menu', 'default']);
     findings.error(place, `there is no menu entry "${menu.default}"`, suggestion(menu.default, names, 'entries'));
@@ -40,8 +52,9 @@ export function resolveMenu(
 
 function checkName(name: string, site: Declared<SiteDeclaration>, findings: Findings): void {
   const place = () => site.keyPlace(['menu', 'entries', name]);
-  if (name === 'node') {
-    findings.error(place(), '"node" cannot name a menu entry', "it stands for booting the node's own image");
+  const meaning = RESERVED[name];
+  if (meaning !== undefined) {
+    findings.error(place(), `"${name}" cannot name a menu entry`, meaning);
   } else if (!NAME_PATTERN.test(name)) {
     findings.error(place(), `"${name}" cannot name a menu entry`, 'use letters, digits, ".", "_" and "-"');
   }

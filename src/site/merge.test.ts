@@ -13,6 +13,21 @@ describe('merging settings', () => {
     assert.equal(merged.loader, 'grub');
   });
 
+  it('lets image and boot replace each other', () => {
+    const image = settings({ image: 'a' });
+    const boot = settings({ boot: 'nova' });
+    const rows: [Settings[], string | undefined, string | undefined][] = [
+      [[image, boot], undefined, 'nova'],
+      [[boot, image], 'a', undefined],
+      [[image, boot, settings({})], undefined, 'nova'],
+      [[settings({})], undefined, undefined],
+    ];
+    for (const [layers, ...wanted] of rows) {
+      const merged = mergeSettings(layers);
+      assert.deepEqual([merged.image, merged.boot], wanted);
+    }
+  });
+
   it('joins lists in order, each word once, where it stood first', () => {
     const merged = mergeSettings([
       settings({ kernelArgs: ['a', 'b'], overlays: ['base'], services: ['x'] }),

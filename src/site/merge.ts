@@ -2,7 +2,9 @@ import type { BootFrom, LoaderChoice, RawOptions, Var, Vars } from './model.ts';
 
 /** What a profile or a node says, read and checked. */
 export type Settings = BootFrom & {
+  /** At most one of `image` and `boot`. */
   readonly image?: string;
+  readonly boot?: string;
   readonly loader?: LoaderChoice;
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
@@ -12,16 +14,19 @@ export type Settings = BootFrom & {
 };
 
 /**
- * Merges settings in order, the later ones having their way: single values are replaced; lists are joined and a word that
- * is in already is not added again; options are replaced by number; variables merge map by map.
+/**
+ * Merges settings in order, the later ones having their way: single values are replaced, `image` and `boot` by each other;
+ * lists are joined and a word that is in already is not added again; options are replaced by number; variables merge map
+ * by map.
  */
 export function mergeSettings(layers: readonly Settings[]): Settings {
-  const { image } = layers.findLast((layer) => layer.image !== undefined) ?? {};
+  const { image, boot } = layers.findLast((layer) => (layer.image ?? layer.boot) !== undefined) ?? {};
   const { loader } = layers.findLast((layer) => layer.loader !== undefined) ?? {};
   const { nextServer } = layers.findLast((layer) => layer.nextServer !== undefined) ?? {};
   const { bootFile } = layers.findLast((layer) => layer.bootFile !== undefined) ?? {};
   return {
     ...(image === undefined ? {} : { image }),
+    ...(boot === undefined ? {} : { boot }),
     ...(loader === undefined ? {} : { loader }),
     ...(nextServer === undefined ? {} : { nextServer }),
     ...(bootFile === undefined ? {} : { bootFile }),

@@ -82,8 +82,10 @@ export type SiteNode = BootFrom & {
   /** The network that `ip` lies in; absent for a node without an address of its own. */
   readonly network?: string;
   readonly profiles: readonly string[];
-  /** Name of the image to boot; absent for a machine that is only given an address. */
+  /** Name of the image to boot. A machine with neither image nor `boot` is only given an address. */
   readonly image?: string;
+  /** Instead of an image: the menu entry to boot, or `local` for the next boot device. */
+  readonly boot?: string;
   readonly loader: LoaderChoice;
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
@@ -101,9 +103,11 @@ export type MenuEntry = {
   readonly kernel: string;
   readonly initrd: readonly string[];
   readonly args: readonly string[];
+  /** The bits of pxelinux' IPAPPEND. */
+  readonly ipappend?: number;
 };
 
-/** `default` is `node` (boot the node's own image) or the name of an entry. */
+/** `default` is `node` (boot what the node has of its own), `local` (the next boot device) or the name of an entry. */
 export type Menu = {
   readonly timeoutSeconds: number;
   readonly default: string;

@@ -1,5 +1,6 @@
 import type { Place } from '../errors.ts';
 import { type Findings, suggestion } from './finding.ts';
+import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
 import { readOptions } from './options.ts';
 import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
@@ -7,7 +8,12 @@ import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
 /** What profiles and nodes may refer to by name. */
-export type Referable = { readonly images: readonly string[]; readonly overlays: readonly string[] };
+export type Referable = {
+  readonly images: readonly string[];
+  readonly overlays: readonly string[];
+  /** The menu's entries; absent if what was declared could not be read. */
+  readonly entries: readonly string[] | undefined;
+};
 
 /** Where a profile stands: in its own file, or as an entry of site.yaml. */
 export type ProfileSource = {
@@ -56,11 +62,12 @@ export function readSettings(
   known: Referable,
   findings: Findings,
 ): Settings {
-  const { image, overlays, kernelArgs } = declared;
+  const { image, boot, overlays, kernelArgs } = declared;
   if (image !== undefined && !known.images.includes(image)) {
     const hint = suggestion(image, known.images, 'images') ?? `write its recipe, images/${image}.yaml`;
     findings.error(document.place([...at, 'image']), `there is no image "${image}"`, hint);
   }
+  checkBoot(declared, document, at, known, findings);
   for (const [i, overlay] of overlays.entries()) {
     if (known.overlays.includes(overlay)) continue;
     const hint = suggestion(overlay, known.overlays, 'overlays') ?? `make the folder overlays/${overlay}`;
@@ -72,6 +79,7 @@ export function readSettings(
     findings.error(document.place([...at, 'kernelArgs', i]), `${own} is added for each node by itself`, 'leave it out');
   }
   return {
+    ...(image === undefined && boot !== undefined ? { boot } : {}),
     ...(image === undefined ? {} : { image }),
     ...(declared.loader === undefined ? {} : { loader: declared.loader }),
     ...(declared.nextServer === undefined ? {} : { nextServer: declared.nextServer }),
@@ -82,6 +90,25 @@ export function readSettings(
     vars: declared.vars,
     options: readOptions(options, [...at, 'options'], document, findings),
   };
+}
+
+function checkBoot(
+  { image, boot, kernelArgs }: Omit<ProfileDeclaration, 'options'>,
+  document: Declared<unknown>,
+  at: Path,
+  { entries }: Referable,
+  findings: Findings,
+): void {
+  if (boot === undefined) return;
+  const place = () => document.place([...at, 'boot']);
+  if (image !== undefined) {
+    findings.error(place(), '`boot` and `image` stand side by side', 'a machine boots one of the two: leave one out');
+  } else if (kernelArgs.length > 0) {
+    const message = 'kernelArgs are not added to the words of a menu entry';
+    findings.warn(document.place([...at, 'kernelArgs']), message, `write them into menu.entries.${boot}.args`);
+  }
+  if (boot === LOCAL || entries === undefined || entries.includes(boot)) return;
+  findings.error(place(), `there is no menu entry "${boot}"`, suggestion(boot, [...entries, LOCAL], 'entries'));
 }
 
 /** Words that the kernel line gets for each node. */

@@ -6,7 +6,7 @@ import { type PathKind, resolveMenu } from './menu.ts';
 import type { Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
-import { type ProfileSource, Profiles, readSettings } from './profiles.ts';
+import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
 import { resolveRecipe } from './recipe.ts';
 import type { ImageDeclaration, ProfileDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
@@ -32,7 +32,11 @@ export type SiteDocuments = {
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
   const { tftp, http, dhcp, vars } = site.value;
-  const known = { images: [...documents.images.keys()], overlays: documents.overlays };
+  const known = {
+    images: [...documents.images.keys()],
+    overlays: documents.overlays,
+    entries: site.lost(['menu', 'entries']) ? undefined : site.names(['menu', 'entries']),
+  };
   const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);
   checkTftpRoot(tftpRoot, site, kindOf, findings);
 
@@ -88,11 +92,7 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
   return paths;
 }
 
-function gatherProfiles(
-  { site, profiles }: SiteDocuments,
-  known: { images: readonly string[]; overlays: readonly string[] },
-  findings: Findings,
-): Profiles {
+function gatherProfiles({ site, profiles }: SiteDocuments, known: Referable, findings: Findings): Profiles {
   const inSite = site.names(['profiles']);
   for (const name of inSite) {
     if (!profiles.has(name)) continue;

@@ -287,10 +287,14 @@ const network = keyed(
   'the settings of a network',
 );
 
+const bootEntry = nameSuchAs('nova').describe(
+  'Menu entry that the machine boots instead of an image: its kernel and initrd, its words as written; kernelArgs are not added. `local`: the next boot device.',
+);
 const imageName = nameSuchAs('bookworm-nova').describe('Image that the machine runs: a recipe images/NAME.yaml.');
 /** What a profile may say, and a node as well. */
 const settings = {
   image: imageName.exactOptional(),
+  boot: bootEntry.exactOptional(),
   loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')
     .describe('What the firmware fetches first. auto (default): picked by firmware.')
     .exactOptional(),
@@ -339,7 +343,12 @@ const entry = keyed(
     initrd: oneOrMore(filePath, 'a file name', 'file names')
       .default([])
       .describe('Initrd, or a list of them, below tftp.root.'),
-    args: listOf(line, 'kernel arguments').prefault([]).describe('Words of the kernel command line.'),
+    args: listOf(line, 'kernel arguments')
+      .prefault([])
+      .describe('Words of the kernel command line, in this order. TFTP=<server> is added last unless they have it.'),
+    ipappend: whole('a sum of pxelinux ipappend bits', 1, 0x3ffff)
+      .describe('Words added last as pxelinux does: 1 ip=, 2 BOOTIF=, 4 SYSUUID=, or a sum. iPXE knows these three.')
+      .exactOptional(),
   },
   'a menu entry',
 );
@@ -351,7 +360,9 @@ const menu = keyed(
       .describe('How long the menu waits before it takes the default.'),
     default: nameSuchAs('node')
       .prefault('node')
-      .describe("What boots unasked: `node` (the node's own image) or an entry."),
+      .describe(
+        "What boots unasked: `node` (the node's own image or its `boot:`), `local` (the next boot device) or an entry.",
+      ),
     entries: named(entry, 'menu entries', NAME_PATTERN).prefault({}).describe('Other systems that can be chosen.'),
   },
   'the settings of the menu',

@@ -8,6 +8,8 @@ export type BootStep = {
   readonly status: 'running' | 'done' | 'failed';
   readonly ms?: number;
   readonly detail?: string;
+  /** The file that was sent. */
+  readonly file?: string;
   /** The tail of what a failing command printed. */
   readonly output?: string;
 };
@@ -96,6 +98,7 @@ function stepOf(event: Event): BootStep | undefined {
         name: fileStep(event.file),
         status: 'done',
         ms: event.ms,
+        file: event.file,
         detail: `${event.file}, ${formatBytes(event.bytes)}`,
       };
     case 'tftp.failed':

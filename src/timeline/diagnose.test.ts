@@ -13,6 +13,7 @@ const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeS
   state: boot?.state ?? 'booting',
   image: 'bookworm',
   profiles: [],
+  entry: null,
   boot: boot && { startedAt: 0, updatedAt: 1000, state: 'booting', steps: [], ...boot },
   ...more,
 });
@@ -21,6 +22,13 @@ describe('why a node is not ready', () => {
   const rows: [string, NodeStatus, boolean, RegExp, RegExp | undefined][] = [
     ['an address only', node(null, { image: null }), false, /never told to boot/, undefined],
     ['image not built', node(null), false, /has not been built/, /image build bookworm/],
+    [
+      'sent a menu entry',
+      node({}, { image: null, entry: 'nova', state: 'loaded' }),
+      false,
+      /sent all of the menu entry nova/,
+      /console/,
+    ],
     ['never seen', node(null), true, /No boot request from 52:54/, /portfast/],
     ['ready', node({ state: 'ready' }), true, /is ready; its boot took 1\.0 s/, undefined],
     [

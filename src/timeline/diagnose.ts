@@ -14,10 +14,10 @@ const PATIENCE_MS = 90_000;
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
   const { boot } = node;
-  if (node.image === null) {
+  if (node.image === null && node.entry === null) {
     return { summary: `${node.name} has no image: it is given an address and never told to boot.`, advice: [] };
   }
-  if (!imageBuilt) {
+  if (node.image !== null && !imageBuilt) {
     return {
       summary: `The image ${node.image} has not been built.`,
       advice: [`Run \`reveille image build ${node.image}\`.`],
@@ -37,6 +37,12 @@ export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Di
     return {
       summary: `${node.name} is ready; its boot took ${formatMs(boot.updatedAt - boot.startedAt)}.`,
       advice: [],
+    };
+  }
+  if (boot.state === 'booting' && node.state === 'loaded') {
+    return {
+      summary: `${node.name} was sent all of the menu entry ${node.entry}, ${formatMs(now - boot.updatedAt)} ago.`,
+      advice: ['What it runs does not report here. Look at its console, or whether it answers on the network.'],
     };
   }
   const failed = boot.steps.findLast((step) => step.status === 'failed');

@@ -1,12 +1,15 @@
 import { type BootServer, bootUrl } from '../boot/server.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
 import type { Boot } from './boots.ts';
 import type { Stranger, Timeline } from './timeline.ts';
 
-/** `address-only` is a machine that is never told to boot; `unseen` one that has not been seen booting. */
-export type NodeState = 'unseen' | 'booting' | 'ready' | 'failed' | 'address-only';
+/**
+ * `address-only` is a machine that is never told to boot; `unseen` one that has not been seen booting; `loaded` one that was
+ * sent all of a menu entry, after which nothing tells how it fares, unless an agent runs there.
+ */
+export type NodeState = 'unseen' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
 
 export type NodeStatus = {
   readonly name: string;
@@ -15,6 +18,8 @@ export type NodeStatus = {
   readonly state: NodeState;
   readonly image: string | null;
   readonly profiles: readonly string[];
+  /** The menu entry that it boots instead of an image. */
+  readonly entry: string | null;
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
 };
@@ -38,19 +43,29 @@ export function statusOf(
   return {
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
-    nodes: [...site.nodes.values()].map((node) => nodeStatus(node, timeline.boots(node.name)[0])),
+    nodes: [...site.nodes.values()].map((node) => nodeStatus(node, site.menu, timeline.boots(node.name)[0])),
     strangers: timeline.strangers(),
   };
 }
 
-function nodeStatus(node: SiteNode, boot: Boot | undefined): NodeStatus {
+function nodeStatus(node: SiteNode, menu: Menu, boot: Boot | undefined): NodeStatus {
   return {
     name: node.name,
     mac: node.macs[0],
     ip: node.ip === undefined ? null : formatIpv4(node.ip),
-    state: boot?.state ?? (node.image === undefined ? 'address-only' : 'unseen'),
+    state: stateOf(node, menu, boot),
     image: node.image ?? null,
     profiles: node.profiles,
+    entry: node.boot ?? null,
     boot: boot ?? null,
   };
+}
+
+function stateOf(node: SiteNode, menu: Menu, boot: Boot | undefined): NodeState {
+  if (!boot) return (node.image ?? node.boot) === undefined ? 'address-only' : 'unseen';
+  const entry = menu.entries.find(({ name }) => name === node.boot);
+  const reported = boot.steps.some(({ name }) => name === 'agent');
+  if (!entry || boot.state !== 'booting' || reported) return boot.state;
+  const sent = boot.steps.filter(({ status }) => status === 'done').map(({ file }) => file?.replace(/^files\//, ''));
+  return [entry.kernel, ...entry.initrd].every((file) => sent.includes(file)) ? 'loaded' : 'booting';
 }
