@@ -4,8 +4,8 @@ import { LOADERS } from './loaders.ts';
 import { type BootServer, bootUrl } from './server.ts';
 
 /**
- * What this client loads next. Strangers and nodes with neither image nor menu entry are never told to boot. iPXE that speaks HTTP gets
- * its script at once, unless the node wants another loader; everything else gets the loader that `LOADERS` names.
+ * What this client loads next. Strangers and nodes with neither image nor menu entry are never told to boot. iPXE that
+ * speaks HTTP gets its script at once, unless the node wants another loader; all else gets the loader that `LOADERS` names.
  */
 export function decideBoot(client: BootClient, node: SiteNode | undefined, server: BootServer): BootAnswer {
   if (!node) return { kind: 'none', reason: 'the site does not list this machine' };
