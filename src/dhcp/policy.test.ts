@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
+import { ip, mac, nodeOf } from '../site/fixture.ts';
+import type { Site, SiteClass } from '../site/model.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
+import { textPattern } from './bytePattern.ts';
 import { clientOf } from './client.ts';
-import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import { machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { Lease } from './lease.ts';
 import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
+import type { ServedNetwork } from './wire.ts';
 
 const NODE = machine(0x51);
 const NODE_SECOND = machine(0x52);
@@ -489,5 +492,99 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
   test('a BOOTP request without a message type is not answered', () => {
     const request = { ...requestOf('discover', STRANGER), options: new Map() };
     assert.equal(decide(request, clientOf(request), { site, book, interface: 'br0', now }).kind, 'silence');
+  });
+});
+
+describe('classes and pools', () => {
+  const phones = networkOf('phones', '10.3.0.0/24', [['10.3.0.10-10.3.0.19', 'handset']]);
+  const handset: SiteClass = {
+    name: 'handset',
+    conditions: { macs: [{ mac: mac('00:04:13:00:00:00'), bits: 24 }] },
+    options: new Map(),
+  };
+  const compute: SiteClass = {
+    name: 'compute',
+    conditions: { vendorClass: [textPattern('PXEClient*') ?? assert.fail()] },
+    leaseSeconds: 600,
+    options: new Map(),
+  };
+  const openstack: SiteClass = {
+    name: 'openstack',
+    conditions: { macs: [NODE, POOL_NODE, STRANGER].map((each) => ({ mac: each, bits: 48 })) },
+    options: new Map(),
+  };
+  const HANDSET = mac('00:04:13:00:00:01');
+  const nodes = [nodeOf('node01', [NODE], { ip: RESERVED, network: 'rack' }), nodeOf('node02', [POOL_NODE])];
+  /** The networks of one wire. */
+  const wire = (...networks: ServedNetwork[]) => siteOf(networks, nodes, [openstack, compute, handset]);
+  const rackAnd = (...members: string[]) =>
+    networkOf(
+      'rack',
+      '10.0.0.0/24',
+      members.map((words, i) => [`10.0.0.${200 + i}`, words] as const),
+    );
+  const lan = (words: string) => networkOf('lan', '192.168.0.0/24', [['192.168.0.111-192.168.0.113', words]]);
+
+  /** What a DISCOVER brings in a site of its own. */
+  function discover(of: Site, who: Mac, said: Said[] = []): string {
+    const request = requestOf('discover', who, said);
+    const fresh = new LeaseBook();
+    fresh.configure(of);
+    return told(decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', now }));
+  }
+
+  const rows: [what: string, of: Site, who: Mac, expected: string, said?: Said[]][] = [
+    ['a member draws from the pool of its class', wire(rackAnd('openstack'), lan('any')), STRANGER, 'rack'],
+    ['who is none draws from the other', wire(rackAnd('openstack'), lan('any')), OTHER, 'lan'],
+    ['a class that is refused goes elsewhere', wire(lan('any !openstack'), rackAnd('openstack')), STRANGER, 'rack'],
+    ['a refusal wins over what lets in', wire(rackAnd('openstack !unknown')), STRANGER, 'no pool'],
+    ['and leaves known members in', wire(rackAnd('openstack !unknown')), POOL_NODE, 'rack'],
+    ['deny unknown-clients', wire(rackAnd('any !unknown'), lan('unknown')), OTHER, 'lan'],
+    ['deny known-clients', wire(rackAnd('any !known'), lan('known')), POOL_NODE, 'lan'],
+    ['a pool that refuses all is closed', wire(rackAnd('any !any')), POOL_NODE, 'no pool'],
+    ['a pool that lets nobody in, too', wire(networkOf('rack', '10.0.0.0/24', [])), POOL_NODE, 'no pool'],
+    ['one word of several suffices', wire(rackAnd('handset known')), POOL_NODE, 'rack'],
+    ['of several pools the first open one', wire(rackAnd('unknown', 'handset', 'openstack')), POOL_NODE, '202'],
+    ['a node with its own address needs no pool', wire(rackAnd('handset'), lan('unknown')), NODE, '10.0.0.51'],
+    ['nor is it kept off by a refusal', wire(rackAnd('any !openstack')), NODE, '10.0.0.51'],
+    ['whatever order the networks have', wire(lan('any'), rackAnd('any')), NODE, '10.0.0.51'],
+    [
+      'an OUI leads to a network of its own',
+      wire(rackAnd('known'), lan('unknown !handset'), phones),
+      HANDSET,
+      'phones',
+    ],
+    ['and others stay out of it', wire(phones, rackAnd('known'), lan('unknown !handset')), OTHER, 'lan'],
+    ['firmware is told apart from its system', wire(rackAnd('compute'), lan('any')), OTHER, 'rack', [pxe]],
+  ];
+  for (const [what, of, who, expected, said] of rows) {
+    test(what, () => {
+      const answer = discover(of, who, said);
+      assert.ok(answer.includes(expected), answer);
+    });
+  }
+
+  test('one that is no member any more is refused what it had', () => {
+    const of = wire(rackAnd('compute'), lan('any'));
+    const fresh = new LeaseBook();
+    fresh.configure(of);
+    fresh.put({ ip: ip('10.0.0.200'), mac: OTHER, network: 'rack', state: 'bound', start: T0, expires: T0 + 600_000 });
+    const renewal = (said: Said[]) => {
+      const request = requestOf('request', OTHER, said, { ciaddr: ip('10.0.0.200') });
+      return told(decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', now }));
+    };
+    assert.equal(renewal([pxe]), `ack 10.0.0.200 of rack for ${BOOT_LEASE_SECONDS} s`);
+    assert.equal(renewal([]), 'nak: no pool with this address is open to it');
+  });
+
+  test('the lease time is the last that network, pool and classes say', () => {
+    const short = networkOf('lan', '192.168.0.0/24', [], {
+      pools: [poolOf('192.168.0.111', 'unknown', { leaseSeconds: 900 }), poolOf('192.168.0.112', 'known')],
+    });
+    const of = siteOf([short], nodes, [{ ...openstack, leaseSeconds: 300 }, handset]);
+    assert.match(discover(of, OTHER), /for 900 s/);
+    assert.match(discover(of, POOL_NODE), /for 300 s/);
+    assert.match(discover(of, STRANGER), /for 300 s/);
+    assert.match(discover(siteOf([short], nodes), POOL_NODE), /for 7200 s/);
   });
 });

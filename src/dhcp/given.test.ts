@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { BootAnswer } from '../boot/client.ts';
+import { ip, nodeOf } from '../site/fixture.ts';
+import type { BootFrom, SiteClass } from '../site/model.ts';
+import { machine, networkOf, poolOf } from './fixtures.ts';
+import { eachOption, givenBoot, type Layers } from './given.ts';
+
+const OURS: BootAnswer = { kind: 'boot', bootFile: 'undionly.kpxe', reason: 'ours' };
+const NONE: BootAnswer = { kind: 'none', reason: 'a stranger' };
+const NINE = ip('10.0.0.9');
+const TEN = ip('10.0.0.10');
+
+const classOf = (name: string, more: Partial<SiteClass>): SiteClass => ({
+  name,
+  conditions: {},
+  options: new Map(),
+  ...more,
+});
+
+function layers(network: BootFrom, classes: readonly BootFrom[] = [], node?: BootFrom): Layers {
+  return {
+    network: networkOf('rack', '10.0.0.0/24', [], network),
+    classes: classes.map((more, i) => classOf(`c${i}`, more)),
+    node: node && nodeOf('node01', [machine(1)], node),
+  };
+}
+
+describe('what a client is told to boot', () => {
+  const rows: [what: string, layers: Layers, decided: BootAnswer, expected: object][] = [
+    ['what is decided, where the operator says nothing', layers({}), OURS, OURS],
+    ['nor is anything added to nothing', layers({}), NONE, NONE],
+    [
+      "the network's file",
+      layers({ bootFile: 'a', nextServer: NINE }),
+      OURS,
+      { bootFile: 'a', nextServer: NINE, reason: 'bootFile of network rack, nextServer of network rack' },
+    ],
+    ["a class's before the network's", layers({ bootFile: 'a' }, [{ bootFile: 'b' }]), OURS, { bootFile: 'b' }],
+    ["the later class's", layers({}, [{ bootFile: 'b' }, { bootFile: 'c' }, {}]), OURS, { bootFile: 'c' }],
+    [
+      "the node's before all",
+      layers({ bootFile: 'a' }, [{ bootFile: 'b' }], { bootFile: 'd' }),
+      OURS,
+      { bootFile: 'd' },
+    ],
+    [
+      'each of the two for itself',
+      layers({ bootFile: 'a', nextServer: NINE }, [{ bootFile: 'b' }], { nextServer: TEN }),
+      OURS,
+      { bootFile: 'b', nextServer: TEN, reason: 'bootFile of class c0, nextServer of node01' },
+    ],
+    ['a server alone leaves our own file to our own server', layers({ nextServer: NINE }), OURS, OURS],
+    ['and is named where nothing of ours boots', layers({ nextServer: NINE }), NONE, { ...NONE, nextServer: NINE }],
+  ];
+  for (const [what, of, decided, expected] of rows) {
+    test(what, () =>
+      assert.partialDeepStrictEqual(
+        givenBoot(of, () => decided),
+        expected,
+      ),
+    );
+  }
+});
+
+test('options come from the outermost layer to the innermost', () => {
+  const option = (text: string) => ({ options: new Map([[17, Buffer.from(text)]]) });
+  const seen: string[] = [];
+  eachOption(
+    {
+      network: networkOf('rack', '10.0.0.0/24', [], option('network')),
+      pool: poolOf('10.0.0.9', 'any', option('pool')),
+      classes: [classOf('a', option('first class')), classOf('b', option('second class'))],
+      node: nodeOf('node01', [machine(1)], option('node')),
+    },
+    (_, value) => seen.push(Buffer.from(value).toString()),
+  );
+  assert.deepEqual(seen, ['network', 'pool', 'first class', 'second class', 'node']);
+});
