@@ -15,7 +15,7 @@ MAKEFLAGS += --no-print-directory
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
 # A client or a machine that hangs fails its test instead of stalling the run; whole suites take up to five minutes.
 tests := $(node) --test --test-timeout=900000
-shell_programs = $$(find .ci bin setup src test bench examples packaging -type f -exec awk 'FNR == 1 && /^.!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} + 2>/dev/null)
+shell_programs = $$(find .ci bin setup src test bench examples overlays packaging -type f -exec awk 'FNR == 1 && /^.!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} + 2>/dev/null)
 
 help:
 	@sed -n 's/^# //p' Makefile

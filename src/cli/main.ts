@@ -6,6 +6,7 @@ import { explainCommand } from './explain.ts';
 import { imageCommand } from './image.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
+import { overlayCommand } from './overlay.ts';
 import { errorText } from './print.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
@@ -34,6 +35,7 @@ for (const command of [
   whyCommand(),
   imageCommand(),
   nodeCommand(),
+  overlayCommand(),
   schemaCommand(),
   labCommand(),
   demoCommand(),

@@ -1,10 +1,9 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { type Finding, Findings } from '../site/finding.ts';
 import type { Site, SiteNode } from '../site/model.ts';
+import { foldersBelow } from './overlays.ts';
 import { renderSource, templateText, visible } from './render.ts';
-import { readNodeFolder, readOverlay, type Source } from './sources.ts';
+import { type Overlay, readNodeFolder, readOverlay, type Source, sourcesFor } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
 /** One template is tried for so many nodes; what is wrong for one is mostly wrong for the first. */
@@ -19,51 +18,67 @@ export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
   const findings = new Findings();
   const renderer = createRenderer();
   const nodes = [...site.nodes.values()];
-  for (const overlay of await foldersBelow(site.root, 'overlays')) {
-    const users = nodes.filter((node) => node.overlays.includes(overlay));
-    checkSources(site, (await readOverlay(site.root, overlay, findings)).sources, users, renderer, findings);
+  // Those that nobody uses are checked too: they are about to be.
+  const own = await foldersBelow(site.root, 'overlays');
+  for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
+    const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
+    checkOverlay(site, await readOverlay(site.root, name, findings), users, renderer, findings);
   }
   for (const folder of await foldersBelow(site.root, 'nodes')) {
-    const users = nodes.filter((node) => node.folders.includes(folder));
-    checkSources(site, await readNodeFolder(site.root, folder, findings), users, renderer, findings);
+    const users = nodes.filter((node) => node.folders.includes(folder)).slice(0, MOST_TRIED);
+    for (const source of await readNodeFolder(site.root, folder, findings)) {
+      tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
+    }
   }
   return findings.errors;
 }
 
-function checkSources(
+/** The overlay's templates, and whether its users' variables are what it needs: told once for each who named it. */
+function checkOverlay(
   site: Site,
-  sources: readonly Source[],
+  overlay: Overlay,
   users: readonly SiteNode[],
   renderer: Renderer,
   findings: Findings,
 ): void {
-  for (const source of sources) {
-    if ('target' in source || !source.template) continue;
-    try {
-      const text = templateText(source);
-      renderer.compile(source.file, text);
-      if (/\bfacts\b/.test(text)) continue;
-      for (const node of users.slice(0, MOST_TRIED)) {
-        renderSource(source, visible({ site, node, server: ANY_SERVER }), renderer);
-      }
-    } catch (error) {
-      if (!(error instanceof ReveilleError) || error.place === undefined) throw error;
-      findings.error(error.place, error.message, error.hint);
-    }
+  const served: (readonly [SiteNode, readonly Source[]])[] = [];
+  const told = new Set<string | undefined>();
+  for (const node of users) {
+    const by = node.overlayOrigins.get(overlay.name)?.by;
+    const fits = tryOut(told.has(by) ? new Findings() : findings, () => served.push([node, sourcesFor(node, overlay)]));
+    if (!fits) told.add(by);
+  }
+  overlay.sources.forEach((source, i) => {
+    const forUsers = () => served.map(([node, sources]) => [node, sources[i] ?? source] as const);
+    tryOut(findings, () => checkSource(site, source, renderer, forUsers));
+  });
+}
+
+/** Compiles a template and renders it for nodes that get it, each with the source as it gets it. */
+function checkSource(
+  site: Site,
+  source: Source,
+  renderer: Renderer,
+  users: () => readonly (readonly [SiteNode, Source])[],
+): void {
+  if ('target' in source || !source.template) return;
+  const text = templateText(source);
+  renderer.compile(source.file, text);
+  if (/\bfacts\b/.test(text)) return;
+  for (const [node, given] of users()) renderSource(given, visible({ site, node, server: ANY_SERVER }), renderer);
+}
+
+/** Runs `check`; what it throws with a place becomes a finding. False if it threw. */
+function tryOut(findings: Findings, check: () => void): boolean {
+  try {
+    check();
+    return true;
+  } catch (error) {
+    if (!(error instanceof ReveilleError) || error.place === undefined) throw error;
+    findings.error(error.place, error.message, error.hint);
+    return false;
   }
 }
 
 /** Stands in for the address that a running server has. */
 const ANY_SERVER = { ip: '192.0.2.1', url: 'http://192.0.2.1:8080', bootUrl: 'http://192.0.2.1:8080/boot' };
-
-/** Folders that nobody uses are checked too: they are about to be. */
-async function foldersBelow(root: string, folder: string): Promise<readonly string[]> {
-  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return entries
-    .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
-    .map((entry) => entry.name)
-    .sort();
-}

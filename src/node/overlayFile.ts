@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Place } from '../errors.ts';
 import { type Findings, inWords, quoted } from '../site/finding.ts';
 import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
@@ -22,6 +21,8 @@ export type Access = {
 export type DeclaredHook = { readonly run: string; readonly files?: readonly string[] };
 
 export type OverlayFile = {
+  /** What the overlay is for, in one line. */
+  readonly about?: string;
   /** By path on the node. */
   readonly access: ReadonlyMap<string, Access>;
   readonly hooks: readonly DeclaredHook[];
@@ -30,11 +31,11 @@ export type OverlayFile = {
 };
 
 /**
- * Reads `overlay.yaml`: paths on the node with `{ owner, group, mode }`, and beside them the keys `about`, `vars` and
+ * Reads the `overlay.yaml` at `path`, called `file` in findings: paths on the node with `{ owner, group, mode }`, and beside them the keys `about`, `vars` and
  * `hooks`. What is wrong goes into `findings` and is left out. A file that is not there says nothing.
  */
-export async function readOverlayFile(root: string, file: string, findings: Findings): Promise<OverlayFile> {
-  const text = await readText(join(root, file)).catch((error) => {
+export async function readOverlayFile(path: string, file: string, findings: Findings): Promise<OverlayFile> {
+  const text = await readText(path).catch((error) => {
     const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     findings.error({ file, line: 1, col: 1 }, message);
     return undefined;
@@ -53,7 +54,6 @@ const FORM =
   'is a map from paths on the node to owner, group and mode, with the keys about, vars and hooks beside them';
 const LONGEST_COMMAND = 4096;
 const MOST_HOOKS = 100;
-const NAME_OR_NUMBER = /^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$/;
 
 class Reader {
   readonly #yaml: YamlFile;
@@ -77,7 +77,10 @@ class Reader {
       const one = this.#access(path, set);
       if (one) access.set(path, one);
     }
-    return { access, hooks: this.#hooks(value.hooks) };
+    const { about } = value;
+    const isLine = typeof about === 'string' && !/\p{Cc}/u.test(about);
+    if (about !== undefined && !isLine) this.#wrong(['about'], `about is one line of text, not ${inWords(about)}`);
+    return { ...(isLine ? { about } : {}), access, hooks: this.#hooks(value.hooks) };
   }
 
   #access(path: string, value: unknown): Access | undefined {
@@ -94,10 +97,11 @@ class Reader {
     const access: { place: Place; owner?: string; group?: string; mode?: number } = { place };
     for (const [key, set] of Object.entries(value)) {
       if (key === 'mode') {
-        if (typeof set === 'string' && /^0?[0-7]{3,4}$/.test(set)) access.mode = Number.parseInt(set, 8);
+        const mode = modeOf(set);
+        if (mode !== undefined) access.mode = mode;
         else this.#wrong([path, key], 'mode is not an octal text', 'write it in quotes: mode: "0640"');
       } else if (key === 'owner' || key === 'group') {
-        if (NAME_OR_NUMBER.test(String(set))) access[key] = String(set);
+        if (isAccount(set)) access[key] = String(set);
         else this.#wrong([path, key], `${key} is neither a name nor a number`);
       } else {
         this.#unknown([path, key], 'owner, group, mode');
@@ -157,6 +161,16 @@ class Reader {
 }
 
 const HOOK_EXAMPLE = 'such as { files: [/etc/chrony/**], run: systemctl try-reload-or-restart chrony }';
+
+/** The bits of an octal text such as `0640`; `undefined` for anything else. */
+export function modeOf(value: unknown): number | undefined {
+  return typeof value === 'string' && /^0?[0-7]{3,4}$/.test(value) ? Number.parseInt(value, 8) : undefined;
+}
+
+/** Whether an owner or a group can be called that: a name or a number. */
+export function isAccount(value: unknown): boolean {
+  return /^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$/.test(String(value));
+}
 
 function isReserved(key: string): boolean {
   return (OVERLAY_KEYS as readonly string[]).includes(key);

@@ -3,6 +3,7 @@ import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
 import type { Facts } from './inventory.ts';
+import { manyFiles } from './manyFiles.ts';
 import type { Source } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
@@ -27,18 +28,23 @@ export function renderFiles(from: RenderFrom, renderer: Renderer): readonly Bund
   for (const file of generated(from.site, from.node)) files.set(file.path, file);
   const winners = new Map(from.sources.map((source) => [source.path, source]));
   const sees = visible(from);
-  for (const source of winners.values()) files.set(source.path, renderSource(source, sees, renderer));
+  for (const source of from.sources) {
+    if (winners.get(source.path) !== source) continue;
+    for (const file of renderSource(source, sees, renderer)) files.set(file.path, file);
+  }
   return [...files.values()];
 }
 
-/** One source as it is laid. */
-export function renderSource(source: Source, sees: object, renderer: Renderer): BundleFile {
-  const { path, mode, owner, group, origin } = source;
-  if ('target' in source) return { path, mode, owner, group, origin, target: source.target };
-  const content = source.template
-    ? Buffer.from(renderer.render(source.file, templateText(source), sees))
-    : source.content;
-  return { path, mode, owner, group, origin, content };
+/** One source as it is laid: one file, or as many as its template makes. */
+export function renderSource(source: Source, sees: object, renderer: Renderer): readonly BundleFile[] {
+  const { file, path, mode, owner, group, origin } = source;
+  const shared = { path, mode, owner, group, origin };
+  if ('target' in source) return [{ ...shared, target: source.target }];
+  if (!source.template) return [{ ...shared, content: source.content }];
+  const text = templateText(source);
+  const own = source.vars === undefined ? sees : { ...sees, vars: structuredClone(source.vars) };
+  if (source.several) return manyFiles({ ...shared, file }, (more) => renderer.render(file, text, { ...own, ...more }));
+  return [{ ...shared, content: Buffer.from(renderer.render(file, text, own)) }];
 }
 
 /** A template's text. Throws TEMPLATE_INVALID if it is not UTF-8. */
@@ -55,7 +61,7 @@ export function templateText(source: Source & { readonly content: Uint8Array }):
 export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources'>): object {
   const network = site.networks.get(node.network ?? '');
   return {
-    node: nodeView(node),
+    node: nodeView(node, site),
     vars: structuredClone(node.vars),
     network: network && networkView(network),
     site: {
@@ -63,7 +69,7 @@ export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources
       vars: structuredClone(site.vars),
       // Only made for templates that look: a rack has many nodes.
       get nodes() {
-        return [...site.nodes.values()].map(nodeView);
+        return [...site.nodes.values()].map((other) => nodeView(other, site));
       },
     },
     server: server && { ...server },
@@ -71,13 +77,14 @@ export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources
   };
 }
 
-function nodeView(node: SiteNode) {
+function nodeView(node: SiteNode, site: Site) {
   return {
     name: node.name,
     ip: node.ip === undefined ? undefined : formatIpv4(node.ip),
     mac: node.macs[0],
     macs: [...node.macs],
     network: node.network,
+    domain: site.networks.get(node.network ?? '')?.domain,
     profiles: [...node.profiles],
     image: node.image,
     boot: node.boot,

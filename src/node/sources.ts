@@ -1,14 +1,20 @@
 import { constants, type Dirent } from 'node:fs';
 import { open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Place, ReveilleError } from '../errors.ts';
+import type { Place } from '../errors.ts';
 import { Findings, quoted } from '../site/finding.ts';
 import { globMatcher } from '../site/glob.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Site, SiteNode, Vars } from '../site/model.ts';
+import { overlayHome } from '../site/shipped.ts';
 import { type Hook, type Origin, SETTINGS_PATH } from './bundle.ts';
+import { MANY_FILES } from './manyFiles.ts';
 import { type Access, type DeclaredHook, OVERLAY_FILE, readOverlayFile } from './overlayFile.ts';
+import { type OverlayVars, overlayVars, readOverlayVars } from './overlayVars.ts';
 
-/** One file as the operator keeps it for a node. `file` is its name below the site folder, for errors. */
+/**
+ * One file as the operator keeps it for a node. `file` is its name for errors: below the site folder, or below the
+ * program's for an overlay that comes with it, and then it ends in ` (shipped)`.
+ */
 export type Source = {
   readonly file: string;
   readonly origin: Origin;
@@ -17,7 +23,17 @@ export type Source = {
   readonly mode: number;
   readonly owner: string;
   readonly group: string;
-} & ({ readonly content: Uint8Array; readonly template: boolean } | { readonly target: string });
+  /** What its template sees as `vars`; absent: the node's own. */
+  readonly vars?: Vars;
+} & (
+  | {
+      readonly content: Uint8Array;
+      readonly template: boolean;
+      /** Whether its template makes several files; `path` then only says beside what. */
+      readonly several: boolean;
+    }
+  | { readonly target: string }
+);
 
 /** Far more than a role needs; what is larger belongs into the image. */
 const LARGEST_FILE = 16 * 1024 * 1024;
@@ -26,6 +42,7 @@ const MOST_FILES = 10_000;
 const DEEPEST = 40;
 const LONGEST_PATH = 1024;
 const LONGEST_NAME = 200;
+
 /** What is read for a node: its files in the order in which later ones win, and its hooks in the order in which they run. */
 export type NodeSources = { readonly sources: readonly Source[]; readonly hooks: readonly Hook[] };
 
@@ -40,33 +57,56 @@ export async function readSources(site: Site, node: SiteNode): Promise<NodeSourc
   const hooks: Hook[] = [];
   for (const name of node.overlays) {
     const overlay = await readOverlay(site.root, name, findings, budget);
-    sources.push(...overlay.sources);
-    hooks.push(...overlay.hooks);
+    sources.push(...sourcesFor(node, overlay));
+    hooks.push(...overlay.hooks.map((hook) => watching(hook, overlay.sources)));
   }
   for (const folder of node.folders) sources.push(...(await readNodeFolder(site.root, folder, findings, budget)));
-  const first = findings.errors[0];
-  if (first) {
-    throw new ReveilleError('SITE_INVALID', first.message, {
-      place: first.place,
-      ...(first.hint === undefined ? {} : { hint: first.hint }),
-    });
-  }
+  findings.throwFirst();
   return { sources, hooks };
 }
 
-/** The files of `overlays/<name>`, a tree that is laid over `/`, and its hooks. What is wrong goes into `findings`. */
+/** An overlay as it is on disk: its files, and what its overlay.yaml says. */
+export type Overlay = {
+  readonly name: string;
+  /** Whether it is one that comes with the program. */
+  readonly shipped: boolean;
+  readonly about?: string;
+  readonly vars: OverlayVars;
+  readonly hooks: readonly DeclaredHook[];
+  readonly sources: readonly Source[];
+};
+
+/**
+ * The site's own `overlays/<name>`, else the shipped one: a tree that is laid over `/`, and what its overlay.yaml says.
+ * What is wrong goes into `findings`.
+ */
 export async function readOverlay(
-  root: string,
+  siteRoot: string,
   name: string,
   findings: Findings,
   budget: Budget = newBudget(),
-): Promise<NodeSources> {
+): Promise<Overlay> {
+  const { root, shipped } = (await overlayHome(siteRoot, name)) ?? { root: siteRoot, shipped: false };
   const folder = `overlays/${name}`;
-  const tree = new Tree(root, `overlay ${name}`, findings, budget);
+  const suffix = shipped ? ' (shipped)' : '';
+  const tree = new Tree({ root, origin: `overlay ${name}${suffix}`, suffix }, findings, budget);
   await tree.walk(folder, '', 0, (entry) => entry.name !== OVERLAY_FILE);
-  const { access, hooks } = await readOverlayFile(root, `${folder}/${OVERLAY_FILE}`, findings);
-  const sources = withAccess(tree.sources, access, findings);
-  return { sources, hooks: hooks.map((hook) => watching(hook, sources)) };
+  const told = await readOverlayFile(join(root, folder, OVERLAY_FILE), `${folder}/${OVERLAY_FILE}${suffix}`, findings);
+  return {
+    name,
+    shipped,
+    ...(told.about === undefined ? {} : { about: told.about }),
+    vars: readOverlayVars(told.yaml, findings),
+    hooks: told.hooks,
+    sources: withAccess(tree.sources, told.access, findings),
+  };
+}
+
+/** An overlay's files as `node` gets them. Throws SITE_INVALID if the node's variables are not what the overlay needs. */
+export function sourcesFor(node: SiteNode, { name, vars: known, sources }: Overlay): readonly Source[] {
+  if (known.size === 0) return sources;
+  const vars = overlayVars(name, known, node.vars, node.overlayOrigins.get(name));
+  return sources.map((source) => ({ ...source, vars }));
 }
 
 /** What `nodes/<folder>` gives a node: hosts, hostname, settings.sh (each also as .j2) and the tree `files/`. */
@@ -77,7 +117,7 @@ export async function readNodeFolder(
   budget: Budget = newBudget(),
 ): Promise<readonly Source[]> {
   const folder = `nodes/${name}`;
-  const tree = new Tree(root, folder, findings, budget);
+  const tree = new Tree({ root, origin: folder, suffix: '' }, findings, budget);
   for (const entry of await tree.entries(folder)) {
     const special = SPECIAL.get(entry.name.replace(/\.j2$/, ''));
     if (special && entry.isFile()) await tree.add(`${folder}/${entry.name}`, special.path, special.mode);
@@ -99,18 +139,19 @@ function newBudget(): Budget {
   return { bytes: LARGEST_NODE, files: MOST_FILES };
 }
 
+/** Where a tree of files lies, whose it is, and what is added to the names of its files in errors. */
+type Home = { readonly root: string; readonly origin: Origin; readonly suffix: string };
+
 /** Collects the files of one origin. Links are kept as links and never followed. */
 class Tree {
   readonly sources: Source[] = [];
-  readonly #root: string;
-  readonly #origin: Origin;
+  readonly #from: Home;
   readonly #findings: Findings;
   readonly #budget: Budget;
   readonly #paths = new Map<string, string>();
 
-  constructor(root: string, origin: Origin, findings: Findings, budget: Budget) {
-    this.#root = root;
-    this.#origin = origin;
+  constructor(from: Home, findings: Findings, budget: Budget) {
+    this.#from = from;
     this.#findings = findings;
     this.#budget = budget;
   }
@@ -138,7 +179,7 @@ class Tree {
   /** The folder's entries by name; a folder that cannot be read is a finding. */
   async entries(folder: string): Promise<readonly Dirent[]> {
     try {
-      const entries = await readdir(join(this.#root, folder), { withFileTypes: true });
+      const entries = await readdir(join(this.#from.root, folder), { withFileTypes: true });
       return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     } catch (error) {
       this.#wrong(folder, `cannot be read: ${reason(error)}`);
@@ -151,7 +192,7 @@ class Tree {
     if (!this.#room(file)) return;
     try {
       const handle = await open(
-        join(this.#root, file),
+        join(this.#from.root, file),
         constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
       );
       try {
@@ -169,14 +210,15 @@ class Tree {
         const content = Buffer.alloc(stat.size);
         const { bytesRead } = await handle.read(content, 0, stat.size, 0);
         this.#take({
-          file,
-          origin: this.#origin,
+          file: `${file}${this.#from.suffix}`,
+          origin: this.#from.origin,
           path,
           mode: mode ?? (stat.mode & 0o100 ? 0o755 : 0o644),
           owner: 'root',
           group: 'root',
           content: content.subarray(0, bytesRead),
           template: file.endsWith('.j2'),
+          several: file.endsWith(MANY_FILES),
         });
       } finally {
         await handle.close();
@@ -189,9 +231,17 @@ class Tree {
   async #link(file: string, path: string): Promise<void> {
     if (!this.#room(file)) return;
     try {
-      const target = await readlink(join(this.#root, file));
+      const target = await readlink(join(this.#from.root, file));
       if (!hasNoControls(target)) return this.#wrong(file, 'the target of this link holds control characters');
-      this.#take({ file, origin: this.#origin, path, mode: 0o777, owner: 'root', group: 'root', target });
+      this.#take({
+        file: `${file}${this.#from.suffix}`,
+        origin: this.#from.origin,
+        path,
+        mode: 0o777,
+        owner: 'root',
+        group: 'root',
+        target,
+      });
     } catch (error) {
       this.#wrong(file, `cannot be read: ${reason(error)}`);
     }
@@ -210,12 +260,12 @@ class Tree {
       this.#paths.set(source.path, source.file);
       this.sources.push(source);
     } else {
-      this.#wrong(source.file, `${other} would be laid as ${source.path} too`, 'keep one of the two');
+      this.#findings.error(start(source.file), `${other} would be laid as ${source.path} too`, 'keep one of the two');
     }
   }
 
   #wrong(file: string, message: string, hint?: string): void {
-    this.#findings.error(start(file), message, hint);
+    this.#findings.error(start(`${file}${this.#from.suffix}`), message, hint);
   }
 }
 

@@ -72,6 +72,7 @@ function resolveText(text: string, profile: string) {
       profiles: new Map([['storage', storage]]),
       images: new Map([['bookworm', undefined]]),
       overlays: ['nova'],
+      shippedOverlays: [],
       nodeFolders: ['node01'],
     };
     resolveSite(documents, (path) => (path === '/site/tftp' ? 'folder' : 'file'), findings);

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
-import type { Place } from '../errors.ts';
+import { type Place, ReveilleError } from '../errors.ts';
 
 /** One thing wrong or doubtful in the operator's files: where, what, and where it helps what to do. */
 export type Finding = { readonly place: Place; readonly message: string; readonly hint?: string };
@@ -19,6 +19,14 @@ export class Findings {
 
   get errors(): readonly Finding[] {
     return [...this.#errors].sort(byPlace);
+  }
+
+  /** Throws SITE_INVALID for the first error, if there is one. */
+  throwFirst(): void {
+    const [first] = this.errors;
+    if (first === undefined) return;
+    const { place, message, hint } = first;
+    throw new ReveilleError('SITE_INVALID', message, { place, ...(hint === undefined ? {} : { hint }) });
   }
 
   get warnings(): readonly Finding[] {

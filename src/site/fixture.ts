@@ -56,6 +56,7 @@ export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Parti
     loader: 'auto',
     kernelArgs: [],
     overlays: [],
+    overlayOrigins: new Map(),
     services: [],
     vars: {},
     options: new Map(),

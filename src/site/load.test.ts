@@ -311,7 +311,7 @@ profiles:
     errors: [
       'site.yaml:18:12: there is no image "bookwrom" | did you mean "bookworm"?',
       'site.yaml:19:22: there is no overlay "novaa" | did you mean "nova"?',
-      'site.yaml:19:29: there is no overlay "zzz" | known overlays: nova',
+      'site.yaml:19:29: there is no overlay "zzz" | make the folder overlays/zzz, or see `reveille overlay list`; the site\'s own: nova',
       'site.yaml:24:16: there is no profile "computer" | did you mean "compute"?',
     ],
   },
@@ -639,6 +639,7 @@ nodes:
       loader: 'ipxe',
       kernelArgs: ['quiet', 'console=ttyS0', 'debug'],
       overlays: ['base'],
+      overlayOrigins: new Map([['base', { by: 'profile base', place: { file: 'site.yaml', line: 5, col: 86 } }]]),
       services: ['nova-compute', 'libvirtd'],
       vars: { region: 'one', nova: { cpu: 2, ram: 1, disk: 3 }, rack: 'g6' },
       options: new Map(),

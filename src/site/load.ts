@@ -9,6 +9,7 @@ import type { Site } from './model.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
 import { imageSchema, NAME_PATTERN, profileSchema, siteSchema } from './schema.ts';
 import { type Declared, hold } from './shape.ts';
+import { PROGRAM_ROOT } from './shipped.ts';
 import { readYaml } from './yaml.ts';
 
 /** A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. */
@@ -45,8 +46,9 @@ async function readDocuments(root: string, findings: Findings): Promise<SiteDocu
   const profiles = await readFolder(root, 'profiles', profileSchema, findings);
   const images = await readFolder(root, 'images', imageSchema, findings);
   const overlays = await foldersIn(root, 'overlays', findings);
+  const shippedOverlays = await foldersIn(PROGRAM_ROOT, 'overlays', findings);
   const nodeFolders = await foldersIn(root, 'nodes', findings);
-  return site === undefined ? undefined : { root, site, profiles, images, overlays, nodeFolders };
+  return site === undefined ? undefined : { root, site, profiles, images, overlays, shippedOverlays, nodeFolders };
 }
 
 /** All `NAME.yaml` in `folder` by name. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { mergeSettings, mergeVars, type Settings } from './merge.ts';
+import { NO_SETTINGS } from './profiles.ts';
 
 function settings(changes: Partial<Settings>): Settings {
-  return { kernelArgs: [], overlays: [], services: [], vars: {}, options: new Map(), ...changes };
+  return { ...NO_SETTINGS, ...changes };
 }
 
 describe('merging settings', () => {

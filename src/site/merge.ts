@@ -1,4 +1,4 @@
-import type { BootFrom, LoaderChoice, RawOptions, Var, Vars } from './model.ts';
+import type { BootFrom, LoaderChoice, OverlayOrigin, RawOptions, Var, Vars } from './model.ts';
 
 /** What a profile or a node says, read and checked. */
 export type Settings = BootFrom & {
@@ -8,6 +8,7 @@ export type Settings = BootFrom & {
   readonly loader?: LoaderChoice;
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
+  readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
   readonly services: readonly string[];
   readonly vars: Vars;
   readonly options: RawOptions;
@@ -32,6 +33,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
     ...(bootFile === undefined ? {} : { bootFile }),
     kernelArgs: joined(layers.map((layer) => layer.kernelArgs)),
     overlays: joined(layers.map((layer) => layer.overlays)),
+    overlayOrigins: new Map(layers.toReversed().flatMap((layer) => [...layer.overlayOrigins])),
     services: joined(layers.map((layer) => layer.services)),
     vars: layers.reduce((merged, layer) => mergeVars(merged, layer.vars), {} as Vars),
     options: new Map(layers.flatMap((layer) => [...layer.options])),

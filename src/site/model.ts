@@ -74,6 +74,9 @@ export type Network = BootFrom & {
   readonly options: RawOptions;
 };
 
+/** Who gave a node an overlay, in words (`profile compute`, `node node01`), and where that stands. */
+export type OverlayOrigin = { readonly by: string; readonly place: Place };
+
 /** A node with its profiles merged in order and its own settings last. */
 export type SiteNode = BootFrom & {
   readonly name: string;
@@ -89,6 +92,8 @@ export type SiteNode = BootFrom & {
   readonly loader: LoaderChoice;
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
+  /** By overlay, who named it first. */
+  readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
   readonly services: readonly string[];
   readonly vars: Vars;
   readonly options: RawOptions;

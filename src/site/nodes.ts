@@ -3,10 +3,10 @@ import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../ne
 import type { Mac } from '../net/mac.ts';
 import { didYouMean, type Findings } from './finding.ts';
 import { mergeSettings, type Settings } from './merge.ts';
-import type { Network, SiteNode, Vars } from './model.ts';
+import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
 import { mayAdmitNodes } from './pools.ts';
-import type { Profiles } from './profiles.ts';
+import { NO_SETTINGS, type Profiles } from './profiles.ts';
 import { NODE_NAME_PATTERN, type NodeDeclaration, type SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
@@ -34,7 +34,7 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
   const nodeByIp = new Map<Ipv4, SiteNode>();
   const folders = new Set(around.folders);
   const names = new Map<string, string>();
-  const base = { vars: around.site.value.vars, kernelArgs: [], overlays: [], services: [], options: new Map() };
+  const base = { ...NO_SETTINGS, vars: around.site.value.vars };
 
   for (const [name, declared] of Object.entries(around.site.value.nodes)) {
     checkName(name, names, around.site, findings);
@@ -50,7 +50,7 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
 function resolveNode(
   name: string,
   declared: NodeDeclaration,
-  base: Settings & { readonly vars: Vars },
+  base: Settings,
   folders: ReadonlySet<string>,
   { site, networks, profiles, settingsAt }: Surroundings,
   findings: Findings,

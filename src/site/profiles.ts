@@ -1,7 +1,8 @@
 import type { Place } from '../errors.ts';
-import { type Findings, suggestion } from './finding.ts';
+import { didYouMean, type Findings, suggestion } from './finding.ts';
 import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
+import type { OverlayOrigin } from './model.ts';
 import { readOptions } from './options.ts';
 import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
@@ -13,6 +14,8 @@ export type Referable = {
   readonly overlays: readonly string[];
   /** The menu's entries; absent if what was declared could not be read. */
   readonly entries: readonly string[] | undefined;
+  /** Those that come with the program, which a site's own of the same name hides. */
+  readonly shippedOverlays: readonly string[];
 };
 
 /** Where a profile stands: in its own file, or as an entry of site.yaml. */
@@ -39,7 +42,7 @@ export class Profiles {
           'use letters, digits, ".", "_" and "-"',
         );
       }
-      this.#settings.set(name, readSettings(declared, document, at, known, findings));
+      this.#settings.set(name, readSettings(declared, document, at, `profile ${name}`, known, findings));
     }
   }
 
@@ -52,13 +55,22 @@ export class Profiles {
   }
 }
 
-const NO_SETTINGS: Settings = { kernelArgs: [], overlays: [], services: [], vars: {}, options: new Map() };
+/** Of who says nothing. */
+export const NO_SETTINGS: Settings = {
+  kernelArgs: [],
+  overlays: [],
+  overlayOrigins: new Map(),
+  services: [],
+  vars: {},
+  options: new Map(),
+};
 
-/** What a profile or node says for itself, at `at` of `document`: names looked up, options in wire form. */
+/** What a profile or node says for itself, at `at` of `document` (`by` tells which it is): names looked up, options in wire form. */
 export function readSettings(
   { options, ...declared }: ProfileDeclaration,
   document: Declared<unknown>,
   at: Path,
+  by: string,
   known: Referable,
   findings: Findings,
 ): Settings {
@@ -68,10 +80,12 @@ export function readSettings(
     findings.error(document.place([...at, 'image']), `there is no image "${image}"`, hint);
   }
   checkBoot(declared, document, at, known, findings);
+  const overlayOrigins = new Map<string, OverlayOrigin>();
   for (const [i, overlay] of overlays.entries()) {
-    if (known.overlays.includes(overlay)) continue;
-    const hint = suggestion(overlay, known.overlays, 'overlays') ?? `make the folder overlays/${overlay}`;
-    findings.error(document.place([...at, 'overlays', i]), `there is no overlay "${overlay}"`, hint);
+    const place = document.place([...at, 'overlays', i]);
+    overlayOrigins.set(overlay, { by, place });
+    if (known.overlays.includes(overlay) || known.shippedOverlays.includes(overlay)) continue;
+    findings.error(place, `there is no overlay "${overlay}"`, overlayHint(overlay, known));
   }
   for (const [i, word] of kernelArgs.entries()) {
     const own = OWN_KERNEL_WORDS.find((start) => word.split(/\s+/).some((one) => one.startsWith(start)));
@@ -86,6 +100,7 @@ export function readSettings(
     ...(declared.bootFile === undefined ? {} : { bootFile: declared.bootFile }),
     kernelArgs,
     overlays,
+    overlayOrigins,
     services: declared.services,
     vars: declared.vars,
     options: readOptions(options, [...at, 'options'], document, findings),
@@ -109,6 +124,14 @@ function checkBoot(
   }
   if (boot === LOCAL || entries === undefined || entries.includes(boot)) return;
   findings.error(place(), `there is no menu entry "${boot}"`, suggestion(boot, [...entries, LOCAL], 'entries'));
+}
+
+/** What to write instead of the unknown `overlay`. */
+function overlayHint(overlay: string, { overlays, shippedOverlays }: Referable): string {
+  const near = didYouMean(overlay, [...overlays, ...shippedOverlays]);
+  if (near !== undefined) return near;
+  const own = overlays.length === 0 ? '' : `; the site's own: ${overlays.join(', ')}`;
+  return `make the folder overlays/${overlay}, or see \`reveille overlay list\`${own}`;
 }
 
 /** Words that the kernel line gets for each node. */

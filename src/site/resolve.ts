@@ -22,6 +22,8 @@ export type SiteDocuments = {
   /** Names of the folders below overlays/ and nodes/. */
   readonly overlays: readonly string[];
   readonly nodeFolders: readonly string[];
+  /** Names of the overlays that come with the program. */
+  readonly shippedOverlays: readonly string[];
 };
 
 /**
@@ -32,9 +34,10 @@ export type SiteDocuments = {
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
   const { tftp, http, dhcp, vars } = site.value;
-  const known = {
+  const known: Referable = {
     images: [...documents.images.keys()],
     overlays: documents.overlays,
+    shippedOverlays: documents.shippedOverlays,
     entries: site.lost(['menu', 'entries']) ? undefined : site.names(['menu', 'entries']),
   };
   const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);
@@ -47,7 +50,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       site,
       networks,
       profiles,
-      settingsAt: (declared, at) => readSettings(declared, site, at, known, findings),
+      settingsAt: (declared, at) => readSettings(declared, site, at, `node ${at.at(-1)}`, known, findings),
       folders: documents.nodeFolders,
     },
     findings,
