@@ -5,6 +5,7 @@ import { didYouMean, type Findings } from './finding.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
+import { type DeclaredNode, gatherNodes, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
 import { mayAdmitNodes } from './pools.ts';
 import { NO_SETTINGS, type Profiles } from './profiles.ts';
 import { NODE_NAME_PATTERN, type NodeDeclaration, type SiteDeclaration } from './schema.ts';
@@ -30,46 +31,79 @@ type Surroundings = {
 /** The nodes of a site: profiles merged in, networks found, and no name, MAC or address claimed twice. */
 export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
   const nodes = new Map<string, SiteNode>();
-  const nodeByMac = new Map<Mac, SiteNode>();
-  const nodeByIp = new Map<Ipv4, SiteNode>();
+  const nodeByMac = new Map<Mac, Placed<SiteNode>>();
+  const nodeByIp = new Map<Ipv4, Placed<SiteNode>>();
   const folders = new Set(around.folders);
-  const names = new Map<string, string>();
-  const base = { ...NO_SETTINGS, vars: around.site.value.vars };
+  const names = new Map<string, DeclaredNode>();
+  const layers = new Map<NodeEntry, Layer>();
+  const once = tellOnce();
 
-  for (const [name, declared] of Object.entries(around.site.value.nodes)) {
-    checkName(name, names, around.site, findings);
-    const node = resolveNode(name, declared, base, folders, around, findings);
-    nodes.set(name, node);
-    claimMacs(node, nodeByMac, around.site, findings);
-    claimIp(node, nodeByIp, around, findings);
+  for (const declared of gatherNodes(around.site, findings)) {
+    checkName(declared, names, around.site, once, findings);
+    for (const entry of declared.entries) {
+      if (!layers.has(entry)) layers.set(entry, readLayer(entry, around, findings));
+    }
+    const node = resolveNode(declared, layers, folders, around);
+    nodes.set(node.name, node);
+    claimMacs(node, declared, nodeByMac, around.site, once, findings);
+    claimIp(node, declared, nodeByIp, around, once, findings);
   }
   warnOfStrayFolders(nodes, around, findings);
-  return { nodes, nodeByMac, nodeByIp };
+  return { nodes, nodeByMac: withoutPlaces(nodeByMac), nodeByIp: withoutPlaces(nodeByIp) };
+}
+
+function withoutPlaces<K>(placed: ReadonlyMap<K, Placed<SiteNode>>): ReadonlyMap<K, SiteNode> {
+  return new Map([...placed].map(([key, { value }]) => [key, value]));
+}
+
+/** What is wrong with a whole range is told of its first node. */
+type TellOnce = (kind: string, { entries }: DeclaredNode) => boolean;
+
+function tellOnce(): TellOnce {
+  const told = new Set<string>();
+  return (kind, { entries }) => {
+    const subject = JSON.stringify([kind, ...entries.map(({ key }) => key)]);
+    if (told.has(subject)) return false;
+    told.add(subject);
+    return true;
+  };
+}
+
+/** What an entry of `nodes:` says for itself, and the profiles that it names. */
+type Layer = { readonly own: Settings; readonly profiles: ReadonlyMap<string, Settings> };
+
+function readLayer(
+  { key, declared }: NodeEntry,
+  { site, profiles, settingsAt }: Surroundings,
+  findings: Findings,
+): Layer {
+  const at: Path = ['nodes', key];
+  const named = declared.profiles.map((profile, i) => {
+    return [profile, profiles.get(profile, () => site.place([...at, 'profiles', i]), findings)] as const;
+  });
+  return { own: settingsAt(declared, at), profiles: new Map(named) };
 }
 
 function resolveNode(
-  name: string,
-  declared: NodeDeclaration,
-  base: Settings,
+  { name, entries, macs, ip }: DeclaredNode,
+  layers: ReadonlyMap<NodeEntry, Layer>,
   folders: ReadonlySet<string>,
-  { site, networks, profiles, settingsAt }: Surroundings,
-  findings: Findings,
+  { site, networks }: Surroundings,
 ): SiteNode {
-  const at: Path = ['nodes', name];
-  const { ip } = declared;
-  const shared = declared.profiles.map((profile, i) =>
-    profiles.get(profile, () => site.place([...at, 'profiles', i]), findings),
-  );
-  const { loader = 'auto', ...merged } = mergeSettings([base, ...shared, settingsAt(declared, at)]);
-  const network = ip === undefined ? undefined : [...networks.values()].find(({ subnet }) => inSubnet(subnet, ip));
-  const own = [...(ip === undefined ? [] : [dashedIpv4(ip)]), name];
+  const base = { ...NO_SETTINGS, vars: site.value.vars };
+  const said = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
+  const profiles = new Map(said.flatMap((layer) => [...layer.profiles]));
+  const { loader = 'auto', ...merged } = mergeSettings([base, ...profiles.values(), ...said.map(({ own }) => own)]);
+  const address = ip?.value;
+  const network = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
+  const own = [...(address === undefined ? [] : [dashedIpv4(address)]), name];
   return {
     name,
     // Without any it is an error by now, and the site does not load.
-    macs: (declared.mac ?? []) as readonly Mac[] as readonly [Mac, ...Mac[]],
-    ...(ip === undefined ? {} : { ip }),
+    macs: macs.map(({ value }) => value) as readonly Mac[] as readonly [Mac, ...Mac[]],
+    ...(address === undefined ? {} : { ip: address }),
     ...(network === undefined ? {} : { network: network.name }),
-    profiles: declared.profiles,
+    profiles: [...profiles.keys()],
     ...merged,
     loader,
     folders: [...new Set(own)].filter((folder) => folders.has(folder)),
@@ -77,48 +111,59 @@ function resolveNode(
 }
 
 function checkName(
-  name: string,
-  names: Map<string, string>,
+  node: DeclaredNode,
+  names: Map<string, DeclaredNode>,
   site: Declared<SiteDeclaration>,
+  once: TellOnce,
   findings: Findings,
 ): void {
-  const place = () => site.keyPlace(['nodes', name]);
-  if (!NODE_NAME_PATTERN.test(name)) {
+  const { name } = node;
+  if (!NODE_NAME_PATTERN.test(name) && once('name', node)) {
     const hint = 'a host name has letters, digits and inner hyphens, 63 at most (RFC 1123)';
-    findings.error(place(), `"${name}" cannot name a node`, hint);
+    findings.error(placeOf(node, site), `"${name}" cannot name a node`, hint);
   }
   const twin = names.get(name.toLowerCase());
-  if (twin !== undefined) {
-    const where = formatPlace(site.keyPlace(['nodes', twin]));
+  if (twin !== undefined && once('twin', node)) {
+    const where = formatPlace(placeOf(twin, site));
     findings.error(
-      place(),
-      `node "${name}" differs from node "${twin}" (${where}) in case only`,
+      placeOf(node, site),
+      `node "${name}" differs from node "${twin.name}" (${where}) in case only`,
       'host names ignore case',
     );
   }
-  names.set(name.toLowerCase(), name);
+  names.set(name.toLowerCase(), node);
+}
+
+/** Where the node's own entry stands, else the last range that names it. */
+function placeOf({ entries }: DeclaredNode, site: Declared<SiteDeclaration>): Place {
+  return site.keyPlace(['nodes', entries.at(-1)?.key ?? '']);
 }
 
 function claimMacs(
   node: SiteNode,
-  nodeByMac: Map<Mac, SiteNode>,
+  declared: DeclaredNode,
+  nodeByMac: Map<Mac, Placed<SiteNode>>,
   site: Declared<SiteDeclaration>,
+  once: TellOnce,
   findings: Findings,
 ): void {
-  const at: Path = ['nodes', node.name, 'mac'];
-  if (node.macs.length < 1 && !site.lost(at) && site.names(at).length === 0) {
+  const { macs, entries } = declared;
+  const tried = ({ key }: NodeEntry): boolean => {
+    const at = ['nodes', key, 'mac'];
+    return site.lost(at) || site.names(at).length > 0;
+  };
+  if (macs.length < 1 && !entries.some(tried) && once('no MAC', declared)) {
     const message = `node "${node.name}" has no MAC address`;
-    findings.error(site.keyPlace(['nodes', node.name]), message, 'a node is known by it: write `mac:`');
+    findings.error(placeOf(declared, site), message, 'a node is known by it: write `mac:`');
   }
-  for (const [i, mac] of node.macs.entries()) {
-    const place = () => site.place(['nodes', node.name, 'mac', i]);
+  for (const { value: mac, place } of macs) {
     const owner = nodeByMac.get(mac);
-    if (owner === node) findings.error(place(), `MAC address ${mac} is listed twice`);
+    if (owner?.value === node) findings.error(place(), `MAC address ${mac} is listed twice`);
     else if (owner !== undefined) {
-      const first = site.place(['nodes', owner.name, 'mac', owner.macs.indexOf(mac)]);
-      findings.error(place(), `MAC address ${mac} is ${takenBy(owner, first)}`, 'each node has its own');
-    } else nodeByMac.set(mac, node);
-    if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1) {
+      if (once('MAC taken', declared))
+        findings.error(place(), `MAC address ${mac} is ${takenBy(owner)}`, 'each node has its own');
+    } else nodeByMac.set(mac, { value: node, place });
+    if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 && once('group MAC', declared)) {
       findings.error(place(), `MAC address ${mac} is a group's`, "a network card's first byte is even");
     }
   }
@@ -126,28 +171,28 @@ function claimMacs(
 
 function claimIp(
   node: SiteNode,
-  nodeByIp: Map<Ipv4, SiteNode>,
+  declared: DeclaredNode,
+  nodeByIp: Map<Ipv4, Placed<SiteNode>>,
   { site, networks }: Surroundings,
+  once: TellOnce,
   findings: Findings,
 ): void {
-  const { ip } = node;
-  if (ip === undefined) {
-    warnOfNoAddress(node, networks, site, findings);
+  if (declared.ip === undefined) {
+    warnOfNoAddress(declared, networks, site, once, findings);
     return;
   }
-  const place = () => site.place(['nodes', node.name, 'ip']);
+  const { value: ip, place } = declared.ip;
   const words = `address ${formatIpv4(ip)}`;
 
   const owner = nodeByIp.get(ip);
-  if (owner === undefined) nodeByIp.set(ip, node);
-  else {
-    const first = site.place(['nodes', owner.name, 'ip']);
-    findings.error(place(), `${words} is ${takenBy(owner, first)}`, 'each node has its own');
+  if (owner === undefined) nodeByIp.set(ip, { value: node, place });
+  else if (once('address taken', declared)) {
+    findings.error(place(), `${words} is ${takenBy(owner)}`, 'each node has its own');
   }
 
   const network = node.network === undefined ? undefined : networks.get(node.network);
   if (network === undefined) {
-    if (!knowsAllSubnets(site)) return;
+    if (!knowsAllSubnets(site) || !once('address nowhere', declared)) return;
     const subnets = [...networks.values()].slice(0, 8).map(({ name, subnet }) => `${name} ${formatSubnet(subnet)}`);
     const hint = subnets.length === 0 ? 'no network is declared' : `networks: ${subnets.join(', ')}`;
     findings.error(place(), `${words} lies in no network of this site`, hint);
@@ -161,15 +206,17 @@ function claimIp(
 
 /** Without an address of its own a node needs a pool that is open to it. */
 function warnOfNoAddress(
-  node: SiteNode,
+  node: DeclaredNode,
   networks: ReadonlyMap<string, Network>,
   site: Declared<SiteDeclaration>,
+  once: TellOnce,
   findings: Findings,
 ): void {
-  if (!knowsAllSubnets(site) || site.lost(['nodes', node.name, 'ip'])) return;
+  if (!knowsAllSubnets(site) || node.entries.some(({ key }) => site.lost(['nodes', key, 'ip']))) return;
   for (const { pools } of networks.values()) if (pools.some(mayAdmitNodes)) return;
+  if (!once('no address', node)) return;
   const message = `node "${node.name}" has no address and no pool is open to known nodes`;
-  findings.warn(site.keyPlace(['nodes', node.name]), message, 'give it `ip:`, or a network a pool with `allow: known`');
+  findings.warn(placeOf(node, site), message, 'give it `ip:`, or a network a pool with `allow: known`');
 }
 
 /** False if a network was left out for its form: then an address that seems to lie nowhere may lie there. */
@@ -183,7 +230,7 @@ function warnOfStrayFolders(
   findings: Findings,
 ): void {
   const used = new Set([...nodes.values()].flatMap((node) => node.folders));
-  const declared = new Set(site.names(['nodes']));
+  const declared = new Set(site.names(['nodes']).flatMap(namesMeant));
   if (site.lost(['nodes'])) return;
   const someLost = declared.size !== nodes.size;
   for (const folder of folders) {
@@ -195,8 +242,13 @@ function warnOfStrayFolders(
   }
 }
 
+function namesMeant(key: string): readonly string[] {
+  const names = namesOf(key);
+  return 'problem' in names ? [] : names;
+}
+
 const DASHED = /^\d+-\d+-\d+-\d+$/;
 
-function takenBy(owner: SiteNode, first: Place): string {
-  return `taken by node "${owner.name}" (${formatPlace(first)})`;
+function takenBy({ value, place }: Placed<SiteNode>): string {
+  return `taken by node "${value.name}" (${formatPlace(place())})`;
 }

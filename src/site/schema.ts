@@ -4,6 +4,7 @@ import { hexPattern, textPattern } from '../dhcp/bytePattern.ts';
 import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
 import { parseMacPrefix } from '../net/macPrefix.ts';
+import { readBrackets } from './brackets.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { didYouMean, quoted } from './finding.ts';
 import type { Var } from './model.ts';
@@ -52,9 +53,9 @@ function asList(input: unknown): string {
 
 /** One, or a list of them; always a list once read. */
 function oneOrMore<O, I>(item: z.ZodType<O, I>, what: string, plural: string) {
-  return z
-    .union([item, z.array(item)], { error: ({ input }) => mistyped(`${what} or a list of ${plural}`, input) })
-    .transform((value): O[] => (Array.isArray(value) ? value : [value]));
+  return z.union([item.transform((value) => [value]), z.array(item)], {
+    error: ({ input }) => mistyped(`${what} or a list of ${plural}`, input),
+  });
 }
 
 /** A map with these keys and no others. */
@@ -150,12 +151,45 @@ const range = spelled<Ipv4Range>({
   },
 });
 
-const mac = spelled({
-  what: 'a MAC address',
-  example: '52:54:00:00:00:51',
-  parse: parseMac,
-  pattern: '^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$|^([0-9A-Fa-f]{4}\\.){2}[0-9A-Fa-f]{4}$',
-});
+/** A value of one node, or in brackets one for each node of a range; always a list once read. */
+function each<T>(one: Spelling<T>, range: string, radix: 10 | 16) {
+  const readEach = (text: string): readonly T[] | undefined => {
+    const word = readBrackets(text, radix);
+    if ('problem' in word) return undefined;
+    const values = word.words().map(one.parse);
+    return values.includes(undefined) ? undefined : (values as readonly T[]);
+  };
+  return spelled<readonly T[]>({
+    what: one.what,
+    example: one.example,
+    parse: readEach,
+    pattern: one.pattern ?? '',
+    hint: (text) => {
+      if (!/[[\]]/.test(text)) return undefined;
+      const word = readBrackets(text, radix);
+      if ('problem' in word) return `it ${word.problem}`;
+      const wrong = word.words().find((value) => one.parse(value) === undefined);
+      return `${quoted(wrong ?? '')} is none; a range is written like ${range}`;
+    },
+  });
+}
+
+const addresses = each(
+  { what: 'an IPv4 address', example: '10.0.0.51', parse: parseIpv4, pattern: '^[0-9.]+$|\\[' },
+  '10.0.0.[51-114]',
+  10,
+);
+
+const macs = each(
+  {
+    what: 'a MAC address',
+    example: '52:54:00:00:00:51',
+    parse: parseMac,
+    pattern: '^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$|^([0-9A-Fa-f]{4}\\.){2}[0-9A-Fa-f]{4}$|\\[',
+  },
+  '52:54:00:00:00:[51-90] (hexadecimal)',
+  16,
+);
 
 /** One line without control characters. */
 const line = matching('one line of text', 'console=ttyS0', /^[^\p{Cc}]+$/u);
@@ -169,6 +203,9 @@ const domainName = matching(
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** RFC 1123: letters, digits and inner hyphens, at most 63. */
 export const NODE_NAME_PATTERN = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+
+/** The same with numbers and ranges of them in brackets. */
+const NODE_KEY_PATTERN = /^[A-Za-z0-9[]([A-Za-z0-9,[\]-]*[A-Za-z0-9\]])?$/;
 
 const nameSuchAs = (example: string) => matching('a name', example, NAME_PATTERN);
 const vars = named(z.unknown(), 'variables', /^/)
@@ -321,20 +358,22 @@ export const profileSchema = keyed(settings, 'the settings of a profile').descri
   'Settings that many nodes share: an entry of `profiles`, or a file profiles/NAME.yaml.',
 );
 
-// Every node needs `mac`. That is checked when nodes resolve, so that one without is still checked for the rest.
+// Every node needs `mac`. That is checked when nodes resolve: a range that names the node may give it.
 const node = keyed(
   {
-    mac: oneOrMore(mac, 'a MAC address', 'MAC addresses')
-      .describe('MAC address of the network card, or a list of them.')
+    mac: oneOrMore(macs, 'a MAC address', 'MAC addresses')
+      .describe('MAC address of the network card, or a list of them; of a range, 52:54:00:00:00:[51-90] (hexadecimal).')
       .exactOptional(),
-    ip: address.describe('Address that is kept for this machine. Absent: it draws from a pool.').exactOptional(),
+    ip: addresses
+      .describe('Address that is kept for this machine; of a range, 10.0.0.[51-114]. Absent: it draws from a pool.')
+      .exactOptional(),
     profiles: listOf(nameSuchAs('compute'), 'profile names')
       .prefault([])
       .describe('Profiles that the node has. They merge in this order, its own settings last.'),
     ...settings,
   },
   'the settings of a node',
-).meta({ required: ['mac'] });
+);
 
 const entry = keyed(
   {
@@ -409,7 +448,11 @@ export const siteSchema = keyed(
     profiles: named(profileSchema, 'profiles', NAME_PATTERN)
       .prefault({})
       .describe('Settings that many nodes share, by name.'),
-    nodes: named(node, 'nodes', NODE_NAME_PATTERN).prefault({}).describe('Machines by host name.'),
+    nodes: named(node, 'nodes', NODE_KEY_PATTERN)
+      .prefault({})
+      .describe(
+        'Machines by host name; node[01-64] stands for a range, over which the entry of a single node is laid.',
+      ),
     vars: vars.prefault({}),
     menu: menu.prefault({}).describe('The boot menu.'),
     tftp: tftp.prefault({}).describe('The TFTP server.'),
