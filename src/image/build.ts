@@ -1,19 +1,17 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { takeLock } from '../lock.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
-import { ageDebs, baseKey, type CacheFiles, findBase, keepBase, openCache, poolDebs } from './cache.ts';
-import { recipeHooks } from './hooks.ts';
+import { baseRoot } from './base.ts';
+import { ageDebs, openCache } from './cache.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
 import { layIn } from './layin.ts';
-import { buildRoot, ROOT_EPOCH } from './mmdebstrap.ts';
+import { ROOT_EPOCH } from './mmdebstrap.ts';
 import { packImage } from './pack.ts';
 import { INITRD_FILE, KERNEL_FILE, type Shelf, type ShelvedImage } from './shelf.ts';
 import { slimmer } from './slim.ts';
-import { formatSources, machineSettings, machineSources, mirrorSources } from './sources.ts';
 import type { SpaceUse } from './space.ts';
 
 export type Phase = 'root' | 'index' | 'pack' | 'shelve';
@@ -82,7 +80,9 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       return result;
     };
 
-    const base = await timed('root', () => baseRoot(recipe, cache, options));
+    const base = await timed('root', () =>
+      baseRoot(recipe, { ...options, cache, onStep: (step) => onProgress({ phase: 'root', ...step }) }),
+    );
     onProgress({ phase: 'index', doing: 'reading the root' });
     const index = await timed('index', () => indexRoot(base.tar));
     await ageDebs(cache, index.packages, now());
@@ -132,54 +132,4 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     cacheLock.release();
     shelfLock.release();
   }
-}
-
-type Base = { readonly tar: string; readonly from?: string; readonly modulesFreedBytes: number };
-
-/** The tar that the image is made from: the recipe's own, one of the last hours, or a new one. */
-async function baseRoot(recipe: Recipe, cache: CacheFiles, options: BuildOptions): Promise<Base> {
-  const { now, onProgress } = options;
-  if (recipe.from.kind === 'tar') return { tar: tarOf(recipe, recipe.from.path), modulesFreedBytes: 0 };
-  const { suite } = recipe.from;
-  const apt = {
-    sources: recipe.mirrors === undefined ? await machineSources(suite) : mirrorSources(recipe.mirrors, suite),
-    settings: await machineSettings(),
-  };
-  const key = baseKey({
-    suite,
-    architecture: process.arch,
-    sources: formatSources(apt.sources),
-    packages: recipe.packages,
-    hooks: recipeHooks(recipe),
-    epoch: ROOT_EPOCH,
-  });
-  const old = options.fresh ? undefined : await findBase(cache, key, now());
-  if (old !== undefined) return { tar: cache.tar, from: old.builtAt, modulesFreedBytes: old.modulesFreedBytes };
-
-  await rm(cache.work, { recursive: true, force: true });
-  const newDebs = join(cache.work, 'debs');
-  await mkdir(newDebs, { recursive: true });
-  const tar = join(cache.work, 'root.tar');
-  const built = await buildRoot(
-    { recipe, site: options.site, suite, apt, tar, log: cache.log, debs: cache.debs, newDebs },
-    (step) => onProgress({ phase: 'root', ...step }),
-  );
-  await poolDebs(cache, newDebs);
-  await keepBase(cache, tar, { key, builtAt: new Date(now()).toISOString(), ...built });
-  await rm(cache.work, { recursive: true, force: true });
-  return { tar: cache.tar, ...built };
-}
-
-/** A root that comes as a tar is taken as it is: there is nothing here to run its programs in. */
-function tarOf(recipe: Recipe, path: string): string {
-  const asked = [recipe.packages, recipe.removePackages, recipe.run].some((list) => list.length > 0);
-  if (!asked) return path;
-  throw new ReveilleError(
-    'RECIPE_INVALID',
-    `image ${recipe.name} comes from a tar, to which nothing can be installed`,
-    {
-      place: recipe.place,
-      hint: 'leave out packages, run and the removal of packages, or build from: { debian: bookworm }',
-    },
-  );
 }

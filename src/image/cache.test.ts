@@ -17,28 +17,32 @@ async function newCache(t: TestContext) {
 test('a root is used again for a day, and only for the same recipe', async (t) => {
   const { folder, files } = await newCache(t);
   const key = baseKey({ packages: ['bash'] });
-  assert.equal(await findBase(files, key, NOW), undefined);
+  assert.equal(await findBase(files.root, key, NOW, BASE_HOURS), undefined);
   writeFileSync(join(folder, 'new.tar'), 'tar');
   const record = { key, builtAt: new Date(NOW).toISOString(), modulesFreedBytes: 5 };
-  await keepBase(files, join(folder, 'new.tar'), record);
-  assert.deepEqual(await findBase(files, key, NOW + HOUR), record);
-  assert.equal(await findBase(files, key, NOW + BASE_HOURS * HOUR), undefined);
-  assert.equal(await findBase(files, key, NOW - HOUR), undefined, 'from the future: the clock was wrong');
-  assert.equal(await findBase(files, baseKey({ packages: ['dash'] }), NOW), undefined);
-  writeFileSync(files.record, '{"key":');
-  assert.equal(await findBase(files, key, NOW), undefined);
+  await keepBase(files.root, join(folder, 'new.tar'), record);
+  assert.deepEqual(await findBase(files.root, key, NOW + HOUR, BASE_HOURS), record);
+  assert.equal(await findBase(files.root, key, NOW + BASE_HOURS * HOUR, BASE_HOURS), undefined);
+  assert.equal(
+    await findBase(files.root, key, NOW - HOUR, BASE_HOURS),
+    undefined,
+    'from the future: the clock was wrong',
+  );
+  assert.equal(await findBase(files.root, baseKey({ packages: ['dash'] }), NOW, BASE_HOURS), undefined);
+  writeFileSync(files.root.record, '{"key":');
+  assert.equal(await findBase(files.root, key, NOW, BASE_HOURS), undefined);
 });
 
 test('a root whose tar is gone is not used', async (t) => {
   const { folder, files } = await newCache(t);
   writeFileSync(join(folder, 'new.tar'), 'tar');
-  await keepBase(files, join(folder, 'new.tar'), {
+  await keepBase(files.root, join(folder, 'new.tar'), {
     key: 'k',
     builtAt: new Date(NOW).toISOString(),
     modulesFreedBytes: 0,
   });
-  rmSync(files.tar);
-  assert.equal(await findBase(files, 'k', NOW), undefined);
+  rmSync(files.root.tar);
+  assert.equal(await findBase(files.root, 'k', NOW, BASE_HOURS), undefined);
 });
 
 test('packages are pooled, and leave when no build has used them for two months', async (t) => {

@@ -17,10 +17,15 @@ export function defaultCache(env: NodeJS.ProcessEnv, uid: number | undefined): s
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'reveille');
 }
 
+/** A root as a tar, and the file that says which one it is. */
+export type Slot = { readonly tar: string; readonly record: string };
+
 /** The files of one image's builds in the cache. */
 export type CacheFiles = {
-  readonly tar: string;
-  readonly record: string;
+  /** What the image is made from. */
+  readonly root: Slot;
+  /** What was read from a disk or a container image, before packages and `run` lines. */
+  readonly source: Slot;
   readonly log: string;
   readonly lock: string;
   /** Work that did not end well lies here until the next build. */
@@ -35,7 +40,8 @@ export async function openCache(folder: string, image: string): Promise<CacheFil
   await mkdir(roots, { recursive: true });
   await mkdir(debs, { recursive: true });
   const at = join(roots, image);
-  return { tar: `${at}.tar`, record: `${at}.json`, log: `${at}.log`, lock: `${at}.lock`, work: `${at}.work`, debs };
+  const slot = (ending: string) => ({ tar: `${at}${ending}.tar`, record: `${at}${ending}.json` });
+  return { root: slot(''), source: slot('+source'), log: `${at}.log`, lock: `${at}.lock`, work: `${at}.work`, debs };
 }
 
 /** A key over everything that shapes a root. */
@@ -43,18 +49,18 @@ export function baseKey(parts: unknown): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-/** The root of an earlier build, if it is of this key and young enough. */
-export async function findBase(files: CacheFiles, key: string, now: number): Promise<BaseRecord | undefined> {
+/** The root of an earlier build, if it is of this key and not older than so many hours. */
+export async function findBase(files: Slot, key: string, now: number, hours: number): Promise<BaseRecord | undefined> {
   const text = await readFile(files.record, 'utf8').catch(() => undefined);
   if (text === undefined || (await stat(files.tar).catch(() => undefined)) === undefined) return undefined;
   const record = parseRecord(text);
   if (record === undefined || record.key !== key) return undefined;
   const age = now - Date.parse(record.builtAt);
-  return age >= 0 && age < BASE_HOURS * 3_600_000 ? record : undefined;
+  return age >= 0 && age < hours * 3_600_000 ? record : undefined;
 }
 
 /** Takes a new root into the cache. The record goes first and comes last, so that it never speaks of another tar. */
-export async function keepBase(files: CacheFiles, tar: string, record: BaseRecord): Promise<void> {
+export async function keepBase(files: Slot, tar: string, record: BaseRecord): Promise<void> {
   await rm(files.record, { force: true });
   await rename(tar, files.tar);
   await writeFile(files.record, `${JSON.stringify(record)}\n`, { flush: true });

@@ -13,6 +13,8 @@ export type RootIndex = {
   /** Files whose capabilities a cpio archive cannot carry. */
   readonly capabilities: readonly string[];
   readonly packages: readonly Package[];
+  /** What the root says that it is (os-release(5)); empty where it says nothing. */
+  readonly osRelease: string;
   /** Which package a path came from. */
   readonly owners: ReadonlyMap<string, string>;
 };
@@ -26,6 +28,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
   const capabilities: string[] = [];
   const fileLists = new Map<string, string>();
   let status = '';
+  let osRelease = '';
   for await (const record of readRootTar(path)) {
     if (record.kind === 'link') {
       const content = contentOf.get(record.to) ?? record.to;
@@ -45,6 +48,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     if (config !== undefined) kernelConfigs.set(config, await text(record.content));
     else if (list !== undefined) fileLists.set(list, await text(record.content));
     else if (entry.path === 'var/lib/dpkg/status') status = await text(record.content);
+    else if (OS_RELEASE.has(entry.path)) osRelease = await text(record.content);
   }
   return {
     entries,
@@ -52,9 +56,13 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     kernelConfigs,
     capabilities,
     packages: parseDpkgStatus(status),
+    osRelease,
     owners: packageOwners(fileLists),
   };
 }
+
+/** The first is mostly a symlink to the second. */
+const OS_RELEASE = new Set(['etc/os-release', 'usr/lib/os-release']);
 
 async function text(content: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { recipeFixture } from '../site/fixture.ts';
 import { mmdebstrapArguments, RootProgress } from './mmdebstrap.ts';
 
 const OUTPUT = `I: running apt-get update...
@@ -67,20 +68,7 @@ test('only the run line that is running is blamed', () => {
 test('settings, sources and packages reach the command line', () => {
   const words = mmdebstrapArguments(
     {
-      recipe: {
-        name: 'x',
-        from: { kind: 'debian', suite: 'bookworm' },
-        packages: ['linux-image-amd64', 'curl'],
-        removePackages: [],
-        removePaths: [],
-        keepPaths: [],
-        slim: true,
-        run: [],
-        root: 'initramfs',
-        initrdModules: [],
-        compress: 'auto',
-        place: { file: 'images/x.yaml', line: 1, col: 1 },
-      },
+      recipe: recipeFixture({ packages: ['linux-image-amd64', 'curl'] }),
       site: '/site',
       suite: 'bookworm',
       apt: {

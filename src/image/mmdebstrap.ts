@@ -3,6 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type Place, ReveilleError } from '../errors.ts';
 import { Findings } from '../site/finding.ts';
 import type { Recipe } from '../site/model.ts';
@@ -72,11 +74,31 @@ export function mmdebstrapArguments(request: RootRequest, mode: 'root' | 'unshar
 
 /** Builds a root as a tar. It runs as root, or as an ordinary user who has subordinate ids (/etc/subuid). */
 export async function buildRoot(request: RootRequest, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
-  const program = spawn('mmdebstrap', mmdebstrapArguments(request, await rootMode()), {
-    stdio: ['pipe', 'ignore', 'pipe'],
+  const args = mmdebstrapArguments(request, await rootMode());
+  return runMmdebstrap({ ...request, args, sources: formatSources(request.apt.sources) }, onStep);
+}
+
+/** One run of mmdebstrap for a recipe. */
+export type MmdebstrapRun = {
+  readonly recipe: Recipe;
+  /** Folder of the site, against which the recipe's place is read. */
+  readonly site: string;
+  /** Where the whole output goes. */
+  readonly log: string;
+  readonly args: readonly string[];
+  /** apt sources for its standard input. */
+  readonly sources: string;
+  /** What its hooks read as descriptor 3. */
+  readonly input?: Readable;
+};
+
+/** Runs mmdebstrap, tells its progress, and blames what fails on its place in the recipe. */
+export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
+  const program = spawn('mmdebstrap', run.args, {
+    stdio: ['pipe', 'ignore', 'pipe', run.input === undefined ? 'ignore' : 'pipe'],
     env: buildEnvironment(process.env),
   });
-  const log = createWriteStream(request.log);
+  const log = createWriteStream(run.log);
   // A log that cannot be written is no reason to fail: what went wrong is told from memory.
   log.on('error', () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -93,15 +115,16 @@ export async function buildRoot(request: RootRequest, onStep: (step: RootStep) =
     });
   });
   // Where mmdebstrap dies before it reads, its exit says why.
-  program.stdin.on('error', () => {});
-  program.stdin.end(formatSources(request.apt.sources));
+  program.stdin?.on('error', () => {});
+  program.stdin?.end(run.sources);
+  const fed = run.input === undefined ? undefined : feed(run.input, program.stdio[3] as Writable);
 
-  const progress = new RootProgress(request.recipe.run.length);
+  const progress = new RootProgress(run.recipe.run.length);
   const tail: string[] = [];
-  const [code] = await Promise.all([
+  const [code, , unread] = await Promise.all([
     ended,
     (async () => {
-      for await (const line of createInterface({ input: program.stderr })) {
+      for await (const line of createInterface({ input: program.stderr as Readable })) {
         log.write(`${line}\n`);
         tail.push(line);
         if (tail.length > TAIL_LINES) tail.shift();
@@ -109,9 +132,21 @@ export async function buildRoot(request: RootRequest, onStep: (step: RootStep) =
         if (step !== undefined) onStep(step);
       }
     })(),
+    fed,
   ]).finally(() => log.end());
-  if (code !== 0) throw await failure(request, progress, tail);
+  if (unread !== undefined) throw unread;
+  if (code !== 0) throw await failure(run, progress, tail);
   return { modulesFreedBytes: progress.modulesFreedBytes };
+}
+
+/** Hands a stream to a program. What cannot be read is returned; a program that ends early says why by its exit. */
+async function feed(input: Readable, to: Writable): Promise<Error | undefined> {
+  let unread: Error | undefined;
+  input.once('error', (error) => {
+    unread = error;
+  });
+  await pipeline(input, to).catch(() => {});
+  return unread;
 }
 
 const TAIL_LINES = 400;
@@ -161,6 +196,8 @@ export class RootProgress {
       return undefined;
     }
     this.runLine = word === 'run' ? Number(value) : undefined;
+    if (word === 'unpack') return { doing: 'unpacking the root', fraction: 0 };
+    if (word === 'install') return { doing: 'reading package lists', fraction: 0.3 };
     if (word === 'run') return { doing: `run line ${Number(value) + 1} of ${this.#runLines}`, fraction: 0.87 };
     if (word === 'purge') return { doing: 'removing packages', fraction: 0.89 };
     if (word === 'modules') return { doing: 'leaving out kernel modules', fraction: 0.91 };
@@ -172,7 +209,7 @@ export class RootProgress {
  * Who mmdebstrap is to be: `root` for a real root, `unshare` for an ordinary user. Root of a user namespace with few
  * ids can be neither: files of other owners cannot be made there.
  */
-async function rootMode(): Promise<'root' | 'unshare'> {
+export async function rootMode(): Promise<'root' | 'unshare'> {
   if (process.getuid?.() !== 0) return 'unshare';
   const map = await readFile('/proc/self/uid_map', 'utf8').catch(() => '0 0 4294967295');
   const ids = map.split('\n').reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2] ?? 0), 0);
@@ -205,7 +242,11 @@ function buildEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   };
 }
 
-async function failure(request: RootRequest, progress: RootProgress, tail: readonly string[]): Promise<ReveilleError> {
+async function failure(
+  request: MmdebstrapRun,
+  progress: RootProgress,
+  tail: readonly string[],
+): Promise<ReveilleError> {
   const { recipe } = request;
   const hint = `the whole output is in ${request.log}`;
   const line = progress.runLine === undefined ? undefined : recipe.run[progress.runLine];
@@ -232,7 +273,7 @@ async function failure(request: RootRequest, progress: RootProgress, tail: reado
 }
 
 /** Where a `run` line stands in the recipe; the recipe's own place if the file has changed beneath the build. */
-async function runPlace({ recipe, site }: RootRequest, line: number): Promise<Place> {
+async function runPlace({ recipe, site }: MmdebstrapRun, line: number): Promise<Place> {
   const { file } = recipe.place;
   const text = await readFile(isAbsolute(file) ? file : join(site, file), 'utf8').catch(() => undefined);
   return text === undefined ? recipe.place : readYaml(file, text, new Findings()).place(['run', line]);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import tar, { type Header } from 'tar-stream';
 import { ReveilleError } from '../errors.ts';
@@ -23,13 +23,10 @@ export type TarRecord =
  */
 export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
   const extract = tar.extract();
-  const decompress = await decompressor(path);
-  const source = createReadStream(path, { highWaterMark: 1 << 20 });
-  const failed = (error: Error | null | undefined) => {
+  const source = await openRootTar(path);
+  pipeline(source, extract, (error) => {
     if (error) extract.destroy(error);
-  };
-  if (decompress === undefined) pipeline(source, extract, failed);
-  else pipeline(source, decompress, extract, failed);
+  });
   try {
     for await (const part of extract) {
       const { header } = part;
@@ -61,6 +58,16 @@ export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
     extract.destroy();
     source.destroy();
   }
+}
+
+/** The bytes of a tar that may be compressed with gzip or zstd. */
+export async function openRootTar(path: string): Promise<Readable> {
+  const decompress = await decompressor(path);
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  if (decompress === undefined) return file;
+  // An error of either side destroys the other, and the reader learns of it.
+  pipeline(file, decompress, () => {});
+  return decompress;
 }
 
 function isCapable(header: Header): boolean {
@@ -106,14 +113,13 @@ function toEntry(path: string, header: Header): Entry | undefined {
   }
 }
 
-async function decompressor(path: string): Promise<(NodeJS.ReadWriteStream & Readable) | undefined> {
+async function decompressor(path: string): Promise<Transform | undefined> {
   const file = await open(path);
   try {
     const magic = Buffer.alloc(6);
     await file.read(magic, 0, magic.length, 0);
-    if (magic.readUInt16BE(0) === 0x1f8b) return createGunzip() as unknown as NodeJS.ReadWriteStream & Readable;
-    if (magic.readUInt32LE(0) === 0xfd2fb528)
-      return createZstdDecompress() as unknown as NodeJS.ReadWriteStream & Readable;
+    if (magic.readUInt16BE(0) === 0x1f8b) return createGunzip();
+    if (magic.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress();
     if (magic.toString('latin1', 0, 6) === '\xfd7zXZ\0') {
       throw new ReveilleError('IMAGE_BUILD_FAILED', `${path} is compressed with xz`, {
         hint: `run: unxz --keep ${path}`,

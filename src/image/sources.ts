@@ -19,7 +19,13 @@ export type AptSetup = {
   readonly settings: readonly string[];
 };
 
-const COMPONENTS = new Set(['main', 'contrib', 'non-free', 'non-free-firmware']);
+/** By what a distribution's own entries are known among those of others. */
+export type Own = { readonly components: readonly string[]; readonly signer: string };
+
+export const DEBIAN_OWN: Own = {
+  components: ['main', 'contrib', 'non-free', 'non-free-firmware'],
+  signer: 'debian-archive',
+};
 
 /** Reads a one-line style file (sources.list). Source packages and comments are passed over. */
 export function parseOneLine(text: string): readonly AptSource[] {
@@ -75,19 +81,29 @@ function words(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
+/** Suites that have neither updates nor security updates beside them. */
+export const ROLLING = new Set(['sid', 'unstable', 'experimental']);
+
 /**
- * Keeps Debian's own entries of a machine that runs the suite `from`, for a root of the suite `to`: the release, its
- * updates and its security updates. Other archives' entries and backports stay behind.
+ * Keeps a distribution's own entries of a machine that runs the suite `from`, for a root of the suite `to`: the release,
+ * its updates and its security updates. Other archives' entries and backports stay behind.
  */
-export function selectSources(all: readonly AptSource[], from: string, to: string): readonly AptSource[] {
+export function selectSources(
+  all: readonly AptSource[],
+  from: string,
+  to: string,
+  own: Own = DEBIAN_OWN,
+): readonly AptSource[] {
   const selected: AptSource[] = [];
   for (const source of all) {
     const signer = source.fields.get('Signed-By');
-    const foreign = signer?.startsWith('/') && !signer.includes('debian-archive');
-    if (foreign || source.components.length === 0 || !source.components.every((name) => COMPONENTS.has(name))) continue;
+    const foreign = signer?.startsWith('/') && !signer.includes(own.signer);
+    const known = source.components.every((name) => own.components.includes(name));
+    if (foreign || source.components.length === 0 || !known) continue;
     const suites = source.suites
       .map((suite) => /^(.*?)(|-updates|-security)$/.exec(suite))
       .filter((match) => match !== null && (match[1] === from || match[1] === to || match[1] === 'stable'))
+      .filter((match) => !ROLLING.has(to) || match?.[2] === '')
       .map((match) => `${to}${match?.[2] ?? ''}`);
     if (suites.length > 0) selected.push({ ...source, suites: [...new Set(suites)] });
   }
@@ -108,9 +124,15 @@ export function formatSources(sources: readonly AptSource[]): string {
 }
 
 /** The sources that a recipe names in `mirrors`: lines of sources.list, or just addresses. */
-export function mirrorSources(mirrors: readonly string[], suite: string): readonly AptSource[] {
+export function mirrorSources(
+  mirrors: readonly string[],
+  suite: string,
+  components: readonly string[] = ['main'],
+): readonly AptSource[] {
   const binary = mirrors.filter((line) => !/^\s*deb-src\s/.test(line));
-  const lines = binary.map((line) => (/^\s*deb\s/.test(line) ? line : `deb ${line.trim()} ${suite} main`));
+  const lines = binary.map((line) =>
+    /^\s*deb\s/.test(line) ? line : `deb ${line.trim()} ${suite} ${components.join(' ')}`,
+  );
   const sources = parseOneLine(lines.join('\n'));
   if (sources.length === lines.length) return sources;
   throw new ReveilleError('RECIPE_INVALID', 'a line of `mirrors` is neither an address nor a line of sources.list', {
@@ -128,19 +150,34 @@ export function selectSettings(dump: string): readonly string[] {
     .map((line) => line.slice(0, -1));
 }
 
-/** Reads the machine's own apt configuration for a root of the given suite. */
-export async function machineSources(suite: string, etc = '/etc'): Promise<readonly AptSource[]> {
+/** What a system is, by its os-release(5): `{ id: 'debian', suite: 'bookworm' }`. */
+export type Release = { readonly id: string; readonly suite?: string };
+
+/** Reads the text of an os-release file. */
+export function parseRelease(text: string): Release {
+  const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(text)?.[1];
+  const suite = field('VERSION_CODENAME');
+  return { id: field('ID') ?? '', ...(suite === undefined ? {} : { suite }) };
+}
+
+/** What this machine runs. */
+export async function machineRelease(etc = '/etc'): Promise<Release> {
+  return parseRelease(await textOf(join(etc, 'os-release')));
+}
+
+/** Reads the machine's own apt configuration for a root of the given suite of the distribution that it runs. */
+export async function machineSources(suite: string, etc = '/etc', own = DEBIAN_OWN): Promise<readonly AptSource[]> {
   const all: AptSource[] = [...parseOneLine(await textOf(join(etc, 'apt/sources.list')))];
   const folder = join(etc, 'apt/sources.list.d');
   for (const name of (await readdir(folder).catch(() => [])).sort()) {
     if (name.endsWith('.list')) all.push(...parseOneLine(await textOf(join(folder, name))));
     if (name.endsWith('.sources')) all.push(...parseDeb822(await textOf(join(folder, name))));
   }
-  const release = /^VERSION_CODENAME=(\S+)$/m.exec(await textOf(join(etc, 'os-release')))?.[1] ?? suite;
-  const selected = selectSources(all, release, suite);
+  const release = (await machineRelease(etc)).suite ?? suite;
+  const selected = selectSources(all, release, suite, own);
   if (selected.length > 0) return selected;
-  throw new ReveilleError('IMAGE_BUILD_FAILED', `this machine's apt configuration has no Debian source for ${suite}`, {
-    hint: 'name one in the recipe: mirrors: [deb http://mirror.example.org/debian bookworm main]',
+  throw new ReveilleError('IMAGE_BUILD_FAILED', `this machine's apt configuration has no source for ${suite}`, {
+    hint: `name one in the recipe: mirrors: [deb http://mirror.example.org/debian ${suite} main]`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
-import type { Menu, Network, Site, SiteNode } from './model.ts';
+import type { Menu, Network, Recipe, Site, SiteNode } from './model.ts';
 
 /** A small whole site for tests: one network, one node with an image, one machine that only has an address. */
 export function siteFixture(changes: Partial<Site> = {}): Site {
@@ -73,6 +73,25 @@ export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly str
     ...(image[0] === undefined ? {} : { image: image[0] }),
     ...changes,
   });
+}
+
+/** A recipe that asks for nothing: a plain Debian. */
+export function recipeFixture(changes: Partial<Recipe> = {}): Recipe {
+  return {
+    name: 'x',
+    from: { kind: 'debian', suite: 'bookworm' },
+    packages: [],
+    removePackages: [],
+    removePaths: [],
+    keepPaths: [],
+    slim: true,
+    run: [],
+    root: 'initramfs',
+    initrdModules: [],
+    compress: 'auto',
+    place: { file: 'images/x.yaml', line: 1, col: 1 },
+    ...changes,
+  };
 }
 
 export function menuFixture(changes: Partial<Menu> = {}): Menu {

@@ -381,11 +381,13 @@ profiles:
       ...FILES,
       'images/a.yaml': 'from: { debian: Bookworm! }\npackages: [a b]\nremove: [../x]\nkeep: [etc]\ncompress: xz\n',
       'images/b.yaml': 'packages: [x]\n',
-      'images/c.yaml': 'from: { oci: x }\n',
+      'images/c.yaml': 'from: { iso: x }\n',
       'images/d.yaml': 'from: { debian: bookworm }\nmirror: http://a.example/\nmirrors: [http://b.example/]\n',
       'root.tar': '',
       'images/e.yaml': 'from: { debian: bookworm, tar: root.tar }\n',
       'images/f.yaml': 'from: {}\n',
+      'images/g.yaml': 'from: { tar: root.tar, tag: a }\n',
+      'images/h.yaml': 'from: { partition: 2, oci: root.tar }\n',
     },
     errors: [
       'images/a.yaml:1:17: "Bookworm!" is not a Debian suite | such as bookworm',
@@ -394,10 +396,12 @@ profiles:
       'images/a.yaml:4:8: "etc" is not an absolute path | such as /usr/share/doc/**',
       'images/a.yaml:5:11: "xz" is not one of auto, zstd or gzip',
       'images/b.yaml:1:1: key "from" is missing: where the image comes from',
-      'images/c.yaml:1:9: unknown key "oci" | known keys: debian, tar',
+      'images/c.yaml:1:9: unknown key "iso" | known keys: debian, ubuntu, tar, oci, tag, disk, partition',
       'images/d.yaml:2:1: `mirror` and `mirrors` are both given | keep one of them',
-      'images/e.yaml:1:7: an image comes from one place | write { debian: SUITE } or { tar: FILE }',
-      'images/f.yaml:1:7: it is not said where the image comes from | write { debian: SUITE } or { tar: FILE }',
+      'images/e.yaml:1:7: an image comes from one place | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
+      'images/f.yaml:1:7: it is not said where the image comes from | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
+      'images/g.yaml:1:24: `tag` says nothing without `oci`',
+      'images/h.yaml:1:9: `partition` says nothing without `disk`',
     ],
   },
   {
@@ -656,6 +660,9 @@ nodes:
       'images/a.yaml':
         'from: { debian: trixie }\nmirror: http://deb.example.org/debian\nremove: [rsyslog, /usr/share/sounds/**]\nkeep: [/usr/share/doc/x]\nslim: false\nrun: [echo hi]\n',
       'images/b.yaml': 'from: { tar: root.tar }\n',
+      'images/c.yaml': 'from: { oci: root.tar, tag: "nova:1" }\n',
+      'images/d.yaml': 'from: { disk: root.tar, partition: 2 }\n',
+      'images/e.yaml': 'from: { ubuntu: jammy }\nkeyring: root.tar\n',
     });
     assert.deepEqual(site.images.get('a'), {
       name: 'a',
@@ -674,6 +681,11 @@ nodes:
     });
     assert.deepEqual(site.images.get('b')?.from, { kind: 'tar', path: join(site.root, 'root.tar') });
     assert.equal(site.images.get('b')?.mirrors, undefined);
+    const path = join(site.root, 'root.tar');
+    assert.deepEqual(site.images.get('c')?.from, { kind: 'oci', path, tag: 'nova:1' });
+    assert.deepEqual(site.images.get('d')?.from, { kind: 'disk', path, partition: '2' });
+    assert.deepEqual(site.images.get('e')?.from, { kind: 'ubuntu', suite: 'jammy' });
+    assert.equal(site.images.get('e')?.keyring, path);
   });
 
   it('has DHCP options in wire form, those of a node over those of its profiles', async () => {

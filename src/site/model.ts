@@ -119,9 +119,16 @@ export type Menu = {
   readonly entries: readonly MenuEntry[];
 };
 
-export type RecipeSource =
-  | { readonly kind: 'debian'; readonly suite: string }
-  | { readonly kind: 'tar'; readonly path: string };
+/** Where the root file system of an image comes from: packages of a suite, or a root that is there already. */
+export type RecipeSource = { readonly kind: 'debian' | 'ubuntu'; readonly suite: string } | ForeignSource;
+
+/** A root that is there already. `path` is absolute. */
+export type ForeignSource =
+  | { readonly kind: 'tar'; readonly path: string }
+  /** `tag` chooses among the images of one archive. */
+  | { readonly kind: 'oci'; readonly path: string; readonly tag?: string }
+  /** `partition` is a partition's number or `GROUP/VOLUME`; absent: where the only root is. */
+  | { readonly kind: 'disk'; readonly path: string; readonly partition?: string };
 
 /** How to build an image, with every default filled in. */
 export type Recipe = {
@@ -129,6 +136,8 @@ export type Recipe = {
   readonly from: RecipeSource;
   /** apt source lines; absent: the machine's own apt configuration. */
   readonly mirrors?: readonly string[];
+  /** Absolute path of the keys that sign the apt sources; absent: the distribution's own. */
+  readonly keyring?: string;
   readonly packages: readonly string[];
   /** Packages to purge after installation. */
   readonly removePackages: readonly string[];

@@ -89,8 +89,10 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
     paths.push(tftpRoot, ...clean.map((file) => join(tftpRoot, file)));
   }
   for (const image of images.values()) {
-    const tar = image?.value.from.tar;
-    if (tar !== undefined) paths.push(resolve(root, tar));
+    if (image === undefined) continue;
+    const { from, keyring } = image.value;
+    for (const path of [from.tar, from.oci, from.disk, keyring])
+      if (path !== undefined) paths.push(resolve(root, path));
   }
   return paths;
 }

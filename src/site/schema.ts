@@ -481,23 +481,49 @@ const mirror = matching(
   /^(deb(-src)?[ \t]+|[a-z+]+:\/)[^\p{Cc}]*$/u,
 );
 
+const suite = (what: string, example: string) => matching(what, example, /^[a-z0-9][a-z0-9-]*$/);
+
 const source = keyed(
   {
-    debian: matching('a Debian suite', 'bookworm', /^[a-z0-9][a-z0-9-]*$/)
-      .describe('Debian suite to build from.')
-      .exactOptional(),
+    debian: suite('a Debian suite', 'bookworm').describe('Debian suite to build from.').exactOptional(),
+    ubuntu: suite('an Ubuntu suite', 'jammy').describe('Ubuntu suite to build from.').exactOptional(),
     tar: filePath.describe('Root file system as a tar archive; a path relative to the site folder.').exactOptional(),
+    oci: filePath
+      .describe(
+        'Container image: an OCI layout (folder or tar) or what `docker save` writes; relative to the site folder.',
+      )
+      .exactOptional(),
+    tag: matching('the tag of an image', 'nova:2026.1', /^[^\s\p{Cc}]+$/u)
+      .describe('With `oci`: which image of the archive, where it holds several.')
+      .exactOptional(),
+    disk: filePath
+      .describe('Disk of a machine (qcow2, raw, vmdk, ...), switched off; a path relative to the site folder.')
+      .exactOptional(),
+    partition: z
+      .union(
+        [matching('a partition', '2, or debian-vg/root', /^[A-Za-z0-9][\w.+/-]*$/), z.int().min(1).transform(String)],
+        {
+          error: ({ input }) => `${mistyped('a partition', input)}\nsuch as 2, or debian-vg/root`,
+        },
+      )
+      .describe(
+        'With `disk`: where the root lies, a partition number or VOLUME-GROUP/VOLUME. Default: found by itself.',
+      )
+      .exactOptional(),
   },
   'where the image comes from',
 )
-  .meta({ minProperties: 1, maxProperties: 1, examples: [{ debian: 'bookworm' }] })
-  .describe('Where the root file system comes from: one of the two.');
+  .meta({ minProperties: 1, maxProperties: 2, examples: [{ debian: 'bookworm' }] })
+  .describe('Where the root file system comes from: debian, ubuntu, tar, oci or disk.');
 
 export const imageSchema = keyed(
   {
     from: source,
     mirror: mirror.describe("One apt source. Default: the machine's own apt configuration.").exactOptional(),
     mirrors: listOf(mirror, 'apt sources').describe('Several apt sources, instead of `mirror`.').exactOptional(),
+    keyring: filePath
+      .describe('OpenPGP keys that sign the apt sources; a path relative to the site folder.')
+      .exactOptional(),
     packages: listOf(packageName, 'packages').prefault([]).describe('Packages to install, a kernel among them.'),
     remove: listOf(packageOrPath, 'packages and paths')
       .prefault([])

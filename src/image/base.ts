@@ -1,0 +1,111 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+import type { ForeignSource, Recipe } from '../site/model.ts';
+import { BASE_HOURS, type BaseRecord, baseKey, type CacheFiles, findBase, keepBase, poolDebs } from './cache.ts';
+import { suiteSources } from './distribution.ts';
+import { recipeHooks } from './hooks.ts';
+import { indexRoot } from './index.ts';
+import { buildRoot, ROOT_EPOCH, type RootStep } from './mmdebstrap.ts';
+import { needsRework, reworkRoot } from './rework.ts';
+import { formatSources, machineSettings } from './sources.ts';
+
+/** The tar that an image is made from. `from` is when it was built, if it was not now (ISO 8601). */
+export type Base = { readonly tar: string; readonly from?: string; readonly modulesFreedBytes: number };
+
+export type BaseOptions = {
+  readonly cache: CacheFiles;
+  /** Folder of the site: relative paths of the recipe start there. */
+  readonly site: string;
+  /** Whether to build the root anew even if a recent one is there. */
+  readonly fresh: boolean;
+  readonly now: () => number;
+  readonly onStep: (step: RootStep) => void;
+};
+
+/** The root of a recipe as a tar: one of the last hours, or a new one. Throws ReveilleError. */
+export async function baseRoot(recipe: Recipe, options: BaseOptions): Promise<Base> {
+  const { from } = recipe;
+  return 'suite' in from ? suiteRoot(recipe, from.kind, from.suite, options) : foreignRoot(recipe, from, options);
+}
+
+/** A root that mmdebstrap builds from packages. */
+async function suiteRoot(
+  recipe: Recipe,
+  distribution: 'debian' | 'ubuntu',
+  suite: string,
+  options: BaseOptions,
+): Promise<Base> {
+  const { cache, site, onStep } = options;
+  const apt = { sources: await suiteSources(distribution, suite, recipe), settings: await machineSettings() };
+  const key = baseKey({
+    suite,
+    architecture: process.arch,
+    sources: formatSources(apt.sources),
+    packages: recipe.packages,
+    hooks: recipeHooks(recipe),
+    epoch: ROOT_EPOCH,
+  });
+  return kept(cache.root, key, BASE_HOURS, options, async (tar, work) => {
+    const newDebs = join(work, 'debs');
+    await mkdir(newDebs);
+    const built = await buildRoot({ recipe, site, suite, apt, tar, log: cache.log, debs: cache.debs, newDebs }, onStep);
+    await poolDebs(cache, newDebs);
+    return built;
+  });
+}
+
+/**
+ * A root that is there already: it becomes a tar if it is none, and then gets the recipe's packages and `run` lines if
+ * there are any. Both steps are kept apart, so that another `run` line does not read a disk again.
+ */
+async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOptions): Promise<Base> {
+  const { cache, site, onStep } = options;
+  if (from.kind !== 'tar') {
+    throw new ReveilleError('RECIPE_INVALID', `roots cannot come from ${from.kind} yet`, { place: recipe.place });
+  }
+  const sourceKey = await foreignKey(from);
+  const tar = from.path;
+  const index = await indexRoot(tar);
+  if (!needsRework(recipe, index)) return { tar, modulesFreedBytes: 0 };
+
+  const settings = await machineSettings();
+  const key = baseKey({
+    sourceKey,
+    mirrors: recipe.mirrors ?? [],
+    packages: recipe.packages,
+    hooks: recipeHooks(recipe),
+    epoch: ROOT_EPOCH,
+  });
+  return kept(cache.root, key, BASE_HOURS, options, (to) =>
+    reworkRoot({ recipe, site, settings, source: tar, index, tar: to, log: cache.log }, onStep),
+  );
+}
+
+/** Tells one state of a source file from another, without reading it. */
+async function foreignKey(from: ForeignSource): Promise<string> {
+  const { size, mtimeMs, ino } = await stat(from.path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `${from.path} cannot be read: ${cause.message}`, { cause });
+  });
+  return baseKey({ from, size, mtimeMs, ino });
+}
+
+/** A root of the cache if one of this key is young enough; else what `build` makes, and that is kept. */
+async function kept(
+  slot: CacheFiles['root'],
+  key: string,
+  hours: number,
+  options: BaseOptions,
+  build: (tar: string, work: string) => Promise<Pick<BaseRecord, 'modulesFreedBytes'>>,
+): Promise<Base> {
+  const { cache, now } = options;
+  const old = options.fresh ? undefined : await findBase(slot, key, now(), hours);
+  if (old !== undefined) return { tar: slot.tar, from: old.builtAt, modulesFreedBytes: old.modulesFreedBytes };
+  await rm(cache.work, { recursive: true, force: true });
+  await mkdir(cache.work, { recursive: true });
+  const tar = join(cache.work, 'root.tar');
+  const { modulesFreedBytes } = await build(tar, cache.work);
+  await keepBase(slot, tar, { key, builtAt: new Date(now()).toISOString(), modulesFreedBytes });
+  await rm(cache.work, { recursive: true, force: true });
+  return { tar: slot.tar, modulesFreedBytes };
+}
