@@ -7,6 +7,7 @@ import { suiteSources } from './distribution.ts';
 import { recipeHooks } from './hooks.ts';
 import { indexRoot } from './index.ts';
 import { buildRoot, ROOT_EPOCH, type RootStep } from './mmdebstrap.ts';
+import { spoolOci } from './oci/spool.ts';
 import { needsRework, reworkRoot } from './rework.ts';
 import { formatSources, machineSettings } from './sources.ts';
 
@@ -61,11 +62,16 @@ async function suiteRoot(
  */
 async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOptions): Promise<Base> {
   const { cache, site, onStep } = options;
-  if (from.kind !== 'tar') {
+  if (from.kind === 'disk') {
     throw new ReveilleError('RECIPE_INVALID', `roots cannot come from ${from.kind} yet`, { place: recipe.place });
   }
   const sourceKey = await foreignKey(from);
-  const tar = from.path;
+  const spooled = (spool: (to: string, work: string) => Promise<void>) =>
+    kept(cache.source, sourceKey, Number.POSITIVE_INFINITY, options, async (to, work) => {
+      await spool(to, work);
+      return { modulesFreedBytes: 0 };
+    });
+  const tar = from.kind === 'oci' ? (await spooled((to, work) => spoolOci(from, to, work, onStep))).tar : from.path;
   const index = await indexRoot(tar);
   if (!needsRework(recipe, index)) return { tar, modulesFreedBytes: 0 };
 
@@ -84,9 +90,13 @@ async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOpt
 
 /** Tells one state of a source file from another, without reading it. */
 async function foreignKey(from: ForeignSource): Promise<string> {
-  const { size, mtimeMs, ino } = await stat(from.path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ReveilleError('IMAGE_BUILD_FAILED', `${from.path} cannot be read: ${cause.message}`, { cause });
-  });
+  const about = async (path: string) =>
+    stat(path).catch((cause: NodeJS.ErrnoException) => {
+      throw new ReveilleError('IMAGE_BUILD_FAILED', `${path} cannot be read: ${cause.message}`, { cause });
+    });
+  const source = await about(from.path);
+  // A layout's folder keeps its own date when an image in it changes; its index does not.
+  const { size, mtimeMs, ino } = source.isDirectory() ? await about(join(from.path, 'index.json')) : source;
   return baseKey({ from, size, mtimeMs, ino });
 }
 

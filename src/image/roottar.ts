@@ -11,6 +11,8 @@ export type TarRecord =
   | {
       readonly kind: 'entry';
       readonly entry: Entry;
+      /** Extended attributes by name. Those whose value is not text that UTF-8 can carry are missing. */
+      readonly xattrs: ReadonlyMap<string, string>;
       /** Whether the file has capabilities (capabilities(7)), which a cpio archive cannot carry. */
       readonly capable: boolean;
       readonly content: AsyncIterable<Uint8Array>;
@@ -43,6 +45,7 @@ export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
           yield {
             kind: 'entry',
             entry,
+            xattrs: xattrsOf(header),
             capable: isCapable(header),
             content: part as unknown as AsyncIterable<Uint8Array>,
           };
@@ -75,6 +78,14 @@ function isCapable(header: Header): boolean {
   return typeof pax === 'object' && pax !== null && 'SCHILY.xattr.security.capability' in pax;
 }
 
+const XATTR = 'SCHILY.xattr.';
+
+/** tar-stream reads values as UTF-8, which is a loss for some; half a value would be worse than none. */
+function xattrsOf({ pax }: Header): ReadonlyMap<string, string> {
+  const found = Object.entries(pax ?? {}).filter(([key, value]) => key.startsWith(XATTR) && !value.includes('\ufffd'));
+  return new Map(found.map(([key, value]) => [key.slice(XATTR.length), value]));
+}
+
 /** `./usr/bin/` -> `usr/bin`; undefined for the root itself. A name that climbs out of the root is refused. */
 function cleanPath(name: string): string | undefined {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
@@ -85,11 +96,13 @@ function cleanPath(name: string): string | undefined {
 }
 
 function toEntry(path: string, header: Header): Entry | undefined {
+  // Owners that do not fit into the plain header.
+  const pax = new Map(Object.entries(header.pax ?? {}));
   const common = {
     path,
     mode: (header.mode ?? 0o755) & 0o7777,
-    uid: header.uid ?? 0,
-    gid: header.gid ?? 0,
+    uid: Number(pax.get('uid') ?? header.uid ?? 0),
+    gid: Number(pax.get('gid') ?? header.gid ?? 0),
     mtime: Math.floor((header.mtime?.getTime() ?? 0) / 1000),
     size: 0,
   };
