@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { stringify } from 'yaml';
+import { ReveilleError } from '../../errors.ts';
+import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
+import { signalInside } from '../namespace.ts';
+import { type OpenRack, tail } from '../open.ts';
+
+/** A controller that runs beside a rack. */
+export type Controller = {
+  /** A clouds.yaml with the entry `lab`, as the openstack client and our own read it. */
+  readonly cloudsFile: string;
+  /** The passwords that the nodes' services need. */
+  readonly passwords: { readonly rabbit: string; readonly service: string };
+  /** Ends every daemon of it. */
+  stop(): Promise<void>;
+};
+
+export type ControllerOptions = {
+  /** Tree of a controller (see `controllerRoot`); it is not written to. */
+  readonly root: string;
+  /** Takes what the controller writes; begins empty. */
+  readonly folder: string;
+  readonly bridge: string;
+  readonly address: { readonly ip: Ipv4; readonly prefix: number };
+  /** Hears the name of each service as it answers. */
+  readonly onService: (name: string) => void;
+};
+
+const ENTER = join(import.meta.dirname, 'controller/enter');
+const PATIENCE_MS = 180_000;
+
+/** Starts a controller on a bridge of the rack and waits until all of its services answer. Throws LAB_FAILED. */
+export async function startController(open: OpenRack, options: ControllerOptions): Promise<Controller> {
+  const { root, folder, bridge, address, onService } = options;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const where = `${formatIpv4(address.ip)}/${address.prefix}`;
+  const process = open.spawn([ENTER, root, folder, where], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = once(process, 'close');
+  ended.catch(() => {});
+  let words = '';
+  process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words = `${words}${text}`.slice(-MOST_WORDS);
+  });
+  const stop = async () => {
+    await signalInside(process, 'SIGKILL');
+    await ended;
+  };
+  const patience = setTimeout(() => void stop(), PATIENCE_MS);
+  try {
+    if (!process.stdout || !process.stdin) throw new Error('the controller was started without pipes');
+    let last = 'starting';
+    for await (const line of createInterface({ input: process.stdout })) {
+      const pid = /^namespace (\d+)$/.exec(line)?.[1];
+      if (pid !== undefined) {
+        await plugIn(open, bridge, pid);
+        process.stdin.write('go\n');
+        continue;
+      }
+      last = line;
+      if (line === 'ready') break;
+      onService(line);
+    }
+    if (last !== 'ready') {
+      const log = await tail(join(folder, 'upper/var/log/lab-cloud', `${last.split(' ').at(-1)}.log`));
+      throw new ReveilleError('LAB_FAILED', `the controller did not start (${last}): ${words.trim()}\n${log}`, {
+        hint: `its logs are below ${join(folder, 'upper/var/log')}`,
+      });
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  } finally {
+    clearTimeout(patience);
+  }
+  process.stdout.resume();
+  const password = async (name: string) => (await readFile(join(root, 'etc/lab-cloud', name), 'utf8')).trim();
+  return {
+    cloudsFile: await writeClouds(folder, formatIpv4(address.ip), await password('admin')),
+    passwords: { rabbit: await password('rabbit'), service: await password('service') },
+    stop,
+  };
+}
+
+const MOST_WORDS = 4000;
+
+/** A cable from the bridge into the controller's network namespace; `pid` is as the rack numbers processes. */
+async function plugIn(open: OpenRack, bridge: string, pid: string): Promise<void> {
+  const lines = [
+    `link add cloud-port type veth peer name cloud netns ${pid}`,
+    `link set cloud-port master ${bridge} up`,
+  ];
+  const made = await open.exec(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` });
+  if (made.code !== 0) {
+    throw new ReveilleError('LAB_FAILED', `the controller's cable could not be laid: ${made.stderr.trim()}`);
+  }
+}
+
+async function writeClouds(folder: string, ip: string, password: string): Promise<string> {
+  const file = join(folder, 'clouds.yaml');
+  const auth = {
+    auth_url: `http://${ip}:5000/v3`,
+    username: 'admin',
+    password,
+    project_name: 'admin',
+    user_domain_name: 'Default',
+    project_domain_name: 'Default',
+  };
+  await writeFile(file, stringify({ clouds: { lab: { auth, region_name: 'RegionOne' } } }), { mode: 0o600 });
+  return file;
+}

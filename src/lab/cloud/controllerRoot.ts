@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ReveilleError } from '../../errors.ts';
+import { type BuildProgress, recentRoot } from '../../image/build.ts';
+import { quote } from '../../image/hooks.ts';
+import type { Recipe } from '../../site/model.ts';
+
+const run = promisify(execFile);
+const CONTROLLER = join(import.meta.dirname, 'controller');
+
+const PACKAGES = [
+  ...['keystone', 'placement-api', 'nova-api', 'nova-conductor', 'nova-scheduler', 'neutron-server', 'glance-api'],
+  ...['rabbitmq-server', 'mariadb-server', 'python3-pymysql', 'uwsgi', 'uwsgi-plugin-python3'],
+  ...['python3-openstackclient', 'curl', 'iproute2', 'procps'],
+];
+
+/**
+ * The root of a real OpenStack controller as a folder: Debian's packages, with databases, users and endpoints made. What
+ * was built within the last day is used again. Root alone may unpack it, with the owners of its services.
+ */
+export async function controllerRoot(cache: string, onProgress: (progress: BuildProgress) => void): Promise<string> {
+  if (process.getuid?.() !== 0) {
+    throw new ReveilleError('PRIVILEGE_MISSING', 'the lab cloud needs root: its services run as users of their own', {
+      hint: 'run it with sudo',
+    });
+  }
+  const { tar, builtAt } = await recentRoot(controllerRecipe(), {
+    cache,
+    site: CONTROLLER,
+    fresh: false,
+    now: Date.now,
+    onProgress,
+  });
+  const folder = join(cache, 'cloud');
+  const tree = join(folder, 'controller');
+  const stamp = join(folder, 'controller.built');
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === builtAt) return tree;
+  onProgress({ phase: 'root', doing: 'unpacking the controller' });
+  const fresh = `${tree}.new`;
+  await Promise.all([stamp, tree, fresh].map((path) => rm(path, { recursive: true, force: true })));
+  await mkdir(fresh, { recursive: true });
+  await run('tar', ['--extract', '--numeric-owner', '--xattrs', '--file', tar, '--directory', fresh]);
+  await rename(fresh, tree);
+  await writeFile(stamp, builtAt);
+  return tree;
+}
+
+function controllerRecipe(): Recipe {
+  const program = (name: string) => {
+    const text = readFileSync(join(CONTROLLER, name), 'utf8');
+    return `mkdir -p /opt/lab-cloud && printf %s ${quote(text)} >/opt/lab-cloud/${name} && chmod 0755 /opt/lab-cloud/${name}`;
+  };
+  return {
+    name: 'lab-controller',
+    from: { kind: 'debian', suite: 'bookworm' },
+    packages: PACKAGES,
+    removePackages: [],
+    removePaths: [],
+    keepPaths: [],
+    slim: false,
+    root: 'initramfs',
+    run: [
+      program('start'),
+      program('provision'),
+      // A network of its own: its daemons must not meet those of this machine.
+      "unshare --net sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
+    ],
+    compress: 'auto',
+    place: { file: 'the lab controller', line: 1, col: 1 },
+  };
+}
