@@ -23,6 +23,9 @@ export const ERROR_CODES = {
   IDENTITY_REFUSED: 'a machine asks in the name of another',
   FILE_MISSING: 'there is no such file',
   IMPORT_INVALID: 'configuration of another system that cannot be read',
+  CLOUD_INVALID: 'clouds.yaml does not say how to reach the cloud',
+  CLOUD_UNREACHABLE: 'the cloud does not answer',
+  CLOUD_REFUSED: 'the cloud says no',
   SERVER_BUSY: 'the server does as much at once as it may',
   SERVER_FAILED: 'the server failed at something that was not foreseen',
 } as const;
