@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { standingOf } from './inService.ts';
+import type { CloudView } from './view.ts';
+
+const BOOTED = Date.parse('2026-01-01T10:00:00Z');
+const AFTER = BOOTED + 45_000;
+const BEFORE = BOOTED - 30_000;
+const EXPECTED = { node: 'node01', bootedAt: BOOTED, networkAgent: true };
+
+const GOOD: CloudView = {
+  services: [{ id: 's1', host: 'node01', up: true, enabled: true, updatedAt: AFTER }],
+  hypervisors: [{ id: 'h1', name: 'node01.rack.example.org', host: 'node01', up: true }],
+  agents: [{ id: 'a1', host: 'node01', binary: 'neutron-linuxbridge-agent', alive: true, heartbeatAt: AFTER }],
+  providers: ['node01.rack.example.org'],
+};
+
+test('a node whose service, hypervisor, provider and agent all reported since its boot is in service', () => {
+  assert.deepEqual(standingOf(GOOD, EXPECTED), { kind: 'in-service', enabled: true });
+});
+
+test('a disabled service is in service all the same, and that is told', () => {
+  const [service] = GOOD.services;
+  assert.ok(service);
+  const view = { ...GOOD, services: [{ ...service, enabled: false }] };
+  assert.deepEqual(standingOf(view, EXPECTED), { kind: 'in-service', enabled: false });
+});
+
+test('hosts may be known by their full names', () => {
+  const view: CloudView = JSON.parse(JSON.stringify(GOOD).replaceAll('"host":"node01"', '"host":"node01.rack"'));
+  assert.equal(standingOf(view, EXPECTED).kind, 'in-service');
+});
+
+test('a name that merely begins alike is another node', () => {
+  assert.equal(wantedOf(GOOD, { ...EXPECTED, node: 'node0' }), 'compute-service');
+});
+
+test('nodes without a network agent of their own do not wait for one', () => {
+  assert.equal(standingOf({ ...GOOD, agents: [] }, { ...EXPECTED, networkAgent: false }).kind, 'in-service');
+});
+
+const service = GOOD.services[0] as CloudView['services'][number];
+const agent = GOOD.agents[0] as CloudView['agents'][number];
+const hypervisor = GOOD.hypervisors[0] as CloudView['hypervisors'][number];
+
+for (const [words, view, what] of [
+  ['nothing is known of it', { ...GOOD, services: [] }, 'compute-service'],
+  [
+    'it registered before it had its name',
+    { ...GOOD, services: [{ ...service, host: 'localhost', updatedAt: AFTER }] },
+    'other-name',
+  ],
+  [
+    'a stray localhost of earlier days is not this boot',
+    { ...GOOD, services: [{ ...service, host: 'localhost', updatedAt: BEFORE }] },
+    'compute-service',
+  ],
+  [
+    'the record is of an earlier life, and Nova still calls it up',
+    { ...GOOD, services: [{ ...service, updatedAt: BEFORE }] },
+    'compute-report',
+  ],
+  ['it reported and is called down', { ...GOOD, services: [{ ...service, up: false }] }, 'compute-down'],
+  ['its cell does not know it yet', { ...GOOD, hypervisors: [] }, 'hypervisor'],
+  ['its hypervisor is down', { ...GOOD, hypervisors: [{ ...hypervisor, up: false }] }, 'hypervisor-down'],
+  ['Placement has no provider', { ...GOOD, providers: ['node02'] }, 'provider'],
+  ['Placement has a provider of another name', { ...GOOD, providers: ['node01'] }, 'provider'],
+  ['Neutron has no agent there', { ...GOOD, agents: [] }, 'network-agent'],
+  [
+    'the agent is alive by an old heartbeat',
+    { ...GOOD, agents: [{ ...agent, heartbeatAt: BEFORE }] },
+    'network-agent-report',
+  ],
+] as const) {
+  test(`not in service: ${words}`, () => assert.equal(wantedOf(view, EXPECTED), what));
+}
+
+test('another provider is named in words', () => {
+  const standing = standingOf({ ...GOOD, providers: ['node01'] }, EXPECTED);
+  assert.ok(standing.kind === 'missing');
+  assert.match(standing.words, /provider node01, and the hypervisor is called node01\.rack\.example\.org/);
+});
+
+function wantedOf(view: CloudView, expected: typeof EXPECTED): string {
+  const standing = standingOf(view, expected);
+  return standing.kind === 'missing' ? standing.what : standing.kind;
+}
