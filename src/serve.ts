@@ -13,6 +13,7 @@ import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
 import { checkTemplates } from './node/check.ts';
+import { openIdentities } from './node/identity.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { createRenderer } from './node/templates.ts';
@@ -83,11 +84,18 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
 
   const shelf = openShelf(join(stateFolder, 'images'));
   const where = whereabouts(site);
+  const identities = openIdentities(store);
   const files = {
     site,
     serverOf: where.serverOf,
     networkOf: where.networkOf,
     builtImage: shelf.current,
+    // A state that is down has been told of elsewhere, and costs the node its steady machine-id, not its boot.
+    machineIdOf: (node: string) =>
+      identities.of(node).then(
+        ({ machineId }) => machineId,
+        () => undefined,
+      ),
     imageFile: async (sha256: string, which: ImageFileName) => (await shelvedFile(shelf, sha256, which))?.path,
   };
 
@@ -123,7 +131,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
     },
     bundleOf: (node, inventory, ip) =>
-      nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, renderer),
+      nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, identities, renderer),
     inventories: storedInventories(store, site),
   });
   await http.listen({ port: site().http.port });

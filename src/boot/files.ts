@@ -17,6 +17,8 @@ export type BootFilesFrom = {
   /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
   readonly networkOf: (ip: Ipv4) => Network | undefined;
   readonly builtImage: (name: string) => Promise<BootImage | undefined>;
+  /** The node's machine-id; `undefined` where it cannot be told now. Never rejects: a boot does not wait for the state. */
+  readonly machineIdOf: (node: string) => Promise<string | undefined>;
   readonly imageFile: (sha256: string, which: ImageFileName) => Promise<string | undefined>;
 };
 
@@ -76,13 +78,15 @@ function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefi
 
 /** A node that is told to boot and, where that is an image, what of it is built. */
 export async function menuNode(
-  from: Pick<BootFilesFrom, 'builtImage'>,
+  from: Pick<BootFilesFrom, 'builtImage' | 'machineIdOf'>,
   node: SiteNode | undefined,
   mac = node?.macs[0],
 ): Promise<MenuNode | undefined> {
   if (node === undefined || mac === undefined || (node.image ?? node.boot) === undefined) return undefined;
   const built = node.image === undefined ? undefined : await from.builtImage(node.image);
-  return built === undefined ? { node, mac } : { node, mac, built };
+  if (built === undefined) return { node, mac };
+  const machineId = await from.machineIdOf(node.name);
+  return { node, mac, built, ...(machineId === undefined ? {} : { machineId }) };
 }
 
 /** A squashfs root is not given by TFTP, which cannot go on where a transfer was cut. */

@@ -46,7 +46,8 @@ export function ipxeScript(siteName: string, menu: Menu, server: BootServer, ask
   ].join('\n');
 }
 
-function nodeBlock(base: string, server: BootServer, { node, mac, built }: MenuNode): string[] {
+function nodeBlock(base: string, server: BootServer, asking: MenuNode): string[] {
+  const { node, built } = asking;
   return [
     '',
     ':node',
@@ -54,7 +55,7 @@ function nodeBlock(base: string, server: BootServer, { node, mac, built }: MenuN
       ? [`echo The image ${node.image} has not been built yet`, 'goto failed']
       : [
           `echo Reveille: ${node.name} boots ${node.image} (${built.sha256.slice(0, 12)})`,
-          `kernel ${base}/images/${built.sha256}/vmlinuz ${nodeKernelLine(node, built, mac, server, 'initrd=initrd')} || goto failed`,
+          `kernel ${base}/images/${built.sha256}/vmlinuz ${nodeKernelLine(asking, built, server, 'initrd=initrd')} || goto failed`,
           `initrd --name initrd ${base}/images/${built.sha256}/initrd || goto failed`,
           'boot || goto failed',
         ]),

@@ -1,14 +1,18 @@
 import { formatIpv4 } from '../net/ipv4.ts';
-import { bootif, type Mac } from '../net/mac.ts';
-import type { MenuEntry, SiteNode } from '../site/model.ts';
+import { bootif } from '../net/mac.ts';
+import type { MenuEntry } from '../site/model.ts';
 import type { BootImage } from './image.ts';
+import type { MenuNode } from './pxelinux.ts';
 import { type BootServer, serverUrl } from './server.ts';
 
 /**
  * The kernel line of a node's own image, without `initrd=`, which each loader says in its own way. The agent on the node
- * reads the `reveille.` words and BOOTIF. `TFTP=` is last because scripts in old images read to the end of the line.
+ * reads the `reveille.` words and BOOTIF. systemd needs the machine-id before any file can be laid. `TFTP=` is last because scripts in old images read to the end of the line.
  */
-export function nodeKernelLine(node: SiteNode, image: BootImage, mac: Mac, server: BootServer, initrd: string): string {
+export function nodeKernelLine(asking: MenuNode, image: BootImage, server: BootServer, initrd: string): string {
+  const { node, mac, machineId } = asking;
+  // Two of them would be a riddle: the operator's own word stands.
+  const named = machineId === undefined || node.kernelArgs.some((arg) => /(^|\s)systemd\.machine_id=/.test(arg));
   return [
     initrd,
     ...node.kernelArgs,
@@ -18,6 +22,7 @@ export function nodeKernelLine(node: SiteNode, image: BootImage, mac: Mac, serve
     `reveille.server=${serverUrl(server)}`,
     `reveille.node=${node.name}`,
     ...(node.services.length > 0 ? [`reveille.hold=${node.services.join(',')}`] : []),
+    ...(named ? [] : [`systemd.machine_id=${machineId}`]),
     `TFTP=${formatIpv4(server.ip)}`,
   ].join(' ');
 }

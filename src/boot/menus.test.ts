@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ip, mac, menuFixture, nodeFixture } from '../site/fixture.ts';
-import type { MenuEntry } from '../site/model.ts';
+import type { MenuEntry, SiteNode } from '../site/model.ts';
 import { ipxeScript } from './ipxe.ts';
 import { pxelinuxConfig } from './pxelinux.ts';
 
@@ -22,6 +22,14 @@ const asking = {
 };
 
 describe('pxelinux configuration', () => {
+  it('names the machine-id for systemd where the state told it, and leaves the operator`s own word alone', () => {
+    const machineId = '0123456789abcdef0123456789abcdef';
+    const line = (node: SiteNode) =>
+      pxelinuxConfig('g-rack', menuFixture(), SERVER, { ...asking, node, machineId }).match(/systemd\.machine_id=\S+/g);
+    assert.deepEqual(line(asking.node), [`systemd.machine_id=${machineId}`]);
+    assert.deepEqual(line({ ...asking.node, kernelArgs: ['systemd.machine_id=1'] }), ['systemd.machine_id=1']);
+  });
+
   it('boots a node into its image, with TFTP= last on the kernel line', () => {
     const text = pxelinuxConfig('g-rack', menuFixture(), SERVER, asking);
     assert.match(text, /^default node$/m);

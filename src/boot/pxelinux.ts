@@ -6,9 +6,14 @@ import type { BootServer } from './server.ts';
 
 /**
  * The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built, and for a node
- * that boots a menu entry.
+ * that boots a menu entry. `machineId` is absent where the state could not tell it.
  */
-export type MenuNode = { readonly node: SiteNode; readonly mac: Mac; readonly built?: BootImage };
+export type MenuNode = {
+  readonly node: SiteNode;
+  readonly mac: Mac;
+  readonly built?: BootImage;
+  readonly machineId?: string;
+};
 
 /** What this node boots unasked: a menu entry, `local`, or `node` for its own image. */
 export function unasked(menu: Menu, node: SiteNode | undefined): string {
@@ -46,12 +51,12 @@ export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer,
   ].join('\n');
 }
 
-function nodeLabel({ node, mac }: MenuNode, built: BootImage, server: BootServer): string[] {
+function nodeLabel(asking: MenuNode, built: BootImage, server: BootServer): string[] {
   return [
     'label node',
-    `  menu label ${node.name}: ${node.image}`,
+    `  menu label ${asking.node.name}: ${asking.node.image}`,
     `  kernel images/${built.sha256}/vmlinuz`,
-    `  append ${nodeKernelLine(node, built, mac, server, `initrd=images/${built.sha256}/initrd`)}`,
+    `  append ${nodeKernelLine(asking, built, server, `initrd=images/${built.sha256}/initrd`)}`,
   ];
 }
 

@@ -7,7 +7,6 @@ import { pxelinuxConfig } from '../boot/pxelinux.ts';
 import type { Lease } from '../dhcp/lease.ts';
 import { OPTIONS } from '../dhcp/options.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
-import { ReveilleError } from '../errors.ts';
 import { openShelf } from '../image/shelf.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
@@ -16,9 +15,10 @@ import type { Site } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { rangeWords } from '../site/pools.ts';
 import { withServers } from '../site/servers.ts';
-import { openStore } from '../state/store.ts';
+import type { Store } from '../state/store.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { nodesOf, siteIn } from './site.ts';
+import { askState } from './state.ts';
 import { table } from './table.ts';
 
 type Flags = {
@@ -48,22 +48,39 @@ export function explainCommand(): Command {
       const site = withServers(await siteIn(flags.site), interfaceAddresses());
       const stranger = parseMac(who);
       const macs = stranger ? [stranger] : nodesOf(site, who).map((node) => node.macs[0]);
-      const leases = await knownLeases(flags.state);
-      const told = await Promise.all(macs.map((mac) => explain(mac, site, leases, flags)));
+      const names = macs.map((mac) => site.nodeByMac.get(mac)?.name).filter((name) => name !== undefined);
+      const known = await askState(flags.state, (store) => remembered(store, names), {
+        leases: [],
+        machineIds: new Map(),
+      });
+      const told = await Promise.all(macs.map((mac) => explain(mac, site, known, flags)));
       if (flags.json) console.log(JSON.stringify(namesOneNode(who) ? told[0] : told, null, 2));
       else console.log(told.map(words).join('\n\n'));
     });
 }
 
-async function explain(mac: Mac, site: Site, leases: readonly Lease[], { arch, ipxe, state }: Flags): Promise<Told> {
+async function explain(mac: Mac, site: Site, known: Remembered, { arch, ipxe, state }: Flags): Promise<Told> {
   const rehearsal = rehearse(
     { mac, architecture: arch, ipxe },
     site,
-    leases,
+    known.leases,
     (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
     Date.now(),
   );
-  return tell(rehearsal, site, mac, state);
+  return tell(rehearsal, site, mac, known, state);
+}
+
+/** What the state knows that an answer depends on: who has which address, and the nodes' machine-ids. */
+type Remembered = { readonly leases: readonly Lease[]; readonly machineIds: ReadonlyMap<string, string> };
+
+async function remembered(store: Store, names: readonly string[]): Promise<Remembered> {
+  const leases = await store.load();
+  const machineIds = new Map<string, string>();
+  for (const name of names) {
+    const machineId = (await store.identityOf(name)).get('machine-id');
+    if (machineId !== undefined) machineIds.set(name, machineId);
+  }
+  return { leases, machineIds };
 }
 
 type Told = {
@@ -82,7 +99,13 @@ type Told = {
   readonly script: string | null;
 };
 
-async function tell(rehearsal: Rehearsal, site: Site, mac: Mac, state: string): Promise<Told> {
+async function tell(
+  rehearsal: Rehearsal,
+  site: Site,
+  mac: Mac,
+  { machineIds }: Remembered,
+  state: string,
+): Promise<Told> {
   const { decision, boot, reply } = rehearsal;
   const node = site.nodeByMac.get(mac);
   const bootFile = boot?.kind === 'boot' ? boot.bootFile : null;
@@ -109,8 +132,9 @@ async function tell(rehearsal: Rehearsal, site: Site, mac: Mac, state: string): 
 
   async function scriptFor(file: string): Promise<string | null> {
     if (decision.kind !== 'offer') return null;
+    const machineIdOf = async (name: string) => machineIds.get(name);
     const shelf = openShelf(join(state, 'images'));
-    const asking = await menuNode({ builtImage: shelf.current }, node, mac);
+    const asking = await menuNode({ builtImage: shelf.current, machineIdOf }, node, mac);
     const server = { ip: decision.network.server, httpPort: site.http.port };
     if (!asking) return null;
     return file === 'pxelinux.0'
@@ -148,21 +172,6 @@ function optionText(code: number, bytes: Uint8Array): string {
   const kind = OPTIONS.find((option) => option.code === code)?.kind;
   const value = kind?.decode(bytes);
   return kind && value !== undefined ? kind.show(value) : Buffer.from(bytes).toString('hex');
-}
-
-/** What the state remembers; nothing where there is no state yet. */
-async function knownLeases(folder: string): Promise<readonly Lease[]> {
-  try {
-    const store = await openStore(folder, { readOnly: true });
-    try {
-      return await store.load();
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') return [];
-    throw error;
-  }
 }
 
 function architecture(text: string): number {

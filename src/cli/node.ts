@@ -2,9 +2,11 @@ import { Command } from 'commander';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { SiteNode } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
-import { jsonOption, nodesArgument, siteOption } from './options.ts';
+import { publicIdentity } from './identity.ts';
+import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
+import { askState } from './state.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json?: boolean };
@@ -32,14 +34,25 @@ export function nodeCommand(): Command {
     });
 
   const show = new Command('show')
-    .description('show nodes with its profiles merged, its own settings last')
+    .description(
+      'show nodes with their profiles merged, their own settings last, and what is public of their identities',
+    )
     .addArgument(nodesArgument({ required: true }))
     .addOption(siteOption())
+    .addOption(stateOption())
     .addOption(jsonOption())
-    .action(async (set: string, flags: Flags) => {
-      const nodes = nodesOf(await siteIn(flags.site), set).map(plain);
+    .action(async (set: string, flags: Flags & { readonly state: string }) => {
+      const chosen = nodesOf(await siteIn(flags.site), set);
+      const parts = await askState(
+        flags.state,
+        (store) => Promise.all(chosen.map(({ name }) => store.identityOf(name))),
+        [],
+      );
+      const nodes = chosen.map((node, i) => ({ ...plain(node), identity: publicIdentity(parts[i] ?? new Map()) }));
       if (flags.json) return console.log(JSON.stringify(namesOneNode(set) ? nodes[0] : nodes, null, 2));
-      const shown = nodes.map((node) => table(Object.entries(node).map(([key, value]) => [`${key}:`, words(value)])));
+      const shown = nodes.map(({ identity, ...node }) =>
+        table([...rows(node), ...(identity === null ? [['identity:', 'made at its first boot']] : rows(identity))]),
+      );
       console.log(shown.join('\n\n'));
     });
 
@@ -65,6 +78,18 @@ function plain(node: SiteNode): Record<string, unknown> {
     boot: node.boot ?? null,
     options: Object.fromEntries(options),
   };
+}
+
+/** A map as rows of a table; the keys of SSH by their fingerprints. */
+function rows(map: Record<string, unknown>): string[][] {
+  return Object.entries(map).flatMap(([key, value]) =>
+    key === 'sshHostKeys'
+      ? Object.entries(value as Record<string, { fingerprint: string }>).map(([type, one]) => [
+          `ssh ${type}:`,
+          one.fingerprint,
+        ])
+      : [[`${key}:`, words(value)]],
+  );
 }
 
 function bootWords({ image, boot }: SiteNode): string {

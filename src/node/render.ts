@@ -2,6 +2,7 @@ import { ReveilleError } from '../errors.ts';
 import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
+import type { Identity } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { manyFiles } from './manyFiles.ts';
 import type { Source } from './sources.ts';
@@ -16,6 +17,8 @@ export type RenderFrom = {
   readonly node: SiteNode;
   readonly sources: readonly Source[];
   readonly facts?: Facts | undefined;
+  /** Needed if the templates ask for it (see `identityAsked`). */
+  readonly identity?: Identity | undefined;
   readonly server?: ServerUrls | undefined;
 };
 
@@ -47,6 +50,13 @@ export function renderSource(source: Source, sees: object, renderer: Renderer): 
   return [{ ...shared, content: Buffer.from(renderer.render(file, text, own)) }];
 }
 
+/** What the templates among `sources` want to know of the node's identity: nothing, or whether RSA keys are part of it. */
+export function identityAsked(sources: readonly Source[]): { readonly rsa: boolean } | undefined {
+  const templates = sources.flatMap((source) => ('content' in source && source.template ? [templateText(source)] : []));
+  if (!templates.some((text) => /\bidentity\b/.test(text))) return undefined;
+  return { rsa: templates.some((text) => /\bsshHostKeys\b/.test(text)) };
+}
+
 /** A template's text. Throws TEMPLATE_INVALID if it is not UTF-8. */
 export function templateText(source: Source & { readonly content: Uint8Array }): string {
   try {
@@ -58,7 +68,7 @@ export function templateText(source: Source & { readonly content: Uint8Array }):
 }
 
 /** What templates see. Copies: a template that changes a list changes nobody else's. */
-export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources'>): object {
+export function visible({ site, node, facts, identity, server }: Omit<RenderFrom, 'sources'>): object {
   const network = site.networks.get(node.network ?? '');
   return {
     node: nodeView(node, site),
@@ -74,6 +84,7 @@ export function visible({ site, node, facts, server }: Omit<RenderFrom, 'sources
     },
     server: server && { ...server },
     facts: facts && structuredClone(facts),
+    identity: identity && structuredClone(identity),
   };
 }
 

@@ -2,6 +2,7 @@ import { findingText, type SiteFiles, withSiteFolder } from '../site/folderFixtu
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
+import { type Identity, SAMPLE_IDENTITY } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { renderFiles } from './render.ts';
 import { readSources } from './sources.ts';
@@ -45,11 +46,14 @@ export function withSite<T>(files: SiteFiles, use: (site: Site) => Promise<T>): 
 export async function filesOf(
   site: Site,
   name = 'node01',
-  more: { readonly facts?: Facts } = {},
+  more: { readonly facts?: Facts; readonly identity?: Identity } = {},
 ): Promise<ReadonlyMap<string, BundleFile>> {
   const node = site.nodes.get(name);
   if (node === undefined) throw new Error(`no node ${name}`);
-  const files = renderFiles({ site, node, sources: (await readSources(site, node)).sources, ...more }, renderer);
+  const files = renderFiles(
+    { site, node, sources: (await readSources(site, node)).sources, identity: SAMPLE_IDENTITY, ...more },
+    renderer,
+  );
   return new Map(files.map((file) => [file.path, file]));
 }
 

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
+import { emptyStore } from '../state/fakes.ts';
 import { checkTemplates } from './check.ts';
+import { openIdentities } from './identity.ts';
+import type { SshKey } from './opensshKey.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
+import { identityAsked } from './render.ts';
 import { filesOf, siteWith, textOf, withSite } from './renderFixture.ts';
+import { readSources } from './sources.ts';
 
 /** What node01 gets with one shipped overlay. */
 function files(overlay: string, vars: object = {}, network: object = {}) {
@@ -135,6 +140,45 @@ describe('ssh-keys', () => {
       await refusal('ssh-keys', {}),
       /^overlay ssh-keys: vars\.ssh_keys is missing \| .*profile role, such as vars: \{ ssh_keys: \{ root: /,
     );
+  });
+});
+
+describe('identity', () => {
+  test('ssh-host-keys lays each pair, the private half for root alone', async () => {
+    const identity = await openIdentities(emptyStore()).of('node01', { rsa: true });
+    const given = await withSite(siteWith(['ssh-host-keys'], {}), (site) => filesOf(site, 'node01', { identity }));
+    const keys = Object.entries(identity.sshHostKeys) as [string, SshKey][];
+    assert.equal(keys.length, 3);
+    for (const [type, key] of keys) {
+      const path = `/etc/ssh/ssh_host_${type}_key`;
+      assert.equal(textOf(given, path), key.private);
+      assert.equal(given.get(path)?.mode, 0o600);
+      assert.equal(textOf(given, `${path}.pub`), `${key.public}\n`);
+      assert.equal(given.get(`${path}.pub`)?.mode, 0o644);
+    }
+    const few = await files('ssh-host-keys', { ssh_host_keys: { types: ['ed25519'] } });
+    assert.deepEqual([...few.keys()].filter((path) => path.includes('ssh_host')).length, 2);
+  });
+
+  test('the overlay identity names the node to iSCSI and NVMe', async () => {
+    const identity = await openIdentities(emptyStore()).of('node01');
+    const given = await withSite(siteWith(['identity'], {}), (site) => filesOf(site, 'node01', { identity }));
+    assert.equal(textOf(given, '/etc/iscsi/initiatorname.iscsi'), `InitiatorName=${identity.iscsiInitiator}\n`);
+    assert.equal(given.get('/etc/iscsi/initiatorname.iscsi')?.mode, 0o600);
+    assert.equal(textOf(given, '/etc/nvme/hostnqn'), `${identity.nvmeHostNqn}\n`);
+    assert.equal(textOf(given, '/etc/nvme/hostid'), `${identity.nvmeHostId}\n`);
+  });
+
+  test('only templates that look at it have one made, and RSA keys only for those that lay ssh keys', async () => {
+    const asked = (...overlays: string[]) =>
+      withSite(siteWith(overlays, {}), async (site) => {
+        const node = site.nodes.get('node01');
+        assert(node);
+        return identityAsked((await readSources(site, node)).sources);
+      });
+    assert.equal(await asked('hosts', 'chrony'), undefined);
+    assert.deepEqual(await asked('identity'), { rsa: false });
+    assert.deepEqual(await asked('identity', 'ssh-host-keys'), { rsa: true });
   });
 });
 

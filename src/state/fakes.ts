@@ -16,6 +16,7 @@ export type Contents = {
 export function fixedStore(contents: Contents): Store {
   const leases = new Map<Ipv4, Lease>((contents.leases ?? []).map((lease) => [lease.ip, lease]));
   const inventories = new Map(contents.inventories ?? []);
+  const identities = new Map<string, Map<string, string>>();
   let events = [...(contents.events ?? [])];
   let closed = false;
 
@@ -52,6 +53,17 @@ export function fixedStore(contents: Contents): Store {
         inventories.set(mac, { at, inventory: JSON.parse(JSON.stringify(inventory ?? null)) });
       }),
     inventories: () => whileOpen(() => new Map(inventories)),
+    identityOf: (node) => whileOpen(() => new Map(identities.get(node))),
+    keepIdentity: (node, parts) =>
+      whileOpen(() => {
+        const own = identities.get(node) ?? new Map<string, string>();
+        identities.set(node, own);
+        for (const [kind, value] of parts) {
+          const taken = [...identities.values()].some((other) => other.get(kind) === value);
+          if (!own.has(kind) && !taken) own.set(kind, value);
+        }
+        return new Map(own);
+      }),
     pruneEvents: ({ perNode, total }) =>
       whileOpen(() => {
         const seen = new Map<string, number>();
@@ -85,6 +97,8 @@ export function brokenStore(): Store {
     events: refuse,
     saveInventory: refuse,
     inventories: refuse,
+    identityOf: refuse,
+    keepIdentity: refuse,
     pruneEvents: refuse,
     close: async () => {},
   };

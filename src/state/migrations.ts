@@ -26,6 +26,13 @@ const MIGRATIONS: readonly string[] = [
    create index events_by_node on events (node, id);
    create index events_by_mac on events (mac, id);
    create table inventory (mac text primary key, at integer not null, body text not null) strict;`,
+  `create table identities (
+     node text not null,
+     kind text not null,
+     value text not null,
+     primary key (node, kind)
+   ) strict, without rowid;
+   create unique index identities_differ on identities (kind, value);`,
 ];
 
 /** The version of the database that this program reads and writes. */

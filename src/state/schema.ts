@@ -26,7 +26,16 @@ export type EventRow = {
 /** What a machine last told about itself, as JSON. */
 export type InventoryRow = { mac: string; at: number; body: string };
 
+/** One part of a node's identity (`machine-id`, `ssh-rsa`), made once. */
+export type IdentityRow = { node: string; kind: string; value: string };
+
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
-export type Schema = { leases: LeaseRow; events: EventRow; inventory: InventoryRow; meta: MetaRow };
+export type Schema = {
+  leases: LeaseRow;
+  events: EventRow;
+  inventory: InventoryRow;
+  identities: IdentityRow;
+  meta: MetaRow;
+};

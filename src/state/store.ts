@@ -2,6 +2,7 @@ import { Kysely } from 'kysely';
 import type { Lease, LeaseStore } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { IdentityParts, IdentityStore } from '../node/identity.ts';
 import type { Event } from '../timeline/event.ts';
 import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
 import { sqliteDialect, statementOf } from './dialect.ts';
@@ -27,18 +28,19 @@ export type EventsKept = { readonly perNode: number; readonly total: number };
  * What the program learned, on disk. Every call rejects with STATE_UNAVAILABLE where the disk is full, broken or held by
  * another; a later call works again once the disk does.
  */
-export type Store = LeaseStore & {
-  /** Saves events in their order, all or none. */
-  saveEvents(events: readonly Event[]): Promise<void>;
-  /** Events in the order in which they were saved, oldest first. */
-  events(filter: EventFilter): Promise<readonly Event[]>;
-  /** Keeps what a machine told about itself in place of what it told before. It must fit JSON. */
-  saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
-  inventories(): Promise<ReadonlyMap<Mac, Inventory>>;
-  /** Forgets old events, a few at a time so that leases need not wait long. */
-  pruneEvents(keep: EventsKept): Promise<void>;
-  close(): Promise<void>;
-};
+export type Store = LeaseStore &
+  IdentityStore & {
+    /** Saves events in their order, all or none. */
+    saveEvents(events: readonly Event[]): Promise<void>;
+    /** Events in the order in which they were saved, oldest first. */
+    events(filter: EventFilter): Promise<readonly Event[]>;
+    /** Keeps what a machine told about itself in place of what it told before. It must fit JSON. */
+    saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
+    inventories(): Promise<ReadonlyMap<Mac, Inventory>>;
+    /** Forgets old events, a few at a time so that leases need not wait long. */
+    pruneEvents(keep: EventsKept): Promise<void>;
+    close(): Promise<void>;
+  };
 
 /**
  * Opens the state in `folder` (made if need be). One program at a time may write to it; any number may open it with
@@ -98,6 +100,8 @@ function sqliteStore(database: Database): Store {
     ];
   };
 
+  const partsQuery = (node: string) => db.selectFrom('identities').select(['kind', 'value']).where('node', '=', node);
+
   /** Deletes the oldest `excess` events (of one subject, if given). */
   const forget = async (excess: number, subject?: string): Promise<void> => {
     for (let left = excess; left > 0; left -= PRUNED_AT_ONCE) {
@@ -138,6 +142,22 @@ function sqliteStore(database: Database): Store {
       const rows = await db.selectFrom('inventory').selectAll().execute();
       return new Map(rows.map(({ mac, at, body }) => [mac as Mac, { at, inventory: JSON.parse(body) }]));
     },
+    async identityOf(node) {
+      return partsOf(await partsQuery(node).execute());
+    },
+    async keepIdentity(node, parts) {
+      const insert = db
+        .insertInto('identities')
+        .values({ node: '', kind: '', value: '' })
+        .onConflict((conflict) => conflict.doNothing())
+        .compile();
+      const rows = [...parts].map(([kind, value]) => [node, kind, value]);
+      const results = await database.run([
+        ...(rows.length === 0 ? [] : [statementOf(insert, rows)]),
+        statementOf(partsQuery(node).compile()),
+      ]);
+      return partsOf((results.at(-1)?.rows ?? []) as { kind: string; value: string }[]);
+    },
     async pruneEvents({ perNode, total }) {
       const crowded = await db
         .selectFrom('events')
@@ -158,6 +178,10 @@ function sqliteStore(database: Database): Store {
       await database.close();
     },
   };
+}
+
+function partsOf(rows: readonly { readonly kind: string; readonly value: string }[]): IdentityParts {
+  return new Map(rows.map(({ kind, value }) => [kind, value]));
 }
 
 const SAMPLE_ROW: LeaseRow = {

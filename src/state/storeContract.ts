@@ -160,9 +160,39 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.equal(all.size, 2);
     });
 
+    test('an identity is kept once: whoever comes second is told what the first kept', async () => {
+      assert.deepEqual(await store.identityOf('node01'), new Map());
+      const first = new Map([
+        ['machine-id', 'a'],
+        ['ssh-rsa', 'line\nfile\n'],
+      ]);
+      const both = await Promise.all([
+        store.keepIdentity('node01', first),
+        store.keepIdentity('node01', new Map([['machine-id', 'b']])),
+      ]);
+      assert.deepEqual(both, [first, first]);
+      assert.deepEqual(await store.keepIdentity('node01', new Map()), first);
+      assert.deepEqual(await store.identityOf('node01'), first);
+      assert.deepEqual(await store.identityOf('node02'), new Map());
+    });
+
+    test('no two nodes are ever the same', async () => {
+      await store.keepIdentity('node01', new Map([['machine-id', 'a']]));
+      const parts = new Map([
+        ['machine-id', 'a'],
+        ['compute-id', 'a'],
+      ]);
+      assert.deepEqual(await store.keepIdentity('node02', parts), new Map([['compute-id', 'a']]));
+    });
+
     test('closed, it refuses', async () => {
       await store.close();
-      for (const call of [store.commit([lease(1, 1)]), store.load(), store.saveEvents([offer(1)])])
+      for (const call of [
+        store.commit([lease(1, 1)]),
+        store.load(),
+        store.saveEvents([offer(1)]),
+        store.identityOf('a'),
+      ])
         await assert.rejects(call, (error) => error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE');
     });
   });

@@ -20,11 +20,13 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
+import { openIdentities } from '../../src/node/identity.ts';
 import type { Inventory } from '../../src/node/inventory.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { createRenderer } from '../../src/node/templates.ts';
 import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
+import { emptyStore } from '../../src/state/fakes.ts';
 import type { Happening } from '../../src/timeline/event.ts';
 import { type Flavour, NOVA, type Rig, rig, runGenerator, unwire, wire } from './agent.rig.ts';
 
@@ -333,6 +335,7 @@ function realServer(site: Site) {
   const events: Steps[] = [];
   const stored = new Map<string, Inventory>();
   const renderer = createRenderer();
+  const identities = openIdentities(emptyStore());
   let server: HttpServer | undefined;
   return {
     async listen(port: number) {
@@ -344,7 +347,7 @@ function realServer(site: Site) {
         // The proxy of a test comes from the server's own address.
         addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
         bundleOf: (node, inventory, serverIp) =>
-          nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, renderer),
+          nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, identities, renderer),
         inventories: {
           load: async (name) => stored.get(name),
           save: async (name, inventory) => void stored.set(name, inventory),

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ReveilleError } from '../errors.ts';
+import { brokenStore, emptyStore } from '../state/fakes.ts';
+import { type Identity, type IdentityStore, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+
+const RSA = { rsa: true };
+const values = ({ sshHostKeys, nvmeHostNqn: _, ...plain }: Identity) => [
+  ...Object.values(plain),
+  ...Object.values(sshHostKeys).flatMap((key) => [key.public, key.private]),
+];
+
+describe('an identity', () => {
+  test('is made once and stays, however many ask at once and whoever asks later', async () => {
+    const store = emptyStore();
+    const identities = openIdentities(store);
+    const asked = await Promise.all([
+      identities.of('node01'),
+      identities.of('node01', RSA),
+      identities.of('node01', RSA),
+    ]);
+    const whole = await identities.of('node01', RSA);
+    assert.deepEqual(asked[1], whole);
+    assert.deepEqual(asked[2], whole);
+    const { rsa: _, ...quick } = whole.sshHostKeys;
+    assert.deepEqual(asked[0], { ...whole, sshHostKeys: quick });
+    assert.deepEqual(await openIdentities(store).of('node01', RSA), whole, 'another server over the same state');
+  });
+
+  test('has parts in the forms that their readers want', async () => {
+    const identity = await openIdentities(emptyStore()).of('node01');
+    const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+    assert.match(identity.machineId, /^[0-9a-f]{32}$/);
+    for (const one of [identity.libvirtUuid, identity.computeId, identity.nvmeHostId]) assert.match(one, uuid);
+    assert.match(identity.iscsiInitiator, /^iqn\.1993-08\.org\.debian:01:[0-9a-f]{12}$/);
+    assert.equal(identity.nvmeHostNqn, `nqn.2014-08.org.nvmexpress:uuid:${identity.nvmeHostId}`);
+    assert.match(identity.sshHostKeys.ed25519.public, /^ssh-ed25519 AAAA\S+ root@node01$/);
+    assert.match(identity.sshHostKeys.ecdsa.public, /^ecdsa-sha2-nistp256 AAAA\S+ root@node01$/);
+    assert.equal(identity.sshHostKeys.rsa, undefined);
+  });
+
+  test('is no other node’s', async () => {
+    const identities = openIdentities(emptyStore());
+    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`)));
+    const each = all.flatMap(values);
+    assert.equal(new Set(each).size, each.length);
+  });
+
+  test('is made anew where another node has a part of it by chance', async () => {
+    const store = emptyStore();
+    const first = await openIdentities(store).of('node01');
+    let chance = true;
+    const unlucky: IdentityStore = {
+      identityOf: store.identityOf,
+      keepIdentity: (node, parts) => {
+        const same = chance ? new Map([...parts, ['machine-id', first.machineId]]) : parts;
+        chance = false;
+        return store.keepIdentity(node, same);
+      },
+    };
+    const second = await openIdentities(unlucky).of('node02');
+    assert.match(second.machineId, /^[0-9a-f]{32}$/);
+    assert.notEqual(second.machineId, first.machineId);
+  });
+
+  test('is refused while the state is down, and not made up', async () => {
+    const identities = openIdentities(brokenStore());
+    for (const want of [{ rsa: false }, RSA]) {
+      await assert.rejects(
+        identities.of('node01', want),
+        (error) => error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE',
+      );
+    }
+  });
+
+  test('is shown without what is private', async () => {
+    const identity = await openIdentities(emptyStore()).of('node01', RSA);
+    const shown = JSON.stringify(masked(identity));
+    for (const { private: secret } of Object.values(identity.sshHostKeys)) {
+      assert.match(secret, /^-----BEGIN OPENSSH PRIVATE KEY-----\n[\s\S]+\n-----END OPENSSH PRIVATE KEY-----\n$/);
+      assert(!shown.includes(JSON.stringify(secret).slice(1, -1)));
+    }
+    assert.match(shown, /\(kept private\)/);
+    assert.match(shown, new RegExp(identity.machineId));
+    assert.deepEqual(masked(SAMPLE_IDENTITY), SAMPLE_IDENTITY);
+  });
+});

@@ -1,0 +1,156 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
+
+/** What makes a machine the same one at every boot, though it has no disk to keep it on. */
+export type Identity = {
+  /** 32 hexadecimal digits: machine-id(5). */
+  readonly machineId: string;
+  readonly libvirtUuid: string;
+  /** What nova-compute of 2023.1 and later keeps in /var/lib/nova/compute_id. */
+  readonly computeId: string;
+  readonly iscsiInitiator: string;
+  readonly nvmeHostNqn: string;
+  readonly nvmeHostId: string;
+  /** `rsa` is there once it has been asked for. */
+  readonly sshHostKeys: { readonly [T in Exclude<SshKeyType, 'rsa'>]: SshKey } & { readonly rsa?: SshKey };
+};
+
+/** What was made once, by its kind. */
+export type IdentityParts = ReadonlyMap<string, string>;
+
+/** Where identities last, by the names of nodes. */
+export type IdentityStore = {
+  identityOf(node: string): Promise<IdentityParts>;
+  /** Keeps those of `parts` that the node has not and no other node has, all or none on disk; tells all it has then. */
+  keepIdentity(node: string, parts: IdentityParts): Promise<IdentityParts>;
+};
+
+/** Hands out identities, making at first need what there is not; rejects with what the store rejects with. */
+export type Identities = {
+  /** With `rsa` the RSA host key too, which takes a moment to make. */
+  of(node: string, want?: { readonly rsa: boolean }): Promise<Identity>;
+};
+
+/**
+ * Identities over a store. What was once seen is remembered, so that a node that boots or refreshes does not wait for the
+ * disk. RSA keys are made one after the other: many nodes at once must not take all threads that files are read with.
+ */
+export function openIdentities(store: IdentityStore): Identities {
+  const known = new Map<string, IdentityParts>();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const inTurn = (work: () => Promise<IdentityParts>): Promise<IdentityParts> => {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  };
+
+  const completed = async (node: string, types: readonly SshKeyType[]): Promise<IdentityParts> => {
+    let parts = known.get(node) ?? (await store.identityOf(node));
+    // A part that another node happens to have is not kept: then it is made anew.
+    for (let missing = lacking(parts, types); missing.length > 0; missing = lacking(parts, types)) {
+      const made = await Promise.all(missing.map(async (kind) => [kind, await make(kind, node)] as const));
+      parts = await store.keepIdentity(node, new Map(made));
+    }
+    known.set(node, parts);
+    return parts;
+  };
+
+  return {
+    async of(node, { rsa } = { rsa: false }) {
+      const quick = known.get(node) ?? (await completed(node, QUICK));
+      if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
+      return identityFrom(await inTurn(() => completed(node, SSH_KEY_TYPES)));
+    },
+  };
+}
+
+/** The identity made of parts; throws if one that every identity has is missing. */
+export function identityFrom(parts: IdentityParts): Identity {
+  const part = (kind: string): string => {
+    const value = parts.get(kind);
+    if (value === undefined) throw new Error(`this identity has no ${kind}`);
+    return value;
+  };
+  const key = (type: SshKeyType): SshKey => {
+    const [publicLine = '', ...rest] = part(sshKind(type)).split('\n');
+    return { public: publicLine, private: rest.join('\n') };
+  };
+  const uuid = part('nvme-host-id');
+  return {
+    machineId: part('machine-id'),
+    libvirtUuid: part('libvirt-uuid'),
+    computeId: part('compute-id'),
+    iscsiInitiator: part('iscsi-initiator'),
+    nvmeHostNqn: `nqn.2014-08.org.nvmexpress:uuid:${uuid}`,
+    nvmeHostId: uuid,
+    sshHostKeys: {
+      ed25519: key('ed25519'),
+      ecdsa: key('ecdsa'),
+      ...(parts.has(sshKind('rsa')) ? { rsa: key('rsa') } : {}),
+    },
+  };
+}
+
+/** Whether any identity can be made of these parts. */
+export function isWhole(parts: IdentityParts): boolean {
+  return lacking(parts, QUICK).length === 0;
+}
+
+/** The same identity to be shown: what is private stays so. */
+export function masked(identity: Identity): Identity {
+  const keys = Object.entries(identity.sshHostKeys).map(([type, key]) => [
+    type,
+    { ...key, private: `${KEPT_PRIVATE}\n` },
+  ]);
+  return { ...identity, sshHostKeys: Object.fromEntries(keys) };
+}
+
+const KEPT_PRIVATE = '(kept private)';
+const SAMPLE_UUID = '5a3b1e00-0000-4000-8000-000000000000';
+const sampleKey = (type: string): SshKey => ({ public: `${type} AAAAsample sample`, private: `${KEPT_PRIVATE}\n` });
+
+/** Stands for a node's identity where there is no state to ask, and says so wherever it has room. */
+export const SAMPLE_IDENTITY: Identity = {
+  machineId: SAMPLE_UUID.replaceAll('-', ''),
+  libvirtUuid: SAMPLE_UUID,
+  computeId: SAMPLE_UUID,
+  iscsiInitiator: 'iqn.1993-08.org.debian:01:sample',
+  nvmeHostNqn: `nqn.2014-08.org.nvmexpress:uuid:${SAMPLE_UUID}`,
+  nvmeHostId: SAMPLE_UUID,
+  sshHostKeys: {
+    ed25519: sampleKey('ssh-ed25519'),
+    ecdsa: sampleKey('ecdsa-sha2-nistp256'),
+    rsa: sampleKey('ssh-rsa'),
+  },
+};
+
+const PLAIN: Readonly<Record<string, () => string>> = {
+  'machine-id': () => randomUUID().replaceAll('-', ''),
+  'libvirt-uuid': () => randomUUID(),
+  'compute-id': () => randomUUID(),
+  // As Debian's open-iscsi makes them.
+  'iscsi-initiator': () => `iqn.1993-08.org.debian:01:${randomBytes(6).toString('hex')}`,
+  'nvme-host-id': () => randomUUID(),
+};
+
+/** The key types that take no time to make. */
+const QUICK: readonly SshKeyType[] = ['ed25519', 'ecdsa'];
+
+function lacking(parts: IdentityParts, types: readonly SshKeyType[]): readonly string[] {
+  return [...Object.keys(PLAIN), ...types.map(sshKind)].filter((kind) => !parts.has(kind));
+}
+
+/** A new value; of an SSH key its public line, then its private file. */
+async function make(kind: string, node: string): Promise<string> {
+  const plain = PLAIN[kind];
+  if (plain) return plain();
+  const type = SSH_KEY_TYPES.find((one) => sshKind(one) === kind);
+  if (type === undefined) throw new Error(`no part of an identity: ${kind}`);
+  const key = await makeSshKey(type, `root@${node}`);
+  return `${key.public}\n${key.private}`;
+}
+
+function sshKind(type: SshKeyType): string {
+  return `ssh-${type}`;
+}
