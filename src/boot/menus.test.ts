@@ -176,11 +176,11 @@ describe('a node that boots a menu entry', () => {
     assert.match(ipxeScript('g-rack', menu, SERVER, node('local')), /^goto local$/m);
   });
 
-  it('stands behind a menu that waits, and gives way to the default of the site', () => {
+  it('stands behind a menu that waits, and goes before the default of the site', () => {
     const waiting = { ...menu, timeoutSeconds: 2 };
     const script = ipxeScript('g-rack', waiting, SERVER, node('nova'));
     assert.match(script, /^choose --timeout 2000 --default nova choice \|\| goto nova$/m);
     assert.doesNotMatch(script, /item node/);
-    assert.match(ipxeScript('g-rack', { ...waiting, default: 'own' }, SERVER, node('nova')), /--default own /);
+    assert.match(ipxeScript('g-rack', { ...waiting, default: 'own' }, SERVER, node('nova')), /--default nova /);
   });
 });

@@ -15,9 +15,9 @@ export type MenuNode = {
   readonly machineId?: string;
 };
 
-/** What this node boots unasked: a menu entry, `local`, or `node` for its own image. */
+/** What boots unasked: the node's own `boot:`, else what the menu says, where `node` is the node's own image. */
 export function unasked(menu: Menu, node: SiteNode | undefined): string {
-  return menu.default === 'node' ? (node?.boot ?? 'node') : menu.default;
+  return node?.boot ?? menu.default;
 }
 
 /**

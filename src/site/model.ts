@@ -112,7 +112,7 @@ export type MenuEntry = {
   readonly ipappend?: number;
 };
 
-/** `default` is `node` (boot what the node has of its own), `local` (the next boot device) or the name of an entry. */
+/** What boots unasked where a node has no `boot` is `default`: `node` (its own image), `local` or the name of an entry. */
 export type Menu = {
   readonly timeoutSeconds: number;
   readonly default: string;

@@ -400,7 +400,7 @@ const menu = keyed(
     default: nameSuchAs('node')
       .prefault('node')
       .describe(
-        "What boots unasked: `node` (the node's own image or its `boot:`), `local` (the next boot device) or an entry.",
+        'What boots unasked on a machine without `boot:` of its own: `node` (its image), `local` (the next boot device) or an entry.',
       ),
     entries: named(entry, 'menu entries', NAME_PATTERN).prefault({}).describe('Other systems that can be chosen.'),
   },
