@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from 'node:util';
+import { NAME_PATTERN } from '../../site/schema.ts';
+import type { SiteDraft } from '../draft.ts';
+import type { Label } from './config.ts';
+import type { EntryText } from './outcome.ts';
+
+/** Names that a site's menu keeps for itself. */
+const RESERVED = ['node', 'local', 'menu', 'failed'];
+const MOST_ENTRIES = 5000;
+
+/** The entries of the menu that is being made: one for each thing that can be booted, each with a name of its own. */
+export class Entries {
+  readonly #draft: SiteDraft;
+  readonly #entries: Record<string, EntryText>;
+
+  constructor(draft: SiteDraft) {
+    this.#draft = draft;
+    this.#draft.site.menu ??= {};
+    this.#entries = this.#draft.site.menu.entries ??= {};
+  }
+
+  get names(): readonly string[] {
+    return Object.keys(this.#entries);
+  }
+
+  /**
+   * Gives the name under which a label's entry stands in the menu: an entry that boots the very same is not added again,
+   * whatever its title. `whose` tells labels of one name apart that boot different things.
+   */
+  add(label: Label, entry: EntryText, whose: string | undefined): string {
+    for (const [name, known] of Object.entries(this.#entries)) {
+      if (isDeepStrictEqual({ ...known, title: '' }, { ...entry, title: '' })) return name;
+    }
+    const name = this.#name(label.value, entry, whose);
+    if (this.names.length >= MOST_ENTRIES) {
+      this.#draft.remark('left', label.place, `label ${label.value}`, `the menu holds ${MOST_ENTRIES} entries already`);
+      return 'local';
+    }
+    // The name as it was is what the menu showed.
+    const shown = entry.title === undefined && name !== label.value ? { title: label.value, ...entry } : entry;
+    this.#entries[name] = shown;
+    this.#draft.comment(['menu', 'entries', name], `${label.place.file}:${label.place.line}: label ${label.value}`);
+    return name;
+  }
+
+  #name(label: string, entry: EntryText, whose: string | undefined): string {
+    const folder = entry.kernel.split('/').at(-2) ?? '';
+    const own = fit(label);
+    const wanted = own === undefined || RESERVED.includes(own) ? [fit(folder), fit(`${label}-entry`)] : [own];
+    const more = whose === undefined ? [] : [fit(`${label}-${whose}`)];
+    const numbered = Array.from({ length: MOST_ENTRIES + 1 }, (_, i) => `${(own ?? 'entry').slice(0, 56)}-${i + 2}`);
+    const free = [...wanted, ...more, ...numbered].find(
+      (name) => name !== undefined && !RESERVED.includes(name) && !Object.hasOwn(this.#entries, name),
+    );
+    return free ?? 'entry';
+  }
+}
+
+/** The text as the name of an entry: other signs become `-`. */
+function fit(text: string): string | undefined {
+  const name = text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 64);
+  return NAME_PATTERN.test(name) ? name : undefined;
+}
