@@ -3,6 +3,7 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import type { SiteNode } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { publicIdentity } from './identity.ts';
+import { addCommand, importCommand, removeCommand } from './nodeAdd.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
@@ -11,7 +12,7 @@ import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json?: boolean };
 
-/** `reveille node list|show`: what the site declares, with profiles merged. */
+/** `reveille node list|show|add|import|remove`: what the site declares, with profiles merged, and edits of it. */
 export function nodeCommand(): Command {
   const list = new Command('list')
     .description('list the nodes that the site declares')
@@ -63,7 +64,10 @@ export function nodeCommand(): Command {
       '\nExample:\n  reveille node list --site mysite\n  reveille node list node[01-16] --site mysite\n  reveille node show node01 --site mysite',
     )
     .addCommand(list)
-    .addCommand(show);
+    .addCommand(show)
+    .addCommand(addCommand())
+    .addCommand(importCommand())
+    .addCommand(removeCommand());
 }
 
 /** A node as JSON has it: addresses in dotted form, options by number in hexadecimal. */

@@ -15,7 +15,7 @@ import {
   parseRange,
   parseSubnet,
 } from './ipv4.ts';
-import { bootif, macFromBytes, parseMac, writeMac } from './mac.ts';
+import { bootif, macFromBytes, parseAnyMac, parseMac, writeMac } from './mac.ts';
 
 const anyIp = fc.nat({ max: 0xffffffff }).map((n) => n as Ipv4);
 
@@ -72,6 +72,19 @@ describe('MAC addresses', () => {
   }
   for (const text of ['', '52:54:00:00:00', '52:54:00:00:00:5g', '525400000051', '52:54:00:00:00:51:00']) {
     it(`refuse ${JSON.stringify(text)}`, () => assert.equal(parseMac(text), undefined));
+  }
+  for (const text of ['52540000005A', '525400-00005a', '52 54 00 00 00 5a', '5254.0000.005a', '52:54:00:00:00:5a']) {
+    it(`read ${text} of an inventory`, () => assert.equal(parseAnyMac(text), '52:54:00:00:00:5a'));
+  }
+  for (const text of [
+    '',
+    '52540000005',
+    '52540000005g',
+    '5:2540000005a',
+    '525400000051 5254000000a3',
+    '52::54:00:00:00:5a',
+  ]) {
+    it(`refuse ${JSON.stringify(text)} of an inventory`, () => assert.equal(parseAnyMac(text), undefined));
   }
   it('are the same after writing and reading bytes', () => {
     fc.assert(

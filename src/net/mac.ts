@@ -17,6 +17,15 @@ export function parseMac(text: string): Mac | undefined {
     .join(':') as Mac;
 }
 
+/** Reads what stickers, switches and inventories print too: bare `525400000051`, `525400-000051`, `52 54 00 00 00 51`. */
+export function parseAnyMac(text: string): Mac | undefined {
+  const groups = text.trim().split(/[:. -]/);
+  const digits = groups.join('');
+  if (!/^[0-9a-f]{12}$/i.test(digits) || groups.some(({ length }) => length === 0 || length % 2 === 1))
+    return undefined;
+  return parseMac(digits.replace(/..(?!$)/g, '$&:'));
+}
+
 /** The Ethernet address in the six bytes at `offset`. The caller has checked that they are there. */
 export function macFromBytes(bytes: Uint8Array, offset = 0): Mac {
   let text = HEX[bytes[offset] ?? 0] ?? '';

@@ -20,12 +20,12 @@ export type Loaded =
 /**
  * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
  * nodes/. Tells all that is wrong at once. Places name files relative to `folder`. Never rejects for what the operator
- * wrote or for what the disk lacks.
+ * wrote or for what the disk lacks. `siteText` stands in for what is in site.yaml, to try an edit.
  */
-export async function loadSite(folder: string): Promise<Loaded> {
+export async function loadSite(folder: string, siteText?: string): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
-  const documents = await readDocuments(root, findings);
+  const documents = await readDocuments(root, siteText, findings);
   if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings };
 
   const kinds = new Map<string, PathKind>();
@@ -41,8 +41,15 @@ const LONGEST_OTHER = 1_000_000;
 const MOST_FILES = 2000;
 const MOST_FOLDERS = 200_000;
 
-async function readDocuments(root: string, findings: Findings): Promise<SiteDocuments | undefined> {
-  const site = await readDocument(root, 'site.yaml', siteSchema, LONGEST_SITE, findings);
+async function readDocuments(
+  root: string,
+  siteText: string | undefined,
+  findings: Findings,
+): Promise<SiteDocuments | undefined> {
+  const site =
+    siteText === undefined
+      ? await readDocument(root, 'site.yaml', siteSchema, LONGEST_SITE, findings)
+      : hold(readYaml('site.yaml', siteText, findings), siteSchema, findings);
   const profiles = await readFolder(root, 'profiles', profileSchema, findings);
   const images = await readFolder(root, 'images', imageSchema, findings);
   const overlays = await foldersIn(root, 'overlays', findings);

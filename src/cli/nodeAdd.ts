@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import { readNodeTable } from '../import/nodeTable.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { parseAnyMac } from '../net/mac.ts';
+import { type Added, addNodes } from '../site/addNodes.ts';
+import { editSite } from '../site/edit.ts';
+import { lineDiff } from '../site/lineDiff.ts';
+import { type NodeText, removeNode } from '../site/nodeText.ts';
+import { jsonOption, siteOption } from './options.ts';
+import { paint } from './print.ts';
+
+type Flags = { readonly site: string; readonly dryRun: boolean; readonly json: boolean };
+type AddFlags = Flags & {
+  readonly mac: readonly string[];
+  readonly ip?: string;
+  readonly network?: string;
+  readonly profile: readonly string[];
+};
+
+/** `reveille node add NAME`: puts a node, or a range of them, into site.yaml and keeps all that stands there. */
+export function addCommand(): Command {
+  return new Command('add')
+    .description('add a node to site.yaml; comments, order and layout stay as they are')
+    .argument('<name>', 'host name, or a range such as node[01-16]')
+    .addOption(
+      listOption(
+        '--mac <address>',
+        'MAC address in any spelling; of a range, 52:54:00:00:00:[01-10]',
+      ).makeOptionMandatory(),
+    )
+    .addOption(addressOption())
+    .addOption(networkOption())
+    .addOption(listOption('--profile <name>', 'a profile'))
+    .addOption(siteOption())
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      [
+        '\nExample:',
+        '  reveille node add node17 --mac 52:54:00:00:00:61 --ip next --profile compute',
+        '  reveille node add node[01-16] --mac 52:54:00:00:00:[01-10] --ip 10.0.0.[51-66] --profile compute',
+      ].join('\n'),
+    )
+    .action(async (name: string, flags: AddFlags) => {
+      const node = {
+        key: name,
+        macs: flags.mac.map((mac) => parseAnyMac(mac) ?? mac),
+        ...(flags.ip === undefined ? {} : { ip: flags.ip }),
+        ...(flags.network === undefined ? {} : { network: flags.network }),
+        profiles: flags.profile,
+        vars: {},
+      };
+      tellAdded(await addNodes(flags.site, [node], flags), flags);
+    });
+}
+
+/** `reveille node import FILE.csv`: puts the machines of a table into site.yaml, all or none. */
+export function importCommand(): Command {
+  return new Command('import')
+    .description('add the machines of a CSV table to site.yaml: columns name, mac, ip, profiles, vars.NAME')
+    .argument('<file>', 'the table; - for standard input')
+    .addOption(networkOption())
+    .addOption(listOption('--profile <name>', 'a profile that all of them get'))
+    .addOption(siteOption())
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille node import rack.csv --profile compute --dry-run')
+    .action(async (file: string, flags: Flags & { readonly network?: string; readonly profile: readonly string[] }) => {
+      const nodes = readNodeTable(file, await tableText(file)).map(({ name, macs, ip, profiles, vars }) => ({
+        key: name,
+        macs,
+        ...(ip === undefined ? {} : { ip: ip === 'next' ? ip : formatIpv4(ip) }),
+        ...(flags.network === undefined ? {} : { network: flags.network }),
+        profiles: [...new Set([...flags.profile, ...profiles])],
+        vars,
+      }));
+      tellAdded(await addNodes(flags.site, nodes, flags), flags);
+    });
+}
+
+/** `reveille node remove NAME`: takes the entry of a node out of site.yaml. */
+export function removeCommand(): Command {
+  return new Command('remove')
+    .description('take the entry of a node, or of a range, out of site.yaml')
+    .argument('<name>', 'as it stands under nodes:')
+    .addOption(siteOption())
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille node remove node17 --dry-run')
+    .action(async (name: string, flags: Flags) => {
+      const { before, after } = await editSite(flags.site, (text) => removeNode(text, name), flags);
+      const diff = lineDiff('site.yaml', before, after);
+      if (flags.json) console.log(JSON.stringify({ removed: name, written: !flags.dryRun, diff }, null, 2));
+      else console.log(flags.dryRun ? inColours(diff) : `Removed ${name} from site.yaml.`);
+    });
+}
+
+/** Says what was added, or with --dry-run what would be. */
+export function tellAdded({ edit, entries }: Added, flags: Pick<Flags, 'dryRun' | 'json'>): void {
+  const diff = lineDiff('site.yaml', edit.before, edit.after);
+  if (flags.json) console.log(JSON.stringify({ added: entries.map(plain), written: !flags.dryRun, diff }, null, 2));
+  else if (flags.dryRun) console.log(inColours(diff));
+  else
+    for (const { key, macs, ip } of entries) console.log(`Added ${key}: ${[ip, ...macs].filter(Boolean).join(', ')}`);
+}
+
+export function addressOption(): Option {
+  return new Option('--ip <address>', 'address; of a range, 10.0.0.[51-66]; next: the next free one of the network');
+}
+
+export function networkOption(): Option {
+  return new Option('--network <name>', 'network for --ip next; default: that of the nodes named alike');
+}
+
+export function dryRunOption(): Option {
+  return new Option('-n, --dry-run', 'write nothing, show the difference').default(false);
+}
+
+/** An option that may be given several times. */
+export function listOption(flags: string, description: string): Option {
+  return new Option(flags, `${description}; may be repeated`)
+    .default([], 'none')
+    .argParser((value: string, before: readonly string[]) => [...before, value]);
+}
+
+function plain({ key, macs, ip, profiles, vars }: NodeText): object {
+  return { name: key, macs, ip: ip ?? null, profiles, vars };
+}
+
+function inColours(diff: string): string {
+  const lines = diff.trimEnd().split('\n');
+  return lines
+    .map((line) => (/^\+(?!\+)/.test(line) ? paint('green', line) : /^-(?!-)/.test(line) ? paint('red', line) : line))
+    .join('\n');
+}
+
+async function tableText(file: string): Promise<string> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file === '-' ? '/dev/stdin' : file));
+  } catch (cause) {
+    const why = cause instanceof TypeError ? 'it is not UTF-8 text' : (cause as Error).message;
+    const place = { file, line: 1, col: 1 };
+    throw new ReveilleError('IMPORT_INVALID', `this table cannot be read: ${why}`, { place, cause });
+  }
+}

@@ -1,0 +1,100 @@
+import { ReveilleError } from '../errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import { readBrackets } from './brackets.ts';
+import { editSite, type SiteEdit } from './edit.ts';
+import { suggestion } from './finding.ts';
+import { foldNames } from './foldNames.ts';
+import { siteInvalid } from './invalid.ts';
+import { loadSite } from './load.ts';
+import type { Network, Site } from './model.ts';
+import { familyOf, insertNodes, type NodeText } from './nodeText.ts';
+import { likelyNetwork, nextAddresses } from './propose.ts';
+
+/** A node to be added, or a range of them. `ip: 'next'` stands for the next free address of `network`, or of the likely one. */
+export type NewNode = NodeText & { readonly network?: string };
+
+/** What was added, as it was written. */
+export type Added = { readonly edit: SiteEdit; readonly entries: readonly NodeText[] };
+
+/**
+ * Adds nodes to site.yaml of the site in `folder` (see `insertNodes`, `editSite`), all or none. Throws SITE_INVALID with
+ * nothing written if the site would not load or an address cannot be found.
+ */
+export async function addNodes(
+  folder: string,
+  nodes: readonly NewNode[],
+  options: { readonly dryRun?: boolean } = {},
+): Promise<Added> {
+  const entries = nodes.some(({ ip }) => ip === 'next') ? withAddresses(nodes, await loaded(folder)) : nodes;
+  const check = (site: Site): void => {
+    for (const { key } of entries) for (const name of wordsOf(key)) checkIsThere(site, name);
+  };
+  return { edit: await editSite(folder, (text) => insertNodes(text, entries), { ...options, check }), entries };
+}
+
+function checkIsThere(site: Site, name: string): void {
+  if (site.nodes.has(name)) return;
+  throw new ReveilleError('SITE_INVALID', `site.yaml cannot be added to: ${name} would not be in the site`, {
+    hint: 'nothing was written; add it with an editor',
+  });
+}
+
+async function loaded(folder: string): Promise<Site> {
+  const result = await loadSite(folder);
+  if (result.ok) return result.site;
+  throw siteInvalid(folder, result.findings);
+}
+
+/** Finds addresses for those that want the next free one: in one go for nodes named alike, so that they are in a row. */
+function withAddresses(nodes: readonly NewNode[], site: Site): readonly NodeText[] {
+  const reserved = new Set(
+    nodes.flatMap(({ ip = '' }) =>
+      wordsOf(ip)
+        .map(parseIpv4)
+        .filter((one) => one !== undefined),
+    ),
+  );
+  const wanting = nodes.filter(({ ip }) => ip === 'next');
+  const found = new Map<NewNode, string>();
+  for (const alike of Map.groupBy(wanting, ({ key, network }) => JSON.stringify([network, familyOf(key)])).values()) {
+    const [{ key, network } = { key: '' }] = alike;
+    const into = network === undefined ? likelyNetwork(site, key) : networkCalled(site, network);
+    const counts = alike.map((node) => wordsOf(node.key).length);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const free = nextAddresses(site, into, key, total, reserved);
+    let at = 0;
+    for (const [i, node] of alike.entries()) {
+      const own = free.slice(at, at + (counts[i] ?? 0));
+      found.set(node, asOneText(own, node.key));
+      at += own.length;
+    }
+    for (const ip of free) reserved.add(ip);
+  }
+  return nodes.map((node) => {
+    const ip = found.get(node);
+    return ip === undefined ? node : { ...node, ip };
+  });
+}
+
+function networkCalled(site: Site, name: string): Network {
+  const network = site.networks.get(name);
+  if (network) return network;
+  const hint = suggestion(name, [...site.networks.keys()], 'networks');
+  throw new ReveilleError('SITE_INVALID', `there is no network "${name}"`, hint === undefined ? {} : { hint });
+}
+
+/** One address as it is, several as a range that stands for them in their order. */
+function asOneText(addresses: readonly Ipv4[], key: string): string {
+  const texts = addresses.map(formatIpv4);
+  const [folded = '', ...more] = foldNames(texts);
+  if (more.length === 0 && wordsOf(folded).join() === texts.join()) return folded;
+  throw new ReveilleError('SITE_INVALID', `the next free addresses do not make a range for ${key}`, {
+    hint: `they are ${foldNames(texts).join(', ')}: name them with --ip, or add fewer nodes at once`,
+  });
+}
+
+/** Without those of a text that cannot be read: loading the site tells of it. */
+function wordsOf(text: string): readonly string[] {
+  const word = readBrackets(text);
+  return 'problem' in word ? [] : word.words();
+}

@@ -1,0 +1,82 @@
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+import { loadSite } from './load.ts';
+import type { Site } from './model.ts';
+
+/** An edit of site.yaml: what it was and is, and the site as it is with the edit. */
+export type SiteEdit = { readonly file: string; readonly before: string; readonly after: string; readonly site: Site };
+
+/**
+ * Changes site.yaml of the site in `folder` by `change`, unless the site would not load with that; `check` may look at the
+ * changed site and throw. The file is written beside and renamed, with mode and owner kept; `dryRun` only computes. Throws
+ * SITE_INVALID, with nothing written, if the site would not load or somebody else edits the file meanwhile.
+ */
+export async function editSite(
+  folder: string,
+  change: (text: string) => string,
+  { dryRun = false, check = () => {} }: { readonly dryRun?: boolean; readonly check?: (site: Site) => void } = {},
+): Promise<SiteEdit> {
+  const file = await realpath(join(folder, 'site.yaml')).catch((cause) => {
+    throw new ReveilleError('SITE_INVALID', `there is no site.yaml in ${folder}`, {
+      hint: 'name the site folder with --site DIR',
+      cause,
+    });
+  });
+  const before = decode(await readFile(file), file);
+  const after = change(before);
+  const site = await siteWith(folder, after.replace(/^\uFEFF/, ''));
+  check(site);
+  if (!dryRun && after !== before) await replace(file, before, after);
+  return { file, before, after, site };
+}
+
+function decode(bytes: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new ReveilleError('SITE_INVALID', `${file} is not UTF-8 text`, { cause });
+  }
+}
+
+async function siteWith(folder: string, text: string): Promise<Site> {
+  const loaded = await loadSite(folder, text);
+  if (loaded.ok) return loaded.site;
+  const [first, ...more] = loaded.findings;
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw new ReveilleError('SITE_INVALID', `with this edit the site would not load: ${first?.message}${rest}`, {
+    ...(first === undefined ? {} : { place: first.place }),
+    hint: ['nothing was written; the place is in the file as it would be', ...(first?.hint ? [first.hint] : [])].join(
+      '\n',
+    ),
+  });
+}
+
+async function replace(file: string, before: string, after: string): Promise<void> {
+  const beside = join(dirname(file), '.site.yaml.new');
+  const handle = await open(beside, 'wx', 0o600).catch((cause) => {
+    const hint = `an edit is under way, or one was cut off: then remove ${beside}`;
+    throw cause.code === 'EEXIST' ? new ReveilleError('SITE_INVALID', `${beside} is there`, { hint, cause }) : cause;
+  });
+  try {
+    try {
+      const { mode, uid, gid } = await stat(file);
+      const own = await handle.stat();
+      if (own.uid !== uid || own.gid !== gid) await handle.chown(uid, gid);
+      await handle.chmod(mode & 0o7777);
+      await handle.writeFile(after);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (decode(await readFile(file), file) !== before) {
+      throw new ReveilleError('SITE_INVALID', `${file} was edited meanwhile`, {
+        hint: 'nothing was written; try again',
+      });
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
