@@ -9,7 +9,7 @@ import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
 import { layIn } from './layin.ts';
 import { ROOT_EPOCH } from './mmdebstrap.ts';
-import { packImage } from './pack.ts';
+import { packImage, writeInitrd } from './pack.ts';
 import { INITRD_FILE, KERNEL_FILE, type Shelf, type ShelvedImage } from './shelf.ts';
 import { slimmer } from './slim.ts';
 import type { SpaceUse } from './space.ts';
@@ -87,7 +87,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     const index = await timed('index', () => indexRoot(base.tar));
     await ageDebs(cache, index.packages, now());
     const kernel = findKernel(index);
-    const compression = chooseCompression(kernel, recipe.compress);
+    const compression = chooseCompression(kernel, 'initrd', recipe.compress);
     const laid = layIn(index, { slim: recipe.slim, keep: recipe.keepPaths, agent: options.agent, mtime: ROOT_EPOCH });
     const dropped = slimmer({ slim: recipe.slim, remove: recipe.removePaths, keep: recipe.keepPaths });
 
@@ -100,8 +100,8 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
           kernel: kernel.path,
           laid,
           dropped,
-          compression,
-          to: { kernel: join(draft, KERNEL_FILE), initrd: join(draft, INITRD_FILE) },
+          kernelTo: join(draft, KERNEL_FILE),
+          writeRoot: (members) => writeInitrd(join(draft, INITRD_FILE), members, compression),
           mtime: ROOT_EPOCH,
         },
         (done, of) =>
@@ -114,7 +114,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       shelf.put(draft, {
         name: recipe.name,
         kernel: packed.kernel,
-        initrd: packed.initrd,
+        initrd: packed.root,
         builtAt: new Date(now()).toISOString(),
         kernelVersion: kernel.version,
         packages: index.packages.map(({ name, version }) => ({ name, version })),

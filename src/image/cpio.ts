@@ -1,5 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import type { Entry } from './entry.ts';
+import type { Xattrs } from './paxXattrs.ts';
 
 // The "newc" form of cpio, the only one that Linux unpacks as an initramfs (Documentation/driver-api/early-userspace/
 // buffer-format.rst): a header of ASCII hex fields, the name with its NUL, padding to 4, the content, padding to 4.
@@ -30,6 +31,8 @@ export type Member = {
   readonly links: number;
   /** Exactly `entry.size` bytes. Absent for everything that has none. */
   readonly content?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /** Extended attributes, for archives that can carry them: newc cannot. */
+  readonly xattrs?: Xattrs;
 };
 
 /** Writes members as a newc archive, in their order, trailer included, ready for the kernel. */

@@ -1,4 +1,5 @@
 import type { Entry } from './entry.ts';
+import { MODULE_LISTS, type ModuleLists } from './firstInitrd/modules.ts';
 import { type Package, packageOwners, parseDpkgStatus } from './packages.ts';
 import { readRootTar } from './roottar.ts';
 
@@ -10,6 +11,8 @@ export type RootIndex = {
   readonly links: ReadonlyMap<string, readonly string[]>;
   /** Texts of /boot/config-<version>, by version. */
   readonly kernelConfigs: ReadonlyMap<string, string>;
+  /** What depmod wrote of each kernel's modules, by version. */
+  readonly moduleLists: ReadonlyMap<string, ModuleLists>;
   /** Files whose capabilities a cpio archive cannot carry. */
   readonly capabilities: readonly string[];
   readonly packages: readonly Package[];
@@ -27,6 +30,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
   const kernelConfigs = new Map<string, string>();
   const capabilities: string[] = [];
   const fileLists = new Map<string, string>();
+  const moduleLists = new Map<string, ModuleLists>();
   let status = '';
   let osRelease = '';
   for await (const record of readRootTar(path)) {
@@ -41,11 +45,16 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     }
     const { entry } = record;
     entries.set(entry.path, entry);
-    if (record.capable) capabilities.push(`/${entry.path}`);
+    if (record.xattrs.has('security.capability')) capabilities.push(`/${entry.path}`);
     if (entry.kind !== 'file') continue;
     const config = /^boot\/config-(.+)$/.exec(entry.path)?.[1];
     const list = /^var\/lib\/dpkg\/info\/(.+)\.list$/.exec(entry.path)?.[1];
-    if (config !== undefined) kernelConfigs.set(config, await text(record.content));
+    const [, folder, version, kind] = /^((?:usr\/)?lib\/modules\/([^/]+))\/modules\.(\w+)$/.exec(entry.path) ?? [];
+    const moduleList = MODULE_LISTS.find((one) => one === kind);
+    if (folder !== undefined && version !== undefined && moduleList !== undefined) {
+      const known = moduleLists.get(version) ?? { folder, dep: '', builtin: '', softdep: '', alias: '' };
+      moduleLists.set(version, { ...known, [moduleList]: await text(record.content) });
+    } else if (config !== undefined) kernelConfigs.set(config, await text(record.content));
     else if (list !== undefined) fileLists.set(list, await text(record.content));
     else if (entry.path === 'var/lib/dpkg/status') status = await text(record.content);
     else if (OS_RELEASE.has(entry.path)) osRelease = await text(record.content);
@@ -54,6 +63,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     entries,
     links,
     kernelConfigs,
+    moduleLists,
     capabilities,
     packages: parseDpkgStatus(status),
     osRelease,

@@ -34,10 +34,12 @@ test('compression is what the kernel can unpack', () => {
   const with_ = (config: string | undefined) =>
     findKernel({ entries: root('6.1'), kernelConfigs: config === undefined ? new Map() : new Map([['6.1', config]]) });
   const both = with_('CONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n');
-  assert.equal(chooseCompression(both, 'auto'), 'zstd');
-  assert.equal(chooseCompression(both, 'gzip'), 'gzip');
+  assert.equal(chooseCompression(both, 'initrd', 'auto'), 'zstd');
+  assert.equal(chooseCompression(both, 'initrd', 'gzip'), 'gzip');
   const old = with_('CONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n');
-  assert.equal(chooseCompression(old, 'auto'), 'gzip');
-  assert.throws(() => chooseCompression(old, 'zstd'), { code: 'IMAGE_BUILD_FAILED', hint: /gzip/ });
-  assert.equal(chooseCompression(with_(undefined), 'auto'), 'gzip');
+  assert.equal(chooseCompression(old, 'initrd', 'auto'), 'gzip');
+  assert.throws(() => chooseCompression(old, 'initrd', 'zstd'), { code: 'IMAGE_BUILD_FAILED', hint: /gzip/ });
+  assert.equal(chooseCompression(with_(undefined), 'initrd', 'auto'), 'gzip');
+  assert.equal(chooseCompression(with_('CONFIG_SQUASHFS_ZSTD=y\n'), 'squashfs', 'auto'), 'zstd');
+  assert.throws(() => chooseCompression(both, 'squashfs', 'auto'), { message: /cannot read a squashfs/ });
 });

@@ -1,11 +1,14 @@
 import { ReveilleError } from '../errors.ts';
 import type { RootIndex } from './index.ts';
 
-/** The kernel that a root brings: where it lies in the root, and how its initrd may be compressed. */
+/** The kernel that a root brings: where it lies in the root, and what it can read. */
 export type RootKernel = {
   readonly path: string;
   readonly version: string;
+  /** How its initrd may be compressed, the best first. */
   readonly compression: readonly ('zstd' | 'gzip')[];
+  /** How a squashfs that it mounts may be compressed, the best first. */
+  readonly squashfs: readonly ('zstd' | 'gzip')[];
 };
 
 /** Picks the newest /boot/vmlinuz-<version>, and reads from its configuration what it can unpack. */
@@ -26,17 +29,25 @@ export function findKernel(index: Pick<RootIndex, 'entries' | 'kernelConfigs'>):
   // Without a configuration only gzip is sure: every kernel of the last twenty years takes it.
   if (config !== undefined && takes('CONFIG_RD_ZSTD')) compression.push('zstd');
   if (takes('CONFIG_RD_GZIP')) compression.push('gzip');
-  return { path: `boot/vmlinuz-${version}`, version, compression };
+  const squashfs: ('zstd' | 'gzip')[] = [];
+  if (config !== undefined && takes('CONFIG_SQUASHFS_ZSTD')) squashfs.push('zstd');
+  if (takes('CONFIG_SQUASHFS_ZLIB')) squashfs.push('gzip');
+  return { path: `boot/vmlinuz-${version}`, version, compression, squashfs };
 }
 
-/** Decides how to compress the initrd: what the recipe asks if the kernel can take it, by itself the best it can. */
-export function chooseCompression(kernel: RootKernel, asked: 'zstd' | 'gzip' | 'auto'): 'zstd' | 'gzip' {
-  const best = kernel.compression[0];
-  const chosen = asked === 'auto' ? best : kernel.compression.find((one) => one === asked);
+/** Decides how to compress a file: what the recipe asks if the kernel can take it, by itself the best it can. */
+export function chooseCompression(
+  kernel: RootKernel,
+  file: 'initrd' | 'squashfs',
+  asked: 'zstd' | 'gzip' | 'auto',
+): 'zstd' | 'gzip' {
+  const takes = file === 'initrd' ? kernel.compression : kernel.squashfs;
+  const [best] = takes;
+  const chosen = asked === 'auto' ? best : takes.find((one) => one === asked);
   if (chosen !== undefined) return chosen;
   throw new ReveilleError(
     'IMAGE_BUILD_FAILED',
-    `kernel ${kernel.version} cannot unpack an initrd compressed with ${asked === 'auto' ? 'zstd or gzip' : asked}`,
+    `kernel ${kernel.version} cannot read ${file === 'initrd' ? 'an initrd' : 'a squashfs'} compressed with ${asked === 'auto' ? 'zstd or gzip' : asked}`,
     best === undefined ? {} : { hint: `write compress: ${best}, or leave it out` },
   );
 }

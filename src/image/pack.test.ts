@@ -10,7 +10,7 @@ import tar from 'tar-stream';
 import type { AgentFile } from '../node/agent/files.ts';
 import { indexRoot } from './index.ts';
 import { layIn } from './layin.ts';
-import { packImage } from './pack.ts';
+import { packImage, writeInitrd } from './pack.ts';
 import { slimmer } from './slim.ts';
 
 type Part = Partial<tar.Header> & { readonly name: string; readonly text?: string };
@@ -75,8 +75,8 @@ async function pack(t: TestContext, archive: Buffer, compression: 'zstd' | 'gzip
       kernel: 'boot/vmlinuz-6.1',
       laid: layIn(index, { ...rules, agent: AGENT, mtime: 1 }),
       dropped: slimmer(rules),
-      compression,
-      to,
+      kernelTo: to.kernel,
+      writeRoot: (members) => writeInitrd(to.initrd, members, compression),
       mtime: 1,
     },
     () => {},
@@ -111,7 +111,7 @@ test('a root becomes a kernel and an initrd', async (t) => {
   const { packed, index, cpio, lines, initrd, kernel } = await pack(t, await tarOf(ROOT));
   assert.equal(kernel, 'the kernel');
   assert.equal(packed.kernel.sha256, createHash('sha256').update('the kernel').digest('hex'));
-  assert.deepEqual(packed.initrd, { size: initrd.length, sha256: createHash('sha256').update(initrd).digest('hex') });
+  assert.deepEqual(packed.root, { size: initrd.length, sha256: createHash('sha256').update(initrd).digest('hex') });
   assert.equal(lines.has('boot/vmlinuz-6.1'), false);
   assert.match(lines.get('init') ?? '', /^lrwxrwxrwx .* -> usr\/lib\/systemd\/systemd$/);
   assert.match(lines.get('dev/console') ?? '', /^crw-------.* 5, +1 /);

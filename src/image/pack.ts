@@ -21,24 +21,34 @@ export type PackOrder = {
   readonly laid: readonly Laid[];
   /** Why a path is left out; undefined keeps it. */
   readonly dropped: (path: string, isDirectory: boolean) => string | undefined;
-  readonly compression: 'zstd' | 'gzip';
-  /** Where kernel and initrd go. */
-  readonly to: { readonly kernel: string; readonly initrd: string };
+  /** Where the kernel goes. */
+  readonly kernelTo: string;
+  /** Writes the root from its members, which come in an order that can be unpacked: a directory before what lies in it. */
+  readonly writeRoot: (members: AsyncIterable<Member>) => Promise<Written>;
   readonly mtime: number;
 };
 
-export type Packed = { readonly kernel: Written; readonly initrd: Written; readonly space: SpaceUse };
+export type Packed = { readonly kernel: Written; readonly root: Written; readonly space: SpaceUse };
 
-/** Writes kernel and initrd in one pass over the root's tar, without unpacking it anywhere. `onBytes` hears of progress. */
+/** Writes kernel and root in one pass over the root's tar, without unpacking it anywhere. `onBytes` hears of progress. */
 export async function packImage(order: PackOrder, onBytes: (done: number, of: number) => void): Promise<Packed> {
   const space = new Space(order.index.owners);
   let kernel: Written | undefined;
   const members = select(order, space, onBytes, async (content) => {
-    kernel = await writeFile(order.to.kernel, content);
+    kernel = await writeFile(order.kernelTo, content);
   });
-  const initrd = await writeFile(order.to.initrd, inBlocks(cpio(members)), order.compression);
+  const root = await order.writeRoot(members);
   if (kernel === undefined) throw new Error(`${order.kernel} was indexed and then not found`);
-  return { kernel, initrd, space: space.use() };
+  return { kernel, root, space: space.use() };
+}
+
+/** Writes members as an initrd: a compressed cpio archive. */
+export function writeInitrd(
+  path: string,
+  members: AsyncIterable<Member> | Iterable<Member>,
+  compression: 'zstd' | 'gzip',
+): Promise<Written> {
+  return writeFile(path, inBlocks(cpio(members)), compression);
 }
 
 async function writeFile(
@@ -61,7 +71,7 @@ async function writeFile(
   return { size, sha256: hash.digest('hex') };
 }
 
-/** The members of the initrd, in an order that the kernel can unpack: a directory before what lies in it. */
+/** The members of the root. */
 async function* select(
   order: PackOrder,
   space: Space,
@@ -120,6 +130,7 @@ async function* select(
       inode: shared,
       links,
       ...(entry.size > 0 ? { content: record.content } : {}),
+      ...(record.xattrs.size > 0 ? { xattrs: record.xattrs } : {}),
     };
     for (const name of others) {
       yield* parents(name);

@@ -5,16 +5,15 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import tar, { type Header } from 'tar-stream';
 import { ReveilleError } from '../errors.ts';
 import type { Entry } from './entry.ts';
+import { PaxXattrs, type Xattrs } from './paxXattrs.ts';
 
 /** One record of a root's tar: an entry with its content, or another name for an earlier one. */
 export type TarRecord =
   | {
       readonly kind: 'entry';
       readonly entry: Entry;
-      /** Extended attributes by name. Those whose value is not text that UTF-8 can carry are missing. */
-      readonly xattrs: ReadonlyMap<string, string>;
-      /** Whether the file has capabilities (capabilities(7)), which a cpio archive cannot carry. */
-      readonly capable: boolean;
+      /** Extended attributes, capabilities (capabilities(7)) among them, which a cpio archive cannot carry. */
+      readonly xattrs: Xattrs;
       readonly content: AsyncIterable<Uint8Array>;
     }
   | { readonly kind: 'link'; readonly path: string; readonly to: string };
@@ -25,13 +24,20 @@ export type TarRecord =
  */
 export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
   const extract = tar.extract();
+  const attributes = new PaxXattrs();
   const source = await openRootTar(path);
-  pipeline(source, extract, (error) => {
-    if (error) extract.destroy(error);
-  });
+  pipeline(
+    source,
+    (chunks: AsyncIterable<Uint8Array>) => attributes.watch(chunks),
+    extract,
+    (error) => {
+      if (error) extract.destroy(error);
+    },
+  );
   try {
     for await (const part of extract) {
       const { header } = part;
+      const xattrs = header.pax === null || header.pax === undefined ? NO_XATTRS : attributes.next();
       const at = cleanPath(header.name);
       if (at === undefined) {
         part.resume();
@@ -45,8 +51,7 @@ export async function* readRootTar(path: string): AsyncGenerator<TarRecord> {
           yield {
             kind: 'entry',
             entry,
-            xattrs: xattrsOf(header),
-            capable: isCapable(header),
+            xattrs,
             content: part as unknown as AsyncIterable<Uint8Array>,
           };
         part.resume();
@@ -73,18 +78,7 @@ export async function openRootTar(path: string): Promise<Readable> {
   return decompress;
 }
 
-function isCapable(header: Header): boolean {
-  const { pax } = header;
-  return typeof pax === 'object' && pax !== null && 'SCHILY.xattr.security.capability' in pax;
-}
-
-const XATTR = 'SCHILY.xattr.';
-
-/** tar-stream reads values as UTF-8, which is a loss for some; half a value would be worse than none. */
-function xattrsOf({ pax }: Header): ReadonlyMap<string, string> {
-  const found = Object.entries(pax ?? {}).filter(([key, value]) => key.startsWith(XATTR) && !value.includes('\ufffd'));
-  return new Map(found.map(([key, value]) => [key.slice(XATTR.length), value]));
-}
+const NO_XATTRS: Xattrs = new Map();
 
 /** `./usr/bin/` -> `usr/bin`; undefined for the root itself. A name that climbs out of the root is refused. */
 function cleanPath(name: string): string | undefined {

@@ -1,10 +1,12 @@
 import { createWriteStream } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import tar from 'tar-stream';
 import { ReveilleError } from '../../errors.ts';
+import type { Member } from '../cpio.ts';
 import { type Entry, plainDirectory } from '../entry.ts';
+import type { Xattrs } from '../paxXattrs.ts';
 import { readRootTar } from '../roottar.ts';
+import { tar } from '../tarWriter.ts';
 import type { Layers } from './open.ts';
 
 // How layers lie over each other: image-spec/layer.md. Names are resolved as if everything were unpacked in order, each
@@ -13,7 +15,7 @@ import type { Layers } from './open.ts';
 /** What a name stands for: content of one layer. Several names may share it. */
 type Inode = {
   readonly entry: Entry;
-  readonly xattrs: ReadonlyMap<string, string>;
+  readonly xattrs: Xattrs;
   readonly layer: number;
   /** Which record of its layer holds the content. */
   readonly record: number;
@@ -36,7 +38,7 @@ export async function mergeLayers(
   await write(root, layers, to, (done) => onLayer(layers.length + done, 2 * layers.length));
 }
 
-const NOWHERE = { xattrs: new Map<string, string>(), layer: -1, record: -1 };
+const NOWHERE = { xattrs: new Map() as Xattrs, layer: -1, record: -1 };
 
 function newName(inode: Inode): Name {
   return { inode, children: new Map() };
@@ -133,23 +135,30 @@ function walk(root: Name, path: string, onMissing: (folder: Name, name: string) 
   return way.at(-1);
 }
 
-/** Writes folders, links and devices first, then the files, layer by layer, each with its further names behind it. */
 async function write(root: Name, layers: Layers, to: string, onLayer: (done: number) => void): Promise<void> {
-  const pack = tar.pack();
-  const written = pipeline(pack as unknown as AsyncIterable<Uint8Array>, createWriteStream(to, { flush: true }));
-  written.catch(() => pack.destroy());
+  await pipeline(tar(members(root, layers, onLayer)), createWriteStream(to, { flush: true }));
+}
+
+/** Folders, links and devices first, then the files, layer by layer, each with its further names behind it. */
+async function* members(root: Name, layers: Layers, onLayer: (done: number) => void): AsyncGenerator<Member> {
   const names = new Map<Inode, string[]>();
+  let number = 0;
   for (const { path, name } of each(root, '')) {
-    const { entry } = name.inode;
+    const { entry, xattrs } = name.inode;
     const known = names.get(name.inode);
     if (known !== undefined) known.push(path);
     else names.set(name.inode, [path]);
-    if (entry.kind === 'directory') await add(pack, header(name.inode, path));
+    if (entry.kind === 'directory') yield { entry: { ...entry, path }, inode: ++number, links: 1, xattrs };
   }
-  for (const [inode, [first = '', ...others]] of names) {
-    if (inode.entry.kind === 'directory' || inode.entry.kind === 'file') continue;
-    await add(pack, header(inode, first));
-    for (const other of others) await add(pack, linkHeader(inode, other, first));
+  const named = function* ({ entry, xattrs }: Inode, paths: readonly string[], content?: Member['content']) {
+    number++;
+    for (const [at, path] of paths.entries()) {
+      const member = { entry: { ...entry, path }, inode: number, links: paths.length, xattrs };
+      yield at === 0 && content !== undefined ? { ...member, content } : member;
+    }
+  };
+  for (const [inode, paths] of names) {
+    if (inode.entry.kind !== 'directory' && inode.entry.kind !== 'file') yield* named(inode, paths);
   }
   for (const [layer, path] of layers.entries()) {
     onLayer(layer);
@@ -158,13 +167,9 @@ async function write(root: Name, layers: Layers, to: string, onLayer: (done: num
     for await (const one of readRootTar(path)) {
       const inode = live.get(++record);
       if (inode === undefined || one.kind === 'link' || inode.entry.kind !== 'file') continue;
-      const [first = '', ...others] = names.get(inode) ?? [];
-      await add(pack, header(inode, first), one.content);
-      for (const other of others) await add(pack, linkHeader(inode, other, first));
+      yield* named(inode, names.get(inode) ?? [], one.content);
     }
   }
-  pack.finalize();
-  await written;
 }
 
 /** Every name below a folder, a folder before what lies in it. */
@@ -174,48 +179,4 @@ function* each(folder: Name, path: string): Generator<{ readonly path: string; r
     yield { path: `${prefix}${part}`, name };
     yield* each(name, `${prefix}${part}`);
   }
-}
-
-const TYPES = {
-  file: 'file',
-  directory: 'directory',
-  symlink: 'symlink',
-  character: 'character-device',
-  block: 'block-device',
-  fifo: 'fifo',
-} as const satisfies { readonly [kind in Entry['kind']]: string };
-
-type Header = Parameters<tar.Pack['entry']>[0];
-
-function header({ entry, xattrs }: Inode, path: string): Header {
-  const pax = Object.fromEntries([...xattrs].map(([name, value]) => [`SCHILY.xattr.${name}`, value]));
-  return {
-    name: entry.kind === 'directory' ? `${path}/` : path,
-    type: TYPES[entry.kind],
-    mode: entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    mtime: new Date(entry.mtime * 1000),
-    size: entry.size,
-    ...(entry.target === undefined ? {} : { linkname: entry.target }),
-    ...(entry.device === undefined ? {} : { devmajor: entry.device.major, devminor: entry.device.minor }),
-    ...(xattrs.size === 0 ? {} : { pax }),
-  };
-}
-
-function linkHeader(inode: Inode, path: string, to: string): Header {
-  return { ...header(inode, path), type: 'link', linkname: to, size: 0 };
-}
-
-async function add(pack: tar.Pack, about: Header, content?: AsyncIterable<Uint8Array>): Promise<void> {
-  if (content === undefined) {
-    await new Promise<void>((resolve, reject) => {
-      pack.entry(about, (error) => (error ? reject(error) : resolve()));
-    });
-    return;
-  }
-  await new Promise<void>((resolve, reject) => {
-    const sink = pack.entry(about, (error) => (error ? reject(error) : resolve()));
-    pipeline(content, sink).catch(reject);
-  });
 }
