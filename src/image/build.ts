@@ -5,14 +5,16 @@ import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
 import { ageDebs, openCache } from './cache.ts';
+import { type FirstInitrd, firstInitrd } from './firstInitrd/contents.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
 import { layIn } from './layin.ts';
 import { ROOT_EPOCH } from './mmdebstrap.ts';
 import { packImage, writeInitrd } from './pack.ts';
-import { INITRD_FILE, KERNEL_FILE, type Shelf, type ShelvedImage } from './shelf.ts';
+import { INITRD_FILE, KERNEL_FILE, ROOT_FILE, type Shelf, type ShelvedImage } from './shelf.ts';
 import { slimmer } from './slim.ts';
 import type { SpaceUse } from './space.ts';
+import { writeSquashfs } from './squashfs.ts';
 
 export type Phase = 'root' | 'index' | 'pack' | 'shelve';
 
@@ -38,6 +40,8 @@ export type BuildReport = {
   readonly compression: 'zstd' | 'gzip';
   /** When the root was built that this image holds, if it was not now (ISO 8601). */
   readonly rootFrom?: string;
+  /** The small initrd of an image with a squashfs root. */
+  readonly firstInitrd?: Pick<FirstInitrd, 'modules' | 'missing'>;
   /** Files whose capabilities are lost, because an initrd cannot carry them. */
   readonly capabilitiesLost: readonly string[];
   /** Milliseconds by phase. */
@@ -76,7 +80,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     const timed = async <T>(phase: Phase, work: () => Promise<T>): Promise<T> => {
       const start = now();
       const result = await work();
-      took[phase] = now() - start;
+      took[phase] += now() - start;
       return result;
     };
 
@@ -92,6 +96,13 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     const dropped = slimmer({ slim: recipe.slim, remove: recipe.removePaths, keep: recipe.keepPaths });
 
     const draft = await shelf.draft(recipe.name);
+    const small =
+      recipe.root === 'squashfs'
+        ? await timed('index', () =>
+            firstInitrd({ root: base.tar, index, kernel, extraModules: recipe.initrdModules, mtime: ROOT_EPOCH }),
+          )
+        : undefined;
+    const squashing = small && chooseCompression(kernel, 'squashfs', recipe.compress);
     const packed = await timed('pack', () =>
       packImage(
         {
@@ -101,20 +112,31 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
           laid,
           dropped,
           kernelTo: join(draft, KERNEL_FILE),
-          writeRoot: (members) => writeInitrd(join(draft, INITRD_FILE), members, compression),
+          writeRoot: (members) =>
+            squashing === undefined
+              ? writeInitrd(join(draft, INITRD_FILE), members, compression)
+              : writeSquashfs(join(draft, ROOT_FILE), members, squashing, ROOT_EPOCH),
           mtime: ROOT_EPOCH,
         },
         (done, of) =>
-          onProgress({ phase: 'pack', doing: `packing with ${compression}`, fraction: of === 0 ? 1 : done / of }),
+          onProgress({
+            phase: 'pack',
+            doing: `packing with ${squashing ?? compression}`,
+            fraction: of === 0 ? 1 : done / of,
+          }),
       ),
     );
 
+    const files =
+      small === undefined
+        ? { initrd: packed.root }
+        : { initrd: await writeInitrd(join(draft, INITRD_FILE), small.members, compression), root: packed.root };
     onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
     const image = await timed('shelve', () =>
       shelf.put(draft, {
         name: recipe.name,
         kernel: packed.kernel,
-        initrd: packed.root,
+        ...files,
         builtAt: new Date(now()).toISOString(),
         kernelVersion: kernel.version,
         packages: index.packages.map(({ name, version }) => ({ name, version })),
@@ -125,7 +147,9 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       space: { ...packed.space, modulesFreed: base.modulesFreedBytes },
       compression,
       ...(base.from === undefined ? {} : { rootFrom: base.from }),
-      capabilitiesLost: index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined),
+      ...(small === undefined ? {} : { firstInitrd: { modules: small.modules, missing: small.missing } }),
+      capabilitiesLost:
+        small === undefined ? index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined) : [],
       took,
     };
   } finally {
