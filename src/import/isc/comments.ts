@@ -1,0 +1,7 @@
+import { basename } from 'node:path';
+import type { Place } from '../../errors.ts';
+
+/** `dhcpd.conf:12 host node01-nova`: where something comes from, for a comment beside it. */
+export function whereFrom({ file, line }: Place, what: string): string {
+  return `${basename(file)}:${line} ${what}`;
+}
