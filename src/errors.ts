@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   REQUEST_INVALID: 'a request to the API does not have the right form',
   IDENTITY_REFUSED: 'a machine asks in the name of another',
   FILE_MISSING: 'there is no such file',
+  FOLDER_TAKEN: 'a folder that is to be written holds something already',
   IMPORT_INVALID: 'configuration of another system that cannot be read',
   CLOUD_INVALID: 'clouds.yaml does not say how to reach the cloud',
   CLOUD_UNREACHABLE: 'the cloud does not answer',

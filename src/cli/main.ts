@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { imageCommand } from './image.ts';
+import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
 import { overlayCommand } from './overlay.ts';
@@ -36,6 +37,7 @@ for (const command of [
   imageCommand(),
   nodeCommand(),
   overlayCommand(),
+  importCommand(),
   schemaCommand(),
   labCommand(),
   demoCommand(),

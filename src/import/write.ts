@@ -1,0 +1,69 @@
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { ReveilleError } from '../errors.ts';
+import type { SiteDraft } from './draft.ts';
+import { copyFolder } from './pxelinux/folders.ts';
+import { reportText } from './report.ts';
+import { plainYaml, siteYaml } from './yamlText.ts';
+
+/** The report's name in the new site. */
+export const REPORT = 'import-report.md';
+
+/**
+ * Writes a draft as a site folder: site.yaml, images/, the folders that it names, and the report. `sources` are the files
+ * that it was made from. The folder appears whole or not at all. Throws FOLDER_TAKEN if `out` holds something already.
+ */
+export async function writeSite(draft: SiteDraft, out: string, sources: readonly string[]): Promise<void> {
+  const target = resolve(out);
+  await requireEmpty(target, out);
+  await mkdir(dirname(target), { recursive: true });
+  const folder = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+  try {
+    for (const [to, from] of draft.folders) {
+      for (const path of await copyFolder(from, inside(folder, to), dirname(from))) {
+        draft.remark(
+          'left',
+          { file: join(from, path), line: 1, col: 1 },
+          path,
+          'a link that leads elsewhere, or no file: it is not copied',
+        );
+      }
+    }
+    for (const [name, image] of draft.images) await writeText(folder, `images/${name}.yaml`, plainYaml(image));
+    const header = [
+      `Imported from ${sources.map((source) => basename(source)).join(', ')}.`,
+      `${REPORT} tells what was left out or has another meaning.`,
+    ];
+    await writeText(
+      folder,
+      'site.yaml',
+      siteYaml({ site: draft.site, commentsAt: (path) => draft.commentsAt(path) }, header),
+    );
+    await writeText(folder, REPORT, reportText(draft.remarks, sources));
+    await rename(folder, target);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function requireEmpty(target: string, out: string): Promise<void> {
+  const entries = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new ReveilleError('FOLDER_TAKEN', `${out} is not a folder that can be written: ${error.message}`);
+  });
+  if (entries.length === 0) return;
+  throw new ReveilleError('FOLDER_TAKEN', `the folder ${out} is not empty`, { hint: 'name a new folder with --out' });
+}
+
+async function writeText(folder: string, name: string, text: string): Promise<void> {
+  const path = inside(folder, name);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
+function inside(folder: string, name: string): string {
+  const path = resolve(folder, name);
+  if (path.startsWith(folder + sep)) return path;
+  throw new ReveilleError('FILE_OUTSIDE_ROOT', `${name} leaves the new site's folder`);
+}
