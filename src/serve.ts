@@ -25,6 +25,7 @@ import { selectNodes } from './site/nodeSet.ts';
 import { serverFor } from './site/servers.ts';
 import { openEventLog } from './state/eventLog.ts';
 import { openStore, type Store } from './state/store.ts';
+import { openStrangerLog } from './state/strangerLog.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { createBus, type Listener } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
@@ -76,8 +77,11 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       }),
   });
   opened.defer(() => log.close());
+  const strangers = await openStrangerLog(store);
+  opened.defer(() => strangers.close());
   subscribe(listener);
   subscribe((event) => timeline.see(event));
+  subscribe((event) => strangers.see(event));
   subscribe((event) => {
     if (isWorthKeeping(event)) log.append(event);
   });
@@ -138,7 +142,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   opened.defer(() => http.close());
 
   const operators = createOperatorsServer({
-    status: async () => statusOf(site(), timeline, where.serverOf),
+    status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf),
     subscribe,
     nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
     recentEvents: async (filter) => {

@@ -8,11 +8,12 @@ import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts
 import { paint } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
 import { askState } from './state.ts';
+import { adoptCommand, strangersCommand } from './strangers.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json?: boolean };
 
-/** `reveille node list|show|add|import|remove`: what the site declares, with profiles merged, and edits of it. */
+/** `reveille node list|show|add|import|remove|strangers|adopt`: what the site declares, with profiles merged, and edits of it. */
 export function nodeCommand(): Command {
   const list = new Command('list')
     .description('list the nodes that the site declares')
@@ -67,7 +68,9 @@ export function nodeCommand(): Command {
     .addCommand(show)
     .addCommand(addCommand())
     .addCommand(importCommand())
-    .addCommand(removeCommand());
+    .addCommand(removeCommand())
+    .addCommand(strangersCommand())
+    .addCommand(adoptCommand());
 }
 
 /** A node as JSON has it: addresses in dotted form, options by number in hexadecimal. */

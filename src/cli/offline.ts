@@ -12,7 +12,7 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
   try {
     const timeline = await rememberedTimeline(store.events);
     const addresses = interfaceAddresses();
-    return statusOf(site, timeline, (network) => {
+    return statusOf(site, timeline, await store.strangers(), (network) => {
       const ip = serverFor(network, addresses);
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
     });

@@ -4,11 +4,12 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
+import type { Stranger } from '../timeline/strangers.ts';
 import { count, formatMs, shortenHashes } from '../timeline/words.ts';
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
-import { clock, paint, STATE_COLOUR } from './print.ts';
+import { paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly state: string; readonly json?: boolean };
@@ -81,15 +82,14 @@ export function rackText(status: Status): string {
     const state = status.nodes[i]?.state ?? 'unseen';
     return line.replace(`  ${state} `, `  ${paint(STATE_COLOUR[state], state)} `);
   });
-  const strangers =
-    status.strangers.length === 0
-      ? []
-      : [
-          '',
-          `${count(status.strangers.length, 'machine')} that the site does not list:`,
-          ...status.strangers.slice(0, 10).map((s) => `  ${s.mac}  last seen ${clock(s.lastSeen)}`),
-        ];
-  return [paint('bold', heading ?? ''), ...coloured, ...strangers].join('\n');
+  const strangers = strangersLine(status.strangers);
+  return [paint('bold', heading ?? ''), ...coloured, ...(strangers === undefined ? [] : ['', strangers])].join('\n');
+}
+
+/** `3 unknown machines tried to boot (reveille node strangers)`, or nothing. */
+export function strangersLine(strangers: readonly Stranger[]): string | undefined {
+  const tried = strangers.filter(({ triedToBoot }) => triedToBoot).length;
+  return tried === 0 ? undefined : `${count(tried, 'unknown machine')} tried to boot (reveille node strangers)`;
 }
 
 /** The steps of a node's newest boot, each with the time since the boot's start and its own length. */

@@ -5,7 +5,7 @@ import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { withServers } from '../site/servers.ts';
-import type { ClientStage, EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../timeline/event.ts';
 import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
 import { type Client, clientOf } from './client.ts';
@@ -13,6 +13,7 @@ import { destinationOf, SERVER_PORT } from './destination.ts';
 import { givenBoot, type Layers } from './given.ts';
 import { LeaseJournal } from './journal.ts';
 import type { Lease, LeaseStore } from './lease.ts';
+import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
@@ -174,7 +175,7 @@ class Server implements DhcpServer {
     if (decoded.packet.op !== 'request') return;
     const request = decoded.packet;
     const client = clientOf(request);
-    this.#tellReceived(request, client.stage);
+    this.#tellReceived(port, request, client);
     this.#answer({ port, request, client, fromPort });
   }
 
@@ -195,7 +196,7 @@ class Server implements DhcpServer {
         this.#refuse(asked, decision);
         break;
       case 'change':
-        this.#change(request, client.stage, decision);
+        this.#change(asked, decision);
         break;
       case 'other-server':
         for (const network of this.#site.networks.keys()) this.#book.withdraw(network, request.chaddr);
@@ -207,7 +208,12 @@ class Server implements DhcpServer {
         });
         break;
       case 'silence':
-        this.#events({ kind: 'dhcp.refused', mac: request.chaddr, reason: decision.reason });
+        this.#events({
+          kind: 'dhcp.refused',
+          mac: request.chaddr,
+          via: viaOf(port.name, request),
+          reason: decision.reason,
+        });
         break;
     }
   }
@@ -279,18 +285,24 @@ class Server implements DhcpServer {
     this.#refused(lease, 'too many leases wait for the disk');
   }
 
-  #change(request: DhcpPacket, stage: ClientStage, decision: Decision & { kind: 'change' }): void {
+  #change({ port, request, client }: Asked, decision: Decision & { kind: 'change' }): void {
     const { lease, event, reason } = decision;
-    this.#save(lease, () =>
-      this.#events({ kind: event, mac: request.chaddr, ip: lease.ip, stage, network: lease.network, reason }),
-    );
+    const who = this.#who(port, request, client);
+    this.#save(lease, () => this.#events({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
   }
 
   #refuse(asked: Asked, { network, reason, lease }: Decision & { kind: 'nak' }): void {
-    const { request, client } = asked;
+    const { port, request, client } = asked;
     if (lease) this.#save(lease, () => {});
     this.#transmit(asked, composeNak(request, network, reason), network, true);
-    this.#events({ kind: 'dhcp.nak', mac: request.chaddr, stage: client.stage, network: network.name, reason });
+    const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
+    this.#events({
+      kind: 'dhcp.nak',
+      ...this.#who(port, request, client),
+      ...(requested === undefined ? {} : { requested }),
+      network: network.name,
+      reason,
+    });
   }
 
   #send(asked: Asked, kind: 'dhcp.offer' | 'dhcp.ack', to: Layers & { readonly seconds?: number }, ip: Ipv4): void {
@@ -301,9 +313,8 @@ class Server implements DhcpServer {
     this.#transmit(asked, reply, network, false);
     this.#events({
       kind,
-      mac: request.chaddr,
+      ...this.#who(asked.port, request, client),
       ip,
-      stage: client.stage,
       network: network.name,
       ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
       ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
@@ -315,7 +326,7 @@ class Server implements DhcpServer {
     port.send(destinationOf(request, reply.yiaddr, isNak, fromPort), network.server, bytes);
   }
 
-  #tellReceived(request: DhcpPacket, stage: ClientStage): void {
+  #tellReceived(port: Port, request: DhcpPacket, client: Client): void {
     const type = read(request.options, OPTION.messageType);
     const kind =
       type === MESSAGE.discover
@@ -325,7 +336,22 @@ class Server implements DhcpServer {
           : type === MESSAGE.inform
             ? 'dhcp.inform'
             : undefined;
-    if (kind) this.#events({ kind, mac: request.chaddr, stage });
+    if (!kind) return;
+    const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
+    const chosen = read(request.options, OPTION.serverId);
+    this.#events({
+      kind,
+      ...this.#who(port, request, client),
+      ...(requested === undefined ? {} : { requested }),
+      ...(chosen === undefined ? {} : { chosen }),
+      ...(this.#site.nodeByMac.has(client.mac) ? {} : { machine: machineOf(request, client) }),
+    });
+  }
+
+  /** What every event of an exchange says of its client. */
+  #who(port: Port, request: DhcpPacket, { mac, stage }: Client) {
+    const hostname = hostnameOf(request);
+    return { mac, stage, via: viaOf(port.name, request), ...(hostname === undefined ? {} : { hostname }) };
   }
 
   #refused({ mac, ip, network }: Lease, reason: string): void {

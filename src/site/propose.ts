@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import { formatSubnet, type Ipv4, inRange, inSubnet } from '../net/ipv4.ts';
-import type { Network, Site } from './model.ts';
+import type { Network, Site, SiteNode } from './model.ts';
 import { isHost } from './networks.ts';
 import { familyOf } from './nodeText.ts';
 
@@ -17,11 +17,19 @@ export function nextName(names: Iterable<string>): string {
   return last.replace(/[0-9]+$/, (digits) => String(Number(digits) + 1).padStart(digits.length, '0'));
 }
 
+/** Whether there are nodes with addresses that are named like `name`. */
+export function hasKin(site: Site, name: string): boolean {
+  return kinOf(site, name) !== undefined;
+}
+
+function kinOf(site: Site, name: string): SiteNode | undefined {
+  const family = familyOf(name);
+  return [...site.nodes.values()].findLast((node) => node.network !== undefined && familyOf(node.name) === family);
+}
+
 /** The network that a new node called `name` most likely belongs in: that of the nodes named alike, else the only one. */
 export function likelyNetwork(site: Site, name: string): Network {
-  const family = familyOf(name);
-  const kin = [...site.nodes.values()].findLast((node) => node.network !== undefined && familyOf(node.name) === family);
-  const found = kin?.network === undefined ? undefined : site.networks.get(kin.network);
+  const found = site.networks.get(kinOf(site, name)?.network ?? '');
   if (found) return found;
   const [only, ...others] = site.networks.values();
   if (only && others.length === 0) return only;

@@ -2,6 +2,7 @@ import type { Lease } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Event } from '../timeline/event.ts';
+import type { Stranger } from '../timeline/strangers.ts';
 import { unavailable } from './failure.ts';
 import type { Inventory, Store } from './store.ts';
 
@@ -16,6 +17,7 @@ export type Contents = {
 export function fixedStore(contents: Contents): Store {
   const leases = new Map<Ipv4, Lease>((contents.leases ?? []).map((lease) => [lease.ip, lease]));
   const inventories = new Map(contents.inventories ?? []);
+  const strangers = new Map<Mac, Stranger>();
   const identities = new Map<string, Map<string, string>>();
   let events = [...(contents.events ?? [])];
   let closed = false;
@@ -64,6 +66,12 @@ export function fixedStore(contents: Contents): Store {
         }
         return new Map(own);
       }),
+    saveStrangers: (changed, forgotten) =>
+      whileOpen(() => {
+        for (const mac of forgotten) strangers.delete(mac);
+        for (const stranger of changed) strangers.set(stranger.mac, JSON.parse(JSON.stringify(stranger)));
+      }),
+    strangers: () => whileOpen(() => [...strangers.values()]),
     pruneEvents: ({ perNode, total }) =>
       whileOpen(() => {
         const seen = new Map<string, number>();
@@ -99,6 +107,8 @@ export function brokenStore(): Store {
     inventories: refuse,
     identityOf: refuse,
     keepIdentity: refuse,
+    saveStrangers: refuse,
+    strangers: refuse,
     pruneEvents: refuse,
     close: async () => {},
   };

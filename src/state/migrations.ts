@@ -33,6 +33,7 @@ const MIGRATIONS: readonly string[] = [
      primary key (node, kind)
    ) strict, without rowid;
    create unique index identities_differ on identities (kind, value);`,
+  'create table strangers (mac text primary key, body text not null) strict, without rowid',
 ];
 
 /** The version of the database that this program reads and writes. */

@@ -29,6 +29,9 @@ export type InventoryRow = { mac: string; at: number; body: string };
 /** One part of a node's identity (`machine-id`, `ssh-rsa`), made once. */
 export type IdentityRow = { node: string; kind: string; value: string };
 
+/** A machine that the site does not list, as JSON. */
+export type StrangerRow = { mac: string; body: string };
+
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
@@ -37,5 +40,6 @@ export type Schema = {
   events: EventRow;
   inventory: InventoryRow;
   identities: IdentityRow;
+  strangers: StrangerRow;
   meta: MetaRow;
 };

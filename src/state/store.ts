@@ -4,6 +4,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
 import type { Event } from '../timeline/event.ts';
+import type { Stranger } from '../timeline/strangers.ts';
 import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
 import { sqliteDialect, statementOf } from './dialect.ts';
 import { prepareFolder, requireState } from './folder.ts';
@@ -37,6 +38,9 @@ export type Store = LeaseStore &
     /** Keeps what a machine told about itself in place of what it told before. It must fit JSON. */
     saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
     inventories(): Promise<ReadonlyMap<Mac, Inventory>>;
+    /** Keeps what was seen of some machines in place of what was, and forgets others, all or none. */
+    saveStrangers(changed: readonly Stranger[], forgotten: readonly Mac[]): Promise<void>;
+    strangers(): Promise<readonly Stranger[]>;
     /** Forgets old events, a few at a time so that leases need not wait long. */
     pruneEvents(keep: EventsKept): Promise<void>;
     close(): Promise<void>;
@@ -157,6 +161,23 @@ function sqliteStore(database: Database): Store {
         statementOf(partsQuery(node).compile()),
       ]);
       return partsOf((results.at(-1)?.rows ?? []) as { kind: string; value: string }[]);
+    },
+    async saveStrangers(changed, forgotten) {
+      const forget = db.deleteFrom('strangers').where('mac', '=', '').compile();
+      const keep = db.replaceInto('strangers').values({ mac: '', body: '' }).compile();
+      const rows = changed.map((stranger) => [stranger.mac, JSON.stringify(stranger)]);
+      const statements = [
+        statementOf(
+          forget,
+          forgotten.map((mac) => [mac]),
+        ),
+        statementOf(keep, rows),
+      ];
+      await database.run(statements.filter((statement) => statement.rows.length > 0));
+    },
+    async strangers() {
+      const rows = await db.selectFrom('strangers').select('body').execute();
+      return rows.map(({ body }) => JSON.parse(body) as Stranger);
     },
     async pruneEvents({ perNode, total }) {
       const crowded = await db

@@ -6,6 +6,7 @@ import { ReveilleError } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
 import type { Event } from '../timeline/event.ts';
+import type { Stranger } from '../timeline/strangers.ts';
 import type { Store } from './store.ts';
 
 export const mac = (last: number): Mac => macFromBytes(Uint8Array.of(0x52, 0x54, 0, 0, 0, last));
@@ -139,6 +140,23 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.deepEqual(times(await store.events({ mac: mac(3), limit: 10 })), [3]);
       assert.deepEqual(times(await store.events({ since: 2, limit: 2 })), [3, 4]);
       assert.deepEqual(times(await store.events({ nodes: ["x' or '1'='1"], limit: 10 })), []);
+    });
+
+    test('strangers are kept as they were last seen, until they are forgotten', async () => {
+      assert.deepEqual(await store.strangers(), []);
+      const seen = (last: number, count: number): Stranger => ({
+        mac: mac(last),
+        firstSeen: 1,
+        lastSeen: count,
+        count,
+        triedToBoot: true,
+        machine: { hostname: 'x', architectures: [7] },
+      });
+      await store.saveStrangers([seen(1, 1), seen(2, 1)], [mac(9)]);
+      await store.saveStrangers([seen(2, 5), seen(3, 1)], [mac(1)]);
+      await store.saveStrangers([], []);
+      const byMac = (await store.strangers()).toSorted((a, b) => (a.mac < b.mac ? -1 : 1));
+      assert.deepEqual(byMac, [seen(2, 5), seen(3, 1)]);
     });
 
     test('pruning keeps the newest of each node and stranger, and the newest of all', async () => {

@@ -4,6 +4,20 @@ import type { Mac } from '../net/mac.ts';
 /** What software on the machine is speaking: it tells which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';
 
+/** What a machine tells of itself when it asks for an address. All of it is its own word: text from the wire. */
+export type Machine = {
+  readonly hostname?: string;
+  readonly vendorClass?: string;
+  /** Numbers of option 93. */
+  readonly architectures?: readonly number[];
+  readonly firmware?: string;
+  /** Option 97, its bytes in the order in which they came. */
+  readonly uuid?: string;
+  /** The port of a switch, as the relay told it (option 82): as text, else in hex. */
+  readonly circuitId?: string;
+  readonly remoteId?: string;
+};
+
 type DhcpMessageEvent = {
   readonly kind:
     | 'dhcp.discover'
@@ -16,6 +30,15 @@ type DhcpMessageEvent = {
     | 'dhcp.inform';
   readonly stage: ClientStage;
   readonly network?: string;
+  /** The interface that it came through, or the address of the relay. */
+  readonly via?: string;
+  /** The name that the machine gives itself. */
+  readonly hostname?: string;
+  /** Of a request: the address that it asks for, and the server whose offer it takes. */
+  readonly requested?: Ipv4;
+  readonly chosen?: Ipv4;
+  /** Of a request of a machine that the site does not list. */
+  readonly machine?: Machine;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
   readonly bootFile?: string;
   /** Why, in words, where the kind alone does not say it: `address is outside every network of br0`. */
@@ -24,7 +47,7 @@ type DhcpMessageEvent = {
 
 type OtherEvent =
   /** A request that got no answer, and why. */
-  | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string }
+  | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string; readonly via?: string }
   /** A client took another DHCP server's offer: a second server is on the wire. */
   | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
   /** Packets that no codec could read, counted since the last such event (at most one a minute for each service). */

@@ -23,8 +23,8 @@ describe('the state of a node that boots a menu entry', () => {
   for (const [name, steps, state] of rows) {
     it(`${name}: ${state}`, () => {
       const boot: Boot | undefined = steps && { startedAt: 0, updatedAt: 1, state: 'booting', steps };
-      const timeline = { boots: () => (boot ? [boot] : []), strangers: () => [] };
-      const [status] = statusOf(site, timeline, () => undefined).nodes;
+      const timeline = { boots: () => (boot ? [boot] : []) };
+      const [status] = statusOf(site, timeline, [], () => undefined).nodes;
       assert.equal(status?.state, state);
       assert.equal(status?.entry, 'nova');
     });

@@ -3,7 +3,8 @@ import { formatIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
 import type { Boot } from './boots.ts';
-import type { Stranger, Timeline } from './timeline.ts';
+import type { Stranger } from './strangers.ts';
+import type { Timeline } from './timeline.ts';
 
 /**
  * `address-only` is a machine that is never told to boot; `unseen` one that has not been seen booting; `loaded` one that was
@@ -36,7 +37,8 @@ export type Status = {
 /** Puts together what the site declares and what the timeline saw. Pure. */
 export function statusOf(
   site: Site,
-  timeline: Pick<Timeline, 'boots' | 'strangers'>,
+  timeline: Pick<Timeline, 'boots'>,
+  strangers: readonly Stranger[],
   serverOf: (network: Network) => BootServer | undefined,
 ): Status {
   const server = [...site.networks.values()].map(serverOf).find((found) => found !== undefined);
@@ -44,7 +46,7 @@ export function statusOf(
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
     nodes: [...site.nodes.values()].map((node) => nodeStatus(node, site.menu, timeline.boots(node.name)[0])),
-    strangers: timeline.strangers(),
+    strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Mac } from '../net/mac.ts';
 import { createBus } from './bus.ts';
 import type { Event } from './event.ts';
 import { createTimeline } from './timeline.ts';
@@ -47,16 +47,6 @@ describe('the timeline', () => {
     assert.equal(timeline.boots('node01').length, 10);
     assert.equal(timeline.boots('node01')[0]?.startedAt, 28);
     assert.deepEqual(timeline.boots('node02'), []);
-  });
-
-  it('remembers strangers, the latest first, and no more than a thousand of them', () => {
-    const timeline = createTimeline();
-    for (let i = 0; i < 5000; i++) {
-      const mac = macFromBytes(new Uint8Array([2, 0, 0, 0, i >> 8, i & 255]));
-      timeline.see({ kind: 'dhcp.discover', stage: 'os', mac, at: i });
-    }
-    assert.equal(timeline.strangers().length, 1000);
-    assert.equal(timeline.strangers()[0]?.lastSeen, 4999);
   });
 });
 

@@ -1,0 +1,137 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
+import { type Mac, parseAnyMac } from '../net/mac.ts';
+import { vendorsOf } from '../net/vendors.ts';
+import { addNodes, type NewNode } from '../site/addNodes.ts';
+import { hasKin, nextName } from '../site/propose.ts';
+import type { Stranger } from '../timeline/strangers.ts';
+import { addressOption, dryRunOption, listOption, networkOption, tellAdded } from './nodeAdd.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { paint } from './print.ts';
+import { siteIn } from './site.ts';
+import { currentStatus } from './status.ts';
+import { table } from './table.ts';
+
+type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
+type AdoptFlags = Flags & {
+  readonly name?: string;
+  readonly ip: string;
+  readonly network?: string;
+  readonly profile: readonly string[];
+  readonly dryRun: boolean;
+};
+
+/** `reveille node strangers`: machines that the site does not list and that tried to boot, with what they are. */
+export function strangersCommand(): Command {
+  return new Command('strangers')
+    .description('list the machines that tried to boot and that the site does not list')
+    .addOption(new Option('-a, --all', 'those that asked for an address and nothing else too').default(false))
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille node strangers\n  reveille node adopt 52:54:00:00:00:61')
+    .action(async (flags: Flags & { readonly all: boolean }) => {
+      const { strangers } = (await currentStatus(flags)).status;
+      const shown = strangers.filter(({ triedToBoot }) => flags.all || triedToBoot);
+      const vendors = vendorsOf(shown.map(({ mac }) => mac));
+      if (flags.json)
+        console.log(
+          JSON.stringify(
+            shown.map((stranger) => plain(stranger, vendors)),
+            null,
+            2,
+          ),
+        );
+      else console.log(strangersText(shown, vendors));
+    });
+}
+
+/** `reveille node adopt MAC`: makes a stranger a node of the site. */
+export function adoptCommand(): Command {
+  return new Command('adopt')
+    .description('make machines that tried to boot nodes of the site; names and addresses follow those that are there')
+    .addArgument(new Argument('<mac...>', 'MAC addresses, as `reveille node strangers` lists them').argParser(macs))
+    .addOption(new Option('--name <name>', 'host name; default: the next one of the commonest kind'))
+    .addOption(addressOption().default('next'))
+    .addOption(networkOption())
+    .addOption(listOption('--profile <name>', 'a profile'))
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(dryRunOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille node adopt 52:54:00:00:00:61 --profile compute')
+    .action(async (adopted: readonly Mac[], flags: AdoptFlags) => {
+      if (adopted.length > 1 && (flags.name !== undefined || flags.ip !== 'next')) {
+        throw new ReveilleError('REQUEST_INVALID', '--name and --ip are of one machine');
+      }
+      const site = await siteIn(flags.site);
+      const { strangers } = (await currentStatus(flags)).status;
+      const names = [...site.nodes.keys()];
+      const nodes = adopted.map((mac): NewNode => {
+        const stranger = strangers.find((one) => one.mac === mac) ?? refuse(mac, site.nodeByMac.get(mac)?.name);
+        const name = flags.name ?? nextName(names);
+        names.push(name);
+        const network = flags.network ?? (hasKin(site, name) ? undefined : stranger.network);
+        return {
+          key: name,
+          macs: [mac],
+          ip: flags.ip,
+          ...(network === undefined ? {} : { network }),
+          profiles: flags.profile,
+          vars: {},
+        };
+      });
+      tellAdded(await addNodes(flags.site, nodes, flags), flags);
+    });
+}
+
+function refuse(mac: Mac, node: string | undefined): never {
+  if (node !== undefined) throw new ReveilleError('REQUEST_INVALID', `${mac} is a node already: ${node}`);
+  throw new ReveilleError('NODE_UNKNOWN', `no stranger ${mac} has been seen`, {
+    hint: 'List them with `reveille node strangers --all`; a machine that never asked is added with `reveille node add`.',
+  });
+}
+
+/** The strangers as a table, newest first. */
+export function strangersText(strangers: readonly Stranger[], vendors: ReadonlyMap<Mac, string>): string {
+  if (strangers.length === 0) return 'No unknown machine tried to boot.';
+  const rows = strangers.map((stranger) => {
+    const { mac, machine, ip, network, via, lastSeen } = stranger;
+    return [
+      mac,
+      machine.hostname ?? '-',
+      vendors.get(mac) ?? '-',
+      kindOf(stranger),
+      [via, machine.circuitId].filter(Boolean).join(' ') || '-',
+      ip === undefined ? '-' : `${formatIpv4(ip)}${network ? ` (${network})` : ''}`,
+      String(stranger.count),
+      moment(lastSeen),
+    ];
+  });
+  const headings = ['MAC', 'CALLS ITSELF', 'VENDOR', 'KIND', 'VIA', 'GIVEN', 'REQUESTS', 'LAST SEEN'];
+  const [heading = '', ...lines] = table([headings, ...rows]).split('\n');
+  return [paint('bold', heading), ...lines].join('\n');
+}
+
+function kindOf({ machine, stage }: Stranger): string {
+  const { firmware, architectures, vendorClass } = machine;
+  if (firmware !== undefined) return stage === 'ipxe' ? `${firmware}, iPXE` : firmware;
+  return architectures ? `architecture ${architectures.join(' ')}` : (vendorClass ?? stage ?? '-');
+}
+
+function plain(stranger: Stranger, vendors: ReadonlyMap<Mac, string>): object {
+  const { ip } = stranger;
+  return { ...stranger, vendor: vendors.get(stranger.mac) ?? null, ip: ip === undefined ? null : formatIpv4(ip) };
+}
+
+/** `2026-11-22 20:31:07` in the machine's own time zone. */
+function moment(at: number): string {
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+function macs(text: string, before: readonly Mac[] = []): readonly Mac[] {
+  const mac = parseAnyMac(text);
+  if (mac === undefined) throw new InvalidArgumentError('it is a MAC address such as 52:54:00:00:00:61');
+  return [...before, mac];
+}

@@ -1,0 +1,28 @@
+import { createStrangers, type Strangers } from '../timeline/strangers.ts';
+import type { Store } from './store.ts';
+
+/** However many machines ask, their list is written no more often than this. */
+const SAVE_EVERY_MS = 5000;
+
+/** Strangers that last: those that the store knows, and saved there as they change. */
+export type StrangerLog = Strangers & {
+  /** Saves what is not saved yet. Does not close the store. */
+  close(): Promise<void>;
+};
+
+/** Opens the list of strangers that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile. */
+export async function openStrangerLog(store: Store): Promise<StrangerLog> {
+  const strangers = createStrangers(await store.strangers());
+  const save = async (): Promise<void> => {
+    const { changed, forgotten } = strangers.takeChanges();
+    if (changed.length + forgotten.length > 0) await store.saveStrangers(changed, forgotten).catch(() => {});
+  };
+  const timer = setInterval(save, SAVE_EVERY_MS).unref();
+  return {
+    ...strangers,
+    async close() {
+      clearInterval(timer);
+      await save();
+    },
+  };
+}

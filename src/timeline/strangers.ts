@@ -1,0 +1,108 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { ClientStage, Event, Machine } from './event.ts';
+
+/** A machine that the site does not list, as far as it was seen. Times are milliseconds since the epoch. */
+export type Stranger = {
+  readonly mac: Mac;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  /** How many requests it sent. */
+  readonly count: number;
+  /** The last stage it spoke at. */
+  readonly stage?: ClientStage;
+  /** Whether its firmware or iPXE ever asked. */
+  readonly triedToBoot: boolean;
+  /** What it told of itself; what its firmware told goes before what a system told. */
+  readonly machine: Machine;
+  readonly network?: string;
+  /** The interface, or the relay's address, that its requests come through. */
+  readonly via?: string;
+  /** The address that it was last given. */
+  readonly ip?: Ipv4;
+  /** Why it was last given none. */
+  readonly refusal?: string;
+};
+
+/** What has to be saved, and forgotten, since the last time it was asked for. */
+export type StrangerChanges = { readonly changed: readonly Stranger[]; readonly forgotten: readonly Mac[] };
+
+/** The machines that the site does not list, kept current by `see`. */
+export type Strangers = {
+  see(event: Event): void;
+  /** Newest first. */
+  list(): readonly Stranger[];
+  takeChanges(): StrangerChanges;
+};
+
+/** A machine that asks again after this time is there to stay, as made-up addresses are not. */
+const SETTLES_MS = 2000;
+/** As many that were seen once, and as many that came again: a flood of the former cannot push the latter out. */
+const MOST_OF_EACH = 500;
+
+/** Strangers, beginning with those that were `known` before. */
+export function createStrangers(known: readonly Stranger[] = []): Strangers {
+  const passing = new Map<Mac, Stranger>();
+  const settled = new Map<Mac, Stranger>();
+  const changed = new Set<Mac>();
+  const forgotten = new Set<Mac>();
+
+  const drop = (mac: Mac): void => {
+    if (!passing.delete(mac) && !settled.delete(mac)) return;
+    changed.delete(mac);
+    forgotten.add(mac);
+  };
+  const keep = (stranger: Stranger): void => {
+    const { mac, firstSeen, lastSeen } = stranger;
+    passing.delete(mac);
+    const isNew = !settled.delete(mac);
+    const into = !isNew || lastSeen - firstSeen >= SETTLES_MS ? settled : passing;
+    into.set(mac, stranger);
+    forgotten.delete(mac);
+    const [oldest] = into.size > MOST_OF_EACH ? into.keys() : [];
+    if (oldest !== undefined) drop(oldest);
+  };
+  for (const stranger of known.toSorted((a, b) => a.lastSeen - b.lastSeen)) keep(stranger);
+
+  return {
+    see(event) {
+      const { mac } = event;
+      if (mac === undefined || event.node !== undefined || !event.kind.startsWith('dhcp.')) return;
+      keep(after(settled.get(mac) ?? passing.get(mac), mac, event));
+      changed.add(mac);
+    },
+    list: () => [...passing.values(), ...settled.values()].sort((a, b) => b.lastSeen - a.lastSeen),
+    takeChanges() {
+      const rows = [...changed].flatMap((mac) => settled.get(mac) ?? passing.get(mac) ?? []);
+      const changes = { changed: rows, forgotten: [...forgotten] };
+      changed.clear();
+      forgotten.clear();
+      return changes;
+    },
+  };
+}
+
+function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
+  const asks = event.kind === 'dhcp.discover' || event.kind === 'dhcp.request' || event.kind === 'dhcp.inform';
+  const stage = 'stage' in event ? event.stage : before?.stage;
+  const boots = stage === 'firmware' || stage === 'ipxe';
+  const told = 'machine' in event ? (event.machine ?? {}) : {};
+  const network = 'network' in event ? (event.network ?? before?.network) : before?.network;
+  const via = 'via' in event ? (event.via ?? before?.via) : before?.via;
+  const ip = event.kind === 'dhcp.ack' ? (event.ip ?? before?.ip) : before?.ip;
+  const refusal =
+    event.kind === 'dhcp.ack' ? undefined : event.kind === 'dhcp.refused' ? event.reason : before?.refusal;
+  return {
+    mac,
+    firstSeen: before?.firstSeen ?? event.at,
+    lastSeen: event.at,
+    count: (before?.count ?? 0) + (asks ? 1 : 0),
+    ...(stage === undefined ? {} : { stage }),
+    triedToBoot: before?.triedToBoot === true || boots,
+    machine: boots ? { ...before?.machine, ...told } : { ...told, ...before?.machine },
+    ...(network === undefined ? {} : { network }),
+    ...(via === undefined ? {} : { via }),
+    ...(ip === undefined ? {} : { ip }),
+    ...(refusal === undefined ? {} : { refusal }),
+  };
+}
