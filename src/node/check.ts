@@ -2,6 +2,7 @@ import { ReveilleError } from '../errors.ts';
 import { type Finding, Findings } from '../site/finding.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
+import { sampleFacts } from './net.ts';
 import { foldersBelow } from './overlays.ts';
 import { renderSource, templateText, visible } from './render.ts';
 import { type Overlay, readNodeFolder, readOverlay, type Source, sourcesFor } from './sources.ts';
@@ -66,8 +67,10 @@ function checkSource(
   const text = templateText(source);
   renderer.compile(source.file, text);
   if (/\bfacts\b/.test(text)) return;
-  for (const [node, given] of users())
-    renderSource(given, visible({ site, node, identity: SAMPLE_IDENTITY, server: ANY_SERVER }), renderer);
+  for (const [node, given] of users()) {
+    const sample = { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, server: ANY_SERVER };
+    renderSource(given, visible({ site, node, ...sample }), renderer);
+  }
 }
 
 /** Runs `check`; what it throws with a place becomes a finding. False if it threw. */

@@ -5,6 +5,7 @@ import type { BundleFile } from './bundle.ts';
 import type { Identity } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { manyFiles } from './manyFiles.ts';
+import { NET_KEYS, resolveNet, searchOf } from './net.ts';
 import type { Source } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
@@ -84,8 +85,20 @@ export function visible({ site, node, facts, identity, server }: Omit<RenderFrom
     },
     server: server && { ...server },
     facts: facts && structuredClone(facts),
+    net: lazily(NET_KEYS, () => resolveNet(node, network, facts)),
     identity: identity && structuredClone(identity),
   };
+}
+
+/** An object whose values are made together, once one of them is looked at: most templates look at none. */
+function lazily<T extends object>(keys: readonly (keyof T)[], make: () => T): T {
+  let made: T | undefined;
+  const get = (key: keyof T) => () => {
+    made ??= make();
+    return made[key];
+  };
+  const properties = keys.map((key) => [key, { enumerable: true, get: get(key) }]);
+  return Object.defineProperties({}, Object.fromEntries(properties)) as T;
 }
 
 function nodeView(node: SiteNode, site: Site) {
@@ -149,7 +162,7 @@ function hosts(site: Site, self: SiteNode): string {
 }
 
 function resolvConf(network: Network): string {
-  const search = network.search.length > 0 ? network.search : network.domain === undefined ? [] : [network.domain];
+  const search = searchOf(network);
   return [
     ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
     ...network.dns.map((ip) => `nameserver ${formatIpv4(ip)}`),

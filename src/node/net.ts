@@ -1,0 +1,316 @@
+import { z } from 'zod';
+import { formatIpv4, type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
+import { type Mac, macFromBytes, parseMac } from '../net/mac.ts';
+import type { Network, SiteNode } from '../site/model.ts';
+import type { Facts } from './inventory.ts';
+
+/** One network link of a node as its configuration files need it. Links refer to each other by `id`. */
+export type Link = {
+  readonly id: string;
+  readonly kind: 'nic' | 'bond' | 'bridge' | 'vlan';
+  /** What the kernel calls it; absent for a card that the machine has not told of yet. */
+  readonly name?: string;
+  /** Of a card. */
+  readonly mac?: Mac;
+  readonly dhcp: boolean;
+  /** `10.0.0.51/24`. */
+  readonly addresses: readonly string[];
+  /** Its first address, without the prefix; that of the node where DHCP gives it. */
+  readonly ip?: string;
+  readonly gateway?: string;
+  readonly dns: readonly string[];
+  readonly search: readonly string[];
+  readonly mtu?: number;
+  readonly routes: readonly { readonly to: string; readonly via: string }[];
+  /** The bond or bridge that it is a part of. */
+  readonly master?: string;
+  /** The parts of a bond or bridge. */
+  readonly members: readonly string[];
+  /** Of a bond. */
+  readonly mode?: string;
+  /** Of a VLAN: its number, and the link that it is on. */
+  readonly vlan?: number;
+  readonly on?: string;
+};
+
+/** A node's links, cards first, each after those that it stands on. */
+export type Net = {
+  readonly links: readonly Link[];
+  readonly nics: readonly Link[];
+  readonly bonds: readonly Link[];
+  readonly bridges: readonly Link[];
+  readonly vlans: readonly Link[];
+  /** By id. */
+  readonly link: Readonly<Record<string, Link>>;
+  /** The link with the node's own address: the card that it boots from, or what that is a part of. */
+  readonly main: Link;
+};
+
+export const NET_KEYS = ['links', 'nics', 'bonds', 'bridges', 'vlans', 'link', 'main'] as const satisfies (keyof Net)[];
+
+// ---- What `vars.net` may say ----------------------------------------------------------------------------------
+
+const cidr = z.string().refine((text) => {
+  const [ip = '', prefix = ''] = text.split('/');
+  return parseIpv4(ip) !== undefined && /^([1-9]|[12][0-9]|3[0-2])$/.test(prefix);
+}, 'expected an address with its prefix length, such as 10.1.0.51/24');
+const subnet = z.string().refine((text) => parseSubnet(text) !== undefined, 'expected a subnet, such as 10.1.0.0/24');
+const ip = z.string().refine((text) => parseIpv4(text) !== undefined, 'expected an address, such as 10.0.0.1');
+const linkName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 'expected a name of 15 letters, digits, "_", "." and "-" at most');
+/** A card's number (1 is the one that the node boots from), a MAC address, a kernel's name, or another link's name. */
+const on = z.union([z.int().min(1), z.string().min(1)], 'expected the number of a card, a MAC address or a name');
+
+const addressing = {
+  address: z
+    .union(
+      [z.enum(['dhcp', 'static', 'none']), cidr.transform((one) => [one]), z.array(cidr).min(1)],
+      'expected dhcp, static, none, or addresses such as 10.1.0.51/24',
+    )
+    .optional(),
+  subnet: subnet.optional(),
+  gateway: ip.optional(),
+  dns: z.array(ip).optional(),
+  search: z.array(z.string()).optional(),
+  mtu: z.int().min(68).max(65535).optional(),
+  routes: z.array(z.strictObject({ to: subnet, via: ip })).optional(),
+};
+
+const MODES = [
+  'balance-rr',
+  'active-backup',
+  'balance-xor',
+  'broadcast',
+  '802.3ad',
+  'balance-tlb',
+  'balance-alb',
+] as const;
+
+const netVars = z.strictObject({
+  main: z.strictObject(addressing).default({}),
+  nics: z.record(linkName, z.strictObject({ ...addressing, on })).default({}),
+  bonds: z
+    .record(
+      linkName,
+      z.strictObject({ ...addressing, on: z.array(on).min(1), mode: z.enum(MODES).default('active-backup') }),
+    )
+    .default({}),
+  bridge: z.strictObject({ ...addressing, name: linkName.default('br-provider'), on: on.optional() }).optional(),
+  vlans: z
+    .record(linkName, z.strictObject({ ...addressing, id: z.int().min(1).max(4094), on: on.default('main') }))
+    .default({}),
+});
+type Addressing = z.output<typeof netVars>['main'];
+
+// ---- From there to links --------------------------------------------------------------------------------------
+
+/**
+ * The links of `node`: those of its variable `net` on the cards that the machine has told of, or as long as it has not, on
+ * those that the site lists. Throws an Error that names the variable for what cannot be.
+ */
+export function resolveNet(node: SiteNode, network: Network | undefined, facts: Facts | undefined): Net {
+  const parsed = netVars.safeParse(node.vars.net ?? {});
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new Error(`vars.${['net', ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'has a wrong form'}`);
+  }
+  return new Links(node, network, facts, parsed.data).net();
+}
+
+type Card = { readonly mac: Mac; readonly name?: string; readonly up: boolean; readonly ip?: string };
+
+class Links {
+  readonly #node: SiteNode;
+  readonly #network: Network | undefined;
+  readonly #said: z.output<typeof netVars>;
+  readonly #cards: readonly Card[];
+  readonly #links = new Map<string, Link>();
+
+  constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, said: z.output<typeof netVars>) {
+    this.#node = node;
+    this.#network = network;
+    this.#said = said;
+    this.#cards = cardsOf(node, facts);
+  }
+
+  net(): Net {
+    const { main, nics, bonds, bridge, vlans } = this.#said;
+    const [boot] = this.#cards;
+    if (boot === undefined) throw new Error(`${this.#node.name} has no network card`);
+    this.#add(nicOf('main', boot), main, 'net.main');
+    for (const [id, { on, ...said }] of Object.entries(nics)) {
+      const at = `net.nics.${id}`;
+      this.#add(nicOf(id, this.#card(on, at)), said, at);
+    }
+    for (const [id, { on, mode, ...said }] of Object.entries(bonds)) {
+      const at = `net.bonds.${id}`;
+      const members = on.map((part) => this.#join(part, id, at));
+      this.#add({ id, kind: 'bond', name: id, members, mode }, said, at);
+    }
+    if (bridge !== undefined) {
+      const { name, on, ...said } = bridge;
+      const members = [this.#join(on ?? this.#second(), name, 'net.bridge')];
+      this.#add({ id: name, kind: 'bridge', name, members }, said, 'net.bridge');
+    }
+    for (const [id, { id: number, on, ...said }] of Object.entries(vlans)) {
+      const at = `net.vlans.${id}`;
+      this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, `${at}.on`).id }, said, at);
+    }
+    const links = [...this.#links.values()];
+    const kind = (wanted: Link['kind']) => links.filter((link) => link.kind === wanted);
+    return {
+      links,
+      nics: kind('nic'),
+      bonds: kind('bond'),
+      bridges: kind('bridge'),
+      vlans: kind('vlan'),
+      link: Object.fromEntries(this.#links),
+      main: this.#outermost('main'),
+    };
+  }
+
+  #add(own: Pick<Link, 'id' | 'kind'> & Partial<Link>, said: Addressing, at: string): void {
+    if (this.#links.has(own.id)) throw new Error(`vars.${at}: the name ${own.id} is taken by another link`);
+    this.#links.set(own.id, {
+      members: [],
+      ...own,
+      ...this.#addressed(own.id, said, at),
+    });
+  }
+
+  #addressed(id: string, said: Addressing, at: string) {
+    const { subnet, gateway, dns, search, mtu = id === 'main' ? this.#network?.mtu : undefined, routes = [] } = said;
+    const address = said.address ?? (subnet !== undefined ? undefined : id === 'main' ? 'dhcp' : 'none');
+    const isStatic = address === 'static';
+    const addresses = isStatic
+      ? [this.#ownAddress(at)]
+      : address === undefined
+        ? [this.#sameHostIn(subnet ?? '', at)]
+        : typeof address === 'string'
+          ? []
+          : address;
+    const network = isStatic ? this.#network : undefined;
+    const router = gateway ?? (network?.gateway === undefined ? undefined : formatIpv4(network.gateway));
+    const leased = this.#node.ip === undefined ? this.#cards[0]?.ip : formatIpv4(this.#node.ip);
+    const first = addresses[0]?.split('/')[0] ?? (address === 'dhcp' && id === 'main' ? leased : undefined);
+    return {
+      dhcp: address === 'dhcp',
+      addresses,
+      ...(first === undefined ? {} : { ip: first }),
+      ...(router === undefined ? {} : { gateway: router }),
+      dns: dns ?? (network?.dns ?? []).map(formatIpv4),
+      search: search ?? searchOf(network),
+      ...(mtu === undefined ? {} : { mtu }),
+      routes,
+    };
+  }
+
+  #ownAddress(at: string): string {
+    const { ip, name } = this.#node;
+    if (ip === undefined || this.#network === undefined) {
+      throw new Error(`vars.${at}.address: ${name} has no ip of its own; give it one in the site, or write dhcp`);
+    }
+    return `${formatIpv4(ip)}/${this.#network.subnet.prefix}`;
+  }
+
+  /** The address in `text` whose host part is that of the node's own address. */
+  #sameHostIn(text: string, at: string): string {
+    const [base = '', prefix = ''] = text.split('/');
+    const own = this.#node.ip;
+    if (own === undefined || this.#network === undefined) {
+      throw new Error(`vars.${at}.subnet: ${this.#node.name} has no ip of its own whose host part could be taken`);
+    }
+    const host = own - this.#network.subnet.base;
+    if (host >= 2 ** (32 - Number(prefix)) - 1) {
+      throw new Error(`vars.${at}.subnet: ${text} has no host ${host}, as which ${formatIpv4(own)} counts`);
+    }
+    const first = parseIpv4(base) ?? 0;
+    return `${formatIpv4((first + host) as Ipv4)}/${prefix}`;
+  }
+
+  /** The card that is numbered or named so. */
+  #card(on: number | string, at: string): Card {
+    const card =
+      typeof on === 'number'
+        ? this.#cards[on - 1]
+        : this.#cards.find(({ mac, name }) => name === on || mac === parseMac(on));
+    if (card !== undefined) return card;
+    const has = this.#cards.map(({ name, mac }, i) => `${i + 1} ${name ?? mac}`).join(', ');
+    throw new Error(`vars.${at}.on: ${this.#node.name} has no card ${on}; it has ${has}`);
+  }
+
+  /** The link of that name, or that of a card, which becomes a link of its own if it was none. */
+  #linkOn(on: number | string, at: string): Link {
+    const named = typeof on === 'string' ? this.#links.get(on) : undefined;
+    if (named) return named;
+    const card = this.#card(on, at.replace(/\.on$/, ''));
+    const known = [...this.#links.values()].find((link) => link.kind === 'nic' && link.mac === card.mac);
+    if (known) return known;
+    const id = `nic${this.#cards.indexOf(card) + 1}`;
+    this.#add(nicOf(id, card), {}, at);
+    return this.#links.get(id) as Link;
+  }
+
+  /** Makes a link part of `master`; one that is, or that has an address of its own, cannot be. */
+  #join(on: number | string, master: string, at: string): string {
+    const link = this.#linkOn(on, `${at}.on`);
+    if (link.master !== undefined) throw new Error(`vars.${at}.on: ${link.id} is a part of ${link.master} already`);
+    const isMain = link.id === 'main';
+    if (
+      isMain ? this.#said.main.address !== undefined || this.#said.main.subnet : link.dhcp || link.addresses.length > 0
+    ) {
+      throw new Error(`vars.${at}.on: ${link.id} has an address of its own; give it to ${master}`);
+    }
+    const { ip: _, gateway: __, ...bare } = link;
+    this.#links.set(link.id, { ...bare, dhcp: false, addresses: [], dns: [], search: [], master });
+    return link.id;
+  }
+
+  /** The card for the bridge: the second that the site lists, else the first other one with a link, else the first other one. */
+  #second(): number | string {
+    const others = this.#cards.slice(1);
+    const listed = others.find(({ mac }) => mac === this.#node.macs[1]);
+    const card = listed ?? others.find(({ up }) => up) ?? others[0];
+    if (card === undefined) throw new Error(`vars.net.bridge: ${this.#node.name} has no second network card`);
+    return card.mac;
+  }
+
+  #outermost(id: string): Link {
+    const link = this.#links.get(id) as Link;
+    return link.master === undefined ? link : this.#outermost(link.master);
+  }
+}
+
+/** Cards that a machine might have, for those that have not told yet: what the site lists, and more up to six. */
+export function sampleFacts({ macs }: SiteNode): Facts {
+  const more = Array.from({ length: Math.max(0, 6 - macs.length) }, (_, i) =>
+    macFromBytes(Uint8Array.of(2, 0, 0, 0, 0, i)),
+  );
+  const nics = [...macs, ...more].map((mac, i) => ({ name: `eth${i}`, mac, boot: i === 0, up: true }));
+  return { system: {}, cpu: {}, nics, disks: [] };
+}
+
+/** The boot card first, the others in natural order. */
+function cardsOf(node: SiteNode, facts: Facts | undefined): readonly Card[] {
+  if (facts === undefined || facts.nics.length === 0) return node.macs.map((mac) => ({ mac, up: true }));
+  const boot = facts.nics.find((nic) => nic.boot) ?? facts.nics.find(({ mac }) => node.macs.includes(mac));
+  const [first] = facts.nics;
+  const main = boot ?? first;
+  return [...(main ? [main] : []), ...facts.nics.filter((nic) => nic !== main)].map(({ mac, name, up, ip }) => ({
+    mac,
+    name,
+    up,
+    ...(ip === undefined ? {} : { ip }),
+  }));
+}
+
+function nicOf(id: string, { mac, name }: Card): Pick<Link, 'id' | 'kind' | 'mac' | 'name'> {
+  return { id, kind: 'nic', mac, ...(name === undefined ? {} : { name }) };
+}
+
+/** The domains that names of `network` are searched in. */
+export function searchOf(network: Network | undefined): readonly string[] {
+  if (network === undefined) return [];
+  return network.search.length > 0 || network.domain === undefined ? network.search : [network.domain];
+}
