@@ -134,11 +134,17 @@ export function reportText(report: BuildReport): string {
   const total = took.root + took.index + took.pack + took.shelve;
   const root =
     report.rootFrom === undefined ? formatSeconds(took.root) : `from ${report.rootFrom}, ${formatSeconds(took.root)}`;
+  const unpacked = `${formatBytes(space.after)} in ${space.files} files unpacked`;
   const lines = [
     paint('bold', `Image ${image.name}`),
     `  id       ${image.sha256}`,
     `  kernel   ${image.kernelVersion}, ${formatBytes(image.kernel.size)}`,
-    `  initrd   ${formatBytes(image.initrd.size)} (${report.compression}), ${formatBytes(space.after)} in ${space.files} files unpacked`,
+    ...(image.root === undefined
+      ? [`  initrd   ${formatBytes(image.initrd.size)} (${report.compression}), ${unpacked}`]
+      : [
+          `  initrd   ${formatBytes(image.initrd.size)} (${report.compression}), with ${report.firstInitrd?.modules.length ?? 0} kernel modules, fetches the root`,
+          `  root     ${formatBytes(image.root.size)} (squashfs), ${unpacked}`,
+        ]),
     `  time     ${formatSeconds(total)}: root ${root}; index ${formatSeconds(took.index)}; pack ${formatSeconds(took.pack)}`,
     '',
     table([['FOLDER', 'BEFORE', 'AFTER'], ...largest(space.folders)]),
@@ -151,6 +157,9 @@ export function reportText(report: BuildReport): string {
       ...space.reasons.slice(0, SHOWN).map(({ why, bytes }) => [why, formatBytes(bytes)]),
     ]),
   ];
+  const missing = report.firstInitrd?.missing ?? [];
+  if (missing.length > 0)
+    lines.push('', `Not in the image's kernel, asked for by initrdModules: ${missing.join(', ')}`);
   if (report.capabilitiesLost.length > 0) {
     lines.push('', `Without their capabilities, which an initrd cannot carry: ${report.capabilitiesLost.join(', ')}`);
   }
@@ -176,12 +185,13 @@ function largest(shares: readonly Share[]): string[][] {
 export function listText(images: readonly ShelvedImage[]): string {
   if (images.length === 0) return 'No image has been built yet: reveille image build NAME';
   return table([
-    ['NAME', 'ID', 'KERNEL', 'INITRD', 'PACKAGES', 'BUILT'],
+    ['NAME', 'ID', 'KERNEL', 'INITRD', 'ROOT', 'PACKAGES', 'BUILT'],
     ...images.map((image) => [
       image.name,
       image.sha256.slice(0, 12),
       image.kernelVersion,
       formatBytes(image.initrd.size),
+      image.root === undefined ? 'initramfs' : `squashfs ${formatBytes(image.root.size)}`,
       String(image.packages.length),
       image.builtAt,
     ]),

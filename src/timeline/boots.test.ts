@@ -63,6 +63,22 @@ describe('a boot', () => {
     );
   });
 
+  it('has one step for a squashfs root while it is fetched, cut and fetched on', () => {
+    const [boot] = play(
+      ask('ipxe'),
+      sent(`boot/images/${SHA}/initrd`),
+      step('root', 'started'),
+      step('root', 'started'),
+      sent(`boot/images/${SHA}/root.squashfs`),
+      step('root', 'done'),
+      step('agent', 'started'),
+    );
+    assert.deepEqual(
+      boot?.steps.map(({ name, status }) => `${name} ${status}`),
+      ['iPXE asks done', 'initrd done', 'root done', 'root done', 'agent running'],
+    );
+  });
+
   it('starts anew when a machine that was ready asks from its firmware', () => {
     assert.deepEqual(
       play(ask('ipxe'), step('ready', 'done'), ask('ipxe')).map(({ state }) => state),

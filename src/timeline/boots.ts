@@ -115,6 +115,8 @@ function stepOf(event: Event): BootStep | undefined {
 function fileStep(file: string): string {
   if (/(^|\/)images\/[0-9a-f]{64}\/vmlinuz$/.test(file)) return 'kernel';
   if (/(^|\/)images\/[0-9a-f]{64}\/initrd$/.test(file)) return 'initrd';
+  // The first initrd reports under the same name how far it is.
+  if (/(^|\/)images\/[0-9a-f]{64}\/root\.squashfs$/.test(file)) return 'root';
   if (/(^|\/)ipxe\/[0-9a-f:-]{17}$/i.test(file)) return 'script';
   if (file.includes('pxelinux.cfg/')) return 'script';
   if (/(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(file)) return 'loader';

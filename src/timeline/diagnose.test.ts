@@ -50,6 +50,7 @@ describe('why a node is not ready', () => {
     ],
     ['silent after its address', node({ steps: [step('address')] }), true, /"address"/, /firewall/],
     ['silent after its initrd', node({ steps: [step('address'), step('initrd')] }), true, /"initrd"/, /RAM/],
+    ['silent while its root comes', node({ steps: [step('initrd'), step('root')] }), true, /"root"/, /reveille\.debug/],
     ['silent in the agent', node({ steps: [step('initrd'), step('agent')] }), true, /"agent"/, /journalctl/],
   ];
   for (const [name, status, built, summary, advice] of rows) {

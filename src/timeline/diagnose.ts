@@ -86,10 +86,18 @@ const REACHED: readonly { readonly steps: readonly string[]; readonly advice: re
     advice: ['The agent runs on the node. Look at its console, or at `journalctl -u reveille-agent` there.'],
   },
   {
+    steps: ['root'],
+    advice: [
+      'The first initrd is bringing the squashfs root, and starts over by itself where it cannot. Look at its console.',
+      'With kernelArgs: [reveille.debug] it gives a shell there when it fails.',
+    ],
+  },
+  {
     steps: ['initrd'],
     advice: [
       'The node has its kernel and initrd, and its agent has not reported. Look at its console (kernelArgs: [console=ttyS0]).',
       'Too little RAM for the unpacked image ends in a panic; so does a kernel that cannot unpack the initrd.',
+      'With a squashfs root, the first initrd waits up to five minutes for link and address before it starts over.',
       'An image without the driver of the network card comes up and cannot reach the server.',
     ],
   },

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,19 +12,26 @@ import type { LabFirmware, Machine, NicModel } from '../../src/lab/rack.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../../src/lab/siteRack.ts';
 import { agentFiles } from '../../src/node/agent/files.ts';
 import { loadSite } from '../../src/site/load.ts';
+import type { Recipe } from '../../src/site/model.ts';
 import type { Event } from '../../src/timeline/event.ts';
 import type { NodeStatus, Status } from '../../src/timeline/status.ts';
 
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
 const BOOT_PATIENCE_MS = 400_000;
 
-/** What a test wants of a machine; BIOS unless it says otherwise. */
-export type Hardware = { readonly nics: number; readonly model: NicModel; readonly firmware?: LabFirmware };
+/** What a test wants of a machine; BIOS and 512 MB unless it says otherwise. */
+export type Hardware = {
+  readonly nics: number;
+  readonly model: NicModel;
+  readonly firmware?: LabFirmware;
+  readonly memoryMb?: number;
+};
 
 /** A rack with a server in it that serves `site`, for tests of whole boots. */
 export type BootRack = {
   readonly rack: OpenRack;
   readonly siteFolder: string;
+  readonly stateFolder: string;
   server: LabServer;
   /** Writes a file of the site; parents are made. */
   write(path: string, text: string): Promise<void>;
@@ -38,40 +45,45 @@ export type BootRack = {
   close(): Promise<void>;
 };
 
-/** Builds the demo's image (from the cache where it can) and opens a rack whose nodes boot it. */
+/** Builds the demo's image (from the cache where it can), with the root that is asked for, and opens a rack that boots it. */
 export async function openBootRack(
   files: { readonly [path: string]: string },
   hardware: { readonly [machine: string]: Hardware },
+  root: Recipe['root'] = 'initramfs',
 ): Promise<BootRack> {
-  const images = await demoImages();
+  const images = await demoImages(root);
   const folder = await mkdtemp(join(tmpdir(), 'reveille-boot-'));
   const siteFolder = join(folder, 'site');
   const state = join(folder, 'state');
   await mkdir(state);
-  await symlink(images, join(state, 'images'));
+  await cp(images, join(state, 'images'), { recursive: true });
   const write = async (path: string, text: string) => {
     await mkdir(dirname(join(siteFolder, path)), { recursive: true });
     await writeFile(join(siteFolder, path), text, { mode: path.endsWith('.sh') ? 0o755 : 0o644 });
   };
   for (const [path, text] of Object.entries(files)) await write(path, text);
   await mkdir(join(siteFolder, 'images'), { recursive: true });
-  await symlink(join(DEMO_SITE, 'images/bookworm-ram.yaml'), join(siteFolder, 'images/bookworm-ram.yaml'));
+  const recipe = await readFile(join(DEMO_SITE, 'images/bookworm-ram.yaml'), 'utf8');
+  await writeFile(join(siteFolder, 'images/bookworm-ram.yaml'), `${recipe}\nroot: ${root}\n`);
 
   const loaded = await loadSite(siteFolder);
   if (!loaded.ok) throw new Error(`the test's site does not load: ${JSON.stringify(loaded.findings)}`);
-  const machines = Object.entries(hardware).map(([name, { nics, model, firmware = 'bios' }]): Machine => {
-    const shape = { ...DEFAULT_SHAPE, memoryMb: 512, nics, nicModel: model, firmware };
-    const shaped = rackOfSite(loaded.site, shape).machines;
-    const machine = shaped.find((one) => one.name === name);
-    if (!machine) throw new Error(`the test's site has no node ${name}`);
-    return machine;
-  });
+  const machines = Object.entries(hardware).map(
+    ([name, { nics, model, firmware = 'bios', memoryMb = 512 }]): Machine => {
+      const shape = { ...DEFAULT_SHAPE, memoryMb, nics, nicModel: model, firmware };
+      const shaped = rackOfSite(loaded.site, shape).machines;
+      const machine = shaped.find((one) => one.name === name);
+      if (!machine) throw new Error(`the test's site has no node ${name}`);
+      return machine;
+    },
+  );
   const rack = await openRack({ ...rackOfSite(loaded.site), machines }, { folder: join(folder, 'lab') });
   const start = () => rack.startServer({ site: siteFolder, state });
   const status = async (name: string) => nodeNamed((await askJson(state, '/api/v1/status')) as Status, name);
   const opened: BootRack = {
     rack,
     siteFolder,
+    stateFolder: state,
     server: await start().catch(async (error: unknown) => {
       await rack.close();
       throw error;
@@ -107,20 +119,23 @@ export async function openBootRack(
 }
 
 /** The shelf that all tests boot from; building again with an unchanged recipe gives the same image. */
-async function demoImages(): Promise<string> {
+async function demoImages(root: Recipe['root']): Promise<string> {
   const cache = defaultCache(process.env, process.getuid?.());
-  const shelf = join(cache, 'test/images');
+  const shelf = join(cache, root === 'initramfs' ? 'test/images' : `test/${root}/images`);
   const loaded = await loadSite(DEMO_SITE);
   const recipe = loaded.ok ? loaded.site.images.get('bookworm-ram') : undefined;
   if (!recipe) throw new Error('examples/demo does not load');
-  await buildImage(recipe, {
-    shelf: openShelf(shelf),
-    cache,
-    site: DEMO_SITE,
-    agent: agentFiles(),
-    fresh: false,
-    now: Date.now,
-    onProgress: () => {},
-  });
+  await buildImage(
+    { ...recipe, root },
+    {
+      shelf: openShelf(shelf),
+      cache,
+      site: DEMO_SITE,
+      agent: agentFiles(),
+      fresh: false,
+      now: Date.now,
+      onProgress: () => {},
+    },
+  );
   return shelf;
 }
