@@ -9,6 +9,7 @@ import { formatPlace, ReveilleError } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openShelf, type Shelf } from './image/shelf.ts';
+import { type LogFormat, openLog } from './log/log.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
@@ -27,7 +28,7 @@ import { openEventLog } from './state/eventLog.ts';
 import { openStore, type Store } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
 import { startTftpServer } from './tftp/server.ts';
-import { createBus, type Listener } from './timeline/bus.ts';
+import { createBus } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
 import { statusOf } from './timeline/status.ts';
 import { rememberedTimeline } from './timeline/timeline.ts';
@@ -35,8 +36,8 @@ import { rememberedTimeline } from './timeline/timeline.ts';
 export type ServeOptions = {
   readonly siteFolder: string;
   readonly stateFolder: string;
-  /** Hears every event, for the log. */
-  readonly listener: Listener;
+  /** Hears every event, and how the site wants standard output written. */
+  readonly listener: (event: Event, format: LogFormat) => void;
 };
 
 /**
@@ -79,7 +80,10 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   opened.defer(() => log.close());
   const strangers = await openStrangerLog(store);
   opened.defer(() => strangers.close());
-  subscribe(listener);
+  const daemons = openLog(site().log, (message) => emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
+  opened.defer(() => daemons.close());
+  subscribe((event) => listener(event, site().log.format));
+  subscribe((event) => daemons.write(event));
   subscribe((event) => timeline.see(event));
   subscribe((event) => strangers.see(event));
   subscribe((event) => {
@@ -156,6 +160,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
 
   const port = site().http.port;
   reload = async () => {
+    daemons.configure(site().log);
     await Promise.all([dhcp.reload(), tftp.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;

@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { jsonLine } from '../log/line.ts';
+import type { LogFormat } from '../log/log.ts';
 import { dropTo, hasToDrop, SERVE_NEEDS } from '../net/capabilities.ts';
 import { tryPorts } from '../preflight.ts';
 import { serve } from '../serve.ts';
@@ -9,6 +11,7 @@ import { eventLine } from './watch.ts';
 type Flags = {
   readonly site: string;
   readonly state: string;
+  readonly log?: LogFormat;
   readonly json?: boolean;
   readonly user?: string;
   readonly keepPrivileges?: boolean;
@@ -22,7 +25,13 @@ export function serveCommand(): Command {
     .addOption(stateOption())
     .addOption(new Option('--user <name>', 'become this user once started (the state folder must be its own)'))
     .addOption(new Option('--keep-privileges', 'keep capabilities that are not needed; for debugging'))
-    .addOption(new Option('--json', 'print each event as JSON'))
+    .addOption(
+      new Option('--log <format>', 'how each event is printed; default: `log.format` of the site').choices([
+        'text',
+        'json',
+      ]),
+    )
+    .addOption(new Option('--json', 'the same as --log json'))
     .addHelpText('after', '\nExample:\n  reveille serve --site /etc/reveille --state /var/lib/reveille')
     .action(async (flags: Flags) => {
       const become = flags.user === undefined ? {} : { user: flags.user };
@@ -34,7 +43,10 @@ export function serveCommand(): Command {
       await using _server = await serve({
         siteFolder: flags.site,
         stateFolder: flags.state,
-        listener: (event) => log.write(() => (flags.json ? JSON.stringify(event) : eventLine(event))),
+        listener: (event, ofSite) => {
+          const format = flags.log ?? (flags.json ? 'json' : ofSite);
+          log.write(() => (format === 'json' ? jsonLine(event) : eventLine(event)));
+        },
       });
       await toldToStop();
     });

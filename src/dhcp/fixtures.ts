@@ -94,5 +94,6 @@ export function siteOf(
     tftp: { singlePort: false, maxTransfers: 1, maxTransfersPerClient: 1 },
     http: { port: 8080 },
     dhcp: { probe: 'off', probeMs: 100 },
+    log: { format: 'text', journald: false },
   };
 }

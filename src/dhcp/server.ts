@@ -316,6 +316,7 @@ class Server implements DhcpServer {
       ...this.#who(asked.port, request, client),
       ip,
       network: network.name,
+      ...(read(request.options, OPTION.messageType) === MESSAGE.inform ? { informs: true as const } : {}),
       ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
       ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
     });

@@ -3,6 +3,7 @@ import type { Ipv4 } from './ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from './mac.ts';
 
 /** Numbers of Linux's socket interface that are the same on every architecture that Reveille runs on. */
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
@@ -143,6 +144,14 @@ export function inetAddress(ip: Ipv4, port: number): Uint8Array {
   new Uint16Array(bytes.buffer, 0, 1)[0] = AF_INET;
   view.setUint16(2, port);
   view.setUint32(4, ip);
+  return bytes;
+}
+
+/** `struct sockaddr_un`; a path has 107 bytes at most. */
+export function unixAddress(path: string): Uint8Array {
+  const bytes = Buffer.alloc(2 + Buffer.byteLength(path) + 1);
+  new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0] = AF_UNIX;
+  bytes.write(path, 2);
   return bytes;
 }
 

@@ -23,6 +23,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     tftp: { singlePort: false, maxTransfers: 64, maxTransfersPerClient: 8 },
     http: { port: 8080 },
     dhcp: { probe: 'off', probeMs: 0 },
+    log: { format: 'text', journald: false },
     ...changes,
   };
 }

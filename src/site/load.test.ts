@@ -80,7 +80,7 @@ const TABLE: readonly Row[] = [
     name: 'an unknown key, near to none',
     files: edited(['site: g-rack', 'site: g-rack\nxyzzy: 1']),
     errors: [
-      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, classes, profiles, nodes, vars, menu, tftp, http, dhcp',
+      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, classes, profiles, nodes, vars, menu, tftp, http, dhcp, log',
     ],
   },
   {
@@ -294,6 +294,16 @@ profiles:
       'site.yaml:23:9: address 10.9.0.51 lies in no network of this site | networks: openstack 10.0.0.0/24, lan 192.168.0.0/24',
       'site.yaml:27:9: address 10.0.0.0 is the network address of 10.0.0.0/24',
       'site.yaml:28:41: address 10.0.0.2 is this server\'s in network "openstack"',
+    ],
+  },
+  {
+    name: 'a log that cannot be kept',
+    files: edited(['site: g-rack', 'log: { syslog: { facility: local9, to: 10.0.0 }, journald: maybe, format: xml }']),
+    errors: [
+      'site.yaml:1:28: "local9" is not one of kern, user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv, ftp, ntp, audit, alert, clock, local0, local1, local2, local3, local4, local5, local6 or local7 | did you mean "local0"?',
+      'site.yaml:1:40: "10.0.0" is not an address, or an address and a port | such as 10.0.0.9:514',
+      'site.yaml:1:60: expected true or false, found the text "maybe"',
+      'site.yaml:1:75: "xml" is not one of text or json',
     ],
   },
   {
@@ -555,6 +565,21 @@ describe('a site that loads', () => {
     assert.deepEqual(site.tftp, { singlePort: false, maxTransfers: 1024, maxTransfersPerClient: 16 });
     assert.deepEqual(site.http, { port: 8080 });
     assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500 });
+    assert.deepEqual(site.log, { format: 'text', journald: false });
+  });
+
+  it('has a log by facility, and by server', async () => {
+    const log = async (text: string) => (await loadGood({ 'site.yaml': `log: ${text}\n` })).log;
+    assert.deepEqual(await log('{ syslog: local7, journald: true }'), {
+      format: 'text',
+      journald: true,
+      syslog: { facility: 'local7' },
+    });
+    assert.deepEqual(await log('{ syslog: { to: 10.0.0.9 }, format: json }'), {
+      format: 'json',
+      journald: false,
+      syslog: { facility: 'daemon', to: { ip: ip('10.0.0.9'), port: 514 } },
+    });
   });
 
   it('has classes in their order, and pools that name them', async () => {

@@ -1,6 +1,7 @@
 import type { Firmware } from '../boot/client.ts';
 import type { BytePattern } from '../dhcp/bytePattern.ts';
 import type { Place } from '../errors.ts';
+import type { LogSettings } from '../log/log.ts';
 import type { Ipv4, Ipv4Range, Subnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { MacPrefix } from '../net/macPrefix.ts';
@@ -182,4 +183,5 @@ export type Site = {
   };
   readonly http: { readonly port: number };
   readonly dhcp: { readonly probe: Probe; readonly probeMs: number };
+  readonly log: LogSettings;
 };

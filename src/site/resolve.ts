@@ -33,7 +33,7 @@ export type SiteDocuments = {
  */
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
-  const { tftp, http, dhcp, vars } = site.value;
+  const { tftp, http, dhcp, log, vars } = site.value;
   const known: Referable = {
     images: [...documents.images.keys()],
     overlays: documents.overlays,
@@ -75,6 +75,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     },
     http,
     dhcp: { probe: dhcp.probe, probeMs: dhcp.probeTime },
+    log,
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FIRMWARES } from '../boot/client.ts';
 import { hexPattern, textPattern } from '../dhcp/bytePattern.ts';
+import { FACILITIES } from '../log/facility.ts';
 import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
 import { parseMacPrefix } from '../net/macPrefix.ts';
@@ -434,6 +435,53 @@ const dhcp = keyed(
   'the settings of DHCP',
 );
 
+const facility = choice(...FACILITIES).describe(
+  'Facility of syslog, as daemons of DHCP and TFTP use local7 or daemon.',
+);
+
+const syslogServer = spelled({
+  what: 'an address, or an address and a port',
+  example: '10.0.0.9:514',
+  parse: (text) => {
+    const [, address = '', port = '514'] = /^([0-9.]+)(?::([0-9]{1,5}))?$/.exec(text) ?? [];
+    const ip = parseIpv4(address);
+    return ip === undefined || Number(port) < 1 || Number(port) > 65535 ? undefined : { ip, port: Number(port) };
+  },
+});
+
+const log = keyed(
+  {
+    syslog: z
+      .union(
+        [
+          facility.transform((name) => ({ facility: name })),
+          keyed(
+            {
+              facility: facility.prefault('daemon'),
+              to: syslogServer
+                .describe('Syslog server (UDP, RFC 5424). Absent: the daemon of this machine, through /dev/log.')
+                .exactOptional(),
+            },
+            'the settings of syslog',
+          ),
+        ],
+        {
+          error: ({ input }) =>
+            typeof input === 'string' ? notOneOf(FACILITIES, input) : mistyped('a facility', input),
+        },
+      )
+      .describe(
+        'Log each exchange to syslog, as dhcpd and tftpd do: a facility, or { facility: local7, to: 10.0.0.9:514 }.',
+      )
+      .exactOptional(),
+    journald: yesOrNo.prefault(false).describe('Log to journald, with fields such as REVEILLE_NODE.'),
+    format: choice('text', 'json')
+      .prefault('text')
+      .describe('How lines of standard output and syslog are written. json: an object for each event.'),
+  },
+  'the settings of the log',
+);
+
 export const siteSchema = keyed(
   {
     site: nameSuchAs('g-rack').describe('Name of the site.').exactOptional(),
@@ -458,6 +506,7 @@ export const siteSchema = keyed(
     tftp: tftp.prefault({}).describe('The TFTP server.'),
     http: http.prefault({}).describe('The HTTP server.'),
     dhcp: dhcp.prefault({}).describe('The DHCP server.'),
+    log: log.prefault({}).describe('Where events are logged besides the state.'),
   },
   'the settings of a site, such as "networks:"',
 );

@@ -37,6 +37,8 @@ type DhcpMessageEvent = {
   /** Of a request: the address that it asks for, and the server whose offer it takes. */
   readonly requested?: Ipv4;
   readonly chosen?: Ipv4;
+  /** Of an ACK: it answers an INFORM and lends no address. */
+  readonly informs?: true;
   /** Of a request of a machine that the site does not list. */
   readonly machine?: Machine;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */

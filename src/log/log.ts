@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { type DatagramTarget, openDatagramSender } from '../net/datagram.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Event } from '../timeline/event.ts';
+import { Tally } from '../timeline/tally.ts';
+import type { Facility } from './facility.ts';
+import { journalEntry } from './journal.ts';
+import { jsonLine, logLine, severityOf } from './line.ts';
+import { type Outlet, openOutlet } from './outlet.ts';
+import { localSyslog, remoteSyslog, type SyslogMessage } from './syslog.ts';
+
+export type LogFormat = 'text' | 'json';
+
+/** Where events are logged besides standard output. */
+export type LogSettings = {
+  readonly format: LogFormat;
+  readonly journald: boolean;
+  /** `to` absent: this machine's own daemon, through /dev/log. */
+  readonly syslog?: { readonly facility: Facility; readonly to?: { readonly ip: Ipv4; readonly port: number } };
+};
+
+/** The sockets of the daemons on this machine. */
+export type LogSockets = { readonly syslog: string; readonly journald: string };
+const SOCKETS: LogSockets = { syslog: '/dev/log', journald: '/run/systemd/journal/socket' };
+
+/** Hands events to syslog and journald; neither ever holds a server up. */
+export type Log = {
+  write(event: Event): void;
+  /** Takes over new settings. */
+  configure(settings: LogSettings): void;
+  close(): void;
+};
+
+/** Opens the log; `trouble` is told, at most once a minute, how many messages a daemon did not take and why. */
+export function openLog(settings: LogSettings, trouble: (message: string) => void, sockets: LogSockets = SOCKETS): Log {
+  let current = settings;
+  let drains = drainsOf(settings, trouble, sockets);
+  const close = (): void => {
+    for (const drain of drains) drain.close();
+    drains = [];
+  };
+  return {
+    write(event) {
+      for (const drain of drains) drain.write(event);
+    },
+    configure(next) {
+      if (JSON.stringify(next) === JSON.stringify(current)) return;
+      close();
+      current = next;
+      drains = drainsOf(next, trouble, sockets);
+    },
+    close,
+  };
+}
+
+type Drain = { write(event: Event): void; close(): void };
+
+function drainsOf(
+  { format, journald, syslog }: LogSettings,
+  trouble: (message: string) => void,
+  sockets: LogSockets,
+): readonly Drain[] {
+  const drains: Drain[] = [];
+  const open = (target: DatagramTarget, name: string, encode: (event: Event) => Uint8Array): void => {
+    const tally = new Tally((count, reason) => trouble(`${count} log messages were lost: ${name} ${reason}`));
+    const outlet: Outlet = openOutlet(openDatagramSender(target), (reason) => tally.note(REASONS[reason] ?? reason));
+    drains.push({
+      write: (event) => outlet.send(encode(event)),
+      close: () => {
+        outlet.close();
+        tally.close();
+      },
+    });
+  };
+  if (syslog) {
+    const text = format === 'json' ? jsonLine : logLine;
+    const message = (event: Event): SyslogMessage => ({
+      at: event.at,
+      facility: syslog.facility,
+      severity: severityOf(event),
+      pid: process.pid,
+      kind: event.kind,
+      text: text(event),
+    });
+    const { to } = syslog;
+    if (to === undefined) {
+      open({ kind: 'unix', path: sockets.syslog }, sockets.syslog, (event) => localSyslog(message(event)));
+    } else {
+      const host = hostname();
+      open({ kind: 'udp', ...to }, 'the syslog server', (event) => remoteSyslog(message(event), host));
+    }
+  }
+  if (journald) open({ kind: 'unix', path: sockets.journald }, sockets.journald, journalEntry);
+  return drains;
+}
+
+const REASONS: { readonly [code: string]: string } = {
+  EAGAIN: 'does not keep up',
+  ENOENT: 'is not there',
+  ECONNREFUSED: 'has nobody who listens',
+  EACCES: 'may not be written to',
+};
