@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BootAnswer } from '../boot/client.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
-import type { BootFrom, SiteClass } from '../site/model.ts';
+import type { BootFrom, Lending, SiteClass } from '../site/model.ts';
 import { machine, networkOf, poolOf } from './fixtures.ts';
-import { eachOption, givenBoot, type Layers } from './given.ts';
+import { eachOption, givenBoot, givenLease, type Layers } from './given.ts';
 
 const OURS: BootAnswer = { kind: 'boot', bootFile: 'undionly.kpxe', reason: 'ours' };
 const NONE: BootAnswer = { kind: 'none', reason: 'a stranger' };
@@ -76,4 +76,28 @@ test('options come from the outermost layer to the innermost', () => {
     (_, value) => seen.push(Buffer.from(value).toString()),
   );
   assert.deepEqual(seen, ['network', 'pool', 'first class', 'second class', 'node']);
+});
+
+describe('the lease time', () => {
+  const of = (network: Lending, pool: Lending = {}, ...classes: Lending[]): Layers => ({
+    network: networkOf('rack', '10.0.0.0/24', [], network),
+    pool: poolOf('10.0.0.9', 'any', pool),
+    classes: classes.map((more, i) => classOf(`c${i}`, more)),
+    node: undefined,
+  });
+  const rows: [what: string, layers: Layers, wish: number | undefined, seconds: number][] = [
+    ['without a wish', of({ leaseSeconds: 600 }), undefined, 600],
+    ["the pool's", of({ leaseSeconds: 600 }, { leaseSeconds: 900 }), undefined, 900],
+    ["the last class's", of({}, { leaseSeconds: 900 }, { leaseSeconds: 30 }, { leaseSeconds: 40 }, {}), undefined, 40],
+    ['a shorter wish', of({ leaseSeconds: 600 }), 300, 300],
+    ['a minute at least', of({ leaseSeconds: 600 }), 1, 60],
+    ['unless all leases are shorter', of({ leaseSeconds: 30 }), 1, 30],
+    ['the site may have another minimum', of({ leaseSeconds: 600, minLeaseSeconds: 10 }), 1, 10],
+    ['no longer wish', of({ leaseSeconds: 600 }), 601, 600],
+    ['unless the site has a maximum', of({ leaseSeconds: 600, maxLeaseSeconds: 7200 }), 3600, 3600],
+    ['up to that', of({ leaseSeconds: 600, maxLeaseSeconds: 7200 }), 0xffffffff, 7200],
+    ['which holds without a wish too', of({ maxLeaseSeconds: 1800 }, { leaseSeconds: 86400 }), undefined, 1800],
+    ['for ever', of({ leaseSeconds: 0xffffffff }), 0xffffffff, 0xffffffff],
+  ];
+  for (const [what, layers, wish, seconds] of rows) test(what, () => assert.equal(givenLease(layers, wish), seconds));
 });

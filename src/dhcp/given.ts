@@ -1,5 +1,5 @@
 import type { BootAnswer } from '../boot/client.ts';
-import type { BootFrom, Pool, SiteClass, SiteNode } from '../site/model.ts';
+import type { BootFrom, Lending, Pool, SiteClass, SiteNode } from '../site/model.ts';
 import type { Options } from './optionSet.ts';
 import type { ServedNetwork } from './wire.ts';
 
@@ -28,11 +28,23 @@ export function eachOption(
   if (node) layer(node.options);
 }
 
-/** The lease time, in seconds. */
-export function givenLease({ network, pool, classes }: Layers): number {
-  let seconds = pool?.leaseSeconds ?? network.leaseSeconds;
-  for (const { leaseSeconds } of classes) seconds = leaseSeconds ?? seconds;
-  return seconds;
+/** The lease time in seconds for a client that wishes for `wish` of them, or has no wish. */
+export function givenLease(layers: Layers, wish: number | undefined): number {
+  const usual = last(layers, 'leaseSeconds') ?? layers.network.leaseSeconds;
+  const longest = last(layers, 'maxLeaseSeconds') ?? usual;
+  const shortest = last(layers, 'minLeaseSeconds') ?? Math.min(SHORTEST_LEASE_SECONDS, longest);
+  return Math.max(shortest, Math.min(longest, wish ?? usual));
+}
+
+/** A client that wishes for less asks too often. */
+const SHORTEST_LEASE_SECONDS = 60;
+
+function last({ network, pool, classes }: Layers, key: keyof Lending): number | undefined {
+  for (let i = classes.length - 1; i >= 0; i--) {
+    const value = classes[i]?.[key];
+    if (value !== undefined) return value;
+  }
+  return pool?.[key] ?? network[key];
 }
 
 /**

@@ -307,6 +307,14 @@ describe('REQUEST in INIT-REBOOT: requested address alone', () => {
       'nak: no pool with this address is open to it',
     ],
     [
+      'who holds another by our record, and wants a free one',
+      () => {
+        held(STRANGER, '192.168.0.113', 'lan');
+        return ask('request', STRANGER, [wants('192.168.0.111')]);
+      },
+      'ack 192.168.0.111 of lan for 7200 s',
+    ],
+    [
       'the wrong network',
       () => ask('request', STRANGER, [wants('172.16.0.9')]),
       'nak: the address is of no network on this wire',

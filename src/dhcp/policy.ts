@@ -45,7 +45,6 @@ export type Decision =
 export const BOOT_LEASE_SECONDS = 120;
 /** How long a declined address is set aside. */
 export const DECLINED_MS = 600_000;
-const SHORTEST_LEASE_SECONDS = 60;
 
 /** Decides about one request of a client. Pure but for the book's own search for a free address. */
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
@@ -175,7 +174,7 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
 /**
  * A client that says it has an address: after a restart (INIT-REBOOT), or to renew or rebind it. It keeps what our record
  * or the site gives it; what contradicts them is refused. Where we know nothing of it, the lease may be another server's,
- * and a server stays silent, unless the address is of no network here. A client that renews an address of an open pool
+ * and a server stays silent, unless the address is of no network here. One that we know may move to a free address. A client that renews an address of an open pool
  * that nobody holds keeps it too: then our record was lost, and nobody disputes the address.
  */
 function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decision {
@@ -188,7 +187,8 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   const { book } = situation;
   const isRecorded = book.leaseAt(ip)?.mac === request.chaddr;
   if (refusal === undefined) {
-    if (how === 'renew' || isRecorded || node?.ip === ip) return grant(asking, ip);
+    const isOurClient = isRecorded || node?.ip === ip || book.leaseOf(network.name, request.chaddr) !== undefined;
+    if (how === 'renew' || isOurClient) return grant(asking, ip);
     return silence('no record of the lease that it wants back: another server may have given it');
   }
   const isOurs = network.pools.some(({ range }) => inRange(range, ip)) || situation.site.nodeByIp.has(ip);
@@ -285,12 +285,10 @@ function inform(asking: Asking): Decision {
   return { kind: 'inform', ...layersAt(asking, network, request.ciaddr, asking.node?.ip === request.ciaddr) };
 }
 
-/** The lease time of the site, or the client's wish if that is shorter; short for a machine that is only booting. */
+/** The lease time that the site gives; short for a machine that is only booting. */
 function leaseSeconds({ request, client }: Asking, layers: Layers, reserved: boolean): number {
-  const given = givenLease(layers);
-  const wish = read(request.options, OPTION.leaseTime) ?? given;
-  const most = reserved || client.stage === 'os' ? given : Math.min(given, BOOT_LEASE_SECONDS);
-  return Math.min(most, Math.max(wish, SHORTEST_LEASE_SECONDS));
+  const seconds = givenLease(layers, read(request.options, OPTION.leaseTime));
+  return reserved || client.stage === 'os' ? seconds : Math.min(seconds, BOOT_LEASE_SECONDS);
 }
 
 function viaRelay(request: DhcpPacket): string {

@@ -1,4 +1,5 @@
 import type { Findings } from './finding.ts';
+import { readLending } from './lending.ts';
 import type { SiteClass } from './model.ts';
 import { readOptions } from './options.ts';
 import { MEMBER_WORDS } from './pools.ts';
@@ -18,7 +19,7 @@ export function resolveClasses(site: Declared<SiteDeclaration>, findings: Findin
 
 function resolveClass(
   name: string,
-  { lease, nextServer, bootFile, options, ...conditions }: ClassDeclaration,
+  { lease, minLease, maxLease, nextServer, bootFile, options, ...conditions }: ClassDeclaration,
   site: Declared<SiteDeclaration>,
   findings: Findings,
 ): SiteClass {
@@ -32,7 +33,7 @@ function resolveClass(
   return {
     name,
     conditions,
-    ...(lease === undefined ? {} : { leaseSeconds: lease }),
+    ...readLending({ lease, minLease, maxLease }, at, site, findings),
     ...(nextServer === undefined ? {} : { nextServer }),
     ...(bootFile === undefined ? {} : { bootFile }),
     options: readOptions(options, [...at, 'options'], site, findings),

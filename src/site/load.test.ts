@@ -139,6 +139,17 @@ profiles:
     ],
   },
   {
+    name: 'lease times that contradict each other',
+    files: edited(
+      ['    gateway: 10.0.0.1\n', '    lease: 2h\n    maxLease: 1h\n'],
+      ['allow: unknown', 'maxLease: 5m\n        minLease: 10m'],
+    ),
+    errors: [
+      'site.yaml:8:15: maxLease is shorter than the lease of 7200 seconds',
+      'site.yaml:17:19: minLease is longer than the longest lease, 300 seconds',
+    ],
+  },
+  {
     name: 'pools with several ranges, and with members that there are not',
     files: edited(
       [

@@ -13,15 +13,23 @@ export type Vars = { readonly [name: string]: Var };
 /** Which loader a machine's firmware is given; `auto` picks by firmware. */
 export type LoaderChoice = 'auto' | 'pxelinux' | 'ipxe' | 'grub' | 'http';
 
-/** A range of addresses that are lent. Times are in seconds. */
-export type Pool = {
+/**
+ * For how long addresses are lent, in seconds: to a client that has no wish, and between what bounds a wish is granted. Where
+ * no layer says them, the longest is what one without a wish gets.
+ */
+export type Lending = {
+  readonly leaseSeconds?: number;
+  readonly minLeaseSeconds?: number;
+  readonly maxLeaseSeconds?: number;
+};
+
+/** A range of addresses that are lent. */
+export type Pool = Lending & {
   readonly range: Ipv4Range;
   /** `known` (nodes of the site), `unknown` (strangers), `any`, or names of classes; any of them suffices. */
   readonly allow: readonly string[];
   /** The same words; none of these may draw from it, whatever `allow` says. */
   readonly deny: readonly string[];
-  /** What its members get beyond what the network says. */
-  readonly leaseSeconds?: number;
   readonly options: RawOptions;
 };
 
@@ -41,12 +49,12 @@ export type Conditions = {
 };
 
 /** A group of machines by what they say of themselves, and what its members get. */
-export type SiteClass = BootFrom & {
-  readonly name: string;
-  readonly conditions: Conditions;
-  readonly leaseSeconds?: number;
-  readonly options: RawOptions;
-};
+export type SiteClass = BootFrom &
+  Lending & {
+    readonly name: string;
+    readonly conditions: Conditions;
+    readonly options: RawOptions;
+  };
 
 /** One classless static route (option 121): a destination and the router to it. */
 export type Route = { readonly to: Subnet; readonly via: Ipv4 };
@@ -55,25 +63,26 @@ export type Route = { readonly to: Subnet; readonly via: Ipv4 };
 export type RawOptions = ReadonlyMap<number, Uint8Array>;
 
 /** One subnet, everything declared or defaulted. Times are in seconds. */
-export type Network = BootFrom & {
-  readonly name: string;
-  /** Where requests arrive directly. Absent for a network that only relays reach. */
-  readonly interface?: string;
-  readonly subnet: Subnet;
-  /** The server's own address for this network; absent until an interface's address fills it in (see `withServers`). */
-  readonly server?: Ipv4;
-  readonly gateway?: Ipv4;
-  readonly broadcast: Ipv4;
-  readonly dns: readonly Ipv4[];
-  readonly ntp: readonly Ipv4[];
-  readonly domain?: string;
-  readonly search: readonly string[];
-  readonly mtu?: number;
-  readonly routes: readonly Route[];
-  readonly leaseSeconds: number;
-  readonly pools: readonly Pool[];
-  readonly options: RawOptions;
-};
+export type Network = BootFrom &
+  Lending & {
+    readonly name: string;
+    /** Where requests arrive directly. Absent for a network that only relays reach. */
+    readonly interface?: string;
+    readonly subnet: Subnet;
+    /** The server's own address for this network; absent until an interface's address fills it in (see `withServers`). */
+    readonly server?: Ipv4;
+    readonly gateway?: Ipv4;
+    readonly broadcast: Ipv4;
+    readonly dns: readonly Ipv4[];
+    readonly ntp: readonly Ipv4[];
+    readonly domain?: string;
+    readonly search: readonly string[];
+    readonly mtu?: number;
+    readonly routes: readonly Route[];
+    readonly leaseSeconds: number;
+    readonly pools: readonly Pool[];
+    readonly options: RawOptions;
+  };
 
 /** Who gave a node an overlay, in words (`profile compute`, `node node01`), and where that stands. */
 export type OverlayOrigin = { readonly by: string; readonly place: Place };

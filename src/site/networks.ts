@@ -1,6 +1,7 @@
 import { formatPlace } from '../errors.ts';
 import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, inSubnet, type Subnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Findings } from './finding.ts';
+import { readLending } from './lending.ts';
 import type { Network } from './model.ts';
 import { readOptions } from './options.ts';
 import { overlaps } from './overlap.ts';
@@ -28,17 +29,19 @@ export function resolveNetworks(site: Declared<SiteDeclaration>, findings: Findi
 
 function resolveNetwork(
   name: string,
-  { lease, options, pools, ...declared }: NetworkDeclaration,
+  { lease, minLease, maxLease, options, pools, ...declared }: NetworkDeclaration,
   site: Declared<SiteDeclaration>,
   findings: Findings,
 ): Network {
+  const at: Path = ['networks', name];
   return {
     ...declared,
     name,
     broadcast: declared.broadcast ?? broadcastOf(declared.subnet),
+    ...readLending({ minLease, maxLease, lease }, at, site, findings),
     leaseSeconds: lease,
     pools: resolvePools(name, pools, site, findings),
-    options: readOptions(options, ['networks', name, 'options'], site, findings),
+    options: readOptions(options, [...at, 'options'], site, findings),
   };
 }
 

@@ -1,5 +1,6 @@
 import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, type Ipv4Range, inRange, inSubnet } from '../net/ipv4.ts';
 import { type Findings, suggestion } from './finding.ts';
+import { readLending } from './lending.ts';
 import type { Network, Pool } from './model.ts';
 import { readOptions } from './options.ts';
 import type { Claim } from './overlap.ts';
@@ -18,7 +19,7 @@ export function resolvePools(
   findings: Findings,
 ): readonly Pool[] {
   const words = [...MEMBER_WORDS, ...site.names(['classes'])];
-  return declared.flatMap(({ range: ranges, lease, options, allow, deny }, i) => {
+  return declared.flatMap(({ range: ranges, options, allow, deny, ...lending }, i) => {
     const at: Path = ['networks', network, 'pools', i];
     for (const [key, members] of [['allow', allow] as const, ['deny', deny] as const]) {
       for (const [j, member] of members.entries()) {
@@ -30,7 +31,7 @@ export function resolvePools(
     const settings = {
       allow,
       deny,
-      ...(lease === undefined ? {} : { leaseSeconds: lease }),
+      ...readLending(lending, at, site, findings),
       options: readOptions(options, [...at, 'options'], site, findings),
     };
     return ranges.map((range) => ({ range, ...settings }));

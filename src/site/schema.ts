@@ -218,6 +218,12 @@ const options = named(z.unknown(), 'DHCP options', /^[A-Za-z0-9-]+$/).describe(
 
 // ---- site.yaml ------------------------------------------------------------------------------------------------
 
+/** Bounds of what a client may wish for, beside `lease`: on networks, pools and classes. */
+const leaseLimits = {
+  minLease: lease.describe('Shortest lease that a client may ask for. Default: one minute.').exactOptional(),
+  maxLease: lease.describe('Longest lease that a client may ask for. Default: `lease`.').exactOptional(),
+};
+
 /** Which boot file a machine is told, where the operator says so: on networks, classes, profiles and nodes. */
 const bootFrom = {
   nextServer: address.describe('Boot server to name instead of this server (siaddr, option 66).').exactOptional(),
@@ -240,6 +246,7 @@ const pool = keyed(
       .describe('Who may draw from it: nodes of this site (known), strangers (unknown), any, or members of a class.'),
     deny: poolMembers.prefault([]).describe('Who may not draw from it, whatever `allow` says.'),
     lease: lease.describe('How long an address of this pool is lent, instead of as the network says.').exactOptional(),
+    ...leaseLimits,
     options: options.prefault({}),
   },
   'a pool',
@@ -284,6 +291,7 @@ const machineClass = keyed(
       .describe('Which relay or switch says so (option 82, sub-option 2).')
       .exactOptional(),
     lease: lease.describe('How long members are lent their addresses.').exactOptional(),
+    ...leaseLimits,
     ...bootFrom,
     options: options.prefault({}),
   },
@@ -318,6 +326,7 @@ const network = keyed(
       .prefault([])
       .describe('Static routes (option 121). Clients that take them ignore `gateway`: add 0.0.0.0/0 here too.'),
     lease: lease.prefault('1h').describe('How long an address is lent: 2h, 30m, a number of seconds, or infinite.'),
+    ...leaseLimits,
     pools: listOf(pool, 'pools').prefault([]).describe('Ranges from which clients without an own address get one.'),
     ...bootFrom,
     options: options.prefault({}),
