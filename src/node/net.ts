@@ -44,9 +44,20 @@ export type Net = {
   readonly link: Readonly<Record<string, Link>>;
   /** The link with the node's own address: the card that it boots from, or what that is a part of. */
   readonly main: Link;
+  /** The card for provider networks: the second (see `#second`); absent where there is but one. */
+  readonly second?: Link;
 };
 
-export const NET_KEYS = ['links', 'nics', 'bonds', 'bridges', 'vlans', 'link', 'main'] as const satisfies (keyof Net)[];
+export const NET_KEYS = [
+  'links',
+  'nics',
+  'bonds',
+  'bridges',
+  'vlans',
+  'link',
+  'main',
+  'second',
+] as const satisfies (keyof Net)[];
 
 // ---- What `vars.net` may say ----------------------------------------------------------------------------------
 
@@ -150,7 +161,9 @@ class Links {
     }
     if (bridge !== undefined) {
       const { name, on, ...said } = bridge;
-      const members = [this.#join(on ?? this.#second(), name, 'net.bridge')];
+      const port = on ?? this.#second()?.mac;
+      if (port === undefined) throw new Error(`vars.net.bridge: ${this.#node.name} has no second network card`);
+      const members = [this.#join(port, name, 'net.bridge')];
       this.#add({ id: name, kind: 'bridge', name, members }, said, 'net.bridge');
     }
     for (const [id, { id: number, on, ...said }] of Object.entries(vlans)) {
@@ -158,6 +171,7 @@ class Links {
       this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, `${at}.on`).id }, said, at);
     }
     const links = [...this.#links.values()];
+    const second = this.#second();
     const kind = (wanted: Link['kind']) => links.filter((link) => link.kind === wanted);
     return {
       links,
@@ -167,6 +181,7 @@ class Links {
       vlans: kind('vlan'),
       link: Object.fromEntries(this.#links),
       main: this.#outermost('main'),
+      ...(second === undefined ? {} : { second: this.#linkOf(second) ?? bare(nicOf('second', second)) }),
     };
   }
 
@@ -245,7 +260,7 @@ class Links {
     const named = typeof on === 'string' ? this.#links.get(on) : undefined;
     if (named) return named;
     const card = this.#card(on, at.replace(/\.on$/, ''));
-    const known = [...this.#links.values()].find((link) => link.kind === 'nic' && link.mac === card.mac);
+    const known = this.#linkOf(card);
     if (known) return known;
     const id = `nic${this.#cards.indexOf(card) + 1}`;
     this.#add(nicOf(id, card), {}, at);
@@ -267,13 +282,15 @@ class Links {
     return link.id;
   }
 
-  /** The card for the bridge: the second that the site lists, else the first other one with a link, else the first other one. */
-  #second(): number | string {
+  /** The second card that the site lists, else the first other one with a cable, else the first other one. */
+  #second(): Card | undefined {
     const others = this.#cards.slice(1);
-    const listed = others.find(({ mac }) => mac === this.#node.macs[1]);
-    const card = listed ?? others.find(({ up }) => up) ?? others[0];
-    if (card === undefined) throw new Error(`vars.net.bridge: ${this.#node.name} has no second network card`);
-    return card.mac;
+    return others.find(({ mac }) => mac === this.#node.macs[1]) ?? others.find(({ up }) => up) ?? others[0];
+  }
+
+  /** The link that a card is. */
+  #linkOf(card: Card): Link | undefined {
+    return [...this.#links.values()].find((link) => link.kind === 'nic' && link.mac === card.mac);
   }
 
   #outermost(id: string): Link {
@@ -303,6 +320,11 @@ function cardsOf(node: SiteNode, facts: Facts | undefined): readonly Card[] {
     up,
     ...(ip === undefined ? {} : { ip }),
   }));
+}
+
+/** A link without any address. */
+function bare(link: Pick<Link, 'id' | 'kind'> & Partial<Link>): Link {
+  return { dhcp: false, addresses: [], dns: [], search: [], routes: [], members: [], ...link };
 }
 
 function nicOf(id: string, { mac, name }: Card): Pick<Link, 'id' | 'kind' | 'mac' | 'name'> {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { emptyStore } from '../state/fakes.ts';
 import { checkTemplates } from './check.ts';
-import { openIdentities } from './identity.ts';
+import { openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+import { FULL_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
 import type { SshKey } from './opensshKey.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
 import { identityAsked } from './render.ts';
@@ -179,6 +182,209 @@ describe('identity', () => {
     assert.equal(await asked('hosts', 'chrony'), undefined);
     assert.deepEqual(await asked('identity'), { rsa: false });
     assert.deepEqual(await asked('identity', 'ssh-host-keys'), { rsa: true });
+  });
+});
+
+describe('a compute node', () => {
+  const vars = {
+    net: FULL_NET,
+    openstack: { controller: 'controller' },
+    nova: {
+      transport_url: 'rabbit://openstack:secret@controller:5672/',
+      password: 'one',
+      placement_password: 'two',
+      neutron_password: 'three',
+      migration_link: 'storage',
+      extra: {
+        DEFAULT: { cpu_allocation_ratio: 4 },
+        libvirt: { disk_cachemodes: 'network=writeback' },
+        pci: { alias: '{}' },
+      },
+    },
+    neutron: {
+      transport_url: 'rabbit://openstack:secret@controller:5672/',
+      provider_networks: { flat: 'second', external: 'br-provider' },
+      tunnel_link: 'storage',
+    },
+    libvirtd: { listen: 'tls' },
+  };
+  const given = (overlay: string, more: object = {}) =>
+    withSite(siteWith([overlay], { ...vars, ...more }), (site) => filesOf(site, 'node01', { facts: SIX_CARDS }));
+
+  test('nova.conf says where this node is, where the services are and how instances move', async () => {
+    const given1 = await given('nova-compute');
+    const nova = ini(textOf(given1, '/etc/nova/nova.conf'));
+    const of = (section: string, option: string) => nova.get(section)?.get(option);
+    assert.equal(of('DEFAULT', 'my_ip'), '10.0.0.51');
+    assert.equal(of('DEFAULT', 'host'), 'node01');
+    assert.equal(of('DEFAULT', 'cpu_allocation_ratio'), '4');
+    assert.equal(of('vnc', 'server_proxyclient_address'), '10.0.0.51');
+    assert.equal(of('vnc', 'novncproxy_base_url'), 'http://controller:6080/vnc_auto.html');
+    assert.deepEqual(
+      ['service_user', 'placement', 'neutron'].map((one) => [of(one, 'username'), of(one, 'password')]),
+      [
+        ['nova', 'one'],
+        ['placement', 'two'],
+        ['neutron', 'three'],
+      ],
+    );
+    assert.equal(of('libvirt', 'live_migration_scheme'), 'tls');
+    assert.equal(of('libvirt', 'live_migration_with_native_tls'), 'true');
+    assert.equal(of('libvirt', 'live_migration_inbound_addr'), '10.1.20.51');
+    assert.equal(of('libvirt', 'disk_cachemodes'), 'network=writeback');
+    assert.equal(of('pci', 'alias'), '{}');
+    assert.equal(given1.get('/etc/nova/nova.conf')?.mode, 0o640);
+    assert.equal(given1.get('/etc/nova/nova.conf')?.group, 'nova');
+    assert.equal(textOf(given1, '/var/lib/nova/compute_id'), `${SAMPLE_IDENTITY.computeId}\n`);
+    const ssh = ini(
+      textOf(await given('nova-compute', { nova: { ...vars.nova, live_migration: 'ssh' } }), '/etc/nova/nova.conf'),
+    );
+    assert.equal(ssh.get('libvirt')?.get('live_migration_scheme'), 'ssh');
+    assert.equal(ssh.get('libvirt')?.get('live_migration_with_native_tls'), undefined);
+  });
+
+  test('each key that nova-compute needs is asked for by name', async () => {
+    for (const key of ['openstack.controller', 'nova.transport_url', 'nova.password', 'nova.neutron_password']) {
+      const without = structuredClone(vars) as Record<string, Record<string, unknown>>;
+      const [map = '', name = ''] = key.split('.');
+      delete without[map]?.[name];
+      await assert.rejects(
+        withSite(siteWith(['nova-compute'], without), (site) => filesOf(site, 'node01', { facts: SIX_CARDS })),
+        (error) => {
+          assert(error instanceof ReveilleError);
+          assert.equal(error.message, `overlay nova-compute: vars.${key} is missing`);
+          assert.match(error.hint ?? '', /write it under vars: of profile role, such as vars: \{ /);
+          assert.equal(error.place?.file, 'site.yaml');
+          return true;
+        },
+      );
+    }
+  });
+
+  test('the linuxbridge agent knows its tunnel address, its cards and its bridges', async () => {
+    const files = await given('neutron-linuxbridge');
+    const agent = ini(textOf(files, '/etc/neutron/plugins/ml2/linuxbridge_agent.ini'));
+    assert.deepEqual(
+      [...(agent.get('linux_bridge') ?? [])],
+      [
+        ['physical_interface_mappings', 'flat:eno2'],
+        ['bridge_mappings', 'external:br-provider'],
+      ],
+    );
+    assert.equal(agent.get('vxlan')?.get('local_ip'), '10.1.20.51');
+    assert.equal(ini(textOf(files, '/etc/neutron/neutron.conf')).get('experimental')?.get('linuxbridge'), 'true');
+    const two = await withSite(
+      siteWith(['neutron-linuxbridge'], {
+        neutron: { ...vars.neutron, tunnel_link: 'main', provider_networks: { flat: 'second' } },
+      }),
+      (site) => filesOf(site, 'node01', { facts: TWO_CARDS }),
+    );
+    const simple = ini(textOf(two, '/etc/neutron/plugins/ml2/linuxbridge_agent.ini'));
+    assert.equal(simple.get('linux_bridge')?.get('physical_interface_mappings'), 'flat:eth1');
+    assert.equal(simple.get('vxlan')?.get('local_ip'), '10.0.0.51');
+  });
+
+  test('the Open vSwitch agent has a bridge for each provider network', async () => {
+    const files = await given('neutron-openvswitch');
+    const agent = ini(textOf(files, '/etc/neutron/plugins/ml2/openvswitch_agent.ini'));
+    assert.equal(agent.get('ovs')?.get('bridge_mappings'), 'flat:br-flat,external:br-external');
+    assert.equal(agent.get('ovs')?.get('local_ip'), '10.1.20.51');
+    assert.equal(agent.get('agent')?.get('tunnel_types'), 'vxlan');
+    const script = files.get('/usr/local/sbin/reveille-ovs-bridges');
+    assert.equal(script?.mode, 0o755);
+    assert.match(textOf(files, script?.path ?? ''), /add-br 'br-flat' -- --may-exist add-port 'br-flat' 'eno2'$/m);
+  });
+
+  test('libvirtd has its own host UUID and listens as told', async () => {
+    const files = await given('libvirtd');
+    assert.match(
+      textOf(files, '/etc/libvirt/libvirtd.conf'),
+      new RegExp(`^host_uuid = "${SAMPLE_IDENTITY.libvirtUuid}"$`, 'm'),
+    );
+    const dropIn = '/etc/systemd/system/libvirtd.service.d/reveille.conf';
+    assert.match(
+      textOf(files, dropIn),
+      /^\[Unit\]\n#.*\nRequires=libvirtd-tls\.socket\nAfter=libvirtd-tls\.socket\n$/m,
+    );
+    const quiet = textOf(await given('libvirtd', { libvirtd: { notify: false } }), dropIn);
+    assert.match(quiet, /^\[Service\]\nType=simple\n$/m);
+    assert.doesNotMatch(quiet, /Requires/);
+  });
+
+  test('every option is one that the programs know, under its section', async () => {
+    const known = knownOptions();
+    const cases: readonly (readonly [string, string, string])[] = [
+      ['nova', 'nova-compute', '/etc/nova/nova.conf'],
+      ['nova', 'nova-compute', '/etc/nova/nova-compute.conf'],
+      ['neutron', 'neutron-linuxbridge', '/etc/neutron/neutron.conf'],
+      ['neutron', 'neutron-openvswitch', '/etc/neutron/neutron.conf'],
+      ['linuxbridge_agent', 'neutron-linuxbridge', '/etc/neutron/plugins/ml2/linuxbridge_agent.ini'],
+      ['openvswitch_agent', 'neutron-openvswitch', '/etc/neutron/plugins/ml2/openvswitch_agent.ini'],
+      ['libvirtd', 'libvirtd', '/etc/libvirt/libvirtd.conf'],
+    ];
+    for (const [program, overlay, path] of cases) {
+      const { extra: _, ...nova } = vars.nova;
+      for (const [section, options] of ini(textOf(await given(overlay, { nova }), path)))
+        for (const option of options.keys())
+          assert(known.get(`${program} [${section}]`)?.has(option), `${path} [${section}] ${option}`);
+    }
+  });
+});
+
+/** Sections of an INI file; what stands before the first is in the section without a name. */
+function ini(text: string): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const sections = new Map<string, Map<string, string>>();
+  let section = '';
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const name = /^\[(.+)\]$/.exec(line)?.[1];
+    if (name !== undefined) {
+      assert(!sections.has(name), `section ${name} stands twice`);
+      sections.set(name, new Map());
+      section = name;
+      continue;
+    }
+    const [, option = '', value = ''] =
+      /^(\w+) = ?(.*)$/.exec(line) ?? assert.fail(`not a line of an INI file: ${line}`);
+    const options = sections.get(section) ?? new Map<string, string>();
+    sections.set(section, options);
+    assert(!options.has(option), `${option} stands twice in ${section}`);
+    options.set(option, value);
+  }
+  return sections;
+}
+
+/** By program and section: see the head of the file. */
+function knownOptions(): ReadonlyMap<string, ReadonlySet<string>> {
+  const text = readFileSync(join(import.meta.dirname, 'openstackOptions.txt'), 'utf8');
+  return new Map(
+    [...text.matchAll(/^(\w+ \[.*?\]) (.*)$/gm)].map(([, where = '', names = '']) => [
+      where,
+      new Set(names.split(' ')),
+    ]),
+  );
+}
+
+describe('files of the system', () => {
+  test('fstab-nfs lists the mounts, each with its options', async () => {
+    const mounts = [
+      { from: '10.0.0.10:/srv/instances', to: '/var/lib/nova/instances' },
+      { from: '10.0.0.10:/srv/iso', to: '/srv/iso', options: 'ro' },
+    ];
+    const fstab = textOf(await files('fstab-nfs', { nfs: { mounts, version: 4.2 } }), '/etc/fstab');
+    assert.deepEqual(fstab.trimEnd().split('\n').slice(1), [
+      '10.0.0.10:/srv/instances /var/lib/nova/instances nfs hard,_netdev,nofail,vers=4.2 0 0',
+      '10.0.0.10:/srv/iso /srv/iso nfs ro,vers=4.2 0 0',
+    ]);
+  });
+
+  test('rsyslog-forward names the server', async () => {
+    const conf = await files('rsyslog-forward', { syslog: { server: '10.0.0.10', protocol: 'tcp' } });
+    const text = textOf(conf, '/etc/rsyslog.d/90-reveille-forward.conf');
+    assert.match(
+      text,
+      /^\*\.\* action\(\n {2}type="omfwd"\n {2}target="10\.0\.0\.10"\n {2}port="514"\n {2}protocol="tcp"$/m,
+    );
   });
 });
 

@@ -165,4 +165,42 @@ describe('the small ones', () => {
       assert.equal(run('ssh-keygen', '-y', '-f', key), readFileSync(`${key}.pub`, 'utf8'));
     }
   });
+
+  test('findmnt finds nothing wrong in fstab', async () => {
+    const mounts = [{ from: '10.0.0.10:/srv/instances', to: '/mnt' }]; // a folder that there is: the hook makes others
+    await using laid = await lay(['fstab-nfs'], { nfs: { mounts } });
+    const said = run('findmnt', '--verify', '--verbose', '--tab-file', laid.at('/etc/fstab'), '--evaluate');
+    assert.match(said, /^\/mnt$/m);
+    assert.doesNotMatch(said, /\[E\]|\[W\]/);
+  });
+
+  test('rsyslogd takes the forwarding', async () => {
+    await using laid = await lay(['rsyslog-forward'], { syslog: { server: '10.0.0.10' } });
+    const said = run('rsyslogd', '-N1', '-f', laid.at('/etc/rsyslog.d/90-reveille-forward.conf'));
+    assert.match(said, /End of config validation run/);
+    assert.doesNotMatch(said, /error|warning/i);
+  });
+
+  test('sh and systemd read what the OpenStack overlays lay beside', async () => {
+    const neutron = { transport_url: 'rabbit://', provider_networks: { provider: 'second' } };
+    await using laid = await lay(
+      ['neutron-openvswitch', 'libvirtd'],
+      { neutron, libvirtd: { listen: 'tls' } },
+      TWO_CARDS,
+    );
+    assert.equal(run('sh', '-n', laid.at('/usr/local/sbin/reveille-ovs-bridges')), '');
+    assert.equal(run('shellcheck', laid.at('/usr/local/sbin/reveille-ovs-bridges')), '');
+    const units = laid.at('/etc/systemd/system');
+    writeFileSync(join(units, 'libvirtd.service'), '[Service]\nType=notify\nExecStart=/bin/true\n');
+    writeFileSync(join(units, 'libvirtd-tls.socket'), '[Socket]\nListenStream=16514\nService=libvirtd.service\n');
+    const said = run(
+      'env',
+      `SYSTEMD_UNIT_PATH=${units}:`,
+      'systemd-analyze',
+      'verify',
+      '--man=no',
+      join(units, 'libvirtd.service'),
+    );
+    assert.doesNotMatch(said, /libvirtd/);
+  });
 });
