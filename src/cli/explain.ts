@@ -26,6 +26,9 @@ type Flags = {
   readonly state: string;
   readonly arch: number;
   readonly ipxe: boolean;
+  readonly vendorClass?: string;
+  readonly userClass?: string;
+  readonly circuitId?: string;
   readonly json: boolean;
 };
 
@@ -42,6 +45,9 @@ export function explainCommand(): Command {
         .argParser(architecture),
     )
     .addOption(new Option('--ipxe', 'as if iPXE with HTTP were asking').default(false))
+    .addOption(new Option('--vendor-class <text>', 'what it says in option 60, such as "MSFT 5.0"'))
+    .addOption(new Option('--user-class <text>', 'what it says in option 77'))
+    .addOption(new Option('--circuit-id <text>', 'what a relay or switch says of its port in option 82'))
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe')
     .action(async (who: string, flags: Flags) => {
@@ -59,9 +65,9 @@ export function explainCommand(): Command {
     });
 }
 
-async function explain(mac: Mac, site: Site, known: Remembered, { arch, ipxe, state }: Flags): Promise<Told> {
+async function explain(mac: Mac, site: Site, known: Remembered, { arch, state, ...says }: Flags): Promise<Told> {
   const rehearsal = rehearse(
-    { mac, architecture: arch, ipxe },
+    { mac, architecture: arch, ...says },
     site,
     known.leases,
     (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),

@@ -60,7 +60,7 @@ function testsOf({ macs, arch, vendorClass, userClass, circuitId, remoteId }: Co
 }
 
 /** Sub-options of option 82 (RFC 3046). */
-const CIRCUIT_ID = 1;
+export const CIRCUIT_ID = 1;
 const REMOTE_ID = 2;
 
 function macTest(macs: NonNullable<Conditions['macs']>): Test {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideBoot } from '../boot/decide.ts';
 import { mac, siteFixture } from '../site/fixture.ts';
+import { textPattern } from './bytePattern.ts';
+import { poolOf } from './fixtures.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { rehearse } from './rehearse.ts';
@@ -55,4 +57,44 @@ describe('options shown to people', () => {
       assert.equal(kind.show(value as never), shown);
     });
   }
+
+  it('of one that says something of itself tells its classes, and why pools are open to it', () => {
+    const [network] = site.networks.values();
+    const conditions = {
+      vendorClass: [textPattern('docsis*') ?? assert.fail()],
+      circuitId: [textPattern('eth7') ?? assert.fail()],
+    };
+    const modems = { name: 'modems', conditions, bootFile: 'modem.cfg', options: new Map() };
+    const pools = [
+      poolOf('10.0.0.200', 'modems'),
+      poolOf('10.0.0.201', 'known !modems'),
+      poolOf('10.0.0.202', 'any !unknown'),
+    ];
+    const withModems = {
+      ...site,
+      classes: new Map([['modems', modems]]),
+      networks: new Map([['openstack', { ...(network ?? assert.fail()), pools }]]),
+    };
+    const part = {
+      mac: mac('52:54:00:00:99:99'),
+      architecture: 0,
+      ipxe: false,
+      vendorClass: 'docsis3.0',
+      circuitId: 'eth7',
+    };
+    const seen = rehearse(part, withModems, [], () => ({ kind: 'none', reason: '' }), 0);
+    assert.deepEqual(seen.classes, [modems]);
+    assert.deepEqual(
+      seen.pools.map(({ open, why }) => [open, why]),
+      [
+        [true, 'open to class modems'],
+        [false, 'closed to class modems'],
+        [false, 'closed to strangers'],
+      ],
+    );
+    assert.equal(seen.boot?.reason, 'bootFile of class modems');
+    assert.equal(seen.reply?.file, 'modem.cfg');
+    // An operating system is told in the fields of BOOTP, and in options only what it asks for.
+    assert.equal(seen.reply?.options.has(OPTION.bootFile.code), false);
+  });
 });

@@ -2,7 +2,7 @@ import type { BootAnswer, BootClient } from '../boot/client.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
-import { classesOf } from './classes.ts';
+import { CIRCUIT_ID, classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
 import { givenBoot } from './given.ts';
 import type { Lease } from './lease.ts';
@@ -14,8 +14,18 @@ import { whyOpen } from './pools.ts';
 import { composeReply } from './reply.ts';
 import { networksOf, type ServedNetwork } from './wire.ts';
 
-/** The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking. */
-export type Part = { readonly mac: Mac; readonly architecture: number; readonly ipxe: boolean };
+/**
+ * The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking; what it
+ * says of itself where that is not what follows from the two, and what a relay says of its port.
+ */
+export type Part = {
+  readonly mac: Mac;
+  readonly architecture: number;
+  readonly ipxe: boolean;
+  readonly vendorClass?: string;
+  readonly userClass?: string;
+  readonly circuitId?: string;
+};
 
 export type PoolVerdict = {
   readonly network: string;
@@ -76,14 +86,21 @@ function interfaceFor(mac: Mac, site: Site): string {
 
 const IPXE_FEATURES = Buffer.from([19, 1, 1, 39, 1, 1]);
 
-function discover({ mac, architecture, ipxe }: Part): DhcpPacket {
+function discover({ mac, architecture, ipxe, vendorClass, userClass, circuitId }: Part): DhcpPacket {
   const options = new Map<number, Uint8Array>();
   write(options, OPTION.messageType, MESSAGE.discover);
-  write(options, OPTION.vendorClass, `PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`);
-  write(options, OPTION.clientArch, [architecture]);
+  const firmware = `PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`;
+  write(options, OPTION.vendorClass, vendorClass ?? firmware);
+  // Only firmware says its architecture.
+  if (/^(PXE|HTTP)Client/.test(vendorClass ?? firmware)) write(options, OPTION.clientArch, [architecture]);
   if (ipxe) {
     write(options, OPTION.userClass, Buffer.from('iPXE'));
     write(options, OPTION.ipxe, IPXE_FEATURES);
+  }
+  if (userClass !== undefined) write(options, OPTION.userClass, Buffer.from(userClass));
+  if (circuitId !== undefined) {
+    const id = Buffer.from(circuitId);
+    write(options, OPTION.relayAgent, Buffer.concat([Buffer.of(CIRCUIT_ID, id.length), id]));
   }
   return requestFrom(mac, options);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -12,7 +12,7 @@ import { memoryStore, requireTools } from './dhcp.rig.ts';
 import { ClientEnd, type Heard, layTwins, type ServerName, startDhcpd, takeTwinsDown } from './dhcpd.rig.ts';
 import { note, type Step, type Told } from './dhcpd-clients.ts';
 import { CONFIGURATIONS, type Configuration } from './dhcpd-configurations.ts';
-import { type Difference, MEANT } from './dhcpd-differences.ts';
+import { type Difference, MEANT, type Meant } from './dhcpd-differences.ts';
 
 requireTools('dhcpd');
 
@@ -116,5 +116,12 @@ describe('the answers of isc-dhcpd', () => {
       MEANT.filter((row) => !seen.has(row)).map(({ what }) => what),
       [],
     );
+  });
+
+  test('are described in docs/dhcpd-differences.md as they are here', () => {
+    const cells = ({ what, dhcpd, reveille, why }: Meant) => `| ${[what, dhcpd, reveille, why].join(' | ')} |`;
+    const doc = readFileSync(join(import.meta.dirname, '../../docs/dhcpd-differences.md'), 'utf8');
+    const rows = doc.split('\n').filter((line) => /^\| (?!---|What )/.test(line));
+    assert.deepEqual(rows, MEANT.map(cells));
   });
 });
