@@ -4,6 +4,8 @@ import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
 import type { ImageFileName } from './boot/image.ts';
 import { ipxeScript } from './boot/ipxe.ts';
 import type { BootServer } from './boot/server.ts';
+import { cloudView, expectedInService } from './cloud/expected.ts';
+import { followCloud } from './cloud/follow.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
@@ -157,6 +159,14 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   });
   await operators.listen(join(stateFolder, 'reveille.sock'));
   opened.defer(() => operators.close());
+
+  opened.use(
+    followCloud({
+      expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
+      view: cloudView(() => site().cloud, process.env),
+      emit,
+    }),
+  );
 
   const port = site().http.port;
   reload = async () => {

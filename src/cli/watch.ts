@@ -40,5 +40,6 @@ function isBad(event: Event): boolean {
 }
 
 function isGood(event: Event): boolean {
+  if (event.kind === 'cloud.standing') return event.standing === 'in-service';
   return event.kind === 'node.step' && event.step === 'ready' && event.status === 'done';
 }

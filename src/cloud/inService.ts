@@ -15,6 +15,7 @@ export type Standing =
   | {
       readonly kind: 'missing';
       readonly what:
+        | 'cloud'
         | 'compute-service'
         | 'other-name'
         | 'compute-report'

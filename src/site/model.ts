@@ -193,4 +193,6 @@ export type Site = {
   readonly http: { readonly port: number };
   readonly dhcp: { readonly probe: Probe; readonly probeMs: number };
   readonly log: LogSettings;
+  /** The cloud that the nodes serve. `name` absent: the environment's OS_CLOUD; `file` is absolute. */
+  readonly cloud?: { readonly name?: string; readonly file?: string };
 };

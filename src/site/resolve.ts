@@ -33,7 +33,7 @@ export type SiteDocuments = {
  */
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
-  const { tftp, http, dhcp, log, vars } = site.value;
+  const { tftp, http, dhcp, log, cloud, vars } = site.value;
   const known: Referable = {
     images: [...documents.images.keys()],
     overlays: documents.overlays,
@@ -76,6 +76,9 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     http,
     dhcp: { probe: dhcp.probe, probeMs: dhcp.probeTime },
     log,
+    ...(cloud === undefined
+      ? {}
+      : { cloud: { ...cloud, ...(cloud.file === undefined ? {} : { file: resolve(root, cloud.file) }) } }),
   };
 }
 

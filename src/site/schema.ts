@@ -434,6 +434,16 @@ const http = keyed(
   'the settings of HTTP',
 );
 
+const cloud = keyed(
+  {
+    name: nameSuchAs('rack').describe('Entry of clouds.yaml. Default: $OS_CLOUD.').exactOptional(),
+    file: filePath
+      .describe('The clouds.yaml; relative to the site folder. Default: the usual places of OpenStack clients.')
+      .exactOptional(),
+  },
+  'the settings of the cloud',
+);
+
 const dhcp = keyed(
   {
     probe: choice('arp', 'icmp', 'off')
@@ -516,6 +526,9 @@ export const siteSchema = keyed(
     http: http.prefault({}).describe('The HTTP server.'),
     dhcp: dhcp.prefault({}).describe('The DHCP server.'),
     log: log.prefault({}).describe('Where events are logged besides the state.'),
+    cloud: cloud
+      .describe('The OpenStack cloud that the nodes serve: their boots end in service there.')
+      .exactOptional(),
   },
   'the settings of a site, such as "networks:"',
 );

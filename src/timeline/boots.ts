@@ -12,6 +12,8 @@ export type BootStep = {
   readonly file?: string;
   /** The tail of what a failing command printed. */
   readonly output?: string;
+  /** What the operator may do, where whoever told the step knows. */
+  readonly hint?: string;
 };
 
 /** One attempt of one node, from its first DISCOVER to `ready`. Times are milliseconds since the epoch. */
@@ -44,7 +46,8 @@ export function advance(boot: Boot | undefined, event: Event): Boot | undefined 
   if (!step) return boot;
   return {
     ...boot,
-    updatedAt: event.at,
+    // The cloud speaks of the node for as long as it runs; the boot itself is over by then.
+    updatedAt: event.kind === 'cloud.standing' ? boot.updatedAt : event.at,
     state: stateAfter(boot, event),
     steps: withStep(boot.steps, step),
   };
@@ -62,6 +65,8 @@ function startsBoot(boot: Boot | undefined, stage: 'firmware' | 'ipxe' | 'os', a
   return !early || at - boot.updatedAt > SAME_ATTEMPT_MS;
 }
 
+/** The last milestone of a node that belongs to a cloud. */
+export const IN_SERVICE = 'in service';
 const FIRMWARE_ASKS = 'firmware asks';
 const IPXE_ASKS = 'iPXE asks';
 const EARLY: ReadonlySet<string> = new Set([FIRMWARE_ASKS, IPXE_ASKS, 'address', 'loader']);
@@ -106,6 +111,14 @@ function stepOf(event: Event): BootStep | undefined {
       return { at, name: fileStep(event.file), status: 'failed', detail: `${event.file}: ${event.reason}` };
     case 'node.step':
       return agentStep(event);
+    case 'cloud.standing':
+      return {
+        at,
+        name: IN_SERVICE,
+        status: event.standing === 'in-service' ? 'done' : 'running',
+        detail: event.words,
+        ...(event.hint === undefined ? {} : { hint: event.hint }),
+      };
     default:
       return undefined;
   }

@@ -1,4 +1,4 @@
-import type { BootStep } from './boots.ts';
+import { type BootStep, IN_SERVICE } from './boots.ts';
 import type { NodeStatus } from './status.ts';
 import { formatMs } from './words.ts';
 
@@ -33,9 +33,16 @@ export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Di
       ],
     };
   }
+  const service = boot.steps.findLast((step) => step.name === IN_SERVICE);
+  if (boot.state === 'ready' && service?.status === 'running') {
+    return {
+      summary: `${node.name} is ready and not in service: ${service.detail}.`,
+      advice: service.hint === undefined ? [] : [`${capital(service.hint)}.`],
+    };
+  }
   if (boot.state === 'ready') {
     return {
-      summary: `${node.name} is ready; its boot took ${formatMs(boot.updatedAt - boot.startedAt)}.`,
+      summary: `${node.name} is ready${service ? ` and ${service.detail}` : ''}; its boot took ${formatMs(boot.updatedAt - boot.startedAt)}.`,
       advice: [],
     };
   }
@@ -128,3 +135,7 @@ const REACHED: readonly { readonly steps: readonly string[]; readonly advice: re
     ],
   },
 ];
+
+function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

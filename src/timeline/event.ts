@@ -76,6 +76,8 @@ type OtherEvent =
       readonly detail?: string;
       readonly output?: string;
     }
+  /** Whether the cloud has the node in service, or what is missing; told when it changes. */
+  | { readonly kind: 'cloud.standing'; readonly standing: string; readonly words: string; readonly hint?: string }
   | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }

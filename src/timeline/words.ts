@@ -51,6 +51,8 @@ function inWords(event: Event): string {
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
       return `node ${event.step} ${event.status}${took}${detail}`;
     }
+    case 'cloud.standing':
+      return `cloud: ${event.words}`;
     case 'site.loaded':
       return `site loaded: ${count(event.networks, 'network')}, ${count(event.nodes, 'node')}`;
     case 'site.rejected':

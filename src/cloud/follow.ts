@@ -1,0 +1,95 @@
+import { ReveilleError } from '../errors.ts';
+import type { EventSink } from '../timeline/event.ts';
+import { type Expected, type Standing, standingOf } from './inService.ts';
+import type { CloudView } from './view.ts';
+
+/** How often the cloud is asked while a boot waits to come into service, and otherwise. */
+const WAITING_MS = 5000;
+const WATCHING_MS = 60_000;
+
+export type FollowCloudOptions = {
+  /** The nodes that should be in service, by their newest boots; asked anew each round. */
+  readonly expected: () => readonly Expected[];
+  /** Asks the cloud. Rejects with the reason in words. */
+  readonly view: () => Promise<CloudView>;
+  readonly emit: EventSink;
+};
+
+/**
+ * Keeps asking the cloud about the nodes that should be in service, and tells each change of a node's standing as an event.
+ * Nobody waits for it: a cloud that does not answer costs the boots nothing.
+ */
+export function followCloud({ expected, view, emit }: FollowCloudOptions): Disposable {
+  /** What was told last of each node's boot. */
+  const told = new Map<string, { readonly bootedAt: number; readonly words: string; readonly inService: boolean }>();
+  let next: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const round = async (): Promise<void> => {
+    const nodes = expected();
+    const names = new Set(nodes.map(({ node }) => node));
+    for (const node of told.keys()) if (!names.has(node)) told.delete(node);
+    if (nodes.length > 0) {
+      const standings = await ask(view, nodes);
+      if (closed) return;
+      for (const [of, standing] of standings) tell(of, standing);
+    }
+    const waits = nodes.some(({ node, bootedAt }) => {
+      const last = told.get(node);
+      return last?.bootedAt !== bootedAt || !last.inService;
+    });
+    next = setTimeout(turn, waits && nodes.length > 0 ? WAITING_MS : idleMs(nodes.length)).unref();
+  };
+  const turn = () => void round().catch((error) => process.emitWarning(`the cloud is not followed any more: ${error}`));
+
+  const tell = ({ node, bootedAt }: Expected, standing: Standing): void => {
+    const inService = standing.kind === 'in-service';
+    const words = inService ? (standing.enabled ? 'in service' : 'in service, and disabled') : standing.words;
+    const last = told.get(node);
+    if (last?.bootedAt === bootedAt && last.words === words) return;
+    told.set(node, { bootedAt, words, inService });
+    emit({
+      kind: 'cloud.standing',
+      node,
+      standing: inService ? 'in-service' : standing.what,
+      words,
+      ...hintOf(standing),
+    });
+  };
+
+  turn();
+  return {
+    [Symbol.dispose]() {
+      closed = true;
+      clearTimeout(next);
+    },
+  };
+}
+
+/** With no node to look at, a boot that becomes ready is noticed as soon as one that waits. */
+function idleMs(nodes: number): number {
+  return nodes === 0 ? WAITING_MS : WATCHING_MS;
+}
+
+async function ask(
+  view: () => Promise<CloudView>,
+  nodes: readonly Expected[],
+): Promise<readonly (readonly [Expected, Standing])[]> {
+  try {
+    const seen = await view();
+    return nodes.map((node) => [node, standingOf(seen, node)] as const);
+  } catch (error) {
+    if (!(error instanceof ReveilleError)) throw error;
+    const standing: Standing = {
+      kind: 'missing',
+      what: 'cloud',
+      words: `the cloud cannot be asked: ${error.message}`,
+      hint: error.hint ?? 'see cloud: in site.yaml and the clouds.yaml that it names',
+    };
+    return nodes.map((node) => [node, standing] as const);
+  }
+}
+
+function hintOf(standing: Standing): { readonly hint?: string } {
+  return standing.kind === 'missing' ? { hint: standing.hint } : {};
+}
