@@ -14,7 +14,7 @@ export type Client = BootClient & {
 };
 
 /** Processor architecture types (RFC 4578, and the registry since): 7 and 9 are both x64. */
-const FIRMWARE: { readonly [type: number]: Firmware } = {
+export const FIRMWARE_BY_TYPE: { readonly [type: number]: Firmware } = {
   0: 'bios',
   6: 'efi-ia32',
   7: 'efi-x64',
@@ -71,8 +71,8 @@ const IPXE_MENU = 39;
 function firmwareOf(options: Options, vendorClass: string | undefined): Firmware {
   const types = read(options, OPTION.clientArch);
   if (!types) return vendorClass === 'PXEClient' ? 'bios' : 'unknown';
-  const known = types.find((type) => FIRMWARE[type] !== undefined);
-  return known === undefined ? 'unknown' : (FIRMWARE[known] ?? 'unknown');
+  const known = types.find((type) => FIRMWARE_BY_TYPE[type] !== undefined);
+  return known === undefined ? 'unknown' : (FIRMWARE_BY_TYPE[known] ?? 'unknown');
 }
 
 /** Option 77 as raw text, and where it is what RFC 3004 has, texts with a length before each, those too. */

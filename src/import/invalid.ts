@@ -21,7 +21,8 @@ export class Problems {
   add(problem: unknown): void {
     if (!(problem instanceof ReveilleError)) throw problem;
     if (problem.code !== 'IMPORT_INVALID') throw problem;
-    this.#found.push(problem);
+    if (!this.#found.some((one) => one.message === problem.message && samePlace(one.place, problem.place)))
+      this.#found.push(problem);
   }
 
   /** Throws them as one error, at the place of the first, if there are any. */
@@ -40,4 +41,8 @@ export class Problems {
 
 function placeWords(place: Place | undefined): string {
   return place === undefined ? '' : `${place.file}:${place.line}:${place.col}: `;
+}
+
+function samePlace(a: Place | undefined, b: Place | undefined): boolean {
+  return a?.file === b?.file && a?.line === b?.line && a?.col === b?.col;
 }

@@ -105,10 +105,10 @@ function inOrder(value: unknown, order: Order): unknown {
 /** Short lists and small maps go on one line; sections and their larger entries are set apart by blank lines. */
 function shape(document: Document): void {
   visit(document, {
-    Collection(key, node, path) {
+    Collection(_, node, path) {
       const isSmall = JSON.stringify(node).length <= WIDEST - 2 * path.length;
       if (isSeq(node)) node.flow = isSmall && node.items.length > 0 && node.items.every(isScalar);
-      else if (isMap(node)) node.flow = isSmall && isInline(node, key, path);
+      else if (isMap(node)) node.flow = isSmall && isInline(node, path);
       if (node.items.length === 0) node.flow = true;
     },
   });
@@ -124,14 +124,17 @@ function shape(document: Document): void {
 /** Sections whose entries are many lines each. */
 const SPREAD = new Set(['networks', 'classes', 'profiles']);
 
+/** What says the form of a value: `{ hex: 01:02 }`. */
+const FORMS = new Set(['hex', 'text', 'ip', 'ips', 'u8', 'u16', 'u32', 'i32', 'flag', 'names']);
+
 /** A map of one line: a value of `options:`, an item of a list, a menu entry; not one that has maps or long lists itself. */
-function isInline(map: YAMLMap, key: unknown, path: readonly unknown[]): boolean {
+function isInline(map: YAMLMap, path: readonly unknown[]): boolean {
   const holdsMaps = map.items.some(({ value }) => isMap(value) || (value instanceof YAMLSeq && value.items.length > 4));
   if (holdsMaps) return false;
   if (path.at(-1) instanceof YAMLSeq) return !map.has('range');
   const [menu, entries] = [path.at(-5), path.at(-3)];
   const isEntry = isPair(entries) && keyText(entries) === 'entries' && isPair(menu);
-  return isEntry || (map.items.length === 1 && path.length > 8 && key === 'value');
+  return isEntry || (map.items.length === 1 && FORMS.has(String((map.items[0]?.key as Scalar | undefined)?.value)));
 }
 
 function comment(document: Document, commentsAt: SiteDraft['commentsAt']): void {

@@ -1,129 +1,185 @@
 import { formatIpv4 } from '../../net/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
 import type { SiteText } from '../draft.ts';
-import { whereFrom } from './comments.ts';
-import { both, type Conditions, conditionsOf, either } from './conditions.ts';
-import { type Given, givenBy } from './given.ts';
+import { invalid } from '../invalid.ts';
+import { describe, whereFrom } from './comments.ts';
+import { both, type Conditions, conditionsOf, either, withFirmwareWords } from './conditions.ts';
+import { givenBy } from './given.ts';
 import { Names } from './names.ts';
 import { leaseOf, optionsText } from './networks.ts';
 import type { Reading } from './reading.ts';
-import { type MachineClass, type Scope, settingsIn } from './scopes.ts';
+import { type Rule, rulesOf, takeContested } from './rules.ts';
+import { isOfHosts, type MachineClass, type Scope, type Setting, settingsIn } from './scopes.ts';
 import type { Expression, StatementOf } from './tree.ts';
 
 export type ClassText = NonNullable<SiteText['classes']>[string];
 
-/** The classes of the site that stand for each class of the configuration, by its name in lower case; none if it is lost. */
+/** Classes of the site that stand for each class of the configuration, by its name; none if it could not be written. */
 export type DraftedClasses = ReadonlyMap<string, readonly string[]>;
 
-/** Writes the classes: their members by what they say, those of subclasses by what these list. */
-export function draftClasses(reading: Reading): DraftedClasses {
-  const drafted = new Map<string, readonly string[]>();
-  const names = new Names();
-  // In pools these words have a meaning of their own.
-  for (const word of ['known', 'unknown', 'any']) names.take(word);
-  for (const one of reading.outline.classes) {
-    const found = reading.attempt(() => draftClass(one, names, reading));
-    if (found !== undefined) drafted.set(one.name.toLowerCase(), found);
-  }
-  for (const { statement } of reading.outline.subclasses) {
-    if (drafted.has(statement.of.toLowerCase())) continue;
-    if (reading.outline.classes.some(({ name }) => name.toLowerCase() === statement.of.toLowerCase())) continue;
-    reading.tell('left', statement, `there is no class "${statement.of}"`);
-  }
-  return drafted;
-}
+/**
+ * Writes the classes of a site: later ones have their way over earlier ones. First what a configuration chooses for all
+ * clients, then its own classes with their subclasses and choices, then what it chooses for the hosts of a group.
+ */
+export class Classes {
+  readonly drafted = new Map<string, readonly string[]>();
+  readonly #names = new Names();
+  readonly #reading: Reading;
 
-/** Writes one class, as one or more of the site; returns their names. */
-function draftClass(one: MachineClass, names: Names, reading: Reading): readonly string[] {
-  const { place, scope } = one;
-  const what = `class ${one.name}`;
-  const subclasses = reading.outline.subclasses.filter(
-    ({ statement }) => statement.of.toLowerCase() === one.name.toLowerCase(),
-  );
-  const by = one.matches.find(({ condition }) => !condition);
-  const condition = one.matches.find(({ condition }) => condition);
-  if (by === undefined && condition === undefined) {
-    reading.tellOf('left', place, what, 'nothing says who its members are: give it conditions under `classes:`');
-    return [];
+  constructor(reading: Reading) {
+    this.#reading = reading;
+    // In pools these words have a meaning of their own.
+    for (const word of ['known', 'unknown', 'any']) this.#names.take(word);
   }
-  const common = condition === undefined ? [{}] : conditionsOf(condition.expression, reading);
-  const listed = by === undefined ? [{}] : membersListed(by, subclasses, reading);
-  const all = common && both(common, listed);
-  if (all === undefined) {
-    const why = 'its condition has no counterpart: give it conditions under `classes:`';
-    reading.tellOf('left', place, what, why);
-    return [];
-  }
-  if (all.length === 0) {
-    reading.tellOf('left', place, what, 'it has no members');
-    return [];
-  }
-  const settings = classSettings(scope, reading);
-  const written = all.map((conditions) => {
-    const name = names.take(one.name);
-    write(name, conditions, settings, reading);
-    reading.draft.comment(['classes', name], whereFrom(place, what));
-    return name;
-  });
-  reading.tellOf('taken', place, what, `class ${written.join(', ')}`);
-  for (const { statement, scope: own } of subclasses) {
-    if (by === undefined || own.set.size === 0) continue;
-    const conditions = membersListed(by, [{ statement, scope: own }], reading);
-    for (const each of conditions) {
-      const name = names.take(one.name);
-      write(name, each, classSettings(own, reading), reading);
-      reading.draft.comment(['classes', name], whereFrom(statement.place, `subclass ${one.name}`));
-      reading.tell('taken', statement, `class ${name}`);
+
+  /** Writes what a scope chooses, for the clients that fit `within` as well. */
+  choices(scope: Scope, within: Conditions): void {
+    const rules = rulesOf(scope, [within], this.#reading);
+    const [first] = rules;
+    const contested = first !== undefined && isOfHosts(scope) ? takeContested(scope) : new Map<string, Setting>();
+    const base: Rule[] = [];
+    if (first !== undefined && contested.size > 0) {
+      base.push({ ...first, conditions: [within], settings: contested, place: scope.place, words: describe(scope) });
+    }
+    for (const { conditions, settings, statement, place, words } of [...base, ...rules]) {
+      for (const one of conditions) {
+        if (Object.keys(one).length === 0) {
+          // It holds for all clients of the scope.
+          for (const [key, setting] of settings) scope.set.set(key, setting);
+          continue;
+        }
+        const word = wordFor(one) ?? scope.name ?? `${scope.kind}-${scope.place.line}`;
+        const name = this.#write(word, one, settings, scope);
+        this.#reading.draft.comment(['classes', name], whereFrom(place, words));
+      }
+      this.#reading.tell('taken', statement, 'classes');
     }
   }
-  return written;
-}
 
-/** Adds a class; a list of one value is written as the value. */
-function write(name: string, conditions: Conditions, settings: ClassText, { draft }: Reading): void {
-  const values = Object.entries(conditions).map(([key, list]) => [key, list.length === 1 ? list[0] : [...list]]);
-  draft.site.classes = { ...draft.site.classes, [name]: { ...Object.fromEntries(values), ...settings } };
-}
-
-/** The members that subclasses list: each list that one kind of condition can hold. */
-function membersListed(
-  { expression }: StatementOf<'match'>,
-  subclasses: readonly { readonly statement: StatementOf<'subclass'>; readonly scope: Scope }[],
-  reading: Reading,
-): readonly Conditions[] {
-  let merged: readonly Conditions[] = [];
-  for (const { statement } of subclasses) {
-    const equals: Expression = {
-      kind: 'binary',
-      op: '=',
-      left: expression,
-      right: statement.data,
-      place: statement.place,
-    };
-    const conditions = conditionsOf(equals, reading);
-    if (conditions === undefined) reading.tell('left', statement, 'who it means cannot be written as a condition');
-    else merged = either(merged, conditions);
+  /** Writes the lease time of a group's hosts, or of a host, which nodes cannot say. */
+  leaseOf(scope: Scope, macs: readonly string[]): void {
+    const settings = new Map(
+      [...scope.set].filter(([key]) => key === 'default-lease-time' || key === 'max-lease-time'),
+    );
+    if (settings.size === 0) return;
+    const name = this.#write(scope.name ?? `${scope.kind}-${scope.place.line}`, { macs }, settings, scope);
+    this.#reading.draft.comment(['classes', name], whereFrom(scope.place, `the lease time of ${describe(scope)}`));
   }
-  return merged;
+
+  /** Writes the classes that the configuration declares. */
+  declared(): void {
+    const { outline } = this.#reading;
+    for (const one of outline.classes) {
+      const found = this.#reading.attempt(() => this.#class(one));
+      if (found !== undefined) this.drafted.set(one.name, found);
+    }
+    for (const { statement } of outline.subclasses) {
+      if (outline.classes.some(({ name }) => name === statement.of)) continue;
+      this.#reading.problems.add(invalid(statement.place, `there is no class ${quoted(statement.of)}`));
+    }
+  }
+
+  /** Writes one class, as one or more of the site; returns their names. */
+  #class({ name, place, scope, matches }: MachineClass): readonly string[] {
+    const reading = this.#reading;
+    const what = `class ${name}`;
+    const subclasses = reading.outline.subclasses.filter(({ statement }) => statement.of === name);
+    const by = matches.find(({ condition }) => !condition);
+    const condition = matches.find(({ condition }) => condition);
+    if (by === undefined && condition === undefined) {
+      reading.tellOf('left', place, what, 'nothing says who its members are: give it conditions under `classes:`');
+      return [];
+    }
+    const common = condition === undefined ? [{}] : conditionsOf(condition.expression, reading);
+    const listed = by === undefined ? [{}] : this.#listed(by, subclasses);
+    const all = common && both(common, listed);
+    if (all === undefined) {
+      reading.tellOf('left', place, what, 'its condition has no counterpart: give it conditions under `classes:`');
+      return [];
+    }
+    if (all.length === 0) {
+      reading.tellOf('left', place, what, 'it has no members');
+      return [];
+    }
+    const settings = settingsIn(scope, (around) => around === scope);
+    const written = all.map((conditions) => {
+      const taken = this.#write(name, conditions, settings, scope);
+      reading.draft.comment(['classes', taken], whereFrom(place, what));
+      return taken;
+    });
+    reading.tellOf('taken', place, what, `class ${written.join(', ')}`);
+    for (const conditions of all) this.choices(scope, conditions);
+    for (const { statement, scope: own } of subclasses) {
+      if (by !== undefined && own.set.size + own.choices.length > 0) this.#subclass(by, statement, own);
+    }
+    return written;
+  }
+
+  /** A subclass with settings of its own: a class behind its class, so that it has its way. */
+  #subclass(by: StatementOf<'match'>, statement: StatementOf<'subclass'>, scope: Scope): void {
+    const settings = settingsIn(scope, (around) => around === scope);
+    for (const conditions of this.#listed(by, [{ statement }])) {
+      const name = this.#write(statement.of, conditions, settings, scope);
+      this.#reading.draft.comment(['classes', name], whereFrom(statement.place, `subclass ${statement.of}`));
+      this.#reading.tell('taken', statement, `class ${name}`);
+      this.choices(scope, conditions);
+    }
+  }
+
+  /** The members that subclasses list. */
+  #listed(
+    { expression }: StatementOf<'match'>,
+    subclasses: readonly { readonly statement: StatementOf<'subclass'> }[],
+  ): readonly Conditions[] {
+    let all: readonly Conditions[] = [];
+    for (const { statement } of subclasses) {
+      const { data: right, place } = statement;
+      const equals: Expression = { kind: 'binary', op: '=', left: expression, right, place };
+      const conditions = conditionsOf(equals, this.#reading);
+      if (conditions === undefined) {
+        this.#reading.tell('left', statement, 'no client of ours fits it: name its members under `classes:`');
+      } else all = either(all, conditions);
+    }
+    return all;
+  }
+
+  /** Adds a class; a list of one value is written as the value. Returns its name. */
+  #write(wanted: string, conditions: Conditions, settings: ReadonlyMap<string, Setting>, scope: Scope): string {
+    const name = this.#names.take(wanted);
+    const values = Object.entries(withFirmwareWords(conditions));
+    const text: ClassText = {
+      ...Object.fromEntries(values.map(([key, list]) => [key, list.length === 1 ? list[0] : [...list]])),
+      ...this.#settings(settings, scope),
+    };
+    const { site } = this.#reading.draft;
+    site.classes ??= {};
+    site.classes[name] = text;
+    return name;
+  }
+
+  /** What a class gives its members. */
+  #settings(settings: ReadonlyMap<string, Setting>, scope: Scope): ClassText {
+    const reading = this.#reading;
+    const { nextServer, bootFile, options } = givenBy(settings, reading);
+    const hasLease = settings.has('default-lease-time') || settings.has('max-lease-time');
+    const written = optionsText(options, reading);
+    return {
+      ...(hasLease ? { lease: leaseOf(new Map([...settingsIn(scope), ...settings]), reading) } : {}),
+      ...(nextServer === undefined || reading.isOurs(nextServer) ? {} : { nextServer: formatIpv4(nextServer) }),
+      ...(bootFile === undefined ? {} : { bootFile }),
+      ...(written === undefined ? {} : { options: written }),
+    };
+  }
 }
 
-/** What a class gives its members. */
-export function classSettings(scope: Scope, reading: Reading): ClassText {
-  const settings = settingsIn(scope, (around) => around === scope);
-  return givenText(
-    givenBy(settings, reading),
-    settings.has('default-lease-time') || settings.has('max-lease-time')
-      ? leaseOf(settingsIn(scope), reading)
-      : undefined,
-    reading,
-  );
-}
-
-export function givenText(given: Given, lease: string | number | undefined, reading: Reading): ClassText {
-  const options = optionsText(given.options, reading);
-  return {
-    ...(lease === undefined ? {} : { lease }),
-    ...(given.nextServer === undefined ? {} : { nextServer: formatIpv4(given.nextServer) }),
-    ...(given.bootFile === undefined ? {} : { bootFile: given.bootFile }),
-    ...(options === undefined ? {} : { options }),
-  };
+/** A short word for who fits: `ipxe`, `efi-x64`, `arch-11`; `undefined` if none comes to mind. */
+function wordFor(conditions: Conditions): string | undefined {
+  const { userClass, vendorClass, arch } = withFirmwareWords(conditions);
+  const [text] = userClass ?? (arch === undefined ? vendorClass : undefined) ?? [];
+  if (typeof text === 'string') {
+    const word = text.replaceAll(/[*?]/g, '').toLowerCase();
+    return /^[a-z]/.test(word) ? word : word === '' ? undefined : `vendor-${word}`;
+  }
+  const [first] = arch ?? [];
+  return typeof first === 'number' ? `arch-${first}` : first;
 }

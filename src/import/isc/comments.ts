@@ -1,7 +1,13 @@
 import { basename } from 'node:path';
 import type { Place } from '../../errors.ts';
+import type { Scope } from './scopes.ts';
 
 /** `dhcpd.conf:12 host node01-nova`: where something comes from, for a comment beside it. */
 export function whereFrom({ file, line }: Place, what: string): string {
   return `${basename(file)}:${line} ${what}`;
+}
+
+/** A block in words: `group g6`. */
+export function describe({ kind, name }: Scope): string {
+  return name === undefined ? kind : `${kind} ${name}`;
 }

@@ -1,6 +1,8 @@
+import { FIRMWARE_BY_TYPE } from '../../dhcp/client.ts';
 import { formatHex } from './hex.ts';
 import { textBytes } from './optionValues.ts';
 import type { Reading } from './reading.ts';
+import { showExpression } from './show.ts';
 import type { Expression } from './tree.ts';
 
 /** A pattern of a class: text with `*` and `?`, or bytes in hex with them. */
@@ -70,9 +72,12 @@ function lookOf(expression: Expression, reading: Reading): Look | undefined {
   const [of, first, second] = expression.arguments;
   if (of === undefined) return undefined;
   if (expression.name === 'pick-first-value' || expression.name === 'pick') {
-    // The client identifier comes first in most of these: those who have none are known by their card.
+    // The client identifier comes first in most of these, and holds the card's address in most clients.
     const last = expression.arguments.at(-1);
-    return last?.kind === 'word' ? lookOf(last, reading) : undefined;
+    if (last?.kind !== 'word') return undefined;
+    const why = 'members are known by their hardware address, whatever client identifier they send';
+    reading.tellOf('changed', expression.place, showExpression(expression), why);
+    return lookOf(last, reading);
   }
   const look = lookOf(of, reading);
   if (look === undefined || look.fromEnd || look.length !== Number.POSITIVE_INFINITY || first?.kind !== 'number') {
@@ -157,18 +162,18 @@ function exists(expression: Expression, reading: Reading): readonly Conditions[]
   return [{ [look.subject]: ['*'] }];
 }
 
-/** A regular expression that is plain text, perhaps tied to the beginning or the end. */
+/** A regular expression of plain signs, `.` and `.*`, perhaps tied to the beginning or the end. */
 function regular(look: Expression, constant: Expression, reading: Reading): readonly Conditions[] | undefined {
   const seen = lookOf(look, reading);
   if (seen === undefined || seen.subject === 'hardware' || seen.subject === 'arch' || constant.kind !== 'text')
     return undefined;
   if (seen.offset !== 0 || seen.length !== Number.POSITIVE_INFINITY) return undefined;
-  const [, start, text = '', end] =
-    /^(\^?)((?:[A-Za-z0-9 _:,;/-]|\\[.*?+()[\]{}|^$])+|)(?:\.\*)?(\$?)$/.exec(constant.text) ?? [];
-  if (text === '') return undefined;
-  const plain = text.replace(/\\(.)/g, '$1');
-  const open = constant.text.endsWith('.*$') || end === '' ? '*' : '';
-  return /[*?]/.test(plain) ? undefined : [{ [seen.subject]: [`${start === '^' ? '' : '*'}${plain}${open}`] }];
+  const parts = /^(\^?)((?:[A-Za-z0-9 _:,;/-]|\.\*?|\\[.+()[\]{}|^$])+)(\$?)$/.exec(constant.text);
+  if (parts === null) return undefined;
+  const [, start, middle = '', end] = parts;
+  const glob = middle.replace(/\\(.)|\.\*|\./g, (found, plain?: string) => plain ?? (found === '.' ? '?' : '*'));
+  const pattern = `${start === '^' ? '' : '*'}${glob}${end === '$' ? '' : '*'}`.replace(/\*+/g, '*');
+  return [{ [seen.subject]: [pattern] }];
 }
 
 /** Any of these or of those; alternatives that differ in one kind of condition become one. */
@@ -199,9 +204,70 @@ function joined(a: Conditions, b: Conditions): Conditions {
   return merged as Conditions;
 }
 
-/** These and those; `undefined` if both say something of one kind, which no class can. */
+/** These and those; `undefined` if both say something of one kind that no pattern can say at once. */
 export function both(a: readonly Conditions[], b: readonly Conditions[]): readonly Conditions[] | undefined {
-  const pairs = a.flatMap((one) => b.map((other) => [one, other] as const));
-  if (pairs.some(([one, other]) => Object.keys(one).some((key) => key in other))) return undefined;
-  return pairs.map(([one, other]) => ({ ...one, ...other }));
+  const all: Conditions[] = [];
+  for (const one of a) {
+    for (const other of b) {
+      const met = meet(one, other);
+      if (met === undefined) return undefined;
+      if (met !== NOBODY && !all.includes(met)) all.push(met);
+    }
+  }
+  return all;
+}
+
+const NOBODY: unique symbol = Symbol('conditions that no client fits');
+
+function meet(a: Conditions, b: Conditions): Conditions | typeof NOBODY | undefined {
+  const merged: Record<string, readonly (string | number | Pattern)[]> = { ...a };
+  for (const [key, values] of Object.entries(b) as [string, readonly (string | number | Pattern)[]][]) {
+    const known = merged[key];
+    if (known === undefined) {
+      merged[key] = values;
+      continue;
+    }
+    const pairs = known.flatMap((one) =>
+      values.map((other) => (key === 'arch' ? same(one, other) : overlay(one, other))),
+    );
+    if (pairs.includes(undefined)) return undefined;
+    const met = pairs.filter((pair) => pair !== NOBODY && pair !== undefined) as (string | number)[];
+    if (met.length === 0) return NOBODY;
+    merged[key] = [...new Set(met)];
+  }
+  return merged as Conditions;
+}
+
+function same(a: unknown, b: unknown): string | number | typeof NOBODY {
+  return a === b ? (a as string | number) : NOBODY;
+}
+
+/** The pattern of what fits both, where each is fixed signs and `?`, perhaps with `*` behind them. */
+function overlay(a: unknown, b: unknown): string | typeof NOBODY | undefined {
+  if (typeof a !== 'string' || typeof b !== 'string') return undefined;
+  const [one, other] = [a, b].map((text) => /^([^*]*)(\*?)$/.exec(text)) as (RegExpExecArray | null)[];
+  if (!one || !other) return undefined;
+  const [, left = '', leftOpen] = one;
+  const [, right = '', rightOpen] = other;
+  const length = Math.max(left.length, right.length);
+  if ((left.length < length && leftOpen === '') || (right.length < length && rightOpen === '')) return NOBODY;
+  let met = '';
+  for (let i = 0; i < length; i++) {
+    const [x = '?', y = '?'] = [left[i], right[i]];
+    if (x !== '?' && y !== '?' && x !== y) return NOBODY;
+    met += x === '?' ? y : x;
+  }
+  return met + (leftOpen !== '' && rightOpen !== '' ? '*' : '');
+}
+
+/** The numbers of option 93 for each kind of firmware. */
+const TYPES = Map.groupBy(Object.keys(FIRMWARE_BY_TYPE).map(Number), (type) => FIRMWARE_BY_TYPE[type] ?? 'unknown');
+
+/** The same conditions, with the word for a kind of firmware in place of all of its numbers. */
+export function withFirmwareWords(conditions: Conditions): Conditions {
+  const { arch } = conditions;
+  if (arch === undefined) return conditions;
+  const whole = [...TYPES].filter(([, types]) => types.every((type) => arch.includes(type)));
+  const words = arch.map((value) => whole.find(([, types]) => types.some((type) => type === value))?.[0] ?? value);
+  return { ...conditions, arch: [...new Set(words)] };
 }

@@ -1,4 +1,4 @@
-import { INFINITE } from './given.ts';
+import { INFINITE } from './words.ts';
 
 const UNITS = [
   ['d', 86_400],

@@ -3,12 +3,12 @@ import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { constantOf } from './constants.ts';
-import { isOn } from './forms.ts';
 import { type OptionValue, optionValue } from './optionValues.ts';
 import type { Reading } from './reading.ts';
 import type { Setting } from './scopes.ts';
 import { showOption } from './show.ts';
 import type { Datum, OptionName, StatementOf } from './tree.ts';
+import { wordOf } from './words.ts';
 
 /** An option that a scope gives: its name in dhcpd.conf, its value, and the statement that says so. */
 export type GivenOption = { readonly name: string; readonly value: OptionValue; readonly from: Setting };
@@ -174,29 +174,6 @@ function bootFileOf(
   const written = options.get(OPTION.bootFile.code)?.value.written;
   return typeof written === 'string' && written !== '' ? written : undefined;
 }
-
-/** The one word or text of a parameter; `undefined` if its value is computed for each client. */
-export function wordOf(setting: Setting): string | undefined {
-  if (setting.kind !== 'parameter') return undefined;
-  if ('data' in setting.value) return setting.value.data[0]?.[0]?.text;
-  return constantOf(setting.value.expression)?.text;
-}
-
-/** Whether a flag is on in these settings; `undefined` if nothing is said. */
-export function flagOf(settings: ReadonlyMap<string, Setting>, keyword: string): boolean | undefined {
-  const setting = settings.get(keyword);
-  return setting === undefined ? undefined : isOn(wordOf(setting) ?? '');
-}
-
-/** A parameter's number; `undefined` if nothing is said or it is computed for each client. */
-export function numberOf(settings: ReadonlyMap<string, Setting>, keyword: string): number | undefined {
-  const setting = settings.get(keyword);
-  const word = setting === undefined ? undefined : wordOf(setting);
-  if (word === undefined) return undefined;
-  return word.toLowerCase() === 'infinite' || word === '-1' ? INFINITE : Number(word);
-}
-
-export const INFINITE = 0xffffffff;
 
 /** Whether two scopes give an option alike. */
 export function sameOption(a: GivenOption | undefined, b: GivenOption | undefined): boolean {

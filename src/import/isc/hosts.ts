@@ -1,4 +1,3 @@
-import { OPTION } from '../../dhcp/options.ts';
 import { broadcastOf, formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../../net/mac.ts';
 import { hostlessWords, isHost } from '../../site/networks.ts';
@@ -79,7 +78,10 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
     }
     macs.push(macFromBytes(bytes));
   }
-  if (hardware.length > 0) return [...new Set(macs)];
+  if (hardware.length > 0) {
+    tellOfIdentifier(scope, reading);
+    return [...new Set(macs)];
+  }
 
   const identifier = identifierOf(scope);
   if (identifier?.length === 7 && identifier[0] === 1) {
@@ -89,6 +91,13 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
   const why = identifier === undefined ? 'it has no hardware address' : 'it is known by a client identifier only';
   reading.tellOf('left', place, `host ${name}`, `${why}: write its MAC address as a node`);
   return [];
+}
+
+/** A host that says both is found by its client identifier first in dhcpd. */
+function tellOfIdentifier({ set }: Scope, reading: Reading): void {
+  const setting = set.get('option dhcp.dhcp-client-identifier');
+  if (setting === undefined) return;
+  reading.tell('changed', setting, 'the node is known by its MAC address, whatever client identifier it sends');
 }
 
 function identifierOf({ set }: Scope): Uint8Array | undefined {
@@ -151,5 +160,3 @@ export function toldName(scope: Scope): string | undefined {
   const datum = 'data' in setting.value ? setting.value.data[0]?.[0] : constantOf(setting.value.expression);
   return datum?.text;
 }
-
-export const HOST_NAME_CODE = OPTION.hostname.code;

@@ -13,12 +13,13 @@ import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
 import { whereFrom } from './comments.ts';
 import { writtenDuration } from './durations.ts';
-import { addressesOf, type Given, type GivenOption, givenBy, numberOf, wordOf } from './given.ts';
+import { addressesOf, type Given, type GivenOption, givenBy } from './given.ts';
 import { Names } from './names.ts';
 import { optionEntry } from './optionValues.ts';
 import type { Reading } from './reading.ts';
 import { type Setting, type Subnet, settingsIn, type Wire } from './scopes.ts';
 import { show } from './show.ts';
+import { numberOf, wordOf } from './words.ts';
 
 export type NetworkText = NonNullable<SiteText['networks']>[string];
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -49,17 +50,19 @@ export function draftNetworks(reading: Reading): readonly Drafted[] {
       const network: Drafted = { name, subnet, block, settings, given, text };
       const found = interfaces.get(wire);
       if (found !== undefined) text.interface = found;
+      else if (interfaces.size === 0) reading.draft.comment(['networks', name, 'subnet'], FILL_IN);
       fill(network, reading);
       networks.push(network);
-      reading.draft.site.networks = { ...reading.draft.site.networks, [name]: text };
-      reading.draft.comment(['networks', name], whereFrom(subnet.statement.place, describe(subnet)));
+      reading.draft.site.networks ??= {};
+      reading.draft.site.networks[name] = text;
+      reading.draft.comment(['networks', name], whereFrom(subnet.statement.place, inWords(subnet)));
       reading.tell('taken', subnet.statement, `network ${name}`);
     }
   }
   return networks;
 }
 
-function describe({ statement, wire }: Subnet): string {
+function inWords({ statement, wire }: Subnet): string {
   return wire.name === undefined ? show(statement) : `${show(statement)} of shared-network ${wire.name}`;
 }
 
@@ -106,39 +109,64 @@ function isIn(block: Block, text: string): boolean {
   return ip !== undefined && inSubnet(block, ip);
 }
 
+const FILL_IN = 'interface: ...  where its requests arrive, if not by relays';
+
 /**
  * The interface of each wire: the one that its configuration names, the one of this machine that has an address there, or
- * the operator's if there is one wire only. A wire without is reached through relays.
+ * the operator's for the only wire, or for the only one that gives nothing out: dhcpd wants a subnet for its interface. A
+ * wire without is reached through relays.
  */
 function interfacesOf(reading: Reading): ReadonlyMap<Wire, string> {
   const { wires } = reading.outline;
-  const { addresses, interface: wanted } = reading.around;
+  const { interface: wanted } = reading.around;
   const found = new Map<Wire, string>();
   for (const wire of wires) {
-    const [first] = wire.subnets;
-    const own = first === undefined ? undefined : settingsIn(first.scope).get('interface');
-    const blocks = wire.subnets.flatMap((subnet) => reading.attempt(() => blockOf(subnet, reading)) ?? []);
-    const here = [...addresses].find(
-      ([name, list]) =>
-        (wanted === undefined || name === wanted) && list.some(({ ip }) => blocks.some((block) => inSubnet(block, ip))),
-    );
-    const name = (own && wordOf(own)) ?? here?.[0] ?? (wires.length === 1 ? wanted : undefined);
+    const name = saidInterface(wire) ?? interfaceHere(wire, reading);
     if (name !== undefined) found.set(wire, name);
+  }
+  if (wanted !== undefined && ![...found.values()].includes(wanted)) {
+    const open = wires.filter((wire) => !found.has(wire));
+    const bare = open.filter((wire) => givesNothing(wire, reading));
+    const [only] = open.length === 1 ? open : bare;
+    if (only !== undefined && (open.length === 1 || bare.length === 1)) found.set(only, wanted);
   }
   for (const wire of wires) {
     if (found.has(wire) || wire.subnets.length === 0) continue;
-    const what = wire.name === undefined ? 'subnet' : `shared-network ${wire.name}`;
+    const what =
+      wire.name === undefined ? `subnet ${wire.subnets[0]?.statement.base.text}` : `shared-network ${wire.name}`;
+    const hint = wanted === undefined ? ', or import with --interface' : `, such as ${wanted}`;
     const why =
       found.size === 0
-        ? 'no interface is known for it: write `interface:` where its requests arrive, or import with --interface'
+        ? `no interface is known for it: write \`interface:\` where requests arrive${hint}`
         : 'taken as reached through relays: write `interface:` if its requests arrive on one of this machine';
     reading.tellOf('changed', wire.place, what, why);
   }
   return found;
 }
 
+/** The interface that `interface` names for a wire. */
+function saidInterface({ subnets }: Wire): string | undefined {
+  const [first] = subnets;
+  const setting = first === undefined ? undefined : settingsIn(first.scope).get('interface');
+  return setting === undefined ? undefined : wordOf(setting);
+}
+
+/** The interface of this machine that has an address on a wire; if the operator names one, that one only. */
+function interfaceHere({ subnets }: Wire, reading: Reading): string | undefined {
+  const { addresses, interface: wanted } = reading.around;
+  const blocks = subnets.flatMap((subnet) => reading.attempt(() => blockOf(subnet, reading)) ?? []);
+  return [...addresses].find(
+    ([name, list]) =>
+      (wanted === undefined || name === wanted) && list.some(({ ip }) => blocks.some((block) => inSubnet(block, ip))),
+  )?.[0];
+}
+
+function givesNothing(wire: Wire, { outline }: Reading): boolean {
+  return !outline.pools.some((pool) => pool.wire === wire) && wire.subnets.every(({ scope }) => scope.set.size === 0);
+}
+
 /** Writes what the network gives: what has a key of its own there, all else under `options:`. */
-function fill({ block, settings, given, text }: Drafted, reading: Reading): void {
+function fill({ name, subnet, block, settings, given, text }: Drafted, reading: Reading): void {
   const options = new Map(given.options);
   const take = (code: number): GivenOption | undefined => {
     const option = options.get(code);
@@ -148,6 +176,11 @@ function fill({ block, settings, given, text }: Drafted, reading: Reading): void
   const server = settings.get('server-identifier');
   const [serverId = server === undefined ? undefined : wordOf(server)] = addressesOf(take(OPTION.serverId.code));
   if (serverId !== undefined && parseIpv4(serverId) !== undefined) text.server = serverId;
+  else if (reading.bootServer !== undefined && inSubnet(block, reading.bootServer)) {
+    text.server = formatIpv4(reading.bootServer);
+    const why = `taken as this server's own address in network ${name}, since the boot files move here`;
+    reading.tellOf('changed', subnet.statement.place, `next-server ${text.server}`, why);
+  }
 
   const routers = addressesOf(options.get(OPTION.routers.code));
   if (routers.length === 1 && isIn(block, routers[0] ?? '')) {
@@ -173,6 +206,9 @@ function fill({ block, settings, given, text }: Drafted, reading: Reading): void
     text.routes = decoded.map(({ to, via }) => ({ to: formatSubnet(to), via: formatIpv4(via) }));
   }
   text.lease = leaseOf(settings, reading);
+  const { nextServer, bootFile } = given;
+  if (nextServer !== undefined && !reading.isOurs(nextServer)) text.nextServer = formatIpv4(nextServer);
+  if (bootFile !== undefined) text.bootFile = bootFile;
   const left = optionsText(options, reading);
   if (left !== undefined) text.options = left;
 }

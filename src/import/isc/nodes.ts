@@ -1,8 +1,9 @@
-import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
+import { OPTION } from '../../dhcp/options.ts';
+import { formatIpv4 } from '../../net/ipv4.ts';
 import type { SiteText } from '../draft.ts';
-import { whereFrom } from './comments.ts';
+import { describe, whereFrom } from './comments.ts';
 import { type Given, type GivenOption, givenBy, sameOption } from './given.ts';
-import { groupSettings, HOST_NAME_CODE, type Machine, toldName } from './hosts.ts';
+import { groupSettings, type Machine, toldName } from './hosts.ts';
 import { Names } from './names.ts';
 import { type Drafted, optionsText } from './networks.ts';
 import type { Reading } from './reading.ts';
@@ -18,7 +19,7 @@ type Shared = Pick<ProfileText, 'loader' | 'nextServer' | 'bootFile' | 'options'
  * Writes every machine as a node. What a group of hosts gives, and what at least two hosts give alike, becomes a profile;
  * what the network gives anyway is not said again.
  */
-export function draftNodes(machines: readonly Machine[], reading: Reading, ours: (ip: Ipv4) => boolean): void {
+export function draftNodes(machines: readonly Machine[], reading: Reading): void {
   const profiles = new Profiles(reading);
   const names = new Names();
   const written = machines.map((machine) => {
@@ -30,8 +31,8 @@ export function draftNodes(machines: readonly Machine[], reading: Reading, ours:
       machine,
       group,
       name: names.take(...namesFor(machine, reading)),
-      ofGroup: sharedOf(groupGiven, network?.given, reading, ours),
-      own: sharedOf(own, overlaid(network?.given, groupGiven), reading, ours),
+      ofGroup: group === undefined ? undefined : sharedOf(groupGiven, network?.given, false, reading),
+      own: sharedOf(own, overlaid(network?.given, groupGiven), group !== undefined, reading),
     };
   });
   for (const { group, ofGroup, own } of written) {
@@ -50,7 +51,8 @@ export function draftNodes(machines: readonly Machine[], reading: Reading, ours:
       ...(names.length === 0 ? {} : { profiles: names }),
       ...(own !== undefined && profiles.name(own) === undefined ? own : {}),
     };
-    reading.draft.site.nodes = { ...reading.draft.site.nodes, [name]: node };
+    reading.draft.site.nodes ??= {};
+    reading.draft.site.nodes[name] = node;
     reading.draft.comment(['nodes', name], whereFrom(host.place, `host ${host.name}`));
     reading.tellOf('taken', host.place, `host ${host.name}`, `node ${name}`);
   }
@@ -86,40 +88,45 @@ function namesFor({ host }: Machine, { outline }: Reading): readonly (string | u
 }
 
 /** What is said beyond `base`, as it is written; `undefined` if nothing is. */
-function sharedOf(
-  given: Given,
-  base: Given | undefined,
-  reading: Reading,
-  ours: (ip: Ipv4) => boolean,
-): Shared | undefined {
+function sharedOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Shared | undefined {
   const options = new Map<number, GivenOption>();
   for (const [code, option] of given.options) {
-    if (code !== HOST_NAME_CODE && !sameOption(option, base?.options.get(code))) options.set(code, option);
+    // The client identifier of a host says who it is, not what it is given.
+    if (code === OPTION.hostname.code || code === OPTION.clientId.code) continue;
+    if (!sameOption(option, base?.options.get(code))) options.set(code, option);
   }
   const text = optionsText(options, reading);
-  const shared: Shared = { ...bootOf(given, base, reading, ours), ...(text === undefined ? {} : { options: text }) };
+  const shared: Shared = { ...bootOf(given, base, said, reading), ...(text === undefined ? {} : { options: text }) };
   return Object.keys(shared).length === 0 ? undefined : shared;
 }
 
-/** How it boots: by a loader of ours where the files move here too, else by the file and server that are named. */
-function bootOf(
-  { bootFile, nextServer }: Given,
-  base: Given | undefined,
-  { around }: Reading,
-  ours: (ip: Ipv4) => boolean,
-): Omit<Shared, 'options'> {
-  const isOurs = nextServer === undefined || ours(nextServer);
-  const loader = bootFile === undefined || !isOurs || !around.tree ? undefined : LOADERS.get(fileName(bootFile));
-  if (loader !== undefined) return { loader };
-  const server = nextServer === undefined || isOurs || nextServer === base?.nextServer ? undefined : nextServer;
+/**
+ * How it boots: by a loader of ours where the files move here too, else by the file and server that are named. `said`: what
+ * `base` gives is written in a profile of the node already; what a network gives has no loader.
+ */
+function bootOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Omit<Shared, 'options'> {
+  const bootFile = given.bootFile ?? base?.bootFile;
+  const nextServer = given.nextServer ?? base?.nextServer;
+  const isOurs = nextServer === undefined || reading.isOurs(nextServer);
+  const loader = loaderFor(bootFile, isOurs, reading);
+  if (loader !== undefined) {
+    const isSaid = said && loader === loaderFor(base?.bootFile, isOurs, reading);
+    return isSaid ? {} : { loader };
+  }
   return {
-    ...(server === undefined ? {} : { nextServer: formatIpv4(server) }),
+    ...(nextServer === undefined || isOurs || nextServer === base?.nextServer
+      ? {}
+      : { nextServer: formatIpv4(nextServer) }),
     ...(bootFile === undefined || bootFile === base?.bootFile ? {} : { bootFile }),
   };
 }
 
+function loaderFor(file: string | undefined, isOurs: boolean, { around }: Reading): ProfileText['loader'] | undefined {
+  return file !== undefined && isOurs && around.tree ? LOADERS.get(fileName(file)) : undefined;
+}
+
 /** Boot files that a loader of ours stands for. */
-export const LOADERS: ReadonlyMap<string, NonNullable<ProfileText['loader']>> = new Map([
+const LOADERS: ReadonlyMap<string, NonNullable<ProfileText['loader']>> = new Map([
   ['pxelinux.0', 'pxelinux'],
   ['lpxelinux.0', 'pxelinux'],
   ['gpxelinux.0', 'pxelinux'],
@@ -132,7 +139,7 @@ export const LOADERS: ReadonlyMap<string, NonNullable<ProfileText['loader']>> = 
   ['snp.efi', 'ipxe'],
 ]);
 
-export function fileName(path: string): string {
+function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).toLowerCase();
 }
 
@@ -173,7 +180,7 @@ class Profiles {
       draft.comment(['profiles', name], `what ${count} hosts have in common`);
       return name;
     }
-    const what = group.name === undefined ? group.kind : `${group.kind} ${group.name}`;
+    const what = describe(group);
     draft.comment(['profiles', name], whereFrom(group.place, what));
     this.#reading.tellOf('taken', group.place, what, `profile ${name}`);
     return name;

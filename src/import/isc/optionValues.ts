@@ -1,6 +1,6 @@
 import { encode, ip as ipKind, names as namesKind } from '../../dhcp/kinds.ts';
-import { encodeNamedOption, OPTIONS } from '../../dhcp/options.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { encodeNamedOption, OPTION, OPTIONS } from '../../dhcp/options.ts';
+import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { hexBytes } from './data.ts';
@@ -170,7 +170,8 @@ export function optionEntry(
 ): readonly [string, unknown] | string {
   const known = OPTIONS.find((option) => option.code === code);
   const key = known === undefined ? String(code) : known.names.includes(name) ? name : (known.names[0] ?? String(code));
-  const forms = [...(known === undefined ? [] : [written]), ...forced(written), { hex: formatHex(bytes) }];
+  const routes = known !== undefined && ROUTES.has(code) ? writtenRoutes(bytes) : undefined;
+  const forms = [routes, ...(known === undefined ? [] : [written]), ...forced(written), { hex: formatHex(bytes) }];
   let refusal = `option ${code} cannot be set`;
   for (const form of forms) {
     if (form === undefined) continue;
@@ -179,6 +180,13 @@ export function optionEntry(
     else if (Buffer.from(encoded.bytes).equals(bytes)) return [key, form];
   }
   return refusal;
+}
+
+/** Options of classless static routes, which dhcpd has as lists of numbers. */
+const ROUTES = new Set([121, 249]);
+
+function writtenRoutes(bytes: Uint8Array): unknown {
+  return OPTION.routes.kind.decode(bytes)?.map(({ to, via }) => ({ to: formatSubnet(to), via: formatIpv4(via) }));
 }
 
 /** What says an option's form beside its value, for options that are known by number only. */

@@ -1,12 +1,14 @@
+import { OPTION } from '../../dhcp/options.ts';
 import { broadcastOf, formatIpv4, type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import { rangeWords } from '../../site/pools.ts';
 import { invalid } from '../invalid.ts';
 import type { DraftedClasses } from './classes.ts';
-import { flagOf, givenBy } from './given.ts';
+import { addressesOf, givenBy } from './given.ts';
 import { type Drafted, leaseOf, type NetworkText, optionsText } from './networks.ts';
 import type { Reading } from './reading.ts';
 import { type Pool, settingsIn } from './scopes.ts';
 import type { StatementOf } from './tree.ts';
+import { flagOf } from './words.ts';
 
 type PoolText = NonNullable<NetworkText['pools']>[number];
 
@@ -73,12 +75,16 @@ function rangeOf(
 /** The parts of a range around the addresses that no client may have. */
 function withoutTaken(
   range: Ipv4Range,
-  { block, text }: Drafted,
+  { block, text, given }: Drafted,
   statement: StatementOf<'range'>,
   reading: Reading,
 ): readonly Ipv4Range[] {
   const taken: [Ipv4 | undefined, string][] = [
-    [text.gateway === undefined ? undefined : parseIpv4(text.gateway), "the gateway's"],
+    ...addressesOf(given.options.get(OPTION.routers.code)).map((ip): [Ipv4 | undefined, string] => [
+      parseIpv4(ip),
+      "a router's",
+    ]),
+    [text.broadcast === undefined ? undefined : parseIpv4(text.broadcast), 'for broadcasts'],
     [text.server === undefined ? undefined : parseIpv4(text.server), "this server's"],
   ];
   if (block.prefix <= 30) taken.push([block.base as Ipv4, "the network's own"], [broadcastOf(block), 'for broadcasts']);

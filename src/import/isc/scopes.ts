@@ -2,17 +2,25 @@ import type { Place } from '../../errors.ts';
 import type { SiteDraft } from '../draft.ts';
 import { show } from './show.ts';
 import { type Fate, FLAGS, fateOf } from './statements.ts';
-import type { Statement, StatementOf } from './tree.ts';
+import type { Branch, Expression, Statement, StatementOf } from './tree.ts';
 
 /** Statements that stand in one block and count in all blocks within it. */
 export type Scope = {
-  readonly kind: 'global' | 'group' | 'shared-network' | 'subnet' | 'pool' | 'class' | 'host';
+  readonly kind: 'global' | 'group' | 'shared-network' | 'subnet' | 'pool' | 'class' | 'host' | 'branch';
   readonly name?: string;
   readonly place: Place;
   readonly parent?: Scope;
   /** The last statement of each kind that sets something: `filename`, `option routers`, `allow unknown-clients`. */
   readonly set: Map<string, Setting>;
-  readonly choices: StatementOf<'if' | 'switch'>[];
+  readonly choices: Choice[];
+};
+
+/** An `if` or `switch`: the first branch counts whose condition holds; one without a condition always does. */
+export type Choice = {
+  readonly statement: StatementOf<'if' | 'switch'>;
+  readonly branches: readonly { readonly condition?: Expression; readonly scope: Scope }[];
+  /** What its last branch gives, where that has no condition and so counts for the whole scope. */
+  readonly otherwise?: ReadonlyMap<string, Setting>;
 };
 
 /** A statement that gives something a value in its scope. */
@@ -50,7 +58,8 @@ export type Outline = {
   readonly hosts: Host[];
   readonly classes: MachineClass[];
   readonly subclasses: { readonly statement: StatementOf<'subclass'>; readonly scope: Scope }[];
-  readonly groups: Scope[];
+  /** Every scope in which something stands, but for branches. */
+  readonly scopes: Scope[];
   readonly definitions: StatementOf<'option-definition' | 'option-space'>[];
 };
 
@@ -61,7 +70,7 @@ export type Outline = {
 export function outline(statements: readonly Statement[], draft: SiteDraft): Outline {
   const global = scopeOf('global', { file: '', line: 1, col: 1 });
   const whole: Outline = {
-    ...{ global, wires: [], pools: [], hosts: [], classes: [], subclasses: [], groups: [], definitions: [] },
+    ...{ global, wires: [], pools: [], hosts: [], classes: [], subclasses: [], scopes: [global], definitions: [] },
   };
   new Walk(whole, draft).all(statements, { scope: global });
   return whole;
@@ -94,20 +103,19 @@ class Walk {
     const whole = this.#whole;
     switch (statement.kind) {
       case 'group': {
-        const scope = scopeOf('group', place, at.scope, statement.name);
-        whole.groups.push(scope);
+        const scope = this.#open('group', place, at.scope, statement.name);
         this.all(statement.body, { ...at, scope });
         return;
       }
       case 'shared-network': {
-        const scope = scopeOf('shared-network', place, at.scope, statement.name);
+        const scope = this.#open('shared-network', place, at.scope, statement.name);
         const wire: Wire = { name: statement.name, place, scope, subnets: [] };
         whole.wires.push(wire);
         this.all(statement.body, { ...at, scope, wire });
         return;
       }
       case 'subnet': {
-        const scope = scopeOf('subnet', place, at.scope, statement.base.text);
+        const scope = this.#open('subnet', place, at.scope, statement.base.text);
         const wire = at.wire ?? { place, scope, subnets: [] };
         if (at.wire === undefined) whole.wires.push(wire);
         wire.subnets.push({ statement, scope, wire });
@@ -115,7 +123,7 @@ class Walk {
         return;
       }
       case 'pool': {
-        const scope = scopeOf('pool', place, at.scope);
+        const scope = this.#open('pool', place, at.scope);
         if (at.wire === undefined) {
           this.#left(statement, 'a pool outside every network gives out nothing');
           return;
@@ -126,21 +134,21 @@ class Walk {
         return;
       }
       case 'host': {
-        const scope = scopeOf('host', place, at.scope, statement.name);
+        const scope = this.#open('host', place, at.scope, statement.name);
         const host: Host = { name: statement.name, place, scope, hardware: [] };
         whole.hosts.push(host);
         this.all(statement.body, { scope, host });
         return;
       }
       case 'class': {
-        const scope = scopeOf('class', place, at.scope, statement.name);
+        const scope = this.#open('class', place, at.scope, statement.name);
         const machineClass: MachineClass = { name: statement.name, place, scope, matches: [] };
         whole.classes.push(machineClass);
         this.all(statement.body, { scope, machineClass });
         return;
       }
       case 'subclass': {
-        const scope = scopeOf('class', place, at.scope, statement.of);
+        const scope = this.#open('class', place, at.scope, statement.of);
         whole.subclasses.push({ statement, scope });
         this.all(statement.body ?? [], { scope });
         return;
@@ -170,9 +178,15 @@ class Walk {
         this.#permit(statement, at);
         return;
       case 'if':
-      case 'switch':
-        at.scope.choices.push(statement);
+      case 'switch': {
+        const branches = branchesOf(statement).map(({ condition, body }) => {
+          const scope = scopeOf('branch', place, at.scope);
+          this.all(body, { scope });
+          return { scope, ...(condition === undefined ? {} : { condition }) };
+        });
+        at.scope.choices.push({ statement, ...withoutRest(branches, at.scope) });
         return;
+      }
       case 'option':
         at.scope.set.set(`option ${statement.option.space}.${statement.option.name}`.toLowerCase(), statement);
         if (statement.how !== 'set') this.#tell(statement, fateOf(statement.how));
@@ -204,12 +218,20 @@ class Walk {
     }
   }
 
+  #open(...about: Parameters<typeof scopeOf>): Scope {
+    const scope = scopeOf(...about);
+    this.#whole.scopes.push(scope);
+    return scope;
+  }
+
   #range(statement: StatementOf<'range'>, at: Standing): void {
     if (at.wire === undefined) {
       this.#left(statement, 'it stands in no network');
       return;
     }
-    if (statement.bootp) this.#tell(statement, FLAGS.get('bootp'));
+    if (statement.bootp) {
+      this.#draft.remark('changed', statement.place, show(statement), 'for DHCP clients only: BOOTP is not answered');
+    }
     if (at.pool !== undefined) {
       at.pool.ranges.push(statement);
       return;
@@ -241,6 +263,39 @@ class Walk {
   #left(statement: Statement, why: string): void {
     this.#draft.remark('left', statement.place, show(statement), why);
   }
+}
+
+/**
+ * In the scope of all clients what the last branch gives without a condition is simply given, unless another branch fits.
+ * Only for the hosts of a group it stays a branch of its own.
+ */
+function withoutRest(branches: Choice['branches'], scope: Scope): Pick<Choice, 'branches' | 'otherwise'> {
+  const rest = branches.at(-1);
+  if (rest === undefined || rest.condition !== undefined || isOfHosts(scope)) return { branches };
+  for (const [key, setting] of rest.scope.set) scope.set.set(key, setting);
+  scope.choices.push(...rest.scope.choices);
+  return { branches: branches.slice(0, -1), otherwise: rest.scope.set };
+}
+
+/** Whether what stands in the scope counts for some hosts, not for whole networks. */
+export function isOfHosts({ kind }: Scope): boolean {
+  return kind === 'group' || kind === 'host';
+}
+
+/** The branches of an `if`, or the cases of a `switch` as such. A case that does not break goes on with the next. */
+function branchesOf(statement: StatementOf<'if' | 'switch'>): readonly Branch[] {
+  if (statement.kind === 'if') return statement.branches;
+  const { on, cases } = statement;
+  return cases.map(({ is }, i) => {
+    const body: Statement[] = [];
+    for (const next of cases.slice(i)) {
+      const end = next.body.findIndex((one) => one.kind === 'action' && one.keyword === 'break');
+      body.push(...next.body.slice(0, end === -1 ? undefined : end));
+      if (end !== -1) break;
+    }
+    if (is === undefined) return { body };
+    return { condition: { kind: 'binary', op: '=', left: on, right: is, place: is.place }, body };
+  });
 }
 
 function scopeOf(kind: Scope['kind'], place: Place, parent?: Scope, name?: string): Scope {

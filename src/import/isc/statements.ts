@@ -22,6 +22,7 @@ const NO_BOOTP = left('Reveille answers DHCP only, not BOOTP');
 const NO_IPV6 = left('Reveille serves IPv4; keep the IPv6 part with its own server');
 const NO_FAILOVER = left('Reveille has no failover protocol: run one server, or two with pools that do not overlap');
 const NO_OMAPI = left('Reveille has no OMAPI: edit the site, it is followed without a restart');
+const NO_KEYS = left('keys are for DNS updates and OMAPI, which Reveille has not');
 const OWN_STATE = left('leases are kept in the state folder, each on disk before its ACK leaves');
 const SERVICE_FILE = left('the service manager knows the process; no file is needed');
 const NO_PING_TUNING = changed('one time for all: `dhcp.probeTime` of the site');
@@ -68,6 +69,8 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
     'dont-use-fsync': parameter('flag', OWN_STATE),
     'dynamic-bootp-lease-cutoff': parameter('any', NO_BOOTP),
     'dynamic-bootp-lease-length': parameter('number', NO_BOOTP),
+    deleted: parameter('any', NO_OMAPI),
+    dynamic: parameter('any', NO_OMAPI),
     'echo-client-id': parameter('flag', changed('a client identifier is always sent back, as RFC 6842 asks')),
     filename: parameter('text', 'taken'),
     'fixed-address': parameter('addresses', 'taken'),
@@ -162,7 +165,7 @@ export const FOREIGN: ReadonlyMap<string, { readonly fate: Fate; readonly statem
       ],
     },
   ],
-  ['key', { fate: NO_DDNS, statements: ['algorithm', 'secret'] }],
+  ['key', { fate: NO_KEYS, statements: ['algorithm', 'secret'] }],
   ['zone', { fate: NO_DDNS, statements: ['primary', 'secondary', 'primary6', 'secondary6', 'key'] }],
 ]);
 

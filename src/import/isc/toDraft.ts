@@ -1,16 +1,16 @@
-import { formatIpv4, type Ipv4, inSubnet } from '../../net/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
-import { draftClasses } from './classes.ts';
+import { Classes } from './classes.ts';
+import { tellRest } from './complete.ts';
 import { writtenDuration } from './durations.ts';
-import { flagOf, givenBy, numberOf } from './given.ts';
-import { machinesOf } from './hosts.ts';
-import { type Drafted, draftNetworks } from './networks.ts';
+import { type Machine, machinesOf } from './hosts.ts';
+import { draftNetworks } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { draftPools } from './pools.ts';
 import { Reading, type Surroundings } from './reading.ts';
-import { outline, settingsIn } from './scopes.ts';
+import { chainOf, isOfHosts, outline, settingsIn } from './scopes.ts';
 import { show } from './show.ts';
 import type { Statement } from './tree.ts';
+import { flagOf, numberOf } from './words.ts';
 
 /**
  * Adds what a dhcpd.conf declares to a draft of a site. What has no counterpart, or another meaning, is told in its
@@ -18,43 +18,46 @@ import type { Statement } from './tree.ts';
  */
 export function addDhcpd(statements: readonly Statement[], around: Surroundings, draft: SiteDraft): void {
   const reading = new Reading(outline(statements, draft), around, draft);
-  const classes = draftClasses(reading);
+  const classes = new Classes(reading);
+  draftChoicesForAll(classes, reading);
+  classes.declared();
   const networks = draftNetworks(reading);
-  const server = bootServer(networks, reading);
-  draftPools(networks, classes, reading);
+  draftPools(networks, classes.drafted, reading);
   const machines = machinesOf(networks, reading);
-  draftNodes(machines, reading, (ip) => ip === server || isHere(ip, reading));
+  draftChoicesForHosts(machines, classes, reading);
+  draftNodes(machines, reading);
   draftServer(reading);
-  draftOrder(draft);
+  tellRest(reading);
   reading.problems.throwAll();
 }
 
-/** Whether this machine has the address. */
-function isHere(ip: Ipv4, { around }: Reading): boolean {
-  return [...around.addresses.values()].some((list) => list.some((one) => one.ip === ip));
+/** What is chosen by what clients say of themselves, for all of them or those of a network. */
+function draftChoicesForAll(classes: Classes, reading: Reading): void {
+  const { scopes, wires } = reading.outline;
+  const around = new Set(wires.flatMap(({ subnets }) => subnets.flatMap(({ scope }) => chainOf(scope))));
+  for (const scope of scopes) {
+    if (scope.choices.length === 0 || (!around.has(scope) && scope.kind !== 'pool')) continue;
+    if (scope.kind !== 'global' && wires.length > 1) {
+      const why = 'a class counts in all networks, not in this one only';
+      for (const { statement } of scope.choices) reading.tell('changed', statement, why);
+    }
+    classes.choices(scope, {});
+  }
 }
 
-/**
- * The boot server that this one takes the place of: the one that most hosts name, if the boot files move here. It becomes
- * the server's address in its network.
- */
-function bootServer(networks: readonly Drafted[], reading: Reading): Ipv4 | undefined {
-  if (!reading.around.tree) return undefined;
-  const counts = new Map<Ipv4, number>();
-  for (const { scope } of [...reading.outline.hosts, ...networks.map(({ subnet }) => subnet)]) {
-    const { nextServer } = givenBy(settingsIn(scope), reading);
-    if (nextServer !== undefined) counts.set(nextServer, (counts.get(nextServer) ?? 0) + 1);
+/** What is chosen for the hosts of a group, or for one. */
+function draftChoicesForHosts(machines: readonly Machine[], classes: Classes, reading: Reading): void {
+  const { scopes, wires } = reading.outline;
+  const around = new Set(wires.flatMap(({ subnets }) => subnets.flatMap(({ scope }) => chainOf(scope))));
+  for (const scope of scopes) {
+    if (around.has(scope) || !isOfHosts(scope)) continue;
+    const says = scope.choices.length > 0 || scope.set.has('default-lease-time') || scope.set.has('max-lease-time');
+    const members = says ? machines.filter(({ host }) => chainOf(host.scope).includes(scope)) : [];
+    const macs = members.flatMap((machine) => machine.macs);
+    if (macs.length === 0) continue;
+    classes.leaseOf(scope, macs);
+    if (scope.choices.length > 0) classes.choices(scope, { macs });
   }
-  const [most] = [...counts].sort(([, a], [, b]) => b - a);
-  if (most === undefined) return undefined;
-  const [ip] = most;
-  const network = networks.find(({ block }) => inSubnet(block, ip));
-  if (network !== undefined && network.text.server === undefined) {
-    network.text.server = formatIpv4(ip);
-    const why = `taken as this server's own address in network ${network.name}, since the boot files move here`;
-    reading.tellOf('changed', network.subnet.statement.place, `next-server ${formatIpv4(ip)}`, why);
-  }
-  return ip;
 }
 
 /** What counts for the server as a whole. */
@@ -84,14 +87,4 @@ function draftServer(reading: Reading): void {
   const log = settings.get('log-facility');
   if (log !== undefined)
     reading.tellOf('left', log.place, show(log), 'logs go to standard error, which the journal keeps');
-}
-
-/** The sections of a site in the order of reading: where, who, what. */
-function draftOrder(draft: SiteDraft): void {
-  const { site } = draft;
-  const { networks, classes, profiles, nodes } = site;
-  for (const key of ['networks', 'classes', 'profiles', 'nodes'] as const) delete site[key];
-  Object.assign(site, { networks, classes, profiles, nodes });
-  for (const key of ['networks', 'classes', 'profiles', 'nodes'] as const)
-    if (site[key] === undefined) delete site[key];
 }
