@@ -52,7 +52,7 @@ const BOOTING = [
   'vars',
   'options',
 ];
-const POOL: Order = { keys: ['range', 'allow', 'deny', 'lease', 'options'] };
+const POOL: Order = { keys: ['range', 'allow', 'deny', 'lease', 'minLease', 'maxLease', 'options'] };
 const SITE: Order = {
   keys: ['site', 'networks', 'classes', 'profiles', 'nodes', 'menu', 'tftp', 'http', 'dhcp', 'log'],
   in: {
@@ -72,7 +72,7 @@ const SITE: Order = {
             'mtu',
             'routes',
           ],
-          ...['lease', 'pools', 'nextServer', 'bootFile', 'options'],
+          ...['lease', 'minLease', 'maxLease', 'pools', 'nextServer', 'bootFile', 'options'],
         ],
         in: { pools: { each: POOL } },
       },
@@ -80,7 +80,8 @@ const SITE: Order = {
     classes: {
       each: {
         keys: [
-          ...['macs', 'vendorClass', 'userClass', 'arch', 'circuitId', 'remoteId', 'lease', 'nextServer', 'bootFile'],
+          ...['macs', 'vendorClass', 'userClass', 'arch', 'circuitId', 'remoteId', 'lease', 'minLease', 'maxLease'],
+          ...['nextServer', 'bootFile'],
           'options',
         ],
       },

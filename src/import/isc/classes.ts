@@ -6,7 +6,7 @@ import { describe, whereFrom } from './comments.ts';
 import { both, type Conditions, conditionsOf, either, withFirmwareWords } from './conditions.ts';
 import { givenBy } from './given.ts';
 import { Names } from './names.ts';
-import { leaseOf, optionsText } from './networks.ts';
+import { leaseOf, optionsText, saysLease } from './networks.ts';
 import type { Reading } from './reading.ts';
 import { type Rule, rulesOf, takeContested } from './rules.ts';
 import { isOfHosts, type MachineClass, type Scope, type Setting, settingsIn } from './scopes.ts';
@@ -58,10 +58,8 @@ export class Classes {
 
   /** Writes the lease time of a group's hosts, or of a host, which nodes cannot say. */
   leaseOf(scope: Scope, macs: readonly string[]): void {
-    const settings = new Map(
-      [...scope.set].filter(([key]) => key === 'default-lease-time' || key === 'max-lease-time'),
-    );
-    if (settings.size === 0) return;
+    const settings = new Map([...scope.set].filter(([key]) => key.endsWith('-lease-time')));
+    if (!saysLease(settings)) return;
     const name = this.#write(scope.name ?? `${scope.kind}-${scope.place.line}`, { macs }, settings, scope);
     this.#reading.draft.comment(['classes', name], whereFrom(scope.place, `the lease time of ${describe(scope)}`));
   }
@@ -161,10 +159,9 @@ export class Classes {
   #settings(settings: ReadonlyMap<string, Setting>, scope: Scope): ClassText {
     const reading = this.#reading;
     const { nextServer, bootFile, options } = givenBy(settings, reading);
-    const hasLease = settings.has('default-lease-time') || settings.has('max-lease-time');
     const written = optionsText(options, reading);
     return {
-      ...(hasLease ? { lease: leaseOf(new Map([...settingsIn(scope), ...settings]), reading) } : {}),
+      ...(saysLease(settings) ? leaseOf(new Map([...settingsIn(scope), ...settings])) : {}),
       ...(nextServer === undefined || reading.isOurs(nextServer) ? {} : { nextServer: formatIpv4(nextServer) }),
       ...(bootFile === undefined ? {} : { bootFile }),
       ...(written === undefined ? {} : { options: written }),

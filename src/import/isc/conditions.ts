@@ -71,6 +71,11 @@ function lookOf(expression: Expression, reading: Reading): Look | undefined {
   if (expression.kind !== 'call') return undefined;
   const [of, first, second] = expression.arguments;
   if (of === undefined) return undefined;
+  // The number of option 93 is the whole of it.
+  if (expression.name === 'extract-int') {
+    const look = lookOf(of, reading);
+    return look?.subject === 'arch' && first?.kind === 'number' && first.value === 16 ? look : undefined;
+  }
   if (expression.name === 'pick-first-value' || expression.name === 'pick') {
     // The client identifier comes first in most of these, and holds the card's address in most clients.
     const last = expression.arguments.at(-1);

@@ -103,7 +103,9 @@ function readBytes(cursor: Cursor, first: string, place: Expression['place']): E
     const { kind, text } = cursor.peek();
     if (kind === 'word' && isByte(text)) parts.push(cursor.take().text);
     else if (kind === 'word' && colon.glued && cursor.peek().glued) throw notHex(cursor.peek(), text);
-    else return { kind: 'bytes', bytes: bytesOf(parts, place), place, endsInColon: true };
+    else if (parts.length === 1 && /^[0-9]+$/.test(first)) {
+      return { kind: 'number', value: Number(first), place, endsInColon: true };
+    } else return { kind: 'bytes', bytes: bytesOf(parts, place), place, endsInColon: true };
   }
   return { kind: 'bytes', bytes: bytesOf(parts, place), place };
 }

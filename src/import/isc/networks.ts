@@ -205,7 +205,7 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
     take(OPTION.routes.code);
     text.routes = decoded.map(({ to, via }) => ({ to: formatSubnet(to), via: formatIpv4(via) }));
   }
-  text.lease = leaseOf(settings, reading);
+  Object.assign(text, leaseOf(settings));
   const { nextServer, bootFile } = given;
   if (nextServer !== undefined && !reading.isOurs(nextServer)) text.nextServer = formatIpv4(nextServer);
   if (bootFile !== undefined) text.bootFile = bootFile;
@@ -238,20 +238,24 @@ function checkMask(option: GivenOption | undefined, block: Block, reading: Readi
 const DEFAULT_LEASE = 43_200;
 const LONGEST_LEASE = 86_400;
 
-/** The lease time of these settings, as it is written. */
-export function leaseOf(settings: ReadonlyMap<string, Setting>, reading: Reading): string | number {
+type LeaseText = Pick<NetworkText, 'minLease' | 'maxLease'> & { readonly lease: string };
+
+/** The lease times of these settings, as they are written: what is lent unasked, and how far a client's wish may go. */
+export function leaseOf(settings: ReadonlyMap<string, Setting>): LeaseText {
   const longest = numberOf(settings, 'max-lease-time') ?? LONGEST_LEASE;
   const usual = numberOf(settings, 'default-lease-time') ?? DEFAULT_LEASE;
-  const seconds = Math.max(1, Math.min(usual, longest));
-  const max = settings.get('max-lease-time');
-  if (max !== undefined && longest > seconds) {
-    const lease = writtenDuration(seconds);
-    const why = `a lease lasts ${lease} at most; dhcpd lent up to ${writtenDuration(longest)} to clients that asked for more`;
-    reading.tell('changed', max, why);
-  }
-  const min = settings.get('min-lease-time');
-  if (min !== undefined) reading.tell('changed', min, 'a client that asks for less gets less, down to 1 minute');
-  return writtenDuration(seconds);
+  const shortest = numberOf(settings, 'min-lease-time');
+  const lease = Math.max(1, Math.min(usual, longest));
+  return {
+    lease: writtenDuration(lease),
+    ...(shortest === undefined || shortest < 1 ? {} : { minLease: writtenDuration(Math.min(shortest, lease)) }),
+    ...(longest > lease ? { maxLease: writtenDuration(longest) } : {}),
+  };
+}
+
+/** Whether these settings say anything of lease times. */
+export function saysLease(settings: ReadonlyMap<string, Setting>): boolean {
+  return ['default-lease-time', 'max-lease-time', 'min-lease-time'].some((key) => settings.has(key));
 }
 
 /** Options as they stand under `options:`; `undefined` if there are none. */

@@ -281,7 +281,7 @@ class Parser {
       }
       cursor.expect('case', 'before the value');
       const is = readExpression(cursor);
-      if (!(is.kind === 'bytes' && is.endsInColon)) cursor.expect(':', 'after the value');
+      if (!('endsInColon' in is)) cursor.expect(':', 'after the value');
       cases.push({ is, body: this.#caseBody() });
     }
     return [{ kind: 'switch', on, cases, place }];

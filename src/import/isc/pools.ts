@@ -4,7 +4,7 @@ import { rangeWords } from '../../site/pools.ts';
 import { invalid } from '../invalid.ts';
 import type { DraftedClasses } from './classes.ts';
 import { addressesOf, givenBy } from './given.ts';
-import { type Drafted, leaseOf, type NetworkText, optionsText } from './networks.ts';
+import { type Drafted, leaseOf, type NetworkText, optionsText, saysLease } from './networks.ts';
 import type { Reading } from './reading.ts';
 import { type Pool, settingsIn } from './scopes.ts';
 import type { StatementOf } from './tree.ts';
@@ -186,11 +186,13 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
 }
 
 /** What the pool itself sets: its lease time and its options. */
-function ownSettings(pool: Pool, network: Drafted, reading: Reading): Pick<PoolText, 'lease' | 'options'> {
+function ownSettings(
+  pool: Pool,
+  network: Drafted,
+  reading: Reading,
+): Pick<PoolText, 'lease' | 'minLease' | 'maxLease' | 'options'> {
   if (pool.scope.kind !== 'pool') return {};
   const settings = settingsIn(pool.scope, ({ kind }) => kind === 'pool');
-  const hasLease = settings.has('default-lease-time') || settings.has('max-lease-time');
-  const lease = hasLease ? leaseOf(settingsIn(pool.scope), reading) : undefined;
   const given = givenBy(settings, reading);
   const options = optionsText(given.options, reading);
   for (const key of ['filename', 'next-server']) {
@@ -199,7 +201,12 @@ function ownSettings(pool: Pool, network: Drafted, reading: Reading): Pick<PoolT
       reading.tell('left', setting, 'a pool has no boot file: write it on a class or on the nodes');
   }
   return {
-    ...(lease === undefined || lease === network.text.lease ? {} : { lease }),
+    ...(saysLease(settings) ? withoutSame(leaseOf(settingsIn(pool.scope)), network.text) : {}),
     ...(options === undefined ? {} : { options }),
   };
+}
+
+/** What differs from what the network says anyway. */
+function withoutSame(own: NetworkText | object, network: NetworkText): object {
+  return Object.fromEntries(Object.entries(own).filter(([key, value]) => network[key as keyof NetworkText] !== value));
 }

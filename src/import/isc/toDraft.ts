@@ -1,16 +1,18 @@
+import { FACILITIES } from '../../log/facility.ts';
 import type { SiteDraft } from '../draft.ts';
 import { Classes } from './classes.ts';
+import { whereFrom } from './comments.ts';
 import { tellRest } from './complete.ts';
 import { writtenDuration } from './durations.ts';
 import { type Machine, machinesOf } from './hosts.ts';
-import { draftNetworks } from './networks.ts';
+import { draftNetworks, saysLease } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { draftPools } from './pools.ts';
 import { Reading, type Surroundings } from './reading.ts';
-import { chainOf, isOfHosts, outline, settingsIn } from './scopes.ts';
+import { chainOf, isOfHosts, outline, type Setting, settingsIn } from './scopes.ts';
 import { show } from './show.ts';
 import type { Statement } from './tree.ts';
-import { flagOf, numberOf } from './words.ts';
+import { flagOf, numberOf, wordOf } from './words.ts';
 
 /**
  * Adds what a dhcpd.conf declares to a draft of a site. What has no counterpart, or another meaning, is told in its
@@ -51,7 +53,7 @@ function draftChoicesForHosts(machines: readonly Machine[], classes: Classes, re
   const around = new Set(wires.flatMap(({ subnets }) => subnets.flatMap(({ scope }) => chainOf(scope))));
   for (const scope of scopes) {
     if (around.has(scope) || !isOfHosts(scope)) continue;
-    const says = scope.choices.length > 0 || scope.set.has('default-lease-time') || scope.set.has('max-lease-time');
+    const says = scope.choices.length > 0 || saysLease(scope.set);
     const members = says ? machines.filter(({ host }) => chainOf(host.scope).includes(scope)) : [];
     const macs = members.flatMap((machine) => machine.macs);
     if (macs.length === 0) continue;
@@ -85,6 +87,15 @@ function draftServer(reading: Reading): void {
     if (host !== undefined) reading.tellOf('changed', host.place, 'hosts without a host-name', why);
   }
   const log = settings.get('log-facility');
-  if (log !== undefined)
-    reading.tellOf('left', log.place, show(log), 'logs go to standard error, which the journal keeps');
+  if (log !== undefined) draftLog(log, reading);
+}
+
+function draftLog(setting: Setting, reading: Reading): void {
+  const word = wordOf(setting)?.toLowerCase();
+  const facility = FACILITIES.find((one) => one === word);
+  if (facility === undefined) reading.tell('left', setting, 'the facility is not one of syslog: write `log:`');
+  else {
+    reading.draft.site.log = { syslog: facility };
+    reading.draft.comment(['log'], whereFrom(setting.place, show(setting)));
+  }
 }

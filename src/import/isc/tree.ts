@@ -20,7 +20,7 @@ export type Expression = { readonly place: Place } & (
   | { readonly kind: 'text'; readonly text: string; readonly escaped?: boolean }
   /** `endsInColon`: the colon of `case 1:` was taken with it. */
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly endsInColon?: boolean }
-  | { readonly kind: 'number'; readonly value: number }
+  | { readonly kind: 'number'; readonly value: number; readonly endsInColon?: boolean }
   | { readonly kind: 'option'; readonly option: OptionName; readonly from: 'packet' | 'config' | 'exists' }
   /** `hardware`, `known`, `static`, `leased-address`, `null`, a variable's name and the like. */
   | { readonly kind: 'word'; readonly word: string }
