@@ -14,6 +14,8 @@ export type Configuration = {
   readonly beyond: readonly string[];
   readonly dhcpd: string;
   readonly site: string;
+  /** `reveille import` makes a site of the same answers from it; where not, it says what it changes. */
+  readonly imports?: true;
   readonly steps: readonly Step[];
 };
 
@@ -48,6 +50,7 @@ function rack(): Configuration {
   const returning = new Machine('a stranger without a record', mac('02:00:00:00:0a:03'));
   return {
     name: NOT_AUTHORITATIVE,
+    imports: true,
     addresses: ['10.0.0.2/24', '192.168.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}

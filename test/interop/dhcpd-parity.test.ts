@@ -6,8 +6,13 @@ import { describe, test } from 'node:test';
 import { decideBoot } from '../../src/boot/decide.ts';
 import { MESSAGE } from '../../src/dhcp/packet.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
+import { SiteDraft } from '../../src/import/draft.ts';
+import { readDhcpd } from '../../src/import/isc/read.ts';
+import { writeSite } from '../../src/import/write.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
+import { ip } from '../../src/site/fixture.ts';
 import { loadSite } from '../../src/site/load.ts';
+import type { InterfaceAddress } from '../../src/site/servers.ts';
 import { memoryStore, requireTools } from './dhcp.rig.ts';
 import { ClientEnd, type Heard, layTwins, type ServerName, startDhcpd, takeTwinsDown } from './dhcpd.rig.ts';
 import { note, type Step, type Told } from './dhcpd-clients.ts';
@@ -53,11 +58,14 @@ function compare(configuration: string, step: string, theirs: readonly Heard[], 
 }
 
 /** Plays the same steps to both servers and tells where their answers differ. */
-async function play({ name, dhcpd, site, addresses, beyond, steps }: Configuration): Promise<readonly Difference[]> {
+async function play(
+  { name, dhcpd, addresses, beyond, steps }: Configuration,
+  makeSite: (folder: string) => Promise<void> | void,
+): Promise<readonly Difference[]> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'reveille-parity-'));
   opened.defer(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'site.yaml'), site);
+  await makeSite(folder);
   const loaded = await loadSite(folder);
   if (!loaded.ok) assert.fail(loaded.findings.map(({ message }) => message).join('\n'));
 
@@ -94,20 +102,46 @@ async function play({ name, dhcpd, site, addresses, beyond, steps }: Configurati
   return differences;
 }
 
+/** Writes the site that `reveille import` makes of the same dhcpd.conf. */
+async function importSite({ dhcpd, addresses }: Configuration, folder: string): Promise<void> {
+  const file = join(folder, 'dhcpd.conf');
+  writeFileSync(file, dhcpd);
+  const draft = new SiteDraft();
+  await readDhcpd(draft, file, {
+    interface: 'lan0',
+    tree: false,
+    addresses: new Map([['lan0', addresses.map(interfaceAddress)]]),
+  });
+  rmSync(file);
+  await writeSite(draft, folder, [file]);
+}
+
+function interfaceAddress(text: string): InterfaceAddress {
+  const [address = '', prefix] = text.split('/');
+  return { ip: ip(address), prefix: Number(prefix) };
+}
+
 const words = ({ step, field, dhcpd, reveille }: Difference) =>
   `${step}: ${field}: dhcpd ${dhcpd}, reveille ${reveille}`;
 
 describe('the answers of isc-dhcpd', () => {
   const seen = new Set<(typeof MEANT)[number]>();
+  const expectMeant = (differences: readonly Difference[]) => {
+    const unmeant = differences.filter((difference) => {
+      const rows = MEANT.filter((row) => row.is(difference));
+      for (const row of rows) seen.add(row);
+      return rows.length === 0;
+    });
+    assert.deepEqual(unmeant.map(words), []);
+  };
   for (const configuration of CONFIGURATIONS) {
     test(`are ours: ${configuration.name}`, { timeout: 120_000 }, async () => {
-      const differences = await play(configuration);
-      const unmeant = differences.filter((difference) => {
-        const rows = MEANT.filter((row) => row.is(difference));
-        for (const row of rows) seen.add(row);
-        return rows.length === 0;
-      });
-      assert.deepEqual(unmeant.map(words), []);
+      const byHand = (folder: string) => writeFileSync(join(folder, 'site.yaml'), configuration.site);
+      expectMeant(await play(configuration, byHand));
+    });
+    if (!configuration.imports) continue;
+    test(`are ours: ${configuration.name}, imported`, { timeout: 120_000 }, async () => {
+      expectMeant(await play(configuration, (folder) => importSite(configuration, folder)));
     });
   }
 
