@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openShelf } from '../../src/image/shelf.ts';
 import { diagnose } from '../../src/timeline/diagnose.ts';
 import { type Hardware, openBootRack } from './bootRack.ts';
@@ -70,8 +72,10 @@ describe('a squashfs root', { concurrency: 1 }, () => {
       await boots.rack.boot('ipxe');
       await boots.event(
         (event) =>
-          event.at >= again && event.kind === 'node.step' && event.step === 'root' && / %/.test(event.detail ?? ''),
+          event.at >= again && event.kind === 'node.step' && event.step === 'root' && event.status === 'started',
       );
+      const before = sentToMachines(boots.rack.pid);
+      while (sentToMachines(boots.rack.pid) - before < 4_000_000) await sleep(5);
       await boots.server.stop('SIGKILL');
       const restarted = Date.now();
       await boots.restart();
@@ -100,3 +104,9 @@ describe('a squashfs root', { concurrency: 1 }, () => {
     }
   });
 });
+
+/** Bytes that went out to the machines of a rack, by the counters of its taps. */
+function sentToMachines(pid: number): number {
+  const counters = readFileSync(`/proc/${pid}/net/dev`, 'utf8').matchAll(/^ *tap\S+:((?: +\d+){9})/gm);
+  return [...counters].reduce((sum, [, columns = '']) => sum + Number(columns.trim().split(/ +/)[8]), 0);
+}
