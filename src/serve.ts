@@ -10,6 +10,7 @@ import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
+import { openedRecords } from './image/opened.ts';
 import { openShelf, type Shelf } from './image/shelf.ts';
 import { type LogFormat, openLog } from './log/log.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
@@ -143,6 +144,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     bundleOf: (node, inventory, ip) =>
       nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, identities, renderer),
     inventories: storedInventories(store, site),
+    opened: openedRecords(stateFolder, Date.now),
   });
   await http.listen({ port: site().http.port });
   opened.defer(() => http.close());

@@ -7,7 +7,7 @@ import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
 import { agentFiles } from '../node/agent/files.ts';
 import { loadSite } from '../site/load.ts';
-import type { Site } from '../site/model.ts';
+import type { Recipe, Site } from '../site/model.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
 import { table } from './table.ts';
@@ -43,13 +43,7 @@ function buildCommand(): Command {
     )
     .action(async (name: string, flags: BuildFlags) => {
       const site = await siteOf(flags.site);
-      const recipe = site.images.get(name);
-      if (recipe === undefined) {
-        const known = [...site.images.keys()].join(', ');
-        throw new ReveilleError('IMAGE_MISSING', `the site has no recipe images/${name}.yaml`, {
-          hint: known === '' ? 'write one' : `known recipes: ${known}`,
-        });
-      }
+      const recipe = recipeIn(site, name);
       const report = await withProgress(name, (onProgress) =>
         buildImage(recipe, {
           shelf: openShelf(`${flags.state}/images`),
@@ -83,6 +77,16 @@ async function siteOf(folder: string): Promise<Site> {
   const lines = loaded.findings.map((finding) => `${formatPlace(finding.place)}: ${finding.message}`);
   throw new ReveilleError('SITE_INVALID', `the site does not load:\n${lines.join('\n')}`, {
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
+  });
+}
+
+/** The recipe of that name. Throws IMAGE_MISSING with the names that there are. */
+export function recipeIn(site: Site, name: string): Recipe {
+  const recipe = site.images.get(name);
+  if (recipe !== undefined) return recipe;
+  const known = [...site.images.keys()].join(', ');
+  throw new ReveilleError('IMAGE_MISSING', `the site has no recipe images/${name}.yaml`, {
+    hint: known === '' ? 'write one' : `known recipes: ${known}`,
   });
 }
 

@@ -4,6 +4,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { imageCommand } from './image.ts';
+import { slimCommand } from './imageSlim.ts';
 import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
@@ -34,7 +35,7 @@ for (const command of [
   statusCommand(),
   watchCommand(),
   whyCommand(),
-  imageCommand(),
+  imageCommand().addCommand(slimCommand()),
   nodeCommand(),
   overlayCommand(),
   importCommand(),

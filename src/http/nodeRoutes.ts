@@ -4,6 +4,7 @@ import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
+import { LONGEST_OPENED, parseOpened } from '../node/opened.ts';
 import { LONGEST_REPORT, parseReport } from '../node/report.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
@@ -18,6 +19,8 @@ export type NodeRoutesFrom = {
   /** Makes a node's bundle. `serverIp` is the address through which the node reached this server. */
   readonly bundleOf: (node: SiteNode, inventory: Inventory | undefined, serverIp: Ipv4) => Promise<Bundle>;
   readonly inventories: Inventories;
+  /** Takes in which files of its image a node has opened: absolute paths. */
+  readonly opened: (image: string, paths: readonly string[]) => Promise<void>;
   readonly emit: EventSink;
 };
 
@@ -32,7 +35,7 @@ const REPEAT_MS = 60_000;
 const MOST_IMPOSTERS = 1000;
 
 /**
- * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/report`, each with `?mac=`. A machine may only speak as
+ * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/opened`, `POST /node/v1/report`, each with `?mac=`. A machine may only speak as
  * the node whose address its connection comes from.
  */
 export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void {
@@ -117,6 +120,13 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
       lastRefusal.set(node.name, detail);
       return refuse(reply, error);
     }
+  });
+
+  app.post('/node/v1/opened', { bodyLimit: LONGEST_OPENED }, async (request, reply) => {
+    const { node } = whoAsks(request);
+    const paths = await parseOpened(bodyOf(request));
+    if (node.image !== undefined) await from.opened(node.image, paths);
+    return reply.code(204).send();
   });
 
   app.post('/node/v1/report', { bodyLimit: LONGEST_REPORT }, async (request, reply) => {

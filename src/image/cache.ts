@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { debName, type Package } from './packages.ts';
+import { type DebId, debName } from './packages.ts';
 
 /** What a root was built from: two roots with the same key differ at most by what the mirrors had on their day. */
 export type BaseRecord = { readonly key: string; readonly builtAt: string; readonly modulesFreedBytes: number };
@@ -89,7 +89,7 @@ export async function poolDebs(files: CacheFiles, from: string): Promise<void> {
 const DEB_DAYS = 60;
 
 /** Marks the packages that a root holds as used, and removes those that no build has used for two months. */
-export async function ageDebs(files: CacheFiles, used: readonly Package[], now: number): Promise<void> {
+export async function ageDebs(files: CacheFiles, used: readonly DebId[], now: number): Promise<void> {
   const names = new Set(used.map(debName));
   for (const name of await readdir(files.debs)) {
     const path = join(files.debs, name);

@@ -1,5 +1,5 @@
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { loadSite } from './load.ts';
 import type { Site } from './model.ts';
@@ -27,7 +27,7 @@ export async function editSite(
   const after = change(before);
   const site = await siteWith(folder, after.replace(/^\uFEFF/, ''));
   check(site);
-  if (!dryRun && after !== before) await replace(file, before, after);
+  if (!dryRun && after !== before) await replaceFile(file, before, after);
   return { file, before, after, site };
 }
 
@@ -52,8 +52,12 @@ async function siteWith(folder: string, text: string): Promise<Site> {
   });
 }
 
-async function replace(file: string, before: string, after: string): Promise<void> {
-  const beside = join(dirname(file), '.site.yaml.new');
+/**
+ * Writes a file of the site beside its place and renames it, with mode and owner kept. Throws SITE_INVALID, with nothing
+ * written, if the file is no longer `before` or another edit is under way.
+ */
+export async function replaceFile(file: string, before: string, after: string): Promise<void> {
+  const beside = join(dirname(file), `.${basename(file)}.new`);
   const handle = await open(beside, 'wx', 0o600).catch((cause) => {
     const hint = `an edit is under way, or one was cut off: then remove ${beside}`;
     throw cause.code === 'EEXIST' ? new ReveilleError('SITE_INVALID', `${beside} is there`, { hint, cause }) : cause;

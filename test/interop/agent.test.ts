@@ -348,6 +348,7 @@ function realServer(site: Site) {
         addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
         bundleOf: (node, inventory, serverIp) =>
           nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, identities, renderer),
+        opened: async () => {},
         inventories: {
           load: async (name) => stored.get(name),
           save: async (name, inventory) => void stored.set(name, inventory),

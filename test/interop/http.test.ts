@@ -417,6 +417,7 @@ function parts(events: Happening[]): HttpServerFrom {
       throw new ReveilleError('TEMPLATE_INVALID', 'broken', { place: { file: 'overlays/x/a.j2', line: 3, col: 4 } });
     },
     inventories: { load: async () => undefined, save: async () => {} },
+    opened: async () => {},
     emit: (event) => events.push(event),
   };
 }

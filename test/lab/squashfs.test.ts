@@ -89,7 +89,12 @@ describe('a squashfs root', { concurrency: 1 }, () => {
       const file = await open(root.path, 'r+');
       await file.write(Buffer.from('damaged'), 0, 7, Math.floor(root.size / 2));
       await file.close();
+      const damaged = Date.now();
       await boots.rack.boot('ipxe');
+      await boots.event(
+        (event) =>
+          event.at >= damaged && event.kind === 'node.step' && event.step === 'root' && event.status === 'failed',
+      );
       const refused = await boots.settled('ipxe');
       assert.equal(refused.state, 'failed');
       const { summary } = diagnose(refused, true, Date.now());

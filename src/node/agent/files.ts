@@ -6,7 +6,7 @@ export type AgentFile =
   | { readonly path: string; readonly mode: number; readonly content: Uint8Array }
   | { readonly path: string; readonly target: string };
 
-/** What an image build lays into the image: the agent, its unit (wanted by multi-user.target) and the generator. */
+/** What an image build lays into the image: the agent with its unit, the generator, and what tells of opened files. */
 export function agentFiles(): readonly AgentFile[] {
   return [
     { path: '/usr/sbin/reveille-agent', mode: 0o755, content: source('reveille-agent') },
@@ -15,6 +15,14 @@ export function agentFiles(): readonly AgentFile[] {
       path: '/usr/lib/systemd/system/multi-user.target.wants/reveille-agent.service',
       target: '../reveille-agent.service',
     },
+    { path: '/usr/sbin/reveille-opened', mode: 0o755, content: source('reveille-opened') },
+    {
+      path: '/usr/lib/systemd/system/reveille-opened.service',
+      mode: 0o644,
+      content: source('reveille-opened.service'),
+    },
+    { path: '/usr/lib/systemd/system/reveille-opened.timer', mode: 0o644, content: source('reveille-opened.timer') },
+    { path: '/usr/lib/systemd/system/timers.target.wants/reveille-opened.timer', target: '../reveille-opened.timer' },
     { path: '/usr/lib/systemd/system-generators/reveille-hold', mode: 0o755, content: source('reveille-hold') },
   ];
 }
