@@ -76,13 +76,14 @@ export function nodeCommand(): Command {
 /** A node as JSON has it: addresses in dotted form, options by number in hexadecimal. */
 function plain(node: SiteNode): Record<string, unknown> {
   const options = [...node.options].map(([code, bytes]) => [code, Buffer.from(bytes).toString('hex')] as const);
-  const { overlayOrigins: _, ...told } = node;
+  const { overlayOrigins: _, replace, ...told } = node;
   return {
     ...told,
     ip: address(node) ?? null,
     network: node.network ?? null,
     image: node.image ?? null,
     boot: node.boot ?? null,
+    replace: replace.map(({ path, token, value }) => ({ path, token, value })),
     options: Object.fromEntries(options),
   };
 }

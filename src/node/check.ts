@@ -1,10 +1,11 @@
-import { ReveilleError } from '../errors.ts';
+import { formatPlace, ReveilleError } from '../errors.ts';
 import { type Finding, Findings } from '../site/finding.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Replacement, Site, SiteNode } from '../site/model.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { sampleFacts } from './net.ts';
 import { foldersBelow } from './overlays.ts';
 import { renderSource, templateText, visible } from './render.ts';
+import { compileReplacement, renderedReplacements } from './replace.ts';
 import { type Overlay, readNodeFolder, readOverlay, type Source, sourcesFor } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
@@ -32,6 +33,7 @@ export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
       tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }
   }
+  checkReplacements(site, renderer, findings);
   return findings.errors;
 }
 
@@ -56,6 +58,32 @@ function checkOverlay(
   });
 }
 
+/** What profiles and nodes put in the place of tokens, each said once. */
+function checkReplacements(site: Site, renderer: Renderer, findings: Findings): void {
+  const byPlace = new Map<string, { readonly one: Replacement; readonly users: SiteNode[] }>();
+  for (const node of site.nodes.values()) {
+    for (const one of node.replace) {
+      const where = formatPlace(one.place);
+      const same = byPlace.get(where) ?? { one, users: [] };
+      byPlace.set(where, same);
+      same.users.push(node);
+    }
+  }
+  for (const { one, users } of byPlace.values()) {
+    tryOut(findings, () => {
+      const nodes = /\bfacts\b/.test(one.value) ? [] : users.slice(0, MOST_TRIED);
+      compileReplacement(one, renderer);
+      for (const node of nodes)
+        renderedReplacements({ ...node, replace: [one] }, visible({ site, node, ...sampleFor(node) }), renderer);
+    });
+  }
+}
+
+/** What stands in for all that only a running server and the machine itself can tell. */
+function sampleFor(node: SiteNode) {
+  return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, server: ANY_SERVER };
+}
+
 /** Compiles a template and renders it for nodes that get it, each with the source as it gets it. */
 function checkSource(
   site: Site,
@@ -68,8 +96,7 @@ function checkSource(
   renderer.compile(source.file, text);
   if (/\bfacts\b/.test(text)) return;
   for (const [node, given] of users()) {
-    const sample = { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, server: ANY_SERVER };
-    renderSource(given, visible({ site, node, ...sample }), renderer);
+    renderSource(given, visible({ site, node, ...sampleFor(node) }), renderer);
   }
 }
 

@@ -23,7 +23,7 @@ export async function nodeBundle(
   const { sources, hooks } = await readSources(site, node);
   const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
   const facts = inventory && factsOf(inventory);
-  const asked = identityAsked(sources);
+  const asked = identityAsked(node, sources);
   const identity = asked && (await identities.of(node.name, asked));
   return makeBundle(renderFiles({ site, node, sources, facts, identity, server: urls }, renderer), hooks);
 }

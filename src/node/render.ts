@@ -6,6 +6,7 @@ import type { Identity } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { manyFiles } from './manyFiles.ts';
 import { NET_KEYS, resolveNet, searchOf } from './net.ts';
+import { replaceTokens } from './replace.ts';
 import type { Source } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
@@ -25,7 +26,7 @@ export type RenderFrom = {
 
 /**
  * The files of one node's bundle: generated ones, then the sources in order, of which later ones win, templates
- * rendered. Pure. Throws TEMPLATE_INVALID with the place in the template.
+ * rendered, tokens replaced. Pure. Throws TEMPLATE_INVALID with the place in the template.
  */
 export function renderFiles(from: RenderFrom, renderer: Renderer): readonly BundleFile[] {
   const files = new Map<string, BundleFile>();
@@ -36,6 +37,7 @@ export function renderFiles(from: RenderFrom, renderer: Renderer): readonly Bund
     if (winners.get(source.path) !== source) continue;
     for (const file of renderSource(source, sees, renderer)) files.set(file.path, file);
   }
+  replaceTokens(from.node, files, sees, renderer);
   return [...files.values()];
 }
 
@@ -51,9 +53,12 @@ export function renderSource(source: Source, sees: object, renderer: Renderer): 
   return [{ ...shared, content: Buffer.from(renderer.render(file, text, own)) }];
 }
 
-/** What the templates among `sources` want to know of the node's identity: nothing, or whether RSA keys are part of it. */
-export function identityAsked(sources: readonly Source[]): { readonly rsa: boolean } | undefined {
-  const templates = sources.flatMap((source) => ('content' in source && source.template ? [templateText(source)] : []));
+/** What the templates of a node want to know of the node's identity: nothing, or whether RSA keys are part of it. */
+export function identityAsked(node: SiteNode, sources: readonly Source[]): { readonly rsa: boolean } | undefined {
+  const templates = [
+    ...sources.flatMap((source) => ('content' in source && source.template ? [templateText(source)] : [])),
+    ...node.replace.map(({ value }) => value),
+  ];
   if (!templates.some((text) => /\bidentity\b/.test(text))) return undefined;
   return { rsa: templates.some((text) => /\bsshHostKeys\b/.test(text)) };
 }

@@ -177,7 +177,7 @@ describe('identity', () => {
       withSite(siteWith(overlays, {}), async (site) => {
         const node = site.nodes.get('node01');
         assert(node);
-        return identityAsked((await readSources(site, node)).sources);
+        return identityAsked(node, (await readSources(site, node)).sources);
       });
     assert.equal(await asked('hosts', 'chrony'), undefined);
     assert.deepEqual(await asked('identity'), { rsa: false });

@@ -25,9 +25,17 @@ export function createRenderer(): Renderer {
   for (const [name, filter] of Object.entries(FILTERS)) environment.addFilter(name, filter);
   addTruth(environment);
 
+  // The same template is rendered for many nodes, and for each again and again.
+  const known = new Map<string, nunjucks.Template>();
   const compiled = (file: string, text: string): nunjucks.Template => {
+    const name = `${file}\0${text}`;
+    const before = known.get(name);
+    if (before) return before;
     try {
-      return new nunjucks.Template(text, environment, file, true);
+      const template = new nunjucks.Template(text, environment, file, true);
+      if (known.size === MOST_KNOWN) known.clear();
+      known.set(name, template);
+      return template;
     } catch (error) {
       throw templateError(file, text, error);
     }
@@ -64,6 +72,9 @@ const FORBIDDEN: ReadonlySet<string> = new Set([
 ]);
 
 compileConditionsAsJinja();
+
+/** Templates that are kept compiled. */
+const MOST_KNOWN = 2000;
 
 type Test = (value: unknown, other: unknown) => boolean;
 

@@ -58,6 +58,7 @@ export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Parti
     kernelArgs: [],
     overlays: [],
     overlayOrigins: new Map(),
+    replace: [],
     services: [],
     vars: {},
     options: new Map(),

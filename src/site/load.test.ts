@@ -342,6 +342,19 @@ profiles:
     errors: ['site.yaml:1:25: there is no image "debian" | write its recipe, images/debian.yaml'],
   },
   {
+    name: 'tokens and files that cannot be replaced',
+    files: edited([
+      'overlays: [nova]',
+      'replace: { etc/x: { XXX: a }, /etc/../x: { XXX: a }, /etc/nova/nova.conf: { "": a, YYY: [b] } }',
+    ]),
+    errors: [
+      'site.yaml:19:16: "etc/x" is no file | such as /etc/nova/nova.conf',
+      'site.yaml:19:35: "/etc/../x" is no file | such as /etc/nova/nova.conf',
+      'site.yaml:19:81: a token is 1 to 255 characters on one line | such as XXX',
+      'site.yaml:19:93: expected text that takes the place of a token, found a list',
+    ],
+  },
+  {
     name: 'kernel words that are added for each node',
     files: edited(['overlays: [nova]', 'kernelArgs: [quiet, "TFTP=10.0.0.2", "a reveille.node=x"]']),
     errors: [
@@ -680,6 +693,7 @@ nodes:
       kernelArgs: ['quiet', 'console=ttyS0', 'debug'],
       overlays: ['base'],
       overlayOrigins: new Map([['base', { by: 'profile base', place: { file: 'site.yaml', line: 5, col: 86 } }]]),
+      replace: [],
       services: ['nova-compute', 'libvirtd'],
       vars: { region: 'one', nova: { cpu: 2, ram: 1, disk: 3 }, rack: 'g6' },
       options: new Map(),
@@ -687,6 +701,24 @@ nodes:
     });
     assert.equal(site.nodeByMac.get(mac('52:54:00:00:00:52')), node);
     assert.equal(site.nodeByIp.get(ip('10.0.0.51')), node);
+  });
+
+  it('has the tokens of its profiles, each file and token once, the last value', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+networks: { a: { subnet: 10.0.0.0/24 } }
+profiles:
+  old: { replace: { /etc/nova/nova.conf: { XXX: eth1, YYY: "{{ node.ip }}" } } }
+nodes:
+  n1: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, profiles: [old], replace: { /etc/nova/nova.conf: { XXX: eth2, ZZZ: 7 } } }
+`,
+    });
+    const told = site.nodes.get('n1')?.replace.map(({ path, token, value, by }) => [path, token, value, by]);
+    assert.deepEqual(told, [
+      ['/etc/nova/nova.conf', 'XXX', 'eth2', 'node n1'],
+      ['/etc/nova/nova.conf', 'YYY', '{{ node.ip }}', 'profile old'],
+      ['/etc/nova/nova.conf', 'ZZZ', '7', 'node n1'],
+    ]);
   });
 
   it('has recipes with packages and paths apart, and archives found from the site folder', async () => {

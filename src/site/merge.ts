@@ -1,4 +1,5 @@
-import type { BootFrom, LoaderChoice, OverlayOrigin, RawOptions, Var, Vars } from './model.ts';
+import type { BootFrom, LoaderChoice, OverlayOrigin, RawOptions, Replacement, Var, Vars } from './model.ts';
+import { mergeReplacements } from './replace.ts';
 
 /** What a profile or a node says, read and checked. */
 export type Settings = BootFrom & {
@@ -9,15 +10,15 @@ export type Settings = BootFrom & {
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
   readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
+  readonly replace: readonly Replacement[];
   readonly services: readonly string[];
   readonly vars: Vars;
   readonly options: RawOptions;
 };
 
 /**
-/**
  * Merges settings in order, the later ones having their way: single values are replaced, `image` and `boot` by each other;
- * lists are joined and a word that is in already is not added again; options are replaced by number; variables merge map
+ * lists are joined and a word that is in already is not added again; options are replaced by number, tokens by file and token; variables merge map
  * by map.
  */
 export function mergeSettings(layers: readonly Settings[]): Settings {
@@ -34,6 +35,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
     kernelArgs: joined(layers.map((layer) => layer.kernelArgs)),
     overlays: joined(layers.map((layer) => layer.overlays)),
     overlayOrigins: new Map(layers.toReversed().flatMap((layer) => [...layer.overlayOrigins])),
+    replace: mergeReplacements(layers.flatMap((layer) => layer.replace)),
     services: joined(layers.map((layer) => layer.services)),
     vars: layers.reduce((merged, layer) => mergeVars(merged, layer.vars), {} as Vars),
     options: new Map(layers.flatMap((layer) => [...layer.options])),

@@ -87,6 +87,16 @@ export type Network = BootFrom &
 /** Who gave a node an overlay, in words (`profile compute`, `node node01`), and where that stands. */
 export type OverlayOrigin = { readonly by: string; readonly place: Place };
 
+/** What takes the place of a token in a file of the node; `value` is a template. */
+export type Replacement = {
+  readonly path: string;
+  readonly token: string;
+  readonly value: string;
+  /** Who says so, in words: `profile compute`, `node node01`. */
+  readonly by: string;
+  readonly place: Place;
+};
+
 /** A node with its profiles merged in order and its own settings last. */
 export type SiteNode = BootFrom & {
   readonly name: string;
@@ -104,6 +114,7 @@ export type SiteNode = BootFrom & {
   readonly overlays: readonly string[];
   /** By overlay, who named it first. */
   readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
+  readonly replace: readonly Replacement[];
   readonly services: readonly string[];
   readonly vars: Vars;
   readonly options: RawOptions;

@@ -4,6 +4,7 @@ import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
 import type { OverlayOrigin } from './model.ts';
 import { readOptions } from './options.ts';
+import { readReplacements } from './replace.ts';
 import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
@@ -60,6 +61,7 @@ export const NO_SETTINGS: Settings = {
   kernelArgs: [],
   overlays: [],
   overlayOrigins: new Map(),
+  replace: [],
   services: [],
   vars: {},
   options: new Map(),
@@ -101,6 +103,7 @@ export function readSettings(
     kernelArgs,
     overlays,
     overlayOrigins,
+    replace: readReplacements(declared.replace, document, [...at, 'replace'], by, findings),
     services: declared.services,
     vars: declared.vars,
     options: readOptions(options, [...at, 'options'], document, findings),

@@ -338,6 +338,11 @@ const bootEntry = nameSuchAs('nova').describe(
   'Menu entry that the machine boots instead of an image: its kernel and initrd, its words as written; kernelArgs are not added. `local`: the next boot device.',
 );
 const imageName = nameSuchAs('bookworm-nova').describe('Image that the machine runs: a recipe images/NAME.yaml.');
+const replaced = z
+  .union([matching('one line of text', '{{ node.ip }}', /^[^\p{Cc}]*$/u), z.number(), z.boolean()], {
+    error: ({ input }) => mistyped('text that takes the place of a token', input),
+  })
+  .transform(String);
 /** What a profile may say, and a node as well. */
 const settings = {
   image: imageName.exactOptional(),
@@ -352,6 +357,15 @@ const settings = {
     .prefault([])
     .describe(
       'Folders below overlays/ whose files and templates are laid over the image, after those of earlier profiles, each once.',
+    ),
+  replace: named(
+    named(replaced, 'tokens and what takes their place', /^[^\p{Cc}]{1,255}$/u),
+    'paths on the node',
+    /^\//,
+  )
+    .prefault({})
+    .describe(
+      'Tokens such as XXX in files of the image (or of overlays), and what takes their place: by path on the node, then by token. Values are templates.',
     ),
   services: listOf(
     matching('the name of a systemd unit', 'nova-compute', /^[A-Za-z0-9:_.\\@-]{1,255}$/),
