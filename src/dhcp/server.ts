@@ -287,7 +287,9 @@ class Server implements DhcpServer {
 
   #change({ port, request, client }: Asked, decision: Decision & { kind: 'change' }): void {
     const { lease, event, reason } = decision;
-    const who = this.#who(port, request, client);
+    // A RELEASE seldom says a name: the lease has it.
+    const { hostname } = lease;
+    const who = { ...(hostname === undefined ? {} : { hostname }), ...this.#who(port, request, client) };
     this.#save(lease, () => this.#events({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
   }
 

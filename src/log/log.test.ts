@@ -197,7 +197,7 @@ describe('an outlet', () => {
     const outlet = openOutlet(sender, (reason) => lost.push(reason));
     outlet.send(Buffer.from('1'));
     outlet.send(Buffer.from('2'));
-    t.mock.timers.tick(500);
+    t.mock.timers.tick(2000);
     assert.deepEqual(state.got, []);
     state.failure = undefined;
     t.mock.timers.tick(500);

@@ -2,8 +2,9 @@ import type { DatagramSender } from '../net/datagram.ts';
 
 /** Messages that wait for a receiver that is behind or gone: a few seconds of a rack that boots. */
 const MOST_WAITING = 2000;
-const RETRY_MS = 50;
-const RETRY_GONE_MS = 500;
+/** A receiver that is behind is tried again soon, as its queue may hold ten messages only; one that is gone, later. */
+const FIRST_RETRY_MS = 1;
+const LAST_RETRY_MS = 500;
 
 /** Messages on their way to one receiver. */
 export type Outlet = {
@@ -19,6 +20,7 @@ export type Outlet = {
 export function openOutlet(sender: DatagramSender, dropped: (reason: string) => void): Outlet {
   let waiting: Uint8Array[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let patience = FIRST_RETRY_MS;
   let reason = '';
 
   const flush = (): void => {
@@ -30,6 +32,7 @@ export function openOutlet(sender: DatagramSender, dropped: (reason: string) => 
       sent++;
     }
     waiting = waiting.slice(sent);
+    patience = sent > 0 ? FIRST_RETRY_MS : Math.min(patience * 2, LAST_RETRY_MS);
     if (waiting.length > 0) wait();
   };
   /** Why the receiver has to be waited for, if it has. */
@@ -43,7 +46,7 @@ export function openOutlet(sender: DatagramSender, dropped: (reason: string) => 
     return undefined;
   };
   const wait = (): void => {
-    timer ??= setTimeout(flush, reason === 'EAGAIN' ? RETRY_MS : RETRY_GONE_MS).unref();
+    timer ??= setTimeout(flush, patience).unref();
   };
 
   return {

@@ -84,7 +84,12 @@ export function lastError(): string {
   return ERROR_NAMES.get(number) ?? `errno ${number}`;
 }
 
-const ERROR_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+/** Of names for the same number the first, which is the commoner: EAGAIN before EWOULDBLOCK. */
+const ERROR_NAMES = new Map(
+  Object.entries(koffi.os.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 function succeed(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, lastError());
