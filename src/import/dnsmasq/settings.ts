@@ -37,7 +37,7 @@ export function* settingsIn(file: string, text: string): Generator<Setting> {
     const place = { file, line: i + 1, col: first.col };
     const value = equals < 0 ? undefined : trimmed(signs.slice(equals + 1));
     checkForm(keyword, value, place);
-    yield { keyword, place, fields: fieldsOf(value ?? [], place), whole: textOf(signs) };
+    yield { keyword, place, fields: fieldsOf(value ?? [], place), whole: asWritten(line, signs) };
   }
 }
 
@@ -50,8 +50,14 @@ export function* valuesIn(file: string, text: string, keyword: string): Generato
     const [first] = signs;
     if (first === undefined) continue;
     const place = { file, line: i + 1, col: first.col };
-    yield { keyword, place, fields: fieldsOf(signs, place), whole: `${keyword}=${textOf(signs)}` };
+    yield { keyword, place, fields: fieldsOf(signs, place), whole: `${keyword}=${asWritten(line, signs)}` };
   }
+}
+
+/** The part of a line that was read, quotes and all. */
+function asWritten(line: string, signs: readonly Sign[]): string {
+  const end = signs.at(-1)?.col ?? 0;
+  return line.slice((signs[0]?.col ?? 1) - 1, line[end] === '"' ? end + 1 : end).trim();
 }
 
 function checkForm(keyword: string, value: readonly Sign[] | undefined, place: Place): void {
