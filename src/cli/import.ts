@@ -1,11 +1,13 @@
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatPlace } from '../errors.ts';
+import { readDnsmasq } from '../import/dnsmasq/read.ts';
 import { SiteDraft } from '../import/draft.ts';
 import { listeningInterface } from '../import/isc/interfaces.ts';
 import { readDhcpd } from '../import/isc/read.ts';
 import { readTree } from '../import/pxelinux/read.ts';
 import { totals } from '../import/report.ts';
+import { readWarewulf } from '../import/warewulf/read.ts';
 import { REPORT, writeSite } from '../import/write.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import type { Finding } from '../site/finding.ts';
@@ -15,6 +17,8 @@ import { table } from './table.ts';
 
 type Flags = {
   readonly dhcpd?: string;
+  readonly dnsmasq?: string;
+  readonly warewulf?: string;
   readonly tftp?: string;
   readonly interface?: string;
   readonly out: string;
@@ -24,21 +28,28 @@ type Flags = {
 const EXAMPLE = `
 Example:
   reveille import --dhcpd /etc/dhcp/dhcpd.conf --tftp /srv/tftp --interface br0 --out my-rack
+  reveille import --dnsmasq /etc/dnsmasq.conf --out my-rack
+  reveille import --warewulf /etc/warewulf/nodes.conf --out my-rack
   reveille check --site my-rack`;
 
 /** `reveille import`: makes a site of other systems' configuration, and says what became of each part of it. */
 export function importCommand(): Command {
   return new Command('import')
-    .description("make a site from the configuration of dhcpd and of a TFTP server's tree")
-    .option('--dhcpd <file>', "ISC dhcpd's dhcpd.conf")
+    .description("make a site from the configuration of dhcpd, dnsmasq or Warewulf and of a TFTP server's tree")
+    .addOption(new Option('--dhcpd <file>', "ISC dhcpd's dhcpd.conf").conflicts(['dnsmasq', 'warewulf']))
+    .addOption(new Option('--dnsmasq <file>', 'dnsmasq.conf').conflicts('warewulf'))
+    .option('--warewulf <file>', "Warewulf 4's nodes.conf")
     .option('--tftp <dir>', "the TFTP server's folder: pxelinux.cfg, kernels, per-node folders")
     .option('--interface <name>', 'interface on which requests arrive; default: the one with an address there')
     .requiredOption('--out <dir>', 'folder for the new site; it must be new or empty')
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLE)
     .action(async (flags: Flags, command: Command) => {
-      const sources = [flags.dhcpd, flags.tftp].filter((source) => source !== undefined);
-      if (sources.length === 0) command.error('error: name what to import: --dhcpd FILE, --tftp DIR', { exitCode: 2 });
+      const sources = [flags.dhcpd, flags.dnsmasq, flags.warewulf, flags.tftp].filter((source) => source !== undefined);
+      if (sources.length === 0) {
+        const message = 'error: name what to import: --dhcpd, --dnsmasq or --warewulf FILE, --tftp DIR';
+        command.error(message, { exitCode: 2 });
+      }
       const draft = new SiteDraft();
       await read(flags, draft);
       await writeSite(draft, flags.out, sources);
@@ -54,16 +65,18 @@ export function importCommand(): Command {
 }
 
 /** Reads each source into the draft: first who the machines are, then what they boot. */
-async function read({ dhcpd, tftp, interface: named }: Flags, draft: SiteDraft): Promise<void> {
-  if (dhcpd !== undefined) {
-    const requests = named ?? listeningInterface(resolve(dhcpd));
-    await readDhcpd(draft, dhcpd, {
-      addresses: interfaceAddresses(),
-      tree: tftp !== undefined,
-      ...(requests === undefined ? {} : { interface: requests }),
-    });
-  }
-  if (tftp !== undefined) await readTree(draft, tftp);
+async function read({ dhcpd, dnsmasq, warewulf, tftp, interface: named }: Flags, draft: SiteDraft): Promise<void> {
+  const requests = named ?? (dhcpd === undefined ? undefined : listeningInterface(resolve(dhcpd)));
+  const around = {
+    addresses: interfaceAddresses(),
+    tree: tftp !== undefined,
+    ...(requests === undefined ? {} : { interface: requests }),
+  };
+  if (dhcpd !== undefined) await readDhcpd(draft, dhcpd, around);
+  const dnsmasqTree = dnsmasq === undefined ? undefined : await readDnsmasq(draft, dnsmasq, around);
+  if (warewulf !== undefined) await readWarewulf(draft, warewulf, around);
+  const tree = tftp ?? dnsmasqTree;
+  if (tree !== undefined) await readTree(draft, tree);
 }
 
 function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {

@@ -1,6 +1,6 @@
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { invalid } from '../invalid.ts';
-import { fileName, LOADERS } from '../isc/nodes.ts';
+import { isPxelinux } from '../pxelinux/draftNodes.ts';
 import type { ProfileText, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
 import { type Target, targets } from './tags.ts';
@@ -124,24 +124,23 @@ function nameOf(target: Target): string {
 
 /** Nodes that are told pxelinux from here get it as their loader, so that they boot an entry of the menu. */
 function useLoader(where: readonly Target[], { file, server, setting }: BootLine, reading: Reading): void {
-  const loader = LOADERS.get(fileName(file));
   const isOurs =
     server === undefined ||
     reading.isOurs(server) ||
     reading.networks.some(({ text }) => text.server === formatIpv4(server));
-  if (loader !== 'pxelinux' || !isOurs) return;
+  if (!isPxelinux(file) || !isOurs) return;
   for (const target of where) {
     if (target.kind === 'profile') {
       delete target.text.bootFile;
       delete target.text.nextServer;
-      target.text.loader = loader;
+      target.text.loader = 'pxelinux';
     }
     if (target.kind === 'network') delete target.text.nextServer;
   }
   if (!where.some(({ kind }) => kind === 'network')) return;
   const { site } = reading.draft;
   const name = reading.profileNames.take('pxelinux', 'boots-pxelinux');
-  const text: ProfileText = { loader };
+  const text: ProfileText = { loader: 'pxelinux' };
   site.profiles = { [name]: text, ...site.profiles };
   reading.draft.comment(['profiles', name], `${setting.place.file}:${setting.place.line} ${setting.whole}`);
   for (const node of Object.values(site.nodes ?? {})) node.profiles = [name, ...(node.profiles ?? [])];

@@ -45,7 +45,9 @@ export const KEYS: ReadonlyMap<string, Fate> = new Map(
     'grub menu': left(BOOT),
     init: left('an image starts the init that it has'),
     root: left('the root is the initrd, or a squashfs with `root: squashfs` in the recipe'),
-    discoverable: left('`reveille node strangers` lists the machines that tried to boot; `reveille node adopt` makes nodes of them'),
+    discoverable: left(
+      '`reveille node strangers` lists the machines that tried to boot; `reveille node adopt` makes nodes of them',
+    ),
     disks: left(DISKS),
     filesystems: left(DISKS),
     tagsdel: left('nothing is taken away from profiles: a later profile says it anew'),

@@ -148,13 +148,7 @@ class Translation {
     this.#tell(id, name, domain, Object.keys(others), layer);
   }
 
-  #tell(
-    id: string,
-    name: string,
-    domain: readonly string[],
-    others: readonly string[],
-    { place }: Layer,
-  ) {
+  #tell(id: string, name: string, domain: readonly string[], others: readonly string[], { place }: Layer) {
     const notes = [
       ...(name === id ? [] : [`it is called ${name}${domain.length > 0 ? '; write the domain for its network' : ''}`]),
       ...(others.length === 0
