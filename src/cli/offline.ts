@@ -13,7 +13,7 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
     const timeline = await rememberedTimeline(store.events);
     const addresses = interfaceAddresses();
     return statusOf(site, timeline, await store.strangers(), (network) => {
-      const ip = serverFor(network, addresses);
+      const ip = serverFor(network, addresses, site.networks.values());
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
     });
   } finally {
