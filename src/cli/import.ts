@@ -3,15 +3,19 @@ import { Command, Option } from 'commander';
 import { formatPlace } from '../errors.ts';
 import { readDnsmasq } from '../import/dnsmasq/read.ts';
 import { SiteDraft } from '../import/draft.ts';
+import { readLatin1 } from '../import/isc/includes.ts';
 import { listeningInterface } from '../import/isc/interfaces.ts';
+import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
 import { readTree } from '../import/pxelinux/read.ts';
 import { totals } from '../import/report.ts';
 import { readWarewulf } from '../import/warewulf/read.ts';
-import { REPORT, writeSite } from '../import/write.ts';
+import { REPORT, writeReport, writeSite } from '../import/write.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
+import type { Site } from '../site/model.ts';
+import { openStore } from '../state/store.ts';
 import { jsonOption } from './options.ts';
 import { table } from './table.ts';
 
@@ -21,6 +25,8 @@ type Flags = {
   readonly warewulf?: string;
   readonly tftp?: string;
   readonly interface?: string;
+  readonly leases?: string;
+  readonly state?: string;
   readonly out: string;
   readonly json: boolean;
 };
@@ -41,6 +47,8 @@ export function importCommand(): Command {
     .option('--warewulf <file>', "Warewulf 4's nodes.conf")
     .option('--tftp <dir>', "the TFTP server's folder: pxelinux.cfg, kernels, per-node folders")
     .option('--interface <name>', 'interface on which requests arrive; default: the one with an address there')
+    .option('--leases <file>', "dhcpd's dhcpd.leases: what is lent stays lent")
+    .option('--state <dir>', 'state folder into which the leases go')
     .requiredOption('--out <dir>', 'folder for the new site; it must be new or empty')
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLE)
@@ -50,10 +58,17 @@ export function importCommand(): Command {
         const message = 'error: name what to import: --dhcpd, --dnsmasq or --warewulf FILE, --tftp DIR';
         command.error(message, { exitCode: 2 });
       }
+      if ((flags.leases === undefined) !== (flags.state === undefined)) {
+        command.error('error: --leases FILE and --state DIR belong together', { exitCode: 2 });
+      }
       const draft = new SiteDraft();
       await read(flags, draft);
       await writeSite(draft, flags.out, sources);
       const loaded = await loadSite(flags.out);
+      if (loaded.ok && flags.leases !== undefined && flags.state !== undefined) {
+        await carryLeases(loaded.site, flags.leases, flags.state, draft);
+        await writeReport(draft, flags.out, [...sources, flags.leases]);
+      }
       const errors = loaded.ok ? [] : loaded.findings;
       console.log(
         flags.json
@@ -77,6 +92,17 @@ async function read({ dhcpd, dnsmasq, warewulf, tftp, interface: named }: Flags,
   if (warewulf !== undefined) await readWarewulf(draft, warewulf, around);
   const tree = tftp ?? dnsmasqTree;
   if (tree !== undefined) await readTree(draft, tree);
+}
+
+/** Puts the leases of dhcpd.leases that the site has a place for into the state. */
+async function carryLeases(site: Site, file: string, state: string, draft: SiteDraft): Promise<void> {
+  const leases = leasesFor(site, parseLeases(file, readLatin1(file)), Date.now(), draft);
+  const store = await openStore(state);
+  try {
+    await store.commit(leases);
+  } finally {
+    await store.close();
+  }
 }
 
 function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {
