@@ -14,17 +14,21 @@ import { openedRecords } from './image/opened.ts';
 import { openShelf, type Shelf } from './image/shelf.ts';
 import { type LogFormat, openLog } from './log/log.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
-import { type Ipv4, inSubnet } from './net/ipv4.ts';
+import { type Ipv4, inSubnet, UNSPECIFIED } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
 import { checkTemplates } from './node/check.ts';
+import { openContents } from './node/contents.ts';
 import { openIdentities } from './node/identity.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
+import { openNodeFiles } from './node/nodeFiles.ts';
+import { createOrders } from './node/orders.ts';
+import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
 import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
-import type { Network, Site } from './site/model.ts';
+import type { Network, Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
 import { serverFor } from './site/servers.ts';
 import { openEventLog } from './state/eventLog.ts';
@@ -128,6 +132,25 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   opened.defer(() => tftp.close());
 
   const renderer = createRenderer();
+  const inventories = storedInventories(store, site);
+  /** The address through which a node last reached this server: templates may say it. */
+  const reachedAt = new Map<string, Ipv4>();
+  const render = (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) =>
+    nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, identities, renderer);
+  const orders = createOrders();
+  const nodeFiles = await openNodeFiles({
+    nodes: () => site().nodes,
+    render: async (node) => {
+      const network = site().networks.get(node.network ?? '');
+      const ip = reachedAt.get(node.name) ?? (network && where.serverOf(network)?.ip) ?? UNSPECIFIED;
+      return render(node, await inventories.load(node.name), ip);
+    },
+    store,
+    contents: openContents(join(stateFolder, 'bundles'), trouble),
+    emit,
+    now: Date.now,
+  });
+  opened.defer(() => nodeFiles.close());
   const http = createHttpServer({
     site,
     emit,
@@ -141,18 +164,30 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       const server = network && where.serverOf(network);
       return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
     },
-    bundleOf: (node, inventory, ip) =>
-      nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, identities, renderer),
-    inventories: storedInventories(store, site),
     opened: openedRecords(stateFolder, Date.now),
+    bundleOf: async (node, inventory, ip) => {
+      reachedAt.set(node.name, ip);
+      const bundle = await render(node, inventory, ip);
+      nodeFiles.sent(node, bundle);
+      return bundle;
+    },
+    inventories,
+    orders,
+    onNews: nodeFiles.onNews,
   });
   await http.listen({ port: site().http.port });
   opened.defer(() => http.close());
 
   const operators = createOperatorsServer({
-    status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf),
+    status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
     subscribe,
     nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
+    sync: (nodes, options) => syncNodes(nodes, options, orders, nodeFiles.feed),
+    diff: async (name) => {
+      const node = site().nodes.get(name);
+      if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
+      return nodeFiles.diff(node);
+    },
     recentEvents: async (filter) => {
       await log.flush();
       return store.events(filter);
@@ -173,6 +208,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const port = site().http.port;
   reload = async () => {
     daemons.configure(site().log);
+    nodeFiles.siteChanged();
     await Promise.all([dhcp.reload(), tftp.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
@@ -210,15 +246,14 @@ function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void)
 /** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
 function whereabouts(site: () => Site) {
   const serverOf = (network: Network): BootServer | undefined => {
-    const ip = serverFor(network, interfaceAddresses(), site().networks.values());
+    const ip = network.server ?? serverFor(network, interfaceAddresses());
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
   };
   return {
     serverOf,
     serverAddresses: (): readonly Ipv4[] => {
       const addresses = interfaceAddresses();
-      const networks = [...site().networks.values()];
-      const servers = networks.map((network) => serverFor(network, addresses, networks));
+      const servers = [...site().networks.values()].map((network) => serverFor(network, addresses));
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
     /** The network that an address is in; for addresses of none, the first network. */
@@ -234,17 +269,26 @@ async function shelvedFile(shelf: Shelf, sha256: string, which: ImageFileName) {
   return which === 'vmlinuz' ? image?.kernel : which === 'initrd' ? image?.initrd : image?.root;
 }
 
-/** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC. */
+/** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC and is read once. */
 function storedInventories(store: Store, site: () => Site) {
   const firstMac = (name: string) => site().nodes.get(name)?.macs[0];
+  let known: Map<Mac, Inventory> | undefined;
+  const remembered = async (): Promise<Map<Mac, Inventory>> => {
+    if (known) return known;
+    const stored = await store.inventories();
+    known ??= new Map([...stored].map(([mac, { inventory }]) => [mac, inventory as Inventory]));
+    return known;
+  };
   return {
     async load(name: string): Promise<Inventory | undefined> {
       const mac = firstMac(name);
-      return mac && ((await store.inventories()).get(mac)?.inventory as Inventory | undefined);
+      return mac && (await remembered()).get(mac);
     },
     async save(name: string, inventory: Inventory): Promise<void> {
       const mac = firstMac(name);
-      if (mac) await store.saveInventory(mac, Date.now(), inventory);
+      if (!mac) return;
+      known?.set(mac, inventory);
+      await store.saveInventory(mac, Date.now(), inventory);
     },
   };
 }

@@ -1,4 +1,6 @@
 import { interfaceAddresses } from '../net/interfaces.ts';
+import { standingOf } from '../node/standing.ts';
+import type { Network } from '../site/model.ts';
 import { serverFor } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
 import { type Status, statusOf } from '../timeline/status.ts';
@@ -12,9 +14,14 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
   try {
     const timeline = await rememberedTimeline(store.events);
     const addresses = interfaceAddresses();
-    return statusOf(site, timeline, await store.strangers(), (network) => {
-      const ip = serverFor(network, addresses, site.networks.values());
+    const applied = await store.applied();
+    const serverOf = (network: Network) => {
+      const ip = serverFor(network, addresses);
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
+    };
+    return statusOf(site, timeline, await store.strangers(), serverOf, (node) => {
+      const told = applied.get(node);
+      return told && standingOf(told, undefined);
     });
   } finally {
     await store.close();

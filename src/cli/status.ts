@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
+import type { Standing } from '../node/standing.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
@@ -17,7 +18,7 @@ type Flags = { readonly site: string; readonly state: string; readonly json?: bo
 /** `reveille status`: every node, its state and the last step of its newest boot. */
 export function statusCommand(): Command {
   return new Command('status')
-    .description('show every node: its address, its state and the last step of its newest boot')
+    .description('show every node: its address, its state, how its files stand and the last step of its newest boot')
     .addArgument(nodesArgument({ required: false, more: '; of one node, the steps of its newest boot' }))
     .addOption(siteOption())
     .addOption(stateOption())
@@ -26,13 +27,13 @@ export function statusCommand(): Command {
       'after',
       '\nExample:\n  reveille status\n  reveille status node01\n  reveille status node[01-16]\n  reveille status --json | jq .bootUrl',
     )
-    .action(async (set: string, flags: Flags) => {
+    .action(async (set: string | undefined, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
-      const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
+      const shown = set === undefined ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
       if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
       if (!live) console.error('No server is running; this is what the state last held.\n');
       const [first] = shown.nodes;
-      console.log(set !== '' && namesOneNode(set) && first ? bootText(first) : rackText(shown));
+      console.log(set !== undefined && namesOneNode(set) && first ? bootText(first) : rackText(shown));
     });
 }
 
@@ -72,11 +73,12 @@ export function rackText(status: Status): string {
       node.mac,
       node.image ?? (node.entry === null ? '-' : `menu: ${node.entry}`),
       node.state,
+      filesText(node.files),
       took,
       last ? stepText(last) : '',
     ];
   });
-  const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'TOOK', 'LAST STEP'], ...rows]);
+  const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'FILES', 'TOOK', 'LAST STEP'], ...rows]);
   const [heading, ...lines] = text.split('\n');
   const coloured = lines.map((line, i) => {
     const state = status.nodes[i]?.state ?? 'unseen';
@@ -94,7 +96,8 @@ export function strangersLine(strangers: readonly Stranger[]): string | undefine
 
 /** The steps of a node's newest boot, each with the time since the boot's start and its own length. */
 export function bootText(node: NodeStatus): string {
-  const title = `${node.name}  ${paint(STATE_COLOUR[node.state], node.state)}`;
+  const files = node.files ? `  files: ${filesText(node.files)}` : '';
+  const title = `${node.name}  ${paint(STATE_COLOUR[node.state], node.state)}${files}`;
   if (!node.boot) return `${title}\n  no boot has been seen`;
   const { startedAt, steps } = node.boot;
   const rows = steps.map((step) => [
@@ -117,6 +120,14 @@ export function bootText(node: NodeStatus): string {
       : [],
   );
   return [title, table([['  AT', '', 'STEP', 'TOOK', ''], ...rows]), ...output].join('\n');
+}
+
+/** How a node's files stand, in a word or two. */
+function filesText(files: Standing | null): string {
+  if (!files) return '-';
+  const drift = files.drifted === 0 ? '' : `drift ${files.drifted}`;
+  const main = files.state === 'drift' ? '' : files.state === 'unknown' && drift !== '' ? '' : files.state;
+  return [main, drift].filter((word) => word !== '').join(', ');
 }
 
 function stepText(step: BootStep): string {

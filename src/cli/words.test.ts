@@ -29,14 +29,15 @@ const node: NodeStatus = {
   profiles: ['compute'],
   entry: null,
   boot,
+  files: null,
 };
 const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [] };
 
 describe('words on screen', () => {
   it('status is a table that lines up', () => {
     assert.deepEqual(rackText(status).split('\n'), [
-      'NODE    ADDRESS    MAC                IMAGE     STATE   TOOK       LAST STEP',
-      'node01  10.0.0.51  52:54:00:00:00:51  bookworm  failed  1 min 2 s  settings failed: exit code 3',
+      'NODE    ADDRESS    MAC                IMAGE     STATE   FILES  TOOK       LAST STEP',
+      'node01  10.0.0.51  52:54:00:00:00:51  bookworm  failed  -      1 min 2 s  settings failed: exit code 3',
     ]);
   });
 

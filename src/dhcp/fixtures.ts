@@ -95,5 +95,6 @@ export function siteOf(
     http: { port: 8080 },
     dhcp: { probe: 'off', probeMs: 100 },
     log: { format: 'text', journald: false },
+    refreshSeconds: 0,
   };
 }

@@ -9,6 +9,7 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
   NODE_SET_INVALID: 400,
   IDENTITY_REFUSED: 403,
   NODE_UNKNOWN: 404,
+  FILES_UNKNOWN: 404,
   FILE_MISSING: 404,
   IMAGE_MISSING: 404,
   SITE_INVALID: 422,

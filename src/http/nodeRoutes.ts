@@ -1,10 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
+import { LONGEST_MANIFEST, LONGEST_NEWS, type News, parseNews } from '../node/news.ts';
 import { LONGEST_OPENED, parseOpened } from '../node/opened.ts';
+import type { Orders } from '../node/orders.ts';
 import { LONGEST_REPORT, parseReport } from '../node/report.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
@@ -21,6 +23,9 @@ export type NodeRoutesFrom = {
   readonly inventories: Inventories;
   /** Takes in which files of its image a node has opened: absolute paths. */
   readonly opened: (image: string, paths: readonly string[]) => Promise<void>;
+  readonly orders: Pick<Orders, 'next'>;
+  /** Called when a node tells which files it has now. */
+  readonly onNews: (node: SiteNode, news: News) => void;
   readonly emit: EventSink;
 };
 
@@ -30,13 +35,19 @@ export type Inventories = {
   save(node: string, inventory: Inventory): Promise<void>;
 };
 
+/** The longest that a node may wait for orders in one request, in seconds. */
+const LONGEST_WAIT = 300;
+/** A node asks by itself up to so many percent of the interval sooner or later, so that a rack does not ask in step. */
+const JITTER_PERCENT = 10;
 /** The same imposter is told of once in this time. */
 const REPEAT_MS = 60_000;
 const MOST_IMPOSTERS = 1000;
 
 /**
- * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/opened`, `POST /node/v1/report`, each with `?mac=`. A machine may only speak as
- * the node whose address its connection comes from.
+ * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/report` and, while a node runs, `GET /node/v1/wait` (for
+ * orders), `POST /node/v1/bundle` (what differs from the manifest in the body), `POST /node/v1/applied` and `POST
+ * /node/v1/opened`, each with `?mac=`.
+ * A machine may only speak as the node whose address its connection comes from.
  */
 export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void {
   const { emit } = from;
@@ -98,12 +109,15 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     return reply.code(204).send();
   });
 
-  app.get('/node/v1/bundle', async (request, reply) => {
+  /** `during` is absent while the node boots. */
+  const sendBundle = async (request: FastifyRequest, reply: FastifyReply, during?: 'refresh') => {
     const { node, mac, ip } = whoAsks(request);
+    const { applied } = request.query as { applied?: unknown };
     try {
       const bundle = await from.bundleOf(node, await inventoryOf(node), localIpOf(request));
       lastRefusal.delete(node.name);
-      const archive = await packBundle(bundle);
+      if (during && applied === bundle.sha256) return reply.code(204).send();
+      const archive = await packBundle(bundle, during ? new TextDecoder().decode(bodyOf(request)) : '');
       return reply
         .type('application/x-tar')
         .header('etag', `"${archive.sha256}"`)
@@ -115,11 +129,38 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
       const detail = `${error.place ? `${formatPlace(error.place)}: ` : ''}${error.message}`;
       // The node asks again and again: the same words once.
       if (lastRefusal.get(node.name) !== detail) {
-        emit({ kind: 'node.step', step: 'bundle', status: 'failed', detail, node: node.name, mac, ip });
+        const what = { kind: 'node.step', step: 'bundle', status: 'failed', detail } as const;
+        emit({ ...what, ...(during ? { during } : {}), node: node.name, mac, ip });
       }
       lastRefusal.set(node.name, detail);
       return refuse(reply, error);
     }
+  };
+  app.get('/node/v1/bundle', (request, reply) => sendBundle(request, reply));
+  app.post('/node/v1/bundle', { bodyLimit: LONGEST_MANIFEST }, (request, reply) =>
+    sendBundle(request, reply, 'refresh'),
+  );
+
+  app.get('/node/v1/wait', async (request, reply) => {
+    const { node } = whoAsks(request);
+    const { seconds } = request.query as { seconds?: unknown };
+    const asked = typeof seconds === 'string' && /^[0-9]{1,4}$/.test(seconds) ? Number(seconds) : 0;
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const order = await from.orders.next(node.name, Math.min(asked, LONGEST_WAIT), gone.signal);
+    const told = order ? [`do=${order.what}`, `sync=${order.id}`] : ['do=wait'];
+    const lines = [...told, `refresh=${from.site().refreshSeconds}`, `jitter=${JITTER_PERCENT}`, ''];
+    return reply.type('text/plain').header('cache-control', 'no-store').send(lines.join('\n'));
+  });
+
+  app.post('/node/v1/applied', { bodyLimit: LONGEST_NEWS }, async (request, reply) => {
+    const { node } = whoAsks(request);
+    const news = parseNews(bodyOf(request));
+    // A node whose client keeps no body of a refusal knows a status; what was refused, and where, is known here.
+    const refusal = news.applied.failed?.startsWith('bundle: ') ? lastRefusal.get(node.name) : undefined;
+    const applied = refusal === undefined ? news.applied : { ...news.applied, failed: `bundle: ${refusal}` };
+    from.onNews(node, { ...news, applied });
+    return reply.code(204).send();
   });
 
   app.post('/node/v1/opened', { bodyLimit: LONGEST_OPENED }, async (request, reply) => {

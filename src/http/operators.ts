@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { ReveilleError } from '../errors.ts';
+import type { SyncOptions } from '../node/sync.ts';
 import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
 import { listenOnSocket } from './unixSocket.ts';
@@ -15,6 +16,10 @@ export type OperatorsFrom = {
   readonly subscribe: (listener: (event: Event) => void) => () => void;
   /** The names of the nodes that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
   readonly nodesNamed: (set: string) => readonly string[];
+  /** Orders these nodes to apply their bundles; results come as nodes finish. */
+  readonly sync: (nodes: readonly string[], options: SyncOptions) => AsyncIterable<unknown>;
+  /** What would change on the node of this name. Throws FILES_UNKNOWN, SITE_INVALID, TEMPLATE_INVALID. */
+  readonly diff: (node: string) => Promise<unknown>;
   /** Oldest first. */
   readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
   /** Told what failed without being foreseen. */
@@ -28,16 +33,39 @@ export type OperatorsServer = {
 };
 
 const MOST_EVENTS = 10_000;
+const SYNC_PATIENCE_MS = 120_000;
 /** A watcher that does not read is let go rather than remembered for. */
 const MOST_UNREAD = 8 * 1024 * 1024;
 
-/** The server for operators: `GET /api/v1/status` and `GET /api/v1/events?since=&node=&limit=&follow=1` (NDJSON). */
+/**
+ * The server for operators: `GET /api/v1/status`, `GET /api/v1/events?since=&node=&limit=&follow=1` (NDJSON), `GET
+ * /api/v1/diff?node=` and `POST /api/v1/sync?nodes=&restore=1&wait=1&timeout=` (NDJSON: first `{ nodes }`, then a result for
+ * each; the timeout in milliseconds).
+ */
 export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
   const app = createApp(from.trouble);
   app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
   app.get('/api/v1/events', async (request, reply) => {
     const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>, from.nodesNamed);
     return streamEvents(reply, from, filter, follow);
+  });
+  app.get('/api/v1/diff', async (request, reply) => {
+    const { node } = request.query as { node?: unknown };
+    const [name] = from.nodesNamed(String(node ?? ''));
+    return reply.send(await from.diff(name ?? ''));
+  });
+  app.post('/api/v1/sync', async (request, reply) => {
+    const query = request.query as Record<string, unknown>;
+    const nodes = from.nodesNamed(String(query.nodes ?? ''));
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const results = from.sync(nodes, {
+      gone: gone.signal,
+      what: isSet(query.restore) ? 'restore' : 'apply',
+      wait: isSet(query.wait),
+      patienceMs: query.timeout === undefined ? SYNC_PATIENCE_MS : wholeNumber('timeout', query.timeout),
+    });
+    return streamLines(reply, nodes, results);
   });
 
   let release: (() => Promise<void>) | undefined;
@@ -103,8 +131,27 @@ function eventsQuery(
     ...(since === undefined ? {} : { since: wholeNumber('since', since) }),
     ...(node === undefined ? {} : { nodes: nodesNamed(String(node)) }),
     limit: limit === undefined ? MOST_EVENTS : Math.min(wholeNumber('limit', limit), MOST_EVENTS),
-    follow: follow !== undefined && follow !== '0' && follow !== 'false',
+    follow: isSet(follow),
   };
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== '0' && value !== 'false';
+}
+
+/** Sends the nodes and then each result as a line of JSON. */
+async function streamLines(
+  reply: FastifyReply,
+  nodes: readonly string[],
+  results: AsyncIterable<unknown>,
+): Promise<FastifyReply> {
+  const response = reply.raw;
+  reply.hijack();
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  response.write(`${JSON.stringify({ nodes })}\n`);
+  for await (const result of results) response.write(`${JSON.stringify(result)}\n`);
+  response.end();
+  return reply;
 }
 
 function wholeNumber(name: string, text: unknown): number {

@@ -39,6 +39,25 @@ export type Bundle = {
 /** Where the agent finds the node's script; it runs as root at every boot. */
 export const SETTINGS_PATH = '/var/lib/reveille/settings.sh';
 
+/** One line of a manifest. Mode and owners are `-` for files in which tokens are replaced. */
+export type ManifestFile = {
+  readonly kind: string;
+  readonly mode: string;
+  readonly owner: string;
+  readonly group: string;
+  readonly blob: string;
+  readonly path: string;
+};
+
+/** The files of a manifest, in its order. What is not a line of one is passed over. */
+export function manifestFiles(manifest: string): readonly ManifestFile[] {
+  return linesOf(manifest).flatMap((line) => {
+    const [kind, mode, owner, group, blob, path] = line.split('\t');
+    if (kind === undefined || mode === undefined || owner === undefined || group === undefined) return [];
+    return blob === undefined || path === undefined ? [] : [{ kind, mode, owner, group, blob, path }];
+  });
+}
+
 /** Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. */
 export function makeBundle(files: readonly BundleFile[], hooks: readonly Hook[]): Bundle {
   const blobs = new Map<string, Uint8Array>();

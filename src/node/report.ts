@@ -6,6 +6,8 @@ export type Report = {
   readonly seq: number;
   readonly step: string;
   readonly status: 'started' | 'done' | 'failed';
+  /** What the step is part of, if not of the boot. */
+  readonly during?: 'refresh';
   readonly ms: number;
   readonly detail?: string;
   readonly output?: string;
@@ -17,7 +19,7 @@ export const LONGEST_REPORT = 16 * 1024;
 const HEAD = /^([a-z]+)=([^\n]{0,600})$/;
 
 /**
- * Reads a report: lines `key=value` (boot, seq, step, status, ms and perhaps detail), an empty line, then the output's
+ * Reads a report: lines `key=value` (boot, seq, step, status, ms and perhaps detail and during), an empty line, then the output's
  * tail as it was. Throws REQUEST_INVALID for anything else.
  */
 export function parseReport(body: Uint8Array): Report {
@@ -49,13 +51,14 @@ export function parseReport(body: Uint8Array): Report {
     step,
     status,
     ms,
+    ...(head.get('during') === 'refresh' ? { during: 'refresh' as const } : {}),
     ...(detail === '' ? {} : { detail }),
     ...(output === '' ? {} : { output }),
   };
 }
 
 /** What a terminal would take as a command (colours, cursor) must not reach the operator's. */
-function withoutControls(text: string): string {
+export function withoutControls(text: string): string {
   return (
     text
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is taken out here
@@ -65,7 +68,8 @@ function withoutControls(text: string): string {
   );
 }
 
-function onOneLine(text: string): string {
+/** The same as one line without spaces at its ends. */
+export function onOneLine(text: string): string {
   return withoutControls(text).replaceAll('\t', ' ').trim();
 }
 

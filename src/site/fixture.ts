@@ -24,6 +24,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     http: { port: 8080 },
     dhcp: { probe: 'off', probeMs: 0 },
     log: { format: 'text', journald: false },
+    refreshSeconds: 600,
     ...changes,
   };
 }

@@ -206,4 +206,6 @@ export type Site = {
   readonly log: LogSettings;
   /** The cloud that the nodes serve. `name` absent: the environment's OS_CLOUD; `file` is absolute. */
   readonly cloud?: { readonly name?: string; readonly file?: string };
+  /** How often running nodes ask whether their files changed; 0: only when told to. */
+  readonly refreshSeconds: number;
 };

@@ -79,6 +79,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     ...(cloud === undefined
       ? {}
       : { cloud: { ...cloud, ...(cloud.file === undefined ? {} : { file: resolve(root, cloud.file) }) } }),
+    refreshSeconds: site.value.refresh,
   };
 }
 

@@ -106,6 +106,13 @@ function spelledDuration(example: string) {
   return spelled({ what: 'a duration', example, parse: parseDuration, pattern: DURATION_PATTERN });
 }
 
+/** How often nodes ask for changed files, in seconds; `off` is 0. */
+const refresh = z
+  .union([z.literal('off').transform(() => 0), duration('10m', 10_000, 604_800_000)], {
+    error: ({ input }) => `${mistyped('a duration or "off"', input)}\nsuch as 10m`,
+  })
+  .transform((ms) => Math.round(ms / 1000));
+
 export const INFINITE_LEASE_SECONDS = 0xffffffff;
 
 const lease = z
@@ -313,9 +320,7 @@ const network = keyed(
       .exactOptional(),
     subnet: subnet.describe('Address and prefix length of the subnet.'),
     server: address
-      .describe(
-        "This server's address in the subnet. Default: the one that the interface has there; behind relays, the one on the first wire.",
-      )
+      .describe("This server's address in the subnet. Default: the address that the interface has there.")
       .exactOptional(),
     gateway: address.describe('Default router (option 3).').exactOptional(),
     broadcast: address.describe("Broadcast address (option 28). Default: the subnet's last address.").exactOptional(),
@@ -545,6 +550,9 @@ export const siteSchema = keyed(
     cloud: cloud
       .describe('The OpenStack cloud that the nodes serve: their boots end in service there.')
       .exactOptional(),
+    refresh: refresh
+      .prefault('10m')
+      .describe('How often a running node asks by itself whether its files changed, a tenth less or more; or off.'),
   },
   'the settings of a site, such as "networks:"',
 );

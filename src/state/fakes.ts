@@ -1,6 +1,8 @@
 import type { Lease } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { Applied } from '../node/news.ts';
+import type { AppliedAt } from '../node/standing.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { unavailable } from './failure.ts';
@@ -11,6 +13,7 @@ export type Contents = {
   readonly leases?: readonly Lease[];
   readonly events?: readonly Event[];
   readonly inventories?: ReadonlyMap<Mac, Inventory>;
+  readonly applied?: ReadonlyMap<string, AppliedAt>;
 };
 
 /** A store in memory that starts with `contents` and otherwise keeps the whole contract but lasting. */
@@ -19,6 +22,7 @@ export function fixedStore(contents: Contents): Store {
   const inventories = new Map(contents.inventories ?? []);
   const strangers = new Map<Mac, Stranger>();
   const identities = new Map<string, Map<string, string>>();
+  const applied = new Map(contents.applied ?? []);
   let events = [...(contents.events ?? [])];
   let closed = false;
 
@@ -72,6 +76,12 @@ export function fixedStore(contents: Contents): Store {
         for (const stranger of changed) strangers.set(stranger.mac, JSON.parse(JSON.stringify(stranger)));
       }),
     strangers: () => whileOpen(() => [...strangers.values()]),
+    saveApplied: (node, at, told) =>
+      whileOpen(() => {
+        applied.set(node, { ...(JSON.parse(JSON.stringify(told)) as Applied), at });
+      }),
+    applied: () => whileOpen(() => new Map(applied)),
+    forgetApplied: (nodes) => whileOpen(() => nodes.forEach((node) => void applied.delete(node))),
     pruneEvents: ({ perNode, total }) =>
       whileOpen(() => {
         const seen = new Map<string, number>();
@@ -109,6 +119,9 @@ export function brokenStore(): Store {
     keepIdentity: refuse,
     saveStrangers: refuse,
     strangers: refuse,
+    saveApplied: refuse,
+    applied: refuse,
+    forgetApplied: refuse,
     pruneEvents: refuse,
     close: async () => {},
   };

@@ -34,6 +34,7 @@ const MIGRATIONS: readonly string[] = [
    ) strict, without rowid;
    create unique index identities_differ on identities (kind, value);`,
   'create table strangers (mac text primary key, body text not null) strict, without rowid',
+  `create table applied (node text primary key, at integer not null, body text not null) strict;`,
 ];
 
 /** The version of the database that this program reads and writes. */

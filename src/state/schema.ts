@@ -31,6 +31,8 @@ export type IdentityRow = { node: string; kind: string; value: string };
 
 /** A machine that the site does not list, as JSON. */
 export type StrangerRow = { mac: string; body: string };
+/** What a node last told of its files, as JSON. */
+export type AppliedRow = { node: string; at: number; body: string };
 
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
@@ -41,5 +43,6 @@ export type Schema = {
   inventory: InventoryRow;
   identities: IdentityRow;
   strangers: StrangerRow;
+  applied: AppliedRow;
   meta: MetaRow;
 };

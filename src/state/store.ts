@@ -3,6 +3,8 @@ import type { Lease, LeaseStore } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
+import type { Applied } from '../node/news.ts';
+import type { AppliedStore } from '../node/nodeFiles.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
@@ -30,7 +32,8 @@ export type EventsKept = { readonly perNode: number; readonly total: number };
  * another; a later call works again once the disk does.
  */
 export type Store = LeaseStore &
-  IdentityStore & {
+  IdentityStore &
+  AppliedStore & {
     /** Saves events in their order, all or none. */
     saveEvents(events: readonly Event[]): Promise<void>;
     /** Events in the order in which they were saved, oldest first. */
@@ -178,6 +181,28 @@ function sqliteStore(database: Database): Store {
     async strangers() {
       const rows = await db.selectFrom('strangers').select('body').execute();
       return rows.map(({ body }) => JSON.parse(body) as Stranger);
+    },
+    async saveApplied(node, at, applied) {
+      const body = JSON.stringify(applied);
+      await db
+        .insertInto('applied')
+        .values({ node, at, body })
+        .onConflict((conflict) => conflict.column('node').doUpdateSet({ at, body }))
+        .execute();
+    },
+    async applied() {
+      const rows = await db.selectFrom('applied').selectAll().execute();
+      return new Map(rows.map(({ node, at, body }) => [node, { ...(JSON.parse(body) as Applied), at }]));
+    },
+    async forgetApplied(nodes) {
+      if (nodes.length === 0) return;
+      const forget = db.deleteFrom('applied').where('node', '=', '').compile();
+      await database.run([
+        statementOf(
+          forget,
+          nodes.map((node) => [node]),
+        ),
+      ]);
     },
     async pruneEvents({ perNode, total }) {
       const crowded = await db

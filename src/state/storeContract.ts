@@ -39,6 +39,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.deepEqual(await store.load(), []);
       assert.deepEqual(await store.events({ limit: 10 }), []);
       assert.equal((await store.inventories()).size, 0);
+      assert.equal((await store.applied()).size, 0);
     });
 
     test('a lease comes back as it was, with every field and with none that may lack', async () => {
@@ -201,6 +202,20 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ['compute-id', 'a'],
       ]);
       assert.deepEqual(await store.keepIdentity('node02', parts), new Map([['compute-id', 'a']]));
+    });
+
+    test('what a node told of its files takes the place of what it told before, until it is forgotten', async () => {
+      const told = { sha256: 'ab'.repeat(32), manifest: 'file\t0644\troot\troot\tx\t/etc/é\n', drifted: 0, drift: [] };
+      const drift = [{ path: '/etc/a', what: 'access', access: { mode: '600', owner: 0, group: 7 } }] as const;
+      await store.saveApplied('node01', 10, told);
+      await store.saveApplied('node02', 11, told);
+      await store.saveApplied('node01', 12, { sha256: 'cd'.repeat(32), failed: 'hook: x', drifted: 3, drift });
+      const all = await store.applied();
+      assert.deepEqual(all.get('node01'), { at: 12, sha256: 'cd'.repeat(32), failed: 'hook: x', drifted: 3, drift });
+      assert.deepEqual(all.get('node02'), { at: 11, ...told });
+      await store.forgetApplied(['node01', 'node09']);
+      await store.forgetApplied([]);
+      assert.deepEqual([...(await store.applied()).keys()], ['node02']);
     });
 
     test('closed, it refuses', async () => {

@@ -34,6 +34,8 @@ const MOST_STEPS = 200;
  * event says nothing about booting. `undefined` stands for a machine that has not booted.
  */
 export function advance(boot: Boot | undefined, event: Event): Boot | undefined {
+  // What a running node does to its files is no part of its boot.
+  if (event.kind === 'node.step' && event.during !== undefined) return boot;
   if (event.kind === 'dhcp.discover' && startsBoot(boot, event.stage, event.at)) {
     const step: BootStep = { at: event.at, name: stageName(event.stage), status: 'done' };
     return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [step] };

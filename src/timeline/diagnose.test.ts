@@ -13,6 +13,7 @@ const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeS
   state: boot?.state ?? 'booting',
   image: 'bookworm',
   profiles: [],
+  files: null,
   entry: null,
   boot: boot && { startedAt: 0, updatedAt: 1000, state: 'booting', steps: [], ...boot },
   ...more,

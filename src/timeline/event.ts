@@ -67,11 +67,15 @@ type OtherEvent =
       readonly reason: string;
       readonly bytes: number;
     }
-  /** The agent on the node tells of one of its steps. `output` is the tail of what a failing command printed. */
+  /**
+   * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node. `output` is the
+   * tail of what a failing command printed.
+   */
   | {
       readonly kind: 'node.step';
       readonly step: string;
       readonly status: 'started' | 'done' | 'failed';
+      readonly during?: 'refresh';
       readonly ms?: number;
       readonly detail?: string;
       readonly output?: string;

@@ -24,7 +24,13 @@ describe('the state of a node that boots a menu entry', () => {
     it(`${name}: ${state}`, () => {
       const boot: Boot | undefined = steps && { startedAt: 0, updatedAt: 1, state: 'booting', steps };
       const timeline = { boots: () => (boot ? [boot] : []) };
-      const [status] = statusOf(site, timeline, [], () => undefined).nodes;
+      const [status] = statusOf(
+        site,
+        timeline,
+        [],
+        () => undefined,
+        () => undefined,
+      ).nodes;
       assert.equal(status?.state, state);
       assert.equal(status?.entry, 'nova');
     });

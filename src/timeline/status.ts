@@ -1,6 +1,7 @@
 import { type BootServer, bootUrl } from '../boot/server.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { Standing } from '../node/standing.ts';
 import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
 import type { Boot } from './boots.ts';
 import type { Stranger } from './strangers.ts';
@@ -23,6 +24,8 @@ export type NodeStatus = {
   readonly entry: string | null;
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
+  /** How its files stand, once its agent has told. */
+  readonly files: Standing | null;
 };
 
 /** The whole rack at one moment, as `status --json` prints it. */
@@ -40,17 +43,21 @@ export function statusOf(
   timeline: Pick<Timeline, 'boots'>,
   strangers: readonly Stranger[],
   serverOf: (network: Network) => BootServer | undefined,
+  standingOf: (node: string) => Standing | undefined,
 ): Status {
   const server = [...site.networks.values()].map(serverOf).find((found) => found !== undefined);
   return {
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
-    nodes: [...site.nodes.values()].map((node) => nodeStatus(node, site.menu, timeline.boots(node.name)[0])),
     strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
+    nodes: [...site.nodes.values()].map((node) => ({
+      ...bootStatus(node, site.menu, timeline.boots(node.name)[0]),
+      files: standingOf(node.name) ?? null,
+    })),
   };
 }
 
-function nodeStatus(node: SiteNode, menu: Menu, boot: Boot | undefined): NodeStatus {
+function bootStatus(node: SiteNode, menu: Menu, boot: Boot | undefined): Omit<NodeStatus, 'files'> {
   return {
     name: node.name,
     mac: node.macs[0],

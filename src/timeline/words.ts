@@ -49,7 +49,7 @@ function inWords(event: Event): string {
     case 'node.step': {
       const took = event.ms === undefined ? '' : ` in ${formatMs(event.ms)}`;
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
-      return `node ${event.step} ${event.status}${took}${detail}`;
+      return `node ${event.during === undefined ? '' : `${event.during}: `}${event.step} ${event.status}${took}${detail}`;
     }
     case 'cloud.standing':
       return `cloud: ${event.words}`;

@@ -8,8 +8,11 @@ export type Flavour = 'dash' | 'busybox';
 
 export type Rig = {
   readonly root: string;
-  /** Starts the agent; the promise settles with its exit code and all it printed. */
-  start(cmdline: string): Promise<{ code: number | null; printed: string }>;
+  /** Starts the agent, or its part that runs later; the promise settles with its exit code and all it printed. */
+  start(
+    cmdline: string,
+    program?: 'reveille-agent' | 'reveille-refresh',
+  ): Promise<{ code: number | null; printed: string }>;
   /** Runs a shell line on the machine and returns what it printed. */
   run(line: string): string;
   read(path: string): string;
@@ -30,6 +33,11 @@ export function wire({ address = true } = {}): void {
   if (address) sh(`ip -n ${NAMESPACE} addr add 10.0.0.51/24 dev eth0; ip -n ${NAMESPACE} link set eth0 up`);
 }
 
+/** Ends what runs on the machine, the refresher among it. */
+export function killAll(): void {
+  sh(`for _ in 1 2 3; do ip netns pids ${NAMESPACE} | xargs -r kill -9 2>/dev/null || true; done`);
+}
+
 export function unwire(): void {
   sh(`ip link del srv0; ip netns del ${NAMESPACE}`);
 }
@@ -41,6 +49,8 @@ export function rig(folder: string, flavour: Flavour): Rig {
     mkdirSync(join(root, name), { recursive: true });
   if (flavour === 'dash') {
     for (const name of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${name}`, join(root, name));
+    mkdirSync(join(root, 'etc/alternatives'));
+    symlinkSync('/usr/bin/mawk', join(root, 'etc/alternatives/awk'));
   } else {
     mkdirSync(join(root, 'bin'));
     copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
@@ -89,8 +99,8 @@ export function rig(folder: string, flavour: Flavour): Rig {
 
   return {
     root,
-    start(cmdline) {
-      running = inside(cmdline, `${agent} /agent/sbin/reveille-agent`);
+    start(cmdline, program = 'reveille-agent') {
+      running = inside(cmdline, `${agent} /agent/sbin/${program}`);
       return finished(running);
     },
     run(line) {

@@ -3,48 +3,29 @@ import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createHttpServer, type HttpServer } from '../../src/http/server.ts';
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import { openIdentities } from '../../src/node/identity.ts';
-import type { Inventory } from '../../src/node/inventory.ts';
-import { nodeBundle } from '../../src/node/nodeBundle.ts';
-import { createRenderer } from '../../src/node/templates.ts';
-import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
-import { emptyStore } from '../../src/state/fakes.ts';
-import type { Happening } from '../../src/timeline/event.ts';
-import { type Flavour, NOVA, type Rig, rig, runGenerator, unwire, wire } from './agent.rig.ts';
+import { ip } from '../../src/site/fixture.ts';
+import { type Flavour, killAll, NOVA, runGenerator } from './agent.rig.ts';
+import { fakeSystemd, KERNEL, leftBeside, PORT, scratch, service, stage, until } from './agent.stage.ts';
 
-if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
-
-const PORT = 8080;
-const KERNEL = `quiet BOOTIF=01-52-54-00-00-00-51 reveille.server=http://10.0.0.2:${PORT} reveille.node=node01`;
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0b4UZxXH8M0XqOaN5KSMhZ6T9H4qkkv2Dl9zXeTe5t';
 const FLAVOURS: readonly Flavour[] = ['dash', 'busybox'];
 const AGENT = join(import.meta.dirname, '../../src/node/agent');
 
-const scratch = mkdtempSync(join(tmpdir(), 'reveille-agent-'));
-after(() => rmSync(scratch, { recursive: true, force: true }));
-
 test('the shell programs are clean', () => {
-  execFileSync('shellcheck', ['-s', 'sh', join(AGENT, 'reveille-agent'), join(AGENT, 'reveille-hold')], {
-    stdio: 'inherit',
-  });
+  const programs = ['reveille-agent', 'reveille-refresh', 'reveille-hold', 'talk.sh', 'apply.sh'];
+  execFileSync('shellcheck', ['-s', 'sh', ...programs.map((name) => join(AGENT, name))], { stdio: 'inherit' });
 });
 
 for (const flavour of FLAVOURS) {
@@ -90,7 +71,10 @@ for (const flavour of FLAVOURS) {
     }
     assert.match(printed, /said from settings/);
     if (flavour === 'busybox') {
-      assert.equal(machine.read('root/systemctl'), 'start nova-compute.service\n-q is-failed nova-compute.service\n');
+      assert.equal(
+        machine.read('root/systemctl'),
+        'start nova-compute.service\n-q is-failed nova-compute.service\n--no-block start reveille-refresh.service\n',
+      );
     } else {
       assert.equal(machine.read('root/services'), 'started\n');
     }
@@ -255,10 +239,7 @@ for (const flavour of FLAVOURS) {
     assert.doesNotMatch(addresses, /eth1/);
     assert.match(execFileSync('ip', ['-n', 'node', 'route'], { encoding: 'utf8' }), /default via 10\.0\.0\.1 dev eth0/);
     assert.ok(server.event('ready', 'done'));
-    for (const pid of execFileSync('sh', ['-c', 'ip netns pids node'], { encoding: 'utf8' })
-      .split('\n')
-      .filter(Boolean))
-      process.kill(Number(pid), 'SIGKILL');
+    killAll();
   });
 
   test(`${flavour}: held services are skipped until they are released, and only well-formed names are taken`, () => {
@@ -297,79 +278,6 @@ test('a machine cannot speak for another', async (t) => {
   await ended;
 });
 
-type Steps = Happening & { kind: 'node.step' };
-
-/** A wire, a machine, a site folder and the real server over it, all taken away after the test. */
-async function stage(
-  t: { after(end: () => unknown): void },
-  flavour: Flavour,
-  files: Readonly<Record<string, string>>,
-  { listen = true, address = true } = {},
-) {
-  wire({ address });
-  t.after(unwire);
-  const folder = mkdtempSync(join(scratch, `${flavour}-`));
-  const machine = rig(folder, flavour);
-  const root = join(folder, 'site');
-  mkdirSync(root);
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), content);
-  }
-  const node = nodeFixture({
-    overlays: existsSync(join(root, 'overlays/nova')) ? ['nova'] : [],
-    folders: existsSync(join(root, 'nodes/node01')) ? ['node01'] : [],
-  });
-  const site: Site = {
-    ...siteFixture({ root }),
-    nodes: new Map([[node.name, node]]),
-    nodeByMac: new Map([[node.macs[0], node]]),
-  };
-  const server = realServer(site);
-  if (listen) await server.listen(PORT);
-  t.after(() => server.close());
-  return { machine, site, server };
-}
-
-function realServer(site: Site) {
-  const events: Steps[] = [];
-  const stored = new Map<string, Inventory>();
-  const renderer = createRenderer();
-  const identities = openIdentities(emptyStore());
-  let server: HttpServer | undefined;
-  return {
-    async listen(port: number) {
-      server = createHttpServer({
-        site: () => site,
-        ipxeScript: () => undefined,
-        imageFile: async () => undefined,
-        files: async () => undefined,
-        // The proxy of a test comes from the server's own address.
-        addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
-        bundleOf: (node, inventory, serverIp) =>
-          nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, identities, renderer),
-        opened: async () => {},
-        inventories: {
-          load: async (name) => stored.get(name),
-          save: async (name, inventory) => void stored.set(name, inventory),
-        },
-        emit: (event) => {
-          if (event.kind === 'node.step') events.push(event);
-        },
-      });
-      await server.listen({ port, ip: ip('10.0.0.2') as Ipv4 });
-    },
-    async close() {
-      await server?.close();
-      server = undefined;
-    },
-    events: () => events,
-    steps: () => events.map((event) => `${event.step} ${event.status}`),
-    event: (step: string, status: string) => events.find((event) => event.step === step && event.status === status),
-    inventory: () => stored.get('node01'),
-  };
-}
-
 /** Stands before the server: cuts the first bundle in the middle and changes a byte of the second. */
 async function spoilingProxy(t: { after(end: () => unknown): void }, behind: number, laid: (path: string) => boolean) {
   let bundles = 0;
@@ -402,40 +310,4 @@ async function spoilingProxy(t: { after(end: () => unknown): void }, behind: num
   assert.equal((proxy.address() as AddressInfo).port, PORT);
   t.after(() => proxy.close());
   return { bundles: () => bundles, early: () => early };
-}
-
-/** Half-made files that were left anywhere in the machine's own folders. */
-function leftBeside(root: string): string[] {
-  return ['etc', 'root', 'var', 'run'].flatMap((name) =>
-    readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).filter((path) =>
-      path.endsWith('.reveille-new'),
-    ),
-  );
-}
-
-function service(machine: Rig, name: string, body: string): void {
-  writeFileSync(join(machine.root, 'etc/init.d', name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
-}
-
-/** Stands in for systemd where a whole boot is not what is tried: writes down what it is told; `bad` does not start. */
-function fakeSystemd(machine: Rig): void {
-  mkdirSync(join(machine.root, 'run/systemd/system'), { recursive: true });
-  const script = `#!/bin/sh
-echo "$*" >> /root/systemctl
-case $* in
-  "start bad"*) exit 1 ;;
-  *is-failed*) exit 1 ;;
-  status*) echo "status of bad" ;;
-esac
-`;
-  rmSync(join(machine.root, 'bin/systemctl'), { force: true });
-  writeFileSync(join(machine.root, 'bin/systemctl'), script, { mode: 0o755 });
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 600; i++) {
-    if (holds()) return;
-    await delay(50);
-  }
-  throw new Error('waited 30 s in vain');
 }

@@ -26,6 +26,7 @@ import { ReveilleError } from '../../src/errors.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
 import { makeBundle } from '../../src/node/bundle.ts';
+import { createOrders } from '../../src/node/orders.ts';
 import { ip, siteFixture } from '../../src/site/fixture.ts';
 import type { Event, Happening } from '../../src/timeline/event.ts';
 
@@ -339,6 +340,8 @@ test('the operators’ API: status, events that were and that come, on a socket 
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
+      sync: async function* () {},
+      diff: async () => ({}),
       recentEvents: async (filter) => {
         asked.push(filter);
         return stored.filter((event) => event.at >= (filter.since ?? 0));
@@ -418,6 +421,8 @@ function parts(events: Happening[]): HttpServerFrom {
     },
     inventories: { load: async () => undefined, save: async () => {} },
     opened: async () => {},
+    orders: createOrders(),
+    onNews: () => {},
     emit: (event) => events.push(event),
   };
 }

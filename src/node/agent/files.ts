@@ -6,23 +6,24 @@ export type AgentFile =
   | { readonly path: string; readonly mode: number; readonly content: Uint8Array }
   | { readonly path: string; readonly target: string };
 
-/** What an image build lays into the image: the agent with its unit, the generator, and what tells of opened files. */
+/**
+ * What an image build lays into the image: the agent's two programs with what they share, and their units (that of the boot
+ * wanted by multi-user.target, the other started by it); the generator; and what tells of opened files.
+ */
 export function agentFiles(): readonly AgentFile[] {
+  const units = '/usr/lib/systemd/system';
   return [
     { path: '/usr/sbin/reveille-agent', mode: 0o755, content: source('reveille-agent') },
-    { path: '/usr/lib/systemd/system/reveille-agent.service', mode: 0o644, content: source('reveille-agent.service') },
-    {
-      path: '/usr/lib/systemd/system/multi-user.target.wants/reveille-agent.service',
-      target: '../reveille-agent.service',
-    },
+    { path: '/usr/sbin/reveille-refresh', mode: 0o755, content: source('reveille-refresh') },
+    { path: '/usr/lib/reveille/talk.sh', mode: 0o644, content: source('talk.sh') },
+    { path: '/usr/lib/reveille/apply.sh', mode: 0o644, content: source('apply.sh') },
+    { path: `${units}/reveille-agent.service`, mode: 0o644, content: source('reveille-agent.service') },
+    { path: `${units}/reveille-refresh.service`, mode: 0o644, content: source('reveille-refresh.service') },
+    { path: `${units}/multi-user.target.wants/reveille-agent.service`, target: '../reveille-agent.service' },
     { path: '/usr/sbin/reveille-opened', mode: 0o755, content: source('reveille-opened') },
-    {
-      path: '/usr/lib/systemd/system/reveille-opened.service',
-      mode: 0o644,
-      content: source('reveille-opened.service'),
-    },
-    { path: '/usr/lib/systemd/system/reveille-opened.timer', mode: 0o644, content: source('reveille-opened.timer') },
-    { path: '/usr/lib/systemd/system/timers.target.wants/reveille-opened.timer', target: '../reveille-opened.timer' },
+    { path: `${units}/reveille-opened.service`, mode: 0o644, content: source('reveille-opened.service') },
+    { path: `${units}/reveille-opened.timer`, mode: 0o644, content: source('reveille-opened.timer') },
+    { path: `${units}/timers.target.wants/reveille-opened.timer`, target: '../reveille-opened.timer' },
     { path: '/usr/lib/systemd/system-generators/reveille-hold', mode: 0o755, content: source('reveille-hold') },
   ];
 }

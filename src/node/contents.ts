@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Bundle, manifestFiles } from './bundle.ts';
+import { textOf } from './diff.ts';
+import { hasPrivateKey } from './secrets.ts';
+
+/** What the files of bundles said, by SHA-256, so that a later bundle can be compared with one that a node has. */
+export type Contents = {
+  /** Keeps the texts of a bundle, in its own time. */
+  keep(bundle: Bundle): void;
+  /** A kept text; `undefined` if it was never kept or has been forgotten. */
+  text(sha256: string): Promise<string | undefined>;
+  /** Forgets all but these and what was kept within the last hour. */
+  forgetAllBut(used: ReadonlySet<string>): Promise<void>;
+  /** Resolves once everything is written that was to be kept. */
+  settled(): Promise<void>;
+};
+
+/** A longer file is not shown line by line anyway. */
+const LARGEST_TEXT = 256 * 1024;
+/** Of one bundle, so much. */
+const LARGEST_BUNDLE = 4 * 1024 * 1024;
+/** Bundles that wait to be written; one that comes when there are more is not kept. */
+const MOST_WAITING = 256;
+const FORGET_AFTER_MS = 3_600_000;
+
+/**
+ * Keeps texts as files below `folder` (made when needed, for this user alone). Private keys, binary and large files are not
+ * kept. `trouble` is told when writing fails; the texts are then missing and nothing else is.
+ */
+export function openContents(folder: string, trouble: (error: unknown) => void): Contents {
+  const present = new Set<string>();
+  let waiting = 0;
+  let last: Promise<void> = Promise.resolve();
+  const path = (sha256: string) => join(folder, sha256);
+
+  const write = async (sha256: string, content: Uint8Array): Promise<void> => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const beside = path(`${sha256}.${randomUUID()}`);
+    const handle = await open(beside, 'wx', 0o600);
+    try {
+      await handle.writeFile(content);
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, path(sha256));
+    present.add(sha256);
+  };
+
+  return {
+    keep(bundle) {
+      const texts = textsOf(bundle).filter(([sha256]) => !present.has(sha256));
+      if (texts.length === 0 || waiting >= MOST_WAITING) return;
+      waiting++;
+      last = last
+        .then(async () => {
+          for (const [sha256, content] of texts) if (!present.has(sha256)) await write(sha256, content);
+        })
+        .catch(trouble)
+        .finally(() => waiting--);
+    },
+    async text(sha256) {
+      if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+      return readFile(path(sha256), 'utf8').catch(() => undefined);
+    },
+    async forgetAllBut(used) {
+      for (const name of await readdir(folder).catch(() => [])) {
+        const about = used.has(name) ? undefined : await stat(path(name)).catch(() => undefined);
+        if (!about || Date.now() - about.mtimeMs < FORGET_AFTER_MS) continue;
+        present.delete(name);
+        await rm(path(name), { force: true });
+      }
+    },
+    settled: () => last,
+  };
+}
+
+function textsOf(bundle: Bundle): readonly (readonly [string, Uint8Array])[] {
+  let room = LARGEST_BUNDLE;
+  return manifestFiles(bundle.manifest).flatMap(({ blob }) => {
+    const content = bundle.blobs.get(blob);
+    if (!content || content.length > LARGEST_TEXT || content.length > room) return [];
+    const text = textOf(content);
+    if (text === undefined || hasPrivateKey(text)) return [];
+    room -= content.length;
+    return [[blob, content]];
+  });
+}

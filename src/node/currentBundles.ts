@@ -1,0 +1,66 @@
+import { setTimeout as after } from 'node:timers/promises';
+
+/** The names of the bundles that the site gives its nodes now, as far as they have been rendered. */
+export type CurrentBundles = {
+  /** SHA-256 of the node's bundle; `undefined` while it is not known, or where it cannot be rendered. */
+  of(node: string): string | undefined;
+  /** Notes a bundle that was rendered for the node just now. */
+  note(node: string, sha256: string): void;
+  /** What the node's bundle is made from changed; without a name, that of every node. */
+  changed(node?: string): void;
+  close(): void;
+};
+
+/** Of the time that rendering takes, so many times as long it rests: what nodes ask for comes first. */
+const REST = 3;
+
+/**
+ * Renders, one after the other and at leisure, the bundle of every node that `wanted` names and whose bundle is not known, and
+ * keeps its name. `render` resolves to the name, or to nothing where there is none.
+ */
+export function createCurrentBundles(
+  wanted: () => Iterable<string>,
+  render: (node: string) => Promise<string | undefined>,
+): CurrentBundles {
+  const known = new Map<string, string | undefined>();
+  const closing = new AbortController();
+  let generation = 0;
+  let walking = false;
+
+  const walk = async (): Promise<void> => {
+    if (walking) return;
+    walking = true;
+    try {
+      for (let node = nextOf(wanted(), known); node !== undefined; node = nextOf(wanted(), known)) {
+        const begun = { generation, at: performance.now() };
+        const sha256 = await render(node);
+        if (closing.signal.aborted) return;
+        if (begun.generation === generation) known.set(node, sha256);
+        await after((performance.now() - begun.at) * REST, undefined, { signal: closing.signal, ref: false });
+      }
+    } catch (error) {
+      if (!closing.signal.aborted) throw error;
+    } finally {
+      walking = false;
+    }
+  };
+
+  return {
+    of: (node) => known.get(node),
+    note(node, sha256) {
+      known.set(node, sha256);
+    },
+    changed(node) {
+      generation++;
+      if (node === undefined) known.clear();
+      else known.delete(node);
+      void walk();
+    },
+    close: () => closing.abort(),
+  };
+}
+
+function nextOf(wanted: Iterable<string>, known: ReadonlyMap<string, unknown>): string | undefined {
+  for (const node of wanted) if (!known.has(node)) return node;
+  return undefined;
+}

@@ -1,0 +1,97 @@
+import { ReveilleError } from '../errors.ts';
+import { onOneLine } from './report.ts';
+
+/** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
+export type Drifted = {
+  readonly path: string;
+  readonly what: 'missing' | 'content' | 'access';
+  /** What it has now, where that is what changed; `mode` in octal, owners as numbers. */
+  readonly access?: { readonly mode: string; readonly owner: number; readonly group: number };
+};
+
+/** Which files a node has, as it last told. */
+export type Applied = {
+  /** The bundle whose files it has; some other name where files of the bundle could not be laid. */
+  readonly sha256: string;
+  /** The manifest of the files it has; absent if it is too long to be told. */
+  readonly manifest?: string;
+  /** What went wrong at the last attempt, in words. */
+  readonly failed?: string;
+  /** How many files drifted, and the first of them. */
+  readonly drifted: number;
+  readonly drift: readonly Drifted[];
+};
+
+/** What a node tells once it has applied a bundle, or tried to. */
+export type News = {
+  readonly applied: Applied;
+  readonly changed: number;
+  readonly removed: number;
+  readonly ms: number;
+  /** The order that it followed, if it did not ask by itself. */
+  readonly sync?: string;
+};
+
+/** The longest news that are read, in bytes: a manifest of 1 MiB and what stands before it. */
+export const LONGEST_NEWS = 1024 * 1024 + 256 * 1024;
+/** The longest manifest that is asked with, in bytes. */
+export const LONGEST_MANIFEST = 1024 * 1024;
+
+const MOST_DRIFT = 100;
+
+/**
+ * Reads what an agent tells: lines `key=value`, the first `reveille.applied=1`, then an empty line and the manifest, if the
+ * agent sends it. Keys that this version does not know are passed over. Throws REQUEST_INVALID for anything else.
+ */
+export function parseNews(body: Uint8Array): News {
+  if (body.length > LONGEST_NEWS) throw invalid(`news are at most ${LONGEST_NEWS} bytes long`);
+  const whole = new TextDecoder().decode(body);
+  const end = whole.indexOf('\n\n');
+  const lines = (end < 0 ? whole.trimEnd() : whole.slice(0, end)).split('\n');
+  if (lines[0] !== 'reveille.applied=1') throw invalid('news begin with reveille.applied=1');
+  const head = new Map<string, string>();
+  const drift: Drifted[] = [];
+  for (const line of lines.slice(1)) {
+    const [, key, value] = /^([a-z]+)=(.*)$/.exec(line) ?? [];
+    if (key === undefined || value === undefined) throw invalid('news begin with lines key=value');
+    if (key === 'drift') drift.push(driftedOf(value));
+    else head.set(key, value);
+  }
+  const sha256 = head.get('bundle');
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw invalid('bundle= is not the name of a bundle');
+  const manifest = end < 0 ? '' : whole.slice(end + 2);
+  const failed = onOneLine(head.get('failed') ?? '');
+  const sync = head.get('sync');
+  return {
+    applied: {
+      sha256,
+      ...(manifest === '' ? {} : { manifest }),
+      ...(failed === '' ? {} : { failed }),
+      drifted: numberIn(head, 'drifted'),
+      drift: drift.slice(0, MOST_DRIFT),
+    },
+    changed: numberIn(head, 'changed'),
+    removed: numberIn(head, 'removed'),
+    ms: numberIn(head, 'ms'),
+    ...(sync === undefined || sync === '' ? {} : { sync }),
+  };
+}
+
+/** `missing`, `content` or `access:MODE:OWNER:GROUP`, a tab, the path. */
+function driftedOf(value: string): Drifted {
+  const [, what, mode, owner, group, path] =
+    /^(missing|content|access)(?::([0-7]{1,5}):([0-9]{1,10}):([0-9]{1,10}))?\t(\/[^\t]*)$/.exec(value) ?? [];
+  if (what === undefined || path === undefined) throw invalid('drift= names no file that changed');
+  const access = mode === undefined ? {} : { access: { mode, owner: Number(owner), group: Number(group) } };
+  return { path: onOneLine(path), what: what as Drifted['what'], ...access };
+}
+
+function numberIn(head: ReadonlyMap<string, string>, key: string): number {
+  const value = head.get(key) ?? '0';
+  if (!/^[0-9]{1,15}$/.test(value)) throw invalid(`${key}= must be a whole number`);
+  return Number(value);
+}
+
+function invalid(message: string): ReveilleError {
+  return new ReveilleError('REQUEST_INVALID', message);
+}

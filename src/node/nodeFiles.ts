@@ -1,0 +1,136 @@
+import { ReveilleError } from '../errors.ts';
+import type { SiteNode } from '../site/model.ts';
+import type { EventSink } from '../timeline/event.ts';
+import { type Bundle, manifestFiles } from './bundle.ts';
+import type { Contents } from './contents.ts';
+import { createCurrentBundles } from './currentBundles.ts';
+import { diffNode, type NodeDiff } from './diff.ts';
+import type { Applied, Drifted, News } from './news.ts';
+import { type AppliedAt, type Standing, standingOf } from './standing.ts';
+import type { NewsFeed } from './sync.ts';
+
+/** Where lasts what nodes told of their files. */
+export type AppliedStore = {
+  saveApplied(node: string, at: number, applied: Applied): Promise<void>;
+  applied(): Promise<ReadonlyMap<string, AppliedAt>>;
+  forgetApplied(nodes: readonly string[]): Promise<void>;
+};
+
+/** What is known of the files of running nodes: what each has, and what the site gives it. */
+export type NodeFiles = {
+  /** Notes the bundle that a node is about to be sent. */
+  sent(node: SiteNode, bundle: Bundle): void;
+  /** Takes in what a node tells. */
+  onNews(node: SiteNode, news: News): void;
+  readonly feed: NewsFeed;
+  /** `undefined` for a node that has told nothing yet. */
+  standing(node: string): Standing | undefined;
+  /** What would change on the node. Rejects with FILES_UNKNOWN, or as rendering its bundle does. */
+  diff(node: SiteNode): Promise<NodeDiff & { readonly applied: string; readonly current: string }>;
+  /** The site is another one. */
+  siteChanged(): void;
+  close(): void;
+};
+
+export type NodeFilesFrom = {
+  /** The site's nodes as they are now. */
+  readonly nodes: () => ReadonlyMap<string, SiteNode>;
+  /** A node's bundle as the site gives it now. */
+  readonly render: (node: SiteNode) => Promise<Bundle>;
+  readonly store: AppliedStore;
+  readonly contents: Contents;
+  readonly emit: EventSink;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+};
+
+const TIDY_MS = 3_600_000;
+
+/**
+ * Opens it with what the store remembers. A store that fails is told and does no harm: what nodes tell is kept in memory too.
+ * Nodes that left the site are forgotten here, and texts that no node has are forgotten every hour.
+ */
+export async function openNodeFiles({ nodes, render, store, contents, emit, now }: NodeFilesFrom): Promise<NodeFiles> {
+  const applied = new Map(await store.applied());
+  const gone = [...applied.keys()].filter((name) => !nodes().has(name));
+  for (const name of gone) applied.delete(name);
+  const trouble = (error: unknown) =>
+    emit({
+      kind: 'server.trouble',
+      code: 'STATE_UNAVAILABLE',
+      message: error instanceof Error ? error.message : String(error),
+    });
+  await store.forgetApplied(gone).catch(trouble);
+
+  const listeners = new Set<(node: string, news: News) => void>();
+  const known = () => [...applied.keys()].filter((name) => nodes().has(name));
+  const current = createCurrentBundles(known, async (name) => {
+    const node = nodes().get(name);
+    // What does not render is told where the site is checked.
+    return node && (await render(node).catch(() => undefined))?.sha256;
+  });
+  current.changed();
+
+  const tidy = () => {
+    const used = [...applied.values()].flatMap(({ manifest = '' }) => manifestFiles(manifest).map(({ blob }) => blob));
+    void contents.forgetAllBut(new Set(used)).catch(trouble);
+  };
+  const tidying = setInterval(tidy, TIDY_MS).unref();
+  tidy();
+
+  return {
+    sent(node, bundle) {
+      current.note(node.name, bundle.sha256);
+      contents.keep(bundle);
+    },
+    onNews(node, news) {
+      const before = applied.get(node.name)?.drift ?? [];
+      const at = now();
+      applied.set(node.name, { ...news.applied, at });
+      void store.saveApplied(node.name, at, news.applied).catch(trouble);
+      const words = driftWords(before, news.applied);
+      if (words !== undefined) {
+        const step = { kind: 'node.step', step: 'drift', status: 'done', during: 'refresh' } as const;
+        emit({ ...step, detail: words, node: node.name });
+      }
+      for (const listener of listeners) listener(node.name, news);
+    },
+    feed(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    standing(name) {
+      const told = applied.get(name);
+      return told && standingOf(told, current.of(name));
+    },
+    async diff(node) {
+      const told = applied.get(node.name);
+      if (told?.manifest === undefined) {
+        const why = told ? 'has more files than it can list' : 'has not told yet which files it has';
+        throw new ReveilleError('FILES_UNKNOWN', `${node.name} ${why}`, {
+          hint: 'It tells at the end of its boot, if its image was built with this version: see `reveille why`.',
+        });
+      }
+      const bundle = await render(node);
+      current.note(node.name, bundle.sha256);
+      const diff = await diffNode(told, bundle, (sha256) => contents.text(sha256));
+      return { applied: told.sha256, current: bundle.sha256, ...diff };
+    },
+    siteChanged: () => current.changed(),
+    close() {
+      clearInterval(tidying);
+      current.close();
+    },
+  };
+}
+
+const MOST_NAMED = 5;
+
+/** What is new about the drift of a node, in words; nothing where it is as it was. */
+function driftWords(before: readonly Drifted[], { drift, drifted }: Applied): string | undefined {
+  if (JSON.stringify(before) === JSON.stringify(drift)) return undefined;
+  if (drifted === 0) return 'no file differs any more from what was laid';
+  const named = drift.slice(0, MOST_NAMED).map(({ path }) => path);
+  const more = drifted > named.length ? ` and ${drifted - named.length} more` : '';
+  return `changed on the node: ${named.join(', ')}${more}`;
+}

@@ -1,0 +1,162 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createHttpServer, type HttpServer } from '../../src/http/server.ts';
+import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { Bundle } from '../../src/node/bundle.ts';
+import { openIdentities } from '../../src/node/identity.ts';
+import type { Inventory } from '../../src/node/inventory.ts';
+import type { News } from '../../src/node/news.ts';
+import { nodeBundle } from '../../src/node/nodeBundle.ts';
+import { createOrders } from '../../src/node/orders.ts';
+import type { NewsFeed } from '../../src/node/sync.ts';
+import { createRenderer } from '../../src/node/templates.ts';
+import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
+import type { Site } from '../../src/site/model.ts';
+import { emptyStore } from '../../src/state/fakes.ts';
+import type { Happening } from '../../src/timeline/event.ts';
+import { type Flavour, killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
+
+if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
+
+export const PORT = 8080;
+/** The kernel line of node01. */
+export const KERNEL = `quiet BOOTIF=01-52-54-00-00-00-51 reveille.server=http://10.0.0.2:${PORT} reveille.node=node01`;
+
+/** Below it every test's machine and site; gone afterwards. */
+export const scratch = mkdtempSync(join(tmpdir(), 'reveille-agent-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+type Steps = Happening & { kind: 'node.step' };
+
+/** A wire, a machine, a site folder and the real server over it, all taken away after the test. */
+export async function stage(
+  t: { after(end: () => unknown): void },
+  flavour: Flavour,
+  files: Readonly<Record<string, string>>,
+  {
+    listen = true,
+    address = true,
+    refreshSeconds = 600,
+    bundle,
+  }: { listen?: boolean; address?: boolean; refreshSeconds?: number; bundle?: () => Bundle } = {},
+) {
+  wire({ address });
+  t.after(() => {
+    killAll();
+    unwire();
+  });
+  const folder = mkdtempSync(join(scratch, `${flavour}-`));
+  const machine = rig(folder, flavour);
+  const root = join(folder, 'site');
+  mkdirSync(root);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), content);
+  }
+  const node = nodeFixture({
+    overlays: existsSync(join(root, 'overlays/nova')) ? ['nova'] : [],
+    folders: existsSync(join(root, 'nodes/node01')) ? ['node01'] : [],
+  });
+  const site: Site = {
+    ...siteFixture({ root, refreshSeconds }),
+    nodes: new Map([[node.name, node]]),
+    nodeByMac: new Map([[node.macs[0], node]]),
+  };
+  const server = realServer(site, bundle);
+  if (listen) await server.listen(PORT);
+  t.after(() => server.close());
+  return { machine, site, server };
+}
+
+/** `bundle` stands in for what the site's files would give. */
+function realServer(site: Site, bundle?: () => Bundle) {
+  const events: Steps[] = [];
+  const news: News[] = [];
+  const orders = createOrders();
+  const identities = openIdentities(emptyStore());
+  const listeners = new Set<Parameters<NewsFeed>[0]>();
+  const stored = new Map<string, Inventory>();
+  const renderer = createRenderer();
+  let server: HttpServer | undefined;
+  return {
+    async listen(port: number) {
+      server = createHttpServer({
+        site: () => site,
+        ipxeScript: () => undefined,
+        imageFile: async () => undefined,
+        files: async () => undefined,
+        // The proxy of a test comes from the server's own address.
+        addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
+        bundleOf: async (node, inventory, serverIp) =>
+          bundle?.() ?? nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, identities, renderer),
+        inventories: {
+          load: async (name) => stored.get(name),
+          save: async (name, inventory) => void stored.set(name, inventory),
+        },
+        opened: async () => {},
+        orders,
+        onNews: (node, told) => {
+          news.push(told);
+          for (const listener of listeners) listener(node.name, told);
+        },
+        emit: (event) => {
+          if (event.kind === 'node.step') events.push(event);
+        },
+      });
+      await server.listen({ port, ip: ip('10.0.0.2') as Ipv4 });
+    },
+    async close() {
+      await server?.close();
+      server = undefined;
+    },
+    events: () => events,
+    news: () => news,
+    orders,
+    feed: ((listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    }) satisfies NewsFeed,
+    steps: () => events.map((event) => `${event.step} ${event.status}`),
+    event: (step: string, status: string) => events.find((event) => event.step === step && event.status === status),
+    inventory: () => stored.get('node01'),
+  };
+}
+
+/** Half-made files that were left anywhere in the machine's own folders. */
+export function leftBeside(root: string): string[] {
+  return ['etc', 'root', 'var', 'run'].flatMap((name) =>
+    readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.reveille-new'),
+    ),
+  );
+}
+
+export function service(machine: Rig, name: string, body: string): void {
+  writeFileSync(join(machine.root, 'etc/init.d', name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+}
+
+/** Stands in for systemd where a whole boot is not what is tried: writes down what it is told; `bad` does not start. */
+export function fakeSystemd(machine: Rig): void {
+  mkdirSync(join(machine.root, 'run/systemd/system'), { recursive: true });
+  const script = `#!/bin/sh
+echo "$*" >> /root/systemctl
+case $* in
+  "start bad"*) exit 1 ;;
+  *is-failed*) exit 1 ;;
+  status*) echo "status of bad" ;;
+esac
+`;
+  rmSync(join(machine.root, 'bin/systemctl'), { force: true });
+  writeFileSync(join(machine.root, 'bin/systemctl'), script, { mode: 0o755 });
+}
+
+export async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (holds()) return;
+    await delay(50);
+  }
+  throw new Error('waited 30 s in vain');
+}
