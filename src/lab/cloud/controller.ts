@@ -109,6 +109,14 @@ async function writeClouds(folder: string, ip: string, password: string): Promis
     user_domain_name: 'Default',
     project_domain_name: 'Default',
   };
-  await writeFile(file, stringify({ clouds: { lab: { auth, region_name: 'RegionOne' } } }), { mode: 0o600 });
+  // Beside the rack nobody resolves the name by which the services know each other.
+  const overrides = {
+    compute_endpoint_override: `http://${ip}:8774/v2.1`,
+    network_endpoint_override: `http://${ip}:9696`,
+    placement_endpoint_override: `http://${ip}:8778`,
+    image_endpoint_override: `http://${ip}:9292`,
+  };
+  const lab = { auth, region_name: 'RegionOne', ...overrides };
+  await writeFile(file, stringify({ clouds: { lab } }), { mode: 0o600 });
   return file;
 }
