@@ -10,6 +10,7 @@ for (const [name, wrapper] of [
   ['dhcp', [isolated]],
   ['tftp', [isolated]],
   ['http', [isolated]],
+  ['site', []],
   ['image', []],
 ] as const) {
   console.log(`\n== ${name} ==`);
