@@ -18,7 +18,9 @@ export async function tryPorts(siteFolder: string): Promise<void> {
   const interfaces = new Set(
     [...networks.values()].flatMap(({ interface: name }) => (name === undefined ? [] : [name])),
   );
-  const servers = new Set([...networks.values()].flatMap((network) => serverFor(network, addresses) ?? []));
+  const servers = new Set(
+    [...networks.values()].flatMap((network) => serverFor(network, addresses, networks.values()) ?? []),
+  );
   for (const name of interfaces) (await openUdp({ interface: name, port: 67 })).close();
   for (const address of servers) (await openUdp({ address, port: 69 })).close();
   await tryTcp(http.port);

@@ -246,14 +246,15 @@ function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void)
 /** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
 function whereabouts(site: () => Site) {
   const serverOf = (network: Network): BootServer | undefined => {
-    const ip = network.server ?? serverFor(network, interfaceAddresses());
+    const ip = serverFor(network, interfaceAddresses(), site().networks.values());
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
   };
   return {
     serverOf,
     serverAddresses: (): readonly Ipv4[] => {
       const addresses = interfaceAddresses();
-      const servers = [...site().networks.values()].map((network) => serverFor(network, addresses));
+      const networks = [...site().networks.values()];
+      const servers = networks.map((network) => serverFor(network, addresses, networks));
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
     /** The network that an address is in; for addresses of none, the first network. */

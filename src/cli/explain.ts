@@ -16,6 +16,15 @@ import { namesOneNode } from '../site/nodeSet.ts';
 import { rangeWords } from '../site/pools.ts';
 import { withServers } from '../site/servers.ts';
 import type { Store } from '../state/store.ts';
+import {
+  explainFiles,
+  fileContent,
+  filesJson,
+  filesText,
+  type KnownOfNode,
+  knownOfNodes,
+  type ToldFiles,
+} from './explainFiles.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { nodesOf, siteIn } from './site.ts';
 import { askState } from './state.ts';
@@ -29,6 +38,8 @@ type Flags = {
   readonly vendorClass?: string;
   readonly userClass?: string;
   readonly circuitId?: string;
+  readonly files: boolean;
+  readonly file?: string;
   readonly json: boolean;
 };
 
@@ -48,10 +59,16 @@ export function explainCommand(): Command {
     .addOption(new Option('--vendor-class <text>', 'what it says in option 60, such as "MSFT 5.0"'))
     .addOption(new Option('--user-class <text>', 'what it says in option 77'))
     .addOption(new Option('--circuit-id <text>', 'what a relay or switch says of its port in option 82'))
+    .addOption(new Option('--files', 'list the files that it gets, and who gives each').default(false))
+    .addOption(new Option('--file <path>', 'print one of these files as it would be laid; private keys are left out'))
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe')
+    .addHelpText(
+      'after',
+      '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe\n  reveille explain node01 --files\n  reveille explain node01 --file /etc/nova/nova.conf',
+    )
     .action(async (who: string, flags: Flags) => {
       const site = withServers(await siteIn(flags.site), interfaceAddresses());
+      if (flags.files || flags.file !== undefined) return tellFiles(site, who, flags);
       const stranger = parseMac(who);
       const macs = stranger ? [stranger] : nodesOf(site, who).map((node) => node.macs[0]);
       const names = macs.map((mac) => site.nodeByMac.get(mac)?.name).filter((name) => name !== undefined);
@@ -63,6 +80,17 @@ export function explainCommand(): Command {
       if (flags.json) console.log(JSON.stringify(namesOneNode(who) ? told[0] : told, null, 2));
       else console.log(told.map(words).join('\n\n'));
     });
+}
+
+/** Which files nodes get, or what stands in one of them. */
+async function tellFiles(site: Site, who: string, { state, file, json }: Flags): Promise<void> {
+  const nodes = nodesOf(site, who);
+  const known = await askState(state, (store) => knownOfNodes(store, nodes), new Map<string, KnownOfNode>());
+  const told: ToldFiles[] = [];
+  for (const node of nodes) told.push(await explainFiles(site, node, known.get(node.name)));
+  if (file !== undefined) for (const one of told) process.stdout.write(fileContent(one, file));
+  else if (json) console.log(JSON.stringify(namesOneNode(who) ? told.map(filesJson)[0] : told.map(filesJson), null, 2));
+  else console.log(told.map(filesText).join('\n\n'));
 }
 
 async function explain(mac: Mac, site: Site, known: Remembered, { arch, state, ...says }: Flags): Promise<Told> {

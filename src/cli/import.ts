@@ -1,22 +1,32 @@
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatPlace } from '../errors.ts';
+import { readDnsmasq } from '../import/dnsmasq/read.ts';
 import { SiteDraft } from '../import/draft.ts';
+import { readLatin1 } from '../import/isc/includes.ts';
 import { listeningInterface } from '../import/isc/interfaces.ts';
+import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
 import { readTree } from '../import/pxelinux/read.ts';
 import { totals } from '../import/report.ts';
-import { REPORT, writeSite } from '../import/write.ts';
+import { readWarewulf } from '../import/warewulf/read.ts';
+import { REPORT, writeReport, writeSite } from '../import/write.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
+import type { Site } from '../site/model.ts';
+import { openStore } from '../state/store.ts';
 import { jsonOption } from './options.ts';
 import { table } from './table.ts';
 
 type Flags = {
   readonly dhcpd?: string;
+  readonly dnsmasq?: string;
+  readonly warewulf?: string;
   readonly tftp?: string;
   readonly interface?: string;
+  readonly leases?: string;
+  readonly state?: string;
   readonly out: string;
   readonly json: boolean;
 };
@@ -24,25 +34,41 @@ type Flags = {
 const EXAMPLE = `
 Example:
   reveille import --dhcpd /etc/dhcp/dhcpd.conf --tftp /srv/tftp --interface br0 --out my-rack
+  reveille import --dnsmasq /etc/dnsmasq.conf --out my-rack
+  reveille import --warewulf /etc/warewulf/nodes.conf --out my-rack
   reveille check --site my-rack`;
 
 /** `reveille import`: makes a site of other systems' configuration, and says what became of each part of it. */
 export function importCommand(): Command {
   return new Command('import')
-    .description("make a site from the configuration of dhcpd and of a TFTP server's tree")
-    .option('--dhcpd <file>', "ISC dhcpd's dhcpd.conf")
+    .description("make a site from the configuration of dhcpd, dnsmasq or Warewulf and of a TFTP server's tree")
+    .addOption(new Option('--dhcpd <file>', "ISC dhcpd's dhcpd.conf").conflicts(['dnsmasq', 'warewulf']))
+    .addOption(new Option('--dnsmasq <file>', 'dnsmasq.conf').conflicts('warewulf'))
+    .option('--warewulf <file>', "Warewulf 4's nodes.conf")
     .option('--tftp <dir>', "the TFTP server's folder: pxelinux.cfg, kernels, per-node folders")
     .option('--interface <name>', 'interface on which requests arrive; default: the one with an address there')
+    .option('--leases <file>', "dhcpd's dhcpd.leases: what is lent stays lent")
+    .option('--state <dir>', 'state folder into which the leases go')
     .requiredOption('--out <dir>', 'folder for the new site; it must be new or empty')
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLE)
     .action(async (flags: Flags, command: Command) => {
-      const sources = [flags.dhcpd, flags.tftp].filter((source) => source !== undefined);
-      if (sources.length === 0) command.error('error: name what to import: --dhcpd FILE, --tftp DIR', { exitCode: 2 });
+      const sources = [flags.dhcpd, flags.dnsmasq, flags.warewulf, flags.tftp].filter((source) => source !== undefined);
+      if (sources.length === 0) {
+        const message = 'error: name what to import: --dhcpd, --dnsmasq or --warewulf FILE, --tftp DIR';
+        command.error(message, { exitCode: 2 });
+      }
+      if ((flags.leases === undefined) !== (flags.state === undefined)) {
+        command.error('error: --leases FILE and --state DIR belong together', { exitCode: 2 });
+      }
       const draft = new SiteDraft();
       await read(flags, draft);
       await writeSite(draft, flags.out, sources);
       const loaded = await loadSite(flags.out);
+      if (loaded.ok && flags.leases !== undefined && flags.state !== undefined) {
+        await carryLeases(loaded.site, flags.leases, flags.state, draft);
+        await writeReport(draft, flags.out, [...sources, flags.leases]);
+      }
       const errors = loaded.ok ? [] : loaded.findings;
       console.log(
         flags.json
@@ -54,16 +80,29 @@ export function importCommand(): Command {
 }
 
 /** Reads each source into the draft: first who the machines are, then what they boot. */
-async function read({ dhcpd, tftp, interface: named }: Flags, draft: SiteDraft): Promise<void> {
-  if (dhcpd !== undefined) {
-    const requests = named ?? listeningInterface(resolve(dhcpd));
-    await readDhcpd(draft, dhcpd, {
-      addresses: interfaceAddresses(),
-      tree: tftp !== undefined,
-      ...(requests === undefined ? {} : { interface: requests }),
-    });
+async function read({ dhcpd, dnsmasq, warewulf, tftp, interface: named }: Flags, draft: SiteDraft): Promise<void> {
+  const requests = named ?? (dhcpd === undefined ? undefined : listeningInterface(resolve(dhcpd)));
+  const around = {
+    addresses: interfaceAddresses(),
+    tree: tftp !== undefined,
+    ...(requests === undefined ? {} : { interface: requests }),
+  };
+  if (dhcpd !== undefined) await readDhcpd(draft, dhcpd, around);
+  const dnsmasqTree = dnsmasq === undefined ? undefined : await readDnsmasq(draft, dnsmasq, around);
+  if (warewulf !== undefined) await readWarewulf(draft, warewulf, around);
+  const tree = tftp ?? dnsmasqTree;
+  if (tree !== undefined) await readTree(draft, tree);
+}
+
+/** Puts the leases of dhcpd.leases that the site has a place for into the state. */
+async function carryLeases(site: Site, file: string, state: string, draft: SiteDraft): Promise<void> {
+  const leases = leasesFor(site, parseLeases(file, readLatin1(file)), Date.now(), draft);
+  const store = await openStore(state);
+  try {
+    await store.commit(leases);
+  } finally {
+    await store.close();
   }
-  if (tftp !== undefined) await readTree(draft, tftp);
 }
 
 function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {

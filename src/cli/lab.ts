@@ -153,8 +153,8 @@ function powerCommand(op: 'boot' | 'reset' | 'off', description: string): Comman
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  reveille lab ${op} node[01-02]`)
-    .action(async (set: string | undefined, flags: Flags) => {
-      const names = set === undefined ? [] : await machinesNamed(set, flags.state);
+    .action(async (set: string, flags: Flags) => {
+      const names = set === '' ? [] : await machinesNamed(set, flags.state);
       show(await ask(flags.state, { op, names }), flags.json);
     });
 }

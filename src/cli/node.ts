@@ -20,9 +20,9 @@ export function nodeCommand(): Command {
     .addArgument(nodesArgument({ required: false }))
     .addOption(siteOption())
     .addOption(jsonOption())
-    .action(async (set: string | undefined, flags: Flags) => {
+    .action(async (set: string, flags: Flags) => {
       const site = await siteIn(flags.site);
-      const nodes = set === undefined ? [...site.nodes.values()] : nodesOf(site, set);
+      const nodes = set === '' ? [...site.nodes.values()] : nodesOf(site, set);
       if (flags.json) return console.log(JSON.stringify(nodes.map(plain), null, 2));
       const rows = nodes.map((node) => [
         node.name,

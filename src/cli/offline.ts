@@ -16,7 +16,7 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
     const addresses = interfaceAddresses();
     const applied = await store.applied();
     const serverOf = (network: Network) => {
-      const ip = serverFor(network, addresses);
+      const ip = serverFor(network, addresses, site.networks.values());
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
     };
     return statusOf(site, timeline, await store.strangers(), serverOf, (node) => {

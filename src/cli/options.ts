@@ -17,7 +17,7 @@ export function stateOption(): Option {
   return new Option('--state <dir>', 'state folder').env('REVEILLE_STATE').default('/var/lib/reveille');
 }
 
-/** The argument that names nodes: several words are one list. `undefined` where none may be given and none is. */
+/** The argument that names nodes: several words are one list, an empty text where none is given. */
 export function nodesArgument({
   required,
   more = '',
@@ -26,6 +26,8 @@ export function nodesArgument({
   readonly more?: string;
 }): Argument {
   const argument = new Argument(required ? '<nodes...>' : '[nodes...]', `${NODE_SET_HELP}${more}`);
+  // Left to itself, an argument of several words that is not given is an empty list and no text.
+  if (!required) argument.default('', 'all');
   return argument.argParser((word: string, before: string | undefined) => (before ? `${before},${word}` : word));
 }
 

@@ -27,13 +27,13 @@ export function statusCommand(): Command {
       'after',
       '\nExample:\n  reveille status\n  reveille status node01\n  reveille status node[01-16]\n  reveille status --json | jq .bootUrl',
     )
-    .action(async (set: string | undefined, flags: Flags) => {
+    .action(async (set: string, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
-      const shown = set === undefined ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
+      const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
       if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
       if (!live) console.error('No server is running; this is what the state last held.\n');
       const [first] = shown.nodes;
-      console.log(set !== undefined && namesOneNode(set) && first ? bootText(first) : rackText(shown));
+      console.log(set !== '' && namesOneNode(set) && first ? bootText(first) : rackText(shown));
     });
 }
 

@@ -13,8 +13,8 @@ export function watchCommand(): Command {
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille watch node01\n  reveille watch node[01-16]')
-    .action(async (set: string | undefined, flags: { state: string; json?: boolean }) => {
-      const query = set === undefined ? '' : `&node=${encodeURIComponent(set)}`;
+    .action(async (set: string, flags: { state: string; json?: boolean }) => {
+      const query = set === '' ? '' : `&node=${encodeURIComponent(set)}`;
       for await (const event of askLines(flags.state, `/api/v1/events?follow=1${query}`)) {
         console.log(flags.json ? JSON.stringify(event) : eventLine(event as Event));
       }

@@ -1,4 +1,4 @@
-import { macNumber } from '../net/macPrefix.ts';
+import { beginsWith } from '../net/macPrefix.ts';
 import type { Conditions, Site, SiteClass } from '../site/model.ts';
 import { type BytePattern, matches } from './bytePattern.ts';
 import { type Client, userClasses } from './client.ts';
@@ -65,15 +65,8 @@ const REMOTE_ID = 2;
 
 function macTest(macs: NonNullable<Conditions['macs']>): Test {
   const whole = new Set(macs.filter(({ bits }) => bits === 48).map(({ mac }) => mac));
-  const prefixes = macs
-    .filter(({ bits }) => bits < 48)
-    .map(({ mac, bits }) => ({ divisor: 2 ** (48 - bits), prefix: macNumber(mac) / 2 ** (48 - bits) }));
-  if (prefixes.length === 0) return ({ chaddr }) => whole.has(chaddr);
-  return ({ chaddr }) => {
-    if (whole.has(chaddr)) return true;
-    const number = macNumber(chaddr);
-    return prefixes.some(({ divisor, prefix }) => Math.floor(number / divisor) === prefix);
-  };
+  const begins = macs.filter(({ bits }) => bits < 48).map(beginsWith);
+  return ({ chaddr }) => whole.has(chaddr) || begins.some((begin) => begin(chaddr));
 }
 
 function archTest(arch: NonNullable<Conditions['arch']>): Test {

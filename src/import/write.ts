@@ -39,12 +39,18 @@ export async function writeSite(draft: SiteDraft, out: string, sources: readonly
       'site.yaml',
       siteYaml({ site: draft.site, commentsAt: (path) => draft.commentsAt(path) }, header),
     );
-    await writeText(folder, REPORT, reportText(draft.remarks, sources));
+    await writeReport(draft, folder, sources);
     await rename(folder, target);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Writes the report of all remarks into a site folder, in place of the one that is there. */
+export async function writeReport(draft: SiteDraft, folder: string, sources: readonly string[]): Promise<void> {
+  await writeText(folder, `${REPORT}.new`, reportText(draft.remarks, sources));
+  await rename(join(folder, `${REPORT}.new`), join(folder, REPORT));
 }
 
 async function requireEmpty(target: string, out: string): Promise<void> {
@@ -57,7 +63,7 @@ async function requireEmpty(target: string, out: string): Promise<void> {
 }
 
 async function writeText(folder: string, name: string, text: string): Promise<void> {
-  const path = inside(folder, name);
+  const path = inside(resolve(folder), name);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, text);
 }

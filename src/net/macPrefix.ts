@@ -25,7 +25,20 @@ export function parseMacPrefix(text: string): MacPrefix | undefined {
   return { mac, bits };
 }
 
-/** The address as a number of 48 bits, most significant octet first. */
-export function macNumber(mac: Mac): number {
+/** A test, made once, of whether an address begins with these bits. */
+export function beginsWith({ mac, bits }: MacPrefix): (mac: Mac) => boolean {
+  const octets = bits >> 3;
+  const start = mac.slice(0, octets * 3);
+  const shift = 8 - (bits & 7);
+  if (shift === 8) return (other) => other.startsWith(start);
+  const wanted = octetAt(mac, octets) >> shift;
+  return (other) => other.startsWith(start) && octetAt(other, octets) >> shift === wanted;
+}
+
+function octetAt(mac: Mac, index: number): number {
+  return Number.parseInt(mac.slice(index * 3, index * 3 + 2), 16);
+}
+
+function macNumber(mac: Mac): number {
   return Number.parseInt(mac.replaceAll(':', ''), 16);
 }

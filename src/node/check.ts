@@ -113,4 +113,4 @@ function tryOut(findings: Findings, check: () => void): boolean {
 }
 
 /** Stands in for the address that a running server has. */
-const ANY_SERVER = { ip: '192.0.2.1', url: 'http://192.0.2.1:8080', bootUrl: 'http://192.0.2.1:8080/boot' };
+export const ANY_SERVER = { ip: '192.0.2.1', url: 'http://192.0.2.1:8080', bootUrl: 'http://192.0.2.1:8080/boot' };

@@ -320,7 +320,9 @@ const network = keyed(
       .exactOptional(),
     subnet: subnet.describe('Address and prefix length of the subnet.'),
     server: address
-      .describe("This server's address in the subnet. Default: the address that the interface has there.")
+      .describe(
+        "This server's address in the subnet. Default: the one that the interface has there; behind relays, the one on the first wire.",
+      )
       .exactOptional(),
     gateway: address.describe('Default router (option 3).').exactOptional(),
     broadcast: address.describe("Broadcast address (option 28). Default: the subnet's last address.").exactOptional(),

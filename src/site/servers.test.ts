@@ -27,17 +27,24 @@ function undeclared(changes: Partial<Network> = {}): Network {
 }
 
 describe("the server's address", () => {
-  it('is the declared one', () => assert.equal(serverFor(networkFixture(), ADDRESSES), ip('10.0.0.2')));
+  it('is the declared one', () => assert.equal(serverFor(networkFixture(), ADDRESSES, []), ip('10.0.0.2')));
 
   it('else the one that the interface has in the subnet', () =>
-    assert.equal(serverFor(undeclared(), ADDRESSES), ip('10.0.0.7')));
+    assert.equal(serverFor(undeclared(), ADDRESSES, []), ip('10.0.0.7')));
 
   it('is not that of another interface', () =>
-    assert.equal(serverFor(undeclared({ interface: 'br1' }), ADDRESSES), undefined));
+    assert.equal(serverFor(undeclared({ interface: 'br1' }), ADDRESSES, []), undefined));
 
   it('is that of any interface where only relays reach the network', () => {
     const { interface: _, ...relayed } = undeclared();
-    assert.equal(serverFor(relayed, ADDRESSES), ip('10.0.0.9'));
+    assert.equal(serverFor(relayed, ADDRESSES, []), ip('10.0.0.9'));
+  });
+
+  it('or else that of the first wire that is served', () => {
+    const { interface: _, ...relayed } = undeclared({ subnet: { base: ip('10.7.0.0'), prefix: 24 } });
+    const networks = [relayed, undeclared({ interface: 'br1' }), undeclared()];
+    assert.equal(serverFor(relayed, ADDRESSES, networks), ip('10.0.0.7'));
+    assert.equal(serverFor(relayed, ADDRESSES, [relayed]), undefined);
   });
 
   it('is filled in for each network of a site', () => {

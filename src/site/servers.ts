@@ -8,21 +8,35 @@ export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number };
 export type InterfaceAddresses = ReadonlyMap<string, readonly InterfaceAddress[]>;
 
 /**
- * The server's address for `network`: the declared one, else the first that its interface has in the subnet. Of a
- * network that only relays reach, the first that any interface has there. `undefined` if there is none.
+ * The server's address for `network`, one of `networks`: the declared one, else the first that its interface has in the
+ * subnet. Of a network that only relays reach, the first that any interface has there, else the address on the first wire
+ * that the site serves: relays send there. `undefined` if there is none.
  */
-export function serverFor(network: Network, addresses: InterfaceAddresses): Ipv4 | undefined {
+export function serverFor(
+  network: Network,
+  addresses: InterfaceAddresses,
+  networks: Iterable<Network>,
+): Ipv4 | undefined {
   if (network.server !== undefined) return network.server;
-  const candidates =
-    network.interface === undefined ? [...addresses.values()].flat() : (addresses.get(network.interface) ?? []);
-  return candidates.find(({ ip }) => inSubnet(network.subnet, ip))?.ip;
+  if (network.interface !== undefined) return addressIn(network, addresses.get(network.interface) ?? []);
+  const own = addressIn(network, [...addresses.values()].flat());
+  if (own !== undefined) return own;
+  for (const other of networks) {
+    const beside = other.interface === undefined ? undefined : serverFor(other, addresses, []);
+    if (beside !== undefined) return beside;
+  }
+  return undefined;
+}
+
+function addressIn({ subnet }: Network, candidates: readonly InterfaceAddress[]): Ipv4 | undefined {
+  return candidates.find(({ ip }) => inSubnet(subnet, ip))?.ip;
 }
 
 /** The site with the server's address filled in for every network that has one on this machine. */
 export function withServers(site: Site, addresses: InterfaceAddresses): Site {
   const networks = new Map<string, Network>();
   for (const [name, network] of site.networks) {
-    const server = serverFor(network, addresses);
+    const server = serverFor(network, addresses, site.networks.values());
     networks.set(name, server === undefined ? network : { ...network, server });
   }
   return { ...site, networks };

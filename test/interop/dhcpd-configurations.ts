@@ -202,6 +202,7 @@ function relays(): Configuration {
   const direct = new Machine('a stranger without relay', mac('02:00:00:00:0a:06'), usual);
   return {
     name: 'relays',
+    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: ['10.7.0.0/24', '10.8.0.0/24', '172.16.0.0/24'],
     dhcpd: `${DHCPD_RIG}
@@ -232,7 +233,6 @@ networks:
   near: { interface: lan0, subnet: 10.0.0.0/24, gateway: 10.0.0.1, dns: [192.0.2.53], lease: 20m }
   left:
     subnet: 10.7.0.0/24
-    server: 10.0.0.2
     gateway: 10.7.0.1
     dns: [192.0.2.53]
     lease: 20m

@@ -131,7 +131,7 @@ function fileBehind(index: RootIndex, path: string): string | undefined {
     const entry = index.entries.get(at);
     if (entry?.kind !== 'symlink') return entry?.kind === 'file' ? at : undefined;
     const target = entry.target ?? '';
-    at = resolvePath(index, target.startsWith('/') ? target : `${at}/../${target}`);
+    at = resolvePath(index, target.startsWith('/') ? target : `${at.slice(0, at.lastIndexOf('/'))}/${target}`);
   }
   return undefined;
 }

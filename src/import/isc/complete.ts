@@ -1,3 +1,4 @@
+import { givenBy } from './given.ts';
 import type { Reading } from './reading.ts';
 import { chainOf, type Scope } from './scopes.ts';
 
@@ -8,8 +9,11 @@ import { chainOf, type Scope } from './scopes.ts';
 export function tellRest(reading: Reading): void {
   const { scopes, definitions, classes } = reading.outline;
   const visit = (scope: Scope): void => {
-    if (chainOf(scope).some(({ kind }) => kind === 'host')) return;
-    for (const setting of scope.set.values()) if (!reading.hasTold(setting)) reading.tell('taken', setting);
+    // What no network and no host makes use of has to be well-formed all the same.
+    givenBy(scope.set, reading);
+    if (!chainOf(scope).some(({ kind }) => kind === 'host')) {
+      for (const setting of scope.set.values()) if (!reading.hasTold(setting)) reading.tell('taken', setting);
+    }
     for (const { branches } of scope.choices) for (const branch of branches) visit(branch.scope);
   };
   scopes.forEach(visit);

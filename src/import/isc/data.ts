@@ -21,10 +21,10 @@ export function readDatum(cursor: Cursor, what: string): Datum {
   const { place, kind, text, escaped } = cursor.take();
   if (kind === 'text') return { kind, text, place, ...(escaped === undefined ? {} : { escaped }) };
   const parts = [text];
-  // Hex bytes may go on in the next line; dots and slashes join what stands side by side only.
+  // Hex bytes may go on in the next line; dots join what stands side by side only.
   for (let last = text; ; ) {
     const next = cursor.peek();
-    const joined = next.glued || last === ':' || (next.text === ':' && next.kind === 'sign');
+    const joined = next.glued || LOOSE.has(last) || (next.kind === 'sign' && LOOSE.has(next.text));
     const isJoint = next.kind === 'sign' && JOINTS.has(next.text);
     if (!joined || !(isJoint || (next.kind === 'word' && JOINTS.has(last)))) break;
     parts.push(next.text);
@@ -34,6 +34,8 @@ export function readDatum(cursor: Cursor, what: string): Datum {
 }
 
 const JOINTS = new Set(['.', ':', '/']);
+/** These may have blanks around them. */
+const LOOSE = new Set([':', '/']);
 
 /** In the next line a keyword is not part of the value: the semicolon before it is missing. */
 function startsStatement(cursor: Cursor, last: Datum | undefined): boolean {

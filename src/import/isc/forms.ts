@@ -12,7 +12,7 @@ const FORMS: { readonly [F in Form]: { readonly words: string; readonly fits: (d
     fits: ({ kind, text }) => kind === 'words' && /^(-?\d+|0x[0-9a-f]+|infinite)$/i.test(text),
   },
   flag: { words: 'on or off', fits: ({ text }) => /^(on|off|true|false|ignore|always|never|[01])$/i.test(text) },
-  text: { words: 'text in quotes', fits: ({ kind }) => kind === 'text' },
+  text: { words: 'text in quotes', fits: isText },
   address: { words: 'an IPv4 address', fits: ({ kind, text }) => kind === 'words' && isAddress(text) },
   addresses: { words: 'addresses', fits: () => true },
   any: { words: 'a value', fits: () => true },
@@ -23,6 +23,11 @@ export function checkForm(form: Form, datum: Datum): Datum {
   const { words, fits } = FORMS[form];
   if (fits(datum)) return datum;
   throw invalid(datum.place, `expected ${words}, found ${quoted(datum.text)}`);
+}
+
+/** Text, in quotes but for a single word: `filename boot`. */
+export function isText({ kind, text }: Datum): boolean {
+  return kind === 'text' || /^[A-Za-z0-9_-]+$/.test(text);
 }
 
 function isAddress(text: string): boolean {

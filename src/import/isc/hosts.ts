@@ -101,7 +101,7 @@ function tellOfIdentifier({ set }: Scope, reading: Reading): void {
 }
 
 function identifierOf({ set }: Scope): Uint8Array | undefined {
-  const setting = set.get('option dhcp.dhcp-client-identifier') ?? set.get('uid') ?? set.get('client-identifier');
+  const setting = set.get('option dhcp.dhcp-client-identifier') ?? set.get('uid');
   if (setting?.kind !== 'option' && setting?.kind !== 'parameter') return undefined;
   const datum: Datum | undefined =
     'data' in setting.value ? setting.value.data[0]?.[0] : constantOf(setting.value.expression);

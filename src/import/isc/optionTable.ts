@@ -4,6 +4,7 @@ import type { OptionName, OptionType, StatementOf } from './tree.ts';
 export type KnownOption = { readonly code: number; readonly type: OptionType };
 
 const IP: OptionType = { kind: 'ip' };
+const IP6: OptionType = { kind: 'ip6' };
 const TEXT: OptionType = { kind: 'text' };
 const STRING: OptionType = { kind: 'string' };
 const FLAG: OptionType = { kind: 'flag' };
@@ -66,13 +67,15 @@ const DHCP: readonly (readonly [OptionType, string])[] = [
   [record(U8, STRING), '97 pxe-client-id'],
   [record(FLAG, arrayOf(IP)), '78 slp-directory-agent'],
   [record(FLAG, TEXT), '79 slp-service-scope'],
+  [record(U8, IP, IP, DOMAINS), '146 rdnss-selection'],
+  [record(U8, U8, U16), '159 v4-portparams'],
+  [record(U8, U8, IP6, arrayOf(IP)), '212 option-6rd'],
   [DOMAIN, '137 v4-lost, 213 v4-access-domain'],
   [DOMAINS, '88 bcms-controller-names, 119 domain-search, 141 sip-ua-cs-domains'],
   [
     STRING,
     `43 vendor-encapsulated-options, 60 vendor-class-identifier, 61 dhcp-client-identifier, 99 geoconf-civic,
-     63 nwip-suboptions, 81 fqdn, 82 relay-agent-information, 124 vivco, 125 vivso, 212 option-6rd,
-     146 rdnss-selection, 159 v4-portparams`,
+     63 nwip-suboptions, 81 fqdn, 82 relay-agent-information, 124 vivco, 125 vivso`,
   ],
 ];
 
@@ -80,10 +83,10 @@ const DHCP: readonly (readonly [OptionType, string])[] = [
 const SPACES: { readonly [space: string]: readonly (readonly [OptionType, string])[] } = {
   dhcp: DHCP,
   agent: [
-    [STRING, '1 circuit-id, 2 remote-id, 6 subscriber-id'],
+    [STRING, '1 circuit-id, 2 remote-id'],
     [IP, '3 agent-id, 5 link-selection'],
     [U32, '4 DOCSIS-device-class'],
-    [U16, '19 relay-port'],
+    [{ kind: 'nothing' }, '19 relay-port'],
   ],
   fqdn: [
     [FLAG, '1 no-client-update, 2 server-update, 3 encoded'],

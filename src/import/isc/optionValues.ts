@@ -1,10 +1,11 @@
+import { isIPv6 } from 'node:net';
 import { encode, ip as ipKind, names as namesKind } from '../../dhcp/kinds.ts';
 import { encodeNamedOption, OPTION, OPTIONS } from '../../dhcp/options.ts';
 import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { hexBytes } from './data.ts';
-import { isOn } from './forms.ts';
+import { isOn, isText } from './forms.ts';
 import { formatHex } from './hex.ts';
 import type { Datum, OptionType } from './tree.ts';
 
@@ -76,7 +77,7 @@ function read(type: OptionType, queue: Queue, resolved: Resolved): OptionValue {
     }
     case 'text': {
       const datum = queue.take('text in quotes');
-      if (datum.kind !== 'text') throw invalid(datum.place, `expected text in quotes, found ${quoted(datum.text)}`);
+      if (!isText(datum)) throw invalid(datum.place, `expected text in quotes, found ${quoted(datum.text)}`);
       return { written: datum.text, bytes: textBytes(datum) };
     }
     case 'string': {
@@ -97,8 +98,9 @@ function read(type: OptionType, queue: Queue, resolved: Resolved): OptionValue {
       return hexValue(datum.kind === 'text' ? textBytes(datum) : hexBytes(datum));
     }
     case 'ip6': {
-      const { place } = queue.take('an IPv6 address');
-      throw invalid(place, 'an option that carries IPv6 addresses cannot be read', 'write its bytes in hex');
+      const { text: address, place } = queue.take('an IPv6 address');
+      if (!isIPv6(address)) throw invalid(place, `expected an IPv6 address, found ${quoted(address)}`);
+      return hexValue(ipv6Bytes(address));
     }
     case 'record': {
       const parts = type.parts.map((part) => read(part, queue, resolved));
@@ -126,6 +128,16 @@ function integer({ text, place }: Datum, bits: 8 | 16 | 32, signed: boolean): Op
   const bytes = new Uint8Array(bits / 8);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(value / 2 ** (bits - 8 * (i + 1)));
   return { written: value, bytes };
+}
+
+/** The 16 bytes of a well-formed IPv6 address. */
+function ipv6Bytes(address: string): Uint8Array {
+  // A URL writes it without an IPv4 part, and with one `::` at most.
+  const [head = '', tail] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)));
+  const [before, after] = [groups(head), groups(tail ?? '')];
+  const all = [...before, ...new Array(8 - before.length - after.length).fill(0), ...after];
+  return Uint8Array.from(all.flatMap((group: number) => [group >> 8, group & 255]));
 }
 
 /** The address that an item says, or that its host name stands for. */

@@ -233,7 +233,7 @@ class Parser {
     cursor.take();
     const { form } = PARAMETERS.get(keyword) ?? { form: 'any' };
     const value: Value =
-      cursor.skip('=') || STARTS_EXPRESSION.has(cursor.peek().text.toLowerCase())
+      cursor.skip('=') || (keyword !== 'host-identifier' && STARTS_EXPRESSION.has(cursor.peek().text.toLowerCase()))
         ? { expression: readExpression(cursor) }
         : { data: readData(cursor) };
     if ('data' in value && form !== 'any') {

@@ -45,7 +45,6 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
     'bind-local-address6': parameter('flag', NO_IPV6),
     'boot-unknown-clients': parameter('flag', 'taken'),
     'check-secs-byte-order': parameter('flag', left('the seconds that clients tell have no part in answers')),
-    'client-identifier': parameter('any', MAC_ONLY),
     'db-time-format': parameter('any', OWN_STATE),
     'ddns-domainname': parameter('any', NO_DDNS),
     'ddns-dual-stack-mixed-mode': parameter('flag', NO_DDNS),

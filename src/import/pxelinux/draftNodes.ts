@@ -42,5 +42,10 @@ function pxelinuxBy(site: SiteText, own: NodeText): string | undefined {
 }
 
 function startsPxelinux(layer: ProfileText | undefined): boolean {
-  return layer?.loader === 'pxelinux' || /(^|[/\\])l?pxelinux\.0$/i.test(layer?.bootFile ?? '');
+  return layer?.loader === 'pxelinux' || isPxelinux(layer?.bootFile ?? '');
+}
+
+/** Whether a boot file is pxelinux, by its name. */
+export function isPxelinux(file: string): boolean {
+  return /(^|[/\\])[gl]?pxelinux\.0$/i.test(file);
 }
