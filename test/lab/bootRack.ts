@@ -119,7 +119,7 @@ export async function openBootRack(
 }
 
 /** The shelf that all tests boot from; building again with an unchanged recipe gives the same image. */
-async function demoImages(root: Recipe['root']): Promise<string> {
+export async function demoImages(root: Recipe['root'] = 'initramfs'): Promise<string> {
   const cache = defaultCache(process.env, process.getuid?.());
   const shelf = join(cache, root === 'initramfs' ? 'test/images' : `test/${root}/images`);
   const loaded = await loadSite(DEMO_SITE);
