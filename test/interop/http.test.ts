@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { operatorFile } from '../../src/boot/files.ts';
 import { ask } from '../../src/cli/api.ts';
 import { ReveilleError } from '../../src/errors.ts';
@@ -297,6 +298,20 @@ test('the nodes’ API refuses in words what has not the right form', async (t) 
   );
   const told = events.find((event) => event.kind === 'node.step' && event.step === 'bundle');
   assert.equal(told?.kind === 'node.step' && told.detail, 'overlays/x/a.j2:3:4: broken');
+});
+
+test('a node tells which files of its image it opened; others may not, and other bytes are refused', async (t) => {
+  const told: (readonly [string, readonly string[]])[] = [];
+  const { base } = await server(t, { opened: async (image, paths) => void told.push([image, paths]) });
+  const api = `${base.replace('/boot', '/node/v1')}/opened`;
+  const file = join(scratch, 'opened.gz');
+  writeFileSync(file, gzipSync('/usr/bin/a\n/usr/bin/b\n'));
+  const status = async (mac: string, data: string) =>
+    curl('-o', '/dev/null', '-w', '%{http_code}', `${api}?mac=52:54:00:00:00:${mac}`, '--data-binary', data);
+  assert.equal(await status('51', `@${file}`), '204');
+  assert.equal(await status('51', 'no archive'), '400');
+  assert.notEqual(await status('52', `@${file}`), '204');
+  assert.deepEqual(told, [[siteFixture().nodes.get('node01')?.image ?? 'none', ['/usr/bin/a', '/usr/bin/b']]]);
 });
 
 test('a state that cannot be written does not halt a boot', async (t) => {
