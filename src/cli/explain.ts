@@ -161,11 +161,14 @@ async function tell(
     options: Object.fromEntries(
       [...(reply?.options ?? [])].map(([code, bytes]) => [optionName(code), optionText(code, bytes)]),
     ),
-    script: bootFile === null || decision.kind !== 'offer' ? null : await scriptFor(bootFile),
+    script: bootFile === null ? null : await scriptFor(bootFile),
   };
 
   async function scriptFor(file: string): Promise<string | null> {
     if (decision.kind !== 'offer') return null;
+    // What the operator's own boot file reads is not ours to say, unless it is pxelinux that comes from here.
+    const fromHere = reply?.siaddr === decision.network.server && file === 'pxelinux.0';
+    if (boot?.kind === 'boot' && boot.byOperator && !fromHere) return null;
     const machineIdOf = async (name: string) => machineIds.get(name);
     const shelf = openShelf(join(state, 'images'));
     const asking = await menuNode({ builtImage: shelf.current, machineIdOf }, node, mac);

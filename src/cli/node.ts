@@ -83,6 +83,7 @@ function plain(node: SiteNode): Record<string, unknown> {
     network: node.network ?? null,
     image: node.image ?? null,
     boot: node.boot ?? null,
+    ...(node.nextServer === undefined ? {} : { nextServer: formatIpv4(node.nextServer) }),
     replace: replace.map(({ path, token, value }) => ({ path, token, value })),
     options: Object.fromEntries(options),
   };
@@ -100,7 +101,8 @@ function rows(map: Record<string, unknown>): string[][] {
   );
 }
 
-function bootWords({ image, boot }: SiteNode): string {
+function bootWords({ image, boot, bootFile }: SiteNode): string {
+  if (bootFile !== undefined) return `file: ${bootFile}`;
   return image ?? (boot === undefined ? '-' : `menu: ${boot}`);
 }
 

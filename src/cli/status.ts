@@ -62,6 +62,11 @@ export function nodeNamed(status: Status, name: string): NodeStatus {
   return nodesNamed(status, name)[0];
 }
 
+function bootWords({ image, entry, bootFile }: NodeStatus): string {
+  if (bootFile !== undefined) return `file: ${bootFile}`;
+  return image ?? (entry === null ? '-' : `menu: ${entry}`);
+}
+
 /** The table of all nodes and, below it, the strangers. */
 export function rackText(status: Status): string {
   const rows = status.nodes.map((node) => {
@@ -71,7 +76,7 @@ export function rackText(status: Status): string {
       node.name,
       node.ip ?? '-',
       node.mac,
-      node.image ?? (node.entry === null ? '-' : `menu: ${node.entry}`),
+      bootWords(node),
       node.state,
       filesText(node.files),
       took,

@@ -30,6 +30,14 @@ describe('why a node is not ready', () => {
       /sent all of the menu entry nova/,
       /console/,
     ],
+    [
+      "sent to a boot file of the operator's",
+      node({}, { image: null, bootFile: 'pxelinux.0', state: 'loaded' }),
+      false,
+      /was sent to pxelinux\.0, /,
+      /console/,
+    ],
+    ['never seen with one', node(null, { image: null, bootFile: 'pxelinux.0' }), false, /No boot request/, /portfast/],
     ['never seen', node(null), true, /No boot request from 52:54/, /portfast/],
     ['ready', node({ state: 'ready' }), true, /is ready; its boot took 1\.0 s/, undefined],
     [

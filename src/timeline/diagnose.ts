@@ -14,10 +14,10 @@ const PATIENCE_MS = 90_000;
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
   const { boot } = node;
-  if (node.image === null && node.entry === null) {
+  if (node.image === null && node.entry === null && node.bootFile === undefined) {
     return { summary: `${node.name} has no image: it is given an address and never told to boot.`, advice: [] };
   }
-  if (node.image !== null && !imageBuilt) {
+  if (node.image !== null && node.bootFile === undefined && !imageBuilt) {
     return {
       summary: `The image ${node.image} has not been built.`,
       advice: [`Run \`reveille image build ${node.image}\`.`],
@@ -47,8 +47,9 @@ export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Di
     };
   }
   if (boot.state === 'booting' && node.state === 'loaded') {
+    const what = node.bootFile === undefined ? `all of the menu entry ${node.entry}` : `to ${node.bootFile}`;
     return {
-      summary: `${node.name} was sent all of the menu entry ${node.entry}, ${formatMs(now - boot.updatedAt)} ago.`,
+      summary: `${node.name} was sent ${what}, ${formatMs(now - boot.updatedAt)} ago.`,
       advice: ['What it runs does not report here. Look at its console, or whether it answers on the network.'],
     };
   }

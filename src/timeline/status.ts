@@ -1,5 +1,5 @@
 import { type BootServer, bootUrl } from '../boot/server.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Standing } from '../node/standing.ts';
 import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
@@ -9,7 +9,8 @@ import type { Timeline } from './timeline.ts';
 
 /**
  * `address-only` is a machine that is never told to boot; `unseen` one that has not been seen booting; `loaded` one that was
- * sent all of a menu entry, after which nothing tells how it fares, unless an agent runs there.
+ * sent all of a menu entry, or a boot file of the operator's own, after which nothing tells how it fares, unless an agent
+ * runs there.
  */
 export type NodeState = 'unseen' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
 
@@ -22,6 +23,8 @@ export type NodeStatus = {
   readonly profiles: readonly string[];
   /** The menu entry that it boots instead of an image. */
   readonly entry: string | null;
+  /** The boot file of the operator's own that it is told instead of either. */
+  readonly bootFile?: string;
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
   /** How its files stand, once its agent has told. */
@@ -45,36 +48,53 @@ export function statusOf(
   serverOf: (network: Network) => BootServer | undefined,
   standingOf: (node: string) => Standing | undefined,
 ): Status {
-  const server = [...site.networks.values()].map(serverOf).find((found) => found !== undefined);
+  const servers = [...site.networks.values()].map(serverOf).filter((found) => found !== undefined);
+  const [server] = servers;
+  const ours = new Set(servers.map(({ ip }) => ip));
   return {
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
     strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
     nodes: [...site.nodes.values()].map((node) => ({
-      ...bootStatus(node, site.menu, timeline.boots(node.name)[0]),
+      ...bootStatus(node, lastFiles(node, site.menu, ours), timeline.boots(node.name)[0]),
       files: standingOf(node.name) ?? null,
     })),
   };
 }
 
-function bootStatus(node: SiteNode, menu: Menu, boot: Boot | undefined): Omit<NodeStatus, 'files'> {
+function bootStatus(
+  node: SiteNode,
+  files: readonly string[] | undefined,
+  boot: Boot | undefined,
+): Omit<NodeStatus, 'files'> {
   return {
     name: node.name,
     mac: node.macs[0],
     ip: node.ip === undefined ? null : formatIpv4(node.ip),
-    state: stateOf(node, menu, boot),
+    state: stateOf(node, files, boot),
     image: node.image ?? null,
     profiles: node.profiles,
     entry: node.boot ?? null,
+    ...(node.bootFile === undefined ? {} : { bootFile: node.bootFile }),
     boot: boot ?? null,
   };
 }
 
-function stateOf(node: SiteNode, menu: Menu, boot: Boot | undefined): NodeState {
-  if (!boot) return (node.image ?? node.boot) === undefined ? 'address-only' : 'unseen';
-  const entry = menu.entries.find(({ name }) => name === node.boot);
+/** The files after which a boot tells no more of itself; none of them are ours where another server has them. */
+function lastFiles(
+  { boot, bootFile, nextServer }: SiteNode,
+  menu: Menu,
+  ours: ReadonlySet<Ipv4>,
+): readonly string[] | undefined {
+  if (bootFile !== undefined) return nextServer === undefined || ours.has(nextServer) ? [bootFile] : [];
+  const entry = menu.entries.find(({ name }) => name === boot);
+  return entry && [entry.kernel, ...entry.initrd];
+}
+
+function stateOf(node: SiteNode, files: readonly string[] | undefined, boot: Boot | undefined): NodeState {
+  if (!boot) return (node.image ?? node.boot ?? node.bootFile) === undefined ? 'address-only' : 'unseen';
   const reported = boot.steps.some(({ name }) => name === 'agent');
-  if (!entry || boot.state !== 'booting' || reported) return boot.state;
+  if (!files || boot.state !== 'booting' || reported) return boot.state;
   const sent = boot.steps.filter(({ status }) => status === 'done').map(({ file }) => file?.replace(/^files\//, ''));
-  return [entry.kernel, ...entry.initrd].every((file) => sent.includes(file)) ? 'loaded' : 'booting';
+  return files.every((file) => sent.includes(file)) ? 'loaded' : 'booting';
 }
