@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { type Finding, Findings } from '../site/finding.ts';
 import type { Replacement, Site, SiteNode } from '../site/model.ts';
@@ -25,41 +26,42 @@ export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
   const own = await foldersBelow(site.root, 'overlays');
   for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
-    checkOverlay(site, await readOverlay(site.root, name, findings), users, renderer, findings);
+    await checkOverlay(site, await readOverlay(site.root, name, findings), users, renderer, findings);
   }
   for (const folder of await foldersBelow(site.root, 'nodes')) {
     const users = nodes.filter((node) => node.folders.includes(folder)).slice(0, MOST_TRIED);
     for (const source of await readNodeFolder(site.root, folder, findings)) {
-      tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
+      await tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }
   }
-  checkReplacements(site, renderer, findings);
+  await checkReplacements(site, renderer, findings);
   return findings.errors;
 }
 
 /** The overlay's templates, and whether its users' variables are what it needs: told once for each who named it. */
-function checkOverlay(
+async function checkOverlay(
   site: Site,
   overlay: Overlay,
   users: readonly SiteNode[],
   renderer: Renderer,
   findings: Findings,
-): void {
+): Promise<void> {
   const served: (readonly [SiteNode, readonly Source[]])[] = [];
   const told = new Set<string | undefined>();
   for (const node of users) {
     const by = node.overlayOrigins.get(overlay.name)?.by;
-    const fits = tryOut(told.has(by) ? new Findings() : findings, () => served.push([node, sourcesFor(node, overlay)]));
+    const into = told.has(by) ? new Findings() : findings;
+    const fits = await tryOut(into, () => served.push([node, sourcesFor(node, overlay)]));
     if (!fits) told.add(by);
   }
-  overlay.sources.forEach((source, i) => {
+  for (const [i, source] of overlay.sources.entries()) {
     const forUsers = () => served.map(([node, sources]) => [node, sources[i] ?? source] as const);
-    tryOut(findings, () => checkSource(site, source, renderer, forUsers));
-  });
+    await tryOut(findings, () => checkSource(site, source, renderer, forUsers));
+  }
 }
 
 /** What profiles and nodes put in the place of tokens, each said once. */
-function checkReplacements(site: Site, renderer: Renderer, findings: Findings): void {
+async function checkReplacements(site: Site, renderer: Renderer, findings: Findings): Promise<void> {
   const byPlace = new Map<string, { readonly one: Replacement; readonly users: SiteNode[] }>();
   for (const node of site.nodes.values()) {
     for (const one of node.replace) {
@@ -70,11 +72,13 @@ function checkReplacements(site: Site, renderer: Renderer, findings: Findings): 
     }
   }
   for (const { one, users } of byPlace.values()) {
-    tryOut(findings, () => {
+    await tryOut(findings, async () => {
       const nodes = /\bfacts\b/.test(one.value) ? [] : users.slice(0, MOST_TRIED);
       compileReplacement(one, renderer);
-      for (const node of nodes)
+      for (const node of nodes) {
         renderedReplacements({ ...node, replace: [one] }, visible({ site, node, ...sampleFor(node) }), renderer);
+        await setImmediate();
+      }
     });
   }
 }
@@ -85,25 +89,27 @@ function sampleFor(node: SiteNode) {
 }
 
 /** Compiles a template and renders it for nodes that get it, each with the source as it gets it. */
-function checkSource(
+async function checkSource(
   site: Site,
   source: Source,
   renderer: Renderer,
   users: () => readonly (readonly [SiteNode, Source])[],
-): void {
+): Promise<void> {
   if ('target' in source || !source.template) return;
   const text = templateText(source);
   renderer.compile(source.file, text);
   if (/\bfacts\b/.test(text)) return;
   for (const [node, given] of users()) {
     renderSource(given, visible({ site, node, ...sampleFor(node) }), renderer);
+    // A server that looks at its templates goes on answering.
+    await setImmediate();
   }
 }
 
 /** Runs `check`; what it throws with a place becomes a finding. False if it threw. */
-function tryOut(findings: Findings, check: () => void): boolean {
+async function tryOut(findings: Findings, check: () => unknown): Promise<boolean> {
   try {
-    check();
+    await check();
     return true;
   } catch (error) {
     if (!(error instanceof ReveilleError) || error.place === undefined) throw error;

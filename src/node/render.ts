@@ -118,7 +118,10 @@ function nodeView(node: SiteNode, site: Site) {
     image: node.image,
     boot: node.boot,
     services: [...node.services],
-    vars: structuredClone(node.vars),
+    // Copied when it is looked at: a template that walks all nodes mostly wants their names.
+    get vars() {
+      return structuredClone(node.vars);
+    },
   };
 }
 
