@@ -69,12 +69,13 @@ export function importCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille node import rack.csv --profile compute --dry-run')
     .action(async (file: string, flags: Flags & { readonly network?: string; readonly profile: readonly string[] }) => {
-      const nodes = readNodeTable(file, await tableText(file)).map(({ name, macs, ip, profiles, vars }) => ({
+      const nodes = readNodeTable(file, await tableText(file)).map(({ name, macs, ip, profiles, vars, place }) => ({
         key: name,
         macs,
         ...(ip === undefined ? {} : { ip: ip === 'next' ? ip : formatIpv4(ip) }),
         ...(flags.network === undefined ? {} : { network: flags.network }),
         profiles: [...new Set([...flags.profile, ...profiles])],
+        place,
         vars,
       }));
       tellAdded(await addNodes(flags.site, nodes, flags), flags);

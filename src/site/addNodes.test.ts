@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { addNodes, type NewNode } from './addNodes.ts';
 import { editSite } from './edit.ts';
@@ -93,6 +94,25 @@ describe('adding nodes to a site', () => {
         await assert.rejects(addNodes(folder, nodes), { code: 'SITE_INVALID' }, nodes[0]?.key);
       assert.equal(await text(), SITE);
       assert.deepEqual(await readdir(folder), ['site.yaml']);
+    });
+  });
+
+  it('tells what is wrong with a line of a table at its place there', async () => {
+    await inSite(async (folder) => {
+      const at = (line: number) => ({ place: { file: 't.csv', line, col: 1 } });
+      const good = node('node02', { macs: ['52:54:00:00:00:71'], ...at(2) });
+      const refused: readonly (readonly [NewNode, RegExp])[] = [
+        [node('node03', { macs: ['52:54:00:00:00:51'], ...at(3) }), /taken by node "node01"/],
+        [node('node03', { profiles: ['none'], ...at(3) }), /no profile "none"/],
+        [node('node01', at(3)), /there is an entry "node01" already/],
+      ];
+      for (const [bad, message] of refused) {
+        await assert.rejects(addNodes(folder, [good, bad]), (error: ReveilleError) => {
+          assert.match(error.message, message);
+          assert.deepEqual(error.place, { file: 't.csv', line: 3, col: 1 });
+          return true;
+        });
+      }
     });
   });
 

@@ -1,17 +1,21 @@
-import { ReveilleError } from '../errors.ts';
+import { type Place, ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { readBrackets } from './brackets.ts';
 import { editSite, type SiteEdit } from './edit.ts';
-import { suggestion } from './finding.ts';
+import { Findings, suggestion } from './finding.ts';
 import { foldNames } from './foldNames.ts';
 import { siteInvalid } from './invalid.ts';
 import { loadSite } from './load.ts';
 import type { Network, Site } from './model.ts';
 import { familyOf, insertNodes, type NodeText } from './nodeText.ts';
 import { likelyNetwork, nextAddresses } from './propose.ts';
+import { readYaml } from './yaml.ts';
 
-/** A node to be added, or a range of them. `ip: 'next'` stands for the next free address of `network`, or of the likely one. */
-export type NewNode = NodeText & { readonly network?: string };
+/**
+ * A node to be added, or a range of them. `ip: 'next'` stands for the next free address of `network`, or of the likely one.
+ * `place` is where it stands in a table, for what is wrong with it.
+ */
+export type NewNode = NodeText & { readonly network?: string; readonly place?: Place };
 
 /** What was added, as it was written. */
 export type Added = { readonly edit: SiteEdit; readonly entries: readonly NodeText[] };
@@ -29,7 +33,30 @@ export async function addNodes(
   const check = (site: Site): void => {
     for (const { key } of entries) for (const name of wordsOf(key)) checkIsThere(site, name);
   };
-  return { edit: await editSite(folder, (text) => insertNodes(text, entries), { ...options, check }), entries };
+  let looked = '';
+  const change = (text: string): string => {
+    looked = text;
+    looked = insertNodes(text, entries);
+    return looked;
+  };
+  try {
+    return { edit: await editSite(folder, change, { ...options, check }), entries };
+  } catch (error) {
+    throw error instanceof ReveilleError ? inTable(error, nodes, looked) : error;
+  }
+}
+
+/** What is wrong with a node that came from a table is told at its place there. */
+function inTable(error: ReveilleError, nodes: readonly NewNode[], text: string): ReveilleError {
+  const { place, code, message, hint } = error;
+  if (place?.file !== 'site.yaml' || nodes.every((node) => node.place === undefined)) return error;
+  const file = readYaml('site.yaml', text, new Findings());
+  const declared = Object.keys((file.value as { nodes?: object } | undefined)?.nodes ?? {});
+  const lines = declared.map((key) => [file.keyPlace(['nodes', key]).line, key] as const);
+  const [, key] = lines.filter(([line]) => line <= place.line).sort(([a], [b]) => b - a)[0] ?? [];
+  const row = nodes.find((node) => node.key === key)?.place;
+  if (row === undefined) return error;
+  return new ReveilleError(code, message, { place: row, cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
 function checkIsThere(site: Site, name: string): void {

@@ -46,9 +46,7 @@ async function siteWith(folder: string, text: string): Promise<Site> {
   const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
   throw new ReveilleError('SITE_INVALID', `with this edit the site would not load: ${first?.message}${rest}`, {
     ...(first === undefined ? {} : { place: first.place }),
-    hint: ['nothing was written; the place is in the file as it would be', ...(first?.hint ? [first.hint] : [])].join(
-      '\n',
-    ),
+    hint: ['nothing was written', ...(first?.hint ? [first.hint] : [])].join('\n'),
   });
 }
 
