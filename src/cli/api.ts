@@ -7,20 +7,20 @@ export function socketPath(stateFolder: string): string {
   return join(stateFolder, 'reveille.sock');
 }
 
+/** How to ask, where it is not a plain question; the signal ends it early. */
+export type How = { readonly method?: 'POST'; readonly signal?: AbortSignal };
+
 /**
  * Asks the running server, over its Unix socket. Resolves to the body's stream of text pieces.
  * Throws SERVER_UNREACHABLE if no server answers, REQUEST_INVALID if it refuses.
  */
-export async function ask(stateFolder: string, path: string, signal?: AbortSignal): Promise<AsyncIterable<string>> {
+export async function ask(stateFolder: string, path: string, how: How = {}): Promise<AsyncIterable<string>> {
   return new Promise((resolve, reject) => {
-    const asking = request(
-      { socketPath: socketPath(stateFolder), path, ...(signal ? { signal } : {}) },
-      async (response) => {
-        response.setEncoding('utf8');
-        if (response.statusCode === 200) return resolve(response);
-        reject(await refusalIn(response, `the server answered ${response.statusCode} to ${path}`));
-      },
-    );
+    const asking = request({ socketPath: socketPath(stateFolder), path, ...how }, async (response) => {
+      response.setEncoding('utf8');
+      if (response.statusCode === 200) return resolve(response);
+      reject(await refusalIn(response, `the server answered ${response.statusCode} to ${path}`));
+    });
     asking.on('error', (cause) =>
       reject(
         new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${socketPath(stateFolder)}: ${cause.message}`, {
@@ -51,10 +51,10 @@ export async function askJson(stateFolder: string, path: string): Promise<unknow
   return JSON.parse(body);
 }
 
-/** The server's NDJSON answer, one parsed line after the other, until it or `signal` ends. */
-export async function* askLines(stateFolder: string, path: string, signal?: AbortSignal): AsyncGenerator<unknown> {
+/** The server's NDJSON answer, one parsed line after the other, until it or the signal ends. */
+export async function* askLines(stateFolder: string, path: string, how?: How): AsyncGenerator<unknown> {
   let rest = '';
-  for await (const piece of await ask(stateFolder, path, signal)) {
+  for await (const piece of await ask(stateFolder, path, how)) {
     const lines = (rest + piece).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) if (line !== '') yield JSON.parse(line);

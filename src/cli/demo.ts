@@ -146,7 +146,7 @@ async function bootAll(rack: OpenRack, state: string, patienceMs: number): Promi
 
 async function showEvents(state: string, signal: AbortSignal): Promise<void> {
   try {
-    for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', signal)) {
+    for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
       console.log(`  ${eventLine(event as Event)}`);
     }
   } catch (error) {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { checkTemplates } from '../node/check.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { imageCommand } from './image.ts';
 import { slimCommand } from './imageSlim.ts';
@@ -13,6 +14,7 @@ import { errorText } from './print.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
+import { syncCommand } from './sync.ts';
 import { watchCommand } from './watch.ts';
 import { whyCommand } from './why.ts';
 
@@ -35,6 +37,8 @@ for (const command of [
   statusCommand(),
   watchCommand(),
   whyCommand(),
+  diffCommand(),
+  syncCommand(),
   imageCommand().addCommand(slimCommand()),
   nodeCommand(),
   overlayCommand(),

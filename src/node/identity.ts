@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
+import { KEPT_PRIVATE } from './secrets.ts';
 
 /** What makes a machine the same one at every boot, though it has no disk to keep it on. */
 export type Identity = {
@@ -106,7 +107,6 @@ export function masked(identity: Identity): Identity {
   return { ...identity, sshHostKeys: Object.fromEntries(keys) };
 }
 
-const KEPT_PRIVATE = '(kept private)';
 const SAMPLE_UUID = '5a3b1e00-0000-4000-8000-000000000000';
 const sampleKey = (type: string): SshKey => ({ public: `${type} AAAAsample sample`, private: `${KEPT_PRIVATE}\n` });
 

@@ -1,6 +1,6 @@
 import { type BootStep, IN_SERVICE } from './boots.ts';
 import type { NodeStatus } from './status.ts';
-import { formatMs } from './words.ts';
+import { count, formatMs } from './words.ts';
 
 /** What is wrong with a node, or that nothing is, and what to look at next: sentences for the operator. */
 export type Diagnosis = { readonly summary: string; readonly advice: readonly string[] };
@@ -13,6 +13,32 @@ const PATIENCE_MS = 90_000;
  * `now` is milliseconds since the epoch. Pure.
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
+  const { summary, advice } = diagnoseBoot(node, imageBuilt, now);
+  return { summary, advice: [...advice, ...(node.boot?.state === 'ready' ? aboutFiles(node) : [])] };
+}
+
+/** What is to be said of the files of a running node. */
+function aboutFiles({ name, files }: NodeStatus): readonly string[] {
+  if (!files) return [];
+  const failed = files.failed === null ? [] : [`Its last refresh failed, and is tried again: ${files.failed}.`];
+  const behind =
+    files.current === null || files.current === files.applied
+      ? []
+      : [
+          `The site gives it other files by now: see \`reveille diff ${name}\`, apply them at once with \`reveille sync ${name}\`.`,
+        ];
+  const first = files.drift.slice(0, 3).map(({ path }) => path);
+  const drift =
+    files.drifted === 0
+      ? []
+      : [
+          `Somebody changed ${count(files.drifted, 'file')} there: ${first.join(', ')}${files.drifted > first.length ? ', ...' : ''}.`,
+          `They stay so until the site changes them, or \`reveille sync ${name} --restore\` lays them again.`,
+        ];
+  return [...failed, ...behind, ...drift];
+}
+
+function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
   const { boot } = node;
   if (node.image === null && node.entry === null && node.bootFile === undefined) {
     return { summary: `${node.name} has no image: it is given an address and never told to boot.`, advice: [] };

@@ -105,7 +105,7 @@ export async function openBootRack(
     },
     event: async (wanted) => {
       const signal = AbortSignal.timeout(BOOT_PATIENCE_MS);
-      for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', signal)) {
+      for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
         if (wanted(event as Event)) return event as Event;
       }
       throw new Error('the server ended before the event came');

@@ -1,0 +1,97 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { SyncResult } from '../node/sync.ts';
+import { parseDuration } from '../site/duration.ts';
+import { askLines } from './api.ts';
+import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { paint } from './print.ts';
+import { table } from './table.ts';
+
+type Flags = {
+  readonly state: string;
+  readonly wait: boolean;
+  readonly restore: boolean;
+  readonly timeout?: number;
+  readonly json: boolean;
+};
+
+/** How long nodes are waited for, unless the operator says otherwise; milliseconds. */
+const PATIENCE_MS = 120_000;
+const PATIENCE_FOR_ABSENT_MS = 900_000;
+
+/** `reveille sync NODES`: running nodes apply what the site gives them now. */
+export function syncCommand(): Command {
+  return new Command('sync')
+    .description('have running nodes fetch and apply their files at once')
+    .addArgument(nodesArgument({ required: true }))
+    .addOption(stateOption())
+    .addOption(new Option('--wait', 'wait for nodes that are off or booting, instead of telling them').default(false))
+    .addOption(new Option('--restore', 'also lay again the files that somebody changed on the nodes').default(false))
+    .addOption(
+      new Option('--timeout <time>', 'give up after this time (default: 2m, with --wait 15m)').argParser(duration),
+    )
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExits 1 if a node failed or could not be reached.\n\nExample:\n  reveille sync node[01-16]\n  reveille sync @compute --restore\n  reveille sync node07 --wait',
+    )
+    .action(async (set: string, flags: Flags) => {
+      const results = await run(set, flags, flags.json ? () => {} : progress());
+      if (flags.json) console.log(JSON.stringify(results, null, 2));
+      else console.log(syncText(results));
+      if (results.some(({ result }) => result !== 'done')) process.exitCode = 1;
+    });
+}
+
+async function run(
+  set: string,
+  flags: Flags,
+  tell: (done: number, of: number) => void,
+): Promise<readonly SyncResult[]> {
+  const timeout = flags.timeout ?? (flags.wait ? PATIENCE_FOR_ABSENT_MS : PATIENCE_MS);
+  const query = new URLSearchParams({ nodes: set, timeout: String(timeout) });
+  if (flags.wait) query.set('wait', '1');
+  if (flags.restore) query.set('restore', '1');
+  let nodes: readonly string[] = [];
+  const results = new Map<string, SyncResult>();
+  for await (const line of askLines(flags.state, `/api/v1/sync?${query}`, { method: 'POST' })) {
+    const told = line as { nodes: readonly string[] } | SyncResult;
+    if ('nodes' in told) nodes = told.nodes;
+    else results.set(told.node, told);
+    tell(results.size, nodes.length);
+  }
+  tell(0, 0);
+  // A server that ends in the middle leaves some without a word.
+  return nodes.map((node) => results.get(node) ?? { node, ...UNTOLD });
+}
+
+const UNTOLD = { result: 'no answer', changed: 0, removed: 0, ms: null, detail: 'the server ended' } as const;
+
+/** On a terminal: one line that counts, wiped at the end. */
+function progress(): (done: number, of: number) => void {
+  if (!process.stderr.isTTY) return () => {};
+  return (done, of) => process.stderr.write(of === 0 ? '\r\x1b[K' : `\r\x1b[K${done} of ${of} nodes`);
+}
+
+/** The results as a table, in the order of the nodes. */
+export function syncText(results: readonly SyncResult[]): string {
+  const rows = results.map(({ node, result, changed, removed, ms, detail }) => [
+    node,
+    result,
+    ms === null ? '-' : String(changed),
+    ms === null ? '-' : String(removed),
+    ms === null ? '-' : String(ms),
+    detail ?? '',
+  ]);
+  const [heading = '', ...lines] = table([['NODE', 'RESULT', 'CHANGED', 'REMOVED', 'MS', ''], ...rows]).split('\n');
+  const coloured = lines.map((line, i) => {
+    const result = results[i]?.result ?? 'done';
+    return line.replace(`  ${result} `, `  ${paint(result === 'done' ? 'green' : 'red', result)} `);
+  });
+  return [paint('bold', heading), ...coloured].join('\n');
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 1000) throw new InvalidArgumentError('It is a time such as 30s or 10m.');
+  return ms;
+}
