@@ -41,8 +41,10 @@ function pxelinuxBy(site: SiteText, own: NodeText): string | undefined {
   return said !== undefined && startsPxelinux(said[1]) ? said[0] : undefined;
 }
 
+/** Whether it is pxelinux of this tree, and not of a boot server that stays. */
 function startsPxelinux(layer: ProfileText | undefined): boolean {
-  return layer?.loader === 'pxelinux' || isPxelinux(layer?.bootFile ?? '');
+  if (layer?.loader === 'pxelinux') return true;
+  return isPxelinux(layer?.bootFile ?? '') && layer?.nextServer === undefined;
 }
 
 /** Whether a boot file is pxelinux, by its name. */

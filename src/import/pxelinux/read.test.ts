@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { stringify } from 'yaml';
 import { formatPlace, ReveilleError } from '../../errors.ts';
 import { findingText, type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
+import { writeSite } from '../write.ts';
 import { copyFolder } from './folders.ts';
 import { readTree } from './read.ts';
 
@@ -22,11 +22,10 @@ async function read(
     const draft = new SiteDraft();
     Object.assign(draft.site, structuredClone(site));
     await readTree(draft, join(folder, 'tftp'));
-    const text = stringify(draft.site);
-    await withSiteFolder({ 'site.yaml': text }, async (made) => {
-      const loaded = await loadSite(made);
-      assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
-    });
+    await writeSite(draft, join(folder, 'out'), ['tftp']);
+    const loaded = await loadSite(join(folder, 'out'));
+    assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
+    const text = await readFile(join(folder, 'out/site.yaml'), 'utf8');
     const remarks = draft.remarks.map(
       ({ kind, place, what, why }) => `${kind} ${formatPlace(place)} ${what}${why === undefined ? '' : `: ${why}`}`,
     );
@@ -35,7 +34,13 @@ async function read(
   });
 }
 
+/** That this is the site.yaml in fixtures/. */
+async function isGolden(yaml: string, name: string): Promise<void> {
+  assert.equal(yaml, await readFile(join(import.meta.dirname, `fixtures/${name}.yaml`), 'utf8'));
+}
+
 const NETWORK = { openstack: { subnet: '10.0.0.0/24', server: '10.0.0.2' } };
+const OLD_NETWORK = { openstack: { ...NETWORK.openstack, bootFile: '/boot/pxelinux.0' } };
 
 describe('a tree with one system for all nodes', () => {
   const files = {
@@ -74,52 +79,7 @@ label TINY
 
   it('becomes a menu whose default the nodes boot, though the default names no label', () =>
     read(files, site, async ({ yaml, remarks, draft }) => {
-      assert.equal(
-        yaml,
-        `networks:
-  openstack:
-    subnet: 10.0.0.0/24
-    server: 10.0.0.2
-profiles:
-  compute:
-    loader: pxelinux
-    boot: nova
-nodes:
-  node01:
-    mac: 52:54:00:00:00:51
-    ip: 10.0.0.51
-    profiles:
-      - compute
-  node02:
-    mac: 52:54:00:00:00:52
-    ip: 10.0.0.52
-    profiles:
-      - compute
-  desktop:
-    mac: 52:54:00:00:01:00
-    ip: 10.0.0.100
-tftp:
-  root: FOLDER/tftp
-menu:
-  entries:
-    nova:
-      title: node
-      kernel: nova/vmlinuz
-      initrd: nova/initrd.img
-      args:
-        - rw
-        - root=/dev/ram0
-        - TFTP=10.0.0.2
-    TINY:
-      kernel: tiny/linux
-      initrd: tiny/initrd.xz
-      args:
-        - rw
-        - root=/dev/ram0
-  timeout: 0
-  default: nova
-`,
-      );
+      await isGolden(yaml, 'one-system');
       assert.deepEqual(remarks, [
         'changed pxelinux.cfg/default:8:7 label node: it is called nova here',
         'changed pxelinux.cfg/default:13:7 label TINY: there is no file tiny/initrd.xz below FOLDER/tftp',
@@ -211,7 +171,8 @@ LABEL debian
   };
 
   it('becomes one menu; what iPXE cannot run is left with the reason', () =>
-    read(files, site, async ({ draft, remarks }) => {
+    read(files, site, async ({ yaml, draft, remarks }) => {
+      await isGolden(yaml, 'graphical-menu');
       assert.deepEqual(draft.site.menu, {
         timeout: 10,
         default: 'local',
@@ -276,13 +237,14 @@ describe('a tree below a folder of its own, with a file for each address', () =>
   };
   const node = (last: number) => ({ mac: `52:54:00:00:00:${last}`, ip: `10.0.0.${last}`, profiles: ['diskless'] });
   const site: SiteText = {
-    networks: NETWORK,
+    networks: OLD_NETWORK,
     profiles: { diskless: { bootFile: 'boot/pxelinux.0' } },
     nodes: { node51: node(51), node52: node(52), node53: node(53), node54: node(54) },
   };
 
   it('gives each node what its most exact file says', () =>
-    read(files, site, async ({ draft, remarks }) => {
+    read(files, site, async ({ yaml, draft, remarks }) => {
+      await isGolden(yaml, 'own-folder');
       const { menu, profiles, nodes } = draft.site;
       assert.deepEqual(menu?.entries, {
         special: { kernel: 'images/special', args: ['one'] },

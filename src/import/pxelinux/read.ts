@@ -2,7 +2,7 @@ import { inRange } from '../../net/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Said } from './config.ts';
 import { type ConfigFor, configFor } from './configNames.ts';
-import { type DraftNode, draftNodes } from './draftNodes.ts';
+import { type DraftNode, draftNodes, isPxelinux } from './draftNodes.ts';
 import { Entries } from './entries.ts';
 import { takeFolders } from './folders.ts';
 import { type Choice, Menu } from './menu.ts';
@@ -25,6 +25,7 @@ async function takeConfigs(draft: SiteDraft, tree: Tree, configs: readonly strin
   const menu = new Menu(draft, tree, new Entries(draft));
   const path = (name: string) => [tree.prefix, 'pxelinux.cfg', name].filter((part) => part !== '').join('/');
 
+  startFromTop(draft, tree);
   const usual = configs.includes('default') ? await menu.take(path('default')) : undefined;
   if (usual !== undefined && draft.site.menu !== undefined) {
     draft.site.menu.timeout = usual.timeoutSeconds;
@@ -104,13 +105,13 @@ function assign(
     const declared = profile === '' ? undefined : draft.site.profiles?.[profile];
     const common = declared && mostFrequent(members.map(choiceOf).filter((choice) => choice !== undefined));
     if (declared && common) {
-      declared.boot = common.boots;
+      boot(declared, common);
       draft.comment(['profiles', profile, 'boot'], wordsOf(common.from));
     }
     for (const node of members) {
       const choice = choiceOf(node);
       if (choice === undefined || choice.boots === common?.boots) continue;
-      node.own.boot = choice.boots;
+      boot(node.own, choice);
       draft.comment(['nodes', node.name, 'boot'], wordsOf(choice.from));
     }
   }
@@ -119,6 +120,34 @@ function assign(
     if (choice === undefined || node.pxelinuxBy !== undefined) continue;
     const why = `${node.name} is not told to start pxelinux, so nothing of it is booted`;
     draft.remark('changed', choice.from.place, `the configuration of ${node.name}`, why);
+  }
+}
+
+/** What says which boot file is told says now what the loader boots. */
+function boot(layer: DraftNode['own'], { boots }: Choice): void {
+  layer.boot = boots;
+  if (layer.bootFile === undefined) return;
+  delete layer.bootFile;
+  layer.loader = 'pxelinux';
+}
+
+/**
+ * Networks and classes that are told pxelinux of a folder in the tree are told that at the top: there the menu's names start.
+ */
+function startFromTop(draft: SiteDraft, { prefix }: Tree): void {
+  const { networks, classes } = draft.site;
+  for (const layer of [...Object.values(networks ?? {}), ...Object.values(classes ?? {})]) {
+    const { bootFile, nextServer } = layer;
+    if (bootFile === undefined || nextServer !== undefined || !isPxelinux(bootFile) || !bootFile.includes('/'))
+      continue;
+    layer.bootFile = 'pxelinux.0';
+    const place = { file: `${prefix}/pxelinux.cfg`, line: 1, col: 1 };
+    draft.remark(
+      'changed',
+      place,
+      `boot file ${bootFile}`,
+      'told as pxelinux.0, so that names start at the top of the tree',
+    );
   }
 }
 

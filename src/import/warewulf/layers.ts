@@ -46,7 +46,7 @@ export class Layers {
 
   read(at: Path): Layer {
     const map = this.mapAt(at);
-    for (const key of Object.keys(map)) this.#checkKey(key, [...at, key], KEYS);
+    for (const key of Object.keys(map)) this.#checkKey(key, [...at, key]);
     const kernel = this.mapAt([...at, 'kernel']);
     for (const key of ['version', 'override']) {
       if (key in kernel) this.#left([...at, 'kernel', key], `kernel ${key}`, 'a node boots the kernel of its image');
@@ -125,9 +125,9 @@ export class Layers {
     }
   }
 
-  #checkKey(key: string, path: Path, known: ReadonlyMap<string, unknown>): void {
-    const fate = known.get(key) as (typeof KEYS extends ReadonlyMap<string, infer F> ? F : never) | undefined;
-    if (fate === undefined) this.#unknown(key, path, [...known.keys()]);
+  #checkKey(key: string, path: Path): void {
+    const fate = KEYS.get(key);
+    if (fate === undefined) this.#unknown(key, path, [...KEYS.keys()]);
     else if (fate !== 'taken') this.#left(path, key, fate.left);
   }
 
