@@ -2,7 +2,7 @@ import { formatIpv4 } from '../../net/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
-import { describe, whereFrom } from './comments.ts';
+import { describe } from './comments.ts';
 import { both, type Conditions, conditionsOf, either, withFirmwareWords } from './conditions.ts';
 import { givenBy } from './given.ts';
 import { Names } from './names.ts';
@@ -50,7 +50,7 @@ export class Classes {
         }
         const word = wordFor(one) ?? scope.name ?? `${scope.kind}-${scope.place.line}`;
         const name = this.#write(word, one, settings, scope);
-        this.#reading.draft.comment(['classes', name], whereFrom(place, words));
+        this.#reading.from('classes', name, place, words);
       }
       this.#reading.tell('taken', statement, 'classes');
     }
@@ -61,7 +61,7 @@ export class Classes {
     const settings = new Map([...scope.set].filter(([key]) => key.endsWith('-lease-time')));
     if (!saysLease(settings)) return;
     const name = this.#write(scope.name ?? `${scope.kind}-${scope.place.line}`, { macs }, settings, scope);
-    this.#reading.draft.comment(['classes', name], whereFrom(scope.place, `the lease time of ${describe(scope)}`));
+    this.#reading.from('classes', name, scope.place, `the lease time of ${describe(scope)}`);
   }
 
   /** Writes the classes that the configuration declares. */
@@ -102,7 +102,7 @@ export class Classes {
     const settings = settingsIn(scope, (around) => around === scope);
     const written = all.map((conditions) => {
       const taken = this.#write(name, conditions, settings, scope);
-      reading.draft.comment(['classes', taken], whereFrom(place, what));
+      reading.from('classes', taken, place, what);
       return taken;
     });
     reading.tellOf('taken', place, what, `class ${written.join(', ')}`);
@@ -118,7 +118,7 @@ export class Classes {
     const settings = settingsIn(scope, (around) => around === scope);
     for (const conditions of this.#listed(by, [{ statement }])) {
       const name = this.#write(statement.of, conditions, settings, scope);
-      this.#reading.draft.comment(['classes', name], whereFrom(statement.place, `subclass ${statement.of}`));
+      this.#reading.from('classes', name, statement.place, `subclass ${statement.of}`);
       this.#reading.tell('taken', statement, `class ${name}`);
       this.choices(scope, conditions);
     }

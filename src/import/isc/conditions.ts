@@ -142,7 +142,8 @@ function hardware({ offset, length, fromEnd }: Look, bytes: Uint8Array): readonl
 
 /** Where the bytes have to stand: `*` for what may follow, `?` for each byte before. */
 function patternOf({ offset, length, fromEnd }: Look, bytes: Uint8Array, constant: Expression): Pattern | undefined {
-  if (bytes.length === 0 || bytes.length > length) return undefined;
+  if (bytes.length === 0 || bytes.length > length || !isLength(offset)) return undefined;
+  if (!isLength(offset + bytes.length)) return undefined;
   const isOpen = bytes.length === length;
   const before = fromEnd ? (isOpen ? '*' : '') : '?'.repeat(offset);
   const after = !fromEnd && isOpen ? '*' : '';
@@ -150,6 +151,11 @@ function patternOf({ offset, length, fromEnd }: Look, bytes: Uint8Array, constan
   if (text !== undefined && !/[*?]/.test(text)) return `${before}${text}${after}`;
   const hex = [...before].map((sign) => (sign === '?' ? '??' : sign));
   return { hex: [...hex, formatHex(bytes), ...after].join(':') };
+}
+
+/** An option is not longer than this. */
+function isLength(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 255;
 }
 
 function architecture({ offset, length, fromEnd }: Look, constant: Expression): readonly Conditions[] | undefined {

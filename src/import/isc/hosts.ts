@@ -139,7 +139,8 @@ function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): 
 }
 
 function notForHosts(ip: Ipv4, { block, text, name }: Drafted): string | undefined {
-  const network = { subnet: block, broadcast: broadcastOf(block) };
+  const declared = text.broadcast === undefined ? undefined : parseIpv4(text.broadcast);
+  const network = { subnet: block, broadcast: declared ?? broadcastOf(block) };
   if (!isHost(network, ip)) return `${formatIpv4(ip)} is ${hostlessWords(network, ip)} of network ${name}`;
   if (formatIpv4(ip) === text.gateway)
     return `${formatIpv4(ip)} is the gateway of network ${name}, which a node cannot be`;

@@ -8,10 +8,11 @@ import {
   inSubnet,
   netmaskOf,
   parseIpv4,
+  UNSPECIFIED,
 } from '../../net/ipv4.ts';
+import { isHost } from '../../site/networks.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
-import { whereFrom } from './comments.ts';
 import { writtenDuration } from './durations.ts';
 import { addressesOf, type Given, type GivenOption, givenBy } from './given.ts';
 import { Names } from './names.ts';
@@ -55,7 +56,7 @@ export function draftNetworks(reading: Reading): readonly Drafted[] {
       networks.push(network);
       reading.draft.site.networks ??= {};
       reading.draft.site.networks[name] = text;
-      reading.draft.comment(['networks', name], whereFrom(subnet.statement.place, inWords(subnet)));
+      reading.from('networks', name, subnet.statement.place, inWords(subnet));
       reading.tell('taken', subnet.statement, `network ${name}`);
     }
   }
@@ -102,6 +103,15 @@ function namesFor(subnet: Subnet, block: Block, given: Given, reading: Reading):
   const ofClass =
     members.length > 0 && members.every((list) => list.length === 1 && list[0] === only) ? only : undefined;
   return [ofClass?.toLowerCase(), wire.name?.toLowerCase(), address];
+}
+
+/** Whether a machine may have this address in the subnet. */
+function isHostOf(block: Block, broadcast: string | undefined, text: string): boolean {
+  const ip = parseIpv4(text);
+  const last = broadcast === undefined ? undefined : parseIpv4(broadcast);
+  return (
+    ip !== undefined && inSubnet(block, ip) && isHost({ subnet: block, broadcast: last ?? broadcastOf(block) }, ip)
+  );
 }
 
 function isIn(block: Block, text: string): boolean {
@@ -173,17 +183,30 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
     options.delete(code);
     return option;
   };
-  const server = settings.get('server-identifier');
-  const [serverId = server === undefined ? undefined : wordOf(server)] = addressesOf(take(OPTION.serverId.code));
-  if (serverId !== undefined && parseIpv4(serverId) !== undefined) text.server = serverId;
-  else if (reading.bootServer !== undefined && inSubnet(block, reading.bootServer)) {
+  const [broadcast = ''] = addressesOf(options.get(OPTION.broadcast.code));
+  if (isIn(block, broadcast)) take(OPTION.broadcast.code);
+  if (isIn(block, broadcast) && broadcast !== formatIpv4(broadcastOf(block))) text.broadcast = broadcast;
+  const mayHave = (ip: string) => isHostOf(block, text.broadcast, ip);
+
+  const identifier = settings.get('server-identifier') ?? options.get(OPTION.serverId.code)?.from;
+  const [serverId = identifier === undefined ? undefined : wordOf(identifier)] = addressesOf(
+    take(OPTION.serverId.code),
+  );
+  if (serverId !== undefined && mayHave(serverId)) text.server = serverId;
+  else if (identifier !== undefined) {
+    reading.tell(
+      'left',
+      identifier,
+      `it is no address in ${formatSubnet(block)}: the server is told by its address there`,
+    );
+  } else if (reading.bootServer !== undefined && mayHave(formatIpv4(reading.bootServer))) {
     text.server = formatIpv4(reading.bootServer);
     const why = `taken as this server's own address in network ${name}, since the boot files move here`;
     reading.tellOf('changed', subnet.statement.place, `next-server ${text.server}`, why);
   }
 
   const routers = addressesOf(options.get(OPTION.routers.code));
-  if (routers.length === 1 && isIn(block, routers[0] ?? '')) {
+  if (routers.length === 1 && mayHave(routers[0] ?? '')) {
     take(OPTION.routers.code);
     if (routers[0] !== undefined) text.gateway = routers[0];
   }
@@ -196,12 +219,10 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
   if (Array.isArray(search)) text.search = search;
   const mtu = take(OPTION.mtu.code)?.value.written;
   if (typeof mtu === 'number') text.mtu = mtu;
-  const [broadcast] = addressesOf(take(OPTION.broadcast.code));
-  if (broadcast !== undefined && broadcast !== formatIpv4(broadcastOf(block))) text.broadcast = broadcast;
   checkMask(take(OPTION.subnetMask.code), block, reading);
   const routes = options.get(OPTION.routes.code);
   const decoded = routes && OPTION.routes.kind.decode(routes.value.bytes);
-  if (decoded !== undefined) {
+  if (decoded?.every(({ via }) => via === UNSPECIFIED || inSubnet(block, via))) {
     take(OPTION.routes.code);
     text.routes = decoded.map(({ to, via }) => ({ to: formatSubnet(to), via: formatIpv4(via) }));
   }

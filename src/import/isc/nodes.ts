@@ -1,7 +1,7 @@
 import { OPTION } from '../../dhcp/options.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import type { SiteText } from '../draft.ts';
-import { describe, whereFrom } from './comments.ts';
+import { describe } from './comments.ts';
 import { type Given, type GivenOption, givenBy, sameOption } from './given.ts';
 import { groupSettings, type Machine, toldName } from './hosts.ts';
 import { Names } from './names.ts';
@@ -53,7 +53,7 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
     };
     reading.draft.site.nodes ??= {};
     reading.draft.site.nodes[name] = node;
-    reading.draft.comment(['nodes', name], whereFrom(host.place, `host ${host.name}`));
+    reading.from('nodes', name, host.place, `host ${host.name}`);
     reading.tellOf('taken', host.place, `host ${host.name}`, `node ${name}`);
   }
 }
@@ -80,7 +80,8 @@ function overlaid(network: Given | undefined, group: Given): Given {
 
 /** Names for a node: what its client is told, else what the host is called. */
 function namesFor({ host }: Machine, { outline }: Reading): readonly (string | undefined)[] {
-  const label = (name: string | undefined) => name?.split('.')[0];
+  // Of an address the first part is no name.
+  const label = (name: string | undefined) => (/^[\d.]*$/.test(name ?? '') ? undefined : name?.split('.')[0]);
   const told = label(toldName(host.scope));
   // One name for many is a group's or a network's mistake, and no machine's name.
   const isOwn = host.scope.set.has('option dhcp.host-name') || outline.hosts.length === 1;
@@ -181,7 +182,7 @@ class Profiles {
       return name;
     }
     const what = describe(group);
-    draft.comment(['profiles', name], whereFrom(group.place, what));
+    this.#reading.from('profiles', name, group.place, what);
     this.#reading.tellOf('taken', group.place, what, `profile ${name}`);
     return name;
   }

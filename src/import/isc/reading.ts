@@ -2,6 +2,7 @@ import { formatPlace, type Place, ReveilleError } from '../../errors.ts';
 import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import type { Remark, SiteDraft } from '../draft.ts';
 import { Problems } from '../invalid.ts';
+import { whereFrom } from './comments.ts';
 import { OptionTable } from './optionTable.ts';
 import type { Resolved } from './optionValues.ts';
 import { type Outline, settingsIn } from './scopes.ts';
@@ -34,6 +35,7 @@ export class Reading {
   /** Places that the remarks up to `seen` tell of. */
   readonly #places = new Set<string>();
   #seen = 0;
+  readonly #entries = new Map<string, Place>();
 
   constructor(outline: Outline, around: Surroundings, draft: SiteDraft) {
     this.outline = outline;
@@ -47,6 +49,17 @@ export class Reading {
   isOurs(ip: Ipv4): boolean {
     if (ip === this.bootServer) return true;
     return [...this.around.addresses.values()].some((list) => list.some((one) => one.ip === ip));
+  }
+
+  /** Puts the comment that says where an entry of the site comes from, and remembers the place. */
+  from(section: string, entry: string, place: Place, words: string): void {
+    this.draft.comment([section, entry], whereFrom(place, words));
+    this.#entries.set(`${section} ${entry}`, place);
+  }
+
+  /** Where an entry of the site comes from. */
+  placeOf(section: string, entry: string): Place {
+    return this.#entries.get(`${section} ${entry}`) ?? this.outline.global.place;
   }
 
   /** Runs `read`; a problem is noted, and what was to be read is absent. */

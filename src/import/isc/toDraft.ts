@@ -4,6 +4,7 @@ import { Classes } from './classes.ts';
 import { whereFrom } from './comments.ts';
 import { tellRest } from './complete.ts';
 import { writtenDuration } from './durations.ts';
+import { dropUnfit } from './fit.ts';
 import { type Machine, machinesOf } from './hosts.ts';
 import { draftNetworks, saysLease } from './networks.ts';
 import { draftNodes } from './nodes.ts';
@@ -29,6 +30,7 @@ export function addDhcpd(statements: readonly Statement[], around: Surroundings,
   draftChoicesForHosts(machines, classes, reading);
   draftNodes(machines, reading);
   draftServer(reading);
+  dropUnfit(reading);
   tellRest(reading);
   reading.problems.throwAll();
 }
