@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { ForeignSource, Recipe } from '../site/model.ts';
 import { BASE_HOURS, type BaseRecord, baseKey, type CacheFiles, findBase, keepBase, poolDebs } from './cache.ts';
+import { diskReader } from './disk/reader.ts';
+import { spoolDisk } from './disk/spool.ts';
 import { suiteSources } from './distribution.ts';
 import { recipeHooks } from './hooks.ts';
 import { indexRoot } from './index.ts';
@@ -66,12 +68,7 @@ async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOpt
     throw new ReveilleError('RECIPE_INVALID', `roots cannot come from ${from.kind} yet`, { place: recipe.place });
   }
   const sourceKey = await foreignKey(from);
-  const spooled = (spool: (to: string, work: string) => Promise<void>) =>
-    kept(cache.source, sourceKey, Number.POSITIVE_INFINITY, options, async (to, work) => {
-      await spool(to, work);
-      return { modulesFreedBytes: 0 };
-    });
-  const tar = from.kind === 'oci' ? (await spooled((to, work) => spoolOci(from, to, work, onStep))).tar : from.path;
+  const tar = await foreignTar(recipe, from, sourceKey, options);
   const index = await indexRoot(tar);
   if (!needsRework(recipe, index)) return { tar, modulesFreedBytes: 0 };
 
@@ -86,6 +83,18 @@ async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOpt
   return kept(cache.root, key, BASE_HOURS, options, (to) =>
     reworkRoot({ recipe, site, settings, source: tar, index, tar: to, log: cache.log }, onStep),
   );
+}
+
+/** A root that is there already, as a tar: its own, or one of the cache. */
+async function foreignTar(recipe: Recipe, from: ForeignSource, key: string, options: BaseOptions): Promise<string> {
+  if (from.kind === 'tar') return from.path;
+  const { cache, now, onStep } = options;
+  const { tar } = await kept(cache.source, key, Number.POSITIVE_INFINITY, options, async (to, work) => {
+    if (from.kind === 'oci') await spoolOci(from, to, work, onStep);
+    else await spoolDisk(from, await diskReader(recipe, cache.diskReader, now, onStep), to, work, onStep);
+    return { modulesFreedBytes: 0 };
+  });
+  return tar;
 }
 
 /** Tells one state of a source file from another, without reading it. */

@@ -31,6 +31,8 @@ export type CacheFiles = {
   /** Work that did not end well lies here until the next build. */
   readonly work: string;
   readonly debs: string;
+  /** Folder of the guest that reads disks. */
+  readonly diskReader: string;
 };
 
 /** Names the cache's files for an image and makes their folders. */
@@ -41,7 +43,15 @@ export async function openCache(folder: string, image: string): Promise<CacheFil
   await mkdir(debs, { recursive: true });
   const at = join(roots, image);
   const slot = (ending: string) => ({ tar: `${at}${ending}.tar`, record: `${at}${ending}.json` });
-  return { root: slot(''), source: slot('+source'), log: `${at}.log`, lock: `${at}.lock`, work: `${at}.work`, debs };
+  return {
+    root: slot(''),
+    source: slot('+source'),
+    log: `${at}.log`,
+    lock: `${at}.lock`,
+    work: `${at}.work`,
+    debs,
+    diskReader: join(folder, 'disk-reader'),
+  };
 }
 
 /** A key over everything that shapes a root. */
