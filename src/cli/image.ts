@@ -8,6 +8,10 @@ import type { Share } from '../image/space.ts';
 import { agentFiles } from '../node/agent/files.ts';
 import { loadSite } from '../site/load.ts';
 import type { Recipe, Site } from '../site/model.ts';
+import { formatBytes } from '../timeline/words.ts';
+import { imageDiffCommand } from './imageDiff.ts';
+import { imageGcCommand } from './imageGc.ts';
+import { imageShellCommand } from './imageShell.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
 import { table } from './table.ts';
@@ -20,12 +24,15 @@ type BuildFlags = {
   readonly json: boolean;
 };
 
-/** `reveille image build NAME` and `reveille image list`. */
+/** `reveille image build|list|diff|shell|gc`. */
 export function imageCommand(): Command {
   return new Command('image')
-    .description('build the images that nodes boot, and list them')
+    .description('build the images that nodes boot, look into them and compare them')
     .addCommand(buildCommand())
-    .addCommand(listCommand());
+    .addCommand(listCommand())
+    .addCommand(imageDiffCommand())
+    .addCommand(imageShellCommand())
+    .addCommand(imageGcCommand());
 }
 
 function buildCommand(): Command {
@@ -200,13 +207,6 @@ export function listText(images: readonly ShelvedImage[]): string {
       image.builtAt,
     ]),
   ]);
-}
-
-/** `1.5 MB`; a megabyte is 1,000,000 bytes. */
-function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
 function formatSeconds(ms: number): string {

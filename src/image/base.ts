@@ -64,9 +64,6 @@ async function suiteRoot(
  */
 async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOptions): Promise<Base> {
   const { cache, site, onStep } = options;
-  if (from.kind === 'disk') {
-    throw new ReveilleError('RECIPE_INVALID', `roots cannot come from ${from.kind} yet`, { place: recipe.place });
-  }
   const sourceKey = await foreignKey(from);
   const tar = await foreignTar(recipe, from, sourceKey, options);
   const index = await indexRoot(tar);

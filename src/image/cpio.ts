@@ -11,7 +11,8 @@ const TRAILER = 'TRAILER!!!';
 const NAME_BYTES = 4096;
 const MAX_FILE_BYTES = 0xffff_ffff;
 
-const TYPE_BITS: { readonly [kind in Entry['kind']]: number } = {
+/** The file type in a mode, as stat(2) has it. */
+export const CPIO_TYPES: { readonly [kind in Entry['kind']]: number } = {
   fifo: 0o010000,
   character: 0o020000,
   directory: 0o040000,
@@ -73,7 +74,7 @@ export function encodeHeader(entry: Entry, inode: number, links: number): Uint8A
   const target = Buffer.from(entry.kind === 'symlink' ? (entry.target ?? '') : '');
   return encode(entry.path, target, [
     inode,
-    TYPE_BITS[entry.kind] | (entry.mode & 0o7777),
+    CPIO_TYPES[entry.kind] | (entry.mode & 0o7777),
     entry.uid,
     entry.gid,
     links,

@@ -84,7 +84,9 @@ function dropModules(drop: readonly string[], keep: readonly string[]): string {
   }`;
   return `echo '${MARK}modules' >&2
     export DROP=${quote(source(drop))} KEEP=${quote(source(keep))}
-    for folder in "$1"/usr/lib/modules/*/; do
+    modules="$1/usr/lib/modules"
+    [ -d "$modules" ] || modules="$1/lib/modules"
+    for folder in "$modules"/*/; do
       version=$(basename "$folder")
       [ -f "$folder/modules.dep" ] || continue
       before=$(du -sk "$folder" | cut -f1)

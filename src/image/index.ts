@@ -18,6 +18,8 @@ export type RootIndex = {
   readonly packages: readonly Package[];
   /** What the root says that it is (os-release(5)); empty where it says nothing. */
   readonly osRelease: string;
+  /** The text of /etc/fstab; empty where there is none. */
+  readonly fstab: string;
   /** Which package a path came from. */
   readonly owners: ReadonlyMap<string, string>;
 };
@@ -33,6 +35,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
   const moduleLists = new Map<string, ModuleLists>();
   let status = '';
   let osRelease = '';
+  let fstab = '';
   for await (const record of readRootTar(path)) {
     if (record.kind === 'link') {
       const content = contentOf.get(record.to) ?? record.to;
@@ -57,6 +60,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     } else if (config !== undefined) kernelConfigs.set(config, await text(record.content));
     else if (list !== undefined) fileLists.set(list, await text(record.content));
     else if (entry.path === 'var/lib/dpkg/status') status = await text(record.content);
+    else if (entry.path === 'etc/fstab') fstab = await text(record.content);
     else if (OS_RELEASE.has(entry.path)) osRelease = await text(record.content);
   }
   return {
@@ -67,6 +71,7 @@ export async function indexRoot(path: string): Promise<RootIndex> {
     capabilities,
     packages: parseDpkgStatus(status),
     osRelease,
+    fstab,
     owners: packageOwners(fileLists),
   };
 }

@@ -2,6 +2,7 @@ import { ReveilleError } from '../errors.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import { globMatcher, mergedPlaces } from '../site/glob.ts';
 import { type Entry, plainDirectory } from './entry.ts';
+import { withoutDisks } from './fstab.ts';
 import type { RootIndex } from './index.ts';
 import { USELESS_UNITS } from './slim.ts';
 
@@ -17,7 +18,7 @@ export type LayInRules = {
 };
 
 /** What makes a root boot as an initrd and act as a node: init, empty identity, the agent. */
-export function layIn(index: Pick<RootIndex, 'entries' | 'links'>, rules: LayInRules): readonly Laid[] {
+export function layIn(index: Pick<RootIndex, 'entries' | 'links' | 'fstab'>, rules: LayInRules): readonly Laid[] {
   const has = (path: string) => index.entries.has(resolvePath(index, path));
   const keeps = globMatcher(rules.keep.flatMap(mergedPlaces));
   const laid: Laid[] = [];
@@ -41,6 +42,8 @@ export function layIn(index: Pick<RootIndex, 'entries' | 'links'>, rules: LayInR
   // Empty and not absent: systemd makes an id for this boot and does not take it for the first boot of an installation.
   file('etc/machine-id', 0o444, '');
   if (!has('etc/hosts')) file('etc/hosts', 0o644, '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n');
+  const fstab = keeps('/etc/fstab') ? undefined : withoutDisks(index.fstab);
+  if (fstab !== undefined) file('etc/fstab', 0o644, fstab);
   // Else systemd rebuilds ldconfig's cache, the hardware database and the journal's catalog at each boot.
   const updated = `TIMESTAMP_NSEC=${rules.mtime}000000000\n`;
   file('etc/.updated', 0o644, updated);

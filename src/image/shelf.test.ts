@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { takeLock } from '../lock.ts';
+import { findImage } from './find.ts';
 import { imageId, openShelf, type Shelf } from './shelf.ts';
 
 function newFolder(t: TestContext): string {
@@ -142,4 +143,40 @@ test('a second build of a name waits for the first', async (t) => {
   });
   (await second).release();
   assert.ok(waited);
+});
+
+test('pruning keeps what names stand for, what is spared, and what is too young to have a name', async (t) => {
+  const folder = newFolder(t);
+  const now = Date.now();
+  const shelf = openShelf(folder, () => now);
+  const [first, second] = [await build(shelf, 'one', '1'), await build(shelf, 'one', '2')];
+  assert.deepEqual(await shelf.builds('one'), [second.sha256, first.sha256]);
+  const lost = await build(shelf, 'other', '3');
+  rmSync(join(folder, 'other.json'));
+  const none = new Set<string>();
+  const names = (pruned: readonly { sha256: string }[]) => pruned.map((one) => one.sha256);
+  assert.deepEqual(await shelf.prune({ keep: 1, spared: none, dryRun: false }), [], 'too young');
+
+  const later = openShelf(folder, () => now + 3_600_000);
+  assert.deepEqual(names(await later.prune({ keep: 1, spared: new Set([lost.sha256]), dryRun: true })), []);
+  const dry = await later.prune({ keep: 0, spared: none, dryRun: true });
+  assert.deepEqual(names(dry).sort(), [first.sha256, lost.sha256].sort());
+  assert.deepEqual(await later.builds('one'), [second.sha256, first.sha256], 'a dry run changes nothing');
+  assert.equal(dry.find((one) => one.sha256 === lost.sha256)?.bytes, 7);
+  assert.equal(dry.find((one) => one.sha256 === lost.sha256)?.name, 'other');
+
+  await later.prune({ keep: 0, spared: none, dryRun: false });
+  assert.deepEqual(await later.builds('one'), [second.sha256]);
+  assert.deepEqual(await later.hashes(), [second.sha256]);
+});
+
+test('an image is found by name, by how many builds ago, and by the beginning of its id', async (t) => {
+  const shelf = openShelf(newFolder(t));
+  await assert.rejects(findImage(shelf, 'one'), { code: 'IMAGE_MISSING', hint: /image build NAME/ });
+  const [first, second] = [await build(shelf, 'one', '1'), await build(shelf, 'one', '2')];
+  assert.equal((await findImage(shelf, 'one')).sha256, second.sha256);
+  assert.equal((await findImage(shelf, 'one@1')).sha256, first.sha256);
+  assert.equal((await findImage(shelf, first.sha256.slice(0, 12))).sha256, first.sha256);
+  await assert.rejects(findImage(shelf, 'one@2'), { code: 'IMAGE_MISSING', hint: 'there are one to one@1' });
+  await assert.rejects(findImage(shelf, '../../etc'), { code: 'IMAGE_MISSING', hint: 'built images: one' });
 });

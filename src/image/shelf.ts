@@ -47,6 +47,12 @@ export type Shelf = {
   byHash(sha256: string): Promise<ShelvedImage | undefined>;
   /** The current images of all names, sorted. */
   list(): Promise<readonly ShelvedImage[]>;
+  /** The images of a name by their identities: what it stands for now, and what it stood for before, the newest first. */
+  builds(name: string): Promise<readonly string[]>;
+  /** The identities of all images that are there. */
+  hashes(): Promise<readonly string[]>;
+  /** Removes the images that no name needs. Says what went, or with `dryRun` what would go. */
+  prune(options: PruneOptions): Promise<readonly Pruned[]>;
   /** An empty folder to write the image's files into. What an earlier build of this name left there is removed. */
   draft(name: string): Promise<string>;
   /** Puts a draft on the shelf and lets its name stand for it. Images that no name stood for lately are removed. */
@@ -55,8 +61,19 @@ export type Shelf = {
   lockPath(name: string): Promise<string>;
 };
 
+export type PruneOptions = {
+  /** How many earlier images of each name stay. */
+  readonly keep: number;
+  /** Images that stay although no name stands for them. */
+  readonly spared: ReadonlySet<string>;
+  readonly dryRun: boolean;
+};
+
+/** An image that was removed, and how many bytes it took. `name` is the one that it was built for. */
+export type Pruned = { readonly sha256: string; readonly name: string; readonly bytes: number };
+
 /** How many earlier images of a name stay, for nodes that are on their way with one. */
-const KEPT_BEFORE = 1;
+export const KEPT_BEFORE = 1;
 /** How long an image that has no name yet may wait for it. */
 const SETTLED_MS = 60_000;
 
@@ -115,19 +132,47 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
     return all.flatMap((one) => (/^[^.].*\.json$/.test(one) ? [one.slice(0, -'.json'.length)] : [])).sort();
   };
 
-  const prune = async (): Promise<void> => {
-    const points = await Promise.all((await names()).map(readPointer));
-    const wanted = new Set(points.flatMap((one) => (one === undefined ? [] : [one.sha256, ...one.before])));
-    for (const sha256 of await readdir(join(folder, 'by-hash')).catch(ifMissing([]))) {
+  const hashes = async (): Promise<readonly string[]> =>
+    (await readdir(join(folder, 'by-hash')).catch(ifMissing([]))).filter((one) => SHA256.test(one)).sort();
+
+  const point = async (name: string, to: { readonly sha256: string; readonly before: readonly string[] }) => {
+    const beside = join(folder, `.${name}.json.new`);
+    await writeFile(beside, `${JSON.stringify(to)}\n`, { flush: true });
+    await rename(beside, pointer(name));
+    await syncFolder(folder);
+  };
+
+  const prune = async ({ keep, spared, dryRun }: PruneOptions): Promise<readonly Pruned[]> => {
+    const wanted = new Set(spared);
+    for (const name of await names()) {
+      const points = await readPointer(name);
+      if (points === undefined) continue;
+      const before = points.before.slice(0, keep);
+      for (const sha256 of [points.sha256, ...before]) wanted.add(sha256);
+      if (before.length < points.before.length && !dryRun) await point(name, { sha256: points.sha256, before });
+    }
+    const pruned: Pruned[] = [];
+    for (const sha256 of await hashes()) {
       // Another build may have put an image there and not yet written its name.
       const settled = async () => now() - (await stat(imageFolder(sha256))).ctimeMs > SETTLED_MS;
-      if (!wanted.has(sha256) && (await settled())) await rm(imageFolder(sha256), { recursive: true, force: true });
+      if (wanted.has(sha256) || !(await settled())) continue;
+      const image = await byHash(sha256).catch(() => undefined);
+      const bytes = image === undefined ? 0 : image.kernel.size + image.initrd.size + (image.root?.size ?? 0);
+      pruned.push({ sha256, name: image?.name ?? '', bytes });
+      if (!dryRun) await rm(imageFolder(sha256), { recursive: true, force: true });
     }
+    return pruned;
   };
 
   return {
     current,
     byHash,
+    hashes,
+    prune,
+    async builds(name) {
+      const points = await readPointer(checkName(name));
+      return points === undefined ? [] : [points.sha256, ...points.before];
+    },
     async list() {
       const images = await Promise.all((await names()).map(current));
       return images.filter((image) => image !== undefined);
@@ -157,13 +202,8 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
 
       const old = await readPointer(name);
       const history = old === undefined ? [] : [old.sha256, ...old.before].filter((one) => one !== sha256);
-      const beside = join(folder, `.${name}.json.new`);
-      await writeFile(beside, `${JSON.stringify({ sha256, before: history.slice(0, KEPT_BEFORE) })}\n`, {
-        flush: true,
-      });
-      await rename(beside, pointer(name));
-      await syncFolder(folder);
-      await prune();
+      await point(name, { sha256, before: history.slice(0, KEPT_BEFORE) });
+      await prune({ keep: KEPT_BEFORE, spared: new Set(), dryRun: false });
       const image = await byHash(sha256);
       if (image === undefined) throw new ReveilleError('IMAGE_MISSING', `image ${name} was built and is gone`);
       return { ...image, name };

@@ -9,7 +9,7 @@ import { indexRoot, type RootIndex } from '../index.ts';
 import { chooseCompression, findKernel } from '../kernel.ts';
 import type { Laid } from '../layin.ts';
 import { ROOT_EPOCH, type RootStep, rootMode, runMmdebstrap } from '../mmdebstrap.ts';
-import { packImage } from '../pack.ts';
+import { packImage, writeInitrd } from '../pack.ts';
 import { formatSources, machineRelease, machineSettings } from '../sources.ts';
 
 /** Kernel and initrd of the guest that reads disks. */
@@ -55,8 +55,20 @@ export async function diskReader(
     const index = await indexRoot(root);
     const kernel = findKernel(index);
     const to = { kernel: join(work, 'vmlinuz'), initrd: join(work, 'initrd') };
-    const order = { root, index, kernel: kernel.path, laid: laid(init, index), dropped, to, mtime: ROOT_EPOCH };
-    await packImage({ ...order, compression: chooseCompression(kernel, 'auto') }, () => {});
+    const compression = chooseCompression(kernel, 'initrd', 'auto');
+    await packImage(
+      {
+        root,
+        index,
+        kernel: kernel.path,
+        laid: laid(init, index),
+        dropped,
+        kernelTo: to.kernel,
+        writeRoot: (members) => writeInitrd(to.initrd, members, compression),
+        mtime: ROOT_EPOCH,
+      },
+      () => {},
+    );
     await rm(record, { force: true });
     await rename(to.kernel, reader.kernel);
     await rename(to.initrd, reader.initrd);

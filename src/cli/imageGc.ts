@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { defaultCache } from '../image/cache.ts';
+import { imagesInUse } from '../image/inUse.ts';
+import { KEPT_BEFORE, openShelf } from '../image/shelf.ts';
+import { sweepCache } from '../image/sweepCache.ts';
+import { formatBytes } from '../timeline/words.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { siteIn } from './site.ts';
+import { askState } from './state.ts';
+import { table } from './table.ts';
+
+type GcFlags = {
+  readonly site: string;
+  readonly state: string;
+  readonly cache: string;
+  readonly keep: number;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+};
+
+/** More than any state keeps. */
+const EVERY_EVENT = 10_000_000;
+
+/** `reveille image gc`: removes images that nobody needs, and old roots of the cache. */
+export function imageGcCommand(): Command {
+  return new Command('gc')
+    .description('remove images that no name stands for and no node runs, and old roots of the cache')
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .option('--cache <dir>', 'folder for packages and roots', defaultCache(process.env, process.getuid?.()))
+    .option('--keep <n>', 'earlier builds of each image that stay', wholeNumber, KEPT_BEFORE)
+    .option('--dry-run', 'say what would go, and remove nothing', false)
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille image gc --dry-run\n  reveille image gc --keep 0')
+    .action(async ({ keep, dryRun, ...flags }: GcFlags) => {
+      const site = await siteIn(flags.site);
+      const events = await askState(flags.state, (store) => store.events({ limit: EVERY_EVENT }), []);
+      const spared = imagesInUse(events);
+      const images = await openShelf(join(flags.state, 'images')).prune({ keep, spared, dryRun });
+      const roots = await sweepCache(flags.cache, { recipes: new Set(site.images.keys()), dryRun, now: Date.now() });
+      const freed = [...images, ...roots].reduce((sum, { bytes }) => sum + bytes, 0);
+      if (flags.json) {
+        console.log(JSON.stringify({ dryRun, images, roots, freed }, null, 2));
+        return;
+      }
+      const rows = [
+        ...images.map(({ sha256, name, bytes }) => [`image ${name}`, sha256.slice(0, 12), formatBytes(bytes)]),
+        ...roots.map(({ image, bytes }) => [`root of ${image}`, 'in the cache', formatBytes(bytes)]),
+      ];
+      if (rows.length > 0) console.log(table([['REMOVED', '', 'SIZE'], ...rows]));
+      console.log(`${formatBytes(freed)} ${dryRun ? 'would be freed' : 'freed'}`);
+    });
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('a whole number, such as 1');
+}

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ip, mac } from '../site/fixture.ts';
+import type { Event } from '../timeline/event.ts';
+import { imagesInUse } from './inUse.ts';
+
+const A = 'a'.repeat(64);
+const B = 'b'.repeat(64);
+const sent = (at: number, file: string, who: Partial<Event>): Event =>
+  ({ at, kind: 'http.sent', file, bytes: 1, ms: 1, ...who }) as Event;
+
+for (const { name, events, used } of [
+  { name: 'nothing was sent', events: [], used: [] },
+  {
+    name: 'the last image of a node counts, whatever the order of the events',
+    events: [sent(2, `images/${B}/initrd`, { node: 'node01' }), sent(1, `images/${A}/vmlinuz`, { node: 'node01' })],
+    used: [B],
+  },
+  {
+    name: 'machines are told apart by what is known of them',
+    events: [
+      sent(1, `images/${A}/vmlinuz`, { mac: mac('52:54:00:00:00:51') }),
+      sent(2, `images/${B}/initrd`, { ip: ip('10.0.0.9') }),
+    ],
+    used: [A, B],
+  },
+  {
+    name: 'a transfer that broke off was on its way too',
+    events: [{ ...sent(1, `images/${A}/initrd`, { node: 'n' }), kind: 'http.failed', reason: 'reset' } as Event],
+    used: [A],
+  },
+  { name: 'other files are none', events: [sent(1, 'undionly.kpxe', { node: 'n' })], used: [] },
+]) {
+  test(`images in use: ${name}`, () => assert.deepEqual([...imagesInUse(events)].sort(), used));
+}

@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ReveilleError } from '../../errors.ts';
+import { initrdMembers } from '../contents.ts';
+import type { Member } from '../cpio.ts';
+import { parseDpkgStatus } from '../packages.ts';
+import type { ShelvedImage } from '../shelf.ts';
+import { type AptSetup, formatSources } from '../sources.ts';
+import { tar } from '../tarWriter.ts';
+import { automaticPackages, type RootChanges, rootChanges } from './changes.ts';
+
+const INSIDE = join(import.meta.dirname, 'inside');
+
+export type ShellOutcome = {
+  /** Exit code of the command. */
+  readonly code: number;
+  readonly changes: RootChanges;
+};
+
+/**
+ * Runs a command in the root of an image, in namespaces, as root there (an ordinary user is root of a user namespace and
+ * needs subordinate ids). The image stays as it is: the root is a copy that is thrown away. `apt` is where packages may
+ * be fetched from inside. Throws ReveilleError where the root cannot be laid out.
+ */
+export async function runInImage(
+  image: ShelvedImage,
+  command: readonly string[],
+  apt: AptSetup | undefined,
+): Promise<ShellOutcome> {
+  const folder = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'reveille-shell-')).catch(() =>
+    mkdtemp(join(tmpdir(), 'reveille-shell-')),
+  );
+  // The command decides what an interrupt means.
+  const ignore = () => {};
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
+  try {
+    if (apt !== undefined) {
+      await writeFile(join(folder, 'sources'), formatSources(apt.sources));
+      await writeFile(join(folder, 'apt.conf'), apt.settings.map((line) => `${line};\n`).join(''));
+    }
+    const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user', '--map-auto'];
+    const own = [...user, '--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc'];
+    const inside = ['sh', INSIDE, folder, image.root?.path ?? '', ...command];
+    const program = spawn('unshare', [...own, ...inside], { stdio: ['inherit', 'inherit', 'inherit', 'pipe'] });
+    const ended = once(program, 'close');
+    const fed =
+      image.root === undefined
+        ? pipeline(Readable.from(tar(unpackable(image.initrd.path))), program.stdio[3] as Writable).catch(() => {})
+        : Promise.resolve((program.stdio[3] as Writable).end());
+    await ended.catch((cause: unknown) => {
+      throw new ReveilleError('TOOL_MISSING', `unshare does not start: ${(cause as Error).message}`, {
+        hint: 'run: apt-get install util-linux',
+      });
+    });
+    await fed;
+    return await outcome(folder);
+  } finally {
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.off(signal, ignore);
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** The files of an initrd without what an ordinary user cannot make; /dev is this machine's. */
+async function* unpackable(initrd: string): AsyncGenerator<Member> {
+  for await (const { entry, inode, links, content } of initrdMembers(initrd)) {
+    if (entry.kind === 'character' || entry.kind === 'block') continue;
+    yield { entry, inode, links, ...(entry.size > 0 ? { content } : {}) };
+  }
+}
+
+async function outcome(folder: string): Promise<ShellOutcome> {
+  const text = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '');
+  const code = await text('code');
+  if (code === '') {
+    throw new ReveilleError('IMAGE_BUILD_FAILED', "the image's root could not be laid out in a namespace", {
+      hint: 'an ordinary user needs uidmap and a range in /etc/subuid and /etc/subgid, and room in TMPDIR or /var/tmp',
+    });
+  }
+  const snapshot = async (when: string) => ({
+    listing: await text(when),
+    packages: parseDpkgStatus(await text(`status.${when}`)),
+  });
+  const lists = new Map<string, string>();
+  for (const name of await readdir(join(folder, 'lists')).catch(() => [])) {
+    lists.set(name.replace(/\.list$/, ''), await text(join('lists', name)));
+  }
+  const automatic = automaticPackages(await text('extended_states'));
+  return {
+    code: Number(code),
+    changes: rootChanges(await snapshot('before'), await snapshot('after'), lists, automatic),
+  };
+}
