@@ -4,7 +4,8 @@ import { automaticPackages, rootChanges } from './changes.ts';
 
 const line = (kind: string, path: string, more: { mode?: string; stamp?: string; target?: string } = {}) =>
   `${kind} ${more.mode ?? '644'} 0:0 12 ${more.stamp ?? '7 1700000000.5'} .${path}\0${more.target ?? ''}\0`;
-const pkg = (name: string, version = '1') => ({ name, version, architecture: 'amd64' });
+const pkg = (name: string, version = '1') =>
+  ({ name, version, architecture: 'amd64', needs: [], provides: [], essential: false }) as const;
 const none = { installed: [], removed: [], changed: [] };
 
 test('what came with a package is told by the package', () => {
