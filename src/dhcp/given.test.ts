@@ -96,7 +96,10 @@ describe('the lease time', () => {
     ['no longer wish', of({ leaseSeconds: 600 }), 601, 600],
     ['unless the site has a maximum', of({ leaseSeconds: 600, maxLeaseSeconds: 7200 }), 3600, 3600],
     ['up to that', of({ leaseSeconds: 600, maxLeaseSeconds: 7200 }), 0xffffffff, 7200],
-    ['which holds without a wish too', of({ maxLeaseSeconds: 1800 }, { leaseSeconds: 86400 }), undefined, 1800],
+    ['which a pool may change', of({ leaseSeconds: 600, maxLeaseSeconds: 7200 }, { maxLeaseSeconds: 900 }), 3600, 900],
+    ['and holds without a wish too', of({ leaseSeconds: 600 }, {}, { maxLeaseSeconds: 300 }), undefined, 300],
+    ['not where a pool says a time of its own', of({ maxLeaseSeconds: 7200 }, { leaseSeconds: 300 }), 3600, 300],
+    ['for the shortest the same', of({ minLeaseSeconds: 600 }, { leaseSeconds: 300 }), 1, 60],
     ['for ever', of({ leaseSeconds: 0xffffffff }), 0xffffffff, 0xffffffff],
   ];
   for (const [what, layers, wish, seconds] of rows) test(what, () => assert.equal(givenLease(layers, wish), seconds));

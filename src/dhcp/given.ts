@@ -28,24 +28,31 @@ export function eachOption(
   if (node) layer(node.options);
 }
 
-/** The lease time in seconds for a client that wishes for `wish` of them, or has no wish. */
-export function givenLease(layers: Layers, wish: number | undefined): number {
-  const usual = last(layers, 'leaseSeconds') ?? layers.network.leaseSeconds;
-  const longest = last(layers, 'maxLeaseSeconds') ?? usual;
-  const shortest = last(layers, 'minLeaseSeconds') ?? Math.min(SHORTEST_LEASE_SECONDS, longest);
-  return Math.max(shortest, Math.min(longest, wish ?? usual));
+/**
+ * The lease time in seconds for a client that wishes for `wish` of them, or has no wish. A layer that says a lease time does
+ * away with the bounds of the layers before it.
+ */
+export function givenLease({ network, pool, classes }: Layers, wish: number | undefined): number {
+  let usual: number = network.leaseSeconds;
+  let shortest = network.minLeaseSeconds;
+  let longest = network.maxLeaseSeconds;
+  const lay = (layer: Lending): void => {
+    if (layer.leaseSeconds !== undefined) {
+      usual = layer.leaseSeconds;
+      shortest = undefined;
+      longest = undefined;
+    }
+    shortest = layer.minLeaseSeconds ?? shortest;
+    longest = layer.maxLeaseSeconds ?? longest;
+  };
+  if (pool) lay(pool);
+  for (const each of classes) lay(each);
+  const most = longest ?? usual;
+  return Math.max(shortest ?? Math.min(SHORTEST_LEASE_SECONDS, most), Math.min(most, wish ?? usual));
 }
 
 /** A client that wishes for less asks too often. */
 const SHORTEST_LEASE_SECONDS = 60;
-
-function last({ network, pool, classes }: Layers, key: keyof Lending): number | undefined {
-  for (let i = classes.length - 1; i >= 0; i--) {
-    const value = classes[i]?.[key];
-    if (value !== undefined) return value;
-  }
-  return pool?.[key] ?? network[key];
-}
 
 /**
  * What the client is told to boot: a boot file that the operator names, else what `decided` says. A boot server that the

@@ -14,8 +14,9 @@ export type Vars = { readonly [name: string]: Var };
 export type LoaderChoice = 'auto' | 'pxelinux' | 'ipxe' | 'grub' | 'http';
 
 /**
- * For how long addresses are lent, in seconds: to a client that has no wish, and between what bounds a wish is granted. Where
- * no layer says them, the longest is what one without a wish gets.
+ * For how long addresses are lent, in seconds: to a client that has no wish, and between what bounds a wish is granted. A layer
+ * that says a lease time does away with the bounds of the layers before it; without one, the longest is what a client
+ * without a wish gets.
  */
 export type Lending = {
   readonly leaseSeconds?: number;

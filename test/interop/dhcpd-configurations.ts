@@ -305,6 +305,7 @@ function firmware(): Configuration {
   const plain = new Machine('a host without a group', PLAIN, speaking(pxe('00007'), arch(7)));
   return {
     name: 'boot files by firmware',
+    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}
@@ -411,6 +412,7 @@ function leases(): Configuration {
   const fixed = new Machine('a host with its own address', FIXED, [usual]);
   return {
     name: 'leases',
+    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}

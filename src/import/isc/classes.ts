@@ -67,7 +67,9 @@ export class Classes {
   /** Writes the classes that the configuration declares. */
   declared(): void {
     const { outline } = this.#reading;
-    for (const one of outline.classes) {
+    // Of dhcpd's classes the first has its way, of ours the last: the order matters where several give something.
+    const giving = outline.classes.filter(({ scope }) => scope.set.size + scope.choices.length > 0);
+    for (const one of giving.length > 1 ? outline.classes.toReversed() : outline.classes) {
       const found = this.#reading.attempt(() => this.#class(one));
       if (found !== undefined) this.drafted.set(one.name, found);
     }
