@@ -1,5 +1,6 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { formatIpv4 } from '../net/ipv4.ts';
+import { foldNames } from '../site/foldNames.ts';
 import type { SiteNode } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { publicIdentity } from './identity.ts';
@@ -12,18 +13,21 @@ import { adoptCommand, strangersCommand } from './strangers.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json?: boolean };
+type ListFlags = Flags & { readonly fold: boolean };
 
 /** `reveille node list|show|add|import|remove|strangers|adopt`: what the site declares, with profiles merged, and edits of it. */
 export function nodeCommand(): Command {
   const list = new Command('list')
     .description('list the nodes that the site declares')
     .addArgument(nodesArgument({ required: false }))
+    .addOption(new Option('-f, --fold', 'their names alone, as ranges: node[01-16],store').default(false))
     .addOption(siteOption())
     .addOption(jsonOption())
-    .action(async (set: string, flags: Flags) => {
+    .action(async (set: string, flags: ListFlags) => {
       const site = await siteIn(flags.site);
       const nodes = set === '' ? [...site.nodes.values()] : nodesOf(site, set);
       if (flags.json) return console.log(JSON.stringify(nodes.map(plain), null, 2));
+      if (flags.fold) return console.log(foldNames(nodes.map(({ name }) => name)).join(','));
       const rows = nodes.map((node) => [
         node.name,
         address(node) ?? '-',

@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import type { Standing } from '../node/standing.ts';
+import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
@@ -13,25 +14,27 @@ import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts
 import { paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
-type Flags = { readonly site: string; readonly state: string; readonly json?: boolean };
+type Flags = { readonly site: string; readonly state: string; readonly summary?: boolean; readonly json?: boolean };
 
 /** `reveille status`: every node, its state and the last step of its newest boot. */
 export function statusCommand(): Command {
   return new Command('status')
     .description('show every node: its address, its state, how its files stand and the last step of its newest boot')
     .addArgument(nodesArgument({ required: false, more: '; of one node, the steps of its newest boot' }))
+    .addOption(new Option('-s, --summary', 'one line for each state, its nodes as ranges').default(false))
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExample:\n  reveille status\n  reveille status node01\n  reveille status node[01-16]\n  reveille status --json | jq .bootUrl',
+      '\nExample:\n  reveille status\n  reveille status node01\n  reveille status node[01-16]\n  reveille status --summary\n  reveille status --json | jq .bootUrl',
     )
     .action(async (set: string, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
       const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
       if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
       if (!live) console.error('No server is running; this is what the state last held.\n');
+      if (flags.summary) return console.log(summaryText(shown));
       const [first] = shown.nodes;
       console.log(set !== '' && namesOneNode(set) && first ? bootText(first) : rackText(shown));
     });
@@ -65,6 +68,20 @@ export function nodeNamed(status: Status, name: string): NodeStatus {
 function bootWords({ image, entry, bootFile }: NodeStatus): string {
   if (bootFile !== undefined) return `file: ${bootFile}`;
   return image ?? (entry === null ? '-' : `menu: ${entry}`);
+}
+
+/** The states and how many nodes are in each, which are named in ranges: `ready  63  node[01-06,08-64]`. */
+export function summaryText(status: Status): string {
+  const rows = [...Map.groupBy(status.nodes, ({ state }) => state)].map(([state, nodes]) => ({
+    state,
+    cells: [state, String(nodes.length), foldNames(nodes.map(({ name }) => name)).join(',')],
+  }));
+  const [heading = '', ...lines] = table([['STATE', 'COUNT', 'NODES'], ...rows.map(({ cells }) => cells)]).split('\n');
+  const coloured = lines.map((line, i) => {
+    const state = rows[i]?.state ?? 'unseen';
+    return line.replace(state, paint(STATE_COLOUR[state], state));
+  });
+  return [paint('bold', heading), ...coloured].join('\n');
 }
 
 /** The table of all nodes and, below it, the strangers. */

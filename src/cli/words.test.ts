@@ -7,7 +7,7 @@ import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
 import { openLineLog } from './lineLog.ts';
 import { errorText } from './print.ts';
-import { bootText, nodeNamed, nodesNamed, rackText } from './status.ts';
+import { bootText, nodeNamed, nodesNamed, rackText, summaryText } from './status.ts';
 import { eventLine } from './watch.ts';
 
 const MAC = '52:54:00:00:00:51' as Mac;
@@ -38,6 +38,16 @@ describe('words on screen', () => {
     assert.deepEqual(rackText(status).split('\n'), [
       'NODE    ADDRESS    MAC                IMAGE     STATE   FILES  TOOK       LAST STEP',
       'node01  10.0.0.51  52:54:00:00:00:51  bookworm  failed  -      1 min 2 s  settings failed: exit code 3',
+    ]);
+  });
+
+  it('a summary names the nodes of each state in ranges', () => {
+    const names = ['node01', 'node02', 'node03', 'store'];
+    const nodes = names.map((name): NodeStatus => ({ ...node, name, state: name === 'node03' ? 'failed' : 'ready' }));
+    assert.deepEqual(summaryText({ ...status, nodes }).split('\n'), [
+      'STATE   COUNT  NODES',
+      'ready   3      node[01-02],store',
+      'failed  1      node03',
     ]);
   });
 

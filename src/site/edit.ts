@@ -58,7 +58,9 @@ export async function replaceFile(file: string, before: string, after: string): 
   const beside = join(dirname(file), `.${basename(file)}.new`);
   const handle = await open(beside, 'wx', 0o600).catch((cause) => {
     const hint = `an edit is under way, or one was cut off: then remove ${beside}`;
-    throw cause.code === 'EEXIST' ? new ReveilleError('SITE_INVALID', `${beside} is there`, { hint, cause }) : cause;
+    throw cause.code === 'EEXIST'
+      ? new ReveilleError('SITE_INVALID', `${beside} is there`, { hint, cause })
+      : notWritten(file, cause);
   });
   try {
     try {
@@ -79,6 +81,14 @@ export async function replaceFile(file: string, before: string, after: string): 
     await rename(beside, file);
   } catch (error) {
     await rm(beside, { force: true });
-    throw error;
+    throw error instanceof ReveilleError ? error : notWritten(file, error);
   }
+}
+
+function notWritten(file: string, cause: unknown): ReveilleError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ReveilleError('SITE_INVALID', `${file} was not written: ${why}`, {
+    hint: "run this as the file's owner, who may write to its folder",
+    cause,
+  });
 }

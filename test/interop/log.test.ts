@@ -46,14 +46,19 @@ function event(n: number): Event {
 }
 
 /** A daemon, once `ready`; stopped by what is returned. */
-async function daemon(command: string, args: readonly string[], ready: () => boolean): Promise<() => Promise<void>> {
+async function daemon(
+  command: string,
+  args: readonly string[],
+  ready: () => boolean,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<() => Promise<void>> {
   const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (said += text));
   const ended = once(child, 'exit');
   const stop = async (): Promise<void> => {
     running.delete(stop);
-    child.kill();
+    child.kill(signal);
     await ended;
   };
   running.add(stop);
@@ -220,6 +225,37 @@ shared-network wire {
   await ended;
   return said.split('\n').filter((line) => line.startsWith('DHCP'));
 }
+
+/** A /dev of its own, rsyslogd with its socket there, and the whole server, which gives its privileges up by itself. */
+const IN_ITS_OWN_DEV = `set -e
+mkdir "$1/dev"
+mount -t tmpfs none "$1/dev"
+for node in null zero random urandom; do : > "$1/dev/$node"; mount --bind "/dev/$node" "$1/dev/$node"; done
+mount --rbind "$1/dev" /dev
+rsyslogd -n -f "$1/rsyslog.conf" -i "$1/rsyslogd.pid" &
+until [ -S /dev/log ]; do sleep 0.1; done
+exec "$2" serve --site "$1/site" --state "$1/state" >/dev/null
+`;
+
+test('the server as it is started writes to /dev/log, where the site says so', async () => {
+  const home = mkdtempSync(join(folder, 'home-'));
+  mkdirSync(join(home, 'state'));
+  mkdirSync(join(home, 'site'));
+  writeFileSync(join(home, 'site/site.yaml'), 'log: { syslog: local3 }\n');
+  const config = `module(load="imuxsock")\nglobal(workDirectory="${home}")\nlocal3.* ${home}/messages\n`;
+  writeFileSync(join(home, 'rsyslog.conf'), config);
+  const messages = (): string =>
+    existsSync(join(home, 'messages')) ? readFileSync(join(home, 'messages'), 'utf8') : '';
+  const reveille = join(import.meta.dirname, '../../bin/reveille');
+  const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', IN_ITS_OWN_DEV, 'sh', home, reveille];
+  // unshare takes no notice of SIGTERM, and all it started ends with it.
+  const stop = await daemon('unshare', args, () => messages().includes('server started'), 'SIGKILL');
+  assert.match(messages(), / reveille\[\d+\]: server started$/m);
+  const before = messages();
+  writeFileSync(join(home, 'site/site.yaml'), 'log: { syslog: local3 }\nvars: { a: 1 }\n');
+  await until('the edit', 15, () => messages().slice(before.length).includes('site loaded: 0 networks'), messages);
+  await stop();
+});
 
 test('journald keeps each event with its fields', async () => {
   mkdirSync('/run/systemd/journal', { recursive: true });
