@@ -11,7 +11,10 @@ export type Call = {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `compute 2.53`: the microversion to ask for. */
   readonly microversion?: string;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, instead of `body`. */
+  readonly bytes?: Uint8Array;
 };
 
 /** A conversation with a cloud. Its token is fetched at first need and again when it has run out. */
@@ -58,8 +61,13 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
         },
       );
     }
-    const { method = 'GET', microversion, body } = call;
-    return send(method, `${base}${path}`, { 'X-Auth-Token': value, ...versionHeaders(service, microversion) }, body);
+    const { method = 'GET', microversion, body, bytes } = call;
+    return send(
+      method,
+      `${base}${path}`,
+      { 'X-Auth-Token': value, ...versionHeaders(service, microversion) },
+      bytes ?? body,
+    );
   };
 
   return {
@@ -162,14 +170,20 @@ type Tls = { readonly verify: boolean; readonly ca: Buffer | undefined };
 
 /** One request with a bounded answer and a bounded wait. */
 function ask(method: string, url: string, headers: Record<string, string>, body: unknown, tls: Tls): Promise<Answer> {
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const isBytes = body instanceof Uint8Array;
+  const sending = isBytes ? body : body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const options = {
     method,
     signal: AbortSignal.timeout(ANSWER_MS),
     headers: {
       Accept: 'application/json',
       ...headers,
-      ...(text === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
+      ...(sending === undefined
+        ? {}
+        : {
+            'Content-Type': isBytes ? 'application/octet-stream' : 'application/json',
+            'Content-Length': sending.byteLength,
+          }),
     },
   };
   return new Promise((resolve, reject) => {
@@ -202,7 +216,7 @@ function ask(method: string, url: string, headers: Record<string, string>, body:
         }),
       );
     });
-    sent.end(text);
+    sent.end(sending);
   });
 }
 
