@@ -10,6 +10,7 @@ import { performance } from 'node:perf_hooks';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../src/net/ipv4.ts';
 import { openIdentities } from '../src/node/identity.ts';
 import { nodeBundle } from '../src/node/nodeBundle.ts';
+import { openSiteSecrets } from '../src/node/siteSecrets.ts';
 import { createRenderer } from '../src/node/templates.ts';
 import { loadSite } from '../src/site/load.ts';
 import { emptyStore } from '../src/state/fakes.ts';
@@ -183,10 +184,13 @@ async function bundlesPerSecond(folder: string): Promise<number> {
   const loaded = await loadSite(folder);
   if (!loaded.ok) throw new Error('the site is wrong');
   const { site } = loaded;
-  const renderer = createRenderer();
-  const identities = openIdentities(emptyStore());
+  const means = {
+    secrets: openSiteSecrets(() => site, {}),
+    identities: openIdentities(emptyStore()),
+    renderer: createRenderer(),
+  };
   const server = { ip: parseIpv4('10.10.0.2') as Ipv4, httpPort: 8080 };
   const start = performance.now();
-  for (const node of site.nodes.values()) await nodeBundle(site, node, undefined, server, identities, renderer);
+  for (const node of site.nodes.values()) await nodeBundle(site, node, { inventory: undefined, server }, means);
   return (site.nodes.size / (performance.now() - start)) * 1000;
 }

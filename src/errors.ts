@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   CLOUD_INVALID: 'clouds.yaml does not say how to reach the cloud',
   CLOUD_UNREACHABLE: 'the cloud does not answer',
   CLOUD_REFUSED: 'the cloud says no',
+  SECRET_MISSING: 'a secret of the site cannot be had',
   SERVER_BUSY: 'the server does as much at once as it may',
   SERVER_FAILED: 'the server failed at something that was not foreseen',
 } as const;

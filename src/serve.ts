@@ -23,6 +23,7 @@ import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { openNodeFiles } from './node/nodeFiles.ts';
 import { createOrders } from './node/orders.ts';
+import { openSiteSecrets } from './node/siteSecrets.ts';
 import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
 import type { Finding } from './site/finding.ts';
@@ -131,12 +132,12 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   });
   opened.defer(() => tftp.close());
 
-  const renderer = createRenderer();
+  const means = { secrets: openSiteSecrets(site, process.env), identities, renderer: createRenderer() };
   const inventories = storedInventories(store, site);
   /** The address through which a node last reached this server: templates may say it. */
   const reachedAt = new Map<string, Ipv4>();
   const render = (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) =>
-    nodeBundle(site(), node, inventory, { ip, httpPort: site().http.port }, identities, renderer);
+    nodeBundle(site(), node, { inventory, server: { ip, httpPort: site().http.port } }, means);
   const orders = createOrders();
   const nodeFiles = await openNodeFiles({
     nodes: () => site().nodes,

@@ -90,6 +90,7 @@ export function siteOf(
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
     images: new Map(),
     vars: {},
+    secrets: new Map(),
     menu: { timeoutSeconds: 3, default: 'node', entries: [] },
     tftp: { singlePort: false, maxTransfers: 1, maxTransfersPerClient: 1 },
     http: { port: 8080 },

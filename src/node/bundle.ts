@@ -34,6 +34,8 @@ export type Bundle = {
   readonly blobs: ReadonlyMap<string, Uint8Array>;
   /** SHA-256 in hex of the manifest and the hooks, one after the other: it names the bundle, contents included. */
   readonly sha256: string;
+  /** Values within the blobs that must not be shown or kept. */
+  readonly secrets: ReadonlySet<string>;
 };
 
 /** Where the agent finds the node's script; it runs as root at every boot. */
@@ -59,7 +61,11 @@ export function manifestFiles(manifest: string): readonly ManifestFile[] {
 }
 
 /** Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. */
-export function makeBundle(files: readonly BundleFile[], hooks: readonly Hook[]): Bundle {
+export function makeBundle(
+  files: readonly BundleFile[],
+  hooks: readonly Hook[],
+  secrets: ReadonlySet<string> = new Set(),
+): Bundle {
   const blobs = new Map<string, Uint8Array>();
   const keep = (content: Uint8Array | string): string => {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -76,7 +82,7 @@ export function makeBundle(files: readonly BundleFile[], hooks: readonly Hook[])
     return paths.map((path) => `${blob}\t${path}\n`);
   });
   const lines = [...new Set(watched)].join('');
-  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)) };
+  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)), secrets };
 }
 
 /** An archive and the SHA-256 of its bytes, in hex. */

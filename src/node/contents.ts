@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path';
 import { type Bundle, manifestFiles } from './bundle.ts';
 import { textOf } from './diff.ts';
-import { hasPrivateKey } from './secrets.ts';
+import { hasSecret } from './secrets.ts';
 
 /** What the files of bundles said, by SHA-256, so that a later bundle can be compared with one that a node has. */
 export type Contents = {
@@ -26,7 +26,7 @@ const MOST_WAITING = 256;
 const FORGET_AFTER_MS = 3_600_000;
 
 /**
- * Keeps texts as files below `folder` (made when needed, for this user alone). Private keys, binary and large files are not
+ * Keeps texts as files below `folder` (made when needed, for this user alone). Secrets, binary and large files are not
  * kept. `trouble` is told when writing fails; the texts are then missing and nothing else is.
  */
 export function openContents(folder: string, trouble: (error: unknown) => void): Contents {
@@ -82,7 +82,7 @@ function textsOf(bundle: Bundle): readonly (readonly [string, Uint8Array])[] {
     const content = bundle.blobs.get(blob);
     if (!content || content.length > LARGEST_TEXT || content.length > room) return [];
     const text = textOf(content);
-    if (text === undefined || hasPrivateKey(text)) return [];
+    if (text === undefined || hasSecret(text, bundle.secrets)) return [];
     room -= content.length;
     return [[blob, content]];
   });

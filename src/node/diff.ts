@@ -1,6 +1,6 @@
 import { type Bundle, type ManifestFile, manifestFiles } from './bundle.ts';
 import type { Applied, Drifted } from './news.ts';
-import { withoutPrivateKeys } from './secrets.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** What a file is made from and for whom; `null` for what does not apply (a file in which tokens are replaced keeps its own). */
 export type FileForm = {
@@ -34,7 +34,7 @@ export type NodeDiff = {
 
 /**
  * Compares what a node has with the bundle that the site gives it. `text` gives what a blob of before said, if that is still
- * known. Private keys are left out of all texts. Files that drifted and would not change otherwise come last; they stay as
+ * known. Secrets are left out of all texts. Files that drifted and would not change otherwise come last; they stay as
  * they are until the site changes them or they are restored.
  */
 export async function diffNode(
@@ -45,8 +45,8 @@ export async function diffNode(
   const had = byPath(applied.manifest ?? '');
   const gets = byPath(bundle.manifest);
   const drift = new Map(applied.drift.map((one) => [one.path, one]));
-  const old = async (file: ManifestFile) => formOf(file, await text(file.blob));
-  const fresh = (file: ManifestFile) => formOf(file, textIn(bundle, file.blob));
+  const old = async (file: ManifestFile) => formOf(file, await text(file.blob), bundle.secrets);
+  const fresh = (file: ManifestFile) => formOf(file, textIn(bundle, file.blob), bundle.secrets);
 
   const changes: FileChange[] = [];
   for (const path of new Set([...had.keys(), ...gets.keys()].sort())) {
@@ -83,14 +83,18 @@ function sameForm(a: ManifestFile, b: ManifestFile): boolean {
   return a.blob === b.blob && a.kind === b.kind && a.mode === b.mode && a.owner === b.owner && a.group === b.group;
 }
 
-function formOf({ kind, mode, owner, group }: ManifestFile, text: string | undefined): FileForm {
+function formOf(
+  { kind, mode, owner, group }: ManifestFile,
+  text: string | undefined,
+  secrets: ReadonlySet<string>,
+): FileForm {
   const own = (value: string) => (value === '-' ? null : value);
   return {
     kind: kind === 'link' || kind === 'replace' ? kind : 'file',
     mode: own(mode),
     owner: own(owner),
     group: own(group),
-    text: text === undefined ? null : withoutPrivateKeys(text),
+    text: text === undefined ? null : withoutSecrets(text, secrets),
   };
 }
 

@@ -5,25 +5,34 @@ import { type Bundle, makeBundle } from './bundle.ts';
 import type { Identities } from './identity.ts';
 import { factsOf, type Inventory } from './inventory.ts';
 import { identityAsked, renderFiles } from './render.ts';
+import type { SiteSecrets } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
+/** What bundles are made with: the same for all nodes. */
+export type BundleMeans = {
+  readonly secrets: SiteSecrets;
+  readonly identities: Identities;
+  readonly renderer: Renderer;
+};
+
 /**
- * A node's bundle as the site is on disk now: its files read, rendered. Throws SITE_INVALID or
- * TEMPLATE_INVALID with the place of what is wrong.
+ * A node's bundle as the site is on disk now: its files read, rendered. `server` is where the node finds us; `inventory` is
+ * absent until the machine told what it is. Throws SITE_INVALID or TEMPLATE_INVALID with the place of what is wrong,
+ * SECRET_MISSING with the secret's name.
  */
 export async function nodeBundle(
   site: Site,
-  node: SiteNode,
-  inventory: Inventory | undefined,
-  server: BootServer,
-  identities: Identities,
-  renderer: Renderer,
+  declared: SiteNode,
+  { inventory, server }: { readonly inventory: Inventory | undefined; readonly server: BootServer },
+  { secrets, identities, renderer }: BundleMeans,
 ): Promise<Bundle> {
+  const { vars, values } = await secrets.reveal(declared.vars);
+  const node = { ...declared, vars };
   const { sources, hooks } = await readSources(site, node);
   const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
   const facts = inventory && factsOf(inventory);
   const asked = identityAsked(node, sources);
   const identity = asked && (await identities.of(node.name, asked));
-  return makeBundle(renderFiles({ site, node, sources, facts, identity, server: urls }, renderer), hooks);
+  return makeBundle(renderFiles({ site, node, sources, facts, identity, server: urls }, renderer), hooks, values);
 }

@@ -19,6 +19,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
     images: new Map(),
     vars: {},
+    secrets: new Map(),
     menu: menuFixture(),
     tftp: { singlePort: false, maxTransfers: 64, maxTransfersPerClient: 8 },
     http: { port: 8080 },

@@ -181,6 +181,12 @@ export type Recipe = {
 
 export type Probe = 'arp' | 'icmp' | 'off';
 
+/** Where a secret is kept: a file (absolute path), the server's environment, or what a shell line prints. */
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'command'; readonly line: string };
+
 /** A whole site that loaded without error. */
 export type Site = {
   readonly name: string;
@@ -194,6 +200,8 @@ export type Site = {
   readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;
   readonly images: ReadonlyMap<string, Recipe>;
   readonly vars: Vars;
+  /** By name; variables refer to them as `{{ secrets.NAME }}`. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly menu: Menu;
   readonly tftp: {
     /** Absolute path of the operator's own files; absent where there are none. */

@@ -6,6 +6,7 @@ import type { OverlayOrigin } from './model.ts';
 import { readOptions } from './options.ts';
 import { readReplacements } from './replace.ts';
 import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
+import { checkSecretNames } from './secrets.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
@@ -17,6 +18,7 @@ export type Referable = {
   readonly entries: readonly string[] | undefined;
   /** Those that come with the program, which a site's own of the same name hides. */
   readonly shippedOverlays: readonly string[];
+  readonly secrets: readonly string[];
 };
 
 /** Where a profile stands: in its own file, or as an entry of site.yaml. */
@@ -81,6 +83,7 @@ export function readSettings(
     const hint = suggestion(image, known.images, 'images') ?? `write its recipe, images/${image}.yaml`;
     findings.error(document.place([...at, 'image']), `there is no image "${image}"`, hint);
   }
+  checkSecretNames(declared.vars, document, [...at, 'vars'], known.secrets, findings);
   checkBoot(declared, document, at, known, findings);
   const overlayOrigins = new Map<string, OverlayOrigin>();
   for (const [i, overlay] of overlays.entries()) {

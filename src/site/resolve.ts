@@ -9,6 +9,7 @@ import { resolveNodes } from './nodes.ts';
 import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
 import { resolveRecipe } from './recipe.ts';
 import type { ImageDeclaration, ProfileDeclaration, SiteDeclaration } from './schema.ts';
+import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
 
 /** The files of a site folder, read and held against their schemas. */
@@ -38,11 +39,14 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     images: [...documents.images.keys()],
     overlays: documents.overlays,
     shippedOverlays: documents.shippedOverlays,
+    secrets: site.names(['secrets']),
     entries: site.lost(['menu', 'entries']) ? undefined : site.names(['menu', 'entries']),
   };
   const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);
   checkTftpRoot(tftpRoot, site, kindOf, findings);
 
+  const secrets = resolveSecrets(site, root, findings);
+  checkSecretNames(vars, site, ['vars'], known.secrets, findings);
   const networks = resolveNetworks(site, findings);
   const profiles = gatherProfiles(documents, known, findings);
   const nodes = resolveNodes(
@@ -66,6 +70,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     ...nodes,
     images: new Map(images),
     vars,
+    secrets,
     menu: resolveMenu(site, tftpRoot, kindOf, findings),
     tftp: {
       ...(tftpRoot === undefined ? {} : { root: tftpRoot }),

@@ -215,6 +215,8 @@ export const NODE_NAME_PATTERN = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
 /** The same with numbers and ranges of them in brackets. */
 const NODE_KEY_PATTERN = /^[A-Za-z0-9[]([A-Za-z0-9,[\]-]*[A-Za-z0-9\]])?$/;
 
+export const SECRET_NAME_PATTERN = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 const nameSuchAs = (example: string) => matching('a name', example, NAME_PATTERN);
 const vars = named(z.unknown(), 'variables', /^/)
   .transform((value) => value as { readonly [name: string]: Var })
@@ -457,6 +459,17 @@ const http = keyed(
   'the settings of HTTP',
 );
 
+const secret = keyed(
+  {
+    file: filePath.describe('File that holds it; relative to the site folder.').exactOptional(),
+    env: matching('the name of an environment variable', 'RABBIT_PASSWORD', /^[A-Za-z_][A-Za-z0-9_]*$/)
+      .describe("Variable of the server's environment.")
+      .exactOptional(),
+    command: line.describe('Shell line that prints it, run in the site folder as the server.').exactOptional(),
+  },
+  'where a secret is kept',
+).meta({ minProperties: 1, maxProperties: 1, examples: [{ file: 'secrets/rabbit' }] });
+
 const cloud = keyed(
   {
     name: nameSuchAs('rack').describe('Entry of clouds.yaml. Default: $OS_CLOUD.').exactOptional(),
@@ -544,6 +557,11 @@ export const siteSchema = keyed(
         'Machines by host name; node[01-64] stands for a range, over which the entry of a single node is laid.',
       ),
     vars: vars.prefault({}),
+    secrets: named(secret, 'secrets', SECRET_NAME_PATTERN)
+      .prefault({})
+      .describe(
+        'Passwords by name. Variables say {{ secrets.NAME }}; a value reaches only nodes whose variables say so.',
+      ),
     menu: menu.prefault({}).describe('The boot menu.'),
     tftp: tftp.prefault({}).describe('The TFTP server.'),
     http: http.prefault({}).describe('The HTTP server.'),

@@ -11,6 +11,7 @@ import type { Inventory } from '../../src/node/inventory.ts';
 import type { News } from '../../src/node/news.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { createOrders } from '../../src/node/orders.ts';
+import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
 import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
@@ -76,10 +77,13 @@ function realServer(site: Site, bundle?: () => Bundle) {
   const events: Steps[] = [];
   const news: News[] = [];
   const orders = createOrders();
-  const identities = openIdentities(emptyStore());
+  const means = {
+    secrets: openSiteSecrets(() => site, {}),
+    identities: openIdentities(emptyStore()),
+    renderer: createRenderer(),
+  };
   const listeners = new Set<Parameters<NewsFeed>[0]>();
   const stored = new Map<string, Inventory>();
-  const renderer = createRenderer();
   let server: HttpServer | undefined;
   return {
     async listen(port: number) {
@@ -91,7 +95,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
         // The proxy of a test comes from the server's own address.
         addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
         bundleOf: async (node, inventory, serverIp) =>
-          bundle?.() ?? nodeBundle(site, node, inventory, { ip: serverIp, httpPort: port }, identities, renderer),
+          bundle?.() ?? nodeBundle(site, node, { inventory, server: { ip: serverIp, httpPort: port } }, means),
         inventories: {
           load: async (name) => stored.get(name),
           save: async (name, inventory) => void stored.set(name, inventory),
