@@ -28,7 +28,7 @@ import { mac } from '../../src/site/fixture.ts';
 export const SERVERS = ['dhcpd', 'reveille'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
-const PEER_SPACE = 'peer';
+export const PEER_SPACE = 'peer';
 const SERVER_MAC = mac('02:00:00:00:ff:02');
 const BROADCAST_MAC = mac('ff:ff:ff:ff:ff:ff');
 

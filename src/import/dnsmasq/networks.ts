@@ -97,7 +97,7 @@ function networkOf(range: Range, all: readonly Range[], names: Names, reading: R
     ...(broadcast === undefined ? {} : { broadcast: formatIpv4(broadcast) }),
     lease: writtenDuration(lease ?? USUAL_LEASE),
   };
-  const drafted = { name, subnet: found.subnet, text, tags: new Set<string>(), place: setting.place };
+  const drafted = { name, subnet: found.subnet, text, tags: new Set<string>(), forTags: 0, place: setting.place };
   if (requests !== undefined) drafted.tags.add(requests);
   if (found.why !== undefined) reading.tell('changed', setting, found.why);
   reading.networks.push(drafted);
@@ -166,7 +166,13 @@ function addPool(range: Range, network: Drafted, reading: Reading): void {
     ...members,
     ...(written === network.text.lease ? {} : { lease: written }),
   };
-  network.text.pools = [...(network.text.pools ?? []), pool];
+  // dnsmasq looks at ranges for tags before it looks at those for everybody.
+  network.forTags += filters.length > 0 ? 1 : 0;
+  network.text.pools = (network.text.pools ?? []).toSpliced(
+    filters.length > 0 ? network.forTags - 1 : Infinity,
+    0,
+    pool,
+  );
   reading.tell('taken', setting, `a pool of network ${network.name}`);
 }
 

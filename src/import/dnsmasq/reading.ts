@@ -28,6 +28,8 @@ export type Drafted = {
   readonly text: NetworkText;
   /** The tags that a request from it has. */
   readonly tags: Set<string>;
+  /** How many of its pools are for requests with certain tags; they stand first. */
+  forTags: number;
   readonly place: Place;
 };
 
