@@ -108,7 +108,8 @@ describe('tokens', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const before = Buffer.from(bytes);
-        if (before.includes('XXX')) return;
+        // A last X would make the token begin earlier.
+        if (before.includes('XXX') || before.at(-1) === 'X'.charCodeAt(0)) return;
         assert.deepEqual(swapped(before, { XXX: 'y' }), before);
         const with3 = Buffer.concat([before, Buffer.from('XXX')]);
         assert.deepEqual(swapped(with3, { XXX: 'y' }), Buffer.concat([before, Buffer.from('y')]));
