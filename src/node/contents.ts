@@ -26,8 +26,8 @@ const MOST_WAITING = 256;
 const FORGET_AFTER_MS = 3_600_000;
 
 /**
- * Keeps texts as files below `folder` (made when needed, for this user alone). Secrets, binary and large files are not
- * kept. `trouble` is told when writing fails; the texts are then missing and nothing else is.
+ * Keeps texts as files in `folder` (made when needed, for this user alone; its parent is there). Secrets, binary and large
+ * files are not kept. `trouble` is told when writing fails; the texts are then missing and nothing else is.
  */
 export function openContents(folder: string, trouble: (error: unknown) => void): Contents {
   const present = new Set<string>();
@@ -36,7 +36,9 @@ export function openContents(folder: string, trouble: (error: unknown) => void):
   const path = (sha256: string) => join(folder, sha256);
 
   const write = async (sha256: string, content: Uint8Array): Promise<void> => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
     const beside = path(`${sha256}.${randomUUID()}`);
     const handle = await open(beside, 'wx', 0o600);
     try {
