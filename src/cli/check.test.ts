@@ -2,25 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { withSiteFolder } from '../site/folderFixture.ts';
 import { checkCommand, type SiteCheck } from './check.ts';
+import { run } from './runFixture.ts';
 import { schemaCommand } from './schema.ts';
-
-type Ran = { readonly out: string; readonly code: number };
-
-/** Runs a command as the program does: what it printed, and what it would end with. */
-async function run(command: ReturnType<typeof checkCommand>, args: readonly string[]): Promise<Ran> {
-  const { log } = console;
-  const before = process.exitCode;
-  const lines: string[] = [];
-  console.log = (text: string) => lines.push(text);
-  process.exitCode = 0;
-  try {
-    await command.parseAsync([...args], { from: 'user' });
-    return { out: lines.join('\n'), code: Number(process.exitCode) };
-  } finally {
-    console.log = log;
-    process.exitCode = before;
-  }
-}
 
 const GOOD = { 'site.yaml': 'networks: { a: { subnet: 10.0.0.0/24 } }\nnodes: {}\n' };
 const BAD = { 'site.yaml': 'networks: { a: { subnet: 10.0.0.0/24, gatway: 10.0.0.1 } }\nnodes: 5\n' };

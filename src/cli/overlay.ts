@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { Command } from 'commander';
+import { stringify } from 'yaml';
 import { overlayNamed, overlayNames } from '../node/overlays.ts';
-import { inFlow } from '../node/overlayVars.ts';
+import { aboutText, exampleVars } from '../node/overlayVars.ts';
 import type { Overlay } from '../node/sources.ts';
 import { jsonOption, siteOption } from './options.ts';
 import { paint } from './print.ts';
@@ -67,8 +68,8 @@ function words(overlay: Overlay): string {
     `${source.owner}:${source.group}`,
     'several' in source && source.several ? 'as many files as its template makes' : '',
   ]);
-  const first = vars.find(([, { needed }]) => needed) ?? vars[0];
-  const example = first && inFlow(first[0], first[1].example ?? first[1].default);
+  const profile = { overlays: [name], ...(vars.length === 0 ? {} : { vars: exampleVars(overlay.vars) }) };
+  const example = stringify({ profiles: { mine: profile } }, { lineWidth: 0 }).trimEnd();
   return [
     `${paint('bold', name)} (${from(overlay)})${about === undefined ? '' : `: ${about}`}`,
     '',
@@ -76,12 +77,12 @@ function words(overlay: Overlay): string {
     table(files),
     ...(vars.length === 0
       ? []
-      : ['', 'reads', table(vars.map(([key, said]) => [`  vars.${key}`, value(said), said.about]))]),
+      : ['', 'reads', table(vars.map(([key, said]) => [`  vars.${key}`, value(said), aboutText(said)]))]),
     ...(hooks.length === 0 ? [] : ['', 'runs when they change']),
     ...hooks.map((hook) => `  ${hook.run}   ${hook.files === undefined ? '' : `(${hook.files.join(' ')})`}`),
     '',
     'example',
-    `  profiles:\n    mine:\n      overlays: [${name}]${example === undefined ? '' : `\n      ${example}`}`,
+    example.replaceAll(/^/gm, '  '),
   ].join('\n');
 }
 

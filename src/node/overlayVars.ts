@@ -13,12 +13,14 @@ export type OverlayVar = {
   /** Where the site must say something. */
   readonly needed: boolean;
   readonly example?: Var;
+  /** What it may be; of a list, what each of its items may be. */
+  readonly choices?: readonly Var[];
 };
 
 /** By dotted name. */
 export type OverlayVars = ReadonlyMap<string, OverlayVar>;
 
-const KEYS: readonly string[] = ['about', 'default', 'needed', 'example'];
+const KEYS: readonly string[] = ['about', 'default', 'needed', 'example', 'choices'];
 
 /** Reads the key `vars` of an `overlay.yaml`. What is wrong goes into `findings` and is left out. */
 export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars {
@@ -48,6 +50,7 @@ export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars
         needed: said.needed === true,
         ...(said.default === undefined ? {} : { default: said.default as Var }),
         ...(said.example === undefined ? {} : { example: said.example as Var }),
+        ...(Array.isArray(said.choices) ? { choices: said.choices as Var[] } : {}),
       });
     }
   }
@@ -60,7 +63,7 @@ export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars
  */
 export function overlayVars(overlay: string, known: OverlayVars, vars: Vars, origin: OverlayOrigin | undefined): Vars {
   let defaults: Vars = {};
-  for (const [name, { needed, default: fallback, example, about }] of known) {
+  for (const [name, { needed, default: fallback, example, about, choices }] of known) {
     const value = valueAt(vars, name);
     const model = fallback ?? example;
     const wrong = (message: string) =>
@@ -73,13 +76,32 @@ export function overlayVars(overlay: string, known: OverlayVars, vars: Vars, ori
       if (fallback !== undefined) defaults = mergeVars(defaults, nested(name, fallback));
     } else if (model !== undefined && model !== null && kindOf(value) !== kindOf(model)) {
       throw wrong(`vars.${name} is ${kindOf(value)}, expected ${kindOf(model)}`);
+    } else {
+      const odd = choices && [value].flat().find((one) => !choices.includes(one));
+      if (odd !== undefined) throw wrong(`vars.${name} is ${JSON.stringify(odd)}, expected ${choices?.join(', ')}`);
     }
   }
   return mergeVars(defaults, vars);
 }
 
+/** What a profile may write: all that is needed, else the first variable with something to show; nothing if there is none. */
+export function exampleVars(known: OverlayVars): Vars {
+  const shown = [...known].filter(([, { example, default: fallback }]) => (example ?? fallback) !== undefined);
+  const needed = shown.filter(([, said]) => said.needed);
+  const chosen = needed.length > 0 ? needed : shown.slice(0, 1);
+  return chosen.reduce<Vars>(
+    (vars, [name, said]) => mergeVars(vars, nested(name, said.example ?? said.default ?? null)),
+    {},
+  );
+}
+
+/** What it is for, and what it may be. */
+export function aboutText({ about, choices }: OverlayVar): string {
+  return choices === undefined ? about : `${about} (${choices.join(', ')})`;
+}
+
 /** `vars: { chrony: { servers: [ 10.0.0.10 ] } }`. */
-export function inFlow(name: string, value: Var | undefined): string {
+function inFlow(name: string, value: Var | undefined): string {
   return `vars: ${stringify(nested(name, value ?? '...'), { collectionStyle: 'flow', lineWidth: 0 }).trimEnd()}`;
 }
 

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { checkTemplates } from './check.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
+import { aboutText } from './overlayVars.ts';
 import { filesOf, textOf, withSite } from './renderFixture.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/overlays.md'), 'utf8');
@@ -40,9 +41,10 @@ describe('docs/overlays.md', () => {
   for (const { name, vars } of shipped) {
     if (vars.size === 0) continue;
     test(`tells of the variables of ${name}`, () => {
-      const rows = [...vars].map(([key, { about, needed, default: fallback }]) => {
+      const rows = [...vars].map(([key, one]) => {
+        const { needed, default: fallback } = one;
         const said = needed ? 'needed' : fallback === '' ? '' : `\`${JSON.stringify(fallback)}\``;
-        return [`\`${key}\``, said, about];
+        return [`\`${key}\``, said, aboutText(one)];
       });
       assert.deepEqual(tableAfter(`**${name}**\n\n`), rows);
     });

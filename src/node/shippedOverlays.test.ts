@@ -127,6 +127,22 @@ describe('chrony', () => {
   });
 });
 
+test('a variable that may only be one of a few is held to them, a list item by item', async () => {
+  const cases: readonly (readonly [string, object, string])[] = [
+    [
+      'libvirtd',
+      { libvirtd: { listen: 'ssl' } },
+      'overlay libvirtd: vars.libvirtd.listen is "ssl", expected none, tls, tcp',
+    ],
+    [
+      'ssh-host-keys',
+      { ssh_host_keys: { types: ['ed25519', 'dsa'] } },
+      'overlay ssh-host-keys: vars.ssh_host_keys.types is "dsa", expected ed25519, ecdsa, rsa',
+    ],
+  ];
+  for (const [overlay, vars, words] of cases) assert.equal((await refusal(overlay, vars)).split(' | ')[0], words);
+});
+
 describe('ssh-keys', () => {
   test('lays one file of root’s for each user', async () => {
     const given = await files('ssh-keys', {
