@@ -17,7 +17,9 @@ export const WASTE: readonly Waste[] = [
   { glob: '/usr/lib/python3/dist-packages/docutils', why: 'makes documentation' },
   { glob: '/usr/lib/python3/dist-packages/mypy', why: 'checks types of Python programs' },
   { glob: '/usr/lib/*/gconv', why: 'encodings other than UTF-8' },
-  { glob: '/usr/share/ieee-data', why: "names of network cards' makers" },
+  // Python's netaddr reads the index at its start, and the texts only when somebody asks for a maker.
+  { glob: '/usr/share/ieee-data/*.txt', why: "names of network cards' makers" },
+  { glob: '/usr/share/ieee-data/*.csv', why: "names of network cards' makers" },
   { glob: '/usr/share/iso-codes', why: 'names of countries and languages' },
   { glob: '/usr/share/icons', why: 'for desktops' },
   { glob: '/usr/share/fonts', why: 'for desktops' },
@@ -33,7 +35,7 @@ export const WASTE: readonly Waste[] = [
   { glob: '/usr/src', why: 'sources' },
 ];
 
-/** Packages, by a pattern of their names, that serve only a machine which is installed and upgraded. */
+/** Packages, by a pattern of their names, that serve only a machine which is installed and upgraded; none that another needs goes. */
 export const USELESS_PACKAGES: readonly { readonly name: RegExp; readonly why: string }[] = [
   { name: /^(initramfs-tools(-core|-bin)?|dracut.*|klibc-utils|libklibc|linux-base|cpio)$/, why: 'makes initrds' },
   { name: /^(grub-.*|os-prober|efibootmgr|shim-.*)$/, why: 'boots from disks' },
@@ -48,6 +50,9 @@ export const USELESS_PACKAGES: readonly { readonly name: RegExp; readonly why: s
   },
   { name: /^(binutils.*|gcc-\d+|g\+\+.*|cpp.*|make|libc6-dev|linux-libc-dev|.*-dbg(sym)?)$/, why: 'for compilers' },
 ];
+
+/** What these need counts for nothing here: a kernel asks for an initrd's maker, which only an installed machine runs. */
+export const NEEDS_IN_NAME_ONLY = /^linux-(image|modules|headers)-/;
 
 /** Packages that are never proposed, whatever the boots opened: without them a node does not start or cannot be mended. */
 export const KEPT_PACKAGES: readonly { readonly name: RegExp; readonly why: string }[] = [

@@ -61,6 +61,20 @@ describe('what could go from an image', () => {
     );
   });
 
+  it('is no useless package that another needs, unless that is the kernel, which asks for the maker of initrds', () => {
+    const files = from(
+      ['initramfs-tools', 'klibc-utils', 'ieee-data'].map((name) => [`usr/lib/${name}`, MB, name]),
+      [
+        packageOf('linux-image-6.1', [['initramfs-tools', 'linux-initramfs-tool']]),
+        packageOf('initramfs-tools', [['klibc-utils']]),
+        packageOf('klibc-utils'),
+        packageOf('python3-netaddr', [['ieee-data']]),
+        packageOf('ieee-data'),
+      ],
+    );
+    assert.deepEqual(removes(files).sort(), ['initramfs-tools', 'klibc-utils']);
+  });
+
   it('is nothing that the recipe names or spares', () => {
     const files = from(
       [

@@ -1,7 +1,7 @@
 import { globMatcher } from '../site/glob.ts';
 import type { RootIndex } from './index.ts';
 import type { Package } from './packages.ts';
-import { KEPT_PACKAGES, KEPT_PATHS, USELESS_PACKAGES, WASTE } from './savingRules.ts';
+import { KEPT_PACKAGES, KEPT_PATHS, NEEDS_IN_NAME_ONLY, USELESS_PACKAGES, WASTE } from './savingRules.ts';
 
 /** One line of `remove:` that would make an image smaller. Bytes are those of file contents, not compressed. */
 export type Saving = {
@@ -69,11 +69,14 @@ export function findSavings(from: SavingsFrom): Savings {
   const needed = neededBy(index.packages);
   const sparedPackage = (one: Package) =>
     one.essential || from.packages.includes(one.name) || KEPT_PACKAGES.some(({ name }) => name.test(one.name));
-  for (const one of index.packages) {
-    const rule = USELESS_PACKAGES.find(({ name }) => name.test(one.name));
-    if (rule !== undefined && !from.packages.includes(one.name) && !one.essential) {
-      propose(one.name, byPackage.get(one.name) ?? [], rule.why, 'rule', 1);
-    }
+  const useless = (one: Package) =>
+    one.essential || from.packages.includes(one.name)
+      ? undefined
+      : USELESS_PACKAGES.find(({ name }) => name.test(one.name))?.why;
+  const needful = index.packages.filter(({ name }) => !NEEDS_IN_NAME_ONLY.test(name));
+  for (const name of idlePackages(needful, (one) => useless(one) !== undefined)) {
+    const why = needful.flatMap((one) => (one.name === name ? (useless(one) ?? []) : []));
+    propose(name, byPackage.get(name) ?? [], why.join(), 'rule', 1);
   }
   for (const [version, { folder }] of index.moduleLists) {
     if (version === from.kernel) continue;
