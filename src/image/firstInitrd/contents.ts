@@ -71,6 +71,7 @@ export async function firstInitrd(order: FirstInitrdOrder): Promise<FirstInitrd>
   const own = `lib/modules/${kernel.version}`;
   const files: readonly InitrdFile[] = [
     { path: 'init', mode: 0o755, content: await readFile(join(import.meta.dirname, 'init')) },
+    { path: 'lib/reveille/talk.sh', mode: 0o644, content: await readFile(TALK) },
     { path: 'etc/udhcpc', mode: 0o755, content: await readFile(join(import.meta.dirname, 'udhcpc')) },
     ...(await busyboxFiles()),
     { path: `${own}/modules.dep`, mode: 0o644, content: Buffer.from(chosen.dep) },
@@ -85,6 +86,9 @@ export async function firstInitrd(order: FirstInitrdOrder): Promise<FirstInitrd>
     missing: order.extraModules.filter((name) => chosen.missing.includes(name)),
   };
 }
+
+/** Shell functions of the agent that `init` uses too. */
+const TALK = join(import.meta.dirname, '../../node/agent/talk.sh');
 
 /** The contents of some files of a root's tar. */
 async function contentsOf(root: string, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, Buffer>> {
