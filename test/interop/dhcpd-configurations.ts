@@ -14,8 +14,6 @@ export type Configuration = {
   readonly beyond: readonly string[];
   readonly dhcpd: string;
   readonly site: string;
-  /** `reveille import` makes a site of the same answers from it; where not, it says what it changes. */
-  readonly imports?: true;
   readonly steps: readonly Step[];
 };
 
@@ -50,7 +48,6 @@ function rack(): Configuration {
   const returning = new Machine('a stranger without a record', mac('02:00:00:00:0a:03'));
   return {
     name: NOT_AUTHORITATIVE,
-    imports: true,
     addresses: ['10.0.0.2/24', '192.168.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}
@@ -202,7 +199,6 @@ function relays(): Configuration {
   const direct = new Machine('a stranger without relay', mac('02:00:00:00:0a:06'), usual);
   return {
     name: 'relays',
-    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: ['10.7.0.0/24', '10.8.0.0/24', '172.16.0.0/24'],
     dhcpd: `${DHCPD_RIG}
@@ -305,7 +301,6 @@ function firmware(): Configuration {
   const plain = new Machine('a host without a group', PLAIN, speaking(pxe('00007'), arch(7)));
   return {
     name: 'boot files by firmware',
-    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}
@@ -412,7 +407,6 @@ function leases(): Configuration {
   const fixed = new Machine('a host with its own address', FIXED, [usual]);
   return {
     name: 'leases',
-    imports: true,
     addresses: ['10.0.0.2/24'],
     beyond: [],
     dhcpd: `${DHCPD_RIG}

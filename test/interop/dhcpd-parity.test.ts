@@ -139,7 +139,6 @@ describe('the answers of isc-dhcpd', () => {
       const byHand = (folder: string) => writeFileSync(join(folder, 'site.yaml'), configuration.site);
       expectMeant(await play(configuration, byHand));
     });
-    if (!configuration.imports) continue;
     test(`are ours: ${configuration.name}, imported`, { timeout: 120_000 }, async () => {
       expectMeant(await play(configuration, (folder) => importSite(configuration, folder)));
     });

@@ -67,9 +67,9 @@ export class Classes {
   /** Writes the classes that the configuration declares. */
   declared(): void {
     const { outline } = this.#reading;
-    // Of dhcpd's classes the first has its way, of ours the last: the order matters where several give something.
-    const giving = outline.classes.filter(({ scope }) => scope.set.size + scope.choices.length > 0);
-    for (const one of giving.length > 1 ? outline.classes.toReversed() : outline.classes) {
+    const order = inOrder(outline);
+    if (order !== outline.classes) this.#reading.draft.comment(['classes'], ORDER);
+    for (const one of order) {
       const found = this.#reading.attempt(() => this.#class(one));
       if (found !== undefined) this.drafted.set(one.name, found);
     }
@@ -169,6 +169,17 @@ export class Classes {
       ...(written === undefined ? {} : { options: written }),
     };
   }
+}
+
+const ORDER = 'last first: dhcpd lets the first class have its way, a site the last';
+
+/** Of several classes that a client fits, dhcpd lets the first have its way, a site the last. */
+function inOrder({ classes, subclasses }: Reading['outline']): readonly MachineClass[] {
+  const gives = ({ set, choices }: Scope) => set.size + choices.length > 0;
+  const giving = classes.filter(
+    ({ name, scope }) => gives(scope) || subclasses.some((one) => one.statement.of === name && gives(one.scope)),
+  );
+  return giving.length > 1 ? classes.toReversed() : classes;
 }
 
 /** A short word for who fits: `ipxe`, `efi-x64`, `arch-11`; `undefined` if none comes to mind. */

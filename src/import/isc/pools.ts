@@ -206,7 +206,8 @@ function ownSettings(
   };
 }
 
-/** What differs from what the network says anyway. */
-function withoutSame(own: NetworkText | object, network: NetworkText): object {
-  return Object.fromEntries(Object.entries(own).filter(([key, value]) => network[key as keyof NetworkText] !== value));
+/** All of the lease times, since one that stands there does away with the network's bounds; nothing if they are the same. */
+function withoutSame(own: ReturnType<typeof leaseOf>, network: NetworkText): object {
+  const isSame = (['lease', 'minLease', 'maxLease'] as const).every((key) => own[key] === network[key]);
+  return isSame ? {} : own;
 }
