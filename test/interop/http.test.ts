@@ -27,6 +27,7 @@ import { ReveilleError } from '../../src/errors.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
 import { makeBundle } from '../../src/node/bundle.ts';
+import type { News } from '../../src/node/news.ts';
 import { createOrders } from '../../src/node/orders.ts';
 import { ip, siteFixture } from '../../src/site/fixture.ts';
 import type { Event, Happening } from '../../src/timeline/event.ts';
@@ -329,6 +330,42 @@ test('a state that cannot be written does not halt a boot', async (t) => {
   await curl('-f', `${api}/inventory?mac=52:54:00:00:00:51`, '--data-binary', body);
   assert.match(await curl(`${api}/bundle?mac=52:54:00:00:00:51`), /nic=eth7/);
   assert.ok(events.some((event) => event.kind === 'server.trouble' && event.code === 'STATE_UNAVAILABLE'));
+});
+
+test('a running node: orders come at once, who leaves holds nothing, and only what differs is sent', async (t) => {
+  const orders = createOrders();
+  const news: News[] = [];
+  const files = ['/etc/a', '/etc/b'].map((path) => ({ ...FILE, path, content: Buffer.from(path) }));
+  const bundle = makeBundle(files, []);
+  const { base } = await server(t, { orders, onNews: (_, told) => news.push(told), bundleOf: async () => bundle });
+  const api = base.replace('/boot', '/node/v1');
+  const me = 'mac=52:54:00:00:00:51';
+
+  assert.equal(await curl(`${api}/wait?${me}&seconds=0`), 'do=wait\nrefresh=600\njitter=10\n');
+  assert.equal(await curl(`${api}/wait?${me}&seconds=x`), 'do=wait\nrefresh=600\njitter=10\n');
+  const waits = curl(`${api}/wait?${me}&seconds=200`);
+  await until(() => orders.isWaiting('node01'));
+  const never = new AbortController().signal;
+  assert.equal(await orders.give('node01', { id: 'some-order', what: 'restore' }, never), true);
+  assert.equal(await waits, 'do=restore\nsync=some-order\nrefresh=600\njitter=10\n');
+
+  await assert.rejects(curl('--max-time', '1', `${api}/wait?${me}&seconds=200`));
+  await until(() => !orders.isWaiting('node01'));
+
+  const post = (body: string, query = '') =>
+    curl('-w', '%{http_code}', `${api}/bundle?${me}${query}`, '--data-binary', body);
+  assert.equal(await post(bundle.manifest, `&applied=${bundle.sha256}`), '204');
+  const [first = '', second = ''] = bundle.manifest.split('\n');
+  const part = await post(`${first}\n`);
+  assert.ok(part.includes(`data/${second.split('\t')[4]}`) && !part.includes(`data/${first.split('\t')[4]}`));
+  writeFileSync(join(scratch, 'long'), 'x'.repeat(1024 * 1024 + 1));
+  assert.match(await post(`@${join(scratch, 'long')}`), /413$/);
+
+  const told = `reveille.applied=1\nbundle=${bundle.sha256}\nchanged=2\n\n${bundle.manifest}`;
+  assert.equal(await curl('-w', '%{http_code}', `${api}/applied?${me}`, '--data-binary', told), '204');
+  assert.equal(news[0]?.applied.manifest, bundle.manifest);
+  assert.match(await curl('-w', '%{http_code}', `${api}/applied?${me}`, '-d', 'x'), /REQUEST_INVALID.*400$/);
+  assert.match(await curl('-w', '%{http_code}', `${api}/wait?mac=52:54:00:00:01:00`), /IDENTITY_REFUSED.*403$/);
 });
 
 test('a port in use says who holds it', async (t) => {
