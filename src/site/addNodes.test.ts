@@ -97,6 +97,16 @@ describe('adding nodes to a site', () => {
     });
   });
 
+  it('gives MAC addresses to the nodes of a range, and does not change nodes that are whole', async () => {
+    const planned = 'networks: { a: { subnet: 10.0.0.0/24 } }\nnodes:\n  n[1-2]:\n    ip: 10.0.0.[1-2]\n';
+    await inSite(async (folder, text) => {
+      const pair = [node('n1', { macs: ['52:54:00:00:00:71'] }), node('n2', { macs: ['52:54:00:00:00:72'] })];
+      await addNodes(folder, pair);
+      assert.equal(await text(), `${planned}  n1:\n    mac: 52:54:00:00:00:71\n  n2:\n    mac: 52:54:00:00:00:72\n`);
+      await assert.rejects(addNodes(folder, [node('n2')]), { code: 'SITE_INVALID', message: /has a node n2 already/ });
+    }, planned);
+  });
+
   it('tells what is wrong with a line of a table at its place there', async () => {
     await inSite(async (folder) => {
       const at = (line: number) => ({ place: { file: 't.csv', line, col: 1 } });
@@ -104,7 +114,7 @@ describe('adding nodes to a site', () => {
       const refused: readonly (readonly [NewNode, RegExp])[] = [
         [node('node03', { macs: ['52:54:00:00:00:51'], ...at(3) }), /taken by node "node01"/],
         [node('node03', { profiles: ['none'], ...at(3) }), /no profile "none"/],
-        [node('node01', at(3)), /there is an entry "node01" already/],
+        [node('node01', at(3)), /the site has a node node01 already/],
       ];
       for (const [bad, message] of refused) {
         await assert.rejects(addNodes(folder, [good, bad]), (error: ReveilleError) => {

@@ -5,7 +5,7 @@ import { editSite, type SiteEdit } from './edit.ts';
 import { Findings, suggestion } from './finding.ts';
 import { foldNames } from './foldNames.ts';
 import { siteInvalid } from './invalid.ts';
-import { loadSite } from './load.ts';
+import { type Loaded, loadSite } from './load.ts';
 import type { Network, Site } from './model.ts';
 import { familyOf, insertNodes, type NodeText } from './nodeText.ts';
 import { likelyNetwork, nextAddresses } from './propose.ts';
@@ -29,7 +29,10 @@ export async function addNodes(
   nodes: readonly NewNode[],
   options: { readonly dryRun?: boolean } = {},
 ): Promise<Added> {
-  const entries = nodes.some(({ ip }) => ip === 'next') ? withAddresses(nodes, await loaded(folder)) : nodes;
+  // A range whose nodes get their MAC addresses just now does not load before.
+  const before = await loadSite(folder);
+  if (before.ok) refuseKnown(nodes, before.site);
+  const entries = nodes.some(({ ip }) => ip === 'next') ? withAddresses(nodes, siteOf(folder, before)) : nodes;
   const check = (site: Site): void => {
     for (const { key } of entries) for (const name of wordsOf(key)) checkIsThere(site, name);
   };
@@ -66,10 +69,21 @@ function checkIsThere(site: Site, name: string): void {
   });
 }
 
-async function loaded(folder: string): Promise<Site> {
-  const result = await loadSite(folder);
-  if (result.ok) return result.site;
-  throw siteInvalid(folder, result.findings);
+function siteOf(folder: string, loaded: Loaded): Site {
+  if (loaded.ok) return loaded.site;
+  throw siteInvalid(folder, loaded.findings);
+}
+
+/** An entry for a node that a range brings already would change it without a word. */
+function refuseKnown(nodes: readonly NewNode[], site: Site): void {
+  for (const { key, place } of nodes) {
+    const known = wordsOf(key).find((name) => site.nodes.has(name));
+    if (known === undefined) continue;
+    throw new ReveilleError('SITE_INVALID', `the site has a node ${known} already`, {
+      ...(place === undefined ? {} : { place }),
+      hint: 'to change it, edit site.yaml: an entry of its own is laid over a range',
+    });
+  }
 }
 
 /** Finds addresses for those that want the next free one: in one go for nodes named alike, so that they are in a row. */
