@@ -89,6 +89,7 @@ export const KEPT_PATHS: readonly Waste[] = [
   { glob: '/usr/lib/systemd', why: 'init' },
   { glob: '/usr/lib/udev', why: 'init' },
   { glob: '/usr/sbin/reveille-*', why: 'the agent' },
+  { glob: '/usr/lib/reveille', why: 'the agent' },
   { glob: '/usr/share/zoneinfo', why: 'a node may be told its time zone' },
   { glob: '/usr/lib/locale', why: 'C.UTF-8' },
   { glob: '/usr/lib/*/security', why: 'logging in' },

@@ -69,14 +69,12 @@ export function findSavings(from: SavingsFrom): Savings {
   const needed = neededBy(index.packages);
   const sparedPackage = (one: Package) =>
     one.essential || from.packages.includes(one.name) || KEPT_PACKAGES.some(({ name }) => name.test(one.name));
-  const useless = (one: Package) =>
-    one.essential || from.packages.includes(one.name)
-      ? undefined
-      : USELESS_PACKAGES.find(({ name }) => name.test(one.name))?.why;
+  const ruleOf = (name: string) => USELESS_PACKAGES.find((rule) => rule.name.test(name));
+  const useless = ({ name, essential }: Package) =>
+    !essential && !from.packages.includes(name) && ruleOf(name) !== undefined;
   const needful = index.packages.filter(({ name }) => !NEEDS_IN_NAME_ONLY.test(name));
-  for (const name of idlePackages(needful, (one) => useless(one) !== undefined)) {
-    const why = needful.flatMap((one) => (one.name === name ? (useless(one) ?? []) : []));
-    propose(name, byPackage.get(name) ?? [], why.join(), 'rule', 1);
+  for (const name of idlePackages(needful, useless)) {
+    propose(name, byPackage.get(name) ?? [], ruleOf(name)?.why ?? '', 'rule', 1);
   }
   for (const [version, { folder }] of index.moduleLists) {
     if (version === from.kernel) continue;
