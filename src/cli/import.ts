@@ -17,6 +17,7 @@ import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
 import { openStore } from '../state/store.ts';
 import { jsonOption } from './options.ts';
+import { siteIn } from './site.ts';
 import { table } from './table.ts';
 
 type Flags = {
@@ -27,7 +28,8 @@ type Flags = {
   readonly interface?: string;
   readonly leases?: string;
   readonly state?: string;
-  readonly out: string;
+  readonly site?: string;
+  readonly out?: string;
   readonly json: boolean;
 };
 
@@ -36,7 +38,8 @@ Example:
   reveille import --dhcpd /etc/dhcp/dhcpd.conf --tftp /srv/tftp --interface br0 --out my-rack
   reveille import --dnsmasq /etc/dnsmasq.conf --out my-rack
   reveille import --warewulf /etc/warewulf/nodes.conf --out my-rack
-  reveille check --site my-rack`;
+  reveille check --site my-rack
+  reveille import --leases /var/lib/dhcp/dhcpd.leases --site my-rack --state /var/lib/reveille`;
 
 /** `reveille import`: makes a site of other systems' configuration, and says what became of each part of it. */
 export function importCommand(): Command {
@@ -49,31 +52,37 @@ export function importCommand(): Command {
     .option('--interface <name>', 'interface on which requests arrive; default: the one with an address there')
     .option('--leases <file>', "dhcpd's dhcpd.leases: what is lent stays lent")
     .option('--state <dir>', 'state folder into which the leases go')
-    .requiredOption('--out <dir>', 'folder for the new site; it must be new or empty')
+    .option('--site <dir>', 'with --leases and no other source: the site that takes the leases on')
+    .option('--out <dir>', 'folder for the new site; it must be new or empty')
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLE)
     .action(async (flags: Flags, command: Command) => {
       const sources = [flags.dhcpd, flags.dnsmasq, flags.warewulf, flags.tftp].filter((source) => source !== undefined);
+      const { leases, state, out } = flags;
+      const draft = new SiteDraft();
+      if ((leases === undefined) !== (state === undefined)) {
+        command.error('error: --leases FILE and --state DIR belong together', { exitCode: 2 });
+      }
+      if (sources.length === 0 && leases !== undefined && state !== undefined && flags.site !== undefined) {
+        await carryLeases(await siteIn(flags.site), leases, state, draft);
+        console.log(flags.json ? asJson(flags.site, draft, [], []) : remarkLines(draft, MOST_SHOWN).join('\n'));
+        return;
+      }
       if (sources.length === 0) {
         const message = 'error: name what to import: --dhcpd, --dnsmasq or --warewulf FILE, --tftp DIR';
         command.error(message, { exitCode: 2 });
       }
-      if ((flags.leases === undefined) !== (flags.state === undefined)) {
-        command.error('error: --leases FILE and --state DIR belong together', { exitCode: 2 });
-      }
-      const draft = new SiteDraft();
+      if (out === undefined) command.error('error: name the folder for the new site: --out DIR', { exitCode: 2 });
       await read(flags, draft);
-      await writeSite(draft, flags.out, sources);
-      const loaded = await loadSite(flags.out);
-      if (loaded.ok && flags.leases !== undefined && flags.state !== undefined) {
-        await carryLeases(loaded.site, flags.leases, flags.state, draft);
-        await writeReport(draft, flags.out, [...sources, flags.leases]);
+      await writeSite(draft, out, sources);
+      const loaded = await loadSite(out);
+      if (loaded.ok && leases !== undefined && state !== undefined) {
+        await carryLeases(loaded.site, leases, state, draft);
+        await writeReport(draft, out, [...sources, leases]);
       }
       const errors = loaded.ok ? [] : loaded.findings;
       console.log(
-        flags.json
-          ? asJson(flags.out, draft, errors, loaded.warnings)
-          : asText(flags.out, draft, errors, loaded.warnings),
+        flags.json ? asJson(out, draft, errors, loaded.warnings) : asText(out, draft, errors, loaded.warnings),
       );
       if (errors.length > 0) process.exitCode = 1;
     });
@@ -127,17 +136,23 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
 
 const MOST_SHOWN = 15;
 
-/** What was made, what needs a look, and what the new site says of itself. */
-function asText(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {
-  const { remarks } = draft;
+/** How much of each kind there is, then what is not simply taken over. */
+function remarkLines({ remarks }: SiteDraft, most: number): readonly string[] {
   const rows = remarks.filter(({ kind }) => kind !== 'taken');
-  const shown = rows.slice(0, MOST_SHOWN);
-  const lines = [`Wrote ${join(out, 'site.yaml')} and ${join(out, REPORT)}: ${totals(remarks)}.`];
+  const shown = rows.slice(0, most);
+  const lines = [`${totals(remarks)}.`];
   if (shown.length > 0) {
     const cells = shown.map(({ kind, place, what, why }) => [kind, formatPlace(place), what, why ?? '']);
     lines.push('', table([['', 'WHERE', 'WHAT', 'WHY'], ...cells]));
   }
-  if (rows.length > shown.length) lines.push(`... and ${rows.length - shown.length} more: see ${join(out, REPORT)}`);
+  if (rows.length > shown.length) lines.push(`... and ${rows.length - shown.length} more: see ${REPORT}, or --json`);
+  return lines;
+}
+
+/** What was made, what needs a look, and what the new site says of itself. */
+function asText(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {
+  const [first = '', ...more] = remarkLines(draft, MOST_SHOWN);
+  const lines = [`Wrote ${join(out, 'site.yaml')} and ${join(out, REPORT)}: ${first}`, ...more];
   for (const [kind, findings] of [['error', errors] as const, ['warning', warnings] as const]) {
     if (findings.length > 0) lines.push('');
     for (const { place, message, hint } of findings) {

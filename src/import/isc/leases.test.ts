@@ -40,6 +40,7 @@ lease 10.0.0.202 { starts 2 2029/01/02 03:04:05; ends 2 2029/01/02 05:04:05; bin
 lease 10.0.0.203 { ends 2 2029/01/02 05:04:05; binding state abandoned; client-hostname "?"; }
 lease 10.0.0.204 { ends 2 2029/01/02 05:04:05; binding state active; hardware token-ring 52:54:00:00:00:04; }
 lease 10.9.9.9 { ends 2 2029/01/02 05:04:05; binding state active; hardware ethernet 52:54:00:00:00:05; }
+lease 10.0.0.90 { ends 2 2029/01/02 05:04:05; binding state active; hardware ethernet 52:54:00:00:00:08; }
 lease 10.0.0.51 { ends 2 2029/01/02 05:04:05; binding state active; hardware ethernet 52:54:00:00:00:06; }
 lease 10.0.0.205 { ends 2 2029/01/02 05:04:05; binding state active; hardware ethernet 52:54:00:00:00:07; }
 lease 10.0.0.206 { ends 2 2029/01/02 05:05:05; binding state active; hardware ethernet 52:54:00:00:00:07; }
@@ -52,6 +53,13 @@ lease 10.0.0.200 {
 }
 `;
 
+const POOL = {
+  range: { first: ip('10.0.0.200'), last: ip('10.0.0.206') },
+  allow: ['any'],
+  deny: [],
+  options: new Map(),
+};
+const SITE = siteFixture({ networks: new Map([['rack', networkFixture({ name: 'rack', pools: [POOL] })]]) });
 const NOW = Date.UTC(2029, 0, 2, 4, 30);
 
 describe('dhcpd.leases', () => {
@@ -62,7 +70,7 @@ describe('dhcpd.leases', () => {
     assert.equal(lease?.hostname, 'new');
     assert.equal(lease?.clientId, undefined);
     assert.equal(lease?.ends, Date.UTC(2029, 0, 2, 6, 4, 5));
-    assert.equal(written.length, 9);
+    assert.equal(written.length, 10);
   });
 
   it('reads times, identifiers and what stands between them', () => {
@@ -75,9 +83,8 @@ describe('dhcpd.leases', () => {
   });
 
   it('is carried on where the site has a place for it', () => {
-    const network = networkFixture({ name: 'rack' });
     const draft = new SiteDraft();
-    const leases = leasesFor(siteFixture({ networks: new Map([['rack', network]]) }), written, NOW, draft);
+    const leases = leasesFor(SITE, written, NOW, draft);
     assert.deepEqual(
       leases.map((lease) => [formatIpv4(lease.ip), lease.mac, lease.hostname ?? '']),
       [
@@ -93,6 +100,7 @@ describe('dhcpd.leases', () => {
         'lease 10.0.0.203: an address that was found in use: it is tried anew before it is given out',
         'lease 10.0.0.204: its holder has no Ethernet address',
         'lease 10.9.9.9: it lies in no network of the site',
+        'lease 10.0.0.90: it lies in no pool',
         'lease 10.0.0.51: the address is kept for node01',
         'lease 10.0.0.205: 52:54:00:00:00:07 has another that ends later, and a machine has one',
       ],
@@ -101,7 +109,7 @@ describe('dhcpd.leases', () => {
 
   it('leaves expired leases behind in silence', () => {
     const draft = new SiteDraft();
-    const later = leasesFor(siteFixture(), written, Date.UTC(2030, 0, 1), draft);
+    const later = leasesFor(SITE, written, Date.UTC(2030, 0, 1), draft);
     assert.deepEqual(
       later.map((lease) => lease.ip as Ipv4),
       [ip('10.0.0.201')],

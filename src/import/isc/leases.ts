@@ -1,5 +1,5 @@
 import type { Lease } from '../../dhcp/lease.ts';
-import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
+import { formatIpv4, type Ipv4, inRange, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../../net/mac.ts';
 import type { Site } from '../../site/model.ts';
 import type { SiteDraft } from '../draft.ts';
@@ -120,6 +120,8 @@ export function leasesFor(
     const owner = site.nodeByIp.get(lease.ip);
     if (lease.mac === undefined) told('its holder has no Ethernet address');
     else if (network === undefined) told('it lies in no network of the site');
+    else if (owner === undefined && !network.pools.some(({ range }) => inRange(range, lease.ip)))
+      told('it lies in no pool');
     else if (owner !== undefined && !owner.macs.includes(lease.mac)) told(`the address is kept for ${owner.name}`);
     else {
       const key = `${network.name} ${lease.mac}`;
