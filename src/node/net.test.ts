@@ -76,6 +76,10 @@ describe('the links of a node', () => {
       'nic2 eth1 - in bond0',
       'bond0 bond0 10.0.0.51/24',
     ]);
+    const silent = net({ bonds: { bond0: { on: [1, 2] } }, bridge: { on: 'bond0' } });
+    assert.equal(silent.main.id, 'br-provider');
+    assert(silent.main.dhcp, 'a node is not left without an address');
+    assert.equal(silent.main.ip, '10.0.0.51');
     assert.equal(given.main.id, 'bond0');
     assert.equal(given.main.ip, '10.0.0.51');
   });

@@ -137,6 +137,8 @@ class Links {
   readonly #said: z.output<typeof netVars>;
   readonly #cards: readonly Card[];
   readonly #links = new Map<string, Link>();
+  /** Links that the site gives an address, rather than having one because somebody must. */
+  readonly #ownAddressed = new Set<string>();
 
   constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, said: z.output<typeof netVars>) {
     this.#node = node;
@@ -168,7 +170,7 @@ class Links {
     }
     for (const [id, { id: number, on, ...said }] of Object.entries(vlans)) {
       const at = `net.vlans.${id}`;
-      this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, `${at}.on`).id }, said, at);
+      this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, at).id }, said, at);
     }
     const links = [...this.#links.values()];
     const second = this.#second();
@@ -187,6 +189,7 @@ class Links {
 
   #add(own: Pick<Link, 'id' | 'kind'> & Partial<Link>, said: Addressing, at: string): void {
     if (this.#links.has(own.id)) throw new Error(`vars.${at}: the name ${own.id} is taken by another link`);
+    if (said.subnet !== undefined || (said.address ?? 'none') !== 'none') this.#ownAddressed.add(own.id);
     this.#links.set(own.id, {
       members: [],
       ...own,
@@ -195,8 +198,9 @@ class Links {
   }
 
   #addressed(id: string, said: Addressing, at: string) {
-    const { subnet, gateway, dns, search, mtu = id === 'main' ? this.#network?.mtu : undefined, routes = [] } = said;
-    const address = said.address ?? (subnet !== undefined ? undefined : id === 'main' ? 'dhcp' : 'none');
+    const isMain = this.#carriesMain(id);
+    const { subnet, gateway, dns, search, mtu = isMain ? this.#network?.mtu : undefined, routes = [] } = said;
+    const address = said.address ?? (subnet !== undefined ? undefined : isMain ? 'dhcp' : 'none');
     const isStatic = address === 'static';
     const addresses = isStatic
       ? [this.#ownAddress(at)]
@@ -208,7 +212,7 @@ class Links {
     const network = isStatic ? this.#network : undefined;
     const router = gateway ?? (network?.gateway === undefined ? undefined : formatIpv4(network.gateway));
     const leased = this.#node.ip === undefined ? this.#cards[0]?.ip : formatIpv4(this.#node.ip);
-    const first = addresses[0]?.split('/')[0] ?? (address === 'dhcp' && id === 'main' ? leased : undefined);
+    const first = addresses[0]?.split('/')[0] ?? (address === 'dhcp' && isMain ? leased : undefined);
     return {
       dhcp: address === 'dhcp',
       addresses,
@@ -259,7 +263,7 @@ class Links {
   #linkOn(on: number | string, at: string): Link {
     const named = typeof on === 'string' ? this.#links.get(on) : undefined;
     if (named) return named;
-    const card = this.#card(on, at.replace(/\.on$/, ''));
+    const card = this.#card(on, at);
     const known = this.#linkOf(card);
     if (known) return known;
     const id = `nic${this.#cards.indexOf(card) + 1}`;
@@ -269,14 +273,10 @@ class Links {
 
   /** Makes a link part of `master`; one that is, or that has an address of its own, cannot be. */
   #join(on: number | string, master: string, at: string): string {
-    const link = this.#linkOn(on, `${at}.on`);
+    const link = this.#linkOn(on, at);
     if (link.master !== undefined) throw new Error(`vars.${at}.on: ${link.id} is a part of ${link.master} already`);
-    const isMain = link.id === 'main';
-    if (
-      isMain ? this.#said.main.address !== undefined || this.#said.main.subnet : link.dhcp || link.addresses.length > 0
-    ) {
+    if (this.#ownAddressed.has(link.id))
       throw new Error(`vars.${at}.on: ${link.id} has an address of its own; give it to ${master}`);
-    }
     const { ip: _, gateway: __, ...bare } = link;
     this.#links.set(link.id, { ...bare, dhcp: false, addresses: [], dns: [], search: [], master });
     return link.id;
@@ -291,6 +291,13 @@ class Links {
   /** The link that a card is. */
   #linkOf(card: Card): Link | undefined {
     return [...this.#links.values()].find((link) => link.kind === 'nic' && link.mac === card.mac);
+  }
+
+  /** Whether the link is the boot card, or what that is a part of: without it the node would have no address. */
+  #carriesMain(id: string): boolean {
+    let at: string | undefined = 'main';
+    while (at !== undefined && at !== id) at = this.#links.get(at)?.master;
+    return at === id;
   }
 
   #outermost(id: string): Link {
