@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
+import { KEPT_PRIVATE } from '../node/secrets.ts';
 import { askJson } from './api.ts';
 import { jsonOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
@@ -74,6 +75,7 @@ async function contentLines({ path, before, after }: FileChange): Promise<readon
   const old = before ? before.text : '';
   const next = after ? after.text : '';
   if (old === null && next === null) return ['(not text, or not known here any more)'];
+  if (old === null && next?.includes(KEPT_PRIVATE)) return [KEPT_PRIVATE];
   if (old === null) return ['(what it said before is not known here; it will say:)', ...linesOf(next ?? '')];
   if (next === null) return ['(it will be no text)'];
   if (old === next) return ['(differs only in what is kept private)'];
