@@ -1,20 +1,15 @@
 import { type Said, say } from '../../src/dhcp/fixtures.ts';
 import { OPTION } from '../../src/dhcp/options.ts';
 import { ip, mac } from '../../src/site/fixture.ts';
-import { SENTINEL } from './dhcpd.rig.ts';
-import { asksFor, Machine, type Step } from './dhcpd-clients.ts';
 import { NOT_AUTHORITATIVE } from './dhcpd-differences.ts';
+import type { Play } from './parity.rig.ts';
+import { asksFor, Machine } from './twin-clients.ts';
+import { SENTINEL } from './twins.rig.ts';
 
 /** The same site twice, as its operator wrote it for dhcpd and for us, and what clients say in it. */
-export type Configuration = {
-  readonly name: string;
-  /** Of the server's interface. */
-  readonly addresses: readonly string[];
-  /** Subnets behind relays. */
-  readonly beyond: readonly string[];
+export type Configuration = Play & {
   readonly dhcpd: string;
   readonly site: string;
-  readonly steps: readonly Step[];
 };
 
 /** What both are told besides, so that the rig works: no waiting for pings, and a client whose answer ends each step. */

@@ -6,8 +6,8 @@ import { BROADCAST_FLAG, type DhcpPacket, encodePacket } from '../../src/dhcp/pa
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { ip } from '../../src/site/fixture.ts';
-import type { Saying } from './dhcpd.rig.ts';
 import { type RecordedName, recorded } from './recorded.ts';
+import type { Saying } from './twins.rig.ts';
 
 /** What one server has told each machine so far: the next request is made of it. */
 export type Told = Map<Mac, { readonly yiaddr: Ipv4; readonly server: Ipv4 }>;

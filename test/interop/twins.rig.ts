@@ -25,8 +25,7 @@ import { mac } from '../../src/site/fixture.ts';
  * peer's in a namespace of its own. Of both we hold the client's end, where any packet can be sent and every answer is seen.
  */
 
-export const SERVERS = ['dhcpd', 'reveille'] as const;
-export type ServerName = (typeof SERVERS)[number];
+export type ServerName = 'peer' | 'reveille';
 
 export const PEER_SPACE = 'peer';
 const SERVER_MAC = mac('02:00:00:00:ff:02');
@@ -39,7 +38,7 @@ export function layTwins(addresses: readonly string[], beyond: readonly string[]
   sh(`ip netns add ${PEER_SPACE}; ip -n ${PEER_SPACE} link set lo up`);
   for (const [end, inside] of [
     ['to-reveille', ''],
-    ['to-dhcpd', `-n ${PEER_SPACE}`],
+    ['to-peer', `-n ${PEER_SPACE}`],
   ]) {
     sh(`ip link add ${end} type veth peer name made
       ${inside === '' ? 'ip link set made name lan0' : `ip link set made netns ${PEER_SPACE} name lan0`}
@@ -52,26 +51,30 @@ export function layTwins(addresses: readonly string[], beyond: readonly string[]
 }
 
 export function takeTwinsDown(): void {
-  sh(`ip link del to-reveille || true; ip link del to-dhcpd || true; ip netns del ${PEER_SPACE} || true`);
+  sh(`ip link del to-reveille || true; ip link del to-peer || true; ip netns del ${PEER_SPACE} || true`);
 }
 
 export type Peer = { readonly log: () => string; stop(): Promise<void> };
 
-/** Starts the real dhcpd with this configuration on the peer's wire. */
-export async function startDhcpd(configuration: string): Promise<Peer> {
-  const folder = mkdtempSync(join(tmpdir(), 'reveille-dhcpd-'));
-  const file = (name: string, content: string): string => {
-    writeFileSync(join(folder, name), content);
-    return join(folder, name);
-  };
-  const args = ['-4', '-f', '-d', '--no-pid', '-cf', file('dhcpd.conf', configuration), '-lf', file('leases', '')];
-  const child = spawn('ip', ['netns', 'exec', PEER_SPACE, 'dhcpd', ...args, 'lan0'], { stdio: 'pipe' });
+/**
+ * Starts a server on the peer's wire, in a folder with these files, and waits until it says `ready`. `command` is words with
+ * blanks between them.
+ */
+export async function startPeer(
+  command: string,
+  files: Readonly<Record<string, string>>,
+  ready: string,
+): Promise<Peer> {
+  const folder = mkdtempSync(join(tmpdir(), 'reveille-peer-'));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  const words = ['netns', 'exec', PEER_SPACE, ...command.split(' ')];
+  const child = spawn('ip', words, { cwd: folder, stdio: 'pipe' });
   const log = record(child);
   const end = Date.now() + 10_000;
-  while (!log().includes('Server starting service')) {
+  while (!log().includes(ready)) {
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > end) {
       child.kill('SIGKILL');
-      assert.fail(`dhcpd does not start: ${child.exitCode ?? child.signalCode}\n${log()}`);
+      assert.fail(`${command} does not start: ${child.exitCode ?? child.signalCode}\n${log()}`);
     }
     await sleep(20);
   }
