@@ -39,7 +39,10 @@ afterEach(async () => {
   for (const stop of running) await stop();
   rmSync(written, { force: true });
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  sh('ip link del br0');
+  rmSync(folder, { recursive: true });
+});
 
 function event(n: number): Event {
   return { at: Date.now(), kind: 'tftp.sent', ip: ip('10.0.0.51'), file: `file-${n}`, bytes: 1000, ms: 5 };

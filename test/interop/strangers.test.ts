@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { addMachine, clientScript, layBridge, requireTools, run, tidy, until } from './dhcp.rig.ts';
+import { addMachine, clientScript, layBridge, requireTools, run, sh, tidy, until } from './dhcp.rig.ts';
 
 requireTools('udhcpc');
 
@@ -38,7 +38,10 @@ afterEach(async () => {
   for (const stop of running) await stop();
   await tidy();
 });
-after(() => rmSync(folder, { recursive: true }));
+after(() => {
+  sh('ip link del br0');
+  rmSync(folder, { recursive: true });
+});
 
 async function start(): Promise<{ output(): string; stop(): Promise<void> }> {
   const child = spawn(reveille, ['serve', '--site', site, '--state', state, '--keep-privileges', '--log', 'json']);
