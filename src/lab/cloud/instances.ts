@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,18 +48,19 @@ export async function layGround(session: CloudSession, from: ShelvedImage, peers
     const answer = await session.call(service, path, { method: 'POST', body: key === '' ? body : { [key]: body } });
     return read(withId, key === '' ? answer : (answer as Record<string, unknown>)[key], service).id;
   };
-  const upload = async (name: string, format: 'aki' | 'ari' | 'ami', bytes: Uint8Array, more: object = {}) => {
-    const image = { name, disk_format: format, container_format: format, visibility: 'public', ...more };
+  const upload = async (name: string, format: 'aki' | 'ari' | 'raw', bytes: Uint8Array, more: object = {}) => {
+    const container = format === 'raw' ? 'bare' : format;
+    const image = { name, disk_format: format, container_format: container, visibility: 'public', ...more };
     const id = await post('image', '/v2/images', '', image);
     await session.call('image', `/v2/images/${id}/file`, { method: 'PUT', bytes });
     return id;
   };
   const [kernel, ramdisk] = await Promise.all([readFile(from.kernel.path), instanceRamdisk(from)]);
   const [flavor, network, image] = await Promise.all([
-    post('compute', '/flavors', 'flavor', { name: 'lab', ram: 128, vcpus: 1, disk: 0, id: 'lab' }),
+    post('compute', '/flavors', 'flavor', { name: `lab-${randomUUID()}`, ram: 128, vcpus: 1, disk: 0 }),
     post('network', '/v2.0/networks', 'network', { name: 'lab', mtu: 1400 }),
     (async () =>
-      upload('lab', 'ami', new Uint8Array(1024 * 1024), {
+      upload('lab', 'raw', new Uint8Array(1024 * 1024), {
         kernel_id: await upload('lab-kernel', 'aki', kernel),
         ramdisk_id: await upload('lab-ramdisk', 'ari', ramdisk),
         os_command_line: `console=ttyS0 peers=${peers.join(',')}`,
