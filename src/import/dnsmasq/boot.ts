@@ -4,7 +4,7 @@ import { isPxelinux } from '../pxelinux/draftNodes.ts';
 import type { ProfileText, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
 import { type Target, targets } from './tags.ts';
-import { tagged } from './values.ts';
+import { plainFirst, tagged } from './values.ts';
 
 type BootLine = {
   readonly setting: Setting;
@@ -43,7 +43,7 @@ export function draftBoot(reading: Reading, tree: boolean): void {
     if (line !== undefined) lines.push(line);
   });
   const own = (tag: string) => lines.some(({ needs }) => needs.some(({ text }) => text === tag));
-  for (const line of lines) {
+  for (const line of plainFirst(lines)) {
     const where = targets(line.needs, reading, own);
     if (typeof where === 'string') reading.tell('left', line.setting, where);
     else {

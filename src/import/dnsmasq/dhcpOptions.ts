@@ -6,7 +6,7 @@ import { OPTION_CODES } from './optionNames.ts';
 import type { Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
 import { type Target, targets } from './tags.ts';
-import { ipIn, isIpv6, tagged } from './values.ts';
+import { ipIn, plainFirst, tagged } from './values.ts';
 
 type OptionLine = {
   readonly setting: Setting;
@@ -25,13 +25,7 @@ export function draftOptions(reading: Reading): void {
   });
   const given = (code: number) => (tag: string) =>
     lines.some((line) => line.code === code && line.needs.some(({ text }) => text === tag));
-  reading.each(
-    lines.map(({ setting }) => setting),
-    (setting) => {
-      const line = lines.find((one) => one.setting === setting);
-      if (line !== undefined) write(line, given(line.code), reading);
-    },
-  );
+  reading.each(plainFirst(lines), (line) => write(line, given(line.code), reading));
   addOwnServices(lines, reading);
 }
 
@@ -48,7 +42,7 @@ function lineOf(setting: Setting, reading: Reading): OptionLine | undefined {
   if (bare < 0) throw invalid(setting.place, 'this names no option', 'by number, or option:NAME');
   const [at, ...values] = rest.slice(bare);
   if (at === undefined) throw invalid(setting.place, 'this names no option');
-  if (at.text.startsWith('option6:') || values.some(({ text }) => isIpv6(text))) {
+  if (at.text.startsWith('option6:') || values.some(({ text }) => /^\[.*\]$/.test(text))) {
     reading.tell('left', setting, 'Reveille serves IPv4: keep the IPv6 part with its own server');
     return undefined;
   }

@@ -56,11 +56,11 @@ export class Reading {
     return this.settings.filter(({ keyword }) => keywords.includes(keyword));
   }
 
-  /** Does `what` for each setting; a problem is noted, and the others are still looked at. */
-  each(settings: readonly Setting[], what: (setting: Setting) => void): void {
-    for (const setting of settings) {
+  /** Does `what` for each; a problem is noted, and the others are still looked at. */
+  each<T>(items: readonly T[], what: (item: T) => void): void {
+    for (const item of items) {
       try {
-        what(setting);
+        what(item);
       } catch (problem) {
         if (!(problem instanceof ReveilleError)) throw problem;
         this.problems.add(problem);

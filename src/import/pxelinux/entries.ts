@@ -37,7 +37,8 @@ export class Entries {
       return 'local';
     }
     // The name as it was is what the menu showed.
-    const shown = entry.title === undefined && name !== label.value ? { title: label.value, ...entry } : entry;
+    const said = label.value.replace(/\p{Cc}+/gu, '');
+    const shown = entry.title === undefined && name !== label.value && said !== '' ? { title: said, ...entry } : entry;
     this.#entries[name] = shown;
     this.#draft.comment(['menu', 'entries', name], `${label.place.file}:${label.place.line}: label ${label.value}`);
     return name;

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { SiteText } from '../draft.ts';
+import { invalid } from '../invalid.ts';
 import type { Label, Said } from './config.ts';
 import { words } from './parse.ts';
 import type { Tree } from './tree.ts';
@@ -77,6 +78,10 @@ function foreignWords({ type }: Label, module: string): Outcome | undefined {
 }
 
 async function entry(label: Label, kernel: Said, args: readonly string[], tree: Tree): Promise<Outcome> {
+  for (const said of [kernel, label.append, label.initrd]) {
+    if (/[^\P{Cc}\s]/u.test(said?.value ?? ''))
+      throw invalid(said?.place ?? label.place, 'this line holds a control character');
+  }
   const notes: string[] = [];
   const given = args.filter((arg) => arg.startsWith('initrd=')).map((arg) => arg.slice('initrd='.length));
   const own = label.initrd === undefined ? [] : [label.initrd.value];
@@ -99,7 +104,7 @@ async function entry(label: Label, kernel: Said, args: readonly string[], tree: 
   return {
     kind: 'entry',
     entry: {
-      ...(label.title === undefined && label.menus.length === 0 ? {} : { title: titleOf(label) }),
+      ...((label.title ?? '') === '' && label.menus.length === 0 ? {} : { title: titleOf(label) }),
       kernel: path,
       ...(initrd.length === 0 ? {} : { initrd: initrd.length === 1 ? (initrd[0] ?? '') : initrd }),
       ...(rest.length === 0 ? {} : { args: rest }),
@@ -111,7 +116,7 @@ async function entry(label: Label, kernel: Said, args: readonly string[], tree: 
 
 /** All entries stand in one menu, so what stood in a submenu is told by its title. */
 function titleOf({ title, value, menus }: Label): string {
-  return [...menus.filter((menu) => menu !== ''), title ?? value].join(': ');
+  return [...menus.filter((menu) => menu !== ''), title || value].join(': ');
 }
 
 async function pathOf(said: Said, tree: Tree, notes: string[]): Promise<string | undefined> {

@@ -271,7 +271,10 @@ function bits({ value }: Said): number {
 
 /** `^` marks the letter that chooses an entry. */
 function withoutHotkey(title: string): string {
-  return title.replaceAll('^', '').replace(/\s+/g, ' ').trim();
+  return title
+    .replaceAll('^', '')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
 }
 
 function start(file: string): Place {

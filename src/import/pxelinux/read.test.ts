@@ -278,6 +278,16 @@ describe('a tree', () => {
       });
     }));
 
+  it('with a control character in the words of a kernel is refused, and has none in its titles', async () => {
+    const text = (words: string) => `label a\n  menu label \u0001A\u0007\n  kernel a\n  append ${words}\n`;
+    await read({ 'tftp/pxelinux.cfg/default': text('quiet') }, {}, async ({ draft }) => {
+      assert.equal(draft.site.menu?.entries?.a?.title, 'A');
+    });
+    await withSiteFolder({ 'tftp/pxelinux.cfg/default': text('qui\u0007et') }, (folder) =>
+      assert.rejects(readTree(new SiteDraft(), join(folder, 'tftp')), /control character/),
+    );
+  });
+
   it('that is not there is refused', () =>
     assert.rejects(readTree(new SiteDraft(), '/nonexistent/tftp'), { code: 'IMPORT_INVALID' }));
 
