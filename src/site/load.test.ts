@@ -209,15 +209,16 @@ profiles:
   {
     name: 'numbers and durations out of bounds',
     files: edited(
-      ['site: g-rack', 'site: g-rack\nhttp: { port: 80800 }\ndhcp: { probe: ping, probeTime: 20s }'],
+      ['site: g-rack', 'site: g-rack\nhttp: { port: 80800 }\ndhcp: { probe: ping, probeTime: 20s }\nrefresh: 5s'],
       ['    gateway: 10.0.0.1\n', '    lease: 0\n    mtu: 20\n'],
     ),
     errors: [
       'site.yaml:2:15: 80800 is not a port from 1 to 65535',
       'site.yaml:3:16: "ping" is not one of arp, icmp or off',
       'site.yaml:3:33: out of bounds: expected a duration from 0.01 to 10 seconds',
-      'site.yaml:9:12: out of bounds: a lease lasts at least 1 second; "infinite" is the longest',
-      'site.yaml:10:10: 20 is not an MTU from 68 to 65535',
+      'site.yaml:4:10: out of bounds: expected a duration from 10 to 604800 seconds',
+      'site.yaml:10:12: out of bounds: a lease lasts at least 1 second; "infinite" is the longest',
+      'site.yaml:11:10: 20 is not an MTU from 68 to 65535',
     ],
   },
   {
@@ -817,6 +818,23 @@ tftp: { root: boot }`,
     it(`is examples/${example}`, async () => {
       const loaded = await loadSite(fileURLToPath(new URL(`../../examples/${example}`, import.meta.url)));
       assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
+    });
+  }
+});
+
+describe('how often nodes ask for changed files', () => {
+  const rows = [
+    ['', 600],
+    ['refresh: off\n', 0],
+    ['refresh: 1h30m\n', 5400],
+    ['refresh: 45\n', 45],
+  ] as const;
+  for (const [line, seconds] of rows) {
+    it(`${line.trim() || 'nothing said'}: ${seconds} s`, async () => {
+      await withSiteFolder({ 'site.yaml': `site: g-rack\n${line}` }, async (folder) => {
+        const loaded = await loadSite(folder);
+        assert.equal(loaded.ok && loaded.site.refreshSeconds, seconds);
+      });
     });
   }
 });
