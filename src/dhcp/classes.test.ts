@@ -50,6 +50,12 @@ describe('a client belongs to a class', () => {
     ['by the second of two', { userClass: text('gPXE', 'iPXE') }, [bytes(77, 3, 'abc', 4, 'iPXE')], true],
     ['ended by a NUL', { userClass: text('iPXE') }, [bytes(77, 'iPXE', 0)], true],
     ['not where the length lies', { userClass: text('iPXE') }, [bytes(77, 200, 'iPXE')], false],
+    [
+      'not in more than an option holds',
+      { userClass: text('iPXE') },
+      [bytes(77, 4, 'iPXE', 251, 'x'.repeat(251))],
+      false,
+    ],
     ['by its firmware', { arch: ['efi-x64'] }, [pxe, arch(7)], true],
     ['which has two numbers', { arch: ['efi-x64'] }, [pxe, arch(9)], true],
     ['or none, with BIOS', { arch: ['bios'] }, [vendor('PXEClient')], true],

@@ -75,9 +75,13 @@ function firmwareOf(options: Options, vendorClass: string | undefined): Firmware
   return known === undefined ? 'unknown' : (FIRMWARE_BY_TYPE[known] ?? 'unknown');
 }
 
+/** What an option holds in one piece; a longer list of user classes is none that a machine says. */
+const LONGEST_OPTION = 255;
+
 /** Option 77 as raw text, and where it is what RFC 3004 has, texts with a length before each, those too. */
 export function userClasses(data: Uint8Array): readonly Uint8Array[] {
   const parts = [data];
+  if (data.length > LONGEST_OPTION) return parts;
   for (let at = 0; at < data.length; ) {
     const length = data[at] ?? 0;
     if (length === 0 || at + 1 + length > data.length) return [data];

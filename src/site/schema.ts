@@ -235,7 +235,11 @@ const leaseLimits = {
 
 /** Which boot file a machine is told, where the operator says so: on networks, classes, profiles and nodes. */
 const bootFrom = {
-  nextServer: address.describe('Boot server to name instead of this server (siaddr, option 66).').exactOptional(),
+  nextServer: address
+    .describe(
+      'Boot server to name instead of this server, with `bootFile` or where nothing of this server boots (siaddr).',
+    )
+    .exactOptional(),
   bootFile: matching('a boot file', 'pxelinux.0', /^[^\p{Cc}]{1,255}$/u)
     .describe('Boot file to name, whatever the firmware, instead of the one that the image and the loader ask for.')
     .exactOptional(),
