@@ -118,6 +118,51 @@ describe('what dhcpd takes', () => {
   }
 });
 
+describe('reveille import', () => {
+  const reveille = async (...words: string[]) => {
+    const program = join(import.meta.dirname, '../../bin/reveille');
+    const ended = await run(program, ['import', ...words], { cwd: folder }).catch((error: unknown) => error);
+    const { code = 0, stdout = '', stderr = '' } = ended as { code?: number; stdout?: string; stderr?: string };
+    return { code, stdout, stderr };
+  };
+
+  it('writes a site that loads, and takes the leases over', async () => {
+    const ends = new Date(Date.now() + 3_600_000).toISOString().replaceAll('-', '/').replace('T', ' ').slice(0, 19);
+    const lease = `lease 192.168.0.111 { ends 0 ${ends}; binding state active; hardware ethernet 52:54:00:00:00:99; }`;
+    await writeFile(join(folder, 'dhcpd.leases'), `${lease}\n`);
+    const sources = ['--dhcpd', 'rack.conf', '--interface', 'br0', '--leases', 'dhcpd.leases', '--state', 'state'];
+    const { code, stdout } = await reveille(...sources, '--out', 'site', '--json');
+    assert.equal(code, 0);
+    const { nodes, networks, errors, remarks } = JSON.parse(stdout);
+    assert.deepEqual([nodes, networks, errors], [3, 2, []]);
+    assert.ok(
+      remarks.some(
+        ({ kind, what }: { kind: string; what: string }) => `${kind} ${what}` === 'taken lease 192.168.0.111',
+      ),
+    );
+    assert.match(await readFile(join(folder, 'site/import-report.md'), 'utf8'), /lease 192\.168\.0\.111/);
+  });
+
+  it('ends with 1 where the configuration is wrong, and writes nothing', async () => {
+    await writeFile(join(folder, 'wrong.conf'), 'authoritative;\nsubent 10.0.0.0 netmask 255.0.0.0 { }\n');
+    const { code, stderr } = await reveille('--dhcpd', 'wrong.conf', '--out', 'nothing');
+    assert.equal(code, 1);
+    assert.match(stderr, /wrong\.conf:2:1: dhcpd.conf has no statement "subent"\n +did you mean "subnet"\?/);
+    assert.ok(!(await readdir(folder)).includes('nothing'));
+  });
+
+  it('ends with 2 where it is not told what to do', async () => {
+    for (const words of [
+      [],
+      ['--out', 'x'],
+      ['--dhcpd', 'rack.conf'],
+      ['--dhcpd', 'rack.conf', '--out', 'x', '--state', 's'],
+    ]) {
+      assert.equal((await reveille(...words)).code, 2, words.join(' '));
+    }
+  });
+});
+
 describe('the names that we know', () => {
   it('of options are those of dhcpd, with values of the same form', async () => {
     const table = new OptionTable([]);

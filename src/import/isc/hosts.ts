@@ -9,6 +9,7 @@ import { textBytes } from './optionValues.ts';
 import type { Reading } from './reading.ts';
 import { chainOf, type Host, type Scope, settingsIn } from './scopes.ts';
 import type { Datum } from './tree.ts';
+import { flagOf } from './words.ts';
 
 /** A host that becomes a node: its addresses, and the network that its address lies in. */
 export type Machine = {
@@ -154,10 +155,12 @@ export function groupSettings(scope: Scope, network: Drafted | undefined) {
   return settingsIn(scope, isOwn);
 }
 
-/** The name that a host tells its client, if it tells one. */
-export function toldName(scope: Scope): string | undefined {
-  const setting = settingsIn(scope).get('option dhcp.host-name');
-  if (setting?.kind !== 'option' || setting.option.name.toLowerCase() !== 'host-name') return undefined;
-  const datum = 'data' in setting.value ? setting.value.data[0]?.[0] : constantOf(setting.value.expression);
-  return datum?.text;
+/** The name that a host's client is told: by its `host-name`, or that of the declaration; `undefined` if it is told none. */
+export function toldName({ scope, name }: Host): string | undefined {
+  const settings = settingsIn(scope);
+  const setting = settings.get('option dhcp.host-name');
+  if (setting?.kind !== 'option') return flagOf(settings, 'use-host-decl-names') ? name : undefined;
+  if ('data' in setting.value) return setting.value.data[0]?.[0]?.text;
+  const { expression } = setting.value;
+  return expression.kind === 'word' && expression.word === 'host-decl-name' ? name : constantOf(expression)?.text;
 }

@@ -51,11 +51,27 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
       ...(names.length === 0 ? {} : { profiles: names }),
       ...(own !== undefined && profiles.name(own) === undefined ? own : {}),
     };
+    const told = otherName(machine, name, reading);
+    if (told !== undefined) node.options = { 'host-name': told, ...node.options };
     reading.draft.site.nodes ??= {};
     reading.draft.site.nodes[name] = node;
     reading.from('nodes', name, host.place, `host ${host.name}`);
     reading.tellOf('taken', host.place, `host ${host.name}`, `node ${name}`);
   }
+}
+
+/** What its client is told as its name, where that is not the node's name alone. */
+function otherName({ host, network }: Machine, name: string, reading: Reading): string | undefined {
+  const told = toldName(host);
+  if (told === undefined || told === '') return undefined;
+  if (told === `${name}.${network?.text.domain}`) {
+    const why = `the name alone is told, ${name}; the domain is told as such`;
+    reading.tellOf('changed', host.place, `host-name ${told}`, why);
+    return undefined;
+  }
+  // A network's own host-name goes before the names of its nodes.
+  const isHidden = network?.given.options.has(OPTION.hostname.code) === true;
+  return told === name && !isHidden ? undefined : told;
 }
 
 const NOTHING: Given = { options: new Map(), ownName: false };
@@ -82,9 +98,9 @@ function overlaid(network: Given | undefined, group: Given): Given {
 function namesFor({ host }: Machine, { outline }: Reading): readonly (string | undefined)[] {
   // Of an address the first part is no name.
   const label = (name: string | undefined) => (/^[\d.]*$/.test(name ?? '') ? undefined : name?.split('.')[0]);
-  const told = label(toldName(host.scope));
+  const told = label(toldName(host));
   // One name for many is a group's or a network's mistake, and no machine's name.
-  const isOwn = host.scope.set.has('option dhcp.host-name') || outline.hosts.length === 1;
+  const isOwn = host.scope.set.has('option dhcp.host-name') || outline.hosts.length === 1 || told === label(host.name);
   return [isOwn ? told : undefined, label(host.name), host.name];
 }
 

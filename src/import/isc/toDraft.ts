@@ -5,7 +5,7 @@ import { whereFrom } from './comments.ts';
 import { tellRest } from './complete.ts';
 import { writtenDuration } from './durations.ts';
 import { dropUnfit } from './fit.ts';
-import { type Machine, machinesOf } from './hosts.ts';
+import { type Machine, machinesOf, toldName } from './hosts.ts';
 import { draftNetworks, saysLease } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { draftPools } from './pools.ts';
@@ -83,10 +83,10 @@ function draftServer(reading: Reading): void {
   if (seconds !== undefined && seconds >= 1 && seconds <= 10) {
     draft.site.dhcp = { ...draft.site.dhcp, probeTime: writtenDuration(seconds) };
   }
-  if (outline.hosts.length > 0 && flagOf(settings, 'use-host-decl-names') !== true) {
-    const [host] = outline.hosts;
+  const untold = outline.hosts.find((host) => toldName(host) === undefined);
+  if (untold !== undefined) {
     const why = 'every node is told its name (option 12) if its client asks, as with `use-host-decl-names on`';
-    if (host !== undefined) reading.tellOf('changed', host.place, 'hosts without a host-name', why);
+    reading.tellOf('changed', untold.place, 'hosts without a host-name', why);
   }
   const log = settings.get('log-facility');
   if (log !== undefined) draftLog(log, reading);
