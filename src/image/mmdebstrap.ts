@@ -145,6 +145,8 @@ async function feed(input: Readable, to: Writable): Promise<Error | undefined> {
   input.once('error', (error) => {
     unread = error;
   });
+  // The descriptor is a socket: what its reader leaves unread comes back as an error, even after the end.
+  to.on('error', () => {});
   await pipeline(input, to).catch(() => {});
   return unread;
 }

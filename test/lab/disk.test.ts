@@ -200,12 +200,13 @@ test('a root on xfs and one on btrfs are read', async () => {
   ];
   writeFileSync(at('proto'), `${proto.join('\n')}\n`);
   for (const [type, program, ...args] of [
-    ['xfs', '/usr/sbin/mkfs.xfs', '-q', '-p', at('proto')],
-    ['btrfs', '/usr/bin/mkfs.btrfs', '-q', '--rootdir', at('small')],
+    ['xfs', 'mkfs.xfs', '-q', '-p', at('proto')],
+    ['btrfs', 'mkfs.btrfs', '-q', '--rootdir', at('small')],
   ] as const) {
     writeFileSync(at(type), '');
     truncateSync(at(type), 320 << 20);
-    execFileSync(program, [...args, at(type)], { stdio: 'pipe' });
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    execFileSync(program, [...args, at(type)], { stdio: 'pipe', env });
     const names = (await read(at(type))).map((line) => line.split(' ')[0]);
     assert.deepEqual(names, ['etc', 'etc/fstab', 'etc/os-release', 'etc/passwd'], type);
   }

@@ -87,7 +87,9 @@ export function logicalVolume(
   writeFileSync(disk, '');
   truncateSync(disk, statSync(content).size + 16 * MEBIBYTE);
   const initrd = `${disk}.initrd`;
-  writeFileSync(initrd, Buffer.concat([readFileSync(reader.initrd), init]));
+  // The kernel looks for a further archive at multiples of four.
+  const first = readFileSync(reader.initrd);
+  writeFileSync(initrd, Buffer.concat([first, Buffer.alloc(-first.length & 511), init]));
   const args = ['-nodefaults', '-no-user-config', '-display', 'none', '-accel', 'tcg', '-m', '512', '-no-reboot'];
   const drives = [disk, content].flatMap((file) => ['-drive', `if=virtio,format=raw,file=${file}`]);
   const kernel = ['-kernel', reader.kernel, '-initrd', initrd, '-append', 'console=ttyS0 rdinit=/make panic=-1'];

@@ -48,10 +48,13 @@ export async function runInImage(
     const inside = ['sh', INSIDE, folder, image.root?.path ?? '', ...command];
     const program = spawn('unshare', [...own, ...inside], { stdio: ['inherit', 'inherit', 'inherit', 'pipe'] });
     const ended = once(program, 'close');
+    const rootTar = program.stdio[3] as Writable;
+    // What tar leaves unread comes back as an error, even after the end.
+    rootTar.on('error', () => {});
     const fed =
       image.root === undefined
-        ? pipeline(Readable.from(tar(unpackable(image.initrd.path))), program.stdio[3] as Writable).catch(() => {})
-        : Promise.resolve((program.stdio[3] as Writable).end());
+        ? pipeline(Readable.from(tar(unpackable(image.initrd.path))), rootTar).catch(() => {})
+        : Promise.resolve(rootTar.end());
     await ended.catch((cause: unknown) => {
       throw new ReveilleError('TOOL_MISSING', `unshare does not start: ${(cause as Error).message}`, {
         hint: 'run: apt-get install util-linux',
