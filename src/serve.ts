@@ -3,7 +3,6 @@ import { decideBoot } from './boot/decide.ts';
 import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
 import type { ImageFileName } from './boot/image.ts';
 import { ipxeScript } from './boot/ipxe.ts';
-import type { BootServer } from './boot/server.ts';
 import { cloudView, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
 import { startDhcpServer } from './dhcp/server.ts';
@@ -14,7 +13,7 @@ import { openedRecords } from './image/opened.ts';
 import { openShelf, type Shelf } from './image/shelf.ts';
 import { type LogFormat, openLog } from './log/log.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
-import { type Ipv4, inSubnet, UNSPECIFIED } from './net/ipv4.ts';
+import { type Ipv4, UNSPECIFIED } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
 import { checkTemplates } from './node/check.ts';
 import { openContents } from './node/contents.ts';
@@ -24,22 +23,23 @@ import { nodeBundle } from './node/nodeBundle.ts';
 import { openNodeFiles } from './node/nodeFiles.ts';
 import { createOrders } from './node/orders.ts';
 import { openSiteSecrets } from './node/siteSecrets.ts';
+import { storedInventories } from './node/storedInventories.ts';
 import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
 import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
-import type { Network, Site, SiteNode } from './site/model.ts';
+import type { Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
-import { serverFor } from './site/servers.ts';
 import { openEventLog } from './state/eventLog.ts';
-import { openStore, type Store } from './state/store.ts';
+import { openStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { createBus } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
 import { statusOf } from './timeline/status.ts';
 import { rememberedTimeline } from './timeline/timeline.ts';
+import { whereabouts } from './whereabouts.ts';
 
 export type ServeOptions = {
   readonly siteFolder: string;
@@ -244,55 +244,9 @@ function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void)
   };
 }
 
-/** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
-function whereabouts(site: () => Site) {
-  const serverOf = (network: Network): BootServer | undefined => {
-    const ip = serverFor(network, interfaceAddresses(), site().networks.values());
-    return ip === undefined ? undefined : { ip, httpPort: site().http.port };
-  };
-  return {
-    serverOf,
-    serverAddresses: (): readonly Ipv4[] => {
-      const addresses = interfaceAddresses();
-      const networks = [...site().networks.values()];
-      const servers = networks.map((network) => serverFor(network, addresses, networks));
-      return [...new Set(servers.filter((ip) => ip !== undefined))];
-    },
-    /** The network that an address is in; for addresses of none, the first network. */
-    networkOf: (ip: Ipv4): Network | undefined => {
-      const networks = [...site().networks.values()];
-      return networks.find(({ subnet }) => inSubnet(subnet, ip)) ?? networks[0];
-    },
-  };
-}
-
 async function shelvedFile(shelf: Shelf, sha256: string, which: ImageFileName) {
   const image = await shelf.byHash(sha256);
   return which === 'vmlinuz' ? image?.kernel : which === 'initrd' ? image?.initrd : image?.root;
-}
-
-/** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC and is read once. */
-function storedInventories(store: Store, site: () => Site) {
-  const firstMac = (name: string) => site().nodes.get(name)?.macs[0];
-  let known: Map<Mac, Inventory> | undefined;
-  const remembered = async (): Promise<Map<Mac, Inventory>> => {
-    if (known) return known;
-    const stored = await store.inventories();
-    known ??= new Map([...stored].map(([mac, { inventory }]) => [mac, inventory as Inventory]));
-    return known;
-  };
-  return {
-    async load(name: string): Promise<Inventory | undefined> {
-      const mac = firstMac(name);
-      return mac && (await remembered()).get(mac);
-    },
-    async save(name: string, inventory: Inventory): Promise<void> {
-      const mac = firstMac(name);
-      if (!mac) return;
-      known?.set(mac, inventory);
-      await store.saveInventory(mac, Date.now(), inventory);
-    },
-  };
 }
 
 /** Says which node an event concerns, by its MAC or by who has its address. */

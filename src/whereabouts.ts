@@ -1,0 +1,27 @@
+import type { BootServer } from './boot/server.ts';
+import { interfaceAddresses } from './net/interfaces.ts';
+import { type Ipv4, inSubnet } from './net/ipv4.ts';
+import type { Network, Site } from './site/model.ts';
+import { serverFor } from './site/servers.ts';
+
+/** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
+export function whereabouts(site: () => Site) {
+  const serverOf = (network: Network): BootServer | undefined => {
+    const ip = serverFor(network, interfaceAddresses(), site().networks.values());
+    return ip === undefined ? undefined : { ip, httpPort: site().http.port };
+  };
+  return {
+    serverOf,
+    serverAddresses: (): readonly Ipv4[] => {
+      const addresses = interfaceAddresses();
+      const networks = [...site().networks.values()];
+      const servers = networks.map((network) => serverFor(network, addresses, networks));
+      return [...new Set(servers.filter((ip) => ip !== undefined))];
+    },
+    /** The network that an address is in; for addresses of none, the first network. */
+    networkOf: (ip: Ipv4): Network | undefined => {
+      const networks = [...site().networks.values()];
+      return networks.find(({ subnet }) => inSubnet(subnet, ip)) ?? networks[0];
+    },
+  };
+}
