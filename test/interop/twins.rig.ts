@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,7 +27,7 @@ import { mac } from '../../src/site/fixture.ts';
 
 export type ServerName = 'peer' | 'reveille';
 
-export const PEER_SPACE = 'peer';
+const PEER_SPACE = 'peer';
 const SERVER_MAC = mac('02:00:00:00:ff:02');
 const BROADCAST_MAC = mac('ff:ff:ff:ff:ff:ff');
 
@@ -67,13 +67,17 @@ export async function startPeer(
 ): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'reveille-peer-'));
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  const words = ['netns', 'exec', PEER_SPACE, ...command.split(' ')];
+  const [program = '', ...args] = command.split(' ');
+  // Where AppArmor confines a server to its own folders, it does so by the program's path: a copy may read ours.
+  copyFileSync(sh(`command -v ${program}`).trim(), join(folder, program));
+  const words = ['netns', 'exec', PEER_SPACE, `./${program}`, ...args];
   const child = spawn('ip', words, { cwd: folder, stdio: 'pipe' });
   const log = record(child);
   const end = Date.now() + 10_000;
   while (!log().includes(ready)) {
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > end) {
       child.kill('SIGKILL');
+      rmSync(folder, { recursive: true });
       assert.fail(`${command} does not start: ${child.exitCode ?? child.signalCode}\n${log()}`);
     }
     await sleep(20);
