@@ -64,6 +64,13 @@ export class Classes {
     this.#reading.from('classes', name, scope.place, `the lease time of ${describe(scope)}`);
   }
 
+  /** Writes the class of machines that no pool may give anything; its name. */
+  refused(macs: readonly string[]): string {
+    const name = this.#write('refused', { macs }, new Map(), this.#reading.outline.global);
+    this.#reading.draft.comment(['classes', name], 'hosts that say deny booting');
+    return name;
+  }
+
   /** Writes the classes that the configuration declares. */
   declared(): void {
     const { outline } = this.#reading;

@@ -25,6 +25,7 @@ export function machinesOf(networks: readonly Drafted[], reading: Reading): read
   const byMac = new Map<Mac, Machine>();
   const byIp = new Map<Ipv4, Machine>();
   for (const host of reading.outline.hosts) {
+    if (isRefused(host)) continue;
     const found = reading.attempt(() => machineOf(host, networks, reading));
     if (found === undefined) continue;
     const twin = found.macs.map((mac) => byMac.get(mac)).find((one) => one !== undefined);
@@ -48,15 +49,24 @@ export function machinesOf(networks: readonly Drafted[], reading: Reading): read
 function machineOf(host: Host, networks: readonly Drafted[], reading: Reading): Machine | undefined {
   const macs = macsOf(host, reading);
   if (macs.length === 0) return undefined;
-  const booting = host.scope.set.get('allow booting');
-  if (booting?.kind === 'permit' && booting.verb !== 'allow') {
-    const why = 'a node cannot be refused: write a class with its MAC address and deny it in the pools';
-    reading.tellOf('left', host.place, `host ${host.name}`, why);
-    return undefined;
-  }
   const group = host.scope.set.get('group');
   if (group !== undefined) reading.tell('left', group, 'write the host into the block of the group');
   return { host, macs, ...addressOf(host, networks, reading) };
+}
+
+/** Whether a host says `deny booting`: dhcpd answers it nothing. */
+function isRefused({ scope }: Host): boolean {
+  const booting = settingsIn(scope).get('allow booting');
+  return booting?.kind === 'permit' && booting.verb !== 'allow';
+}
+
+/** The hardware addresses of hosts that are to be given nothing. */
+export function refusedMacs(reading: Reading): readonly Mac[] {
+  return reading.outline.hosts.filter(isRefused).flatMap((host) => {
+    const macs = reading.attempt(() => macsOf(host, reading)) ?? [];
+    if (macs.length > 0) reading.tellOf('taken', host.place, `host ${host.name}`, 'refused by all pools');
+    return macs;
+  });
 }
 
 /** The hardware addresses of a host: by `hardware`, else by a client identifier that holds one. */

@@ -211,3 +211,13 @@ function withoutSame(own: ReturnType<typeof leaseOf>, network: NetworkText): obj
   const isSame = (['lease', 'minLease', 'maxLease'] as const).every((key) => own[key] === network[key]);
   return isSame ? {} : own;
 }
+
+/** Keeps the members of a class out of every pool. */
+export function denyEverywhere(networks: readonly Drafted[], name: string): void {
+  for (const { text } of networks) {
+    text.pools = text.pools?.map((pool) => ({
+      ...pool,
+      deny: pool.deny === undefined ? name : [pool.deny, name].flat(),
+    }));
+  }
+}
