@@ -23,7 +23,7 @@ export type NodeRoutesFrom = {
   readonly inventories: Inventories;
   /** Takes in which files of its image a node has opened: absolute paths. */
   readonly opened: (image: string, paths: readonly string[]) => Promise<void>;
-  readonly orders: Pick<Orders, 'next'>;
+  readonly orders: Pick<Orders, 'next' | 'left'>;
   /** Called when a node tells which files it has now. */
   readonly onNews: (node: SiteNode, news: News) => void;
   readonly emit: EventSink;
@@ -101,6 +101,8 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     const { node, mac, ip } = whoAsks(request);
     const inventory = parseInventory(bodyOf(request));
     inventories.set(node.name, inventory);
+    // It boots: what it ran before no longer waits for orders, whatever its connection looks like from here.
+    from.orders.left(node.name);
     try {
       await from.inventories.save(node.name, inventory);
     } catch (error) {

@@ -13,6 +13,8 @@ export type Orders = {
   /** Gives the node an order: at once if it waits, else as soon as it asks. Resolves to whether it got it before `signal`. */
   give(node: string, order: Order, signal: AbortSignal): Promise<boolean>;
   isWaiting(node: string): boolean;
+  /** The node is known to have gone, though its connection may stand: it waits no longer. */
+  left(node: string): void;
 };
 
 type Given = { readonly order: Order; readonly taken: () => void };
@@ -77,5 +79,9 @@ export function createOrders(): Orders {
     },
 
     isWaiting: (node) => waiting.has(node),
+    left(node) {
+      waiting.get(node)?.leave();
+      waiting.delete(node);
+    },
   };
 }

@@ -37,6 +37,12 @@ test('who gives up takes his order back; who leaves, asks anew or has waited lon
   assert.equal(await left, undefined);
   assert.equal(orders.isWaiting('a'), false);
 
+  const rebooted = orders.next('a', 60, NEVER);
+  orders.left('a');
+  orders.left('b');
+  assert.equal(await rebooted, undefined);
+  assert.equal(orders.isWaiting('a'), false);
+
   const first = orders.next('a', 60, NEVER);
   const anew = orders.next('a', 60, NEVER);
   assert.equal(await first, undefined);
