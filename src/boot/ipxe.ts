@@ -16,13 +16,15 @@ export function ipxeScript(siteName: string, menu: Menu, server: BootServer, ask
   const { node, mac } = asking;
   const chosen = unasked(menu, node);
   const shown = menu.entries.length > 0 && menu.timeoutSeconds > 0;
+  // Without the menu nobody gets to the others.
+  const entries = shown ? menu.entries : menu.entries.filter(({ name }) => name === chosen);
   return [
     '#!ipxe',
     `# Made by Reveille for ${node.name}`,
     `goto ${shown ? 'menu' : chosen}`,
     ...(shown ? menuBlock(siteName, menu, chosen, node) : []),
     ...(node.image === undefined ? [] : nodeBlock(base, server, asking)),
-    ...menu.entries.flatMap((entry) => {
+    ...entries.flatMap((entry) => {
       const names = entry.initrd.map((_, index) => `initrd${index}`);
       const words = names.map((name) => `initrd=${name}`);
       return [

@@ -162,7 +162,7 @@ describe('a node that boots a menu entry', () => {
         `kernel http://10.0.0.2:8080/boot/files/nova/vmlinuz initrd=initrd0 initrd=initrd1 rw root=/dev/ram0 rw TFTP=10.0.0.2 ${words} ||`,
       ),
     );
-    assert.doesNotMatch(script, /^:node$|^:menu$/m);
+    assert.doesNotMatch(script, /^:node$|^:menu$|^:own$/m);
   });
 
   it('keeps a TFTP= of its own where it stands, and talks on its serial line', () => {

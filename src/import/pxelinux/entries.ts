@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { NAME_PATTERN } from '../../site/schema.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Label } from './config.ts';
@@ -12,6 +11,8 @@ const MOST_ENTRIES = 5000;
 export class Entries {
   readonly #draft: SiteDraft;
   readonly #entries: Record<string, EntryText>;
+  /** The names of entries by what they boot. */
+  readonly #byContent = new Map<string, string>();
 
   constructor(draft: SiteDraft) {
     this.#draft = draft;
@@ -28,9 +29,10 @@ export class Entries {
    * whatever its title. `whose` tells labels of one name apart that boot different things.
    */
   add(label: Label, entry: EntryText, whose: string | undefined): string {
-    for (const [name, known] of Object.entries(this.#entries)) {
-      if (isDeepStrictEqual({ ...known, title: '' }, { ...entry, title: '' })) return name;
-    }
+    const { title: _, ...booted } = entry;
+    const content = JSON.stringify(booted);
+    const known = this.#byContent.get(content);
+    if (known !== undefined) return known;
     const name = this.#name(label.value, entry, whose);
     if (this.names.length >= MOST_ENTRIES) {
       this.#draft.remark('left', label.place, `label ${label.value}`, `the menu holds ${MOST_ENTRIES} entries already`);
@@ -40,6 +42,7 @@ export class Entries {
     const said = label.value.replace(/\p{Cc}+/gu, '');
     const shown = entry.title === undefined && name !== label.value && said !== '' ? { title: said, ...entry } : entry;
     this.#entries[name] = shown;
+    this.#byContent.set(content, name);
     this.#draft.comment(['menu', 'entries', name], `${label.place.file}:${label.place.line}: label ${label.value}`);
     return name;
   }
@@ -49,11 +52,13 @@ export class Entries {
     const own = fit(label);
     const wanted = own === undefined || RESERVED.includes(own) ? [fit(folder), fit(`${label}-entry`)] : [own];
     const more = whose === undefined ? [] : [fit(`${label}-${whose}`)];
-    const numbered = Array.from({ length: MOST_ENTRIES + 1 }, (_, i) => `${(own ?? 'entry').slice(0, 56)}-${i + 2}`);
-    const free = [...wanted, ...more, ...numbered].find(
-      (name) => name !== undefined && !RESERVED.includes(name) && !Object.hasOwn(this.#entries, name),
-    );
-    return free ?? 'entry';
+    const isFree = (name: string) => !RESERVED.includes(name) && !Object.hasOwn(this.#entries, name);
+    const free = [...wanted, ...more].find((name) => name !== undefined && isFree(name));
+    for (let i = 2; free === undefined; i++) {
+      const name = `${(own ?? 'entry').slice(0, 56)}-${i}`;
+      if (isFree(name)) return name;
+    }
+    return free;
   }
 }
 

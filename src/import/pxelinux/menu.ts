@@ -49,7 +49,11 @@ export class Menu {
 
   async #read(file: string): Promise<Config | undefined> {
     const text = await this.#tree.text(file);
-    if (text === undefined) return undefined;
+    if (text === undefined) {
+      const why = 'it is a link that leads out of the folder, or a file that cannot be read';
+      this.#draft.remark('left', start(file), file, why);
+      return undefined;
+    }
     return parseConfig(file, text, async (named) => {
       const where = await this.#tree.find(named);
       if (where.kind !== 'file') return undefined;

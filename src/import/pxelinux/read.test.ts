@@ -288,6 +288,18 @@ describe('a tree', () => {
     );
   });
 
+  it('whose configuration is a link out of it says so', () =>
+    withSiteFolder({ 'tftp/pxelinux.cfg/': '', secret: 'label a\n' }, async (folder) => {
+      await symlink('../../secret', join(folder, 'tftp/pxelinux.cfg/default'));
+      const draft = new SiteDraft();
+      await readTree(draft, join(folder, 'tftp'));
+      assert.deepEqual(
+        draft.remarks.map(({ kind, what }) => [kind, what]),
+        [['left', 'pxelinux.cfg/default']],
+      );
+      assert.deepEqual(draft.site.menu?.entries, {});
+    }));
+
   it('that is not there is refused', () =>
     assert.rejects(readTree(new SiteDraft(), '/nonexistent/tftp'), { code: 'IMPORT_INVALID' }));
 

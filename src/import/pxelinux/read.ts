@@ -103,7 +103,7 @@ function assign(
   const groups = Map.groupBy(starting, ({ pxelinuxBy }) => pxelinuxBy ?? '');
   for (const [profile, members] of groups) {
     const declared = profile === '' ? undefined : draft.site.profiles?.[profile];
-    const common = declared && mostFrequent(members.map(choiceOf).filter((choice) => choice !== undefined));
+    const common = declared && shared(members.map(choiceOf).filter((choice) => choice !== undefined));
     if (declared && common) {
       boot(declared, common);
       draft.comment(['profiles', profile, 'boot'], wordsOf(common.from));
@@ -151,9 +151,11 @@ function startFromTop(draft: SiteDraft, { prefix }: Tree): void {
   }
 }
 
-function mostFrequent(choices: readonly Choice[]): Choice | undefined {
+/** What most of them boot, unless each boots something of its own. */
+function shared(choices: readonly Choice[]): Choice | undefined {
   const groups = [...Map.groupBy(choices, ({ boots }) => boots).values()];
-  return groups.toSorted((one, other) => other.length - one.length)[0]?.[0];
+  const [most = []] = groups.toSorted((one, other) => other.length - one.length);
+  return most.length > 1 || choices.length === 1 ? most[0] : undefined;
 }
 
 function wordsOf({ value, place }: Said): string {
