@@ -184,7 +184,7 @@ function regular(look: Expression, constant: Expression, reading: Reading): read
   const [, start, middle = '', end] = parts;
   const glob = middle.replace(/\\(.)|\.\*|\./g, (found, plain?: string) => plain ?? (found === '.' ? '?' : '*'));
   const pattern = `${start === '^' ? '' : '*'}${glob}${end === '$' ? '' : '*'}`.replace(/\*+/g, '*');
-  return [{ [seen.subject]: [pattern] }];
+  return isLength(Buffer.byteLength(pattern)) ? [{ [seen.subject]: [pattern] }] : undefined;
 }
 
 /** Any of these or of those; alternatives that differ in one kind of condition become one. */
