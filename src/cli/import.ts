@@ -8,7 +8,7 @@ import { listeningInterface } from '../import/isc/interfaces.ts';
 import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
 import { readTree } from '../import/pxelinux/read.ts';
-import { totals } from '../import/report.ts';
+import { byPlace, totals } from '../import/report.ts';
 import { readWarewulf } from '../import/warewulf/read.ts';
 import { REPORT, writeReport, writeSite } from '../import/write.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
@@ -125,7 +125,7 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
       classes: count(classes),
       profiles: count(profiles),
       nodes: count(nodes),
-      remarks: draft.remarks.map(flat),
+      remarks: byPlace(draft.remarks).map(flat),
       errors: errors.map(flat),
       warnings: warnings.map(flat),
     },
@@ -138,7 +138,7 @@ const MOST_SHOWN = 15;
 
 /** How much of each kind there is, then what is not simply taken over. */
 function remarkLines({ remarks }: SiteDraft, most: number): readonly string[] {
-  const rows = remarks.filter(({ kind }) => kind !== 'taken');
+  const rows = byPlace(remarks).filter(({ kind }) => kind !== 'taken');
   const shown = rows.slice(0, most);
   const lines = [`${totals(remarks)}.`];
   if (shown.length > 0) {

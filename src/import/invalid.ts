@@ -29,7 +29,9 @@ export class Problems {
   throwAll(): void {
     const [first, ...others] = this.#found;
     if (first === undefined) return;
-    const shown = others.slice(0, MOST_TOLD).map(({ place, message }) => `${placeWords(place)}${message}`);
+    const shown = others
+      .slice(0, MOST_TOLD)
+      .map(({ place, message, hint }) => `${placeWords(place)}${message}${hint === undefined ? '' : ` (${hint})`}`);
     if (others.length > MOST_TOLD) shown.push(`... and ${others.length - MOST_TOLD} more`);
     const hint = [...(first.hint === undefined ? [] : [first.hint]), ...(shown.length > 0 ? ['also:', ...shown] : [])];
     throw new ReveilleError('IMPORT_INVALID', first.message, {

@@ -25,7 +25,7 @@ export function reportText(remarks: readonly Remark[], sources: readonly string[
     `${totals(remarks)}.`,
   ];
   for (const { kind, title, lead } of SECTIONS) {
-    const rows = remarks.filter((remark) => remark.kind === kind);
+    const rows = byPlace(remarks).filter((remark) => remark.kind === kind);
     if (rows.length === 0) continue;
     lines.push(
       '',
@@ -55,4 +55,12 @@ function cell(text: string): string {
 function code(text: string): string {
   const fence = text.includes('`') ? '``' : '`';
   return `${fence}${cell(text)}${fence}`;
+}
+
+/** The remarks as the sources stand: file by file in the order in which they were first told of, line by line. */
+export function byPlace(remarks: readonly Remark[]): readonly Remark[] {
+  const files = new Map<string, number>();
+  for (const { place } of remarks) if (!files.has(place.file)) files.set(place.file, files.size);
+  const rank = ({ place }: Remark) => files.get(place.file) ?? 0;
+  return remarks.toSorted((a, b) => rank(a) - rank(b) || a.place.line - b.place.line || a.place.col - b.place.col);
 }

@@ -3,7 +3,7 @@ import { didYouMean, quoted } from '../../site/finding.ts';
 import { invalid, Problems } from '../invalid.ts';
 import { readActions } from './actions.ts';
 import { Cursor } from './cursor.ts';
-import { readData, readDatum } from './data.ts';
+import { hexBytes, readData, readDatum } from './data.ts';
 import { readExpression, STARTS_EXPRESSION } from './expressions.ts';
 import { checkForm } from './forms.ts';
 import { readOption } from './optionStatements.ts';
@@ -225,6 +225,7 @@ class Parser {
   #hardware(place: Place): readonly Statement[] {
     const type = this.#cursor.word('a hardware type such as ethernet').toLowerCase();
     const address = readDatum(this.#cursor, 'a hardware address');
+    hexBytes(address);
     return this.#ended({ kind: 'hardware', type, address, place }, place);
   }
 
