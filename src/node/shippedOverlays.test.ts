@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -48,6 +49,16 @@ describe('each shipped overlay', async () => {
           assert(known, `${source.file} reads vars.${read}, which overlay.yaml does not name`);
         }
       }
+    });
+
+    test(`${name} leaves services alone that an image does not have, or that wait for the node's files`, async () => {
+      const { hooks } = await overlayNamed('/nonexistent', name);
+      // Stands for a machine with no such unit.
+      const without = 'systemctl() { [ "$1" = daemon-reload ] || return 4; }; ';
+      for (const { run } of hooks.filter(
+        (hook) => /systemctl .*(restart|reload-or)/.test(hook.run) && !/networkctl/.test(hook.run),
+      ))
+        execFileSync('sh', ['-c', `${without}${run}`]);
     });
 
     test(`${name} renders with its examples and passes check`, async () => {
