@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { tryLock } from '../lock.ts';
 import { sweepCache } from './sweepCache.ts';
 
-test('old roots and those without a recipe go; sources of disks stay with their recipe; a running build keeps all', async (t) => {
+test('old roots go; sources of disks stay with their recipe; a running build keeps all', async (t) => {
   const cache = mkdtempSync(join(tmpdir(), 'sweep-'));
   t.after(() => rmSync(cache, { recursive: true, force: true }));
   assert.deepEqual(await sweepCache(cache, { recipes: new Set(), dryRun: false, now: 0 }), []);
@@ -22,15 +22,18 @@ test('old roots and those without a recipe go; sources of disks stay with their 
   put('young', 1);
   put('old', 30);
   put('old+source', 300);
-  put('stranger', 1);
+  put('stranger', 30);
+  put('stranger+source', 30);
+  put('of-another-site', 1);
   put('busy', 300);
   mkdirSync(join(roots, 'stranger.work/debs'), { recursive: true });
   writeFileSync(join(roots, 'stranger.work/debs/x'), 'seven..');
+  utimesSync(join(roots, 'stranger.work'), now / 1000 - 100_000, now / 1000 - 100_000);
   const held = tryLock(join(roots, 'busy.lock'));
   const options = { recipes: new Set(['young', 'old', 'busy']), now };
   const expected = [
     { image: 'old', bytes: 4 },
-    { image: 'stranger', bytes: 11 },
+    { image: 'stranger', bytes: 15 },
   ];
   assert.deepEqual(await sweepCache(cache, { ...options, dryRun: true }), expected);
   assert.deepEqual(await sweepCache(cache, { ...options, dryRun: false }), expected);
@@ -39,6 +42,15 @@ test('old roots and those without a recipe go; sources of disks stay with their 
     readdirSync(roots)
       .filter((name) => /\.(tar|json|work)$/.test(name))
       .sort(),
-    ['busy.json', 'busy.tar', 'old+source.json', 'old+source.tar', 'young.json', 'young.tar'],
+    [
+      'busy.json',
+      'busy.tar',
+      'of-another-site.json',
+      'of-another-site.tar',
+      'old+source.json',
+      'old+source.tar',
+      'young.json',
+      'young.tar',
+    ],
   );
 });

@@ -7,9 +7,9 @@ import { BASE_HOURS } from './cache.ts';
 export type SweptRoot = { readonly image: string; readonly bytes: number };
 
 /**
- * Removes roots from the cache that no build will use again: those whose image has no recipe (any more), and those that are
- * older than a root may be. Roots of disks and container images stay with their recipe: they are good as long as their
- * source. What a running build holds stays.
+ * Removes roots from the cache that no build will use again: those that are older than a root may be. Roots of disks and
+ * container images stay as long as their image has a recipe, since they are as good as their source. What a running build
+ * holds stays, and so does what is young: several sites may share a cache.
  */
 export async function sweepCache(
   cache: string,
@@ -27,7 +27,7 @@ export async function sweepCache(
     const path = join(folder, file);
     const about = await stat(path);
     const old = options.now - about.mtimeMs > BASE_HOURS * 3_600_000;
-    if (options.recipes.has(image) && (!old || isSource !== undefined)) continue;
+    if (!old || (isSource !== undefined && options.recipes.has(image))) continue;
     const lock = await tryLock(join(folder, `${image}.lock`));
     if (lock === undefined) continue;
     try {
