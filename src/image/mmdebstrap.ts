@@ -94,7 +94,8 @@ export type MmdebstrapRun = {
 
 /** Runs mmdebstrap, tells its progress, and blames what fails on its place in the recipe. */
 export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
-  const program = spawn('mmdebstrap', run.args, {
+  const [command = '', ...args] = [...mountsOfItsOwn(run), 'mmdebstrap', ...run.args];
+  const program = spawn(command, args, {
     stdio: ['pipe', 'ignore', 'pipe', run.input === undefined ? 'ignore' : 'pipe'],
     env: buildEnvironment(process.env),
   });
@@ -137,6 +138,16 @@ export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep)
   if (unread !== undefined) throw unread;
   if (code !== 0) throw await failure(run, progress, tail);
   return { modulesFreedBytes: progress.modulesFreedBytes };
+}
+
+/**
+ * As root, mmdebstrap mounts mirrors of this machine in its own mount namespace, or they would stay mounted after a build
+ * that fails. An ordinary user has that by the user namespace.
+ */
+function mountsOfItsOwn({ args }: MmdebstrapRun): readonly string[] {
+  return process.getuid?.() === 0 && args.some((word) => word.endsWith('file-mirror-automount'))
+    ? ['unshare', '--mount']
+    : [];
 }
 
 /** Hands a stream to a program. What cannot be read is returned; a program that ends early says why by its exit. */

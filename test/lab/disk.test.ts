@@ -31,6 +31,7 @@ let reader: DiskReader;
 before(async () => {
   const cache = await openCache(defaultCache(process.env, process.getuid?.()), 'lab-disk');
   reader = await diskReader(recipeFixture(), cache.diskReader, Date.now, () => {});
+  ext4Of(at('root.ext4'), await tarFile('root.tar', TREE), 32);
 });
 
 /** Capabilities cap_setuid+ep as the kernel stores them: a byte of it is no text. */
@@ -124,7 +125,6 @@ const comparable = (found: readonly string[]) =>
     .sort();
 
 test('a qcow2 with GPT, an EFI partition and /var apart is read with owners, modes, links and capabilities', async () => {
-  ext4Of(at('root.ext4'), await tarFile('root.tar', TREE), 32);
   ext4Of(
     at('var.ext4'),
     await tarFile('var.tar', { spool: { kind: 'directory', mode: 0o700 }, 'spool/a': { text: 'a' } }),

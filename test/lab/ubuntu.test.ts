@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -75,10 +75,8 @@ test('an Ubuntu suite is built from main and universe of its archive, by its key
   const { packages } = await indexRoot(tar);
   assert.ok(packages.some((one) => one.name === 'iproute2'));
 
-  await assert.rejects(root({ ...recipe, keyring: other.keyring }), {
-    code: 'IMAGE_BUILD_FAILED',
-    message: /NO_PUBKEY|not signed|couldn't be verified/,
-  });
+  await assert.rejects(root({ ...recipe, keyring: other.keyring }), { code: 'IMAGE_BUILD_FAILED' });
+  assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes(archive), 'the archive is not mounted any more');
 });
 
 function linkOrCopy(from: string, to: string): void {
