@@ -35,6 +35,13 @@ describe("the server's address", () => {
   it('is not that of another interface', () =>
     assert.equal(serverFor(undeclared({ interface: 'br1' }), ADDRESSES, []), undefined));
 
+  it('or else that of another subnet on the same wire', () => {
+    const lan = undeclared({ name: 'lan', subnet: { base: ip('172.16.0.0'), prefix: 24 } });
+    assert.equal(serverFor(lan, ADDRESSES, [lan, undeclared()]), ip('10.0.0.7'));
+    assert.equal(serverFor(lan, ADDRESSES, [lan, networkFixture()]), ip('10.0.0.2'));
+    assert.equal(serverFor(lan, ADDRESSES, [lan, undeclared({ interface: 'eth0' })]), undefined);
+  });
+
   it('is that of any interface where only relays reach the network', () => {
     const { interface: _, ...relayed } = undeclared();
     assert.equal(serverFor(relayed, ADDRESSES, []), ip('10.0.0.9'));

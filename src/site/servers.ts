@@ -9,7 +9,7 @@ export type InterfaceAddresses = ReadonlyMap<string, readonly InterfaceAddress[]
 
 /**
  * The server's address for `network`, one of `networks`: the declared one, else the first that its interface has in the
- * subnet. Of a network that only relays reach, the first that any interface has there, else the address on the first wire
+ * subnet, else that of another subnet on the same wire: its clients renew through their router. Of a network that only relays reach, the first that any interface has there, else the address on the first wire
  * that the site serves: relays send there. `undefined` if there is none.
  */
 export function serverFor(
@@ -18,7 +18,11 @@ export function serverFor(
   networks: Iterable<Network>,
 ): Ipv4 | undefined {
   if (network.server !== undefined) return network.server;
-  if (network.interface !== undefined) return addressIn(network, addresses.get(network.interface) ?? []);
+  if (network.interface !== undefined) {
+    const here = addresses.get(network.interface) ?? [];
+    const wire = [network, ...[...networks].filter((other) => other.interface === network.interface)];
+    return wire.map((one) => one.server ?? addressIn(one, here)).find((ip) => ip !== undefined);
+  }
   const own = addressIn(network, [...addresses.values()].flat());
   if (own !== undefined) return own;
   for (const other of networks) {

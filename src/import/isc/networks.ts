@@ -53,7 +53,6 @@ export function draftNetworks(reading: Reading): readonly Drafted[] {
       if (found !== undefined) text.interface = found;
       else if (interfaces.size === 0) reading.draft.comment(['networks', name, 'subnet'], FILL_IN);
       fill(network, reading);
-      tellOfAddress(network, wire, reading);
       networks.push(network);
       reading.draft.site.networks ??= {};
       reading.draft.site.networks[name] = text;
@@ -62,18 +61,6 @@ export function draftNetworks(reading: Reading): readonly Drafted[] {
     }
   }
   return networks;
-}
-
-/**
- * A server answers for a subnet by its address there. dhcpd is content with one address on the wire of several subnets;
- * told unless this machine is seen to have the address.
- */
-function tellOfAddress({ block, subnet, text }: Drafted, wire: Wire, reading: Reading): void {
-  if (text.interface === undefined || text.server !== undefined) return;
-  const here = reading.around.addresses.get(text.interface);
-  if (here === undefined ? wire.subnets.length < 2 : here.some(({ ip }) => inSubnet(block, ip))) return;
-  const why = `the server answers here by an address of its own in ${text.subnet}: give ${text.interface} one, or the clients get no answer`;
-  reading.tellOf('changed', subnet.statement.place, show(subnet.statement), why);
 }
 
 function inWords({ statement, wire }: Subnet): string {
