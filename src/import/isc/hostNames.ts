@@ -5,7 +5,7 @@ import type { Datum, OptionType, Statement } from './tree.ts';
 /** The host names that stand where an address could, each once. */
 export function hostNamesIn(statements: readonly Statement[]): ReadonlySet<string> {
   const names = new Set<string>();
-  const options = new OptionTable([]);
+  const options = new OptionTable(statements.filter((one) => one.kind === 'option-definition'));
   const note = (items: readonly Datum[]) => {
     for (const { kind, text } of items) if (kind === 'words' && !/^[0-9.]*$/.test(text)) names.add(text);
   };
