@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { baseRoot } from '../../src/image/base.ts';
 import { buildImage } from '../../src/image/build.ts';
 import { defaultCache, openCache } from '../../src/image/cache.ts';
@@ -232,6 +242,20 @@ test('several roots, none, and an encrypted disk are told in words', async () =>
     code: 'IMAGE_BUILD_FAILED',
     message: /no root was found|cannot be read/,
   });
+});
+
+test('the disk of a running machine is refused in words', async () => {
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', at('used.qcow2'), '10M']);
+  const drive = `driver=qcow2,node-name=a,file.driver=file,file.filename=${at('used.qcow2')}`;
+  const holder = spawn('qemu-storage-daemon', ['--blockdev', drive, '--pidfile', at('holder.pid')], {
+    stdio: 'ignore',
+  });
+  try {
+    while (!existsSync(at('holder.pid')) && holder.exitCode === null) await sleep(50);
+    await assert.rejects(read(at('used.qcow2')), { message: /is in use: a machine runs from it/, hint: /switch/ });
+  } finally {
+    holder.kill('SIGKILL');
+  }
 });
 
 test('a node boots from the disk of a virtual machine and becomes ready', async () => {

@@ -17,6 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), 'ubuntu-lab-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 // apt reads keys and packages as a user of its own.
 chmodSync(folder, 0o755);
+// What a build that fails leaves lying about goes with the folder.
+process.env.TMPDIR = folder;
 const archive = join(folder, 'archive');
 
 const root = (changes: Parameters<typeof recipeFixture>[0], cache = join(folder, 'cache')) =>

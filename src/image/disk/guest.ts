@@ -139,7 +139,7 @@ async function checkWhole(path: string): Promise<void> {
 }
 
 async function failure(order: GuestOrder, why: string): Promise<ReveilleError> {
-  if (/lock/i.test(why)) {
+  if (/Failed to get .*\block\b/.test(why)) {
     return new ReveilleError('IMAGE_BUILD_FAILED', `${order.disk} is in use: a machine runs from it`, {
       hint: 'switch the machine off, or build from a copy of its disk',
     });
