@@ -64,7 +64,10 @@ function nodeBlock(base: string, server: BootServer, asking: MenuNode): string[]
   ];
 }
 
-/** The words that pxelinux makes for the bits of IPAPPEND, made by iPXE from its own settings. */
+/**
+ * The words that pxelinux makes for the bits of IPAPPEND, made by iPXE from its own settings. Of the UUID iPXE shows the
+ * usual form; pxelinux shows its bytes as they lie in memory, with those of the first three fields turned round.
+ */
 function appended({ ipappend = 0 }: MenuEntry, mac: Mac): string[] {
   return [
     ...(ipappend & 1 ? [`ip=\${netX/ip}:\${next-server}:\${netX/gateway}:\${netX/netmask}`] : []),

@@ -425,7 +425,9 @@ const entry = keyed(
       .prefault([])
       .describe('Words of the kernel command line, in this order. TFTP=<server> is added last unless they have it.'),
     ipappend: whole('a sum of pxelinux ipappend bits', 1, 0x3ffff)
-      .describe('Words added last as pxelinux does: 1 ip=, 2 BOOTIF=, 4 SYSUUID=, or a sum. iPXE knows these three.')
+      .describe(
+        'Words added last as pxelinux does: 1 ip=, 2 BOOTIF=, 4 SYSUUID=, or a sum. iPXE knows these three, and writes the UUID in its usual form.',
+      )
       .exactOptional(),
   },
   'a menu entry',

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
+import { uuidOf } from '../../src/lab/siteRack.ts';
+import { mac } from '../../src/site/fixture.ts';
 import { openBootRack } from './bootRack.ts';
 
 const SITE = `site: menus
 networks:
-  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }
+  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2, gateway: 10.0.0.1 }
 profiles:
   worker: { image: bookworm-ram, kernelArgs: [console=ttyS0] }
 nodes:
@@ -19,7 +21,7 @@ menu:
   timeout: 1s
   default: tiny
   entries:
-    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, console=ttyS0] }
+    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, console=ttyS0], ipappend: 7 }
 tftp: { root: tftp }
 `;
 
@@ -63,9 +65,23 @@ test('the menu`s other entries boot by themselves, from the operator`s files: ov
       return line.trim();
     };
     const [ipxe, pxelinux] = await Promise.all([told('node01'), told('node02')]);
-    assert.equal(ipxe, 'initrd=initrd0 quiet console=ttyS0 TFTP=10.0.0.2');
-    assert.equal(pxelinux, 'BOOT_IMAGE=tiny/linux initrd=tiny/initrd.gz quiet console=ttyS0 TFTP=10.0.0.2');
+    // pxelinux makes the words of `ipappend` itself; iPXE makes the same, but for the order of the UUID's bytes.
+    const words = (last: number, uuid: string) =>
+      `ip=10.0.0.7${last}:10.0.0.2:10.0.0.1:255.255.255.0 BOOTIF=01-52-54-00-00-02-0${last} SYSUUID=${uuid}`;
+    const uuidOfNode = (last: number) => uuidOf(mac(`52:54:00:00:02:0${last}`));
+    assert.equal(ipxe, `initrd=initrd0 quiet console=ttyS0 TFTP=10.0.0.2 ${words(1, uuidOfNode(1))}`);
+    const files = 'BOOT_IMAGE=tiny/linux initrd=tiny/initrd.gz';
+    assert.equal(pxelinux, `${files} quiet console=ttyS0 TFTP=10.0.0.2 ${words(2, asInMemory(uuidOfNode(2)))}`);
   } finally {
     await boots.close();
   }
 });
+
+/** A UUID by its bytes as SMBIOS holds them: those of the first three fields turned round. */
+function asInMemory(uuid: string): string {
+  const turned = (field: string) => (field.match(/../g) ?? []).reverse().join('');
+  return uuid
+    .split('-')
+    .map((field, i) => (i < 3 ? turned(field) : field))
+    .join('-');
+}
