@@ -1,9 +1,10 @@
 import type { Findings } from './finding.ts';
+import { NAME_PATTERN } from './forms.ts';
 import { readLending } from './lending.ts';
 import type { SiteClass } from './model.ts';
 import { readOptions } from './options.ts';
 import { MEMBER_WORDS } from './pools.ts';
-import { type ClassDeclaration, NAME_PATTERN, type SiteDeclaration } from './schema.ts';
+import type { ClassDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

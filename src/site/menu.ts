@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
 import { type Findings, suggestion } from './finding.ts';
+import { NAME_PATTERN } from './forms.ts';
 import type { Menu, MenuEntry } from './model.ts';
-import { NAME_PATTERN, type SiteDeclaration } from './schema.ts';
+import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

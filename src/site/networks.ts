@@ -1,12 +1,13 @@
 import { formatPlace } from '../errors.ts';
 import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, inSubnet, type Subnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Findings } from './finding.ts';
+import { NAME_PATTERN } from './forms.ts';
 import { readLending } from './lending.ts';
 import type { Network } from './model.ts';
 import { readOptions } from './options.ts';
 import { overlaps } from './overlap.ts';
 import { checkPools, poolClaims, resolvePools } from './pools.ts';
-import { NAME_PATTERN, type NetworkDeclaration, type SiteDeclaration } from './schema.ts';
+import type { NetworkDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

@@ -2,13 +2,14 @@ import { formatPlace, type Place } from '../errors.ts';
 import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { didYouMean, type Findings } from './finding.ts';
+import { NODE_NAME_PATTERN } from './forms.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
 import { type DeclaredNode, gatherNodes, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
 import { mayAdmitNodes } from './pools.ts';
 import { NO_SETTINGS, type Profiles } from './profiles.ts';
-import { NODE_NAME_PATTERN, type NodeDeclaration, type SiteDeclaration } from './schema.ts';
+import type { NodeDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

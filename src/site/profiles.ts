@@ -1,11 +1,12 @@
 import type { Place } from '../errors.ts';
 import { didYouMean, type Findings, suggestion } from './finding.ts';
+import { NAME_PATTERN } from './forms.ts';
 import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
 import type { OverlayOrigin } from './model.ts';
 import { readOptions } from './options.ts';
 import { readReplacements } from './replace.ts';
-import { NAME_PATTERN, type ProfileDeclaration } from './schema.ts';
+import type { ProfileDeclaration } from './schema.ts';
 import { checkSecretNames } from './secrets.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from '../../site/schema.ts';
+import { NAME_PATTERN } from '../../site/forms.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Label } from './config.ts';
 import type { EntryText } from './outcome.ts';
