@@ -15,6 +15,7 @@ import { type LogFormat, openLog } from './log/log.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, UNSPECIFIED } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
+import { askForLogs } from './node/askForLogs.ts';
 import { checkTemplates } from './node/check.ts';
 import { openContents } from './node/contents.ts';
 import { openIdentities } from './node/identity.ts';
@@ -198,10 +199,12 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   await operators.listen(join(stateFolder, 'reveille.sock'));
   opened.defer(() => operators.close());
 
+  const logsOf = askForLogs(orders, Date.now);
   opened.use(
     followCloud({
       expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
       view: cloudView(() => site().cloud, process.env),
+      onMissing: ({ node, bootedAt }) => logsOf(node, bootedAt),
       emit,
     }),
   );

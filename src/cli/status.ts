@@ -7,7 +7,7 @@ import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import type { Stranger } from '../timeline/strangers.ts';
-import { count, formatMs, shortenHashes } from '../timeline/words.ts';
+import { count, formatMs, formatOff, shortenHashes } from '../timeline/words.ts';
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
@@ -97,7 +97,7 @@ export function rackText(status: Status): string {
       node.state,
       filesText(node.files),
       took,
-      last ? stepText(last) : '',
+      [last ? stepText(last) : '', clockText(node)].filter((text) => text !== '').join('; '),
     ];
   });
   const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'FILES', 'TOOK', 'LAST STEP'], ...rows]);
@@ -121,7 +121,8 @@ export function bootText(node: NodeStatus): string {
   const files = node.files ? `  files: ${filesText(node.files)}` : '';
   const title = `${node.name}  ${paint(STATE_COLOUR[node.state], node.state)}${files}`;
   if (!node.boot) return `${title}\n  no boot has been seen`;
-  const { startedAt, steps } = node.boot;
+  const { startedAt, steps, clockAheadMs } = node.boot;
+  const clock = clockAheadMs === undefined ? '' : `\n  its clock is ${formatOff(clockAheadMs)} the server's`;
   const rows = steps.map((step) => [
     `  +${((step.at - startedAt) / 1000).toFixed(1)} s`,
     step.status === 'done' ? 'ok' : step.status,
@@ -141,7 +142,7 @@ export function bootText(node: NodeStatus): string {
         ]
       : [],
   );
-  return [title, table([['  AT', '', 'STEP', 'TOOK', ''], ...rows]), ...output].join('\n');
+  return [`${title}${clock}`, table([['  AT', '', 'STEP', 'TOOK', ''], ...rows]), ...output].join('\n');
 }
 
 /** How a node's files stand, in a word or two. */
@@ -150,6 +151,10 @@ function filesText(files: Standing | null): string {
   const drift = files.drifted === 0 ? '' : `drift ${files.drifted}`;
   const main = files.state === 'drift' ? '' : files.state === 'unknown' && drift !== '' ? '' : files.state;
   return [main, drift].filter((word) => word !== '').join(', ');
+}
+
+function clockText({ boot }: NodeStatus): string {
+  return boot?.clockAheadMs === undefined ? '' : `clock off by ${formatMs(Math.abs(boot.clockAheadMs))}`;
 }
 
 function stepText(step: BootStep): string {

@@ -1,4 +1,5 @@
 import { ReveilleError } from '../errors.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import type { Site } from '../site/model.ts';
 import type { Boot } from '../timeline/boots.ts';
 import { cloudsFiles, readCloud } from './clouds.ts';
@@ -12,11 +13,13 @@ const NETWORK_AGENT = /^neutron-(linuxbridge|openvswitch|macvtap|sriov-nic)-agen
 /** The nodes that should be in service now: those with nova-compute among their services whose newest boot is ready. */
 export function expectedInService(site: Site, newestBoot: (node: string) => Boot | undefined): readonly Expected[] {
   if (site.cloud === undefined) return [];
-  return [...site.nodes.values()].flatMap(({ name, services }) => {
+  return [...site.nodes.values()].flatMap(({ name, ip, services }) => {
     const boot = newestBoot(name);
     if (boot?.state !== 'ready' || !services.some((service) => COMPUTE.test(service))) return [];
     const networkAgent = services.some((service) => NETWORK_AGENT.test(service));
-    return [{ node: name, bootedAt: boot.startedAt, networkAgent }];
+    return [
+      { node: name, ...(ip === undefined ? {} : { ip: formatIpv4(ip) }), bootedAt: boot.startedAt, networkAgent },
+    ];
   });
 }
 

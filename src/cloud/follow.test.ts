@@ -7,12 +7,13 @@ import { followCloud } from './follow.ts';
 import type { Expected } from './inService.ts';
 import type { CloudView } from './view.ts';
 
-const EMPTY: CloudView = { services: [], hypervisors: [], agents: [], providers: [] };
+const EMPTY: CloudView = { services: [], hypervisors: [], agents: [], providers: [], clockAheadMs: 0 };
 const FULL: CloudView = {
   services: [{ id: 's', host: 'node01', up: true, enabled: true, updatedAt: 2000 }],
   hypervisors: [{ id: 'h', name: 'node01', host: 'node01', up: true }],
   agents: [],
   providers: ['node01'],
+  clockAheadMs: 0,
 };
 const NODE: Expected = { node: 'node01', bootedAt: 1000, networkAgent: false };
 
@@ -25,7 +26,8 @@ test('each change of a standing is told once; while a boot waits the cloud is as
     return answer;
   });
   const told: Happening[] = [];
-  using _ = followCloud({ expected: () => [NODE], view, emit: (event) => told.push(event) });
+  const missed = mock.fn();
+  using _ = followCloud({ expected: () => [NODE], view, onMissing: missed, emit: (event) => told.push(event) });
   const standings = () => told.map((event) => (event.kind === 'cloud.standing' ? event.standing : event.kind));
 
   await turn();
@@ -45,6 +47,7 @@ test('each change of a standing is told once; while a boot waits the cloud is as
   t.mock.timers.tick(60_000);
   await turn();
   assert.deepEqual(standings().at(-1), 'compute-service', 'a node that falls out of service is told');
+  assert.equal(missed.mock.callCount(), 3, 'a cloud that does not answer misses nobody');
 });
 
 test('a cloud is not asked while no node should be in service', async (t) => {
@@ -52,7 +55,7 @@ test('a cloud is not asked while no node should be in service', async (t) => {
   const view = mock.fn(async () => EMPTY);
   let expected: readonly Expected[] = [];
   const told: Happening[] = [];
-  using _ = followCloud({ expected: () => expected, view, emit: (event) => told.push(event) });
+  using _ = followCloud({ expected: () => expected, view, onMissing: () => {}, emit: (event) => told.push(event) });
   await turn();
   assert.equal(view.mock.callCount(), 0);
   expected = [NODE];

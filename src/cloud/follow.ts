@@ -12,6 +12,8 @@ export type FollowCloudOptions = {
   readonly expected: () => readonly Expected[];
   /** Asks the cloud. Rejects with the reason in words. */
   readonly view: () => Promise<CloudView>;
+  /** Called each round for each node that the cloud misses. */
+  readonly onMissing: (missed: Expected) => void;
   readonly emit: EventSink;
 };
 
@@ -19,7 +21,7 @@ export type FollowCloudOptions = {
  * Keeps asking the cloud about the nodes that should be in service, and tells each change of a node's standing as an event.
  * Nobody waits for it: a cloud that does not answer costs the boots nothing.
  */
-export function followCloud({ expected, view, emit }: FollowCloudOptions): Disposable {
+export function followCloud({ expected, view, onMissing, emit }: FollowCloudOptions): Disposable {
   /** What was told last of each node's boot. */
   const told = new Map<string, { readonly bootedAt: number; readonly words: string; readonly inService: boolean }>();
   let next: NodeJS.Timeout | undefined;
@@ -32,7 +34,10 @@ export function followCloud({ expected, view, emit }: FollowCloudOptions): Dispo
     if (nodes.length > 0) {
       const standings = await ask(view, nodes);
       if (closed) return;
-      for (const [of, standing] of standings) tell(of, standing);
+      for (const [of, standing] of standings) {
+        tell(of, standing);
+        if (standing.kind === 'missing' && standing.what !== 'cloud') onMissing(of);
+      }
     }
     const waits = nodes.some(({ node, bootedAt }) => {
       const last = told.get(node);

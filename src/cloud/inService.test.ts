@@ -6,13 +6,14 @@ import type { CloudView } from './view.ts';
 const BOOTED = Date.parse('2026-01-01T10:00:00Z');
 const AFTER = BOOTED + 45_000;
 const BEFORE = BOOTED - 30_000;
-const EXPECTED = { node: 'node01', bootedAt: BOOTED, networkAgent: true };
+const EXPECTED = { node: 'node01', ip: '10.0.0.51', bootedAt: BOOTED, networkAgent: true };
 
 const GOOD: CloudView = {
   services: [{ id: 's1', host: 'node01', up: true, enabled: true, updatedAt: AFTER }],
   hypervisors: [{ id: 'h1', name: 'node01.rack.example.org', host: 'node01', up: true }],
   agents: [{ id: 'a1', host: 'node01', binary: 'neutron-linuxbridge-agent', alive: true, heartbeatAt: AFTER }],
   providers: ['node01.rack.example.org'],
+  clockAheadMs: 0,
 };
 
 test('a node whose service, hypervisor, provider and agent all reported since its boot is in service', () => {
@@ -51,6 +52,12 @@ for (const [words, view, what] of [
     'other-name',
   ],
   [
+    'it registered under its address',
+    { ...GOOD, services: [{ ...service, host: 'ip-10-0-0-51.rack', updatedAt: AFTER }] },
+    'other-name',
+  ],
+  ['it registered in capitals', { ...GOOD, services: [{ ...service, host: 'NODE01' }] }, 'other-name'],
+  [
     'a stray localhost of earlier days is not this boot',
     { ...GOOD, services: [{ ...service, host: 'localhost', updatedAt: BEFORE }] },
     'compute-service',
@@ -79,6 +86,16 @@ test('another provider is named in words', () => {
   const standing = standingOf({ ...GOOD, providers: ['node01'] }, EXPECTED);
   assert.ok(standing.kind === 'missing');
   assert.match(standing.words, /provider node01, and the hypervisor is called node01\.rack\.example\.org/);
+});
+
+test("times are the cloud's, whose clock may be off, which is told", () => {
+  const behind: CloudView = JSON.parse(
+    JSON.stringify({ ...GOOD, clockAheadMs: -180_000 }).replaceAll(String(AFTER), String(AFTER - 180_000)),
+  );
+  assert.equal(standingOf(behind, EXPECTED).kind, 'in-service');
+  const standing = standingOf({ ...GOOD, services: [], clockAheadMs: 180_000 }, EXPECTED);
+  assert.ok(standing.kind === 'missing');
+  assert.match(standing.hint, /the cloud's clock is 3 min 0 s ahead of this server's$/);
 });
 
 function wantedOf(view: CloudView, expected: typeof EXPECTED): string {

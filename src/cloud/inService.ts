@@ -1,8 +1,11 @@
+import { formatOff } from '../timeline/words.ts';
 import type { CloudView } from './view.ts';
 
 /** A node as it should be known to the cloud, and the boot that is to come into service. */
 export type Expected = {
   readonly node: string;
+  /** Its address: what a machine calls itself that has no name. */
+  readonly ip?: string;
   /** When the boot began, milliseconds since the epoch: what is older speaks of an earlier life of the machine. */
   readonly bootedAt: number;
   /** Whether Neutron's agent belongs to the node's services. */
@@ -37,18 +40,30 @@ const CLOCKS_MS = 2000;
  * Holds what the cloud says against what a boot should have brought. A record alone proves nothing: Nova keeps services of
  * machines that are off, and calls them up for a minute more. Only what reported after the boot began counts.
  */
-export function standingOf(view: CloudView, { node, bootedAt, networkAgent }: Expected): Standing {
+export function standingOf(view: CloudView, expected: Expected): Standing {
+  const standing = standingByTimes(view, expected);
+  if (standing.kind === 'in-service' || view.clockAheadMs === 0) return standing;
+  const off = `the cloud's clock is ${formatOff(view.clockAheadMs)} this server's`;
+  return { ...standing, hint: `${standing.hint}; ${off}` };
+}
+
+function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgent }: Expected): Standing {
   const isThis = (host: string) => host === node || host.startsWith(`${node}.`);
-  const since = (at: number | undefined) => at !== undefined && at >= bootedAt - CLOCKS_MS;
+  const since = (at: number | undefined) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
 
   const service = view.services.find(({ host }) => isThis(host));
   if (!service) {
-    const astray = view.services.find(({ host, updatedAt }) => /^localhost(\.|$)/.test(host) && since(updatedAt));
+    const names = [node, 'localhost', '(none)', ...(ip === undefined ? [] : [ip, `ip-${ip.replaceAll('.', '-')}`])];
+    const isAstray = (host: string) => {
+      const lower = host.toLowerCase();
+      return names.some((name) => lower === name.toLowerCase() || lower.startsWith(`${name.toLowerCase()}.`));
+    };
+    const astray = view.services.find(({ host, updatedAt }) => isAstray(host) && since(updatedAt));
     if (astray) {
       return missing(
         'other-name',
-        `a nova-compute registered as ${astray.host} since this boot began: the node had no name yet`,
-        `name nova-compute under the profile's services, so that it waits for the name; then remove the stray service: openstack compute service delete ${astray.id}`,
+        `a nova-compute registered as ${astray.host} since this boot began, not as ${node}`,
+        `name nova-compute under the profile's services, so that it waits for the name, and set host in nova.conf; then remove the stray service: openstack compute service delete ${astray.id}`,
       );
     }
     return missing(

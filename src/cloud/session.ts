@@ -24,9 +24,12 @@ export type CloudSession = {
    * own words in the message), CLOUD_UNREACHABLE where nobody answers.
    */
   call(service: ServiceType, path: string, call?: Call): Promise<unknown>;
+  /** How much the cloud's clock is ahead of this machine's by its last answer (behind: negative), in milliseconds. */
+  clockAheadMs(): number;
 };
 
 const ANSWER_MS = 30_000;
+const CLOCK_RIGHT_MS = 5000;
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 60_000;
@@ -39,8 +42,12 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
   let token: Promise<Token> | undefined;
   const ca = access.tls.caFile === undefined ? undefined : readFile(access.tls.caFile);
   ca?.catch(() => {});
-  const send: Send = async (method, url, headers, body) =>
-    ask(method, url, headers, body, { ...access.tls, ca: await ca });
+  let clockAheadMs = 0;
+  const send: Send = async (method, url, headers, body) => {
+    const answer = await ask(method, url, headers, body, { ...access.tls, ca: await ca });
+    clockAheadMs = aheadMs(answer, now()) ?? clockAheadMs;
+    return answer;
+  };
 
   const currentToken = async (): Promise<Token> => {
     const held = await token?.catch(() => undefined);
@@ -71,6 +78,7 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
   };
 
   return {
+    clockAheadMs: () => clockAheadMs,
     async call(service, path, call = {}) {
       let answer = await attempt(service, path, call);
       if (answer.status === 401) {
@@ -82,6 +90,13 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
       return answer.text === '' ? undefined : json(answer.text, service);
     },
   };
+}
+
+/** An answer bears its time in whole seconds; a difference that this or a slow answer may make is none. */
+function aheadMs({ headers }: Answer, now: number): number | undefined {
+  const ahead = Date.parse(String(headers.date)) - now;
+  if (Number.isNaN(ahead)) return undefined;
+  return Math.abs(ahead) > CLOCK_RIGHT_MS ? ahead : 0;
 }
 
 function versionHeaders(service: ServiceType, microversion: string | undefined): Record<string, string> {

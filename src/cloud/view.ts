@@ -39,6 +39,8 @@ export type CloudView = {
   readonly agents: readonly NetworkAgent[];
   /** Names of the resource providers that Placement has. */
   readonly providers: readonly string[];
+  /** How much the cloud's clock is ahead of this machine's (behind: negative), in milliseconds. */
+  readonly clockAheadMs: number;
 };
 
 const time = z
@@ -123,6 +125,7 @@ export async function readCloudView(session: CloudSession): Promise<CloudView> {
         ...(heartbeat_timestamp === undefined ? {} : { heartbeatAt: heartbeat_timestamp }),
       })),
     providers: read(providersSchema, providers, 'placement').resource_providers.map(({ name }) => name),
+    clockAheadMs: session.clockAheadMs(),
   };
 }
 

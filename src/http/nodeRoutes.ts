@@ -3,6 +3,7 @@ import { formatPlace, ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
+import { nodeClocks } from '../node/clocks.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
 import { LONGEST_MANIFEST, LONGEST_NEWS, type News, parseNews } from '../node/news.ts';
 import { LONGEST_OPENED, parseOpened } from '../node/opened.ts';
@@ -56,6 +57,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   const lastReport = new Map<string, { readonly boot: string; readonly seq: number }>();
   const lastRefusal = new Map<string, string>();
   const imposters = new Map<string, number>();
+  const clocks = nodeClocks(Date.now);
 
   const whoAsks = (request: FastifyRequest): { node: SiteNode; mac: Mac; ip: Ipv4 } => {
     const { mac: asked } = request.query as { mac?: unknown };
@@ -72,6 +74,8 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
       tellOnce(`${ip} ${mac}`, () => emit({ kind: 'server.trouble', code: 'IDENTITY_REFUSED', message: words, ip }));
       throw new ReveilleError('IDENTITY_REFUSED', words);
     }
+    const aheadMs = clocks.hear(node.name, (request.query as { time?: unknown }).time);
+    if (aheadMs !== undefined) emit({ kind: 'node.clock', aheadMs, node: node.name, mac, ip });
     return { node, mac, ip };
   };
 
@@ -103,6 +107,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     inventories.set(node.name, inventory);
     // It boots: what it ran before no longer waits for orders, whatever its connection looks like from here.
     from.orders.left(node.name);
+    clocks.forget(node.name);
     try {
       await from.inventories.save(node.name, inventory);
     } catch (error) {

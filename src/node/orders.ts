@@ -1,7 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises';
 
-/** What a running node is told to do at once: apply its bundle, or also restore the files that others changed there. */
-export type Order = { readonly id: string; readonly what: 'apply' | 'restore' };
+/**
+ * What a running node is told to do at once: apply its bundle, or also restore the files that others changed there, or tell
+ * what the logs of its services say.
+ */
+export type Order = { readonly id: string; readonly what: 'apply' | 'restore' | 'logs' };
 
 /** Who waits for orders, and orders that wait for somebody. */
 export type Orders = {

@@ -6,8 +6,8 @@ export type Report = {
   readonly seq: number;
   readonly step: string;
   readonly status: 'started' | 'done' | 'failed';
-  /** What the step is part of, if not of the boot. */
-  readonly during?: 'refresh';
+  /** What the step is part of, if not of the boot: a refresh, or what a service of the running node says. */
+  readonly during?: 'refresh' | 'service';
   readonly ms: number;
   readonly detail?: string;
   readonly output?: string;
@@ -43,6 +43,7 @@ export function parseReport(body: Uint8Array): Report {
   if (status !== 'started' && status !== 'done' && status !== 'failed')
     throw invalid('status= is started, done or failed');
   if (seq === undefined || ms === undefined) throw invalid('seq= and ms= are whole numbers');
+  const during = head.get('during');
   const detail = onOneLine(head.get('detail') ?? '');
   const output = end < 0 ? '' : withoutControls(whole.slice(end + 2)).trimEnd();
   return {
@@ -51,7 +52,7 @@ export function parseReport(body: Uint8Array): Report {
     step,
     status,
     ms,
-    ...(head.get('during') === 'refresh' ? { during: 'refresh' as const } : {}),
+    ...(during === 'refresh' || during === 'service' ? { during } : {}),
     ...(detail === '' ? {} : { detail }),
     ...(output === '' ? {} : { output }),
   };

@@ -63,6 +63,30 @@ describe('a boot', () => {
     );
   });
 
+  it('keeps what a service says later beside the step that started it, and how far the clock is off', () => {
+    const log: Happening = {
+      kind: 'node.step',
+      step: 'service x',
+      status: 'started',
+      during: 'service',
+      output: 'ERROR',
+    };
+    const [boot, ...more] = play(
+      step('agent', 'started'),
+      step('service x', 'done'),
+      step('ready', 'done'),
+      { kind: 'node.clock', aheadMs: 60_000 },
+      log,
+      { ...log, step: 'service y' },
+    );
+    assert.equal(more.length, 0);
+    assert.deepEqual(
+      [boot?.state, boot?.updatedAt, boot?.clockAheadMs, boot?.steps.map(({ name, output }) => `${name} ${output}`)],
+      ['ready', 2000, 60_000, ['agent undefined', 'service x ERROR', 'ready undefined']],
+    );
+    assert.equal(play(step('agent', 'started'), { kind: 'node.clock', aheadMs: 0 })[0]?.clockAheadMs, undefined);
+  });
+
   it('has one step for a squashfs root while it is fetched, cut and fetched on', () => {
     const [boot] = play(
       ask('ipxe'),

@@ -22,6 +22,8 @@ export type Boot = {
   readonly updatedAt: number;
   readonly state: 'booting' | 'ready' | 'failed';
   readonly steps: readonly BootStep[];
+  /** How much the node's clock is ahead of the server's (behind: negative), milliseconds; absent where it is right. */
+  readonly clockAheadMs?: number;
 };
 
 /** A boot whose machine asks again from its firmware within this time, with nothing fetched yet, is the same attempt. */
@@ -34,8 +36,13 @@ const MOST_STEPS = 200;
  * event says nothing about booting. `undefined` stands for a machine that has not booted.
  */
 export function advance(boot: Boot | undefined, event: Event): Boot | undefined {
-  // What a running node does to its files is no part of its boot.
-  if (event.kind === 'node.step' && event.during !== undefined) return boot;
+  // What a running node does to its files is no part of its boot; what a service that it started says is.
+  if (event.kind === 'node.step' && event.during === 'refresh') return boot;
+  if (event.kind === 'node.step' && event.during === 'service') return boot && withWords(boot, event);
+  if (event.kind === 'node.clock' && boot) {
+    const { clockAheadMs: _, ...rest } = boot;
+    return event.aheadMs === 0 ? rest : { ...rest, clockAheadMs: event.aheadMs };
+  }
   if (event.kind === 'dhcp.discover' && startsBoot(boot, event.stage, event.at)) {
     const step: BootStep = { at: event.at, name: stageName(event.stage), status: 'done' };
     return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [step] };
@@ -147,6 +154,15 @@ function agentStep(event: Event & { kind: 'node.step' }): BootStep {
     ...(event.detail === undefined ? {} : { detail: event.detail }),
     ...(event.output === undefined ? {} : { output: event.output }),
   };
+}
+
+/** The boot with what a service's log says now beside the step that started it. */
+function withWords(boot: Boot, { step, output }: Event & { kind: 'node.step' }): Boot {
+  const at = boot.steps.findLastIndex(({ name }) => name === step);
+  const found = boot.steps[at];
+  if (found === undefined) return boot;
+  const { output: _, ...rest } = found;
+  return { ...boot, steps: boot.steps.with(at, output === undefined ? rest : { ...rest, output }) };
 }
 
 /** A step that ends takes the place of the same step running; a repeated one takes the place of its last. */

@@ -60,6 +60,60 @@ describe('why a node is not ready', () => {
     ['silent after its address', node({ steps: [step('address')] }), true, /"address"/, /firewall/],
     ['silent after its initrd', node({ steps: [step('address'), step('initrd')] }), true, /"initrd"/, /RAM/],
     ['silent while its root comes', node({ steps: [step('initrd'), step('root')] }), true, /"root"/, /reveille\.debug/],
+    [
+      'the queue refuses the password while nova-compute starts',
+      node({
+        steps: [
+          step('service libvirtd'),
+          step('service nova-compute', {
+            status: 'running',
+            detail: 'still starting after 45 s',
+            output:
+              'ERROR nova amqp.exceptions.AccessRefused: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN.',
+          }),
+        ],
+      }),
+      true,
+      /service nova-compute goes on: still starting after 45 s/,
+      /nova-compute is refused by the message queue[\s\S]*rabbitmqctl[\s\S]*ACCESS_REFUSED/,
+    ],
+    [
+      'a service that failed and told why',
+      node({
+        state: 'failed',
+        steps: [
+          step('service nova-compute', {
+            status: 'failed',
+            output: "ERROR nova.virt.libvirt.host [-] Connection to libvirt failed: Failed to connect socket to 'x'",
+          }),
+        ],
+      }),
+      true,
+      /service nova-compute failed/,
+      /cannot talk to libvirt[\s\S]*journalctl -u libvirtd/,
+    ],
+    [
+      'ready, not in service, and its agent tells why',
+      node({
+        state: 'ready',
+        steps: [
+          step('service neutron-linuxbridge-agent', {
+            output: 'ERROR x.y [-] Interface eth1 for physical network physnet1 does not exist. Agent terminated!',
+          }),
+          step('in service', { status: 'running', detail: 'Neutron knows no agent on node01', hint: 'see the log' }),
+        ],
+      }),
+      true,
+      /not in service: Neutron knows no agent/,
+      /^neutron-linuxbridge-agent finds no interface eth1/,
+    ],
+    [
+      'a clock that is off',
+      node({ state: 'ready', clockAheadMs: -180_000 }),
+      true,
+      /is ready/,
+      /Its clock is 3 min 0 s behind the server's/,
+    ],
     ['silent in the agent', node({ steps: [step('initrd'), step('agent')] }), true, /"agent"/, /journalctl/],
   ];
   for (const [name, status, built, summary, advice] of rows) {

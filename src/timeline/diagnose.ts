@@ -1,6 +1,7 @@
 import { type BootStep, IN_SERVICE } from './boots.ts';
+import { serviceTrouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';
-import { count, formatMs } from './words.ts';
+import { count, formatMs, formatOff } from './words.ts';
 
 /** What is wrong with a node, or that nothing is, and what to look at next: sentences for the operator. */
 export type Diagnosis = { readonly summary: string; readonly advice: readonly string[] };
@@ -14,7 +15,17 @@ const PATIENCE_MS = 90_000;
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
   const { summary, advice } = diagnoseBoot(node, imageBuilt, now);
-  return { summary, advice: [...advice, ...(node.boot?.state === 'ready' ? aboutFiles(node) : [])] };
+  return {
+    summary,
+    advice: [...advice, ...aboutClock(node), ...(node.boot?.state === 'ready' ? aboutFiles(node) : [])],
+  };
+}
+
+/** Tokens, certificates and what Nova calls up all hang on the time. */
+function aboutClock({ boot }: NodeStatus): readonly string[] {
+  return boot?.clockAheadMs === undefined
+    ? []
+    : [`Its clock is ${formatOff(boot.clockAheadMs)} the server's: does it ask a time server (NTP)?`];
 }
 
 /** What is to be said of the files of a running node. */
@@ -61,9 +72,12 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   }
   const service = boot.steps.findLast((step) => step.name === IN_SERVICE);
   if (boot.state === 'ready' && service?.status === 'running') {
+    const troubles = boot.steps.flatMap(serviceAdvice);
+    const hint = service.hint === undefined ? [] : [`${capital(service.hint)}.`];
     return {
       summary: `${node.name} is ready and not in service: ${service.detail}.`,
-      advice: service.hint === undefined ? [] : [`${capital(service.hint)}.`],
+      // What the node's own logs say is nearer to the cause than what the cloud misses.
+      advice: troubles.length > 0 ? troubles : hint,
     };
   }
   if (boot.state === 'ready') {
@@ -81,22 +95,37 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   }
   const failed = boot.steps.findLast((step) => step.status === 'failed');
   if (boot.state === 'failed' && failed) return failedStep(node, failed);
+  const starting = boot.steps.at(-1);
+  if (starting?.status === 'running' && starting.output !== undefined) return slowStep(node, starting);
   return waiting(node, boot.steps, now - boot.updatedAt);
 }
 
 function failedStep(node: NodeStatus, step: BootStep): Diagnosis {
   return {
     summary: `The step ${step.name} failed on ${node.name}${step.detail ? `: ${step.detail}` : ''}.`,
-    advice: step.output
-      ? [
-          'It printed last:',
-          ...step.output
-            .trimEnd()
-            .split('\n')
-            .map((line) => `  ${line}`),
-        ]
-      : [],
+    advice: [...serviceAdvice(step), ...printed(step)],
   };
+}
+
+/** A step that goes on, and told what its log says. */
+function slowStep(node: NodeStatus, step: BootStep): Diagnosis {
+  return {
+    summary: `${node.name} is booting; the step ${step.name} goes on${step.detail ? `: ${step.detail}` : ''}.`,
+    advice: [...serviceAdvice(step), ...printed(step)],
+  };
+}
+
+/** What the log of a service tells of its trouble, with a hint; empty where nothing is known of it. */
+function serviceAdvice({ name, output }: BootStep): readonly string[] {
+  const service = /^service (.+)$/.exec(name)?.[1];
+  const trouble = service !== undefined && output !== undefined ? serviceTrouble(output) : undefined;
+  return trouble ? [`${service} ${trouble.words}.`, `${capital(trouble.hint)}.`] : [];
+}
+
+function printed({ output }: BootStep): readonly string[] {
+  if (output === undefined) return [];
+  const lines = output.trimEnd().split('\n');
+  return ['It printed last:', ...lines.map((line) => `  ${line}`)];
 }
 
 function waiting(node: NodeStatus, steps: readonly BootStep[], quietMs: number): Diagnosis {

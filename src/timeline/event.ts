@@ -68,20 +68,22 @@ type OtherEvent =
       readonly bytes: number;
     }
   /**
-   * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node. `output` is the
-   * tail of what a failing command printed.
+   * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node, or what a
+   * service says there later. `output` is the tail of what a failing command printed, or of a log.
    */
   | {
       readonly kind: 'node.step';
       readonly step: string;
       readonly status: 'started' | 'done' | 'failed';
-      readonly during?: 'refresh';
+      readonly during?: 'refresh' | 'service';
       readonly ms?: number;
       readonly detail?: string;
       readonly output?: string;
     }
   /** Whether the cloud has the node in service, or what is missing; told when it changes. */
   | { readonly kind: 'cloud.standing'; readonly standing: string; readonly words: string; readonly hint?: string }
+  /** How much a node's clock is ahead of the server's (behind: negative), milliseconds; 0 once it is right again. */
+  | { readonly kind: 'node.clock'; readonly aheadMs: number }
   | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }

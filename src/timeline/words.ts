@@ -47,10 +47,14 @@ function inWords(event: Event): string {
     case 'http.failed':
       return `${service(event.kind)} ${event.file} failed after ${formatBytes(event.bytes)}: ${event.reason}`;
     case 'node.step': {
+      if (event.during === 'service')
+        return `node ${event.step} is ${event.detail ?? 'asked'}; the end of its log was told`;
       const took = event.ms === undefined ? '' : ` in ${formatMs(event.ms)}`;
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
       return `node ${event.during === undefined ? '' : `${event.during}: `}${event.step} ${event.status}${took}${detail}`;
     }
+    case 'node.clock':
+      return event.aheadMs === 0 ? 'clock is right again' : `clock is ${formatOff(event.aheadMs)} the server's`;
     case 'cloud.standing':
       return `cloud: ${event.words}`;
     case 'site.loaded':
@@ -89,6 +93,11 @@ export function formatMs(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** `3 min 0 s ahead of`, `12.0 s behind`: a clock that is so many milliseconds ahead of another. */
+export function formatOff(aheadMs: number): string {
+  return `${formatMs(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
 }
 
 function service(kind: string): string {

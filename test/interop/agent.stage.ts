@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
@@ -156,6 +156,41 @@ esac
   rmSync(join(machine.root, 'bin/systemctl'), { force: true });
   writeFileSync(join(machine.root, 'bin/systemctl'), script, { mode: 0o755 });
 }
+
+/**
+ * Like fakeSystemd, with a service `slow-thing` that counts as started once /run/slow-is-up exists. It writes to the journal and to
+ * a log as services of OpenStack do. The agent is patient with it for a second.
+ */
+export function slowService(machine: Rig): void {
+  fakeSystemd(machine);
+  const systemctl = `#!/bin/sh
+case $* in
+  "start slow-thing.service") until [ -e /run/slow-is-up ]; do sleep 0.1; done ;;
+  "is-active slow-thing.service") echo active ;;
+  *is-failed*) exit 1 ;;
+esac
+`;
+  writeFileSync(join(machine.root, 'bin/systemctl'), systemctl, { mode: 0o755 });
+  const journal =
+    '#!/bin/sh\necho "Starting slow-thing with rabbit://nova:s3/cr@t@10.0.0.2:5672,nova:s3cr@t@10.0.0.3:5672/"\n';
+  writeFileSync(join(machine.root, 'bin/journalctl'), journal, { mode: 0o755 });
+  mkdirSync(join(machine.root, 'var/log/slow'), { recursive: true });
+  writeFileSync(join(machine.root, 'var/log/slow/slow-thing.log'), SLOW_LOG);
+  writeFileSync(
+    join(machine.root, 'var/log/slow/other.log'),
+    '2026-01-01 10:00:00.000 1 ERROR other [-] not of this service\n',
+  );
+  const program = join(machine.root, '../image/usr/lib/reveille/services.sh');
+  writeFileSync(program, readFileSync(program, 'utf8').replace('PATIENCE_SECONDS=45', 'PATIENCE_SECONDS=1'));
+}
+
+const SLOW_LOG = `2026-01-01 10:00:00.000 1 INFO nova.service [-] Starting with a word that nobody wants
+2026-01-01 10:00:01.000 1 CRITICAL nova [-] Unhandled error: amqp.exceptions.AccessRefused
+2026-01-01 10:00:01.000 1 ERROR nova Traceback (most recent call last):
+2026-01-01 10:00:01.000 1 ERROR nova   File "/usr/lib/python3/dist-packages/amqp/connection.py", line 667, in _on_close
+2026-01-01 10:00:01.000 1 ERROR nova     raise error_for_code(reply_code, reply_text,
+2026-01-01 10:00:01.000 1 ERROR nova amqp.exceptions.AccessRefused: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN. For details see the broker logfile.
+`;
 
 export async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 600; i++) {

@@ -16,16 +16,47 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ip } from '../../src/site/fixture.ts';
+import { serviceTrouble } from '../../src/timeline/serviceTrouble.ts';
 import { type Flavour, killAll, NOVA, runGenerator } from './agent.rig.ts';
-import { fakeSystemd, KERNEL, leftBeside, PORT, scratch, service, stage, until } from './agent.stage.ts';
+import { fakeSystemd, KERNEL, leftBeside, PORT, scratch, service, slowService, stage, until } from './agent.stage.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0b4UZxXH8M0XqOaN5KSMhZ6T9H4qkkv2Dl9zXeTe5t';
 const FLAVOURS: readonly Flavour[] = ['dash', 'busybox'];
 const AGENT = join(import.meta.dirname, '../../src/node/agent');
 
 test('the shell programs are clean', () => {
-  const programs = ['reveille-agent', 'reveille-refresh', 'reveille-hold', 'talk.sh', 'apply.sh'];
+  const programs = ['reveille-agent', 'reveille-refresh', 'reveille-hold', 'talk.sh', 'apply.sh', 'services.sh'];
   execFileSync('shellcheck', ['-s', 'sh', ...programs.map((name) => join(AGENT, name))], { stdio: 'inherit' });
+});
+
+test('a service that takes long tells what its log says, without passwords, and again when it is asked later', async (t) => {
+  const { machine, server } = await stage(t, 'busybox', {});
+  slowService(machine);
+  const booted = machine.start(`${KERNEL} reveille.hold=slow-thing TFTP=10.0.0.2`);
+  const still = () => server.events().find(({ detail }) => detail?.startsWith('still starting after'));
+  await until(() => still() !== undefined);
+  const told = still()?.output ?? '';
+  assert.deepEqual(told.split('\n'), [
+    'Starting slow-thing with rabbit://***@10.0.0.3:5672/',
+    '2026-01-01 10:00:01.000 1 CRITICAL nova [-] Unhandled error: amqp.exceptions.AccessRefused',
+    '2026-01-01 10:00:01.000 1 ERROR nova amqp.exceptions.AccessRefused: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN. For details see the broker logfile.',
+  ]);
+  assert.equal(serviceTrouble(told)?.what, 'queue-password');
+  assert.equal(server.event('service slow-thing', 'done'), undefined);
+
+  writeFileSync(join(machine.root, 'run/slow-is-up'), '');
+  assert.equal((await booted).code, 0);
+  assert.equal(server.event('service slow-thing', 'done')?.output, undefined);
+
+  const running = machine.start(`${KERNEL} reveille.hold=slow-thing TFTP=10.0.0.2`, 'reveille-refresh');
+  await until(() => server.orders.isWaiting('node01'));
+  assert.ok(await server.orders.give('node01', { id: 'x', what: 'logs' }, AbortSignal.timeout(10_000)));
+  const later = () => server.events().find(({ during }) => during === 'service');
+  await until(() => later() !== undefined);
+  assert.deepEqual([later()?.step, later()?.detail, later()?.output], ['service slow-thing', 'active', told]);
+  machine.stop();
+  killAll();
+  await running;
 });
 
 for (const flavour of FLAVOURS) {

@@ -17,6 +17,7 @@ export function agentFiles(): readonly AgentFile[] {
     { path: '/usr/sbin/reveille-refresh', mode: 0o755, content: source('reveille-refresh') },
     { path: '/usr/lib/reveille/talk.sh', mode: 0o644, content: source('talk.sh') },
     { path: '/usr/lib/reveille/apply.sh', mode: 0o644, content: source('apply.sh') },
+    { path: '/usr/lib/reveille/services.sh', mode: 0o644, content: source('services.sh') },
     { path: `${units}/reveille-agent.service`, mode: 0o644, content: source('reveille-agent.service') },
     { path: `${units}/reveille-refresh.service`, mode: 0o644, content: source('reveille-refresh.service') },
     { path: `${units}/multi-user.target.wants/reveille-agent.service`, target: '../reveille-agent.service' },

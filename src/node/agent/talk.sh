@@ -84,7 +84,8 @@ read_kernel_line() {
 request() {
   : >"$2"
   : >"$WORK/headers"
-  url="$SERVER$1?mac=$MAC${ASKING-}"
+  # With its own time, so that a clock that is off is seen.
+  url="$SERVER$1?mac=$MAC&time=$(date +%s)${ASKING-}"
   if command -v curl >/dev/null; then
     limits='--speed-limit 1 --speed-time 30'
     [ -z "${HELD_SECONDS-}" ] || limits="--max-time $((HELD_SECONDS + 30))"
@@ -151,9 +152,18 @@ try_again() {
 # fail DETAIL [OUTPUT]: the step that began failed; OUTPUT is a file whose tail is sent along.
 fail() {
   say "$STEP failed: $1"
-  [ -z "${2-}" ] || [ ! -r "$2" ] || tail -c "$TAIL_BYTES" "$2"
+  [ -z "${2-}" ] || [ ! -r "$2" ] || tail_of "$2"
   report failed "$@"
 }
+
+# masked: standard input with passwords hidden: those in URLs, up to the last of several hosts, and values of such settings.
+masked() {
+  sed -e 's#://[^ "'\'']*@#://***@#g' \
+    -e 's/\([Pp]ass[A-Za-z_]*["'\'']\{0,1\} *[=:] *["'\'']\{0,1\}\)[^ "'\'',;}]\{1,\}/\1***/g'
+}
+
+# tail_of FILE: its end. What is cut off in the middle of a password must not be what is left of it.
+tail_of() { tail -c $((2 * TAIL_BYTES)) "$1" | tr -d '\000' | masked | tail -c "$TAIL_BYTES"; }
 
 # begin_reports: the first report's number. Numbers go on where a program that was cut off left them: the server takes
 # each number of a boot once. All have the same number of digits, so that their order is that of their names.
@@ -177,7 +187,7 @@ report() {
     [ -z "${DURING-}" ] || echo "during=$DURING"
     [ -z "$detail" ] || printf 'detail=%s\n' "$detail"
     echo
-    [ -z "${3-}" ] || [ ! -r "$3" ] || tail -c "$TAIL_BYTES" "$3" | tr -d '\000'
+    [ -z "${3-}" ] || [ ! -r "$3" ] || tail_of "$3"
   } >"$file.new"
   mv -f "$file.new" "$file"
   deliver

@@ -1,0 +1,108 @@
+#!/bin/sh
+# The services that the kernel line holds back: starting them, and what they say where they do not come. Read by the agent's
+# programs, not run.
+# shellcheck disable=SC2034 # what is set here is used there
+
+# A service that starts for longer than this tells what its log says, and again every so often. A unit may take for ever:
+# nova-compute counts as started when it has talked to the cloud.
+PATIENCE_SECONDS=45
+REMINDER_SECONDS=120
+
+# each_held COMMAND: runs COMMAND with the name of each service, in their order.
+each_held() {
+  rest=$HELD,
+  while [ -n "$rest" ]; do
+    service=${rest%%,*}
+    rest=${rest#*,}
+    case $service in
+      '') continue ;;
+      [.-]* | *[!A-Za-z0-9@_.:-]*)
+        say "not the name of a service: $service"
+        continue
+        ;;
+    esac
+    "$1" "$service"
+  done
+}
+
+# Sets UNIT to the unit of the service $1.
+name_unit() { case $1 in *.*) UNIT=$1 ;; *) UNIT=$1.service ;; esac; }
+
+# bring_up SERVICE: starts it and reports how that went.
+bring_up() {
+  start "service $1"
+  if start_service "$1"; then finish; else complain "$1 did not start" "$WORK/service.log"; fi
+}
+
+# start_service NAME: with systemd (which skipped it at boot, see reveille-hold) or by its init script. What was printed is in
+# service.log.
+start_service() {
+  if ! has_systemd; then
+    "/etc/init.d/$1" start >"$WORK/service.log" 2>&1 </dev/null
+    return
+  fi
+  name_unit "$1"
+  limit=$PATIENCE_SECONDS
+  while :; do
+    # Only the waiting ends with the limit: systemd goes on starting, and the next call waits for the same start.
+    timeout "$limit" systemctl start "$UNIT" >"$WORK/service.log" 2>&1 </dev/null
+    started=$?
+    # GNU's timeout gives 124, busybox's what the signal makes.
+    case $started in 124 | 143) ;; *) break ;; esac
+    service_words "$1" >"$WORK/service.log"
+    clock
+    seconds=$(((NOW - STEP_BEGAN) / 1000))
+    say "$1 is still starting after $seconds s"
+    report started "still starting after $seconds s" "$WORK/service.log"
+    limit=$REMINDER_SECONDS
+  done
+  [ "$started" != 0 ] || systemctl -q is-failed "$UNIT" || return 0
+  {
+    systemctl status --no-pager --full --lines=0 "$UNIT"
+    service_words "$1"
+  } >"$WORK/service.log" 2>&1 </dev/null
+  return 1
+}
+
+# service_words SERVICE: the end of its journal, then what its log files say of trouble: lines of level WARNING and above,
+# and those of a message queue that came back, without what tracebacks list. Services of OpenStack log to a file named as
+# they are, in a folder named as their project is.
+service_words() {
+  name=${1%.*}
+  if has_systemd && command -v journalctl >/dev/null; then
+    name_unit "$1"
+    journalctl --no-pager --quiet --boot --output=cat --lines=12 --unit="$UNIT" 2>/dev/null </dev/null |
+      masked | cut -c 1-300
+  fi
+  for folder in "/var/log/$name" "/var/log/${name%%-*}"; do
+    [ -d "$folder" ] || continue
+    if [ -f "$folder/$name.log" ]; then
+      tail -c 65536 "$folder/$name.log" | troubles_only
+      return 0
+    fi
+    # shellcheck disable=SC2010,SC2012 # names that a service gives its logs
+    ls -t "$folder" | grep '\.log$' | head -n 2 | while IFS= read -r file; do
+      [ ! -f "$folder/$file" ] || tail -c 65536 "$folder/$file" | troubles_only
+    done
+    return 0
+  done
+}
+
+troubles_only() {
+  grep -E ' (WARNING|ERROR|CRITICAL) |onnected to AMQP' | grep -v -E ' (ERROR|CRITICAL) [^ ]+ ( |$|Traceback)|RPCClient manually' |
+    tail -n 12 | masked | cut -c 1-500
+}
+
+# tell_log SERVICE: reports how it stands and what its log says.
+tell_log() {
+  state=unknown
+  if has_systemd; then
+    name_unit "$1"
+    state=$(systemctl is-active "$UNIT" 2>/dev/null </dev/null)
+  fi
+  begin "service $1" >/dev/null
+  service_words "$1" >"$WORK/service.log"
+  DURING=service
+  report started "${state:-unknown}" "$WORK/service.log"
+  DURING=refresh
+}

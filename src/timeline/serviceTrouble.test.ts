@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type ServiceTrouble, serviceTrouble } from './serviceTrouble.ts';
+
+const RABBIT = '2026-01-01 10:00:55.000 30 ERROR oslo.messaging._drivers.impl_rabbit [None req-21e6ad63 - - - - - -]';
+const RECONNECTED =
+  '2026-01-01 10:01:55.000 30 INFO oslo.messaging._drivers.impl_rabbit [-] [a1b2c3d4] Reconnected to AMQP server on 10.0.0.2:5672 via [amqp] client with port 54122.';
+const REFUSED = `${RABBIT} Connection failed: [Errno 111] ECONNREFUSED (retrying in 9.0 seconds): ConnectionRefusedError: [Errno 111] ECONNREFUSED`;
+
+/** Lines as Nova, Neutron and oslo.messaging of Zed (and later) wrote them. */
+const LINES: readonly (readonly [string, ServiceTrouble['what'], RegExp])[] = [
+  [REFUSED, 'queue-unreachable', /cannot reach the message queue: nothing listens/],
+  [
+    `${RABBIT} Connection failed: [Errno -2] Name or service not known (retrying in 7.0 seconds): socket.gaierror: [Errno -2] Name or service not known`,
+    'queue-unreachable',
+    /its name is not known/,
+  ],
+  [
+    `${RABBIT} Connection failed: [Errno 101] ENETUNREACH (retrying in 5.0 seconds): OSError: [Errno 101] ENETUNREACH`,
+    'queue-unreachable',
+    /no way there/,
+  ],
+  [
+    `${RABBIT} [a01b43c5-231a] AMQP server on 10.0.0.2:5672 is unreachable: [Errno 110] ETIMEDOUT. Trying again in 6 seconds.: TimeoutError`,
+    'queue-unreachable',
+    /at 10\.0\.0\.2:5672: no answer/,
+  ],
+  [
+    `${RABBIT} [a1b2c3d4] AMQP server on 10.0.0.2:5672 is unreachable: <RecoverableConnectionError: unknown error>. Trying again in 1 seconds.`,
+    'queue-unreachable',
+    /<RecoverableConnectionError/,
+  ],
+  [
+    '2026-01-01 10:02:02.081 316 ERROR nova amqp.exceptions.AccessRefused: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN. For details see the broker logfile.',
+    'queue-password',
+    /wrong user name or password/,
+  ],
+  [
+    '2026-01-01 10:02:05.753 325 ERROR nova amqp.exceptions.NotAllowed: Connection.open: (530) NOT_ALLOWED - vhost nosuchvhost not found',
+    'queue-rights',
+    /vhost nosuchvhost not found/,
+  ],
+  [
+    "2026-01-01 10:02:05.753 325 ERROR nova amqp.exceptions.AccessRefused: Exchange.declare: (403) ACCESS_REFUSED - access to exchange 'nova' in vhost '/' refused for user 'openstack'",
+    'queue-rights',
+    /access to exchange 'nova' in vhost/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 WARNING nova.conductor.api [None req-b512df0a - - - - - -] Timed out waiting for nova-conductor.  Is it running? Or did this service start before nova-conductor?  Reattempting establishment of nova-conductor connection...: oslo_messaging.exceptions.MessagingTimeout: Timed out waiting for a reply to message ID 392e41b8',
+    'conductor',
+    /nobody answers/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR nova.scheduler.client.report [None req-b512df0a - - - - - -] Placement service credentials do not work.: keystoneauth1.exceptions.http.Unauthorized: The request you have made requires authentication. (HTTP 401) (Request-ID: req-e1cfda2f)',
+    'keystone-password',
+    /Keystone \(401\)/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 WARNING nova.scheduler.client.report [None req-b512df0a] Placement API service is not responding.',
+    'placement',
+    /not responding/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR nova.scheduler.client.report [None req-b512df0a] [req-1] Failed to create resource provider record in placement API for UUID 5f3e. Got 409: {"errors": [{"status": 409, "title": "Conflict", "detail": "There was a conflict when trying to complete your request.\\n\\n Conflicting resource provider name: node01 already exists.", "request_id": "req-1"}]}.',
+    'provider-name',
+    /\(node01\)/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR oslo_service.service nova.exception.InvalidConfiguration: My compute node 6c53c76c-39d1-45dc-a5f5-293e91abd3e4 has hypervisor_hostname node01.rack but virt driver reports it should be localhost.localdomain. Possible rename detected, refusing to start!',
+    'other-name',
+    /known as node01\.rack and now calls itself localhost\.localdomain$/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR oslo_service.service nova.exception.InvalidConfiguration: No local node identity found, but this is not our first startup on this host. Refusing to start after potentially having lost that state!',
+    'identity-lost',
+    /compute_id/,
+  ],
+  [
+    "2026-01-01 10:02:39.939 335 ERROR nova.virt.libvirt.host [req-56657389] Connection to libvirt failed: Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory",
+    'libvirt',
+    /libvirt-sock/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 37 ERROR neutron.plugins.ml2.drivers.linuxbridge.agent.linuxbridge_neutron_agent [-] Interface nosuch0 for physical network physnet1 does not exist. Agent terminated!',
+    'network-setup',
+    /no interface nosuch0 for the physical network physnet1/,
+  ],
+  [
+    "2026-01-01 10:02:39.939 37 ERROR neutron.common.experimental [-] Feature 'linuxbridge' is experimental and has to be explicitly enabled in 'cfg.CONF.experimental'",
+    'network-setup',
+    /linuxbridge is an experimental feature/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR nova ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid (_ssl.c:992)',
+    'clock',
+    /not valid at this time/,
+  ],
+  [
+    '2026-01-01 10:02:39.939 335 ERROR nova nova.exception.ServiceTooOld: This service is older (v61) than the minimum (v64) version of the rest of the deployment. Unable to continue.',
+    'release',
+    /version 61, and at least 64/,
+  ],
+];
+
+for (const [line, what, words] of LINES) {
+  test(`a log tells: ${line.slice(24, 110)}`, () => {
+    const trouble = serviceTrouble(
+      `before\n${line}\n2026-01-01 10:03:00.000 30 WARNING os_vif [-] nothing to do with it\n`,
+    );
+    assert.equal(trouble?.what, what);
+    assert.match(trouble?.words ?? '', words);
+    assert.equal(trouble?.line, line);
+  });
+}
+
+test('the newest line counts; a queue that came back is no trouble any more', () => {
+  const conductor = LINES.find(([, what]) => what === 'conductor')?.[0] ?? '';
+  assert.equal(serviceTrouble(`${REFUSED}\n${conductor}`)?.what, 'conductor');
+  assert.equal(serviceTrouble(`${conductor}\n${REFUSED}`)?.what, 'queue-unreachable');
+  assert.equal(serviceTrouble(`${REFUSED}\n${RECONNECTED}`), undefined);
+  assert.equal(serviceTrouble(`${conductor}\n${REFUSED}\n${RECONNECTED}`)?.what, 'conductor');
+  assert.equal(serviceTrouble(`${RECONNECTED}\n${REFUSED}`)?.what, 'queue-unreachable');
+});
+
+test('any text is looked through without harm', () => {
+  fc.assert(fc.property(fc.string(), (text) => serviceTrouble(text) === undefined || text.length > 10));
+});
