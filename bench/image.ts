@@ -12,6 +12,7 @@ import { quote } from '../src/image/hooks.ts';
 import { openShelf } from '../src/image/shelf.ts';
 import { formatSources, machineSettings, machineSources } from '../src/image/sources.ts';
 import { agentFiles } from '../src/node/agent/files.ts';
+import { recipeFixture } from '../src/site/fixture.ts';
 import type { Recipe } from '../src/site/model.ts';
 import { report } from './report.ts';
 import { withFolder } from './wire.ts';
@@ -19,20 +20,12 @@ import { withFolder } from './wire.ts';
 const SUITE = 'bookworm';
 const PACKAGES = ['linux-image-amd64', 'systemd-sysv', 'udev', 'kmod', 'iproute2', 'curl', 'openssh-server'];
 
-const recipe: Recipe = {
+const recipe = recipeFixture({
   name: 'bench',
   from: { kind: 'debian', suite: SUITE },
   packages: PACKAGES,
-  removePackages: [],
-  removePaths: [],
-  keepPaths: [],
-  slim: true,
-  run: [],
-  root: 'initramfs',
-  initrdModules: [],
   compress: 'zstd',
-  place: { file: 'bench.yaml', line: 1, col: 1 },
-};
+});
 
 await withFolder(async (folder) => {
   const cache = join(folder, 'cache');

@@ -4,23 +4,11 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { recipeFixture } from '../site/fixture.ts';
 import type { Recipe } from '../site/model.ts';
 import { quote, recipeHooks } from './hooks.ts';
 
-const recipe: Recipe = {
-  name: 'test',
-  from: { kind: 'debian', suite: 'bookworm' },
-  packages: [],
-  removePackages: [],
-  removePaths: [],
-  keepPaths: [],
-  slim: true,
-  run: [],
-  root: 'initramfs',
-  initrdModules: [],
-  compress: 'auto',
-  place: { file: 'images/test.yaml', line: 1, col: 1 },
-};
+const recipe = recipeFixture();
 
 test('a word is quoted as the shell reads it', () => {
   for (const word of ['', "it's", '$HOME `x` "y"', 'a\nb', "'"]) {

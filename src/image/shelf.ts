@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
+import { readJson } from './readJson.ts';
 
 /** A file on the shelf. `path` is absolute, `size` in bytes. */
 export type ShelvedFile = { readonly path: string; readonly size: number; readonly sha256: string };
@@ -104,12 +105,12 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
   const imageFolder = (sha256: string) => join(folder, 'by-hash', sha256);
   const pointer = (name: string) => join(folder, `${name}.json`);
 
-  const readPointer = (name: string) => readJson(pointer(name), nameSchema);
+  const readPointer = (name: string) => readManifest(pointer(name), nameSchema);
 
   const byHash = async (sha256: string): Promise<ShelvedImage | undefined> => {
     if (!SHA256.test(sha256)) return undefined;
     const at = imageFolder(sha256);
-    const manifest = await readJson(join(at, 'manifest.json'), manifestSchema);
+    const manifest = await readManifest(join(at, 'manifest.json'), manifestSchema);
     if (manifest === undefined) return undefined;
     const { kernel, initrd, root, ...rest } = manifest;
     return {
@@ -221,17 +222,11 @@ function checkName(name: string): string {
   throw new ReveilleError('REQUEST_INVALID', `${JSON.stringify(name)} is not the name of an image`);
 }
 
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+async function readManifest<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const text = await readFile(path, 'utf8').catch(ifMissing(undefined));
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  const value = readJson(schema, text);
+  if (value !== undefined) return value;
   throw new ReveilleError('STATE_UNAVAILABLE', `${path} is damaged`, { hint: 'remove it and build the image again' });
 }
 

@@ -97,7 +97,8 @@ function pathOf(issue: Issue): Path {
   return issue.path.filter((part) => typeof part !== 'symbol');
 }
 
-function valueAt(value: unknown, path: Path): unknown {
+/** What stands at a path of a value; `undefined` if nothing does. */
+export function valueAt(value: unknown, path: Path): unknown {
   let at = value;
   for (const part of path) {
     if (at === null || typeof at !== 'object' || !Object.hasOwn(at, part)) return undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ReveilleError } from '../../errors.ts';
+import { readJson } from '../readJson.ts';
 import { DIGEST } from './blobs.ts';
 
 // https://github.com/opencontainers/image-spec: image-layout.md, image-index.md, manifest.md, config.md. Docker's own
@@ -40,14 +41,8 @@ export const parseConfig = (text: string): Config => parse(config, text, 'config
 export const parseSaved = (text: string): readonly SavedImage[] => parse(saved, text, 'manifest.json');
 
 function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  const value = readJson(schema, text);
+  if (value !== undefined) return value;
   throw new ReveilleError('IMAGE_BUILD_FAILED', `the ${what} of the container image does not read`);
 }
 

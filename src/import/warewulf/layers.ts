@@ -1,5 +1,6 @@
 import type { Place } from '../../errors.ts';
 import { didYouMean, inWords } from '../../site/finding.ts';
+import { valueAt } from '../../site/shape.ts';
 import type { Path, YamlFile } from '../../site/yaml.ts';
 import type { SiteDraft } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
@@ -155,13 +156,4 @@ export class Layers {
     if (!Array.isArray(value)) return [this.#text(path)].filter((text) => text !== undefined);
     return value.map((_, i) => this.#text([...path, i])).filter((text) => text !== undefined);
   }
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let at = value;
-  for (const part of path) {
-    if (at === null || typeof at !== 'object' || !Object.hasOwn(at, part)) return undefined;
-    at = (at as Record<string | number, unknown>)[part];
-  }
-  return at;
 }
