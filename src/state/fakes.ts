@@ -3,6 +3,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Applied } from '../node/news.ts';
 import type { AppliedAt } from '../node/standing.ts';
+import type { Roll } from '../roll/record.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { unavailable } from './failure.ts';
@@ -23,6 +24,8 @@ export function fixedStore(contents: Contents): Store {
   const strangers = new Map<Mac, Stranger>();
   const identities = new Map<string, Map<string, string>>();
   const applied = new Map(contents.applied ?? []);
+  const rolls = new Map<string, Roll>();
+  const pins = new Map<string, string>();
   let events = [...(contents.events ?? [])];
   let closed = false;
 
@@ -82,6 +85,17 @@ export function fixedStore(contents: Contents): Store {
       }),
     applied: () => whileOpen(() => new Map(applied)),
     forgetApplied: (nodes) => whileOpen(() => nodes.forEach((node) => void applied.delete(node))),
+    saveRoll: (roll, changes) =>
+      whileOpen(() => {
+        rolls.set(roll.id, JSON.parse(JSON.stringify(roll)) as Roll);
+        for (const old of oldestFirst(rolls).slice(0, -ROLLS_KEPT)) rolls.delete(old.id);
+        for (const [node, image] of changes) {
+          if (image === null) pins.delete(node);
+          else pins.set(node, image);
+        }
+      }),
+    rolls: () => whileOpen(() => oldestFirst(rolls)),
+    pins: () => whileOpen(() => new Map(pins)),
     pruneEvents: ({ perNode, total }) =>
       whileOpen(() => {
         const seen = new Map<string, number>();
@@ -122,6 +136,9 @@ export function brokenStore(): Store {
     saveApplied: refuse,
     applied: refuse,
     forgetApplied: refuse,
+    saveRoll: refuse,
+    rolls: refuse,
+    pins: refuse,
     pruneEvents: refuse,
     close: async () => {},
   };
@@ -129,4 +146,10 @@ export function brokenStore(): Store {
 
 function isOlderLease(other: Lease, { ip, mac, network }: Lease): boolean {
   return other.ip !== ip && other.mac === mac && other.network === network && other.state !== 'declined';
+}
+
+const ROLLS_KEPT = 50;
+
+function oldestFirst(rolls: ReadonlyMap<string, Roll>): Roll[] {
+  return [...rolls.values()].sort((a, b) => a.begunAt - b.begunAt || (a.id < b.id ? -1 : 1));
 }

@@ -35,6 +35,8 @@ const MIGRATIONS: readonly string[] = [
    create unique index identities_differ on identities (kind, value);`,
   'create table strangers (mac text primary key, body text not null) strict, without rowid',
   `create table applied (node text primary key, at integer not null, body text not null) strict;`,
+  `create table rolls (id text primary key, at integer not null, body text not null) strict;
+   create table pins (node text primary key, image text not null) strict, without rowid;`,
 ];
 
 /** The version of the database that this program reads and writes. */

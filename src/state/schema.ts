@@ -34,6 +34,11 @@ export type StrangerRow = { mac: string; body: string };
 /** What a node last told of its files, as JSON. */
 export type AppliedRow = { node: string; at: number; body: string };
 
+/** A roll as JSON; `at` is when it was begun. */
+export type RollRow = { id: string; at: number; body: string };
+/** The hash of the image that a node boots, whatever the site says. */
+export type PinRow = { node: string; image: string };
+
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
@@ -44,5 +49,7 @@ export type Schema = {
   identities: IdentityRow;
   strangers: StrangerRow;
   applied: AppliedRow;
+  rolls: RollRow;
+  pins: PinRow;
   meta: MetaRow;
 };

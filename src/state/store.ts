@@ -5,6 +5,7 @@ import type { Mac } from '../net/mac.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
 import type { Applied } from '../node/news.ts';
 import type { AppliedStore } from '../node/nodeFiles.ts';
+import type { Roll, RollStore } from '../roll/record.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
@@ -33,7 +34,8 @@ export type EventsKept = { readonly perNode: number; readonly total: number };
  */
 export type Store = LeaseStore &
   IdentityStore &
-  AppliedStore & {
+  AppliedStore &
+  RollStore & {
     /** Saves events in their order, all or none. */
     saveEvents(events: readonly Event[]): Promise<void>;
     /** Events in the order in which they were saved, oldest first. */
@@ -61,6 +63,7 @@ export async function openStore(folder: string, options: { readonly readOnly?: b
 
 /** Rows that one transaction forgets: a few milliseconds of work. */
 const PRUNED_AT_ONCE = 500;
+const ROLLS_KEPT = 50;
 
 function sqliteStore(database: Database): Store {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
@@ -203,6 +206,29 @@ function sqliteStore(database: Database): Store {
           nodes.map((node) => [node]),
         ),
       ]);
+    },
+    async saveRoll(roll, pins) {
+      const keep = db.replaceInto('rolls').values({ id: '', at: 0, body: '' }).compile();
+      const newest = db.selectFrom('rolls').select('id').orderBy('at', 'desc').limit(ROLLS_KEPT);
+      const forget = db.deleteFrom('rolls').where('id', 'not in', newest).compile();
+      const pin = db.replaceInto('pins').values({ node: '', image: '' }).compile();
+      const unpin = db.deleteFrom('pins').where('node', '=', '').compile();
+      const pinned = [...pins].filter((one): one is [string, string] => one[1] !== null);
+      const unpinned = [...pins].filter(([, image]) => image === null).map(([node]) => [node]);
+      await database.run([
+        statementOf(keep, [[roll.id, roll.begunAt, JSON.stringify(roll)]]),
+        statementOf(forget),
+        ...(pinned.length === 0 ? [] : [statementOf(pin, pinned)]),
+        ...(unpinned.length === 0 ? [] : [statementOf(unpin, unpinned)]),
+      ]);
+    },
+    async rolls() {
+      const rows = await db.selectFrom('rolls').select('body').orderBy('at').orderBy('id').execute();
+      return rows.map(({ body }) => JSON.parse(body) as Roll);
+    },
+    async pins() {
+      const rows = await db.selectFrom('pins').selectAll().execute();
+      return new Map(rows.map(({ node, image }) => [node, image]));
     },
     async pruneEvents({ perNode, total }) {
       const crowded = await db

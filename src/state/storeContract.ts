@@ -5,6 +5,7 @@ import type { Lease } from '../dhcp/lease.ts';
 import { ReveilleError } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
+import { aRoll } from '../roll/fixture.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import type { Store } from './store.ts';
@@ -216,6 +217,35 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       await store.forgetApplied(['node01', 'node09']);
       await store.forgetApplied([]);
       assert.deepEqual([...(await store.applied()).keys()], ['node02']);
+    });
+
+    test('a roll takes the place of what it was, with its pins; the newest fifty stay', async () => {
+      assert.deepEqual(await store.rolls(), []);
+      assert.deepEqual(await store.pins(), new Map());
+      const roll = aRoll(['node01', 'node02'], { id: 'r1', begunAt: 5 });
+      await store.saveRoll(roll, new Map([['node01', 'aa']]));
+      const older = aRoll(['node03'], { id: 'r0', begunAt: 4 });
+      await store.saveRoll(older, new Map([['node03', 'é']]));
+      const stopped = { ...roll, state: 'stopped', words: "it's over" } as const;
+      await store.saveRoll(
+        stopped,
+        new Map([
+          ['node01', null],
+          ['node02', 'bb'],
+          ['node03', 'cc'],
+          ['node09', null],
+        ]),
+      );
+      assert.deepEqual(await store.rolls(), [older, stopped]);
+      const pins = [...(await store.pins())].sort();
+      assert.deepEqual(pins, [
+        ['node02', 'bb'],
+        ['node03', 'cc'],
+      ]);
+      for (let at = 10; at < 60; at++)
+        await store.saveRoll(aRoll(['node01'], { id: `r${at}`, begunAt: at }), new Map());
+      const kept = await store.rolls();
+      assert.deepEqual([kept.length, kept[0]?.id, kept.at(-1)?.id], [50, 'r10', 'r59']);
     });
 
     test('closed, it refuses', async () => {

@@ -1,0 +1,120 @@
+import type { Instance } from '../cloud/instances.ts';
+import { count } from '../timeline/words.ts';
+import type { Action } from './actions.ts';
+import type { Move, Policy, RollNode } from './record.ts';
+
+/** How emptying a host stands. `stop`: an instance cannot be moved, and the policy is to stop then. */
+export type Drained = {
+  readonly state: 'empty' | 'busy' | 'stop';
+  readonly words: string;
+  readonly moves: RollNode['moves'];
+  readonly remaining: number;
+  readonly actions: readonly Action[];
+};
+
+/** So many instances leave a host at once: Nova itself moves one at a time unless it is set otherwise. */
+const AT_ONCE = 2;
+const MOST_TRIES = 3;
+/** An instance that was asked to move, is still there after this time and is not on its way, did not make it. */
+const MOVE_AGAIN_MS = 30_000;
+const CONFIRM_AGAIN_MS = 15_000;
+
+const MOVABLE_LIVE: ReadonlySet<string> = new Set(['ACTIVE', 'PAUSED']);
+const MOVABLE_COLD: ReadonlySet<string> = new Set(['ACTIVE', 'SHUTOFF']);
+
+type Way = 'live' | 'cold' | 'stays' | 'stuck' | 'stop';
+
+/**
+ * One more step in emptying a host. `instances` are those on it now; `moved` says where those are that were moved cold. Nova
+ * marks an instance at once when it takes on a move, so that one without a mark has not been asked, or has failed. Pure.
+ */
+export function drain(
+  node: Pick<RollNode, 'node' | 'moves'>,
+  policy: Policy,
+  instances: readonly Instance[],
+  moved: ReadonlyMap<string, Instance | 'gone'>,
+  now: number,
+): Drained {
+  const confirmed = confirmMoves(node, instances, moved, now);
+  const moves: Record<string, Move> = { ...confirmed.moves };
+  const actions: Action[] = [...confirmed.actions];
+  const isOnItsWay = ({ id, task }: Instance) => {
+    const move = moves[id];
+    return task !== undefined || (move !== undefined && now - move.askedAt < MOVE_AGAIN_MS);
+  };
+  const resting = instances.filter((instance) => !isOnItsWay(instance));
+  let moving = instances.length - resting.length;
+  const ways = Map.groupBy(resting, (instance) => wayOf(instance, moves[instance.id], policy));
+  const staying = ways.get('stays')?.length ?? 0;
+  const remaining = instances.length - staying;
+  const stop = ways.get('stop')?.[0];
+  if (stop) {
+    return { state: 'stop', words: `${stuckWords(stop, moves[stop.id])}`, moves, remaining, actions: [] };
+  }
+  for (const kind of ['live', 'cold'] as const) {
+    for (const { id } of ways.get(kind) ?? []) {
+      if (moving >= AT_ONCE) break;
+      moving++;
+      const before = moves[id];
+      moves[id] = { kind, tries: before?.kind === kind ? before.tries + 1 : 1, askedAt: now };
+      actions.push({ kind: kind === 'live' ? 'migrate-live' : 'migrate-cold', node: node.node, instance: id });
+    }
+  }
+  const stuck = ways.get('stuck')?.[0];
+  return {
+    state: remaining === 0 && confirmed.settled ? 'empty' : 'busy',
+    words: wordsFor(remaining, moving, stuck && stuckWords(stuck, moves[stuck.id]), confirmed.settled),
+    moves,
+    remaining,
+    actions,
+  };
+}
+
+/**
+ * Confirms the roll's own cold moves. It is done while the old host still runs, and only for instances that the roll moved:
+ * an operator's resize is not ours to confirm.
+ */
+export function confirmMoves(
+  { node, moves }: Pick<RollNode, 'node' | 'moves'>,
+  instances: readonly Instance[],
+  moved: ReadonlyMap<string, Instance | 'gone'>,
+  now: number,
+): Pick<Drained, 'moves' | 'actions'> & { readonly settled: boolean } {
+  const here = new Set(instances.map(({ id }) => id));
+  const actions: Action[] = [];
+  const changed: Record<string, Move> = {};
+  let settled = true;
+  for (const [id, move] of Object.entries(moves)) {
+    if (move.kind !== 'cold' || here.has(id)) continue;
+    const there = moved.get(id);
+    if (there === 'gone') continue;
+    if (there === undefined || there.task !== undefined) settled = false;
+    else if (there.status === 'VERIFY_RESIZE') {
+      settled = false;
+      if (now - (move.confirmedAt ?? 0) < CONFIRM_AGAIN_MS) continue;
+      changed[id] = { ...move, confirmedAt: now };
+      actions.push({ kind: 'confirm', node, instance: id });
+    }
+  }
+  return { moves: { ...moves, ...changed }, actions, settled };
+}
+
+function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): Way {
+  const triedLive = move?.kind === 'live' ? move.tries : move?.kind === 'cold' ? MOST_TRIES : 0;
+  const triedCold = move?.kind === 'cold' ? move.tries : 0;
+  if (MOVABLE_LIVE.has(status) && triedLive < MOST_TRIES) return 'live';
+  if (policy === 'cold' && MOVABLE_COLD.has(status) && triedCold < MOST_TRIES) return 'cold';
+  return policy === 'leave' ? 'stays' : policy === 'stop-roll' ? 'stop' : 'stuck';
+}
+
+function stuckWords({ name, id, status }: Instance, move: Move | undefined): string {
+  const tried = move ? `, asked ${count(move.tries, 'time')} to move ${move.kind}` : '';
+  const refused = move?.refused === undefined ? '' : `: ${move.refused}`;
+  return `${name} (${id}) cannot be moved: it is ${status}${tried}${refused}`;
+}
+
+function wordsFor(remaining: number, moving: number, stuck: string | undefined, settled: boolean): string {
+  if (stuck !== undefined) return `${count(remaining, 'instance')} left; ${stuck}`;
+  if (remaining > 0) return `${count(remaining, 'instance')} left, ${moving} on the way`;
+  return settled ? 'empty' : 'cold moves wait to be confirmed';
+}

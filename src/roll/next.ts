@@ -1,0 +1,102 @@
+import { count } from '../timeline/words.ts';
+import type { Action, Failure } from './actions.ts';
+import { advance, begin, isBeforeReboot, restore, type Step } from './node.ts';
+import { isUnderWay, type PinChanges, type Roll, type RollNode } from './record.ts';
+import type { Seen } from './seen.ts';
+
+/** The record after one more look: it is to be kept, with the pins, before any of the actions is done. */
+export type Next = { readonly roll: Roll; readonly actions: readonly Action[]; readonly pins: PinChanges };
+
+/**
+ * One turn of a roll: every node under way takes its step, then as many new ones are begun as may be out of service. A roll
+ * whose failures are used up begins no more: nodes not yet rebooted go back into service, the others end. Pure.
+ */
+export function next(roll: Roll, seen: Seen): Next {
+  const { now } = seen;
+  const actions: Action[] = [];
+  const pins = new Map<string, string | null>();
+  const nodes = [...roll.nodes];
+  let stopWords: string | undefined;
+  const take = (index: number, step: Step): void => {
+    nodes[index] = step.node;
+    actions.push(...step.actions);
+    if (step.pin !== undefined) pins.set(step.node.node, step.pin);
+    if (step.stop) stopWords = `${step.node.node}: ${step.node.words}`;
+  };
+  const each = (visit: (node: RollNode, index: number) => void): void => [...nodes].forEach(visit);
+
+  each((node, i) => {
+    if (isUnderWay(node)) take(i, advance(roll, node, seen));
+  });
+
+  const failed = nodes.filter(hasFailed).length;
+  if (roll.state === 'running' && failed > roll.failures) {
+    stopWords ??= `${count(failed, 'node')} failed, and ${roll.failures} may`;
+  }
+  let current: Roll =
+    stopWords !== undefined && roll.state === 'running' ? { ...roll, state: 'stopping', words: stopWords } : roll;
+
+  if (current.state === 'stopping') {
+    each((node, i) => {
+      if (isBeforeReboot(node)) take(i, restore(node, 'left', 'the roll was stopped before its reboot', now));
+    });
+  } else {
+    // One that an earlier attempt left out of service takes no more of it away.
+    const free = () => current.maxUnavailable - nodes.filter(({ out }) => out).length;
+    each((node, i) => {
+      if (node.phase === 'waiting' && (node.out || free() > 0))
+        take(i, begin(roll, node, seen.nodes.get(node.node), now));
+    });
+    const isBlocked = !nodes.some(isUnderWay) && free() <= 0 && nodes.some(({ phase }) => phase === 'waiting');
+    if (isBlocked) {
+      const words = `${count(nodes.filter(({ out }) => out).length, 'node')} failed and out of service: no more may be`;
+      current = { ...current, state: 'stopping', words };
+    }
+  }
+  return { roll: ended({ ...current, nodes }, now), actions, pins };
+}
+
+/** The record once an action has failed; what has been done shows by itself at the next look. */
+export function noted(roll: Roll, action: Action, { refused, words }: Failure): Roll {
+  const change = (node: RollNode): RollNode => {
+    if (node.node !== action.node) return node;
+    if (action.kind === 'reboot') return { ...node, askedAt: null, orders: node.orders - 1, words };
+    const move = 'instance' in action ? node.moves[action.instance] : undefined;
+    if (!move || action.kind === 'confirm' || !refused || !('instance' in action)) return { ...node, words };
+    return { ...node, words, moves: { ...node.moves, [action.instance]: { ...move, refused: words } } };
+  };
+  return { ...roll, nodes: roll.nodes.map(change) };
+}
+
+/** Begins no more nodes; those that have not been rebooted go back into service. */
+export function aborted(roll: Roll): Roll {
+  return { ...roll, state: 'stopping', endsAs: 'aborted', words: 'aborted by the operator' };
+}
+
+/** A roll that stopped goes on: nodes that failed or were left are tried again. */
+export function resumed(roll: Roll, now: number): Roll {
+  const again = (node: RollNode): RollNode =>
+    node.phase === 'failed' || node.phase === 'left'
+      ? { ...node, phase: 'waiting', since: now, words: 'is tried again', askedAt: null }
+      : node;
+  return { ...roll, state: 'running', endsAs: 'stopped', endedAt: null, words: '', nodes: roll.nodes.map(again) };
+}
+
+function hasFailed({ phase, restoreTo }: RollNode): boolean {
+  return phase === 'failed' || (phase === 'restoring' && restoreTo === 'failed');
+}
+
+function ended(roll: Roll, now: number): Roll {
+  const { nodes } = roll;
+  if (nodes.some(isUnderWay)) return roll;
+  const waits = nodes.some(({ phase }) => phase === 'waiting');
+  if (roll.state === 'running') {
+    if (waits) return roll;
+    const failed = nodes.filter(({ phase }) => phase === 'failed').length;
+    const words = failed === 0 ? '' : `${count(failed, 'node')} failed`;
+    return { ...roll, state: 'done', endedAt: now, words };
+  }
+  const leave = (node: RollNode): RollNode =>
+    node.phase === 'waiting' ? { ...node, phase: 'left', since: now, words: 'was not begun' } : node;
+  return { ...roll, state: roll.endsAs, endedAt: now, nodes: nodes.map(leave) };
+}

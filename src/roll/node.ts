@@ -1,0 +1,240 @@
+import { formatMs, shortenHashes } from '../timeline/words.ts';
+import type { Action } from './actions.ts';
+import { confirmMoves, drain } from './drain.ts';
+import { disabledReason, isOurReason, type Phase, type Roll, type RollNode } from './record.ts';
+import type { Seen, SeenNode } from './seen.ts';
+
+/** What a step made of a node. `pin` is there where its pin changes; `stop` where the roll must stop for it. */
+export type Step = {
+  readonly node: RollNode;
+  readonly actions: readonly Action[];
+  readonly pin?: string | null;
+  readonly stop?: true;
+};
+
+const MINUTE = 60_000;
+/** How long a phase may last, or, while a host is emptied, may last without an instance leaving. */
+const LIMITS: { readonly [P in Phase]?: number } = {
+  disabling: 5 * MINUTE,
+  draining: 60 * MINUTE,
+  rebooting: 10 * MINUTE,
+  booting: 20 * MINUTE,
+  joining: 15 * MINUTE,
+  enabling: 5 * MINUTE,
+  restoring: 30 * MINUTE,
+};
+/** With `wait`, somebody moves the instances by hand. */
+const WAITING_LIMIT = 24 * 60 * MINUTE;
+const ASK_AGAIN_MS = 15_000;
+/** A node that took the order and still asks for more after this time has lost it. */
+const REBOOT_AGAIN_MS = 90_000;
+/** Instances that the scheduler had on their way to the host are there within this time. */
+const SETTLE_MS = 10_000;
+/** How often a host may turn out not to be empty when it is to be rebooted. */
+const MOST_DRAINS = 5;
+
+/** Begins a node: it is skipped, waits on, or leaves service. */
+export function begin(roll: Roll, node: RollNode, seen: SeenNode | undefined, now: number): Step {
+  if (!seen) return end(roll, node, 'skipped', 'the site has no such node any more', now);
+  const { cloud, boot } = seen;
+  if (cloud.kind === 'unknown') return stay({ ...node, words: `the cloud cannot be asked: ${cloud.words}` });
+  const before = boot?.image !== undefined && boot.image !== node.image ? boot.image : node.before;
+  const fresh: RollNode = { ...node, before, disabled: false, moves: {}, attempts: 0, orders: 0, remaining: null };
+  const service = cloud.kind === 'seen' ? cloud.service : undefined;
+  if (isRenewed(node, seen)) {
+    if (service && !service.enabled && isOurReason(service.disabledReason)) {
+      return stay(enter({ ...fresh, out: true, disabled: true }, 'enabling', 'runs the image already', now));
+    }
+    return end(roll, node, 'skipped', 'runs the image already', now);
+  }
+  const out = { ...fresh, out: true };
+  if (cloud.kind === 'none') return reboot(out, now);
+  if (!service) return stay(enter(out, 'draining', 'Nova knows no compute service on it', now));
+  return disabling(roll, enter(out, 'disabling', 'its compute service is being disabled', now), seen, now);
+}
+
+/** One more step of a node that is under way. Pure. */
+export function advance(roll: Roll, node: RollNode, { now, nodes }: Seen): Step {
+  const seen = nodes.get(node.node);
+  if (!seen) return fail(roll, node, 'the site has no such node any more', now);
+  // Without the cloud's word nothing is decided that needs it, and no time is counted.
+  const needsCloud = node.phase !== 'rebooting' && node.phase !== 'booting';
+  if (needsCloud && seen.cloud.kind === 'unknown') {
+    return stay({ ...node, since: now, words: `the cloud cannot be asked: ${seen.cloud.words}` });
+  }
+  const step = PHASES[node.phase]?.(roll, node, seen, now) ?? stay(node);
+  const limit = node.phase === 'draining' && roll.policy === 'wait' ? WAITING_LIMIT : LIMITS[node.phase];
+  const isLate = step.node.phase === node.phase && limit !== undefined && now - step.node.since >= limit;
+  return isLate ? fail(roll, step.node, `not done after ${formatMs(limit)}: ${step.node.words}`, now) : step;
+}
+
+/** Takes a node out of the roll before its reboot: it goes back into service as it is. */
+export function restore(node: RollNode, restoreTo: RollNode['restoreTo'], words: string, now: number): Step {
+  return { node: { ...enter(node, 'restoring', words, now), restoreTo }, actions: [], pin: node.pinBefore };
+}
+
+/** Whether a node is out of service by the roll and may not have been told to reboot yet. */
+export function isBeforeReboot({ phase, orders }: RollNode): boolean {
+  return phase === 'disabling' || phase === 'draining' || (phase === 'rebooting' && orders === 0);
+}
+
+/** Whether there is nothing to renew: it runs the image with the files of the site, and is in service. */
+export function isRenewed({ image }: Pick<RollNode, 'image'>, { boot, files, cloud }: SeenNode): boolean {
+  if (boot?.state !== 'ready' || boot.image !== image || files === 'others' || files === 'failed') return false;
+  return cloud.kind === 'none' || (cloud.kind === 'seen' && cloud.standing?.kind === 'in-service');
+}
+
+type PhaseStep = (roll: Roll, node: RollNode, seen: SeenNode, now: number) => Step;
+
+const PHASES: { readonly [P in Phase]?: PhaseStep } = {
+  disabling,
+  draining,
+  rebooting,
+  booting,
+  joining,
+  enabling,
+  restoring,
+};
+
+function disabling(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
+  const service = cloud.kind === 'seen' ? cloud.service : undefined;
+  if (!service) return stay(enter(node, 'draining', 'Nova knows no compute service on it', now));
+  if (!service.enabled) {
+    const disabled = isOurReason(service.disabledReason);
+    const whose = disabled ? '' : `, as it was already${reasonWords(service.disabledReason)}`;
+    return stay(enter({ ...node, disabled }, 'draining', `disabled${whose}`, now));
+  }
+  if (!isDue(node, now)) return stay(node);
+  const action: Action = { kind: 'disable', node: node.node, service: service.id, reason: disabledReason(roll) };
+  return { node: { ...node, disabled: true, askedAt: now }, actions: [action] };
+}
+
+function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
+  if (cloud.kind === 'none') return reboot(node, now);
+  if (cloud.kind !== 'seen' || cloud.instances === undefined) return stay(node);
+  if (cloud.service?.enabled) return fail(roll, node, 'somebody enabled its compute service meanwhile', now);
+  const { state, words, moves, remaining, actions } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
+  const gotOn = node.remaining !== null && remaining < node.remaining;
+  const drained: RollNode = { ...node, moves, remaining, words, since: gotOn ? now : node.since };
+  if (state === 'stop') return { ...restore(drained, 'failed', words, now), stop: true };
+  if (state === 'busy' || now - node.since < SETTLE_MS) return { node: drained, actions };
+  if (node.attempts >= MOST_DRAINS) return fail(roll, drained, 'new instances came to it again and again', now);
+  return reboot({ ...drained, attempts: node.attempts + 1 }, now);
+}
+
+/** It is pinned in the same breath, so that the boot to come is the wanted one. */
+function reboot(node: RollNode, now: number): Step {
+  const next = enter({ ...node, rebootFrom: now, orders: 0 }, 'rebooting', 'is to reboot', now);
+  return { node: next, actions: [], pin: node.image };
+}
+
+function rebooting(roll: Roll, node: RollNode, { boot, cloud, listens }: SeenNode, now: number): Step {
+  if (boot && boot.startedAt > (node.rebootFrom ?? now)) {
+    return stay(enter(node, 'booting', boot.words, now));
+  }
+  const again = node.askedAt === null || now - node.askedAt >= REBOOT_AGAIN_MS;
+  if (!again) return stay(node);
+  if (cloud.kind === 'unknown') return stay({ ...node, words: `the cloud cannot be asked: ${cloud.words}` });
+  if (cloud.kind === 'seen') {
+    if (cloud.instances === undefined) return stay(node);
+    if (cloud.service?.enabled && node.orders === 0) {
+      return fail(roll, node, 'somebody enabled its compute service meanwhile', now);
+    }
+    const { state, words, remaining } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
+    if (state !== 'empty') {
+      return node.orders === 0
+        ? stay(enter({ ...node, remaining }, 'draining', words, now))
+        : stay({ ...node, words: `was told to reboot and did not, and is not empty any more: ${words}` });
+    }
+  }
+  if (!listens) {
+    const words = 'its agent does not ask for orders; a reboot by hand counts too';
+    return stay({ ...node, words: node.orders === 0 ? words : node.words });
+  }
+  return {
+    node: { ...node, askedAt: now, orders: node.orders + 1, words: 'told to reboot' },
+    actions: [{ kind: 'reboot', node: node.node }],
+  };
+}
+
+function booting(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
+  if (boot?.state !== 'ready') return stay({ ...node, words: boot?.words ?? node.words });
+  if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
+  if (cloud.kind !== 'none') return stay(enter(node, 'joining', 'ready, not yet in service', now));
+  if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
+  return end(roll, node, 'done', 'renewed', now);
+}
+
+function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
+  if (cloud.kind !== 'seen') return stay(node);
+  if (boot?.state !== 'ready') return stay({ ...node, words: `boots again: ${boot?.words ?? ''}` });
+  if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
+  if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
+  const { standing } = cloud;
+  if (standing?.kind !== 'in-service') return stay({ ...node, words: standing?.words ?? node.words });
+  return enabling(roll, enter(node, 'enabling', 'in service', now), { cloud }, now);
+}
+
+/** Only what a roll disabled is enabled: the reason in Nova says whose doing it is. */
+function enabling(roll: Roll, node: RollNode, { cloud }: Pick<SeenNode, 'cloud'>, now: number): Step {
+  const service = cloud.kind === 'seen' ? cloud.service : undefined;
+  if (!service || service.enabled) return end(roll, node, 'done', 'renewed', now);
+  if (!isOurReason(service.disabledReason)) {
+    const words = `renewed; its service stays disabled${reasonWords(service.disabledReason)}`;
+    return end(roll, node, 'done', words, now);
+  }
+  if (!isDue(node, now)) return stay(node);
+  return {
+    node: { ...node, askedAt: now, words: 'in service; is being enabled' },
+    actions: [{ kind: 'enable', node: node.node, service: service.id }],
+  };
+}
+
+function restoring(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
+  if (cloud.kind !== 'seen') return end(roll, node, node.restoreTo, node.words, now);
+  const { service, instances = [], moved } = cloud;
+  const { moves, actions, settled } = confirmMoves(node, instances, moved, now);
+  const isOurs = service && !service.enabled && isOurReason(service.disabledReason);
+  if (!isOurs && settled) return end(roll, { ...node, moves }, node.restoreTo, node.words, now);
+  if (!isOurs || !isDue(node, now)) return { node: { ...node, moves }, actions };
+  const enable: Action = { kind: 'enable', node: node.node, service: service.id };
+  return { node: { ...node, moves, askedAt: now }, actions: [...actions, enable] };
+}
+
+function enter(node: RollNode, phase: Phase, words: string, now: number): RollNode {
+  return { ...node, phase, since: now, askedAt: null, words };
+}
+
+function stay(node: RollNode): Step {
+  return { node, actions: [] };
+}
+
+/** What has failed before its reboot goes back into service; what has failed after stays disabled for somebody to look at. */
+function fail(roll: Roll, node: RollNode, words: string, now: number): Step {
+  if (isBeforeReboot(node)) return restore(node, 'failed', `failed while ${node.phase}: ${words}`, now);
+  const stays = node.disabled ? '; its compute service stays disabled' : '';
+  const ended = end(roll, node, 'failed', `failed while ${node.phase}: ${words}${stays}`, now);
+  return { ...ended, node: { ...ended.node, out: true, disabled: node.disabled } };
+}
+
+function end(roll: Roll, node: RollNode, phase: Phase, words: string, now: number): Step {
+  const isBack = phase === 'done' || phase === 'skipped';
+  const next = { ...enter(node, phase, words, now), out: false, disabled: false };
+  if (node.phase === 'restoring') return stay(next);
+  // Back on an image that the site does not name, it must stay there; else the site decides again.
+  return { node: next, actions: [], pin: roll.keepPins && (isBack || phase === 'failed') ? node.image : null };
+}
+
+function isDue({ askedAt }: RollNode, now: number): boolean {
+  return askedAt === null || now - askedAt >= ASK_AGAIN_MS;
+}
+
+function reasonWords(reason: string | undefined): string {
+  return reason === undefined ? '' : `: ${reason}`;
+}
+
+function wrongImage(found: string | undefined, wanted: string): string {
+  return shortenHashes(
+    found === undefined ? 'it cannot be told which image it booted' : `it booted ${found} and not ${wanted}`,
+  );
+}

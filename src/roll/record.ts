@@ -1,0 +1,132 @@
+/** What becomes of instances that cannot be moved while they run. */
+export const POLICIES = ['cold', 'leave', 'wait', 'stop-roll'] as const;
+export type Policy = (typeof POLICIES)[number];
+
+/**
+ * Where a node is on its way to the wanted image. `joining`: booted, not yet in service; `restoring`: put back into service
+ * without having been rebooted; `left`: not renewed, and in service as before.
+ */
+export type Phase =
+  | 'waiting'
+  | 'disabling'
+  | 'draining'
+  | 'rebooting'
+  | 'booting'
+  | 'joining'
+  | 'enabling'
+  | 'restoring'
+  | 'done'
+  | 'skipped'
+  | 'failed'
+  | 'left';
+
+/** An instance that the roll asked the cloud to move. Times are milliseconds since the epoch. */
+export type Move = {
+  readonly kind: 'live' | 'cold';
+  readonly tries: number;
+  readonly askedAt: number;
+  /** Why the cloud refused, in its words. */
+  readonly refused?: string;
+  /** When a cold move was last asked to be confirmed. */
+  readonly confirmedAt?: number;
+};
+
+/** A node of a roll. Times are milliseconds since the epoch. */
+export type RollNode = {
+  readonly node: string;
+  readonly phase: Phase;
+  /** When the phase began, or last got on. */
+  readonly since: number;
+  /** What it does or waits for, in words. */
+  readonly words: string;
+  /** The image that it is to run, and the one that it ran before, where that is known. */
+  readonly image: string;
+  readonly before: string | null;
+  /** Its pin before the roll. */
+  readonly pinBefore: string | null;
+  /** Whether the roll may have taken it out of service and has not brought it back. */
+  readonly out: boolean;
+  /** Whether its compute service was disabled by us. */
+  readonly disabled: boolean;
+  /** When the action that the phase waits for was last begun. */
+  readonly askedAt: number | null;
+  /** How often it was found empty and set to reboot. */
+  readonly attempts: number;
+  /** Orders to reboot that it has, or may have. */
+  readonly orders: number;
+  /** Instances still on the host when last looked. */
+  readonly remaining: number | null;
+  /** Boots that began later than this are the reboot's. */
+  readonly rebootFrom: number | null;
+  /** By the instance's id. */
+  readonly moves: Readonly<Record<string, Move>>;
+  /** What comes after `restoring`. */
+  readonly restoreTo: 'failed' | 'left';
+};
+
+/** `stopping`: no node is begun any more, those under way end. */
+export type RollState = 'running' | 'stopping' | 'done' | 'stopped' | 'aborted';
+
+/** A roll as it is kept: enough to go on with after the server was killed at any moment. */
+export type Roll = {
+  readonly id: string;
+  readonly begunAt: number;
+  readonly endedAt: number | null;
+  readonly state: RollState;
+  /** What it will be called once it has stopped. */
+  readonly endsAs: 'stopped' | 'aborted';
+  readonly words: string;
+  readonly maxUnavailable: number;
+  /** How many nodes may fail before it stops. */
+  readonly failures: number;
+  readonly policy: Policy;
+  /** Whether nodes stay pinned to their image when it is done: it is not the one that the site names. */
+  readonly keepPins: boolean;
+  /** The roll that this one takes back. */
+  readonly takesBack: string | null;
+  /** In the order in which they are begun. */
+  readonly nodes: readonly RollNode[];
+};
+
+/** Pins by node: the hash of the image that it boots whatever the site says; `null` takes the pin away. */
+export type PinChanges = ReadonlyMap<string, string | null>;
+
+const UNDER_WAY: ReadonlySet<Phase> = new Set([
+  'disabling',
+  'draining',
+  'rebooting',
+  'booting',
+  'joining',
+  'enabling',
+  'restoring',
+]);
+
+export function isUnderWay({ phase }: Pick<RollNode, 'phase'>): boolean {
+  return UNDER_WAY.has(phase);
+}
+
+export function isActive({ state }: Pick<Roll, 'state'>): boolean {
+  return state === 'running' || state === 'stopping';
+}
+
+const REASON = 'reveille roll ';
+
+/** The reason that a compute service is disabled with: it names the roll, and tells our doing from an operator's. */
+export function disabledReason(roll: Pick<Roll, 'id'>): string {
+  return `${REASON}${roll.id}: renewing the node`;
+}
+
+/** Whether a service was disabled by a roll, this one or an earlier. */
+export function isOurReason(reason: string | undefined): boolean {
+  return reason?.startsWith(REASON) ?? false;
+}
+
+/** Where rolls and pins last. */
+export type RollStore = {
+  /** Keeps a roll in place of what it was, and changes pins, all or none. Only the newest rolls are kept. */
+  saveRoll(roll: Roll, pins: PinChanges): Promise<void>;
+  /** Oldest first. */
+  rolls(): Promise<readonly Roll[]>;
+  /** Hashes of images by node. */
+  pins(): Promise<ReadonlyMap<string, string>>;
+};

@@ -1,0 +1,41 @@
+import type { Standing } from '../cloud/inService.ts';
+import type { Instance } from '../cloud/instances.ts';
+import type { ComputeService } from '../cloud/view.ts';
+
+/** What is seen of the rack and its cloud at one moment. */
+export type Seen = {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** By name; a node that is not there has left the site. */
+  readonly nodes: ReadonlyMap<string, SeenNode>;
+};
+
+export type SeenNode = {
+  /** The newest boot: when it began, how it stands, and the image that it runs where that was seen. */
+  readonly boot?: {
+    readonly startedAt: number;
+    readonly state: 'booting' | 'ready' | 'failed';
+    readonly words: string;
+    readonly image?: string;
+  };
+  /** Whether it waits for orders now. */
+  readonly listens: boolean;
+  /** Whether its files are those that the site gives it; `unknown` where it has not told. */
+  readonly files: 'right' | 'others' | 'failed' | 'unknown';
+  readonly cloud: SeenInCloud;
+};
+
+/** `none`: no compute node. `unknown`: the cloud could not be asked. */
+export type SeenInCloud =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unknown'; readonly words: string }
+  | {
+      readonly kind: 'seen';
+      readonly service?: ComputeService;
+      /** Whether the newest boot is in service; absent where it is not ready. */
+      readonly standing?: Standing;
+      /** The instances on it; absent where that was not asked. */
+      readonly instances?: readonly Instance[];
+      /** Instances that the roll moved cold and that are elsewhere now, by id; `gone` where the cloud knows them no more. */
+      readonly moved: ReadonlyMap<string, Instance | 'gone'>;
+    };
