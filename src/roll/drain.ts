@@ -80,23 +80,33 @@ export function confirmMoves(
   moved: ReadonlyMap<string, Instance | 'gone'>,
   now: number,
 ): Pick<Drained, 'moves' | 'actions'> & { readonly settled: boolean } {
-  const here = new Set(instances.map(({ id }) => id));
+  const here = new Map(instances.map((instance) => [instance.id, instance]));
   const actions: Action[] = [];
-  const changed: Record<string, Move> = {};
+  const kept: Record<string, Move> = {};
   let settled = true;
   for (const [id, move] of Object.entries(moves)) {
-    if (move.kind !== 'cold' || here.has(id)) continue;
     const there = moved.get(id);
-    if (there === 'gone') continue;
-    if (there === undefined || there.task !== undefined) settled = false;
-    else if (there.status === 'VERIFY_RESIZE') {
-      settled = false;
-      if (now - (move.confirmedAt ?? 0) < CONFIRM_AGAIN_MS) continue;
-      changed[id] = { ...move, confirmedAt: now };
-      actions.push({ kind: 'confirm', node, instance: id });
+    const isElsewhere = move.kind === 'cold' && !here.has(id);
+    const waits = there === undefined || (there !== 'gone' && (there.task !== undefined || isToConfirm(there)));
+    // Once settled it is forgotten: what others do with it later is theirs.
+    if (isElsewhere && !waits) continue;
+    kept[id] = move;
+    if (!isElsewhere) {
+      if (move.kind === 'cold' && (here.get(id)?.task !== undefined || now - move.askedAt < MOVE_AGAIN_MS))
+        settled = false;
+      continue;
     }
+    settled = false;
+    if (there === undefined || there === 'gone' || there.task !== undefined) continue;
+    if (now - (move.confirmedAt ?? 0) < CONFIRM_AGAIN_MS) continue;
+    kept[id] = { ...move, confirmedAt: now };
+    actions.push({ kind: 'confirm', node, instance: id });
   }
-  return { moves: { ...moves, ...changed }, actions, settled };
+  return { moves: kept, actions, settled };
+}
+
+function isToConfirm({ status }: Instance): boolean {
+  return status === 'VERIFY_RESIZE';
 }
 
 function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): Way {

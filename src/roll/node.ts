@@ -192,7 +192,8 @@ function enabling(roll: Roll, node: RollNode, { cloud }: Pick<SeenNode, 'cloud'>
 
 function restoring(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
   if (cloud.kind !== 'seen') return end(roll, node, node.restoreTo, node.words, now);
-  const { service, instances = [], moved } = cloud;
+  const { service, instances, moved } = cloud;
+  if (instances === undefined) return stay(node);
   const { moves, actions, settled } = confirmMoves(node, instances, moved, now);
   const isOurs = service && !service.enabled && isOurReason(service.disabledReason);
   if (!isOurs && settled) return end(roll, { ...node, moves }, node.restoreTo, node.words, now);

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import type { Instance } from '../cloud/instances.ts';
+import type { Action, Failure } from './actions.ts';
+import { NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
+import { isOurReason, type PinChanges, type Policy } from './record.ts';
+import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
+
+/** How a simulated node fares once it is told to reboot. */
+export type Fate = 'returns' | 'never returns' | 'boots the old image' | 'stays out of service' | 'is deaf';
+
+type Machine = {
+  name: string;
+  compute: boolean;
+  fate: Fate;
+  boot: { startedAt: number; readyAt: number; image: string };
+  /** It took our order and has not been ready since. */
+  downByUs: boolean;
+  enabled: boolean;
+  reason: string | undefined;
+};
+
+type Guest = Instance & {
+  host: string;
+  by: 'us' | undefined;
+  source?: string;
+  ends?: number;
+  movesLive: boolean;
+  movesCold: boolean;
+};
+
+/** A die that falls the same way for the same seed. */
+export function dice(seed: number): (sides: number) => number {
+  let state = seed >>> 0;
+  return (sides) => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0;
+    return (state >>> 8) % sides;
+  };
+}
+
+/** A rack with a cloud that is played: it does what it is told, late, wrong or not at all, and checks what must never be. */
+export class World {
+  now = 1_000_000;
+  silent = false;
+  readonly machines: Machine[];
+  readonly guests: Guest[] = [];
+  readonly pins = new Map<string, string>();
+  readonly #policy: Policy;
+  readonly #roll: (sides: number) => number;
+
+  constructor(fates: readonly Fate[], policy: Policy, roll: (sides: number) => number) {
+    this.#roll = roll;
+    this.#policy = policy;
+    this.machines = fates.map((fate, i) => ({
+      name: `node${i + 1}`,
+      compute: roll(5) > 0,
+      fate,
+      boot: { startedAt: 1000, readyAt: 2000, image: roll(6) === 0 ? NEW_IMAGE : OLD_IMAGE },
+      downByUs: false,
+      enabled: roll(5) > 0,
+      reason: 'bad DIMM',
+    }));
+    for (const { name, compute } of this.machines) {
+      for (let i = roll(4); compute && i > 0; i--) this.guest(name);
+    }
+  }
+
+  /** An instance more, which may not let itself be moved. */
+  guest(host: string): void {
+    const status = ['ACTIVE', 'ACTIVE', 'PAUSED', 'SHUTOFF', 'ERROR'][this.#roll(5)] ?? 'ACTIVE';
+    const name = `vm${this.guests.length}`;
+    const [movesLive, movesCold] = [this.#roll(4) > 0, this.#roll(4) > 0];
+    this.guests.push({ id: name, name, host, status, by: undefined, movesLive, movesCold });
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    for (const guest of this.guests) {
+      if (guest.ends === undefined || guest.ends > this.now) continue;
+      this.#arrive(guest);
+    }
+    for (const machine of this.machines) if (this.#isUp(machine) && this.#inService(machine)) machine.downByUs = false;
+  }
+
+  seen(): Seen {
+    return { now: this.now, nodes: new Map(this.machines.map((one) => [one.name, this.#seenNode(one)])) };
+  }
+
+  keep(pins: PinChanges): void {
+    for (const [node, image] of pins) image === null ? this.pins.delete(node) : this.pins.set(node, image);
+  }
+
+  /** Does an action, or says why not. */
+  act(action: Action): Failure | undefined {
+    const machine = this.machines.find(({ name }) => name === action.node);
+    assert(machine);
+    if (this.silent || this.#roll(12) === 0) return { refused: false, words: 'no answer' };
+    switch (action.kind) {
+      case 'disable':
+        if (machine.enabled) Object.assign(machine, { enabled: false, reason: action.reason });
+        return undefined;
+      case 'enable':
+        assert(machine.enabled || isOurReason(machine.reason), `${machine.name} was disabled by an operator`);
+        machine.enabled = true;
+        return undefined;
+      case 'reboot':
+        return this.#reboot(machine);
+      default: {
+        const guest = this.guests.find(({ id }) => id === action.instance);
+        assert(guest);
+        return this.#move(guest, action.kind);
+      }
+    }
+  }
+
+  /** Nodes that are out of service by our doing. */
+  outByUs(): readonly string[] {
+    const isOut = (one: Machine) => one.downByUs || (one.compute && !one.enabled && isOurReason(one.reason));
+    return this.machines.filter(isOut).map(({ name }) => name);
+  }
+
+  #reboot(machine: Machine): Failure | undefined {
+    if (machine.fate === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
+    assert(this.#isUp(machine), 'a node that boots takes no orders');
+    const here = this.guests.filter(
+      ({ host, source, status }) => host === machine.name || (source === machine.name && status === 'VERIFY_RESIZE'),
+    );
+    if (this.#policy !== 'leave') assert.deepEqual(here, [], `${machine.name} is rebooted with instances`);
+    else assert(!here.some(({ task }) => task !== undefined), 'none is on its way');
+    assert.equal(this.pins.get(machine.name), NEW_IMAGE, 'it is pinned before it is rebooted');
+    const image = machine.fate === 'boots the old image' ? OLD_IMAGE : (this.pins.get(machine.name) ?? 'c'.repeat(64));
+    const readyAt = machine.fate === 'never returns' ? Number.POSITIVE_INFINITY : this.now + 5000 + this.#roll(200_000);
+    machine.boot = { startedAt: this.now + 1 + this.#roll(4000), readyAt, image };
+    machine.downByUs = true;
+    return undefined;
+  }
+
+  #move(guest: Guest, kind: 'migrate-live' | 'migrate-cold' | 'confirm'): Failure | undefined {
+    const isThere = kind !== 'confirm' || guest.status === 'VERIFY_RESIZE';
+    if (guest.task !== undefined || !isThere) return { refused: true, words: 'it is in another state' };
+    const source = this.machines.find(({ name }) => name === (kind === 'confirm' ? guest.source : guest.host));
+    assert(source);
+    if (!this.#isUp(source)) return { refused: true, words: 'its host is down' };
+    if (kind === 'confirm') {
+      assert.equal(guest.by, 'us', 'what an operator resized is not ours to confirm');
+      Object.assign(guest, { status: 'ACTIVE', source: undefined, by: undefined });
+      return undefined;
+    }
+    const live = kind === 'migrate-live';
+    if (!(live ? ['ACTIVE', 'PAUSED'] : ['ACTIVE', 'SHUTOFF']).includes(guest.status)) {
+      return { refused: true, words: `it is ${guest.status}` };
+    }
+    Object.assign(guest, {
+      task: live ? 'migrating' : 'resize_migrating',
+      ends: this.now + this.#roll(90_000),
+      by: 'us',
+    });
+    return undefined;
+  }
+
+  #arrive(guest: Guest): void {
+    const live = guest.task === 'migrating';
+    const target = this.machines.find(
+      (one) => one.compute && one.enabled && this.#isUp(one) && one.name !== guest.host,
+    );
+    const moves = live ? guest.movesLive : guest.movesCold;
+    const source = guest.host;
+    delete (guest as { task?: string }).task;
+    delete guest.ends;
+    if (!target || !moves) return;
+    guest.host = target.name;
+    if (!live) Object.assign(guest, { status: 'VERIFY_RESIZE', source });
+  }
+
+  #isUp({ boot }: Machine): boolean {
+    return boot.readyAt <= this.now;
+  }
+
+  #inService({ compute, fate, boot }: Machine): boolean {
+    return !compute || fate !== 'stays out of service' || boot.startedAt === 1000;
+  }
+
+  #seenNode(machine: Machine): SeenNode {
+    const { boot, fate } = machine;
+    const up = this.#isUp(machine);
+    const begun = boot.startedAt <= this.now;
+    return {
+      ...(begun
+        ? {
+            boot: {
+              startedAt: boot.startedAt,
+              state: up ? 'ready' : 'booting',
+              words: 'boots',
+              image: boot.image,
+            } as const,
+          }
+        : {}),
+      listens: up && fate !== 'is deaf',
+      files: 'right',
+      cloud: this.#seenInCloud(machine, up),
+    };
+  }
+
+  #seenInCloud(machine: Machine, up: boolean): SeenInCloud {
+    if (!machine.compute) return { kind: 'none' };
+    if (this.silent) return { kind: 'unknown', words: 'no answer' };
+    const { name, enabled, reason } = machine;
+    const missing = { kind: 'missing', what: 'compute-report', words: 'has not reported', hint: '' } as const;
+    return {
+      kind: 'seen',
+      service: { id: name, host: name, up, enabled, ...(enabled || !reason ? {} : { disabledReason: reason }) },
+      ...(up ? { standing: this.#inService(machine) ? { kind: 'in-service', enabled } : missing } : {}),
+      instances: this.guests.filter(({ host }) => host === name).map((guest) => ({ ...guest })),
+      moved: new Map(this.guests.map((guest) => [guest.id, { ...guest }])),
+    };
+  }
+}
