@@ -3,8 +3,9 @@ import { decideBoot } from './boot/decide.ts';
 import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
 import type { ImageFileName } from './boot/image.ts';
 import { ipxeScript } from './boot/ipxe.ts';
-import { cloudView, expectedInService } from './cloud/expected.ts';
+import { cloudOf, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
+import { readCloudView } from './cloud/view.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
@@ -27,6 +28,11 @@ import { openSiteSecrets } from './node/siteSecrets.ts';
 import { storedInventories } from './node/storedInventories.ts';
 import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
+import { createAct } from './roll/act.ts';
+import { createLook } from './roll/look.ts';
+import { rollsForOperators } from './roll/operators.ts';
+import { imageOf } from './roll/pins.ts';
+import { openRolls } from './roll/run.ts';
 import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
@@ -101,12 +107,13 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
 
   const shelf = openShelf(join(stateFolder, 'images'));
   const where = whereabouts(site);
+  const rolls = await openRolls(store, emit, Date.now);
   const identities = openIdentities(store);
   const files = {
     site,
     serverOf: where.serverOf,
     networkOf: where.networkOf,
-    builtImage: shelf.current,
+    imageOf: imageOf(shelf, (node) => rolls.pins.get(node)),
     // A state that is down has been told of elsewhere, and costs the node its steady machine-id, not its boot.
     machineIdOf: (node: string) =>
       identities.of(node).then(
@@ -180,9 +187,20 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   await http.listen({ port: site().http.port });
   opened.defer(() => http.close());
 
+  const withCloud = cloudOf(() => site().cloud, process.env);
+  const look = createLook({
+    site,
+    newestBoot: (node) => timeline.boots(node)[0],
+    isWaiting: orders.isWaiting,
+    filesOf: nodeFiles.standing,
+    withCloud,
+    now: Date.now,
+  });
+  opened.use(rolls.run(look, createAct(withCloud, orders)));
   const operators = createOperatorsServer({
     status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
     subscribe,
+    rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
     nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
     sync: (nodes, options) => syncNodes(nodes, options, orders, nodeFiles.feed),
     diff: async (name) => {
@@ -203,7 +221,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   opened.use(
     followCloud({
       expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
-      view: cloudView(() => site().cloud, process.env),
+      view: () => withCloud(readCloudView),
       onMissing: ({ node, bootedAt }) => logsOf(node, bootedAt),
       emit,
     }),

@@ -48,7 +48,7 @@ describe('boot files', () => {
     site: () => site,
     serverOf: (network) => (network.server === undefined ? undefined : { ip: network.server, httpPort: 8080 }),
     networkOf: () => site.networks.get('openstack'),
-    builtImage: async (name) => (name === 'bookworm' ? { sha256: SHA } : undefined),
+    imageOf: async ({ image }) => (image === 'bookworm' ? { sha256: SHA } : undefined),
     machineIdOf: async () => '0123456789abcdef0123456789abcdef',
     imageFile: async (sha256, which) => (sha256 === SHA ? `/shelf/${which}` : undefined),
   });

@@ -16,7 +16,8 @@ export type BootFilesFrom = {
   readonly serverOf: (network: Network) => BootServer | undefined;
   /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
   readonly networkOf: (ip: Ipv4) => Network | undefined;
-  readonly builtImage: (name: string) => Promise<BootImage | undefined>;
+  /** The image that a node boots: the one that it is pinned to, else what its image's name stands for. */
+  readonly imageOf: (node: SiteNode) => Promise<BootImage | undefined>;
   /** The node's machine-id; `undefined` where it cannot be told now. Never rejects: a boot does not wait for the state. */
   readonly machineIdOf: (node: string) => Promise<string | undefined>;
   readonly imageFile: (sha256: string, which: ImageFileName) => Promise<string | undefined>;
@@ -78,12 +79,12 @@ function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefi
 
 /** A node that is told to boot and, where that is an image, what of it is built. */
 export async function menuNode(
-  from: Pick<BootFilesFrom, 'builtImage' | 'machineIdOf'>,
+  from: Pick<BootFilesFrom, 'imageOf' | 'machineIdOf'>,
   node: SiteNode | undefined,
   mac = node?.macs[0],
 ): Promise<MenuNode | undefined> {
   if (node === undefined || mac === undefined || (node.image ?? node.boot) === undefined) return undefined;
-  const built = node.image === undefined ? undefined : await from.builtImage(node.image);
+  const built = node.image === undefined ? undefined : await from.imageOf(node);
   if (built === undefined) return { node, mac };
   const machineId = await from.machineIdOf(node.name);
   return { node, mac, built, ...(machineId === undefined ? {} : { machineId }) };

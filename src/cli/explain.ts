@@ -11,6 +11,7 @@ import { openShelf } from '../image/shelf.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
+import { imageOf } from '../roll/pins.ts';
 import type { Site } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { rangeWords } from '../site/pools.ts';
@@ -75,6 +76,7 @@ export function explainCommand(): Command {
       const known = await askState(flags.state, (store) => remembered(store, names), {
         leases: [],
         machineIds: new Map(),
+        pins: new Map(),
       });
       const told = await Promise.all(macs.map((mac) => explain(mac, site, known, flags)));
       if (flags.json) console.log(JSON.stringify(namesOneNode(who) ? told[0] : told, null, 2));
@@ -105,7 +107,11 @@ async function explain(mac: Mac, site: Site, known: Remembered, { arch, state, .
 }
 
 /** What the state knows that an answer depends on: who has which address, and the nodes' machine-ids. */
-type Remembered = { readonly leases: readonly Lease[]; readonly machineIds: ReadonlyMap<string, string> };
+type Remembered = {
+  readonly leases: readonly Lease[];
+  readonly machineIds: ReadonlyMap<string, string>;
+  readonly pins: ReadonlyMap<string, string>;
+};
 
 async function remembered(store: Store, names: readonly string[]): Promise<Remembered> {
   const leases = await store.load();
@@ -114,7 +120,7 @@ async function remembered(store: Store, names: readonly string[]): Promise<Remem
     const machineId = (await store.identityOf(name)).get('machine-id');
     if (machineId !== undefined) machineIds.set(name, machineId);
   }
-  return { leases, machineIds };
+  return { leases, machineIds, pins: await store.pins() };
 }
 
 type Told = {
@@ -137,7 +143,7 @@ async function tell(
   rehearsal: Rehearsal,
   site: Site,
   mac: Mac,
-  { machineIds }: Remembered,
+  { machineIds, pins }: Remembered,
   state: string,
 ): Promise<Told> {
   const { decision, boot, reply } = rehearsal;
@@ -171,7 +177,7 @@ async function tell(
     if (boot?.kind === 'boot' && boot.byOperator && !fromHere) return null;
     const machineIdOf = async (name: string) => machineIds.get(name);
     const shelf = openShelf(join(state, 'images'));
-    const asking = await menuNode({ builtImage: shelf.current, machineIdOf }, node, mac);
+    const asking = await menuNode({ imageOf: imageOf(shelf, (name) => pins.get(name)), machineIdOf }, node, mac);
     const server = { ip: decision.network.server, httpPort: site.http.port };
     if (!asking) return null;
     return file === 'pxelinux.0'

@@ -6,6 +6,7 @@ import { BASE_HOURS, defaultCache } from '../image/cache.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
 import { agentFiles } from '../node/agent/files.ts';
+import { imagesOfRolls } from '../roll/pins.ts';
 import { loadSite } from '../site/load.ts';
 import type { Recipe, Site } from '../site/model.ts';
 import { formatBytes } from '../timeline/words.ts';
@@ -14,6 +15,7 @@ import { imageGcCommand } from './imageGc.ts';
 import { imageShellCommand } from './imageShell.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
+import { askState } from './state.ts';
 import { table } from './table.ts';
 
 type BuildFlags = {
@@ -53,7 +55,7 @@ function buildCommand(): Command {
       const recipe = recipeIn(site, name);
       const report = await withProgress(name, (onProgress) =>
         buildImage(recipe, {
-          shelf: openShelf(`${flags.state}/images`),
+          shelf: openShelf(`${flags.state}/images`, Date.now, () => askState(flags.state, imagesOfRolls, new Set())),
           cache: flags.cache,
           site: site.root,
           agent: agentFiles(),

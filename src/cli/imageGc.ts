@@ -4,6 +4,7 @@ import { defaultCache } from '../image/cache.ts';
 import { imagesInUse } from '../image/inUse.ts';
 import { KEPT_BEFORE, openShelf } from '../image/shelf.ts';
 import { sweepCache } from '../image/sweepCache.ts';
+import { imagesOfRolls } from '../roll/pins.ts';
 import { formatBytes } from '../timeline/words.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { siteIn } from './site.ts';
@@ -36,7 +37,8 @@ export function imageGcCommand(): Command {
     .action(async ({ keep, dryRun, ...flags }: GcFlags) => {
       const site = await siteIn(flags.site);
       const events = await askState(flags.state, (store) => store.events({ limit: EVERY_EVENT }), []);
-      const spared = imagesInUse(events);
+      const ofRolls = await askState(flags.state, imagesOfRolls, new Set<string>());
+      const spared = imagesInUse(events).union(ofRolls);
       const images = await openShelf(join(flags.state, 'images')).prune({ keep, spared, dryRun });
       const roots = await sweepCache(flags.cache, { recipes: new Set(site.images.keys()), dryRun, now: Date.now() });
       const freed = [...images, ...roots].reduce((sum, { bytes }) => sum + bytes, 0);

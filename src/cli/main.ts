@@ -11,6 +11,7 @@ import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
 import { overlayCommand } from './overlay.ts';
 import { errorText } from './print.ts';
+import { rollCommand } from './roll.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
 import { statusCommand } from './status.ts';
@@ -24,6 +25,8 @@ const program = new Command('reveille')
   .description('Wakes a rack of diskless machines over the network and hands each its role.')
   .version('0.1.0')
   .exitOverride()
+  // `roll` and `roll status` both have --json: what stands behind the word belongs to it.
+  .enablePositionalOptions()
   .configureOutput({ outputError: (text, write) => write(`reveille: ${text}`) })
   .addHelpText(
     'after',
@@ -39,6 +42,7 @@ for (const command of [
   whyCommand(),
   diffCommand(),
   syncCommand(),
+  rollCommand(),
   imageCommand().addCommand(slimCommand()),
   nodeCommand(),
   overlayCommand(),

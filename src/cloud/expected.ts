@@ -1,21 +1,25 @@
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import type { Site } from '../site/model.ts';
+import type { Site, SiteNode } from '../site/model.ts';
 import type { Boot } from '../timeline/boots.ts';
 import { cloudsFiles, readCloud } from './clouds.ts';
 import type { Expected } from './inService.ts';
 import { type CloudSession, openSession } from './session.ts';
-import { type CloudView, readCloudView } from './view.ts';
 
 const COMPUTE = /^nova-compute(\.service)?$/;
 const NETWORK_AGENT = /^neutron-(linuxbridge|openvswitch|macvtap|sriov-nic)-agent(\.service)?$/;
+
+/** Whether a node is to run instances: nova-compute is among its services. */
+export function isComputeNode({ services }: Pick<SiteNode, 'services'>): boolean {
+  return services.some((service) => COMPUTE.test(service));
+}
 
 /** The nodes that should be in service now: those with nova-compute among their services whose newest boot is ready. */
 export function expectedInService(site: Site, newestBoot: (node: string) => Boot | undefined): readonly Expected[] {
   if (site.cloud === undefined) return [];
   return [...site.nodes.values()].flatMap(({ name, ip, services }) => {
     const boot = newestBoot(name);
-    if (boot?.state !== 'ready' || !services.some((service) => COMPUTE.test(service))) return [];
+    if (boot?.state !== 'ready' || !isComputeNode({ services })) return [];
     const networkAgent = services.some((service) => NETWORK_AGENT.test(service));
     return [
       { node: name, ...(ip === undefined ? {} : { ip: formatIpv4(ip) }), bootedAt: boot.startedAt, networkAgent },
@@ -23,13 +27,16 @@ export function expectedInService(site: Site, newestBoot: (node: string) => Boot
   });
 }
 
+/** Does something with a session of the site's cloud. Throws CLOUD_INVALID, CLOUD_UNREACHABLE or CLOUD_REFUSED. */
+export type WithCloud = <T>(use: (session: CloudSession) => Promise<T>) => Promise<T>;
+
 /**
- * Asks the site's cloud. Its session lasts until the settings change or a call fails: then clouds.yaml is read anew, so that a
- * mended password counts at once. Throws CLOUD_INVALID, CLOUD_UNREACHABLE or CLOUD_REFUSED.
+ * The way to the site's cloud. The session lasts until the settings change or a call fails: then clouds.yaml is read anew, so
+ * that a mended password counts at once.
  */
-export function cloudView(settings: () => Site['cloud'], env: NodeJS.ProcessEnv): () => Promise<CloudView> {
+export function cloudOf(settings: () => Site['cloud'], env: NodeJS.ProcessEnv): WithCloud {
   let open: { readonly settings: string; readonly session: CloudSession } | undefined;
-  return async () => {
+  return async (use) => {
     const { name = env.OS_CLOUD, file } = settings() ?? {};
     if (!name) {
       throw new ReveilleError('CLOUD_INVALID', 'no cloud is named', {
@@ -42,7 +49,7 @@ export function cloudView(settings: () => Site['cloud'], env: NodeJS.ProcessEnv)
       open = { settings: now, session: openSession(await readCloud(name, files)) };
     }
     try {
-      return await readCloudView(open.session);
+      return await use(open.session);
     } catch (error) {
       open = undefined;
       throw error;

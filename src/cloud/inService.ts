@@ -36,6 +36,11 @@ export type Standing =
 /** Clocks of cloud and server may differ by this much before an update counts as older than the boot. */
 const CLOCKS_MS = 2000;
 
+/** Whether a host of the cloud is this node: by its name, alone or with a domain. */
+export function isHostOf(host: string, node: string): boolean {
+  return host === node || host.startsWith(`${node}.`);
+}
+
 /**
  * Holds what the cloud says against what a boot should have brought. A record alone proves nothing: Nova keeps services of
  * machines that are off, and calls them up for a minute more. Only what reported after the boot began counts.
@@ -48,7 +53,7 @@ export function standingOf(view: CloudView, expected: Expected): Standing {
 }
 
 function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgent }: Expected): Standing {
-  const isThis = (host: string) => host === node || host.startsWith(`${node}.`);
+  const isThis = (host: string) => isHostOf(host, node);
   const since = (at: number | undefined) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
 
   const service = view.services.find(({ host }) => isThis(host));

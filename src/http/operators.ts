@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
-import { ReveilleError } from '../errors.ts';
 import type { SyncOptions } from '../node/sync.ts';
 import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
+import { isSet, wholeNumber } from './query.ts';
+import { addRollRoutes, type RollsForOperators } from './rollRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
 /** Which of the events that were: at or after `since` (milliseconds since the epoch), of these nodes, the newest `limit`. */
@@ -22,6 +23,7 @@ export type OperatorsFrom = {
   readonly diff: (node: string) => Promise<unknown>;
   /** Oldest first. */
   readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
+  readonly rolls: RollsForOperators;
   /** Told what failed without being foreseen. */
   readonly trouble: (error: unknown) => void;
 };
@@ -40,10 +42,11 @@ const MOST_UNREAD = 8 * 1024 * 1024;
 /**
  * The server for operators: `GET /api/v1/status`, `GET /api/v1/events?since=&node=&limit=&follow=1` (NDJSON), `GET
  * /api/v1/diff?node=` and `POST /api/v1/sync?nodes=&restore=1&wait=1&timeout=` (NDJSON: first `{ nodes }`, then a result for
- * each; the timeout in milliseconds).
+ * each; the timeout in milliseconds). Rolls: see rollRoutes.ts.
  */
 export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
   const app = createApp(from.trouble);
+  addRollRoutes(app, from.rolls);
   app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
   app.get('/api/v1/events', async (request, reply) => {
     const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>, from.nodesNamed);
@@ -135,10 +138,6 @@ function eventsQuery(
   };
 }
 
-function isSet(value: unknown): boolean {
-  return value !== undefined && value !== '0' && value !== 'false';
-}
-
 /** Sends the nodes and then each result as a line of JSON. */
 async function streamLines(
   reply: FastifyReply,
@@ -152,10 +151,4 @@ async function streamLines(
   for await (const result of results) response.write(`${JSON.stringify(result)}\n`);
   response.end();
   return reply;
-}
-
-function wholeNumber(name: string, text: unknown): number {
-  if (typeof text !== 'string' || !/^[0-9]{1,15}$/.test(text))
-    throw new ReveilleError('REQUEST_INVALID', `?${name}= must be a whole number`);
-  return Number(text);
 }

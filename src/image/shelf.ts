@@ -100,8 +100,15 @@ export function imageId(files: Pick<Draft, 'kernel' | 'initrd' | 'root'>): strin
   return hash.digest('hex');
 }
 
-/** Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. */
-export function openShelf(folder: string, now: () => number = Date.now): Shelf {
+/**
+ * Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. `needed` gives the images that a new build
+ * may not push out.
+ */
+export function openShelf(
+  folder: string,
+  now: () => number = Date.now,
+  needed: () => Promise<ReadonlySet<string>> = async () => new Set(),
+): Shelf {
   const imageFolder = (sha256: string) => join(folder, 'by-hash', sha256);
   const pointer = (name: string) => join(folder, `${name}.json`);
 
@@ -204,7 +211,7 @@ export function openShelf(folder: string, now: () => number = Date.now): Shelf {
       const old = await readPointer(name);
       const history = old === undefined ? [] : [old.sha256, ...old.before].filter((one) => one !== sha256);
       await point(name, { sha256, before: history.slice(0, KEPT_BEFORE) });
-      await prune({ keep: KEPT_BEFORE, spared: new Set(), dryRun: false });
+      await prune({ keep: KEPT_BEFORE, spared: await needed(), dryRun: false });
       const image = await byHash(sha256);
       if (image === undefined) throw new ReveilleError('IMAGE_MISSING', `image ${name} was built and is gone`);
       return { ...image, name };

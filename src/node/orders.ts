@@ -1,10 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises';
 
 /**
- * What a running node is told to do at once: apply its bundle, or also restore the files that others changed there, or tell
- * what the logs of its services say.
+ * What a running node is told to do at once: apply its bundle, or also restore the files that others changed there; tell what
+ * the logs of its services say; or reboot.
  */
-export type Order = { readonly id: string; readonly what: 'apply' | 'restore' | 'logs' };
+export type Order = { readonly id: string; readonly what: 'apply' | 'restore' | 'logs' | 'reboot' };
 
 /** Who waits for orders, and orders that wait for somebody. */
 export type Orders = {

@@ -15,7 +15,7 @@ export type SyncResult = {
 
 /** What a sync is asked for. Times are in milliseconds. */
 export type SyncOptions = {
-  readonly what: Order['what'];
+  readonly what: Extract<Order['what'], 'apply' | 'restore'>;
   /** Whether nodes that do not wait for orders now are waited for, until `patienceMs` is over. */
   readonly wait: boolean;
   readonly patienceMs: number;

@@ -84,6 +84,8 @@ type OtherEvent =
   | { readonly kind: 'cloud.standing'; readonly standing: string; readonly words: string; readonly hint?: string }
   /** How much a node's clock is ahead of the server's (behind: negative), milliseconds; 0 once it is right again. */
   | { readonly kind: 'node.clock'; readonly aheadMs: number }
+  /** A roll took a node (or, without a node, itself) into another phase. */
+  | { readonly kind: 'roll.step'; readonly roll: string; readonly phase: string; readonly words: string }
   | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }

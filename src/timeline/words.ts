@@ -57,6 +57,8 @@ function inWords(event: Event): string {
       return event.aheadMs === 0 ? 'clock is right again' : `clock is ${formatOff(event.aheadMs)} the server's`;
     case 'cloud.standing':
       return `cloud: ${event.words}`;
+    case 'roll.step':
+      return `roll ${event.roll}: ${event.phase}${event.words === '' ? '' : `: ${event.words}`}`;
     case 'site.loaded':
       return `site loaded: ${count(event.networks, 'network')}, ${count(event.nodes, 'node')}`;
     case 'site.rejected':

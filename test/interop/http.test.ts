@@ -381,6 +381,8 @@ test('a port in use says who holds it', async (t) => {
   });
 });
 
+const notAsked = async (): Promise<never> => assert.fail('not asked');
+
 test('the operators’ API: status, events that were and that come, on a socket for user and group', async (t) => {
   const listeners = new Set<(event: Event) => void>();
   const stored: Event[] = [1, 2, 3].map((at) => ({ at, kind: 'server.started', node: at === 2 ? 'node02' : 'node01' }));
@@ -393,6 +395,13 @@ test('the operators’ API: status, events that were and that come, on a socket 
         return () => listeners.delete(listener);
       },
       sync: async function* () {},
+      rolls: {
+        list: () => ({ rolls: [], pins: { node01: 'ab' } }),
+        begin: notAsked,
+        abort: notAsked,
+        resume: notAsked,
+        rollback: notAsked,
+      },
       diff: async () => ({}),
       recentEvents: async (filter) => {
         asked.push(filter);

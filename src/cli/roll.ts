@@ -1,0 +1,250 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import { isActive, type Phase, POLICIES, type Roll } from '../roll/record.ts';
+import { foldNames } from '../site/foldNames.ts';
+import { formatMs } from '../timeline/words.ts';
+import { ask } from './api.ts';
+import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { clock, paint } from './print.ts';
+import { table } from './table.ts';
+
+type Limits = { readonly maxUnavailable?: number; readonly failures?: number; readonly policy?: string };
+type Flags = Limits & {
+  readonly state: string;
+  readonly image?: string;
+  readonly drifted: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+};
+type Told = { readonly rolls: readonly Roll[]; readonly pins: Readonly<Record<string, string>> };
+
+/** `reveille roll NODES` and what is done about rolls. */
+export function rollCommand(): Command {
+  const roll = new Command('roll')
+    .description('renew running nodes onto their newest image, a few at a time, their instances moved away before')
+    .addArgument(nodesArgument({ required: false }))
+    .addOption(
+      new Option('--drifted', 'only nodes whose running image or files are not the wanted ones').default(false),
+    )
+    .addOption(new Option('--image <name>', 'another image than the site gives them; they stay pinned to it'))
+    .addOption(new Option('--dry-run', 'say what would be done, and do nothing').default(false));
+  for (const option of limitOptions()) roll.addOption(option);
+  return roll
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nThe server does the work: the command only shows it, and may be interrupted. Exits 1 if the roll stops or a node fails.\n\nExample:\n  reveille roll node[01-32] --max-unavailable 2\n  reveille roll @compute --drifted --dry-run\n  reveille roll --drifted --policy cold --failures 1\n  reveille roll status\n  reveille roll rollback',
+    )
+    .action(async (set: string, flags: Flags) => {
+      if (set === '' && !flags.drifted) roll.error('error: name the nodes, or say --drifted');
+      const query = new URLSearchParams({ nodes: set, ...limitsQuery(flags) });
+      if (flags.drifted) query.set('drifted', '1');
+      if (flags.image !== undefined) query.set('image', flags.image);
+      if (flags.dryRun) query.set('dryRun', '1');
+      const begun = await post(flags.state, `/api/v1/rolls?${query}`);
+      if (!flags.dryRun) return follow(begun, flags);
+      console.log(flags.json ? JSON.stringify(begun, null, 2) : previewText(begun));
+    })
+    .addCommand(statusCommand())
+    .addCommand(told('abort', 'begin no more nodes; those not yet rebooted go back into service'))
+    .addCommand(told('resume', 'go on with a roll that stopped or was aborted; failed nodes are tried again'))
+    .addCommand(rollbackCommand());
+}
+
+function limitOptions(): readonly Option[] {
+  return [
+    new Option('--max-unavailable <n>', 'nodes that may be out of service at once (default: 1)').argParser(number(1)),
+    new Option('--failures <n>', 'nodes that may fail before the roll stops (default: 0)').argParser(number(0)),
+    new Option(
+      '--policy <policy>',
+      'for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for somebody to move them, stop-roll stops (default: wait)',
+    ).choices(POLICIES),
+  ];
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('show the newest roll, or one by its id')
+    .argument('[id]', 'which roll', 'newest')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExits 1 if the roll stopped or a node failed.\n\nExample:\n  reveille roll status')
+    .action(async (id: string, flags: { state: string; json: boolean }) => {
+      const { rolls, pins } = await list(flags.state);
+      const roll = id === 'newest' ? rolls.at(-1) : rolls.find((one) => one.id === id);
+      if (!roll)
+        throw new ReveilleError(
+          'REQUEST_INVALID',
+          id === 'newest' ? 'there was no roll yet' : `there is no roll ${id}`,
+        );
+      if (flags.json) console.log(JSON.stringify({ roll, pins }, null, 2));
+      else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
+      process.exitCode = hasGoneWrong(roll) ? 1 : 0;
+    });
+}
+
+function told(what: 'abort' | 'resume', description: string): Command {
+  return new Command(what)
+    .description(description)
+    .argument('[id]', 'which roll', 'newest')
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', `\nExample:\n  reveille roll ${what}`)
+    .action(async (id: string, flags: { state: string; json: boolean }) =>
+      follow(await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}`), flags),
+    );
+}
+
+function rollbackCommand(): Command {
+  const command = new Command('rollback')
+    .description(
+      'take a roll back: its nodes return to the images they ran before, the same way, and stay pinned to them',
+    )
+    .argument('[id]', 'which roll', 'newest');
+  for (const option of limitOptions()) command.addOption(option);
+  return command
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nThe next roll of a node takes its pin away.\n\nExample:\n  reveille roll rollback --failures 1',
+    )
+    .action(async (id: string, flags: Limits & { state: string; json: boolean }) => {
+      const query = new URLSearchParams(limitsQuery(flags));
+      return follow(await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/rollback?${query}`), flags);
+    });
+}
+
+function limitsQuery({ maxUnavailable, failures, policy }: Limits): Record<string, string> {
+  return {
+    ...(maxUnavailable === undefined ? {} : { maxUnavailable: String(maxUnavailable) }),
+    ...(failures === undefined ? {} : { failures: String(failures) }),
+    ...(policy === undefined ? {} : { policy }),
+  };
+}
+
+const LOOK_MS = 1000;
+/** A server that is restarted is waited for. */
+const PATIENCE_MS = 300_000;
+
+/** Shows a roll until it has ended: a table that changes on a terminal, a line for each change elsewhere. */
+async function follow(begun: Roll, { state, json }: { readonly state: string; readonly json: boolean }): Promise<void> {
+  const live = process.stdout.isTTY && !json;
+  const show = live ? liveTable() : json ? () => {} : lines();
+  let roll = begun;
+  let answered = Date.now();
+  if (!json) console.log(`roll ${roll.id}`);
+  for (;;) {
+    show(roll);
+    if (!isActive(roll)) break;
+    await after(LOOK_MS);
+    try {
+      roll = (await list(state)).rolls.find(({ id }) => id === roll.id) ?? roll;
+      answered = Date.now();
+    } catch (error) {
+      const isAway = error instanceof ReveilleError && error.code === 'SERVER_UNREACHABLE';
+      if (!isAway || Date.now() - answered > PATIENCE_MS) throw error;
+    }
+  }
+  if (json) console.log(JSON.stringify(roll, null, 2));
+  if (hasGoneWrong(roll)) process.exitCode = 1;
+}
+
+function liveTable(): (roll: Roll) => void {
+  let height = 0;
+  return (roll) => {
+    const width = process.stdout.columns ?? 120;
+    const text = rollText(roll, Date.now(), width);
+    const up = height === 0 ? '' : `\x1b[${height}A`;
+    process.stdout.write(`${up}\x1b[J${text}\n`);
+    height = text.split('\n').length;
+  };
+}
+
+function lines(): (roll: Roll) => void {
+  const last = new Map<string, string>();
+  const tell = (who: string, words: string): void => {
+    if (last.get(who) === words) return;
+    last.set(who, words);
+    console.log(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`);
+  };
+  return (roll) => {
+    for (const { node, phase, words } of roll.nodes) {
+      if (phase !== 'waiting') tell(node, `${phase}${words === '' || words === phase ? '' : `: ${words}`}`);
+    }
+    if (!isActive(roll) || roll.words !== '')
+      tell('roll', `${roll.state}${roll.words === '' ? '' : `: ${roll.words}`}`);
+  };
+}
+
+const PHASE_COLOUR: { readonly [P in Phase]?: 'green' | 'red' | 'yellow' | 'dim' } = {
+  done: 'green',
+  skipped: 'green',
+  failed: 'red',
+  waiting: 'dim',
+  left: 'dim',
+};
+
+/** A roll as a table of its nodes. Words are cut at `width` columns where it is given, so that a line stays one. */
+export function rollText(roll: Roll, now: number, width = Number.POSITIVE_INFINITY): string {
+  const took = formatMs((roll.endedAt ?? now) - roll.begunAt);
+  const count = (phases: readonly Phase[]) => roll.nodes.filter(({ phase }) => phases.includes(phase)).length;
+  const title = `roll ${roll.id}  ${roll.state}  ${count(['done', 'skipped'])} of ${roll.nodes.length} done, ${count(['failed'])} failed, ${took}`;
+  const rows = roll.nodes.map(({ node, phase, image, remaining, words }) => [
+    node,
+    phase,
+    image.slice(0, 12),
+    remaining === null ? '-' : String(remaining),
+    words,
+  ]);
+  const cut = (line: string) => (line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`);
+  const [heading = '', ...body] = table([['NODE', 'PHASE', 'IMAGE', 'INSTANCES', ''], ...rows])
+    .split('\n')
+    .map(cut);
+  const coloured = body.map((line, i) => {
+    const phase = roll.nodes[i]?.phase ?? 'waiting';
+    return line.replace(`  ${phase} `, `  ${paint(PHASE_COLOUR[phase] ?? 'yellow', phase)} `);
+  });
+  return [cut(title), ...(roll.words === '' ? [] : [cut(roll.words)]), paint('bold', heading), ...coloured].join('\n');
+}
+
+function previewText(roll: Roll): string {
+  return table([
+    ['NODE', 'IMAGE', ''],
+    ...roll.nodes.map(({ node, image, words }) => [node, image.slice(0, 12), words]),
+  ]);
+}
+
+function pinLines(pins: Told['pins']): readonly string[] {
+  const byImage = Map.groupBy(Object.entries(pins), ([, image]) => image);
+  return [...byImage].map(
+    ([image, nodes]) => `pinned to ${image.slice(0, 12)}: ${foldNames(nodes.map(([node]) => node)).join(',')}`,
+  );
+}
+
+function hasGoneWrong(roll: Roll): boolean {
+  return roll.state === 'stopped' || roll.nodes.some(({ phase }) => phase === 'failed');
+}
+
+async function list(state: string): Promise<Told> {
+  return (await bodyOf(await ask(state, '/api/v1/rolls'))) as Told;
+}
+
+async function post(state: string, path: string): Promise<Roll> {
+  return (await bodyOf(await ask(state, path, { method: 'POST' }))) as Roll;
+}
+
+async function bodyOf(pieces: AsyncIterable<string>): Promise<unknown> {
+  let body = '';
+  for await (const piece of pieces) body += piece;
+  return JSON.parse(body);
+}
+
+function number(least: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,5}$/.test(text) && Number(text) >= least) return Number(text);
+    throw new InvalidArgumentError(`It is a whole number, ${least} or more.`);
+  };
+}

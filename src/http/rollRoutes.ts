@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify';
+import { ReveilleError } from '../errors.ts';
+import type { Wish } from '../roll/plan.ts';
+import { POLICIES, type Policy, type Roll } from '../roll/record.ts';
+import { isSet, wholeNumber } from './query.ts';
+
+/** What the operators' API asks of rolls. Each rejects as the planning and running of rolls does. */
+export type RollsForOperators = {
+  list(): { readonly rolls: readonly Roll[]; readonly pins: Readonly<Record<string, string>> };
+  /** With `dryRun` nothing is begun; the words of each node say what would be done. */
+  begin(wish: Wish, dryRun: boolean): Promise<Roll>;
+  abort(id: string): Promise<Roll>;
+  resume(id: string): Promise<Roll>;
+  rollback(id: string, limits: Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>>): Promise<Roll>;
+};
+
+/**
+ * `GET /api/v1/rolls`; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&dryRun=1`; `POST
+ * /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`. A roll is answered as it is kept.
+ */
+export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): void {
+  app.get('/api/v1/rolls', async (_request, reply) => reply.send(rolls.list()));
+  app.post('/api/v1/rolls', async (request, reply) => {
+    const query = request.query as Readonly<Record<string, unknown>>;
+    const wish: Wish = {
+      nodes: String(query.nodes ?? ''),
+      drifted: isSet(query.drifted),
+      ...(query.image === undefined ? {} : { image: String(query.image) }),
+      ...{ maxUnavailable: 1, failures: 0, policy: 'wait' },
+      ...limitsIn(query),
+    };
+    if (wish.nodes === '' && !wish.drifted) throw new ReveilleError('REQUEST_INVALID', 'no node is named');
+    return reply.send(await rolls.begin(wish, isSet(query.dryRun)));
+  });
+  app.post('/api/v1/rolls/:id/:what', async (request, reply) => {
+    const { id, what } = request.params as { id: string; what: string };
+    if (what === 'abort') return reply.send(await rolls.abort(id));
+    if (what === 'resume') return reply.send(await rolls.resume(id));
+    if (what === 'rollback')
+      return reply.send(await rolls.rollback(id, limitsIn(request.query as Record<string, unknown>)));
+    throw new ReveilleError('REQUEST_INVALID', `a roll cannot be told to ${what}`);
+  });
+}
+
+function limitsIn(
+  query: Readonly<Record<string, unknown>>,
+): Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>> {
+  const { maxUnavailable, failures, policy } = query;
+  if (maxUnavailable !== undefined && wholeNumber('maxUnavailable', maxUnavailable) === 0) {
+    throw new ReveilleError('REQUEST_INVALID', '?maxUnavailable= must be 1 or more');
+  }
+  return {
+    ...(maxUnavailable === undefined ? {} : { maxUnavailable: wholeNumber('maxUnavailable', maxUnavailable) }),
+    ...(failures === undefined ? {} : { failures: wholeNumber('failures', failures) }),
+    ...(policy === undefined ? {} : { policy: policyIn(policy) }),
+  };
+}
+
+function policyIn(text: unknown): Policy {
+  const policy = POLICIES.find((one) => one === text);
+  if (policy) return policy;
+  throw new ReveilleError('REQUEST_INVALID', `?policy= must be one of ${POLICIES.join(', ')}`);
+}

@@ -1,0 +1,123 @@
+import { expectedInService, isComputeNode, type WithCloud } from '../cloud/expected.ts';
+import { type Expected, isHostOf, standingOf } from '../cloud/inService.ts';
+import { type Instance, instanceById, instancesOn } from '../cloud/instances.ts';
+import type { CloudSession } from '../cloud/session.ts';
+import { type CloudView, readCloudView } from '../cloud/view.ts';
+import { ReveilleError } from '../errors.ts';
+import type { Standing as FilesStanding } from '../node/standing.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import type { Boot } from '../timeline/boots.ts';
+import type { Phase, Roll, RollNode } from './record.ts';
+import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
+
+/** What a roll is shown the rack and its cloud through. */
+export type LookFrom = {
+  readonly site: () => Site;
+  readonly newestBoot: (node: string) => Boot | undefined;
+  readonly isWaiting: (node: string) => boolean;
+  readonly filesOf: (node: string) => FilesStanding | undefined;
+  readonly withCloud: WithCloud;
+  readonly now: () => number;
+};
+
+/** The phases in which it matters which instances a host has. */
+const INSTANCES_MATTER: ReadonlySet<Phase> = new Set(['draining', 'rebooting', 'restoring']);
+
+/**
+ * Looks at the nodes of a roll. Of instances only those are asked for that matter now, or with `all` those of every node. A cloud
+ * that fails is part of what is seen; nothing is thrown for it.
+ */
+export function createLook(from: LookFrom): (roll: Pick<Roll, 'nodes'>, all?: boolean) => Promise<Seen> {
+  return async (roll, all = false) => {
+    const site = from.site();
+    const here = roll.nodes.flatMap((one) => {
+      const node = site.nodes.get(one.node);
+      return node ? [{ one, node }] : [];
+    });
+    const isInCloud = (node: SiteNode) => site.cloud !== undefined && isComputeNode(node);
+    const compute = here.filter(({ node }) => isInCloud(node)).map(({ one }) => one);
+    const expected = new Map(expectedInService(site, from.newestBoot).map((one) => [one.node, one]));
+    const inCloud = await lookAtCloud(from.withCloud, compute, expected, all);
+    const nodes = here.map(({ one, node }): [string, SeenNode] => {
+      const boot = from.newestBoot(node.name);
+      return [
+        node.name,
+        {
+          ...(boot === undefined ? {} : { boot: seenBoot(boot) }),
+          listens: from.isWaiting(node.name),
+          files: seenFiles(from.filesOf(node.name), boot),
+          cloud: inCloud.get(one.node) ?? { kind: 'none' },
+        },
+      ];
+    });
+    return { now: from.now(), nodes: new Map(nodes) };
+  };
+}
+
+async function lookAtCloud(
+  withCloud: WithCloud,
+  nodes: readonly RollNode[],
+  expected: ReadonlyMap<string, Expected>,
+  all: boolean,
+): Promise<ReadonlyMap<string, SeenInCloud>> {
+  if (nodes.length === 0) return new Map();
+  try {
+    return await withCloud(async (session) => {
+      const view = await readCloudView(session);
+      const seen = nodes.map(async (node) => {
+        const asked = all || INSTANCES_MATTER.has(node.phase);
+        return [node.node, await seenInCloud(session, view, node, expected.get(node.node), asked)] as const;
+      });
+      return new Map(await Promise.all(seen));
+    });
+  } catch (error) {
+    if (!(error instanceof ReveilleError)) throw error;
+    const unknown: SeenInCloud = { kind: 'unknown', words: error.message };
+    return new Map(nodes.map(({ node }) => [node, unknown]));
+  }
+}
+
+async function seenInCloud(
+  session: CloudSession,
+  view: CloudView,
+  { node, moves }: RollNode,
+  expected: Expected | undefined,
+  asked: boolean,
+): Promise<SeenInCloud> {
+  const service = view.services.find(({ host }) => isHostOf(host, node));
+  const instances = asked ? await instancesOn(session, service?.host ?? node) : undefined;
+  const here = new Set(instances?.map(({ id }) => id));
+  const cold = Object.entries(moves).filter(([id, { kind }]) => asked && kind === 'cold' && !here.has(id));
+  const moved = cold.map(async ([id]): Promise<[string, Instance | 'gone']> => [id, await instanceById(session, id)]);
+  return {
+    kind: 'seen',
+    ...(service === undefined ? {} : { service }),
+    ...(expected === undefined ? {} : { standing: standingOf(view, expected) }),
+    ...(instances === undefined ? {} : { instances }),
+    moved: new Map(await Promise.all(moved)),
+  };
+}
+
+function seenBoot(boot: Boot): SeenNode['boot'] & object {
+  const last = boot.steps.at(-1);
+  const failed = boot.state === 'failed' ? boot.steps.findLast(({ status }) => status === 'failed') : undefined;
+  const words = failed ? `${failed.name} failed${failed.detail ? `: ${failed.detail}` : ''}` : (last?.name ?? 'boots');
+  const image = imageOfBoot(boot);
+  return { startedAt: boot.startedAt, state: boot.state, words, ...(image === undefined ? {} : { image }) };
+}
+
+/** The image whose kernel or initrd a boot was sent last. */
+export function imageOfBoot({ steps }: Pick<Boot, 'steps'>): string | undefined {
+  const hashes = steps.map(({ file, status }) =>
+    status === 'done' ? /(?:^|\/)images\/([0-9a-f]{64})\//.exec(file ?? '')?.[1] : undefined,
+  );
+  return hashes.findLast((hash) => hash !== undefined);
+}
+
+/** What a node told before its newest boot says nothing about it: its files were in memory. */
+function seenFiles(files: FilesStanding | undefined, boot: Boot | undefined): SeenNode['files'] {
+  if (!files || (boot && files.at < boot.startedAt)) return 'unknown';
+  if (files.state === 'failed') return 'failed';
+  if (files.state === 'behind' || files.state === 'drift') return 'others';
+  return files.state === 'in sync' ? 'right' : 'unknown';
+}

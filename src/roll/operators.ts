@@ -1,0 +1,36 @@
+import type { RollsForOperators } from '../http/rollRoutes.ts';
+import type { Site } from '../site/model.ts';
+import { type PlanFrom, planRoll, planRollback, preview, refuseCommonNodes } from './plan.ts';
+import type { Roll } from './record.ts';
+import type { Rolls } from './run.ts';
+import type { Seen } from './seen.ts';
+
+export type OperatorsRollsFrom = {
+  readonly rolls: Rolls;
+  readonly site: () => Site;
+  readonly shelf: PlanFrom['shelf'];
+  readonly look: (roll: Pick<Roll, 'nodes'>, all?: boolean) => Promise<Seen>;
+  readonly now: () => number;
+};
+
+/** What operators may ask of rolls, over the rolls of this server. `newest` stands for the id of the newest roll. */
+export function rollsForOperators({ rolls, site, shelf, look, now }: OperatorsRollsFrom): RollsForOperators {
+  const planFrom = (): PlanFrom => ({ site: site(), shelf, pins: rolls.pins, look, now: now() });
+  const idOf = (id: string): string => (id === 'newest' ? (rolls.list().at(-1)?.id ?? id) : id);
+  return {
+    list: () => ({ rolls: rolls.list(), pins: Object.fromEntries(rolls.pins) }),
+    async begin(wish, dryRun) {
+      const planned = await planRoll(wish, planFrom());
+      if (!dryRun) return rolls.begin(planned);
+      refuseCommonNodes(planned, rolls.list());
+      return preview(planned, await look(planned, true));
+    },
+    abort: (id) => rolls.abort(idOf(id)),
+    resume: (id) => rolls.resume(idOf(id)),
+    async rollback(id, limits) {
+      const back = rolls.list().find((roll) => roll.id === idOf(id));
+      // An id that is not known is refused in the words of the others.
+      return back ? rolls.begin(await planRollback(back, limits, planFrom())) : rolls.resume(id);
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import { isComputeNode } from '../cloud/expected.ts';
+import { ReveilleError } from '../errors.ts';
+import type { ShelvedImage } from '../image/shelf.ts';
+import type { Site, SiteNode } from '../site/model.ts';
+import { selectNodes } from '../site/nodeSet.ts';
+import { count, shortenHashes } from '../timeline/words.ts';
+import { isRenewed } from './node.ts';
+import { isActive, type Policy, type Roll, type RollNode } from './record.ts';
+import type { Seen, SeenNode } from './seen.ts';
+
+/** What an operator asks for. */
+export type Wish = {
+  /** A set of nodes; empty for all that have an image. */
+  readonly nodes: string;
+  /** Only those whose running image or files are not the wanted ones. */
+  readonly drifted: boolean;
+  /** The name of an image, where it is not the one that the site gives each node. */
+  readonly image?: string;
+  readonly maxUnavailable: number;
+  readonly failures: number;
+  readonly policy: Policy;
+};
+
+export type PlanFrom = {
+  readonly site: Site;
+  readonly shelf: {
+    current(name: string): Promise<ShelvedImage | undefined>;
+    byHash(sha256: string): Promise<ShelvedImage | undefined>;
+  };
+  readonly pins: ReadonlyMap<string, string>;
+  readonly look: (roll: Pick<Roll, 'nodes'>) => Promise<Seen>;
+  readonly now: number;
+};
+
+/**
+ * The roll that fulfils a wish, not yet begun. Throws NODE_UNKNOWN, NODE_SET_INVALID, IMAGE_MISSING, CLOUD_INVALID where
+ * instances could not be moved, REQUEST_INVALID where a node has no image or nothing is to be done.
+ */
+export async function planRoll(wish: Wish, from: PlanFrom): Promise<Roll> {
+  const { site } = from;
+  const all = [...site.nodes.values()];
+  const chosen = wish.nodes === '' ? all.filter(({ image }) => image !== undefined) : selectNodes(all, wish.nodes);
+  const nodes = await Promise.all(chosen.map((node) => rollNode(node, wish.image, from)));
+  const seen = await from.look({ nodes });
+  const withBefore = nodes.map((node) => {
+    const image = seen.nodes.get(node.node)?.boot?.image;
+    return { ...node, before: image === undefined || image === node.image ? null : image };
+  });
+  const wanted = wish.drifted ? withBefore.filter((node) => hasDrifted(node, seen.nodes.get(node.node))) : withBefore;
+  if (wanted.length === 0) {
+    throw new ReveilleError('REQUEST_INVALID', wish.drifted ? 'no node has drifted' : 'no node has an image', {});
+  }
+  requireCloud(site, wanted, wish.policy);
+  const isOther = wish.image !== undefined && chosen.some(({ image }) => image !== wish.image);
+  return roll(wish, wanted, isOther, null, from.now);
+}
+
+/** The roll that takes another back: its nodes return to the images that they ran before. Throws as `planRoll` does. */
+export async function planRollback(
+  back: Roll,
+  limits: Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>>,
+  from: PlanFrom,
+): Promise<Roll> {
+  if (isActive(back)) {
+    throw new ReveilleError('REQUEST_INVALID', `the roll ${back.id} is under way`, {
+      hint: 'abort it first, with `reveille roll abort`',
+    });
+  }
+  const changed = back.nodes.filter(
+    ({ phase, node }) => (phase === 'done' || phase === 'failed') && from.site.nodes.has(node),
+  );
+  const nodes = changed.flatMap((one): readonly RollNode[] =>
+    one.before === null ? [] : [fresh(one.node, one.before, from)],
+  );
+  if (nodes.length === 0) {
+    throw new ReveilleError('REQUEST_INVALID', `of no node of the roll ${back.id} it is known what it ran before`);
+  }
+  for (const { node, image } of nodes) {
+    if ((await from.shelf.byHash(image)) === undefined) {
+      throw new ReveilleError(
+        'IMAGE_MISSING',
+        shortenHashes(`${node} ran ${image}, which is not on the shelf any more`),
+      );
+    }
+  }
+  const wish = { maxUnavailable: back.maxUnavailable, failures: back.failures, policy: back.policy, ...limits };
+  requireCloud(from.site, nodes, wish.policy);
+  return roll(wish, nodes, true, back.id, from.now);
+}
+
+/** Refuses a roll that shares a node with one under way. Throws REQUEST_INVALID. */
+export function refuseCommonNodes(roll: Roll, others: Iterable<Roll>): void {
+  const names = new Set(roll.nodes.map(({ node }) => node));
+  for (const other of others) {
+    if (other.id === roll.id || !isActive(other)) continue;
+    const common = other.nodes.find(({ node }) => names.has(node));
+    if (common === undefined) continue;
+    throw new ReveilleError('REQUEST_INVALID', `${common.node} is part of the roll ${other.id}, which is under way`, {
+      hint: 'wait for it, or abort it with `reveille roll abort`',
+    });
+  }
+}
+
+/** What a roll would do with each node, in words: nothing is done. */
+export function preview(roll: Roll, seen: Seen): Roll {
+  const words = (node: RollNode): string => {
+    const one = seen.nodes.get(node.node);
+    if (one && isRenewed(node, one)) return 'is skipped: runs the image already';
+    if (!one || one.cloud.kind === 'none') return 'is rebooted';
+    if (one.cloud.kind === 'unknown') return `waits: the cloud cannot be asked: ${one.cloud.words}`;
+    const { instances = [], service } = one.cloud;
+    const live = instances.filter(({ status }) => status === 'ACTIVE' || status === 'PAUSED').length;
+    const rest = instances.length - live;
+    const moves = [
+      ...(live === 0 ? [] : [`${count(live, 'instance')} to be moved live`]),
+      ...(rest === 0 ? [] : [`${count(rest, 'instance')} that cannot (${roll.policy})`]),
+    ];
+    const kept = service && !service.enabled ? '; its service is disabled and stays so' : '';
+    return `is rebooted; ${moves.length === 0 ? 'it is empty' : moves.join(', ')}${kept}`;
+  };
+  return { ...roll, nodes: roll.nodes.map((node) => ({ ...node, words: words(node) })) };
+}
+
+function hasDrifted({ image }: RollNode, seen: SeenNode | undefined): boolean {
+  return seen?.boot?.image !== image || seen.files === 'others' || seen.files === 'failed';
+}
+
+function requireCloud(site: Site, nodes: readonly RollNode[], policy: Policy): void {
+  if (site.cloud !== undefined || policy === 'leave') return;
+  const compute = nodes.find(({ node }) => {
+    const found = site.nodes.get(node);
+    return found !== undefined && isComputeNode(found);
+  });
+  if (compute === undefined) return;
+  throw new ReveilleError(
+    'CLOUD_INVALID',
+    `${compute.node} runs nova-compute, and the site names no cloud to move its instances`,
+    {
+      hint: 'set cloud: in site.yaml; or let instances go down with their nodes with --policy leave',
+    },
+  );
+}
+
+async function rollNode(node: SiteNode, named: string | undefined, from: PlanFrom): Promise<RollNode> {
+  const name = named ?? node.image;
+  if (node.image === undefined || name === undefined) {
+    throw new ReveilleError('REQUEST_INVALID', `${node.name} has no image that could be renewed`);
+  }
+  const image = await from.shelf.current(name);
+  if (image === undefined) {
+    throw new ReveilleError('IMAGE_MISSING', `the image ${name} has not been built`, {
+      hint: `build it with \`reveille image build ${name}\``,
+    });
+  }
+  return fresh(node.name, image.sha256, from);
+}
+
+function fresh(node: string, image: string, { pins, now }: PlanFrom): RollNode {
+  return {
+    node,
+    phase: 'waiting',
+    since: now,
+    words: '',
+    image,
+    before: null,
+    pinBefore: pins.get(node) ?? null,
+    out: false,
+    disabled: false,
+    askedAt: null,
+    attempts: 0,
+    orders: 0,
+    remaining: null,
+    rebootFrom: null,
+    moves: {},
+    restoreTo: 'failed',
+  };
+}
+
+function roll(
+  { maxUnavailable, failures, policy }: Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>,
+  nodes: readonly RollNode[],
+  keepPins: boolean,
+  takesBack: string | null,
+  now: number,
+): Roll {
+  return {
+    id: new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, '').toLowerCase(),
+    begunAt: now,
+    endedAt: null,
+    state: 'running',
+    endsAs: 'stopped',
+    words: '',
+    maxUnavailable,
+    failures,
+    policy,
+    keepPins,
+    takesBack,
+    nodes,
+  };
+}
