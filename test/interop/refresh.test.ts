@@ -284,6 +284,28 @@ const DONE: SyncResult = { node: 'node01', result: 'done', changed: 0, removed: 
 
 type Server = Awaited<ReturnType<typeof stage>>['server'];
 
+// Only where systemctl is ours: the wire's machines have no kernel of their own that could be rebooted.
+test('an order to reboot is told, followed once, and nothing else is done until the machine is down', async (t) => {
+  const { machine, server } = await stage(t, 'busybox', { 'overlays/nova/etc/a': 'a' });
+  fakeSystemd(machine);
+  assert.equal((await machine.start(KERNEL)).code, 0);
+  void machine.start(KERNEL, 'reveille-refresh');
+  await until(() => server.orders.isWaiting('node01'));
+  const taken = await server.orders.give('node01', { id: 'r1', what: 'reboot' }, AbortSignal.timeout(5000));
+  assert.equal(taken, true);
+  await until(() => machine.read('root/systemctl').split('\n').includes('reboot'));
+  const told = server.events().findLast(({ step }) => step === 'reboot');
+  assert.deepEqual([told?.status, told?.during], ['started', 'refresh']);
+  assert.equal(await server.orders.give('node01', { id: 'r2', what: 'reboot' }, AbortSignal.timeout(3000)), false);
+  assert.equal(
+    machine
+      .read('root/systemctl')
+      .split('\n')
+      .filter((line) => line === 'reboot').length,
+    1,
+  );
+});
+
 async function sync(server: Server, options: Partial<SyncOptions> = {}): Promise<SyncResult> {
   const all = {
     what: 'apply',
