@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as after } from 'node:timers/promises';
+import { isHostOf } from '../cloud/inService.ts';
+import { createOrders, type Order } from '../node/orders.ts';
+import { nodeFixture, siteFixture } from '../site/fixture.ts';
+import { openStore } from '../state/store.ts';
+import type { Boot } from '../timeline/boots.ts';
+import type { Happening } from '../timeline/event.ts';
+import { createAct } from './act.ts';
+import { type FakeServer, type FakeService, fakeCloud } from './cloudFixture.ts';
+import { NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
+import { createLook } from './look.ts';
+import { rollsForOperators } from './operators.ts';
+import { imageOf, imagesOfRolls } from './pins.ts';
+import type { Roll } from './record.ts';
+import { openRolls } from './run.ts';
+
+const WISH = { nodes: 'node0[1-2]', drifted: false, maxUnavailable: 1, failures: 0, policy: 'cold' } as const;
+
+/** A server over a real store and a cloud over HTTP; its nodes reboot when they are told to, into what they are pinned to. */
+async function rack(t: TestContext, servers: FakeServer[], compute = true) {
+  const folder = mkdtempSync(join(tmpdir(), 'roll-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const names = ['node01', 'node02'];
+  const nodes = names.map((name) => nodeFixture({ name, services: compute ? ['nova-compute'] : [] }));
+  const site = siteFixture({
+    nodes: new Map(nodes.map((node) => [node.name, node])),
+    ...(compute ? { cloud: {} } : {}),
+  });
+  const services: FakeService[] = names.map((host) => ({ host, enabled: true, reason: null, updatedAt: 1000 }));
+  const cloud = await fakeCloud(services, servers);
+  t.after(() => cloud.close());
+  let skipped = 0;
+  /** Time passes much quicker than turns do. */
+  const now = () => Date.now() + skipped;
+  const booted = (image: string, startedAt: number): Boot => ({
+    startedAt,
+    updatedAt: startedAt,
+    state: 'ready',
+    steps: [{ at: startedAt, name: 'kernel', status: 'done', file: `images/${image}/vmlinuz` }],
+  });
+  const boots = new Map(names.map((name) => [name, booted(OLD_IMAGE, 1)]));
+  const built = (sha256: string) => ({ name: 'bookworm', sha256 }) as never;
+  const shelf = { current: async () => built(NEW_IMAGE), byHash: async (sha256: string) => built(sha256) };
+  const rebooted: string[] = [];
+  const events: Happening[] = [];
+  const world = { comesBack: (_node: string) => true };
+
+  const serve = async () => {
+    const store = await openStore(folder);
+    const orders = createOrders();
+    const rolls = await openRolls(store, (event) => events.push(event), now);
+    const closing = new AbortController();
+    const bootsWhat = imageOf(shelf, (node) => rolls.pins.get(node));
+    const agent = async (name: string): Promise<void> => {
+      while (!closing.signal.aborted) {
+        const order: Order | undefined = await orders.next(name, 60, closing.signal);
+        if (order?.what !== 'reboot') continue;
+        rebooted.push(name);
+        assert.ok(!servers.some(({ host }) => isHostOf(host, name)), 'no instance is on it');
+        if (!world.comesBack(name)) return;
+        skipped += 60_000;
+        const image = await bootsWhat({ name, image: 'bookworm' });
+        boots.set(name, booted(image?.sha256 ?? '', now()));
+        skipped += 60_000;
+        for (const service of services) if (service.host === name) service.updatedAt = now();
+      }
+    };
+    const agents = names.map(agent);
+    const look = createLook({
+      site: () => site,
+      newestBoot: (node) => boots.get(node),
+      isWaiting: orders.isWaiting,
+      filesOf: () => undefined,
+      withCloud: (use) => use(cloud.session),
+      now,
+    });
+    const running = rolls.run(
+      look,
+      createAct((use) => use(cloud.session), orders),
+      1,
+    );
+    const passing = setInterval(() => (skipped += 5000), 2);
+    const stop = async () => {
+      clearInterval(passing);
+      await running[Symbol.asyncDispose]();
+      closing.abort();
+      await Promise.all(agents);
+      await store.close();
+    };
+    return { store, rolls, stop, operators: rollsForOperators({ rolls, site: () => site, shelf, look, now }) };
+  };
+  return { cloud, services, servers, serve, rebooted, events, boots, world };
+}
+
+async function ended(rolls: { list(): readonly Roll[] }): Promise<Roll> {
+  for (let i = 0; i < 3000; i++) {
+    const roll = rolls.list().at(-1);
+    if (roll && roll.endedAt !== null) return roll;
+    await after(5);
+  }
+  throw new Error(`it does not end: ${JSON.stringify(rolls.list())}`);
+}
+
+test('two nodes are renewed one after the other, their instances moved live or cold, and taken back', async (t) => {
+  const { cloud, services, serve, rebooted, boots, events } = await rack(t, [
+    { id: 'runs', host: 'node01', status: 'ACTIVE' },
+    { id: 'stands', host: 'node01', status: 'SHUTOFF' },
+  ]);
+  const { operators, rolls, store, stop } = await serve();
+  t.after(stop);
+  const dry = await operators.begin(WISH, true);
+  assert.deepEqual(
+    dry.nodes.map(({ words }) => words),
+    ['is rebooted; 1 instance to be moved live, 1 instance that cannot (cold)', 'is rebooted; it is empty'],
+  );
+  assert.deepEqual([rolls.list(), cloud.calls], [[], []], 'nothing was begun');
+
+  const { id } = await operators.begin(WISH, false);
+  await assert.rejects(operators.begin({ ...WISH, nodes: 'node02' }, false), {
+    code: 'REQUEST_INVALID',
+    message: `node02 is part of the roll ${id}, which is under way`,
+  });
+  const roll = await ended(rolls);
+  assert.deepEqual(
+    [roll.state, roll.nodes.map(({ phase }) => phase)],
+    ['done', ['done', 'done']],
+    JSON.stringify(roll),
+  );
+  assert.deepEqual(rebooted, ['node01', 'node02']);
+  assert.deepEqual(cloud.calls.slice(0, 4), [
+    `PUT /os-services/node01 {"status":"disabled","disabled_reason":"reveille roll ${id}: renewing the node"}`,
+    'POST /servers/runs/action {"os-migrateLive":{"host":null,"block_migration":"auto"}}',
+    'POST /servers/stands/action {"migrate":null}',
+    'POST /servers/stands/action {"confirmResize":null}',
+  ]);
+  assert.equal(cloud.calls[4], 'PUT /os-services/node01 {"status":"enabled"}');
+  assert.ok(services.every(({ enabled }) => enabled));
+  assert.deepEqual(await store.pins(), new Map());
+  assert.ok(events.some((event) => event.kind === 'roll.step' && event.node === 'node02' && event.phase === 'joining'));
+
+  // Run again, there is nothing to do.
+  await operators.begin(WISH, false);
+  assert.deepEqual(
+    (await ended(rolls)).nodes.map(({ phase }) => phase),
+    ['skipped', 'skipped'],
+  );
+  await assert.rejects(operators.begin({ ...WISH, drifted: true }, false), { message: 'no node has drifted' });
+
+  await operators.rollback(id, {});
+  const back = await ended(rolls);
+  assert.deepEqual([back.takesBack, back.state, rebooted.length], [id, 'done', 4]);
+  for (const boot of boots.values()) assert.equal(boot.steps[0]?.file, `images/${OLD_IMAGE}/vmlinuz`);
+  assert.deepEqual([...(await store.pins()).values()], [OLD_IMAGE, OLD_IMAGE]);
+  assert.deepEqual(await imagesOfRolls(store), new Set([OLD_IMAGE, NEW_IMAGE]));
+});
+
+test('a server that is killed in the middle goes on; a cloud that is silent is waited for', async (t) => {
+  const { cloud, serve, rebooted, services } = await rack(t, [{ id: 'runs', host: 'node01', status: 'ACTIVE' }]);
+  const first = await serve();
+  cloud.down = true;
+  await assert.doesNotReject(first.operators.begin(WISH, false));
+  while (!first.rolls.list()[0]?.nodes[0]?.words.includes('the cloud cannot be asked')) await after(5);
+  cloud.down = false;
+  while (rebooted.length === 0) await after(1);
+  await first.stop();
+
+  const second = await serve();
+  t.after(second.stop);
+  const roll = await ended(second.rolls);
+  assert.deepEqual(
+    [roll.state, roll.nodes.map(({ phase }) => phase)],
+    ['done', ['done', 'done']],
+    JSON.stringify(roll),
+  );
+  assert.deepEqual(rebooted, ['node01', 'node02'], 'each once');
+  assert.ok(services.every(({ enabled }) => enabled));
+});
+
+test('a node that does not come back stops the roll; resumed once it is back, the rest follows', async (t) => {
+  const { serve, services, world, boots, rebooted } = await rack(t, []);
+  world.comesBack = (node) => node !== 'node01';
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  const { id } = await operators.begin(WISH, false);
+  const stopped = await ended(rolls);
+  assert.equal(stopped.state, 'stopped');
+  assert.equal(stopped.words, '1 node failed, and 0 may');
+  assert.deepEqual(
+    stopped.nodes.map(({ words }) => words),
+    [
+      'failed while rebooting: not done after 10 min 0 s: told to reboot; its compute service stays disabled',
+      'was not begun',
+    ],
+  );
+  assert.deepEqual(
+    services.map(({ enabled }) => enabled),
+    [false, true],
+  );
+
+  // Somebody switches it off and on.
+  const at = Date.now() + 1e9;
+  boots.set('node01', {
+    startedAt: at,
+    updatedAt: at,
+    state: 'ready',
+    steps: [{ at, name: 'kernel', status: 'done', file: `images/${NEW_IMAGE}/vmlinuz` }],
+  });
+  for (const service of services) service.updatedAt = at;
+  await operators.resume(id);
+  const roll = await ended(rolls);
+  assert.deepEqual(
+    [roll.state, roll.nodes.map(({ phase }) => phase)],
+    ['done', ['done', 'done']],
+    JSON.stringify(roll),
+  );
+  assert.deepEqual(rebooted, ['node01', 'node02']);
+  assert.ok(services.every(({ enabled }) => enabled));
+});
+
+test('what the cloud refuses is told in its words; aborted, a node not yet rebooted goes back into service', async (t) => {
+  const { cloud, serve, services, rebooted } = await rack(t, [{ id: 'runs', host: 'node01', status: 'ACTIVE' }]);
+  cloud.refuse = (call) => (call.includes('os-migrateLive') ? [409, 'no host would have it'] : undefined);
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  await operators.begin({ ...WISH, policy: 'wait' }, false);
+  while (!rolls.list()[0]?.nodes[0]?.words.includes('cannot be moved')) await after(5);
+  assert.match(
+    rolls.list()[0]?.nodes[0]?.words ?? '',
+    /asked 3 times to move live: .*no host would have it \(HTTP 409\)/,
+  );
+  await operators.abort('newest');
+  const roll = await ended(rolls);
+  assert.deepEqual([roll.state, roll.nodes.map(({ phase }) => phase)], ['aborted', ['left', 'left']]);
+  assert.deepEqual(rebooted, []);
+  assert.ok(services.every(({ enabled }) => enabled));
+});
+
+test('nodes of no cloud are rebooted alone', async (t) => {
+  const { cloud, serve, rebooted } = await rack(t, [], false);
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  await operators.begin({ ...WISH, policy: 'wait' }, false);
+  assert.equal((await ended(rolls)).state, 'done');
+  assert.deepEqual([rebooted, cloud.calls], [['node01', 'node02'], []]);
+});
