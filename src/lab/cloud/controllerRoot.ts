@@ -82,8 +82,8 @@ function controllerRecipe(): Recipe {
     run: [
       program('start'),
       program('provision'),
-      // A network of its own: its daemons must not meet those of this machine.
-      "unshare --net sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
+      // Namespaces of its own: its daemons must neither meet those of this machine nor outlive the build.
+      "unshare --net --pid --fork --kill-child --mount-proc sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
     ],
     compress: 'auto',
     place: { file: 'the lab controller', line: 1, col: 1 },

@@ -114,6 +114,24 @@ export async function launch(
 /** From here on a host may be asked for by name without forcing it past the scheduler. */
 const COMPUTE_HOST_VERSION = '2.74';
 
+/** Moves a running instance live to a node that the scheduler picks, its disk with it, and waits until it runs there. */
+export async function migrate(session: CloudSession, id: string, patienceMs = 300_000): Promise<Instance> {
+  const { host } = await instanceOf(session, id);
+  await session.call('compute', `/servers/${id}/action`, {
+    method: 'POST',
+    microversion: LIVE_MIGRATION_VERSION,
+    body: { 'os-migrateLive': { host: null, block_migration: 'auto' } },
+  });
+  const moved = await settled(session, id, patienceMs);
+  if (moved.host !== host) return moved;
+  throw new ReveilleError('LAB_FAILED', `${moved.name} is still on ${host}: its live migration failed`, {
+    hint: `see nova-compute's log on ${host}`,
+  });
+}
+
+/** From here on `auto` decides whether the disk is copied. */
+const LIVE_MIGRATION_VERSION = '2.30';
+
 /** The instance once nothing is being done to it any more. */
 export async function settled(session: CloudSession, id: string, patienceMs: number): Promise<Instance> {
   for (const deadline = Date.now() + patienceMs; ; await sleep(1000)) {

@@ -1,0 +1,107 @@
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReveilleError } from '../../errors.ts';
+import type { RootStep } from '../../image/mmdebstrap.ts';
+import type { Ipv4 } from '../../net/ipv4.ts';
+import { loadSite } from '../../site/load.ts';
+import type { Site } from '../../site/model.ts';
+import { labFolder } from '../hold.ts';
+import { type LabServer, type OpenRack, openRack } from '../open.ts';
+import { DEFAULT_SHAPE, rackOfSite } from '../siteRack.ts';
+import { type Controller, startController } from './controller.ts';
+import { controllerRoot } from './controllerRoot.ts';
+import { type CloudOperator, openOperator } from './operator.ts';
+
+/** A rack with a real controller and the real server in it; its machines are off at first. */
+export type LabCloud = {
+  readonly rack: OpenRack;
+  readonly site: Site;
+  readonly server: LabServer;
+  readonly operator: CloudOperator;
+  /** Ends machines, server and controller. */
+  close(): Promise<void>;
+};
+
+export type LabCloudOptions = {
+  /** State folder; its shelf holds the images of the site. */
+  readonly state: string;
+  readonly cache: string;
+  readonly memoryMb: number;
+  readonly onStep: (step: RootStep) => void;
+};
+
+/** The node of the site whose address the controller takes. */
+const CONTROLLER = 'controller';
+
+/** Copies the site to where a lab cloud serves it from, and loads it. Throws SITE_INVALID. */
+export async function copySite(from: string, state: string): Promise<Site> {
+  const folder = join(state, 'site');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(state, { recursive: true });
+  await cp(from, folder, { recursive: true });
+  const loaded = await loadSite(folder);
+  if (loaded.ok) return loaded.site;
+  const [first] = loaded.findings;
+  throw new ReveilleError(
+    'SITE_INVALID',
+    first?.message ?? 'the site does not load',
+    first ? { place: first.place } : {},
+  );
+}
+
+/** Builds what is missing of the controller and starts rack, controller and server. Throws ReveilleError with all ended. */
+export async function openLabCloud(site: Site, options: LabCloudOptions): Promise<LabCloud> {
+  const { state, cache, memoryMb, onStep } = options;
+  const { ip, prefix } = controllerAddress(site);
+  const root = await controllerRoot(cache, onStep);
+  const rack = await openRack(rackOfSite(site, { ...DEFAULT_SHAPE, memoryMb, nics: 2 }), { folder: labFolder(state) });
+  let controller: Controller | undefined;
+  try {
+    const bridge = rack.rack.bridges[0]?.name ?? '';
+    controller = await startController(rack, {
+      root,
+      folder: join(labFolder(state), 'controller'),
+      bridge,
+      address: { ip, prefix },
+      onService: (name) => onStep({ doing: `${name} answers` }),
+    });
+    await handOver(controller, site.root);
+    const server = await rack.startServer({ site: site.root, state });
+    const operator = openOperator(rack, controller.cloudsFile, join(state, 'images'));
+    const running = controller;
+    return {
+      rack,
+      site,
+      server,
+      operator,
+      close: async () => {
+        operator.close();
+        await server.stop();
+        await running.stop();
+        await rack.close();
+      },
+    };
+  } catch (error) {
+    await controller?.stop();
+    await rack.close();
+    throw error;
+  }
+}
+
+function controllerAddress(site: Site): { readonly ip: Ipv4; readonly prefix: number } {
+  const node = site.nodes.get(CONTROLLER);
+  const network = site.networks.get(node?.network ?? '');
+  if (node?.ip !== undefined && network) return { ip: node.ip, prefix: network.subnet.prefix };
+  throw new ReveilleError('LAB_FAILED', `the site ${site.name} has no node "${CONTROLLER}" with an address`, {
+    hint: `add nodes: ${CONTROLLER}: { mac: 52:54:00:00:00:10, ip: ... }`,
+  });
+}
+
+/** Puts the controller's passwords and its clouds.yaml where the site says that they are. */
+async function handOver({ cloudsFile, passwords }: Controller, site: string): Promise<void> {
+  await mkdir(join(site, 'secrets'), { recursive: true, mode: 0o700 });
+  for (const [name, value] of Object.entries(passwords)) {
+    await writeFile(join(site, 'secrets', name), `${value}\n`, { mode: 0o600 });
+  }
+  await cp(cloudsFile, join(site, 'clouds.yaml'));
+}

@@ -1,0 +1,47 @@
+import { createInterface } from 'node:readline';
+import { readCloud } from '../../cloud/clouds.ts';
+import { type CloudSession, openSession } from '../../cloud/session.ts';
+import { openShelf } from '../../image/shelf.ts';
+import { consoleOf, type Ground, instanceOf, launch, layGround, migrate } from './instances.ts';
+import type { Errand, Errands } from './operator.ts';
+
+// Runs inside a rack's namespaces, where the controller is reached: takes errands as JSON lines, gives their results so.
+
+const [cloudsFile = '', imagesFolder = ''] = process.argv.slice(2);
+const session = openSession(await readCloud('lab', [cloudsFile]));
+let ground: Ground | undefined;
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const errand = JSON.parse(line) as Errand;
+  run(errand).then(
+    (result) => tell({ id: errand.id, result: result ?? null }),
+    (error: Error) => tell({ id: errand.id, error: error.message }),
+  );
+}
+
+async function run(errand: Errand): Promise<Errands[keyof Errands]['result'] | undefined> {
+  switch (errand.what) {
+    case 'ground':
+      ground = await layGroundFrom(session, errand.image, errand.peers);
+      return undefined;
+    case 'launch':
+      if (!ground) throw new Error('the ground has not been laid');
+      return launch(session, ground, errand.number, { host: errand.host });
+    case 'migrate':
+      return migrate(session, errand.instance);
+    case 'instance':
+      return instanceOf(session, errand.instance);
+    case 'console':
+      return consoleOf(session, errand.instance);
+  }
+}
+
+async function layGroundFrom(to: CloudSession, name: string, peers: readonly number[]): Promise<Ground> {
+  const image = await openShelf(imagesFolder).current(name);
+  if (!image) throw new Error(`image ${name} is not on the shelf`);
+  return layGround(to, image, peers);
+}
+
+function tell(answer: object): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
