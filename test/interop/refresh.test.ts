@@ -171,6 +171,8 @@ for (const flavour of FLAVOURS) {
       await delay(pause);
       killAll();
       await cut;
+      // An order that goes out before the server has heard of the end is lost with whom it was for.
+      await until(() => !server.orders.isWaiting('node01'));
       const hooks = machine.read('root/hooks');
       void machine.start(KERNEL, 'reveille-refresh');
       assert.equal((await sync(server, { wait: true })).result, 'done');
