@@ -45,9 +45,9 @@ async function refusalIn(body: AsyncIterable<string>, otherwise: string): Promis
 }
 
 /** One JSON answer of the running server. */
-export async function askJson(stateFolder: string, path: string): Promise<unknown> {
+export async function askJson(stateFolder: string, path: string, how?: How): Promise<unknown> {
   let body = '';
-  for await (const piece of await ask(stateFolder, path)) body += piece;
+  for await (const piece of await ask(stateFolder, path, how)) body += piece;
   return JSON.parse(body);
 }
 

@@ -4,7 +4,7 @@ import { ReveilleError } from '../errors.ts';
 import { isActive, type Phase, POLICIES, type Roll } from '../roll/record.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { formatMs } from '../timeline/words.ts';
-import { ask } from './api.ts';
+import { askJson } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { clock, paint } from './print.ts';
 import { table } from './table.ts';
@@ -17,7 +17,7 @@ type Flags = Limits & {
   readonly dryRun: boolean;
   readonly json: boolean;
 };
-type Told = { readonly rolls: readonly Roll[]; readonly pins: Readonly<Record<string, string>> };
+type Told = { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
 
 /** `reveille roll NODES` and what is done about rolls. */
 export function rollCommand(): Command {
@@ -72,13 +72,7 @@ function statusCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExits 1 if the roll stopped or a node failed.\n\nExample:\n  reveille roll status')
     .action(async (id: string, flags: { state: string; json: boolean }) => {
-      const { rolls, pins } = await list(flags.state);
-      const roll = id === 'newest' ? rolls.at(-1) : rolls.find((one) => one.id === id);
-      if (!roll)
-        throw new ReveilleError(
-          'REQUEST_INVALID',
-          id === 'newest' ? 'there was no roll yet' : `there is no roll ${id}`,
-        );
+      const { roll, pins } = await show(flags.state, id);
       if (flags.json) console.log(JSON.stringify({ roll, pins }, null, 2));
       else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
       process.exitCode = hasGoneWrong(roll) ? 1 : 0;
@@ -132,16 +126,16 @@ const PATIENCE_MS = 300_000;
 /** Shows a roll until it has ended: a table that changes on a terminal, a line for each change elsewhere. */
 async function follow(begun: Roll, { state, json }: { readonly state: string; readonly json: boolean }): Promise<void> {
   const live = process.stdout.isTTY && !json;
-  const show = live ? liveTable() : json ? () => {} : lines();
+  const print = live ? liveTable() : json ? () => {} : lines();
   let roll = begun;
   let answered = Date.now();
   if (!json) console.log(`roll ${roll.id}`);
   for (;;) {
-    show(roll);
+    print(roll);
     if (!isActive(roll)) break;
     await after(LOOK_MS);
     try {
-      roll = (await list(state)).rolls.find(({ id }) => id === roll.id) ?? roll;
+      roll = (await show(state, roll.id)).roll;
       answered = Date.now();
     } catch (error) {
       const isAway = error instanceof ReveilleError && error.code === 'SERVER_UNREACHABLE';
@@ -228,18 +222,12 @@ function hasGoneWrong(roll: Roll): boolean {
   return roll.state === 'stopped' || roll.nodes.some(({ phase }) => phase === 'failed');
 }
 
-async function list(state: string): Promise<Told> {
-  return (await bodyOf(await ask(state, '/api/v1/rolls'))) as Told;
+async function show(state: string, id: string): Promise<Told> {
+  return (await askJson(state, `/api/v1/rolls/${encodeURIComponent(id)}`)) as Told;
 }
 
 async function post(state: string, path: string): Promise<Roll> {
-  return (await bodyOf(await ask(state, path, { method: 'POST' }))) as Roll;
-}
-
-async function bodyOf(pieces: AsyncIterable<string>): Promise<unknown> {
-  let body = '';
-  for await (const piece of pieces) body += piece;
-  return JSON.parse(body);
+  return (await askJson(state, path, { method: 'POST' })) as Roll;
 }
 
 function number(least: number): (text: string) => number {

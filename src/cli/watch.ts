@@ -35,11 +35,13 @@ function isBad(event: Event): boolean {
     event.kind === 'dhcp.other-server' ||
     event.kind === 'site.rejected' ||
     event.kind === 'server.trouble' ||
+    (event.kind === 'roll.step' && (event.phase === 'failed' || event.phase === 'stopped')) ||
     (event.kind === 'node.step' && event.status === 'failed')
   );
 }
 
 function isGood(event: Event): boolean {
+  if (event.kind === 'roll.step') return event.phase === 'done';
   if (event.kind === 'cloud.standing') return event.standing === 'in-service';
   return event.kind === 'node.step' && event.step === 'ready' && event.status === 'done';
 }

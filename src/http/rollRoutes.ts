@@ -6,7 +6,9 @@ import { isSet, wholeNumber } from './query.ts';
 
 /** What the operators' API asks of rolls. Each rejects as the planning and running of rolls does. */
 export type RollsForOperators = {
-  list(): { readonly rolls: readonly Roll[]; readonly pins: Readonly<Record<string, string>> };
+  list(): readonly Roll[];
+  /** A roll by its id, and the pins of all nodes. */
+  show(id: string): { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
   /** With `dryRun` nothing is begun; the words of each node say what would be done. */
   begin(wish: Wish, dryRun: boolean): Promise<Roll>;
   abort(id: string): Promise<Roll>;
@@ -15,11 +17,12 @@ export type RollsForOperators = {
 };
 
 /**
- * `GET /api/v1/rolls`; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&dryRun=1`; `POST
+ * `GET /api/v1/rolls`; `GET /api/v1/rolls/ID`, where `newest` is an id too; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&dryRun=1`; `POST
  * /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`. A roll is answered as it is kept.
  */
 export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): void {
   app.get('/api/v1/rolls', async (_request, reply) => reply.send(rolls.list()));
+  app.get('/api/v1/rolls/:id', async (request, reply) => reply.send(rolls.show((request.params as { id: string }).id)));
   app.post('/api/v1/rolls', async (request, reply) => {
     const query = request.query as Readonly<Record<string, unknown>>;
     const wish: Wish = {

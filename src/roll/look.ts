@@ -114,10 +114,13 @@ export function imageOfBoot({ steps }: Pick<Boot, 'steps'>): string | undefined 
   return hashes.findLast((hash) => hash !== undefined);
 }
 
-/** What a node told before its newest boot says nothing about it: its files were in memory. */
+/**
+ * What a node told before its newest boot says nothing about it: its files were in memory. Files that somebody changed on the
+ * node do not count: `sync --restore` mends them, and a service that writes its own would be renewed for ever.
+ */
 function seenFiles(files: FilesStanding | undefined, boot: Boot | undefined): SeenNode['files'] {
   if (!files || (boot && files.at < boot.startedAt)) return 'unknown';
   if (files.state === 'failed') return 'failed';
-  if (files.state === 'behind' || files.state === 'drift') return 'others';
-  return files.state === 'in sync' ? 'right' : 'unknown';
+  if (files.state === 'behind') return 'others';
+  return files.state === 'unknown' ? 'unknown' : 'right';
 }

@@ -18,7 +18,8 @@ export function rollsForOperators({ rolls, site, shelf, look, now }: OperatorsRo
   const planFrom = (): PlanFrom => ({ site: site(), shelf, pins: rolls.pins, look, now: now() });
   const idOf = (id: string): string => (id === 'newest' ? (rolls.list().at(-1)?.id ?? id) : id);
   return {
-    list: () => ({ rolls: rolls.list(), pins: Object.fromEntries(rolls.pins) }),
+    list: () => rolls.list(),
+    show: (id) => ({ roll: rolls.named(idOf(id)), pins: Object.fromEntries(rolls.pins) }),
     async begin(wish, dryRun) {
       const planned = await planRoll(wish, planFrom());
       if (!dryRun) return rolls.begin(planned);
@@ -28,9 +29,7 @@ export function rollsForOperators({ rolls, site, shelf, look, now }: OperatorsRo
     abort: (id) => rolls.abort(idOf(id)),
     resume: (id) => rolls.resume(idOf(id)),
     async rollback(id, limits) {
-      const back = rolls.list().find((roll) => roll.id === idOf(id));
-      // An id that is not known is refused in the words of the others.
-      return back ? rolls.begin(await planRollback(back, limits, planFrom())) : rolls.resume(id);
+      return rolls.begin(await planRollback(rolls.named(idOf(id)), limits, planFrom()));
     },
   };
 }

@@ -10,6 +10,8 @@ import type { Seen } from './seen.ts';
 export type Rolls = {
   /** Oldest first. */
   list(): readonly Roll[];
+  /** Throws REQUEST_INVALID if there is none of this id. */
+  named(id: string): Roll;
   readonly pins: ReadonlyMap<string, string>;
   /** Keeps a planned roll and begins with it. Throws REQUEST_INVALID if it shares a node with one under way. */
   begin(roll: Roll): Promise<Roll>;
@@ -77,11 +79,15 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
   const named = (id: string): Roll => {
     const roll = rolls.get(id);
     if (roll) return roll;
-    throw new ReveilleError('REQUEST_INVALID', `there is no roll ${id}`, { hint: 'see `reveille roll status`' });
+    throw new ReveilleError(
+      'REQUEST_INVALID',
+      id === 'newest' ? 'there has been no roll yet' : `there is no roll ${id}`,
+    );
   };
 
   return {
     list: () => [...rolls.values()],
+    named,
     pins,
     async begin(roll) {
       refuseCommonNodes(roll, rolls.values());

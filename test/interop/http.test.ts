@@ -396,7 +396,8 @@ test('the operators’ API: status, events that were and that come, on a socket 
       },
       sync: async function* () {},
       rolls: {
-        list: () => ({ rolls: [], pins: { node01: 'ab' } }),
+        list: () => [],
+        show: () => assert.fail('not asked'),
         begin: notAsked,
         abort: notAsked,
         resume: notAsked,

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Instance } from '../cloud/instances.ts';
+import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
+import { next, noted } from './next.ts';
+import { disabledReason, type Roll, type RollNode } from './record.ts';
+import type { SeenInCloud, SeenNode } from './seen.ts';
+
+const NOW = 10_000_000;
+const OURS = disabledReason(aRoll([]));
+const BOOT = { startedAt: 1, state: 'ready', words: 'ready', image: OLD_IMAGE } as const;
+const RENEWED = { startedAt: NOW - 1000, state: 'ready', words: 'ready', image: NEW_IMAGE } as const;
+const IN_SERVICE = { kind: 'in-service', enabled: false } as const;
+
+type InCloud = Partial<SeenInCloud & { kind: 'seen' }> & { readonly disabled?: string };
+
+function cloud({ disabled, ...more }: InCloud = {}): SeenInCloud {
+  const reason = disabled === undefined ? {} : { disabledReason: disabled };
+  const service = { id: 's1', host: 'node01', up: true, enabled: disabled === undefined, ...reason };
+  return { kind: 'seen', service, moved: new Map(), ...more };
+}
+
+function instance(id: string, more: Partial<Instance> = {}): Instance {
+  return { id, name: id, status: 'ACTIVE', host: 'node01', ...more };
+}
+
+/** One turn of a roll of one node; says where it is then, what is done, and its pin where that changes. */
+function turn(node: Partial<RollNode>, seen: Partial<SeenNode>, roll: Partial<Roll> = {}) {
+  const whole = aRoll([], { ...roll, nodes: [aRollNode('node01', { since: NOW - 20_000, ...node })] });
+  const look: SeenNode = { boot: BOOT, listens: true, files: 'right', cloud: { kind: 'none' }, ...seen };
+  const after = next(whole, { now: NOW, nodes: new Map([['node01', look]]) });
+  const [one] = after.roll.nodes;
+  assert(one);
+  const did = after.actions.map((action) => `${action.kind}${'instance' in action ? ` ${action.instance}` : ''}`);
+  return { phase: one.phase, did: did.join(', '), pin: after.pins.get('node01'), roll: after.roll, node: one };
+}
+
+describe('the next step of a node', () => {
+  const rows: readonly [
+    string,
+    Partial<RollNode>,
+    Partial<SeenNode>,
+    readonly [string, string, string?],
+    Partial<Roll>?,
+  ][] = [
+    ['a node of no cloud is to reboot at once', {}, {}, ['rebooting', '', 'new']],
+    ['a compute node is disabled first', {}, { cloud: cloud() }, ['disabling', 'disable']],
+    ['a service that is disabled already is not', {}, { cloud: cloud({ disabled: 'bad DIMM' }) }, ['draining', '']],
+    [
+      'one that runs the image in service is skipped',
+      {},
+      { boot: RENEWED, cloud: cloud({ standing: IN_SERVICE }) },
+      ['skipped', '', 'none'],
+    ],
+    ['one whose files are behind is not', {}, { boot: RENEWED, files: 'others' }, ['rebooting', '', 'new']],
+    [
+      'one that an earlier roll left disabled is enabled',
+      {},
+      { boot: RENEWED, cloud: cloud({ disabled: OURS, standing: IN_SERVICE }) },
+      ['enabling', ''],
+    ],
+    ['without the cloud none is begun', {}, { cloud: { kind: 'unknown', words: 'x' } }, ['waiting', '']],
+    ['disabled, it is drained', { phase: 'disabling' }, { cloud: cloud({ disabled: OURS }) }, ['draining', '']],
+    [
+      'the cloud is not asked twice at once',
+      { phase: 'disabling', askedAt: NOW - 1000 },
+      { cloud: cloud() },
+      ['disabling', ''],
+    ],
+    [
+      'what got lost is asked again',
+      { phase: 'disabling', askedAt: NOW - 15_000 },
+      { cloud: cloud() },
+      ['disabling', 'disable'],
+    ],
+    [
+      'two instances leave at once',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: ['a', 'b', 'c'].map((id) => instance(id)) }) },
+      ['draining', 'migrate-live a, migrate-live b'],
+    ],
+    [
+      'one on its way counts',
+      { phase: 'draining' },
+      {
+        cloud: cloud({
+          disabled: OURS,
+          instances: [instance('a', { task: 'migrating' }), instance('b'), instance('c')],
+        }),
+      },
+      ['draining', 'migrate-live b'],
+    ],
+    [
+      'a stopped one waits',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [instance('a', { status: 'SHUTOFF' })] }) },
+      ['draining', ''],
+    ],
+    [
+      'or is moved cold',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [instance('a', { status: 'SHUTOFF' })] }) },
+      ['draining', 'migrate-cold a'],
+      { policy: 'cold' },
+    ],
+    [
+      'or stays',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [instance('a', { status: 'SHUTOFF' })] }) },
+      ['rebooting', '', 'new'],
+      { policy: 'leave' },
+    ],
+    [
+      'or stops the roll',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [instance('a', { status: 'SHUTOFF' })] }) },
+      ['restoring', '', 'none'],
+      { policy: 'stop-roll' },
+    ],
+    [
+      'an empty host is to reboot',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [] }) },
+      ['rebooting', '', 'new'],
+    ],
+    [
+      'not before what was scheduled has come',
+      { phase: 'draining', since: NOW - 5000 },
+      { cloud: cloud({ disabled: OURS, instances: [] }) },
+      ['draining', ''],
+    ],
+    [
+      'a host that was not looked at is not empty',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS }) },
+      ['draining', ''],
+    ],
+    [
+      'a cold move is confirmed before',
+      { phase: 'draining', moves: { a: { kind: 'cold', tries: 1, askedAt: 1 } } },
+      {
+        cloud: cloud({
+          disabled: OURS,
+          instances: [],
+          moved: new Map([['a', instance('a', { status: 'VERIFY_RESIZE', host: 'node02' })]]),
+        }),
+      },
+      ['draining', 'confirm a'],
+    ],
+    [
+      "an operator's resize is not",
+      { phase: 'draining', moves: { a: { kind: 'live', tries: 1, askedAt: 1 } } },
+      {
+        cloud: cloud({
+          disabled: OURS,
+          instances: [],
+          moved: new Map([['a', instance('a', { status: 'VERIFY_RESIZE', host: 'node02' })]]),
+        }),
+      },
+      ['rebooting', '', 'new'],
+    ],
+    [
+      'a service that somebody enabled ends it',
+      { phase: 'draining' },
+      { cloud: cloud({ instances: [] }) },
+      ['restoring', '', 'none'],
+    ],
+    ['it is told to reboot', { phase: 'rebooting', rebootFrom: NOW - 1 }, {}, ['rebooting', 'reboot']],
+    [
+      'not with an instance that came',
+      { phase: 'rebooting', rebootFrom: NOW - 1 },
+      { cloud: cloud({ disabled: OURS, instances: [instance('a')] }) },
+      ['draining', ''],
+    ],
+    [
+      'not while the cloud is silent',
+      { phase: 'rebooting', rebootFrom: NOW - 1 },
+      { cloud: { kind: 'unknown', words: 'x' } },
+      ['rebooting', ''],
+    ],
+    ['not if it does not listen', { phase: 'rebooting', rebootFrom: NOW - 1 }, { listens: false }, ['rebooting', '']],
+    [
+      'not again at once',
+      { phase: 'rebooting', rebootFrom: NOW - 2, askedAt: NOW - 1, orders: 1 },
+      {},
+      ['rebooting', ''],
+    ],
+    [
+      'again if the order got lost',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: NOW - 90_000, orders: 1 },
+      {},
+      ['rebooting', 'reboot'],
+    ],
+    [
+      'never once it boots',
+      { phase: 'rebooting', rebootFrom: NOW - 2000, askedAt: 1, orders: 1 },
+      { boot: RENEWED },
+      ['booting', ''],
+    ],
+    ['ready with the image, it joins', { phase: 'booting' }, { boot: RENEWED, cloud: cloud() }, ['joining', '']],
+    ['with another image it fails', { phase: 'booting', disabled: true }, { cloud: cloud() }, ['failed', '', 'none']],
+    [
+      'an image that is not known is no proof',
+      { phase: 'booting' },
+      { boot: { startedAt: 1, state: 'ready', words: '' } },
+      ['failed', '', 'none'],
+    ],
+    ['without a cloud it is done', { phase: 'booting' }, { boot: RENEWED }, ['done', '', 'none']],
+    [
+      'unless its files could not be laid',
+      { phase: 'booting' },
+      { boot: RENEWED, files: 'failed' },
+      ['failed', '', 'none'],
+    ],
+    [
+      'in service, it is enabled',
+      { phase: 'joining' },
+      { boot: RENEWED, cloud: cloud({ disabled: OURS, standing: IN_SERVICE }) },
+      ['enabling', 'enable'],
+    ],
+    ['enabled, it is done', { phase: 'enabling' }, { cloud: cloud() }, ['done', '', 'none']],
+    [
+      'an operator has the last word',
+      { phase: 'enabling', disabled: true },
+      { cloud: cloud({ disabled: 'bad DIMM' }) },
+      ['done', '', 'none'],
+    ],
+    ['a kept pin stays', { phase: 'enabling' }, { cloud: cloud() }, ['done', '', 'new'], { keepPins: true }],
+    ['time runs out', { phase: 'joining', since: 1 }, { boot: RENEWED, cloud: cloud() }, ['failed', '', 'none']],
+    [
+      'but not while the cloud is silent',
+      { phase: 'joining', since: 1 },
+      { cloud: { kind: 'unknown', words: 'x' } },
+      ['joining', ''],
+    ],
+    [
+      'before its reboot it goes back',
+      { phase: 'rebooting', since: 1, rebootFrom: 1, pinBefore: 'p' },
+      { listens: false },
+      ['restoring', '', 'before'],
+    ],
+    [
+      'after it stays disabled',
+      { phase: 'rebooting', since: 1, rebootFrom: 1, orders: 1, askedAt: NOW - 1 },
+      {},
+      ['failed', '', 'none'],
+    ],
+    [
+      'restored, it was left',
+      { phase: 'restoring', restoreTo: 'left' },
+      { cloud: cloud({ instances: [] }) },
+      ['left', ''],
+    ],
+    [
+      'or is being',
+      { phase: 'restoring' },
+      { cloud: cloud({ disabled: OURS, instances: [] }) },
+      ['restoring', 'enable'],
+    ],
+  ];
+  for (const [name, node, seen, [phase, did, pin], roll] of rows) {
+    it(name, () => {
+      const after = turn(node, seen, roll);
+      const pins: Record<string, string | null> = { new: NEW_IMAGE, none: null, before: 'p' };
+      assert.deepEqual(
+        [after.phase, after.did, after.pin],
+        [phase, did, pin === undefined ? undefined : pins[pin]],
+        after.node.words,
+      );
+    });
+  }
+
+  it('says of a failed node what it waited for, and that it stays disabled', () => {
+    const { node, roll } = turn(
+      { phase: 'booting', since: 1, disabled: true },
+      { boot: { ...BOOT, state: 'booting', words: 'root' } },
+    );
+    assert.equal(
+      node.words,
+      'failed while booting: not done after 20 min 0 s: root; its compute service stays disabled',
+    );
+    assert.deepEqual([node.out, roll.state, roll.words], [true, 'stopped', '1 node failed, and 0 may']);
+  });
+
+  it('takes back the count of an order that did not arrive, and keeps why a move was refused', () => {
+    const told = turn({ phase: 'rebooting', rebootFrom: NOW - 1 }, {});
+    const action = { kind: 'reboot', node: 'node01' } as const;
+    const [node] = noted(told.roll, action, { refused: true, words: 'gone' }).nodes;
+    assert.deepEqual([node?.orders, node?.askedAt, node?.words], [0, null, 'gone']);
+    const asked = turn({ phase: 'draining' }, { cloud: cloud({ disabled: OURS, instances: [instance('a')] }) });
+    const move = { kind: 'migrate-live', node: 'node01', instance: 'a' } as const;
+    const refused = noted(asked.roll, move, { refused: true, words: 'no host' }).nodes[0]?.moves.a;
+    assert.deepEqual(refused, { kind: 'live', tries: 1, askedAt: NOW, refused: 'no host' });
+    assert.equal(noted(asked.roll, move, { refused: false, words: 'x' }).nodes[0]?.moves.a?.refused, undefined);
+  });
+});
