@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openShelf } from '../../src/image/shelf.ts';
+import type { Roll } from '../../src/roll/record.ts';
+import { killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
+import { fakeSystemd, KERNEL, scratch } from './agent.stage.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../bin/reveille');
+const FILES = {
+  'site.yaml': `site: roll
+networks:
+  rack: { interface: srv0, subnet: 10.0.0.0/24, server: 10.0.0.2 }
+nodes:
+  node01: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, image: small }
+`,
+  'images/small.yaml': 'from: { debian: bookworm }\n',
+};
+
+test('a node of no cloud is rolled onto a new image by its agent, skipped when run again, and rolled back', async (t) => {
+  wire();
+  t.after(() => {
+    killAll();
+    unwire();
+  });
+  const folder = join(scratch, 'roll');
+  const [site, state] = [join(folder, 'site'), join(folder, 'state')];
+  for (const [name, text] of Object.entries(FILES)) {
+    mkdirSync(dirname(join(site, name)), { recursive: true });
+    writeFileSync(join(site, name), text);
+  }
+  const shelf = openShelf(join(state, 'images'));
+  const old = await build(shelf, 'old');
+  const reveille = (...args: string[]) => run(...args, '--state', state);
+  let server = await serve(site, state);
+  t.after(() => server.kill('SIGKILL'));
+  const machine = rig(folder, 'busybox');
+  fakeSystemd(machine);
+  assert.equal(await boot(machine, folder), old);
+
+  const wanted = await build(shelf, 'new');
+  const dry = await reveille('roll', 'node01', '--dry-run');
+  assert.match(dry.text, /node01\s+[0-9a-f]{12}\s+is rebooted\n/);
+  const rolling = reveille('roll', '--drifted', '--json');
+  await until(async () => rebootsOf(machine) === 1);
+  // The server is killed while the node is down.
+  killAll();
+  server.kill('SIGKILL');
+  server = await serve(site, state);
+  assert.equal(await boot(machine, folder), wanted);
+  const { code, text } = await rolling;
+  const roll = JSON.parse(text) as Roll;
+  assert.deepEqual([code, roll.state, roll.nodes.map(({ phase }) => phase)], [0, 'done', ['done']], text);
+
+  const again = await reveille('roll', 'node01');
+  assert.equal(again.code, 0, again.text);
+  assert.match(again.text, /node01 +skipped: runs the image already\n.*roll +done\n/);
+  assert.match((await reveille('roll', '--drifted')).text, /no node has drifted/);
+
+  const back = reveille('roll', 'rollback', roll.id);
+  await until(async () => rebootsOf(machine) === 1);
+  killAll();
+  assert.equal(await boot(machine, folder), old);
+  assert.equal((await back).code, 0, (await back).text);
+  const status = await reveille('roll', 'status');
+  assert.match(status.text, new RegExp(`1 of 1 done, 0 failed[\\s\\S]*pinned to ${old.slice(0, 12)}: node01`));
+});
+
+/** Boots the machine as its firmware, iPXE and image do, as far as the server sees it; gives the image that it was told. */
+async function boot(machine: Rig, folder: string): Promise<string> {
+  for (const gone of ['run/reveille', 'var/lib/reveille', 'root/systemctl']) {
+    rmSync(join(machine.root, gone), { recursive: true, force: true });
+  }
+  const inside = (...command: string[]) =>
+    execFileSync('ip', ['netns', 'exec', 'node', ...command], { encoding: 'utf8' });
+  const script = join(folder, 'udhcpc');
+  writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
+  inside('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-V', 'PXEClient:Arch:00000:UNDI:002001', '-s', script);
+  const base = 'http://10.0.0.2:8080/boot';
+  const ipxe = inside('curl', '-sf', '--noproxy', '*', `${base}/ipxe/52:54:00:00:00:51`);
+  const image = /images\/([0-9a-f]{64})\/vmlinuz/.exec(ipxe)?.[1] ?? '';
+  inside('curl', '-sf', '--noproxy', '*', '-o', '/dev/null', `${base}/images/${image}/vmlinuz`);
+  const { code, printed } = await machine.start(KERNEL);
+  assert.equal(code, 0, printed);
+  void machine.start(KERNEL, 'reveille-refresh');
+  return image;
+}
+
+function rebootsOf(machine: Rig): number {
+  const told = existsSync(join(machine.root, 'root/systemctl')) ? machine.read('root/systemctl') : '';
+  return told.split('\n').filter((line) => line === 'reboot').length;
+}
+
+async function build(shelf: ReturnType<typeof openShelf>, initrd: string): Promise<string> {
+  const folder = await shelf.draft('small');
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return { size: text.length, sha256: createHash('sha256').update(text).digest('hex') };
+  };
+  const image = await shelf.put(folder, {
+    name: 'small',
+    kernel: file('vmlinuz', 'kernel'),
+    initrd: file('initrd', initrd),
+    builtAt: new Date().toISOString(),
+    kernelVersion: '6.1',
+    packages: [],
+  });
+  return image.sha256;
+}
+
+async function serve(site: string, state: string): Promise<ChildProcess> {
+  const server = spawn(PROGRAM, ['serve', '--site', site, '--state', state, '--keep-privileges'], { stdio: 'ignore' });
+  await until(
+    async () => JSON.parse((await run('status', '--site', site, '--state', state, '--json')).text).live === true,
+  );
+  return server;
+}
+
+function run(...args: string[]): Promise<{ code: number; text: string }> {
+  return new Promise((resolve) => {
+    execFile(PROGRAM, args, { env: { ...process.env, NO_COLOR: '1' } }, (error, out, said) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: `${out}${said}` });
+    });
+  });
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 150; i++) {
+    if (await holds().catch(() => false)) return;
+    await delay(200);
+  }
+  throw new Error('waited in vain');
+}
