@@ -145,6 +145,23 @@ test('a second build of a name waits for the first', async (t) => {
   assert.ok(waited);
 });
 
+test('a build pushes out no image that is still needed', async (t) => {
+  const folder = newFolder(t);
+  const needed = new Set<string>();
+  const shelf = openShelf(
+    folder,
+    () => Date.now() + 3_600_000,
+    async () => needed,
+  );
+  const first = await build(shelf, 'one', 'a');
+  needed.add(first.sha256);
+  for (const initrd of ['b', 'c', 'd']) await build(shelf, 'one', initrd);
+  assert.ok(await shelf.byHash(first.sha256));
+  needed.clear();
+  await build(shelf, 'one', 'e');
+  assert.equal(await shelf.byHash(first.sha256), undefined);
+});
+
 test('pruning keeps what names stand for, what is spared, and what is too young to have a name', async (t) => {
   const folder = newFolder(t);
   const now = Date.now();

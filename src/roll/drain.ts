@@ -119,8 +119,8 @@ function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): Wa
 
 function stuckWords({ name, id, status }: Instance, move: Move | undefined): string {
   const tried = move ? `, asked ${count(move.tries, 'time')} to move ${move.kind}` : '';
-  const refused = move?.refused === undefined ? '' : `: ${move.refused}`;
-  return `${name} (${id}) cannot be moved: it is ${status}${tried}${refused}`;
+  const why = move?.refused ?? (move ? 'the logs of nova-compute on both hosts say why' : undefined);
+  return `${name} (${id}) cannot be moved: it is ${status}${tried}${why === undefined ? '' : `: ${why}`}`;
 }
 
 function wordsFor(remaining: number, moving: number, stuck: string | undefined, settled: boolean): string {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { aRoll, aRollNode, NEW_IMAGE } from '../roll/fixture.ts';
+import { rollText } from './roll.ts';
+
+const reveille = (...args: string[]) =>
+  spawnSync(join(import.meta.dirname, '../../bin/reveille'), args, { encoding: 'utf8' });
+
+describe('reveille roll', () => {
+  it('shows a roll as a table, a node a line, cut at the width of a terminal', () => {
+    const nodes = [
+      aRollNode('node01', { phase: 'done', words: 'renewed' }),
+      aRollNode('node02', { phase: 'draining', remaining: 3, words: '3 instances left, 2 on the way' }),
+      aRollNode('node03'),
+    ];
+    const roll = aRoll([], { id: 'r1', begunAt: 1000, nodes, words: 'something' });
+    const image = NEW_IMAGE.slice(0, 12);
+    assert.equal(
+      rollText(roll, 62_000),
+      [
+        'roll r1  running  1 of 3 done, 0 failed, 1 min 1 s',
+        'something',
+        'NODE    PHASE     IMAGE         INSTANCES',
+        `node01  done      ${image}  -          renewed`,
+        `node02  draining  ${image}  3          3 instances left, 2 on the way`,
+        `node03  waiting   ${image}  -`,
+      ].join('\n'),
+    );
+    assert.ok(
+      rollText(roll, 0, 40)
+        .split('\n')
+        .every((line) => line.length <= 40),
+    );
+  });
+
+  const usages: readonly (readonly string[])[] = [
+    ['roll'],
+    ['roll', 'node01', '--max-unavailable', '0'],
+    ['roll', 'node01', '--policy', 'hope'],
+    ['roll', 'rollback', '--failures', '-1'],
+  ];
+  for (const args of usages) {
+    it(`takes \`${args.join(' ')}\` for a mistake in usage`, () => assert.equal(reveille(...args).status, 2));
+  }
+
+  it('has help with an example for each of its commands', () => {
+    for (const command of [[], ['status'], ['abort'], ['resume'], ['rollback']]) {
+      const { status, stdout } = reveille('roll', ...command, '--help');
+      assert.equal(status, 0);
+      assert.match(stdout, /Example:\n {2}reveille roll/);
+    }
+  });
+
+  it('hands options behind a command to that command', () => {
+    const { stderr } = reveille('roll', 'status', '--state', '/nonexistent/state');
+    assert.match(stderr, /no server answers at \/nonexistent\/state\/reveille\.sock/);
+  });
+});
