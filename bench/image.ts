@@ -38,6 +38,7 @@ await withFolder(async (folder) => {
         cache,
         site: folder,
         agent: agentFiles(),
+        check: true,
         fresh,
         now: Date.now,
         onProgress: () => {},

@@ -116,10 +116,11 @@ async function buildImages(site: Site, state: string, cache: string): Promise<vo
       site: site.root,
       agent: agentFiles(),
       fresh: false,
+      check: true,
       now: Date.now,
       onProgress: plainProgress((line) => console.log(`  ${line}`)),
     });
-    const ms = took.root + took.index + took.pack + took.shelve;
+    const ms = took.root + took.index + took.pack + took.check + took.shelve;
     const mb = ((image.kernel.size + image.initrd.size) / 1e6).toFixed(0);
     console.log(
       `  ${image.sha256.slice(0, 12)}: kernel ${image.kernelVersion} and initrd, ${mb} MB, in ${formatMs(ms)}`,

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { Listr, PRESET_TIMER } from 'listr2';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { type BuildProgress, type BuildReport, buildImage } from '../image/build.ts';
+import { type BuildProgress, type BuildReport, buildImage, missingText } from '../image/build.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
@@ -23,6 +23,7 @@ type BuildFlags = {
   readonly state: string;
   readonly cache: string;
   readonly fresh: boolean;
+  readonly check: boolean;
   readonly json: boolean;
 };
 
@@ -45,6 +46,7 @@ function buildCommand(): Command {
     .addOption(stateOption())
     .option('--cache <dir>', 'folder for packages and roots', defaultCache(process.env, process.getuid?.()))
     .option('--fresh', `build the root anew, even if one of the last ${BASE_HOURS} hours is there`, false)
+    .option('--no-check', 'do not check the finished root')
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -60,6 +62,7 @@ function buildCommand(): Command {
           site: site.root,
           agent: agentFiles(),
           fresh: flags.fresh,
+          check: flags.check,
           now: Date.now,
           onProgress,
         }),
@@ -144,7 +147,7 @@ function progressText({ phase, doing, fraction }: BuildProgress): string {
 /** What takes the space in an image, before and after slimming, and how long each phase took. */
 export function reportText(report: BuildReport): string {
   const { image, space, took } = report;
-  const total = took.root + took.index + took.pack + took.shelve;
+  const total = took.root + took.index + took.pack + took.check + took.shelve;
   const root =
     report.rootFrom === undefined ? formatSeconds(took.root) : `from ${report.rootFrom}, ${formatSeconds(took.root)}`;
   const unpacked = `${formatBytes(space.after)} in ${space.files} files unpacked`;
@@ -158,7 +161,7 @@ export function reportText(report: BuildReport): string {
           `  initrd   ${formatBytes(image.initrd.size)} (${report.compression}), with ${report.firstInitrd?.modules.length ?? 0} kernel modules, fetches the root`,
           `  root     ${formatBytes(image.root.size)} (squashfs), ${unpacked}`,
         ]),
-    `  time     ${formatSeconds(total)}: root ${root}; index ${formatSeconds(took.index)}; pack ${formatSeconds(took.pack)}`,
+    `  time     ${formatSeconds(total)}: root ${root}; index ${formatSeconds(took.index)}; pack ${formatSeconds(took.pack)}; check ${formatSeconds(took.check)}`,
     '',
     table([['FOLDER', 'BEFORE', 'AFTER'], ...largest(space.folders)]),
     '',
@@ -175,6 +178,11 @@ export function reportText(report: BuildReport): string {
     lines.push('', `Not in the image's kernel, asked for by initrdModules: ${missing.join(', ')}`);
   if (report.capabilitiesLost.length > 0) {
     lines.push('', `Without their capabilities, which an initrd cannot carry: ${report.capabilitiesLost.join(', ')}`);
+  }
+  if (report.missingLibraries.length > 0) {
+    lines.push('', 'Linked to libraries that the image does not have:');
+    lines.push(...report.missingLibraries.slice(0, SHOWN).map((one) => `  ${missingText(one)}`));
+    if (report.missingLibraries.length > SHOWN) lines.push(`  and ${report.missingLibraries.length - SHOWN} more`);
   }
   if (report.rootFrom !== undefined) {
     lines.push('', `The root is of ${report.rootFrom} and is used for ${BASE_HOURS} hours; --fresh builds it anew.`);

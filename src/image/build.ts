@@ -5,6 +5,10 @@ import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
 import { ageDebs, openCache } from './cache.ts';
+import { type LinkedRoot, type MissingLibraries, missingLibraries } from './check/libraries.ts';
+import { runChecks } from './check/lines.ts';
+import { watchLinks } from './check/watch.ts';
+import type { Member } from './cpio.ts';
 import { type FirstInitrd, firstInitrd } from './firstInitrd/contents.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
@@ -16,7 +20,7 @@ import { slimmer } from './slim.ts';
 import type { SpaceUse } from './space.ts';
 import { writeSquashfs } from './squashfs.ts';
 
-export type Phase = 'root' | 'index' | 'pack' | 'shelve';
+export type Phase = 'root' | 'index' | 'pack' | 'check' | 'shelve';
 
 /** One sign of life from a build. `fraction` runs from 0 to 1 over the phase where it is known. */
 export type BuildProgress = { readonly phase: Phase; readonly doing: string; readonly fraction?: number };
@@ -30,6 +34,8 @@ export type BuildOptions = {
   readonly agent: readonly AgentFile[];
   /** Whether to build the root anew even if a recent one is there. */
   readonly fresh: boolean;
+  /** Whether the finished root is checked: its linked libraries, and the recipe's own lines. */
+  readonly check: boolean;
   readonly now: () => number;
   readonly onProgress: (progress: BuildProgress) => void;
 };
@@ -44,12 +50,14 @@ export type BuildReport = {
   readonly firstInitrd?: Pick<FirstInitrd, 'modules' | 'missing'>;
   /** Files whose capabilities are lost, because an initrd cannot carry them. */
   readonly capabilitiesLost: readonly string[];
+  /** Programs and libraries that lack something, where that does not end the build; empty where nothing was checked. */
+  readonly missingLibraries: readonly MissingLibraries[];
   /** Milliseconds by phase. */
   readonly took: { readonly [phase in Phase]: number };
 };
 
 /**
- * Builds an image from its recipe and puts it on the shelf: root, index, pack, shelve. A second build of the same name
+ * Builds an image from its recipe and puts it on the shelf: root, index, pack, check, shelve. A second build of the same name
  * waits for the first. Throws ReveilleError; the shelf is then as it was.
  */
 export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
@@ -76,7 +84,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
   const shelfLock = await takeLock(await shelf.lockPath(recipe.name), waiting);
   const cacheLock = await takeLock(cache.lock, waiting);
   try {
-    const took = { root: 0, index: 0, pack: 0, shelve: 0 };
+    const took = { root: 0, index: 0, pack: 0, check: 0, shelve: 0 };
     const timed = async <T>(phase: Phase, work: () => Promise<T>): Promise<T> => {
       const start = now();
       const result = await work();
@@ -102,6 +110,13 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
             firstInitrd({ root: base.tar, index, kernel, extraModules: recipe.initrdModules, mtime: ROOT_EPOCH }),
           )
         : undefined;
+    let seen: LinkedRoot | undefined;
+    const watched = (members: AsyncIterable<Member>) => {
+      if (!options.check) return members;
+      const watch = watchLinks(members);
+      seen = watch.seen;
+      return watch.members;
+    };
     const squashing = small && chooseCompression(kernel, 'squashfs', recipe.compress);
     const packed = await timed('pack', () =>
       packImage(
@@ -114,8 +129,8 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
           kernelTo: join(draft, KERNEL_FILE),
           writeRoot: (members) =>
             squashing === undefined
-              ? writeInitrd(join(draft, INITRD_FILE), members, compression)
-              : writeSquashfs(join(draft, ROOT_FILE), members, squashing, ROOT_EPOCH),
+              ? writeInitrd(join(draft, INITRD_FILE), watched(members), compression)
+              : writeSquashfs(join(draft, ROOT_FILE), watched(members), squashing, ROOT_EPOCH),
           mtime: ROOT_EPOCH,
         },
         (done, of) =>
@@ -131,6 +146,22 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       small === undefined
         ? { initrd: packed.root }
         : { initrd: await writeInitrd(join(draft, INITRD_FILE), small.members, compression), root: packed.root };
+    const missing = seen === undefined ? [] : missingLibraries(seen, index.owners, recipe.ignoreMissing);
+    // A root that was made elsewhere may have its own ways: there it is told, and ends nothing.
+    if (missing.length > 0 && 'suite' in recipe.from) throw lacking(recipe, missing);
+    if (options.check && recipe.check.length > 0) {
+      const root = {
+        initrd: { path: join(draft, INITRD_FILE) },
+        ...(small && { root: { path: join(draft, ROOT_FILE) } }),
+      };
+      const doing = (line: number) => `check line ${line + 1} of ${recipe.check.length}`;
+      onProgress({ phase: 'check', doing: 'unpacking the finished root' });
+      await timed('check', () =>
+        runChecks(recipe, options.site, root, (line) =>
+          onProgress({ phase: 'check', doing: doing(line), fraction: line / recipe.check.length }),
+        ),
+      );
+    }
     onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
     const image = await timed('shelve', () =>
       shelf.put(draft, {
@@ -150,10 +181,31 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       ...(small === undefined ? {} : { firstInitrd: { modules: small.modules, missing: small.missing } }),
       capabilitiesLost:
         small === undefined ? index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined) : [],
+      missingLibraries: missing,
       took,
     };
   } finally {
     cacheLock.release();
     shelfLock.release();
   }
+}
+
+const MOST_TOLD = 20;
+
+function lacking(recipe: Recipe, missing: readonly MissingLibraries[]): ReveilleError {
+  const lines = missing.slice(0, MOST_TOLD).map((one) => `  ${missingText(one)}`);
+  const more = missing.length > MOST_TOLD ? [`  and ${missing.length - MOST_TOLD} more`] : [];
+  return new ReveilleError(
+    'IMAGE_BUILD_FAILED',
+    [`image ${recipe.name} lacks libraries that its own files are linked to:`, ...lines, ...more].join('\n'),
+    {
+      place: recipe.place,
+      hint: 'spare the library (`keep`, or a line less in `remove`), remove the file too, or name it under `ignoreMissing`',
+    },
+  );
+}
+
+/** `/usr/lib/x.so (package x) lacks liby.so.1`. */
+export function missingText({ path, package: owner, libraries }: MissingLibraries): string {
+  return `${path}${owner === undefined ? '' : ` (package ${owner})`} lacks ${libraries.join(', ')}`;
 }

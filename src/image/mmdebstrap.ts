@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Place, ReveilleError } from '../errors.ts';
-import { Findings } from '../site/finding.ts';
+import { ReveilleError } from '../errors.ts';
 import type { Recipe } from '../site/model.ts';
-import { readYaml } from '../site/yaml.ts';
 import { MARK, quote, recipeHooks } from './hooks.ts';
+import { linePlace } from './recipePlace.ts';
 import { type AptSetup, formatSources } from './sources.ts';
 
 /** Times in the root are never later than this, so that a build does not leave its hour behind (2023-11-14). */
@@ -271,7 +269,10 @@ async function failure(
       .slice(-15);
     const message =
       `run line ${progress.runLine + 1} of image ${recipe.name} fails: ${line.trim()}\n${said.join('\n')}`.trimEnd();
-    return new ReveilleError('IMAGE_BUILD_FAILED', message, { hint, place: await runPlace(request, progress.runLine) });
+    return new ReveilleError('IMAGE_BUILD_FAILED', message, {
+      hint,
+      place: await linePlace(recipe, request.site, ['run', progress.runLine]),
+    });
   }
   const errors = tail.filter((one) =>
     /^(E|dpkg|apt|newuidmap|newgidmap)\b.*: |^E: |^Err:|^W: .*(404|Failed)/.test(one),
@@ -283,11 +284,4 @@ async function failure(
       : hint,
     place: recipe.place,
   });
-}
-
-/** Where a `run` line stands in the recipe; the recipe's own place if the file has changed beneath the build. */
-async function runPlace({ recipe, site }: MmdebstrapRun, line: number): Promise<Place> {
-  const { file } = recipe.place;
-  const text = await readFile(isAbsolute(file) ? file : join(site, file), 'utf8').catch(() => undefined);
-  return text === undefined ? recipe.place : readYaml(file, text, new Findings()).place(['run', line]);
 }

@@ -88,6 +88,8 @@ export function recipeFixture(changes: Partial<Recipe> = {}): Recipe {
     removePackages: [],
     removePaths: [],
     keepPaths: [],
+    check: [],
+    ignoreMissing: [],
     slim: true,
     run: [],
     root: 'initramfs',

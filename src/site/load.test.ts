@@ -727,7 +727,7 @@ nodes:
       'site.yaml': '',
       'root.tar': 'x',
       'images/a.yaml':
-        'from: { debian: trixie }\nmirror: http://deb.example.org/debian\nremove: [rsyslog, /usr/share/sounds/**]\nkeep: [/usr/share/doc/x]\nslim: false\nrun: [echo hi]\n',
+        'from: { debian: trixie }\nmirror: http://deb.example.org/debian\nremove: [rsyslog, /usr/share/sounds/**]\nkeep: [/usr/share/doc/x]\nslim: false\nrun: [echo hi]\ncheck: ["true"]\nignoreMissing: [/opt/**]\n',
       'images/b.yaml': 'from: { tar: root.tar }\n',
       'images/c.yaml': 'from: { oci: root.tar, tag: "nova:1" }\n',
       'images/d.yaml': 'from: { disk: root.tar, partition: 2 }\n',
@@ -743,6 +743,8 @@ nodes:
       keepPaths: ['/usr/share/doc/x'],
       slim: false,
       run: ['echo hi'],
+      check: ['true'],
+      ignoreMissing: ['/opt/**'],
       root: 'initramfs',
       initrdModules: [],
       compress: 'auto',

@@ -171,6 +171,10 @@ export type Recipe = {
   readonly slim: boolean;
   /** Shell lines run inside the root, in order, as root. */
   readonly run: readonly string[];
+  /** Shell lines that must succeed inside the finished root, as it will be shipped. */
+  readonly check: readonly string[];
+  /** Absolute paths or globs of programs and libraries that may lack what they are linked to. */
+  readonly ignoreMissing: readonly string[];
   /** Whether the initrd is the root, or a small one that fetches the root as squashfs. */
   readonly root: 'initramfs' | 'squashfs';
   /** Kernel modules for the small initrd besides the usual ones. */

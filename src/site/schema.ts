@@ -466,6 +466,14 @@ export const imageSchema = keyed(
     run: listOf(matching('shell lines', 'systemctl enable ssh', /\S/), 'shell lines')
       .prefault([])
       .describe('Shell lines run inside the root, in order, as root.'),
+    check: listOf(matching('shell lines', 'nova-compute --version', /\S/), 'shell lines')
+      .prefault([])
+      .describe(
+        'Shell lines that must succeed inside the finished root, as it will be shipped; one that fails ends the build.',
+      ),
+    ignoreMissing: listOf(matching('a path or a glob', '/usr/lib/tc/q_atm.so', /^\//), 'paths')
+      .prefault([])
+      .describe('Programs and libraries that may lack a library they are linked to.'),
     root: choice('initramfs', 'squashfs')
       .prefault('initramfs')
       .describe(

@@ -132,6 +132,7 @@ export async function demoImages(root: Recipe['root'] = 'initramfs'): Promise<st
       cache,
       site: DEMO_SITE,
       agent: agentFiles(),
+      check: true,
       fresh: false,
       now: Date.now,
       onProgress: () => {},

@@ -292,6 +292,7 @@ nodes:
       cache: at('cache'),
       site: boots.siteFolder,
       agent: agentFiles(),
+      check: true,
       fresh: false,
       now: Date.now,
       onProgress: () => {},

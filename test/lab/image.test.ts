@@ -70,6 +70,7 @@ async function build(name: string, recipe: string, state: string, fresh: boolean
     cache: defaultCache(process.env, process.getuid?.()),
     site,
     agent: agentFiles(),
+    check: true,
     fresh,
     now: Date.now,
     onProgress: () => {},

@@ -76,6 +76,8 @@ function controllerRecipe(): Recipe {
     removePackages: [],
     removePaths: [],
     keepPaths: [],
+    check: [],
+    ignoreMissing: [],
     slim: false,
     root: 'initramfs',
     initrdModules: [],
