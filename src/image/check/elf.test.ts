@@ -27,6 +27,7 @@ function library({ wide, big }: { wide: boolean; big: boolean }): Buffer {
   file[4] = wide ? 2 : 1;
   file[5] = big ? 2 : 1;
   half(3, 16);
+  half(62, 18);
   const headers = 64;
   const each = wide ? 56 : 32;
   long(headers, wide ? 32 : 28);
@@ -60,7 +61,11 @@ function library({ wide, big }: { wide: boolean; big: boolean }): Buffer {
 for (const wide of [true, false]) {
   for (const big of [true, false]) {
     test(`a library of ${wide ? 64 : 32} bits, ${big ? 'big' : 'little'} end first`, () => {
-      assert.deepEqual(linkedOf(library({ wide, big })), { needed: ['liba.so.1'], runpath: ['$ORIGIN/x', '/opt/lib'] });
+      assert.deepEqual(linkedOf(library({ wide, big })), {
+        machine: 62,
+        needed: ['liba.so.1'],
+        runpath: ['$ORIGIN/x', '/opt/lib'],
+      });
     });
   }
 }

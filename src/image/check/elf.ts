@@ -1,5 +1,7 @@
 /** What the dynamic linker is asked for by one program or library (elf(5), ld.so(8)). */
 export type Linked = {
+  /** Number of the processor architecture (e_machine). */
+  readonly machine: number;
   /** Names as they stand: `libc.so.6`, seldom a path. */
   readonly needed: readonly string[];
   /** Folders in which to look first; `$ORIGIN` is the file's own. */
@@ -83,6 +85,7 @@ function read(file: Buffer): Linked | undefined {
     tags.flatMap(([tag, at]) => (tag === wanted && at < strings.length ? [textAt(strings, at)] : []));
   const interpreter = segments.find(({ type }) => type === PT_INTERP);
   return {
+    machine: half(18),
     needed: named(DT_NEEDED),
     runpath: [...named(DT_RPATH), ...named(DT_RUNPATH)].flatMap((text) => text.split(':')).filter((one) => one !== ''),
     ...(interpreter ? { interpreter: textAt(file, interpreter.offset) } : {}),

@@ -25,7 +25,7 @@ function entriesOf(...lines: string[]): LinkedRoot['entries'] {
   return entries;
 }
 
-const needs = (...needed: string[]): Linked => ({ needed, runpath: [] });
+const needs = (...needed: string[]): Linked => ({ machine: 62, needed, runpath: [] });
 
 const LIB = 'usr/lib/x86_64-linux-gnu';
 const ENTRIES = entriesOf(
@@ -56,8 +56,18 @@ for (const [words, path, linked, missing] of [
     ['librbd.so.1', 'librados.so.2'],
   ],
   ['a private sister', `${LIB}/systemd/libsystemd-core.so`, needs('libsystemd-shared.so'), undefined],
-  ['a folder of its own', 'opt/app/bin/app', { needed: ['libapp.so'], runpath: ['$ORIGIN/../lib'] }, undefined],
-  ['another one, in braces', 'opt/app/bin/app', { needed: ['libapp.so'], runpath: [`\${ORIGIN}/../lib`] }, undefined],
+  [
+    'a folder of its own',
+    'opt/app/bin/app',
+    { machine: 62, needed: ['libapp.so'], runpath: ['$ORIGIN/../lib'] },
+    undefined,
+  ],
+  [
+    'another one, in braces',
+    'opt/app/bin/app',
+    { machine: 62, needed: ['libapp.so'], runpath: [`\${ORIGIN}/../lib`] },
+    undefined,
+  ],
   ['a private library of somebody else', 'opt/app/bin/app', needs('libapp.so'), ['libapp.so']],
   ['a folder of ld.so.conf', 'opt/app/bin/app', needs('libours.so'), undefined],
   ['a link to itself', 'opt/app/bin/app', needs('loop.so'), ['loop.so']],
@@ -78,6 +88,15 @@ for (const [words, path, linked, missing] of [
     assert.deepEqual(missingLibraries(root, new Map(), [`/${path}`]), []);
   });
 }
+
+test('firmware for another processor is not looked at', () => {
+  const linked = new Map([
+    ['opt/app/bin/app', needs('libc.so.6')],
+    ['opt/app/lib/libapp.so', needs('libc.so.6')],
+    ['usr/share/qemu/s390-ccw.img', { ...needs(), machine: 22, interpreter: '/lib/ld64.so.1' }],
+  ]);
+  assert.deepEqual(missingLibraries({ entries: ENTRIES, linked, folders: [] }, new Map(), []), []);
+});
 
 test('paths are followed through folders that are links, and never for ever', () => {
   assert.equal(resolved(ENTRIES, '/lib/x86_64-linux-gnu/libz.so.1'), `${LIB}/libz.so.1.2`);

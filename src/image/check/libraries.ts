@@ -26,7 +26,7 @@ const HARMLESS = ['/usr/lib/tc/q_atm.so', '/usr/lib/*/tc/q_atm.so'];
 /**
  * Every program and library whose libraries are not all found, as ld.so would look for them: in its own RUNPATH, the folders
  * of ld.so.conf and the usual ones. Beside itself counts too: a private library is loaded by a program that has found its
- * sisters already. `ignored` are globs of files that may miss something. Pure.
+ * sisters already. Files for another processor than most are firmware or guests, and not looked at. `ignored` are globs of files that may miss something. Pure.
  */
 export function missingLibraries(
   { entries, linked, folders }: LinkedRoot,
@@ -35,8 +35,9 @@ export function missingLibraries(
 ): readonly MissingLibraries[] {
   const isIgnored = globMatcher([...HARMLESS, ...ignored.flatMap(mergedPlaces)]);
   const usual = usualFolders(entries, folders);
-  return [...linked].flatMap(([path, { needed, runpath, interpreter }]) => {
-    if (isIgnored(`/${path}`)) return [];
+  const most = mostCommon([...linked.values()].map(({ machine }) => machine));
+  return [...linked].flatMap(([path, { machine, needed, runpath, interpreter }]) => {
+    if (machine !== most || isIgnored(`/${path}`)) return [];
     const own = posix.dirname(`/${path}`);
     const places = [...runpath.map((one) => one.replace(/\$\{?ORIGIN\}?/g, own)), own, ...usual];
     const isThere = (name: string) =>
@@ -51,6 +52,11 @@ export function missingLibraries(
       ? []
       : [{ path: `/${path}`, ...(owner === undefined ? {} : { package: owner }), libraries }];
   });
+}
+
+function mostCommon(values: readonly number[]): number | undefined {
+  const groups = [...Map.groupBy(values, (value) => value)];
+  return groups.sort(([, a], [, b]) => b.length - a.length)[0]?.[0];
 }
 
 function usualFolders(entries: LinkedRoot['entries'], configured: readonly string[]): readonly string[] {
