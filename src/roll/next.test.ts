@@ -32,7 +32,7 @@ describe('a roll in a simulated rack', () => {
         }),
         (of) => play(of),
       ),
-      { numRuns: 600 },
+      { numRuns: 250 },
     );
   });
 });
