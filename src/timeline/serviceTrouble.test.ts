@@ -121,6 +121,9 @@ test('the newest line counts; a queue that came back is no trouble any more', ()
   assert.equal(serviceTrouble(`${REFUSED}\n${RECONNECTED}`), undefined);
   assert.equal(serviceTrouble(`${conductor}\n${REFUSED}\n${RECONNECTED}`)?.what, 'conductor');
   assert.equal(serviceTrouble(`${RECONNECTED}\n${REFUSED}`)?.what, 'queue-unreachable');
+  const working = '2026-01-01 10:03:00.000 30 INFO nova.service [-] Starting compute node (version 26.2.2)';
+  assert.equal(serviceTrouble(`${REFUSED}\n${conductor}\n${working}`), undefined);
+  assert.equal(serviceTrouble(`${working}\n${REFUSED}`)?.what, 'queue-unreachable');
 });
 
 test('any text is looked through without harm', () => {

@@ -26,22 +26,26 @@ type Pattern = { readonly seen: RegExp; readonly tells: (groups: readonly string
 
 /**
  * Looks through the end of a service's log for the newest line that explains it. What was said of the message queue before
- * the service had reached it again is over. `undefined` where no line is known. Pure.
+ * the service had reached it is over. `undefined` where no line is known. Pure.
  */
 export function serviceTrouble(log: string): ServiceTrouble | undefined {
-  let queueIsBack = false;
+  let over: readonly ServiceTrouble['what'][] = [];
   for (const line of log.split('\n').reverse()) {
-    if (/\b(Rec|C)onnected to AMQP server\b/.test(line)) queueIsBack = true;
+    // A run that got so far: what went before is of the way there, or of an earlier run.
+    if (/Starting compute node|Agent initialized successfully/.test(line)) over = [...QUEUE, 'conductor'];
+    else if (over.length === 0 && /\b(Rec|C)onnected to AMQP server\b/.test(line)) over = QUEUE;
     for (const { seen, tells } of PATTERNS) {
       const groups = seen.exec(line);
       if (!groups) continue;
       const told = tells(groups.map((group) => group ?? ''));
-      if (queueIsBack && told.what.startsWith('queue-')) break;
+      if (over.includes(told.what)) break;
       return { ...told, line: line.trim() };
     }
   }
   return undefined;
 }
+
+const QUEUE = ['queue-password', 'queue-rights', 'queue-unreachable'] as const;
 
 const fixed = (what: ServiceTrouble['what'], words: string, hint: string) => () => ({ what, words, hint });
 

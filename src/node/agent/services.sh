@@ -65,7 +65,7 @@ start_service() {
 }
 
 # service_words SERVICE: the end of its journal, then what its log files say of trouble: lines of level WARNING and above,
-# and those of a message queue that came back, without what tracebacks list. Services of OpenStack log to a file named as
+# and those that say that it got further, without what tracebacks list. Services of OpenStack log to a file named as
 # they are, in a folder named as their project is.
 service_words() {
   name=${1%.*}
@@ -89,7 +89,7 @@ service_words() {
 }
 
 troubles_only() {
-  grep -E ' (WARNING|ERROR|CRITICAL) |onnected to AMQP' | grep -v -E ' (ERROR|CRITICAL) [^ ]+ ( |$|Traceback)|RPCClient manually' |
+  grep -E ' (WARNING|ERROR|CRITICAL) |onnected to AMQP|Starting compute node|Agent initialized' | grep -v -E ' (ERROR|CRITICAL) [^ ]+ ( |$|Traceback)|RPCClient manually' |
     tail -n 12 | masked | cut -c 1-500
 }
 
