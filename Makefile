@@ -1,4 +1,5 @@
 # make demo      two diskless virtual machines boot into their roles, here and now
+# make demo-cloud  two of them come into service in a real OpenStack cloud; needs root
 # make test      everything: checks, unit tests, interop with real clients, whole boots
 # make check     Biome, tsc, shellcheck
 # make unit      the tests beside the code
@@ -10,7 +11,7 @@
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup-demo setup-test setup-bench demo test check unit interop boots bench clean
+.PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test check unit interop boots bench clean
 
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
 # A client or a machine that hangs fails its test instead of stalling the run; whole suites take up to five minutes.
@@ -20,12 +21,15 @@ shell_programs = $$(find .ci bin setup src test bench examples overlays packagin
 help:
 	@sed -n 's/^# //p' Makefile
 
-setup-demo setup-test setup-bench: setup-%:
+setup-demo setup-cloud setup-test setup-bench: setup-%:
 	@setup/system $*
 	@setup/modules
 
 demo: setup-demo
 	@bin/reveille demo
+
+demo-cloud: setup-demo setup-cloud
+	@bin/reveille demo-cloud
 
 check: setup-test
 	node_modules/.bin/biome check .
@@ -48,5 +52,5 @@ bench: setup-bench
 	$(node) bench/run.ts
 
 clean:
-	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab
+	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab cloud demo-cloud
 	rm -rf node_modules

@@ -1,30 +1,22 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { buildImage } from '../image/build.ts';
 import { defaultCache } from '../image/cache.ts';
-import { openShelf } from '../image/shelf.ts';
 import { labFolder } from '../lab/hold.ts';
 import { type OpenRack, openRack, tail } from '../lab/open.ts';
 import { rackOfSite } from '../lab/siteRack.ts';
 import { takeLock } from '../lock.ts';
 import { dashedIpv4, formatIpv4 } from '../net/ipv4.ts';
-import { agentFiles } from '../node/agent/files.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { diagnose } from '../timeline/diagnose.ts';
-import type { Event } from '../timeline/event.ts';
 import type { Status } from '../timeline/status.ts';
-import { formatMs } from '../timeline/words.ts';
-import { askJson, askLines } from './api.ts';
-import { plainProgress } from './image.ts';
+import { bootAll, buildImages, forgetLastTime, heading } from './demoStage.ts';
 import { paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { bootText, nodeNamed } from './status.ts';
 import { table } from './table.ts';
-import { eventLine } from './watch.ts';
 
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
 
@@ -54,7 +46,7 @@ export function demoCommand(): Command {
         console.log('  another demo is running here: waiting for its end'),
       );
       await forgetLastTime(state);
-      await buildImages(site, state, cache);
+      await buildImages(site, state, cache, 'half a minute');
 
       heading(3, 'A virtual rack, with the real server in it');
       const rack = await openRack(rackOfSite(site), { folder: labFolder(state) });
@@ -64,7 +56,12 @@ export function demoCommand(): Command {
         console.log(`  machines run with ${speed}\n  consoles and the server's log: ${labFolder(state)}`);
 
         heading(4, 'Two machines without disks are switched on');
-        const status = await bootAll(rack, state, deadline * 1000);
+        const status = await bootAll(
+          rack,
+          state,
+          deadline * 1000,
+          ({ state: now }) => now === 'ready' || now === 'failed',
+        );
         const proofs = await Promise.all(booted(site).map((node) => prove(rack, site, node, status)));
 
         heading(5, 'What each boot took');
@@ -85,10 +82,6 @@ export function demoCommand(): Command {
     });
 }
 
-function heading(step: number, words: string): void {
-  console.log(paint('bold', `${step === 1 ? '' : '\n'}${step}. ${words}`));
-}
-
 function booted(site: Site): readonly SiteNode[] {
   return [...site.nodes.values()].filter((node) => node.image !== undefined);
 }
@@ -97,62 +90,6 @@ function nodeWords(node: SiteNode): string {
   const ip = node.ip === undefined ? 'an address of a pool' : formatIpv4(node.ip);
   const loader = node.loader === 'auto' ? 'the loader that its firmware allows' : node.loader;
   return `${node.name}: ${node.macs[0]}, ${ip}, image ${node.image}, ${loader}`;
-}
-
-/** The shelf of images stays; leases, boots and consoles begin anew. */
-async function forgetLastTime(state: string): Promise<void> {
-  await mkdir(state, { recursive: true });
-  for (const name of await readdir(state)) {
-    if (name !== 'images') await rm(join(state, name), { recursive: true });
-  }
-}
-
-async function buildImages(site: Site, state: string, cache: string): Promise<void> {
-  for (const recipe of site.images.values()) {
-    heading(2, `The image ${recipe.name} (half a minute the first time, seconds later)`);
-    const { image, took } = await buildImage(recipe, {
-      shelf: openShelf(join(state, 'images')),
-      cache,
-      site: site.root,
-      agent: agentFiles(),
-      fresh: false,
-      check: true,
-      now: Date.now,
-      onProgress: plainProgress((line) => console.log(`  ${line}`)),
-    });
-    const ms = took.root + took.index + took.pack + took.check + took.shelve;
-    const mb = ((image.kernel.size + image.initrd.size) / 1e6).toFixed(0);
-    console.log(
-      `  ${image.sha256.slice(0, 12)}: kernel ${image.kernelVersion} and initrd, ${mb} MB, in ${formatMs(ms)}`,
-    );
-  }
-}
-
-/** Switches every machine on and shows what happens, until each is ready or has failed, or time is up. */
-async function bootAll(rack: OpenRack, state: string, patienceMs: number): Promise<Status> {
-  const quiet = new AbortController();
-  const shown = showEvents(state, quiet.signal);
-  const deadline = Date.now() + patienceMs;
-  await Promise.all(rack.rack.machines.map((machine) => rack.boot(machine.name)));
-  for (;;) {
-    await sleep(500);
-    const status = (await askJson(state, '/api/v1/status')) as Status;
-    const settled = rack.rack.machines.every(({ name }) => /ready|failed/.test(nodeNamed(status, name).state));
-    if (!settled && Date.now() < deadline) continue;
-    quiet.abort();
-    await shown;
-    return status;
-  }
-}
-
-async function showEvents(state: string, signal: AbortSignal): Promise<void> {
-  try {
-    for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
-      console.log(`  ${eventLine(event as Event)}`);
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }
 
 type Proof = { readonly node: string; readonly facts: ReadonlyMap<string, string>; readonly failure?: string };

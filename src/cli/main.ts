@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { checkTemplates } from '../node/check.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { demoCloudCommand } from './demoCloud.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { imageCommand } from './image.ts';
@@ -50,6 +51,7 @@ for (const command of [
   schemaCommand(),
   labCommand(),
   demoCommand(),
+  demoCloudCommand(),
 ]) {
   program.addCommand(inherit(command));
 }

@@ -1,0 +1,81 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { buildImage } from '../image/build.ts';
+import { openShelf } from '../image/shelf.ts';
+import type { OpenRack } from '../lab/open.ts';
+import { agentFiles } from '../node/agent/files.ts';
+import type { Site } from '../site/model.ts';
+import type { Event } from '../timeline/event.ts';
+import type { NodeStatus, Status } from '../timeline/status.ts';
+import { formatMs } from '../timeline/words.ts';
+import { askJson, askLines } from './api.ts';
+import { plainProgress } from './image.ts';
+import { paint } from './print.ts';
+import { nodeNamed } from './status.ts';
+import { eventLine } from './watch.ts';
+
+/** Prints the heading of one of a demonstration's steps. */
+export function heading(step: number, words: string): void {
+  console.log(paint('bold', `${step === 1 ? '' : '\n'}${step}. ${words}`));
+}
+
+/** The shelf of images stays; leases, boots and consoles begin anew. */
+export async function forgetLastTime(state: string): Promise<void> {
+  await mkdir(state, { recursive: true });
+  for (const name of await readdir(state)) {
+    if (name !== 'images') await rm(join(state, name), { recursive: true });
+  }
+}
+
+/** Builds every image of the site onto the shelf of the state folder; `patience` says how long the first time takes. */
+export async function buildImages(site: Site, state: string, cache: string, patience: string): Promise<void> {
+  for (const recipe of site.images.values()) {
+    heading(2, `The image ${recipe.name} (${patience} the first time, seconds later)`);
+    const { image, took } = await buildImage(recipe, {
+      shelf: openShelf(join(state, 'images')),
+      cache,
+      site: site.root,
+      agent: agentFiles(),
+      fresh: false,
+      check: true,
+      now: Date.now,
+      onProgress: plainProgress((line) => console.log(`  ${line}`)),
+    });
+    const ms = took.root + took.index + took.pack + took.check + took.shelve;
+    const mb = ((image.kernel.size + image.initrd.size + (image.root?.size ?? 0)) / 1e6).toFixed(0);
+    console.log(`  ${image.sha256.slice(0, 12)}: kernel ${image.kernelVersion} and root, ${mb} MB, in ${formatMs(ms)}`);
+  }
+}
+
+/** Switches every machine on and shows what happens, until each is settled or time is up. */
+export async function bootAll(
+  rack: OpenRack,
+  state: string,
+  patienceMs: number,
+  isSettled: (node: NodeStatus) => boolean,
+): Promise<Status> {
+  const quiet = new AbortController();
+  const shown = showEvents(state, quiet.signal);
+  const deadline = Date.now() + patienceMs;
+  await Promise.all(rack.rack.machines.map((machine) => rack.boot(machine.name)));
+  for (;;) {
+    await sleep(500);
+    const status = (await askJson(state, '/api/v1/status')) as Status;
+    const settled = rack.rack.machines.every(({ name }) => isSettled(nodeNamed(status, name)));
+    if (!settled && Date.now() < deadline) continue;
+    quiet.abort();
+    await shown;
+    return status;
+  }
+}
+
+async function showEvents(state: string, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
+      console.log(`  ${eventLine(event as Event)}`);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
