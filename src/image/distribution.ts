@@ -1,15 +1,7 @@
 import { existsSync } from 'node:fs';
 import { ReveilleError } from '../errors.ts';
 import type { Recipe } from '../site/model.ts';
-import {
-  type AptSource,
-  DEBIAN_OWN,
-  machineRelease,
-  machineSources,
-  mirrorSources,
-  type Own,
-  ROLLING,
-} from './sources.ts';
+import { type AptSource, DEBIAN_OWN, machineRelease, machineSources, mirrorSources, type Own } from './sources.ts';
 
 /** A family of suites that roots are built from. */
 export type Distribution = 'debian' | 'ubuntu';
@@ -24,7 +16,10 @@ type Archive = {
   readonly keyring: string;
   /** How to come by the keys. */
   readonly keyringFrom: string;
-  /** Addresses with the endings of the suites that lie there: `jammy`, `jammy-updates`. */
+  /**
+   * Addresses with the endings of the suites that lie there: `jammy`, `jammy-updates`. Empty where a machine that does not
+   * run the distribution has to be told.
+   */
   readonly mirrors: readonly { readonly uri: string; readonly endings: readonly string[] }[];
 };
 
@@ -35,10 +30,7 @@ const ARCHIVES: { readonly [D in Distribution]: Archive } = {
     components: ['main'],
     keyring: '/usr/share/keyrings/debian-archive-keyring.gpg',
     keyringFrom: 'apt-get install debian-archive-keyring',
-    mirrors: [
-      { uri: 'http://deb.debian.org/debian', endings: ['', '-updates'] },
-      { uri: 'http://deb.debian.org/debian-security', endings: ['-security'] },
-    ],
+    mirrors: [],
   },
   ubuntu: {
     title: 'Ubuntu',
@@ -59,7 +51,7 @@ const UBUNTU_PORTS = [{ uri: 'http://ports.ubuntu.com/ubuntu-ports', endings: ['
 
 /**
  * Where a root of `suite` comes from: the recipe's mirrors; else the machine's own sources, if it runs that
- * distribution; else the public archive. Throws ReveilleError where keys are missing.
+ * distribution; else the public archive, where one is known. Throws ReveilleError where sources or keys are missing.
  */
 export async function suiteSources(
   distribution: Distribution,
@@ -79,12 +71,19 @@ export async function suiteSources(
     return recipe.keyring === undefined ? sources : signed(sources, recipe.keyring);
   }
   const ported = distribution === 'ubuntu' && !['x64', 'ia32'].includes(machine.architecture);
-  const sources = (ported ? UBUNTU_PORTS : archive.mirrors)
-    .map(({ uri, endings }): AptSource => {
-      const suites = endings.filter((ending) => ending === '' || !ROLLING.has(suite)).map((ending) => suite + ending);
-      return { uris: [uri], suites, components: archive.components, fields: new Map() };
-    })
-    .filter((source) => source.suites.length > 0);
+  if (archive.mirrors.length === 0) {
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `this machine has no apt sources of ${archive.title}`, {
+      hint: 'name one in the recipe: mirrors: [http://mirror.example.org/debian]',
+    });
+  }
+  const sources = (ported ? UBUNTU_PORTS : archive.mirrors).map(
+    ({ uri, endings }): AptSource => ({
+      uris: [uri],
+      suites: endings.map((ending) => suite + ending),
+      components: archive.components,
+      fields: new Map(),
+    }),
+  );
   return signed(sources, recipe.keyring ?? archiveKeyring(archive, sources));
 }
 
