@@ -82,7 +82,7 @@ function words(text: string): string[] {
 }
 
 /** Suites that have neither updates nor security updates beside them. */
-export const ROLLING = new Set(['sid', 'unstable', 'experimental']);
+const ROLLING = new Set(['sid', 'unstable', 'experimental']);
 
 /**
  * Keeps a distribution's own entries of a machine that runs the suite `from`, for a root of the suite `to`: the release,

@@ -1,4 +1,4 @@
-import type { Roll, RollNode } from './record.ts';
+import { type Roll, type RollNode, waitingNode } from './record.ts';
 
 /** The image that rolls of tests bring, and the one that was. */
 export const NEW_IMAGE = 'b'.repeat(64);
@@ -6,25 +6,7 @@ export const OLD_IMAGE = 'a'.repeat(64);
 
 /** A node of a roll that has not been begun. */
 export function aRollNode(node: string, more: Partial<RollNode> = {}): RollNode {
-  return {
-    node,
-    phase: 'waiting',
-    since: 0,
-    words: '',
-    image: NEW_IMAGE,
-    before: OLD_IMAGE,
-    pinBefore: null,
-    out: false,
-    disabled: false,
-    askedAt: null,
-    attempts: 0,
-    orders: 0,
-    remaining: null,
-    rebootFrom: null,
-    moves: {},
-    restoreTo: 'failed',
-    ...more,
-  };
+  return { ...waitingNode(node, NEW_IMAGE, 0), before: OLD_IMAGE, ...more };
 }
 
 /** A roll over these nodes that is about to begin. */

@@ -5,7 +5,7 @@ import type { Site, SiteNode } from '../site/model.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import { count, shortenHashes } from '../timeline/words.ts';
 import { isRenewed } from './node.ts';
-import { isActive, type Policy, type Roll, type RollNode } from './record.ts';
+import { isActive, type Policy, type Roll, type RollNode, waitingNode } from './record.ts';
 import type { Seen, SeenNode } from './seen.ts';
 
 /** What an operator asks for. */
@@ -156,24 +156,7 @@ async function rollNode(node: SiteNode, named: string | undefined, from: PlanFro
 }
 
 function fresh(node: string, image: string, { pins, now }: PlanFrom): RollNode {
-  return {
-    node,
-    phase: 'waiting',
-    since: now,
-    words: '',
-    image,
-    before: null,
-    pinBefore: pins.get(node) ?? null,
-    out: false,
-    disabled: false,
-    askedAt: null,
-    attempts: 0,
-    orders: 0,
-    remaining: null,
-    rebootFrom: null,
-    moves: {},
-    restoreTo: 'failed',
-  };
+  return { ...waitingNode(node, image, now), pinBefore: pins.get(node) ?? null };
 }
 
 function roll(

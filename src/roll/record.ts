@@ -64,6 +64,28 @@ export type RollNode = {
   readonly restoreTo: 'failed' | 'left';
 };
 
+/** A node of a roll that has not been begun, to run `image`; `now` is milliseconds since the epoch. */
+export function waitingNode(node: string, image: string, now: number): RollNode {
+  return {
+    node,
+    phase: 'waiting',
+    since: now,
+    words: '',
+    image,
+    before: null,
+    pinBefore: null,
+    out: false,
+    disabled: false,
+    askedAt: null,
+    attempts: 0,
+    orders: 0,
+    remaining: null,
+    rebootFrom: null,
+    moves: {},
+    restoreTo: 'failed',
+  };
+}
+
 /** `stopping`: no node is begun any more, those under way end. */
 export type RollState = 'running' | 'stopping' | 'done' | 'stopped' | 'aborted';
 

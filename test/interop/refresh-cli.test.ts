@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeDiff } from '../../src/node/diff.ts';
 import type { Status } from '../../src/timeline/status.ts';
 import { killAll, rig, unwire, wire } from './agent.rig.ts';
 import { KERNEL, scratch } from './agent.stage.ts';
+import { runProgram, serveProgram, untilTrue } from './program.rig.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../bin/reveille');
 const KEY = (word: string) => `-----BEGIN OPENSSH PRIVATE KEY-----\n${word}\n-----END OPENSSH PRIVATE KEY-----\n`;
 const FILES = {
   'site.yaml': `site: refresh
@@ -42,9 +40,9 @@ test('an operator edits the site, looks at the difference, applies it, and finds
     }
   };
   edit(FILES);
-  let server = await serve(site, state);
+  let server = await serveProgram(site, state);
   t.after(() => server.kill('SIGKILL'));
-  const reveille = (...args: string[]) => run(...args, '--state', state);
+  const reveille = (...args: string[]) => runProgram(...args, '--state', state);
   const filesOf = async () => {
     const { nodes } = JSON.parse((await reveille('status', '--json')).text) as Status;
     return nodes.map(({ files }) => files?.state ?? null);
@@ -60,7 +58,7 @@ test('an operator edits the site, looks at the difference, applies it, and finds
   assert.deepEqual(await reveille('diff', 'node01'), { code: 0, text: 'Nothing would change on node01.\n' });
 
   edit({ 'overlays/app/etc/app.conf': 'one\n2\nthree\n', 'overlays/app/etc/app.key': KEY('bmV3') });
-  await until(async () => (await filesOf())[0] === 'behind');
+  await untilTrue(async () => (await filesOf())[0] === 'behind');
   const diff = await reveille('diff', 'node01');
   assert.equal(diff.code, 1);
   assert.equal(
@@ -107,7 +105,7 @@ test('an operator edits the site, looks at the difference, applies it, and finds
   server.kill('SIGTERM');
   await once(server, 'close');
   assert.match((await reveille('status', '--site', site)).text, /node01 .* drift 1 /);
-  server = await serve(site, state);
+  server = await serveProgram(site, state);
   const restored = await reveille('sync', 'node01', '--restore', '--wait', '--json');
   assert.equal(restored.code, 0, restored.text);
   assert.equal(JSON.parse(restored.text)[0].changed, 1);
@@ -117,28 +115,3 @@ test('an operator edits the site, looks at the difference, applies it, and finds
   assert.equal((await reveille('sync', 'node01', '--timeout', 'soon')).code, 2);
   assert.ok(readdirSync(join(state, 'bundles')).length > 0);
 });
-
-/** Starts the real server and waits for its socket. */
-async function serve(site: string, state: string): Promise<ChildProcess> {
-  const server = spawn(PROGRAM, ['serve', '--site', site, '--state', state, '--keep-privileges'], { stdio: 'ignore' });
-  await until(
-    async () => existsSync(join(state, 'reveille.sock')) && (await run('status', '--state', state)).code === 0,
-  );
-  return server;
-}
-
-function run(...args: string[]): Promise<{ code: number; text: string }> {
-  return new Promise((resolve) => {
-    execFile(PROGRAM, args, { env: { ...process.env, NO_COLOR: '1' } }, (error, out, said) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: `${out}${said}` });
-    });
-  });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 100; i++) {
-    if (await holds()) return;
-    await delay(200);
-  }
-  throw new Error('waited in vain');
-}

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { openShelf } from '../../src/image/shelf.ts';
 import type { Roll } from '../../src/roll/record.ts';
 import { killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 import { fakeSystemd, KERNEL, scratch } from './agent.stage.ts';
+import { runProgram, serveProgram, untilTrue } from './program.rig.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../bin/reveille');
 const FILES = {
   'site.yaml': `site: roll
 networks:
@@ -35,8 +34,8 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   }
   const shelf = openShelf(join(state, 'images'));
   const old = await build(shelf, 'old');
-  const reveille = (...args: string[]) => run(...args, '--state', state);
-  let server = await serve(site, state);
+  const reveille = (...args: string[]) => runProgram(...args, '--state', state);
+  let server = await serveProgram(site, state);
   t.after(() => server.kill('SIGKILL'));
   const machine = rig(folder, 'busybox');
   fakeSystemd(machine);
@@ -46,11 +45,11 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   const dry = await reveille('roll', 'node01', '--dry-run');
   assert.match(dry.text, /node01\s+[0-9a-f]{12}\s+is rebooted\n/);
   const rolling = reveille('roll', '--drifted', '--json');
-  await until(async () => rebootsOf(machine) === 1);
+  await untilTrue(async () => rebootsOf(machine) === 1);
   // The server is killed while the node is down.
   killAll();
   server.kill('SIGKILL');
-  server = await serve(site, state);
+  server = await serveProgram(site, state);
   assert.equal(await boot(machine, folder), wanted);
   const { code, text } = await rolling;
   const roll = JSON.parse(text) as Roll;
@@ -62,7 +61,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   assert.match((await reveille('roll', '--drifted')).text, /no node has drifted/);
 
   const back = reveille('roll', 'rollback', roll.id);
-  await until(async () => rebootsOf(machine) === 1);
+  await untilTrue(async () => rebootsOf(machine) === 1);
   killAll();
   assert.equal(await boot(machine, folder), old);
   assert.equal((await back).code, 0, (await back).text);
@@ -110,28 +109,4 @@ async function build(shelf: ReturnType<typeof openShelf>, initrd: string): Promi
     packages: [],
   });
   return image.sha256;
-}
-
-async function serve(site: string, state: string): Promise<ChildProcess> {
-  const server = spawn(PROGRAM, ['serve', '--site', site, '--state', state, '--keep-privileges'], { stdio: 'ignore' });
-  await until(
-    async () => JSON.parse((await run('status', '--site', site, '--state', state, '--json')).text).live === true,
-  );
-  return server;
-}
-
-function run(...args: string[]): Promise<{ code: number; text: string }> {
-  return new Promise((resolve) => {
-    execFile(PROGRAM, args, { env: { ...process.env, NO_COLOR: '1' } }, (error, out, said) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: `${out}${said}` });
-    });
-  });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 150; i++) {
-    if (await holds().catch(() => false)) return;
-    await delay(200);
-  }
-  throw new Error('waited in vain');
 }
