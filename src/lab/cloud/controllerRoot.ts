@@ -85,7 +85,7 @@ function controllerRecipe(): Recipe {
       program('start'),
       program('provision'),
       // Namespaces of its own: its daemons must neither meet those of this machine nor outlive the build.
-      "unshare --net --pid --fork --kill-child --mount-proc sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
+      "unshare --net --pid --fork --kill-child --propagation unchanged --mount-proc sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
     ],
     compress: 'auto',
     place: { file: 'the lab controller', line: 1, col: 1 },
