@@ -1,5 +1,4 @@
 # make demo      two diskless virtual machines boot into their roles, here and now
-# make demo-cloud  two of them come into service in a real OpenStack cloud; needs root
 # make test      everything: checks, unit tests, interop with real clients, whole boots
 # make check     Biome, tsc, shellcheck
 # make unit      the tests beside the code

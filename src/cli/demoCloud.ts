@@ -24,7 +24,7 @@ const WORD_PATIENCE_MS = 180_000;
 export function demoCloudCommand(): Command {
   return new Command('demo-cloud')
     .description(
-      'boot two compute nodes into a real OpenStack cloud, run instances on them and migrate one; needs root',
+      'boot two compute nodes into a real OpenStack cloud (needs root); unfinished: its instances do not come up yet',
     )
     .option('--cache <dir>', 'folder for packages and images', defaultCache(process.env, process.getuid?.()))
     .addHelpText('after', '\nExample:\n  sudo reveille demo-cloud')
