@@ -28,9 +28,11 @@ export async function forgetLastTime(state: string): Promise<void> {
   }
 }
 
-/** Builds every image of the site onto the shelf of the state folder; `patience` says how long the first time takes. */
+/** Builds every image that nodes of the site boot onto the shelf of the state folder; `patience` says how long the first time takes. */
 export async function buildImages(site: Site, state: string, cache: string, patience: string): Promise<void> {
+  const booted = new Set([...site.nodes.values()].map(({ image }) => image));
   for (const recipe of site.images.values()) {
+    if (!booted.has(recipe.name)) continue;
     heading(2, `The image ${recipe.name} (${patience} the first time, seconds later)`);
     const { image, took } = await buildImage(recipe, {
       shelf: openShelf(join(state, 'images')),

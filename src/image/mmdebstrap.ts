@@ -271,7 +271,7 @@ async function failure(
       `run line ${progress.runLine + 1} of image ${recipe.name} fails: ${line.trim()}\n${said.join('\n')}`.trimEnd();
     return new ReveilleError('IMAGE_BUILD_FAILED', message, {
       hint,
-      place: await linePlace(recipe, request.site, ['run', progress.runLine]),
+      place: await linePlace(recipe, request.site, 'run', progress.runLine),
     });
   }
   const errors = tail.filter((one) =>

@@ -440,6 +440,23 @@ profiles:
     ],
   },
   {
+    name: 'recipes that extend none, themselves, or each other',
+    files: {
+      ...FILES,
+      'images/a.yaml': 'extends: bookwurm\n',
+      'images/b.yaml': 'extends: b\n',
+      'images/c.yaml': 'packages: [x]\nextends: d\n',
+      'images/d.yaml': 'extends: c\n',
+      'images/e.yaml': 'extends: bookworm\nfrom: {}\n',
+    },
+    errors: [
+      'images/a.yaml:1:10: there is no image "bookwurm" | did you mean "bookworm"?',
+      'images/b.yaml:1:10: a recipe cannot extend itself: b, b',
+      'images/d.yaml:1:10: a recipe cannot extend itself: c, d, c',
+      'images/e.yaml:2:7: it is not said where the image comes from | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
+    ],
+  },
+  {
     name: 'a syntax error in one file, other errors in another',
     files: {
       ...FILES,
@@ -757,6 +774,39 @@ nodes:
     assert.deepEqual(site.images.get('d')?.from, { kind: 'disk', path, partition: '2' });
     assert.deepEqual(site.images.get('e')?.from, { kind: 'ubuntu', suite: 'jammy' });
     assert.equal(site.images.get('e')?.keyring, path);
+  });
+
+  it('has recipes that extend others: lists joined, the extended first, and of other keys what is given last', async () => {
+    const site = await loadGood({
+      'site.yaml': '',
+      'images/above.yaml': 'extends: base\npackages: [b]\nrun: [two]\nremove: [/y]\ncompress: zstd\n',
+      'images/base.yaml':
+        'from: { debian: bookworm }\nmirror: http://a.example/\nroot: squashfs\nslim: false\npackages: [a]\nrun: [one]\nremove: [x]\ncompress: gzip\n',
+      'images/top.yaml': 'extends: above\nfrom: { debian: trixie }\nmirrors: [http://b.example/]\nslim: true\n',
+    });
+    const { extends: base, ...above } = site.images.get('above') ?? assert.fail();
+    assert.equal(base, site.images.get('base'));
+    assert.deepEqual(above, {
+      name: 'above',
+      from: { kind: 'debian', suite: 'bookworm' },
+      mirrors: ['http://a.example/'],
+      packages: ['a', 'b'],
+      removePackages: ['x'],
+      removePaths: ['/y'],
+      keepPaths: [],
+      slim: false,
+      run: ['one', 'two'],
+      check: [],
+      ignoreMissing: [],
+      root: 'squashfs',
+      initrdModules: [],
+      compress: 'zstd',
+      place: { file: 'images/above.yaml', line: 1, col: 1 },
+    });
+    const top = site.images.get('top');
+    assert.deepEqual(top?.from, { kind: 'debian', suite: 'trixie' });
+    assert.deepEqual(top?.mirrors, ['http://b.example/']);
+    assert.deepEqual([top?.slim, top?.root, top?.compress, top?.run], [true, 'squashfs', 'zstd', ['one', 'two']]);
   });
 
   it('has DHCP options in wire form, those of a node over those of its profiles', async () => {

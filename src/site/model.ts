@@ -155,6 +155,8 @@ export type ForeignSource =
 /** How to build an image, with every default filled in. */
 export type Recipe = {
   readonly name: string;
+  /** The recipe that it takes over; the lists below begin with those of that one. */
+  readonly extends?: Recipe;
   readonly from: RecipeSource;
   /** apt source lines; absent: the machine's own apt configuration. */
   readonly mirrors?: readonly string[];

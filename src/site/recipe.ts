@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Findings } from './finding.ts';
+import { type Findings, suggestion } from './finding.ts';
 import type { PathKind } from './menu.ts';
 import type { Recipe, RecipeSource } from './model.ts';
 import type { ImageDeclaration } from './schema.ts';
@@ -11,16 +11,83 @@ const FURTHER = [
   ['partition', 'disk'],
 ] as const;
 
-/** A recipe with its defaults filled in; its paths are relative to the site folder `root`. */
-export function resolveRecipe(
+type KindOf = (path: string) => PathKind;
+
+/** The recipes of a site by name. Paths in them are relative to the site folder `root`. */
+export function resolveRecipes(
+  documents: ReadonlyMap<string, Declared<ImageDeclaration> | undefined>,
+  root: string,
+  kindOf: KindOf,
+  findings: Findings,
+): ReadonlyMap<string, Recipe> {
+  const recipes = new Map<string, Recipe>();
+
+  /** `by` are the recipes that led here, each extending the next. */
+  const resolveNamed = (name: string, by: readonly string[]): Recipe | undefined => {
+    const document = documents.get(name);
+    if (document === undefined || recipes.has(name)) return recipes.get(name);
+    const own = ownRecipe(name, document, root, kindOf, findings);
+    const base = extended(document, [...by, name]);
+    const recipe = base === undefined ? own : takeOver(base, own, document.names([]));
+    recipes.set(name, recipe);
+    return recipe;
+  };
+
+  const extended = (document: Declared<ImageDeclaration>, chain: readonly string[]): Recipe | undefined => {
+    const { extends: base } = document.value;
+    if (base === undefined) return undefined;
+    const place = document.place(['extends']);
+    if (!documents.has(base)) {
+      const hint = suggestion(base, [...documents.keys()], 'images') ?? `write its recipe, images/${base}.yaml`;
+      findings.error(place, `there is no image "${base}"`, hint);
+    } else if (chain.includes(base)) {
+      findings.error(place, `a recipe cannot extend itself: ${[...chain, base].join(', ')}`);
+    } else {
+      return resolveNamed(base, chain);
+    }
+    return undefined;
+  };
+
+  for (const name of documents.keys()) resolveNamed(name, []);
+  return recipes;
+}
+
+/** What a recipe makes of the one that it extends: lists are joined, of everything else the key that it gives itself counts. */
+function takeOver(base: Recipe, own: Recipe, given: readonly string[]): Recipe {
+  const either = <K extends keyof Recipe>(key: K) => (given.includes(key) ? own[key] : base[key]);
+  const mirrors = own.mirrors ?? base.mirrors;
+  const keyring = own.keyring ?? base.keyring;
+  return {
+    name: own.name,
+    extends: base,
+    from: either('from'),
+    ...(mirrors === undefined ? {} : { mirrors }),
+    ...(keyring === undefined ? {} : { keyring }),
+    packages: [...base.packages, ...own.packages],
+    removePackages: [...base.removePackages, ...own.removePackages],
+    removePaths: [...base.removePaths, ...own.removePaths],
+    keepPaths: [...base.keepPaths, ...own.keepPaths],
+    slim: either('slim'),
+    run: [...base.run, ...own.run],
+    check: [...base.check, ...own.check],
+    ignoreMissing: [...base.ignoreMissing, ...own.ignoreMissing],
+    root: either('root'),
+    initrdModules: [...base.initrdModules, ...own.initrdModules],
+    compress: either('compress'),
+    place: own.place,
+  };
+}
+
+/** What a recipe says for itself, with its defaults filled in. */
+function ownRecipe(
   name: string,
   document: Declared<ImageDeclaration>,
   root: string,
-  kindOf: (path: string) => PathKind,
+  kindOf: KindOf,
   findings: Findings,
 ): Recipe {
   const {
-    from,
+    from = {},
     mirror,
     mirrors,
     keyring,
@@ -38,17 +105,7 @@ export function resolveRecipe(
   if (mirror !== undefined && mirrors !== undefined) {
     findings.error(document.keyPlace(['mirror']), '`mirror` and `mirrors` are both given', 'keep one of them');
   }
-  const given = document.names(['from']).filter((key) => FURTHER.every(([further]) => further !== key));
-  if (given.length !== 1) {
-    const message = given.length === 0 ? 'it is not said where the image comes from' : 'an image comes from one place';
-    const hint = 'write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }';
-    findings.error(document.place(['from']), message, hint);
-  }
-  for (const [key, of] of FURTHER) {
-    if (from[key] !== undefined && from[of] === undefined) {
-      findings.error(document.keyPlace(['from', key]), `\`${key}\` says nothing without \`${of}\``);
-    }
-  }
+  checkFrom();
   const sources = mirrors ?? (mirror === undefined ? undefined : [mirror]);
   return {
     name,
@@ -68,6 +125,28 @@ export function resolveRecipe(
     compress,
     place: document.place([]),
   };
+
+  function checkFrom(): void {
+    const keys = document.names([]);
+    if (!keys.includes('from')) {
+      if (keys.includes('extends')) return;
+      findings.error(document.keyPlace([]), 'key "from" is missing: where the image comes from');
+      return;
+    }
+    if (document.lost(['from'])) return;
+    const given = document.names(['from']).filter((key) => FURTHER.every(([further]) => further !== key));
+    if (given.length !== 1) {
+      const message =
+        given.length === 0 ? 'it is not said where the image comes from' : 'an image comes from one place';
+      const hint = 'write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }';
+      findings.error(document.place(['from']), message, hint);
+    }
+    for (const [key, of] of FURTHER) {
+      if (from[key] !== undefined && from[of] === undefined) {
+        findings.error(document.keyPlace(['from', key]), `\`${key}\` says nothing without \`${of}\``);
+      }
+    }
+  }
 
   function source(): RecipeSource {
     if (from.tar !== undefined) return { kind: 'tar', path: named(from.tar, ['from', 'tar']) };

@@ -7,7 +7,7 @@ import type { Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
 import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
-import { resolveRecipe } from './recipe.ts';
+import { resolveRecipes } from './recipe.ts';
 import type { ImageDeclaration, ProfileDeclaration, SiteDeclaration } from './schema.ts';
 import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
@@ -59,16 +59,13 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     },
     findings,
   );
-  const images = [...documents.images].flatMap(([name, image]) =>
-    image === undefined ? [] : [[name, resolveRecipe(name, image, root, kindOf, findings)] as const],
-  );
   return {
     name: site.value.site ?? basename(root),
     root,
     networks,
     classes: resolveClasses(site, findings),
     ...nodes,
-    images: new Map(images),
+    images: resolveRecipes(documents.images, root, kindOf, findings),
     vars,
     secrets,
     menu: resolveMenu(site, tftpRoot, kindOf, findings),
@@ -101,7 +98,7 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
   for (const image of images.values()) {
     if (image === undefined) continue;
     const { from, keyring } = image.value;
-    for (const path of [from.tar, from.oci, from.disk, keyring])
+    for (const path of [from?.tar, from?.oci, from?.disk, keyring])
       if (path !== undefined) paths.push(resolve(root, path));
   }
   return paths;

@@ -449,7 +449,10 @@ const source = keyed(
 
 export const imageSchema = keyed(
   {
-    from: source,
+    extends: imageName
+      .describe('Another recipe that this one takes over; lists come after its lists, other keys instead of its own.')
+      .exactOptional(),
+    from: source.exactOptional(),
     mirror: mirror.describe("One apt source. Default: the machine's own apt configuration.").exactOptional(),
     mirrors: listOf(mirror, 'apt sources').describe('Several apt sources, instead of `mirror`.').exactOptional(),
     keyring: filePath
@@ -488,7 +491,7 @@ export const imageSchema = keyed(
       .describe('How the initrd (and a squashfs root) is compressed. auto: zstd where the kernel can read it.'),
   },
   'an image recipe, such as "from: { debian: bookworm }"',
-);
+).meta({ anyOf: [{ required: ['from'] }, { required: ['extends'] }] });
 
 export type SiteDeclaration = z.output<typeof siteSchema>;
 export type ProfileDeclaration = z.output<typeof profileSchema>;

@@ -35,7 +35,7 @@ export async function runChecks(
   if (code === 0) return;
   const how = code === 'stopped' ? `takes longer than ${patienceMs / 1000} s` : `fails with exit code ${code}`;
   const line = recipe.check[at];
-  const where: Place = line === undefined ? recipe.place : await linePlace(recipe, site, ['check', at]);
+  const where: Place = line === undefined ? recipe.place : await linePlace(recipe, site, 'check', at);
   throw new ReveilleError(
     'IMAGE_BUILD_FAILED',
     line === undefined
