@@ -57,3 +57,13 @@ export class ReveilleError extends Error {
 export function formatPlace(place: Place): string {
   return `${place.file}:${place.line}:${place.col}`;
 }
+
+/** What went wrong, in words, whatever was thrown. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What went wrong, for an event: by its code if it is one of ours, else as a mistake of the server. */
+export function troubleOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  return { code: error instanceof ReveilleError ? error.code : 'SERVER_FAILED', message: wordsOf(error) };
+}

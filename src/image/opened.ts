@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
+import { inTurn } from '../inTurn.ts';
 
 /** What the boots of an image opened, as their nodes told. */
 export type Opened = {
@@ -47,18 +48,15 @@ export function openedRecords(
   state: string,
   now: () => number,
 ): (image: string, paths: readonly string[]) => Promise<void> {
-  let last: Promise<void> = Promise.resolve();
-  return (image, paths) => {
-    const mine = last.then(async () => {
+  const inOrder = inTurn();
+  return (image, paths) =>
+    inOrder(async () => {
       const { reports, since, paths: all } = mergeOpened(await readOpened(state, image), paths, now());
       await mkdir(join(state, 'opened'), { recursive: true });
       const beside = join(state, 'opened', `.${image}.new`);
       await writeFile(beside, [`# reports ${reports} since ${since}`, ...[...all].sort(), ''].join('\n'));
       await rename(beside, place(state, image));
     });
-    last = mine.catch(() => {});
-    return mine;
-  };
 }
 
 function place(state: string, image: string): string {

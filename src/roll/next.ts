@@ -62,8 +62,10 @@ export function noted(roll: Roll, action: Action, { refused, words }: Failure): 
     if (node.node !== action.node) return node;
     if (action.kind === 'reboot') return { ...node, askedAt: null, orders: node.orders - 1, words };
     const move = 'instance' in action ? node.moves[action.instance] : undefined;
-    if (!move || action.kind === 'confirm' || !refused || !('instance' in action)) return { ...node, words };
-    return { ...node, words, moves: { ...node.moves, [action.instance]: { ...move, refused: words } } };
+    if (!move || action.kind === 'confirm' || !('instance' in action)) return { ...node, words };
+    // Only a cloud that answered has been asked: one that was silent takes no try away.
+    const after = refused ? { ...move, refused: words } : { ...move, tries: move.tries - 1 };
+    return { ...node, words, moves: { ...node.moves, [action.instance]: after } };
   };
   return { ...roll, nodes: roll.nodes.map(change) };
 }

@@ -28,7 +28,10 @@ const WAITING_LIMIT = 24 * 60 * MINUTE;
 const ASK_AGAIN_MS = 15_000;
 /** A node that took the order and still asks for more after this time has lost it. */
 const REBOOT_AGAIN_MS = 90_000;
-/** Instances that the scheduler had on their way to the host are there within this time. */
+/**
+ * Instances that the scheduler had on their way to the host are there within this time, and a host has cleared up behind the last
+ * that left: until then Nova's records of the move are not closed.
+ */
 const SETTLE_MS = 10_000;
 /** How often a host may turn out not to be empty when it is to be rebooted. */
 const MOST_DRAINS = 5;
@@ -115,9 +118,10 @@ function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number):
   if (cloud.service?.enabled) return fail(roll, node, 'somebody enabled its compute service meanwhile', now);
   const { state, words, moves, remaining, actions } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
   const gotOn = node.remaining !== null && remaining < node.remaining;
-  const drained: RollNode = { ...node, moves, remaining, words, since: gotOn ? now : node.since };
+  const since = gotOn ? now : node.since;
+  const drained: RollNode = { ...node, moves, remaining, words, since };
   if (state === 'stop') return { ...restore(drained, 'failed', words, now), stop: true };
-  if (state === 'busy' || now - node.since < SETTLE_MS) return { node: drained, actions };
+  if (state === 'busy' || now - since < SETTLE_MS) return { node: drained, actions };
   if (node.attempts >= MOST_DRAINS) return fail(roll, drained, 'new instances came to it again and again', now);
   return reboot({ ...drained, attempts: node.attempts + 1 }, now);
 }
@@ -134,7 +138,10 @@ function rebooting(roll: Roll, node: RollNode, { boot, cloud, listens }: SeenNod
   }
   const again = node.askedAt === null || now - node.askedAt >= REBOOT_AGAIN_MS;
   if (!again) return stay(node);
-  if (cloud.kind === 'unknown') return stay({ ...node, words: `the cloud cannot be asked: ${cloud.words}` });
+  if (cloud.kind === 'unknown') {
+    const since = node.orders === 0 ? now : node.since;
+    return stay({ ...node, since, words: `the cloud cannot be asked: ${cloud.words}` });
+  }
   if (cloud.kind === 'seen') {
     if (cloud.instances === undefined) return stay(node);
     if (cloud.service?.enabled && node.orders === 0) {

@@ -131,6 +131,15 @@ export function isActive({ state }: Pick<Roll, 'state'>): boolean {
   return state === 'running' || state === 'stopping';
 }
 
+/** How many rolls that ended are remembered. */
+const ENDED_KEPT = 50;
+
+/** The ids of rolls that need not be remembered when one more begins: old ones, and none that is under way. */
+export function forgettable(rolls: readonly Roll[]): readonly string[] {
+  const ended = rolls.filter((roll) => !isActive(roll)).sort((a, b) => a.begunAt - b.begunAt);
+  return ended.slice(0, -ENDED_KEPT).map(({ id }) => id);
+}
+
 const REASON = 'reveille roll ';
 
 /** The reason that a compute service is disabled with: it names the roll, and tells our doing from an operator's. */
@@ -145,8 +154,8 @@ export function isOurReason(reason: string | undefined): boolean {
 
 /** Where rolls and pins last. */
 export type RollStore = {
-  /** Keeps a roll in place of what it was, and changes pins, all or none. Only the newest rolls are kept. */
-  saveRoll(roll: Roll, pins: PinChanges): Promise<void>;
+  /** Keeps a roll in place of what it was, changes pins, and forgets the rolls of these ids: all or none. */
+  saveRoll(roll: Roll, pins: PinChanges, forgotten: readonly string[]): Promise<void>;
   /** Oldest first. */
   rolls(): Promise<readonly Roll[]>;
   /** Hashes of images by node. */

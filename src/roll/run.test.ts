@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as after } from 'node:timers/promises';
 import { isHostOf } from '../cloud/inService.ts';
+import { ReveilleError } from '../errors.ts';
 import { createOrders, type Order } from '../node/orders.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
+import { emptyStore, fixedStore } from '../state/fakes.ts';
 import { openStore } from '../state/store.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { Happening } from '../timeline/event.ts';
 import { createAct } from './act.ts';
 import { type FakeServer, type FakeService, fakeCloud } from './cloudFixture.ts';
-import { NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
+import { aRoll, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
 import { createLook } from './look.ts';
 import { rollsForOperators } from './operators.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
@@ -247,4 +249,50 @@ test('nodes of no cloud are rebooted alone', async (t) => {
   await operators.begin({ ...WISH, policy: 'wait' }, false);
   assert.equal((await ended(rolls)).state, 'done');
   assert.deepEqual([rebooted, cloud.calls], [['node01', 'node02'], []]);
+});
+
+test('what could not be kept is not done; the pin is there before the order to reboot, once the disk is back', async (t) => {
+  const { serve, rebooted, boots, events } = await rack(t, [], false);
+  const { operators, rolls, store, stop } = await serve();
+  t.after(stop);
+  const save = store.saveRoll;
+  let full = 3;
+  store.saveRoll = async (roll, pins, forgotten) => {
+    if (pins.size > 0 && full-- > 0) throw new ReveilleError('STATE_UNAVAILABLE', 'the disk is full');
+    return save(roll, pins, forgotten);
+  };
+  await operators.begin({ ...WISH, image: 'other' }, false);
+  assert.equal((await ended(rolls)).state, 'done');
+  assert.equal(full, -3, 'the pins were kept in three steps, after the three that failed');
+  assert.deepEqual(rebooted, ['node01', 'node02']);
+  for (const boot of boots.values()) assert.equal(boot.steps[0]?.file, `images/${NEW_IMAGE}/vmlinuz`);
+  const troubles = events.filter(({ kind }) => kind === 'server.trouble');
+  assert.deepEqual(troubles, [{ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: 'the disk is full' }]);
+});
+
+test('a server stops at once, though the cloud keeps it waiting', async () => {
+  const rolls = await openRolls(emptyStore(), () => {}, Date.now);
+  await rolls.begin(aRoll(['node01']));
+  const looking = Promise.withResolvers<void>();
+  const look = () => {
+    looking.resolve();
+    return new Promise<never>(() => {});
+  };
+  const running = rolls.run(look, async () => undefined);
+  await looking.promise;
+  await running[Symbol.asyncDispose]();
+});
+
+test('old rolls are forgotten as new ones begin, and none that is under way', async () => {
+  const old = aRoll(['node00'], { id: 'old', begunAt: 1 });
+  const store = fixedStore({});
+  await store.saveRoll(old, new Map(), []);
+  for (let at = 10; at < 70; at++) {
+    await store.saveRoll(aRoll(['node01'], { id: `r${at}`, begunAt: at, state: 'done', endedAt: at }), new Map(), []);
+  }
+  const rolls = await openRolls(store, () => {}, Date.now);
+  await rolls.begin(aRoll(['node02'], { id: 'new', begunAt: 100 }));
+  const kept = await store.rolls();
+  assert.deepEqual([kept.length, kept[0]?.id, kept[1]?.id, kept.at(-1)?.id], [52, 'old', 'r20', 'new']);
+  assert.deepEqual(rolls.list(), kept);
 });

@@ -1,9 +1,11 @@
-import { ReveilleError } from '../errors.ts';
+import { setTimeout as after } from 'node:timers/promises';
+import { ReveilleError, troubleOf } from '../errors.ts';
+import { inTurn } from '../inTurn.ts';
 import type { EventSink } from '../timeline/event.ts';
 import type { Action, Failure } from './actions.ts';
 import { aborted, next, noted, resumed } from './next.ts';
 import { refuseCommonNodes } from './plan.ts';
-import { isActive, type PinChanges, type Roll, type RollStore } from './record.ts';
+import { forgettable, isActive, type PinChanges, type Roll, type RollStore } from './record.ts';
 import type { Seen } from './seen.ts';
 
 /** The rolls of this server. All of them last: a server that was killed goes on with them when it starts. */
@@ -28,29 +30,36 @@ export type Act = (action: Action) => Promise<Failure | undefined>;
 
 const TURN_MS = 3000;
 
+type Change = { readonly roll: Roll; readonly pins?: PinChanges };
+
 /** Opens the rolls and pins that the store holds. Nothing is done before `run`. */
 export async function openRolls(store: RollStore, emit: EventSink, now: () => number): Promise<Rolls> {
   const rolls = new Map((await store.rolls()).map((roll) => [roll.id, roll]));
   const pins = new Map(await store.pins());
-  const kept = new Map([...rolls].map(([id, roll]) => [id, JSON.stringify(roll)]));
+  const inOrder = inTurn();
   let wake = (): void => {};
 
-  const set = (roll: Roll): void => {
-    tell(rolls.get(roll.id), roll);
-    rolls.set(roll.id, roll);
-  };
-  /** What is decided stands on disk before anything is done about it. */
-  const keep = async (roll: Roll, changes: PinChanges = new Map()): Promise<void> => {
-    set(roll);
-    const body = JSON.stringify(roll);
-    if (kept.get(roll.id) === body && changes.size === 0) return;
-    await store.saveRoll(roll, changes);
-    kept.set(roll.id, body);
-    for (const [node, image] of changes) {
-      if (image === null) pins.delete(node);
-      else pins.set(node, image);
-    }
-  };
+  /**
+   * What is decided stands on disk before it counts, and before anything is done about it. Changes come one after the other,
+   * each decided by what the last one left.
+   */
+  const change = <T extends Change>(decide: () => T): Promise<T> =>
+    inOrder(async () => {
+      const changed = decide();
+      const { roll, pins: pinned = new Map() } = changed;
+      const before = rolls.get(roll.id);
+      if (pinned.size === 0 && JSON.stringify(before) === JSON.stringify(roll)) return changed;
+      const forgotten = before ? [] : forgettable([...rolls.values()]);
+      await store.saveRoll(roll, pinned, forgotten);
+      for (const id of forgotten) rolls.delete(id);
+      rolls.set(roll.id, roll);
+      for (const [node, image] of pinned) {
+        if (image === null) pins.delete(node);
+        else pins.set(node, image);
+      }
+      tell(before, roll);
+      return changed;
+    });
   const tell = (before: Roll | undefined, roll: Roll): void => {
     const phases = new Map(before?.nodes.map(({ node, phase }) => [node, phase]));
     for (const { node, phase, words } of roll.nodes) {
@@ -60,22 +69,19 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
     emit({ kind: 'roll.step', roll: roll.id, phase: roll.state, words: roll.words });
   };
 
+  /** One look and what follows of it. When `closing` aborts nothing is waited for: the next server goes on from the record. */
   const turn = async (id: string, look: Look, act: Act, closing: AbortSignal): Promise<void> => {
-    const before = rolls.get(id);
-    if (!before) return;
-    const seen = await look(before);
+    const seen = await unlessAborted(look(named(id)), closing);
+    if (seen === undefined) return;
     // An operator may have aborted it while the cloud was asked.
-    const { roll, actions, pins: changes } = next(rolls.get(id) ?? before, seen);
-    await keep(roll, changes);
+    const { actions } = await change(() => next(named(id), seen));
     for (const action of actions) {
       if (closing.aborted) return;
-      const failure = await act(action);
-      if (failure) set(noted(rolls.get(id) ?? roll, action, failure));
+      const failure = await unlessAborted(act(action), closing);
+      if (failure) await change(() => ({ roll: noted(named(id), action, failure) }));
     }
-    await keep(rolls.get(id) ?? roll);
   };
 
-  const active = () => [...rolls.values()].filter(isActive);
   const named = (id: string): Roll => {
     const roll = rolls.get(id);
     if (roll) return roll;
@@ -90,48 +96,54 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
     named,
     pins,
     async begin(roll) {
-      refuseCommonNodes(roll, rolls.values());
-      let id = roll.id;
-      for (let i = 2; rolls.has(id); i++) id = `${roll.id}-${i}`;
-      const begun = { ...roll, id };
-      await keep(begun);
+      const { roll: begun } = await change(() => {
+        refuseCommonNodes(roll, rolls.values());
+        let id = roll.id;
+        for (let i = 2; rolls.has(id); i++) id = `${roll.id}-${i}`;
+        return { roll: { ...roll, id } };
+      });
       wake();
       return begun;
     },
     async abort(id) {
-      const roll = named(id);
-      if (!isActive(roll)) throw new ReveilleError('REQUEST_INVALID', `the roll ${id} is not under way`);
-      const stopping = aborted(roll);
-      await keep(stopping);
-      return stopping;
+      const { roll } = await change(() => {
+        if (!isActive(named(id))) throw new ReveilleError('REQUEST_INVALID', `the roll ${id} is not under way`);
+        return { roll: aborted(named(id)) };
+      });
+      return roll;
     },
     async resume(id) {
-      const roll = named(id);
-      if (isActive(roll)) throw new ReveilleError('REQUEST_INVALID', `the roll ${id} is under way`);
-      if (!roll.nodes.some(({ phase }) => phase === 'failed' || phase === 'left')) {
-        throw new ReveilleError('REQUEST_INVALID', `nothing of the roll ${id} is left to do`);
-      }
-      const again = resumed(roll, now());
-      refuseCommonNodes(again, rolls.values());
-      await keep(again);
+      const { roll } = await change(() => {
+        const ended = named(id);
+        if (isActive(ended)) throw new ReveilleError('REQUEST_INVALID', `the roll ${id} is under way`);
+        if (!ended.nodes.some(({ phase }) => phase === 'failed' || phase === 'left')) {
+          throw new ReveilleError('REQUEST_INVALID', `nothing of the roll ${id} is left to do`);
+        }
+        refuseCommonNodes(ended, rolls.values());
+        return { roll: resumed(ended, now()) };
+      });
       wake();
-      return again;
+      return roll;
     },
     run(look, act, turnMs = TURN_MS) {
       const closing = new AbortController();
+      const { signal } = closing;
+      let told = '';
+      const tellTrouble = (error: unknown): void => {
+        const trouble = troubleOf(error);
+        // A disk that stays full is told of once, not at each turn.
+        if (trouble.message !== told) emit({ kind: 'server.trouble', ...trouble });
+        told = trouble.message;
+      };
       const turning = (async () => {
-        while (!closing.signal.aborted) {
-          for (const { id } of active()) {
-            await turn(id, look, act, closing.signal).catch((error: unknown) =>
-              emit({ kind: 'server.trouble', ...inWords(error) }),
-            );
+        while (!signal.aborted) {
+          const woken = new AbortController();
+          wake = () => woken.abort();
+          for (const { id } of [...rolls.values()].filter(isActive)) {
+            await turn(id, look, act, signal).then(() => (told = ''), tellTrouble);
           }
-          const { promise, resolve } = Promise.withResolvers<void>();
-          wake = resolve;
-          closing.signal.addEventListener('abort', () => resolve(), { once: true });
-          const pause = active().length > 0 ? setTimeout(resolve, turnMs).unref() : undefined;
-          if (!closing.signal.aborted) await promise;
-          clearTimeout(pause);
+          const over = AbortSignal.any([signal, woken.signal]);
+          await after(turnMs, undefined, { signal: over, ref: false }).catch(() => {});
         }
       })();
       return {
@@ -144,7 +156,15 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
   };
 }
 
-function inWords(error: unknown): { readonly code: string; readonly message: string } {
-  const code = error instanceof ReveilleError ? error.code : 'SERVER_FAILED';
-  return { code, message: error instanceof Error ? error.message : String(error) };
+/** What comes of some work; undefined once the signal aborts, whatever becomes of the work then. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const leave = () => resolve(undefined);
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }

@@ -124,6 +124,12 @@ describe('the next step of a node', () => {
       ['rebooting', '', 'new'],
     ],
     [
+      'not before it has cleared up behind the last that left',
+      { phase: 'draining', remaining: 1, moves: { a: { kind: 'live', tries: 1, askedAt: NOW - 15_000 } } },
+      { cloud: cloud({ disabled: OURS, instances: [] }) },
+      ['draining', ''],
+    ],
+    [
       'not before what was scheduled has come',
       { phase: 'draining', since: NOW - 5000 },
       { cloud: cloud({ disabled: OURS, instances: [] }) },
@@ -175,6 +181,12 @@ describe('the next step of a node', () => {
     [
       'not while the cloud is silent',
       { phase: 'rebooting', rebootFrom: NOW - 1 },
+      { cloud: { kind: 'unknown', words: 'x' } },
+      ['rebooting', ''],
+    ],
+    [
+      'nor does time pass then',
+      { phase: 'rebooting', since: 1, rebootFrom: NOW - 1 },
       { cloud: { kind: 'unknown', words: 'x' } },
       ['rebooting', ''],
     ],
@@ -291,6 +303,7 @@ describe('the next step of a node', () => {
     const move = { kind: 'migrate-live', node: 'node01', instance: 'a' } as const;
     const refused = noted(asked.roll, move, { refused: true, words: 'no host' }).nodes[0]?.moves.a;
     assert.deepEqual(refused, { kind: 'live', tries: 1, askedAt: NOW, refused: 'no host' });
-    assert.equal(noted(asked.roll, move, { refused: false, words: 'x' }).nodes[0]?.moves.a?.refused, undefined);
+    const silent = noted(asked.roll, move, { refused: false, words: 'x' }).nodes[0]?.moves.a;
+    assert.deepEqual(silent, { kind: 'live', tries: 0, askedAt: NOW }, 'a cloud that did not answer was not asked');
   });
 });

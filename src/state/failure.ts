@@ -1,4 +1,4 @@
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
 
 /** Why the state cannot be had, in words, in a form that crosses from one thread to another. */
 export type Failure = { readonly message: string; readonly hint: string };
@@ -32,7 +32,7 @@ export function failureOf(error: unknown, file: string): Failure {
   const code = sqliteCode(error);
   const words = code === undefined ? undefined : WORDS[code];
   if (words) return { message: `${file} ${words.message}`, hint: words.hint };
-  return { message: `${file}: ${error instanceof Error ? error.message : String(error)}`, hint: '' };
+  return { message: `${file}: ${wordsOf(error)}`, hint: '' };
 }
 
 /** After an input or output error nobody knows what reached the disk: the database must be opened anew. */

@@ -85,10 +85,10 @@ export function fixedStore(contents: Contents): Store {
       }),
     applied: () => whileOpen(() => new Map(applied)),
     forgetApplied: (nodes) => whileOpen(() => nodes.forEach((node) => void applied.delete(node))),
-    saveRoll: (roll, changes) =>
+    saveRoll: (roll, changes, forgotten) =>
       whileOpen(() => {
         rolls.set(roll.id, JSON.parse(JSON.stringify(roll)) as Roll);
-        for (const old of oldestFirst(rolls).slice(0, -ROLLS_KEPT)) rolls.delete(old.id);
+        for (const id of forgotten) rolls.delete(id);
         for (const [node, image] of changes) {
           if (image === null) pins.delete(node);
           else pins.set(node, image);
@@ -147,8 +147,6 @@ export function brokenStore(): Store {
 function isOlderLease(other: Lease, { ip, mac, network }: Lease): boolean {
   return other.ip !== ip && other.mac === mac && other.network === network && other.state !== 'declined';
 }
-
-const ROLLS_KEPT = 50;
 
 function oldestFirst(rolls: ReadonlyMap<string, Roll>): Roll[] {
   return [...rolls.values()].sort((a, b) => a.begunAt - b.begunAt || (a.id < b.id ? -1 : 1));

@@ -63,7 +63,6 @@ export async function openStore(folder: string, options: { readonly readOnly?: b
 
 /** Rows that one transaction forgets: a few milliseconds of work. */
 const PRUNED_AT_ONCE = 500;
-const ROLLS_KEPT = 50;
 
 function sqliteStore(database: Database): Store {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
@@ -207,20 +206,23 @@ function sqliteStore(database: Database): Store {
         ),
       ]);
     },
-    async saveRoll(roll, pins) {
+    async saveRoll(roll, pins, forgotten) {
       const keep = db.replaceInto('rolls').values({ id: '', at: 0, body: '' }).compile();
-      const newest = db.selectFrom('rolls').select('id').orderBy('at', 'desc').limit(ROLLS_KEPT);
-      const forget = db.deleteFrom('rolls').where('id', 'not in', newest).compile();
+      const forget = db.deleteFrom('rolls').where('id', '=', '').compile();
       const pin = db.replaceInto('pins').values({ node: '', image: '' }).compile();
       const unpin = db.deleteFrom('pins').where('node', '=', '').compile();
       const pinned = [...pins].filter((one): one is [string, string] => one[1] !== null);
       const unpinned = [...pins].filter(([, image]) => image === null).map(([node]) => [node]);
-      await database.run([
+      const statements = [
         statementOf(keep, [[roll.id, roll.begunAt, JSON.stringify(roll)]]),
-        statementOf(forget),
-        ...(pinned.length === 0 ? [] : [statementOf(pin, pinned)]),
-        ...(unpinned.length === 0 ? [] : [statementOf(unpin, unpinned)]),
-      ]);
+        statementOf(
+          forget,
+          forgotten.map((id) => [id]),
+        ),
+        statementOf(pin, pinned),
+        statementOf(unpin, unpinned),
+      ];
+      await database.run(statements.filter((statement) => statement.rows.length > 0));
     },
     async rolls() {
       const rows = await db.selectFrom('rolls').select('body').orderBy('at').orderBy('id').execute();

@@ -1,5 +1,6 @@
 import type { FileSource } from '../boot/source.ts';
 import { ReveilleError } from '../errors.ts';
+import { inTurn } from '../inTurn.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { openUdp } from '../net/udp.ts';
 import type { EventSink } from '../timeline/event.ts';
@@ -60,7 +61,8 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   };
   const listeners = new Map<Ipv4, Listener>();
   let closed = false;
-  let changing: Promise<void> = Promise.resolve();
+  /** A reload and a close that come together run one after the other. */
+  const inOrder = inTurn();
 
   async function listenOn(address: Ipv4): Promise<void> {
     if (listeners.has(address)) return;
@@ -96,13 +98,6 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     house.busy.close();
   }
 
-  /** A reload and a close that come together run one after the other. */
-  function inTurn(change: () => Promise<void>): Promise<void> {
-    const done = changing.then(change);
-    changing = done.catch(() => {});
-    return done;
-  }
-
   try {
     for (const address of options.addresses()) await listenOn(address);
   } catch (error) {
@@ -110,10 +105,10 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     throw error;
   }
   return {
-    reload: () => inTurn(follow),
+    reload: () => inOrder(follow),
     close() {
       closed = true;
-      return inTurn(end);
+      return inOrder(end);
     },
     stats: () => ({ transfers: admission.size, ...totals }),
   };
