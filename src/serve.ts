@@ -7,7 +7,7 @@ import { cloudOf, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
 import { startDhcpServer } from './dhcp/server.ts';
-import { formatPlace, ReveilleError } from './errors.ts';
+import { formatPlace, ReveilleError, troubleOf } from './errors.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openedRecords } from './image/opened.ts';
@@ -66,7 +66,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   let identify = (event: Event): Event => event;
   let reload = async (): Promise<void> => {};
   const { emit, subscribe } = createBus((event) => identify(event));
-  const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...inWords(error) });
+  const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
   const takeOver = () => void reload().catch(trouble);
   const loaded = await followSite(siteFolder, {
     onLoaded: (site) => {
@@ -281,11 +281,6 @@ function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefi
 /** A stranger's chatter is shown live and not kept: a flood of made-up machines must not push the nodes' boots out. */
 function isWorthKeeping(event: Event): boolean {
   return event.node !== undefined || !event.kind.startsWith('dhcp.') || event.kind === 'dhcp.other-server';
-}
-
-function inWords(error: unknown): { readonly code: string; readonly message: string } {
-  const code = error instanceof ReveilleError ? error.code : 'SERVER_FAILED';
-  return { code, message: error instanceof Error ? error.message : String(error) };
 }
 
 function findingText({ place, message }: Finding): string {

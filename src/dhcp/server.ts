@@ -1,5 +1,5 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { ReveilleError } from '../errors.ts';
+import { troubleOf, wordsOf } from '../errors.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
@@ -155,7 +155,7 @@ class Server implements DhcpServer {
     if (this.#ports.has(name)) return;
     const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
       received: (from, bytes, fromPort) => this.#receive(from, bytes, fromPort),
-      unsent: (error) => this.#unsent.note(error instanceof Error ? error.message : String(error)),
+      unsent: (error) => this.#unsent.note(wordsOf(error)),
       broken: (error) => this.#trouble(error),
     });
     this.#ports.set(name, port);
@@ -362,8 +362,7 @@ class Server implements DhcpServer {
   }
 
   #trouble(error: unknown): void {
-    const code = error instanceof ReveilleError ? error.code : 'SERVER_FAILED';
-    this.#events({ kind: 'server.trouble', code, message: error instanceof Error ? error.message : String(error) });
+    this.#events({ kind: 'server.trouble', ...troubleOf(error) });
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { formatPlace, ReveilleError } from '../errors.ts';
+import { formatPlace, ReveilleError, wordsOf } from '../errors.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
@@ -96,7 +96,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     try {
       return await from.inventories.load(node.name);
     } catch (error) {
-      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: words(error), node: node.name });
+      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error), node: node.name });
       return undefined;
     }
   };
@@ -111,7 +111,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     try {
       await from.inventories.save(node.name, inventory);
     } catch (error) {
-      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: words(error), node: node.name, mac, ip });
+      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error), node: node.name, mac, ip });
     }
     return reply.code(204).send();
   });
@@ -192,8 +192,4 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
 
 function bodyOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array();
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

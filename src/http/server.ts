@@ -1,4 +1,4 @@
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { portHolder } from '../net/portHolder.ts';
 import { privilegeMissing } from '../net/privilege.ts';
@@ -26,7 +26,7 @@ export type HttpServer = {
 /** The server for machines: boot files and the nodes' API. */
 export function createHttpServer(from: HttpServerFrom): HttpServer {
   const app = createApp((error) => {
-    from.emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: `HTTP: ${describe(error)}` });
+    from.emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: `HTTP: ${wordsOf(error)}` });
   });
   addBootRoutes(app, { ...DEFAULTS, ...from });
   addNodeRoutes(app, from);
@@ -56,8 +56,4 @@ export function listenError(error: unknown, port: number): unknown {
     hint: 'stop that program, or set another http port in site.yaml',
     cause: error,
   });
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
 import type { SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { type Bundle, manifestFiles } from './bundle.ts';
@@ -55,11 +55,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   const gone = [...applied.keys()].filter((name) => !nodes().has(name));
   for (const name of gone) applied.delete(name);
   const trouble = (error: unknown) =>
-    emit({
-      kind: 'server.trouble',
-      code: 'STATE_UNAVAILABLE',
-      message: error instanceof Error ? error.message : String(error),
-    });
+    emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error) });
   await store.forgetApplied(gone).catch(trouble);
 
   const listeners = new Set<(node: string, news: News) => void>();

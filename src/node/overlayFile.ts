@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { Place } from '../errors.ts';
+import { type Place, wordsOf } from '../errors.ts';
 import { type Findings, inWords, quoted } from '../site/finding.ts';
 import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
 
@@ -36,7 +36,7 @@ export type OverlayFile = {
  */
 export async function readOverlayFile(path: string, file: string, findings: Findings): Promise<OverlayFile> {
   const text = await readText(path).catch((error) => {
-    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `cannot be read: ${wordsOf(error)}`;
     findings.error({ file, line: 1, col: 1 }, message);
     return undefined;
   });

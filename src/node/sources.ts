@@ -1,7 +1,7 @@
 import { constants, type Dirent } from 'node:fs';
 import { open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Place } from '../errors.ts';
+import { type Place, wordsOf } from '../errors.ts';
 import { Findings, quoted } from '../site/finding.ts';
 import { globMatcher } from '../site/glob.ts';
 import type { Site, SiteNode, Vars } from '../site/model.ts';
@@ -182,7 +182,7 @@ class Tree {
       const entries = await readdir(join(this.#from.root, folder), { withFileTypes: true });
       return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
     } catch (error) {
-      this.#wrong(folder, `cannot be read: ${reason(error)}`);
+      this.#wrong(folder, `cannot be read: ${wordsOf(error)}`);
       return [];
     }
   }
@@ -224,7 +224,7 @@ class Tree {
         await handle.close();
       }
     } catch (error) {
-      this.#wrong(file, `cannot be read: ${reason(error)}`);
+      this.#wrong(file, `cannot be read: ${wordsOf(error)}`);
     }
   }
 
@@ -243,7 +243,7 @@ class Tree {
         target,
       });
     } catch (error) {
-      this.#wrong(file, `cannot be read: ${reason(error)}`);
+      this.#wrong(file, `cannot be read: ${wordsOf(error)}`);
     }
   }
 
@@ -303,8 +303,4 @@ function hasNoControls(text: string): boolean {
 
 function start(file: string): Place {
   return { file, line: 1, col: 1 };
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { Place } from '../errors.ts';
+import { type Place, wordsOf } from '../errors.ts';
 import { type Finding, Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import type { PathKind } from './menu.ts';
@@ -158,8 +158,4 @@ function startOf(file: string): Place {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { type Place, ReveilleError } from '../../errors.ts';
+import { type Place, ReveilleError, wordsOf } from '../../errors.ts';
 import { invalid } from '../invalid.ts';
 import { type Field, type Setting, settingsIn, valuesIn } from './settings.ts';
 
@@ -105,7 +105,7 @@ class Reader {
       return await readFile(file, 'utf8');
     } catch (error) {
       if (error instanceof ReveilleError) throw error;
-      throw refused(from, name, `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      throw refused(from, name, `${name} cannot be read: ${wordsOf(error)}`);
     }
   }
 }
