@@ -7,7 +7,7 @@ import type { Expected } from './inService.ts';
 import { type CloudSession, openSession } from './session.ts';
 
 const COMPUTE = /^nova-compute(\.service)?$/;
-const NETWORK_AGENT = /^neutron-(linuxbridge|openvswitch|macvtap|sriov-nic)-agent(\.service)?$/;
+const NETWORK_AGENT = /^(neutron-(?:linuxbridge|openvswitch|macvtap|sriov-nic)-agent)(?:\.service)?$/;
 
 /** Whether a node is to run instances: nova-compute is among its services. */
 export function isComputeNode({ services }: Pick<SiteNode, 'services'>): boolean {
@@ -20,9 +20,9 @@ export function expectedInService(site: Site, newestBoot: (node: string) => Boot
   return [...site.nodes.values()].flatMap(({ name, ip, services }) => {
     const boot = newestBoot(name);
     if (boot?.state !== 'ready' || !isComputeNode({ services })) return [];
-    const networkAgent = services.some((service) => NETWORK_AGENT.test(service));
+    const networkAgents = services.flatMap((service) => NETWORK_AGENT.exec(service)?.[1] ?? []);
     return [
-      { node: name, ...(ip === undefined ? {} : { ip: formatIpv4(ip) }), bootedAt: boot.startedAt, networkAgent },
+      { node: name, ...(ip === undefined ? {} : { ip: formatIpv4(ip) }), bootedAt: boot.startedAt, networkAgents },
     ];
   });
 }

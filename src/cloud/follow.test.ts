@@ -15,7 +15,7 @@ const FULL: CloudView = {
   providers: ['node01'],
   clockAheadMs: 0,
 };
-const NODE: Expected = { node: 'node01', bootedAt: 1000, networkAgent: false };
+const NODE: Expected = { node: 'node01', bootedAt: 1000, networkAgents: [] };
 
 test('each change of a standing is told once; while a boot waits the cloud is asked every 5 s, later every minute', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

@@ -6,7 +6,7 @@ import type { CloudView } from './view.ts';
 const BOOTED = Date.parse('2026-01-01T10:00:00Z');
 const AFTER = BOOTED + 45_000;
 const BEFORE = BOOTED - 30_000;
-const EXPECTED = { node: 'node01', ip: '10.0.0.51', bootedAt: BOOTED, networkAgent: true };
+const EXPECTED = { node: 'node01', ip: '10.0.0.51', bootedAt: BOOTED, networkAgents: ['neutron-linuxbridge-agent'] };
 
 const GOOD: CloudView = {
   services: [{ id: 's1', host: 'node01', up: true, enabled: true, updatedAt: AFTER }],
@@ -37,12 +37,21 @@ test('a name that merely begins alike is another node', () => {
 });
 
 test('nodes without a network agent of their own do not wait for one', () => {
-  assert.equal(standingOf({ ...GOOD, agents: [] }, { ...EXPECTED, networkAgent: false }).kind, 'in-service');
+  assert.equal(standingOf({ ...GOOD, agents: [] }, { ...EXPECTED, networkAgents: [] }).kind, 'in-service');
 });
 
 const service = GOOD.services[0] as CloudView['services'][number];
 const agent = GOOD.agents[0] as CloudView['agents'][number];
 const hypervisor = GOOD.hypervisors[0] as CloudView['hypervisors'][number];
+
+test('of several agents that Neutron ever had on a node, those among its services count', () => {
+  const ovs = { ...agent, id: 'a2', binary: 'neutron-openvswitch-agent' };
+  const view = { ...GOOD, agents: [{ ...agent, alive: false, heartbeatAt: BEFORE }, ovs] };
+  const onOvs = { ...EXPECTED, networkAgents: ['neutron-openvswitch-agent'] };
+  assert.equal(standingOf(view, onOvs).kind, 'in-service');
+  assert.equal(wantedOf(GOOD, onOvs), 'network-agent');
+  assert.equal(wantedOf(view, { ...EXPECTED, networkAgents: [agent.binary, ovs.binary] }), 'network-agent-report');
+});
 
 for (const [words, view, what] of [
   ['nothing is known of it', { ...GOOD, services: [] }, 'compute-service'],

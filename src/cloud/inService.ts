@@ -8,8 +8,8 @@ export type Expected = {
   readonly ip?: string;
   /** When the boot began, milliseconds since the epoch: what is older speaks of an earlier life of the machine. */
   readonly bootedAt: number;
-  /** Whether Neutron's agent belongs to the node's services. */
-  readonly networkAgent: boolean;
+  /** Neutron's agents among the node's services, by their binaries. */
+  readonly networkAgents: readonly string[];
 };
 
 /** Whether a boot has come into service, or what is still missing, as a code for programs and in words. */
@@ -52,7 +52,7 @@ export function standingOf(view: CloudView, expected: Expected): Standing {
   return { ...standing, hint: `${standing.hint}; ${off}` };
 }
 
-function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgent }: Expected): Standing {
+function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgents }: Expected): Standing {
   const isThis = (host: string) => isHostOf(host, node);
   const since = (at: number | undefined) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
 
@@ -113,15 +113,16 @@ function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgent }: 
         : 'a node that changed its name left its provider behind: openstack resource provider delete, once it has no allocations',
     );
   }
-  if (networkAgent) {
-    const agent = view.agents.find(({ host }) => isThis(host));
+  // A node that changed its agent leaves the record of the other behind.
+  for (const binary of networkAgents) {
+    const agent = view.agents.find((one) => one.binary === binary && isThis(one.host));
     if (!agent) {
-      return missing('network-agent', `Neutron knows no agent on ${node}`, "see the agent's log on the node");
+      return missing('network-agent', `Neutron knows no ${binary} on ${node}`, "see the agent's log on the node");
     }
     if (!agent.alive || !since(agent.heartbeatAt)) {
       return missing(
         'network-agent-report',
-        `${agent.binary} on ${node} has not reported since this boot began`,
+        `${binary} on ${node} has not reported since this boot began`,
         "see the agent's log on the node",
       );
     }

@@ -31,7 +31,8 @@ describe('an identity', () => {
     const identity = await openIdentities(emptyStore()).of('node01');
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     assert.match(identity.machineId, /^[0-9a-f]{32}$/);
-    for (const one of [identity.libvirtUuid, identity.computeId, identity.nvmeHostId]) assert.match(one, uuid);
+    for (const one of [identity.libvirtUuid, identity.computeId, identity.ovsSystemId, identity.nvmeHostId])
+      assert.match(one, uuid);
     assert.match(identity.iscsiInitiator, /^iqn\.1993-08\.org\.debian:01:[0-9a-f]{12}$/);
     assert.equal(identity.nvmeHostNqn, `nqn.2014-08.org.nvmexpress:uuid:${identity.nvmeHostId}`);
     assert.match(identity.sshHostKeys.ed25519.public, /^ssh-ed25519 AAAA\S+ root@node01$/);

@@ -9,6 +9,8 @@ export type Identity = {
   readonly libvirtUuid: string;
   /** What nova-compute of 2023.1 and later keeps in /var/lib/nova/compute_id. */
   readonly computeId: string;
+  /** What Open vSwitch is known by, in /etc/openvswitch/system-id.conf. */
+  readonly ovsSystemId: string;
   readonly iscsiInitiator: string;
   readonly nvmeHostNqn: string;
   readonly nvmeHostId: string;
@@ -82,6 +84,7 @@ export function identityFrom(parts: IdentityParts): Identity {
     machineId: part('machine-id'),
     libvirtUuid: part('libvirt-uuid'),
     computeId: part('compute-id'),
+    ovsSystemId: part('ovs-system-id'),
     iscsiInitiator: part('iscsi-initiator'),
     nvmeHostNqn: `nqn.2014-08.org.nvmexpress:uuid:${uuid}`,
     nvmeHostId: uuid,
@@ -115,6 +118,7 @@ export const SAMPLE_IDENTITY: Identity = {
   machineId: SAMPLE_UUID.replaceAll('-', ''),
   libvirtUuid: SAMPLE_UUID,
   computeId: SAMPLE_UUID,
+  ovsSystemId: SAMPLE_UUID,
   iscsiInitiator: 'iqn.1993-08.org.debian:01:sample',
   nvmeHostNqn: `nqn.2014-08.org.nvmexpress:uuid:${SAMPLE_UUID}`,
   nvmeHostId: SAMPLE_UUID,
@@ -129,6 +133,7 @@ const PLAIN: Readonly<Record<string, () => string>> = {
   'machine-id': () => randomUUID().replaceAll('-', ''),
   'libvirt-uuid': () => randomUUID(),
   'compute-id': () => randomUUID(),
+  'ovs-system-id': () => randomUUID(),
   // As Debian's open-iscsi makes them.
   'iscsi-initiator': () => `iqn.1993-08.org.debian:01:${randomBytes(6).toString('hex')}`,
   'nvme-host-id': () => randomUUID(),

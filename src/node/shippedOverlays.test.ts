@@ -319,7 +319,39 @@ describe('a compute node', () => {
     assert.equal(agent.get('agent')?.get('tunnel_types'), 'vxlan');
     const script = files.get('/usr/local/sbin/reveille-ovs-bridges');
     assert.equal(script?.mode, 0o755);
-    assert.match(textOf(files, script?.path ?? ''), /add-br 'br-flat' -- --may-exist add-port 'br-flat' 'eno2'$/m);
+    const text = textOf(files, script?.path ?? '');
+    assert.match(text, /^#!\/bin\/sh\n/);
+    assert.match(text, /add-br 'br-flat' -- --may-exist add-port 'br-flat' 'eno2'$/m);
+    execFileSync('sh', ['-n', '-c', text]);
+    assert.equal(textOf(files, '/etc/openvswitch/system-id.conf'), `${SAMPLE_IDENTITY.ovsSystemId}\n`);
+  });
+
+  test('a bridge of a provider network may have a name of its own, in the agent and on the node', async () => {
+    const files = await given('neutron-openvswitch', {
+      neutron: { ...vars.neutron, bridges: { external: 'br-ex' } },
+    });
+    const agent = ini(textOf(files, '/etc/neutron/plugins/ml2/openvswitch_agent.ini'));
+    assert.equal(agent.get('ovs')?.get('bridge_mappings'), 'flat:br-flat,external:br-ex');
+    assert.match(textOf(files, '/usr/local/sbin/reveille-ovs-bridges'), /add-port 'br-ex' 'br-provider'$/m);
+  });
+
+  test('no link that the node needs goes into a bridge of Open vSwitch', async () => {
+    const cases: readonly (readonly [object, string, RegExp])[] = [
+      [{}, 'main', /network flat is on main, which has an address of this node/],
+      [{ vlans: { flat: { id: 7 } } }, 'flat', /^rendered$/],
+      [{ vlans: { flat: { id: 7, subnet: '10.1.0.0/24' } } }, 'flat', /is on flat, which has an address/],
+      [{ nics: { two: { on: 2, address: 'dhcp' } } }, 'two', /is on two, which has an address/],
+      [{ bonds: { bond0: { on: [2, 3] } } }, 'nic2', /is on nic2, which is a part of bond0/],
+      [{ bonds: { bond0: { on: [2, 3] } } }, 'bond0', /^rendered$/],
+    ];
+    for (const [net, on, words] of cases) {
+      const neutron = { ...vars.neutron, tunnel_link: 'main', provider_networks: { flat: on } };
+      const outcome = await given('neutron-openvswitch', { net, neutron }).then(
+        () => 'rendered',
+        (error: ReveilleError) => error.message,
+      );
+      assert.match(outcome, words);
+    }
   });
 
   test('libvirtd has its own host UUID and listens as told', async () => {

@@ -161,3 +161,11 @@ function refusal(file: string, text: string, sees: object): ReveilleError {
 function place(error: ReveilleError): string {
   return error.place ? formatPlace(error.place) : 'nowhere';
 }
+
+test('fail refuses in the words of the template, at its place', () => {
+  const text = "one\n{% if wrong %}\n{{ fail('no ' ~ what) }}\n{% endif %}\n";
+  assert.equal(renderer.render('t.j2', text, { wrong: false }), 'one\n');
+  const error = refusal('t.j2', text, { wrong: true, what: 'card' });
+  assert.equal(error.message, 'no card');
+  assert.equal(place(error), 't.j2:3:8');
+});

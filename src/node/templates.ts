@@ -11,7 +11,7 @@ export type Renderer = {
 
 /**
  * Templates in the syntax that operators know from Ansible (Jinja2): no HTML escaping, the newline after a block tag is
- * dropped, empty lists and maps are false, a value that does not exist is an error where it is printed. A template stands alone: include, import and
+ * dropped, empty lists and maps are false, a value that does not exist is an error where it is printed, and `fail(words)` is one anywhere. A template stands alone: include, import and
  * extends find nothing, so that none reads a file it should not.
  */
 export function createRenderer(): Renderer {
@@ -23,6 +23,9 @@ export function createRenderer(): Renderer {
     ...{ dev: true },
   });
   for (const [name, filter] of Object.entries(FILTERS)) environment.addFilter(name, filter);
+  environment.addGlobal('fail', (words: unknown) => {
+    throw new Error(String(words));
+  });
   addTruth(environment);
 
   // The same template is rendered for many nodes, and for each again and again.
