@@ -10,6 +10,7 @@ import { performance } from 'node:perf_hooks';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../src/net/ipv4.ts';
 import { openIdentities } from '../src/node/identity.ts';
 import { nodeBundle } from '../src/node/nodeBundle.ts';
+import { openPeers } from '../src/node/peers.ts';
 import { openSiteSecrets } from '../src/node/siteSecrets.ts';
 import { createRenderer } from '../src/node/templates.ts';
 import { loadSite } from '../src/site/load.ts';
@@ -184,9 +185,11 @@ async function bundlesPerSecond(folder: string): Promise<number> {
   const loaded = await loadSite(folder);
   if (!loaded.ok) throw new Error('the site is wrong');
   const { site } = loaded;
+  const identities = openIdentities(emptyStore());
   const means = {
     secrets: openSiteSecrets(() => site, {}),
-    identities: openIdentities(emptyStore()),
+    identities,
+    peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
   const server = { ip: parseIpv4('10.10.0.2') as Ipv4, httpPort: 8080 };

@@ -24,6 +24,7 @@ import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { openNodeFiles } from './node/nodeFiles.ts';
 import { createOrders } from './node/orders.ts';
+import { openPeers } from './node/peers.ts';
 import { openSiteSecrets } from './node/siteSecrets.ts';
 import { storedInventories } from './node/storedInventories.ts';
 import { syncNodes } from './node/sync.ts';
@@ -140,7 +141,12 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   });
   opened.defer(() => tftp.close());
 
-  const means = { secrets: openSiteSecrets(site, process.env), identities, renderer: createRenderer() };
+  const means = {
+    secrets: openSiteSecrets(site, process.env),
+    identities,
+    peersOf: openPeers(identities),
+    renderer: createRenderer(),
+  };
   const inventories = storedInventories(store, site);
   /** The address through which a node last reached this server: templates may say it. */
   const reachedAt = new Map<string, Ipv4>();

@@ -6,7 +6,8 @@ import { ANY_SERVER } from '../node/check.ts';
 import { type Identity, type IdentityParts, identityFrom, isWhole, masked, SAMPLE_IDENTITY } from '../node/identity.ts';
 import { factsOf, type Inventory } from '../node/inventory.ts';
 import { sampleFacts } from '../node/net.ts';
-import { renderFiles } from '../node/render.ts';
+import { SAMPLE_PEERS } from '../node/peers.ts';
+import { askedBy, renderFiles } from '../node/render.ts';
 import { readSources } from '../node/sources.ts';
 import { createRenderer } from '../node/templates.ts';
 import type { Site, SiteNode } from '../site/model.ts';
@@ -44,6 +45,7 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
   const { sources } = await readSources(site, node);
   const server = serverOf(site, node);
   const made = known !== undefined && isWhole(known.identity);
+  const asked = askedBy(node, sources);
   const files = renderFiles(
     {
       site,
@@ -51,6 +53,7 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
       sources,
       facts: known?.inventory ? factsOf(known.inventory) : sampleFacts(node),
       identity: made ? shownIdentity(known.identity) : SAMPLE_IDENTITY,
+      peers: SAMPLE_PEERS,
       server: server ?? ANY_SERVER,
     },
     createRenderer(),
@@ -59,6 +62,8 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
     ...(known?.inventory ? [] : ['it has not told of its hardware yet: network cards are samples']),
     ...(server ? [] : ["this server's address in its network is not known here: it is a sample"]),
     ...(made ? [] : ['its identity is made at its first boot: this one is a sample']),
+    ...(asked.peers ? ["its peers' keys are samples: the running server puts them together"] : []),
+    ...(made && asked.identity?.tls ? ['its certificate is a sample: the running server signs it'] : []),
   ];
   return {
     node: node.name,
@@ -116,11 +121,10 @@ export function fileContent({ node, files }: ToldFiles, path: string): Uint8Arra
   return Buffer.from(`the file of the image, with\n${tokens.join('')}`);
 }
 
-/** What is private stays so; an RSA key that nobody has asked for yet is a sample. */
+/** What is private stays so; what nobody has asked for yet is a sample. */
 function shownIdentity(parts: IdentityParts): Identity {
   const { sshHostKeys, ...identity } = masked(identityFrom(parts));
-  const { rsa } = SAMPLE_IDENTITY.sshHostKeys;
-  return { ...identity, sshHostKeys: { ...(rsa ? { rsa } : {}), ...sshHostKeys } };
+  return { ...SAMPLE_IDENTITY, ...identity, sshHostKeys: { ...SAMPLE_IDENTITY.sshHostKeys, ...sshHostKeys } };
 }
 
 function serverOf(site: Site, node: SiteNode) {

@@ -1,13 +1,18 @@
-import { type Identity, type IdentityParts, identityFrom, isWhole } from '../node/identity.ts';
-import { sshFingerprint } from '../node/opensshKey.ts';
+import { type IdentityParts, identityFrom, isWhole } from '../node/identity.ts';
+import { type SshKey, sshFingerprint } from '../node/opensshKey.ts';
 
 /** What of a node's identity anybody may see; `null` as long as none has been made. */
 export function publicIdentity(parts: IdentityParts): Record<string, unknown> | null {
   if (!isWhole(parts)) return null;
-  const { sshHostKeys, ...plain } = identityFrom(parts);
-  const keys = Object.entries(sshHostKeys).map(([type, key]: [string, Identity['sshHostKeys']['ed25519']]) => [
-    type,
-    { public: key.public, fingerprint: sshFingerprint(key.public) },
-  ]);
-  return { ...plain, sshHostKeys: Object.fromEntries(keys) };
+  // Named one by one, so that no private part is shown by mistake.
+  const { sshHostKeys, novaKey, machineId, libvirtUuid, computeId, iscsiInitiator, nvmeHostNqn, nvmeHostId } =
+    identityFrom(parts);
+  const open = (key: SshKey) => ({ public: key.public, fingerprint: sshFingerprint(key.public) });
+  return {
+    ...{ machineId, libvirtUuid, computeId, iscsiInitiator, nvmeHostNqn, nvmeHostId },
+    sshHostKeys: Object.fromEntries(
+      Object.entries(sshHostKeys).map(([type, key]: [string, SshKey]) => [type, open(key)]),
+    ),
+    ...(novaKey ? { novaKey: open(novaKey) } : {}),
+  };
 }

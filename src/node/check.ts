@@ -5,6 +5,7 @@ import type { Replacement, Site, SiteNode } from '../site/model.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { sampleFacts } from './net.ts';
 import { foldersBelow } from './overlays.ts';
+import { SAMPLE_PEERS } from './peers.ts';
 import { renderSource, templateText, visible } from './render.ts';
 import { compileReplacement, renderedReplacements } from './replace.ts';
 import { type Overlay, readNodeFolder, readOverlay, type Source, sourcesFor } from './sources.ts';
@@ -85,7 +86,7 @@ async function checkReplacements(site: Site, renderer: Renderer, findings: Findi
 
 /** What stands in for all that only a running server and the machine itself can tell. */
 function sampleFor(node: SiteNode) {
-  return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, server: ANY_SERVER };
+  return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, peers: SAMPLE_PEERS, server: ANY_SERVER };
 }
 
 /** Compiles a template and renders it for nodes that get it, each with the source as it gets it. */

@@ -5,10 +5,11 @@ import { brokenStore, emptyStore } from '../state/fakes.ts';
 import { type Identity, type IdentityStore, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
 
 const RSA = { rsa: true };
-const values = ({ sshHostKeys, nvmeHostNqn: _, ...plain }: Identity) => [
-  ...Object.values(plain),
-  ...Object.values(sshHostKeys).flatMap((key) => [key.public, key.private]),
-];
+const keysOf = ({ sshHostKeys, novaKey }: Identity) => [...Object.values(sshHostKeys), ...(novaKey ? [novaKey] : [])];
+const values = (identity: Identity) => {
+  const { sshHostKeys: _, novaKey: __, nvmeHostNqn: ___, ...plain } = identity;
+  return [...Object.values(plain), ...keysOf(identity).flatMap((key) => [key.public, key.private])];
+};
 
 describe('an identity', () => {
   test('is made once and stays, however many ask at once and whoever asks later', async () => {
@@ -38,11 +39,23 @@ describe('an identity', () => {
     assert.match(identity.sshHostKeys.ed25519.public, /^ssh-ed25519 AAAA\S+ root@node01$/);
     assert.match(identity.sshHostKeys.ecdsa.public, /^ecdsa-sha2-nistp256 AAAA\S+ root@node01$/);
     assert.equal(identity.sshHostKeys.rsa, undefined);
+    assert.equal(identity.novaKey, undefined);
+    const nova = await openIdentities(emptyStore()).of('node01', { nova: true });
+    assert.match(nova.novaKey?.public ?? '', /^ssh-ed25519 AAAA\S+ nova@node01$/);
+  });
+
+  test('keeps what it is when more of it is asked for later', async () => {
+    const store = emptyStore();
+    const first = await openIdentities(store).of('node01');
+    const more = await openIdentities(store).of('node01', { nova: true });
+    assert.deepEqual({ ...first, novaKey: more.novaKey }, more);
+    assert.deepEqual(await openIdentities(store).of('node01', { nova: true }), more);
+    assert.deepEqual(await openIdentities(store).of('node01'), more);
   });
 
   test('is no other node’s', async () => {
     const identities = openIdentities(emptyStore());
-    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`)));
+    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`, { nova: true })));
     const each = all.flatMap(values);
     assert.equal(new Set(each).size, each.length);
   });
@@ -75,9 +88,12 @@ describe('an identity', () => {
   });
 
   test('is shown without what is private', async () => {
-    const identity = await openIdentities(emptyStore()).of('node01', RSA);
+    const own = await openIdentities(emptyStore()).of('node01', { rsa: true, nova: true });
+    const identity = { ...own, tls: { ca: 'an authority', certificate: 'a certificate', key: 'a secret key' } };
     const shown = JSON.stringify(masked(identity));
-    for (const { private: secret } of Object.values(identity.sshHostKeys)) {
+    assert(!shown.includes('a secret key') && shown.includes('a certificate'));
+    assert.equal(keysOf(identity).length, 4);
+    for (const { private: secret } of keysOf(identity)) {
       assert.match(secret, /^-----BEGIN OPENSSH PRIVATE KEY-----\n[\s\S]+\n-----END OPENSSH PRIVATE KEY-----\n$/);
       assert(!shown.includes(JSON.stringify(secret).slice(1, -1)));
     }

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { Credentials } from './credentials.ts';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
 import { KEPT_PRIVATE } from './secrets.ts';
 
@@ -14,6 +15,10 @@ export type Identity = {
   readonly iscsiInitiator: string;
   readonly nvmeHostNqn: string;
   readonly nvmeHostId: string;
+  /** Who may log in as the user nova on the node's peers; there once it has been asked for. */
+  readonly novaKey?: SshKey;
+  /** There where a bundle is made that asks for it. */
+  readonly tls?: Credentials;
   /** `rsa` is there once it has been asked for. */
   readonly sshHostKeys: { readonly [T in Exclude<SshKeyType, 'rsa'>]: SshKey } & { readonly rsa?: SshKey };
 };
@@ -28,10 +33,12 @@ export type IdentityStore = {
   keepIdentity(node: string, parts: IdentityParts): Promise<IdentityParts>;
 };
 
+/** What is made for those alone whose files ask for it: the RSA host key, which takes a moment; the user nova's key. */
+export type Wanted = { readonly rsa?: boolean; readonly nova?: boolean };
+
 /** Hands out identities, making at first need what there is not; rejects with what the store rejects with. */
 export type Identities = {
-  /** With `rsa` the RSA host key too, which takes a moment to make. */
-  of(node: string, want?: { readonly rsa: boolean }): Promise<Identity>;
+  of(node: string, want?: Wanted): Promise<Identity>;
 };
 
 /**
@@ -48,10 +55,10 @@ export function openIdentities(store: IdentityStore): Identities {
     return mine;
   };
 
-  const completed = async (node: string, types: readonly SshKeyType[]): Promise<IdentityParts> => {
+  const completed = async (node: string, kinds: readonly string[]): Promise<IdentityParts> => {
     let parts = known.get(node) ?? (await store.identityOf(node));
     // A part that another node happens to have is not kept: then it is made anew.
-    for (let missing = lacking(parts, types); missing.length > 0; missing = lacking(parts, types)) {
+    for (let missing = lacking(parts, kinds); missing.length > 0; missing = lacking(parts, kinds)) {
       const made = await Promise.all(missing.map(async (kind) => [kind, await make(kind, node)] as const));
       parts = await store.keepIdentity(node, new Map(made));
     }
@@ -60,10 +67,10 @@ export function openIdentities(store: IdentityStore): Identities {
   };
 
   return {
-    async of(node, { rsa } = { rsa: false }) {
-      const quick = known.get(node) ?? (await completed(node, QUICK));
+    async of(node, { rsa = false, nova = false } = {}) {
+      const quick = await completed(node, nova ? [...ALWAYS, NOVA_KEY] : ALWAYS);
       if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
-      return identityFrom(await inTurn(() => completed(node, SSH_KEY_TYPES)));
+      return identityFrom(await inTurn(() => completed(node, [sshKind('rsa')])));
     },
   };
 }
@@ -75,8 +82,8 @@ export function identityFrom(parts: IdentityParts): Identity {
     if (value === undefined) throw new Error(`this identity has no ${kind}`);
     return value;
   };
-  const key = (type: SshKeyType): SshKey => {
-    const [publicLine = '', ...rest] = part(sshKind(type)).split('\n');
+  const key = (kind: string): SshKey => {
+    const [publicLine = '', ...rest] = part(kind).split('\n');
     return { public: publicLine, private: rest.join('\n') };
   };
   const uuid = part('nvme-host-id');
@@ -89,25 +96,30 @@ export function identityFrom(parts: IdentityParts): Identity {
     nvmeHostNqn: `nqn.2014-08.org.nvmexpress:uuid:${uuid}`,
     nvmeHostId: uuid,
     sshHostKeys: {
-      ed25519: key('ed25519'),
-      ecdsa: key('ecdsa'),
-      ...(parts.has(sshKind('rsa')) ? { rsa: key('rsa') } : {}),
+      ed25519: key(sshKind('ed25519')),
+      ecdsa: key(sshKind('ecdsa')),
+      ...(parts.has(sshKind('rsa')) ? { rsa: key(sshKind('rsa')) } : {}),
     },
+    ...(parts.has(NOVA_KEY) ? { novaKey: key(NOVA_KEY) } : {}),
   };
 }
 
 /** Whether any identity can be made of these parts. */
 export function isWhole(parts: IdentityParts): boolean {
-  return lacking(parts, QUICK).length === 0;
+  return lacking(parts, ALWAYS).length === 0;
 }
 
 /** The same identity to be shown: what is private stays so. */
 export function masked(identity: Identity): Identity {
-  const keys = Object.entries(identity.sshHostKeys).map(([type, key]) => [
-    type,
-    { ...key, private: `${KEPT_PRIVATE}\n` },
-  ]);
-  return { ...identity, sshHostKeys: Object.fromEntries(keys) };
+  const { sshHostKeys, novaKey, tls } = identity;
+  const hidden = (key: SshKey): SshKey => ({ ...key, private: `${KEPT_PRIVATE}\n` });
+  const keys = Object.entries(sshHostKeys).map(([type, key]) => [type, hidden(key)]);
+  return {
+    ...identity,
+    sshHostKeys: Object.fromEntries(keys),
+    ...(novaKey ? { novaKey: hidden(novaKey) } : {}),
+    ...(tls ? { tls: { ...tls, key: `${KEPT_PRIVATE}\n` } } : {}),
+  };
 }
 
 const SAMPLE_UUID = '5a3b1e00-0000-4000-8000-000000000000';
@@ -127,6 +139,8 @@ export const SAMPLE_IDENTITY: Identity = {
     ecdsa: sampleKey('ecdsa-sha2-nistp256'),
     rsa: sampleKey('ssh-rsa'),
   },
+  novaKey: sampleKey('ssh-ed25519'),
+  tls: { ca: '(a sample)\n', certificate: '(a sample)\n', key: `${KEPT_PRIVATE}\n` },
 };
 
 const PLAIN: Readonly<Record<string, () => string>> = {
@@ -139,23 +153,26 @@ const PLAIN: Readonly<Record<string, () => string>> = {
   'nvme-host-id': () => randomUUID(),
 };
 
-/** The key types that take no time to make. */
-const QUICK: readonly SshKeyType[] = ['ed25519', 'ecdsa'];
+const sshKind = (type: SshKeyType): string => `ssh-${type}`;
+const NOVA_KEY = 'nova-key';
 
-function lacking(parts: IdentityParts, types: readonly SshKeyType[]): readonly string[] {
-  return [...Object.keys(PLAIN), ...types.map(sshKind)].filter((kind) => !parts.has(kind));
+/** What every identity has; none of it takes time to make. */
+const ALWAYS: readonly string[] = [...Object.keys(PLAIN), sshKind('ed25519'), sshKind('ecdsa')];
+
+function lacking(parts: IdentityParts, kinds: readonly string[]): readonly string[] {
+  return kinds.filter((kind) => !parts.has(kind));
 }
 
 /** A new value; of an SSH key its public line, then its private file. */
 async function make(kind: string, node: string): Promise<string> {
   const plain = PLAIN[kind];
   if (plain) return plain();
+  if (kind === NOVA_KEY) return inLines(await makeSshKey('ed25519', `nova@${node}`));
   const type = SSH_KEY_TYPES.find((one) => sshKind(one) === kind);
   if (type === undefined) throw new Error(`no part of an identity: ${kind}`);
-  const key = await makeSshKey(type, `root@${node}`);
-  return `${key.public}\n${key.private}`;
+  return inLines(await makeSshKey(type, `root@${node}`));
 }
 
-function sshKind(type: SshKeyType): string {
-  return `ssh-${type}`;
+function inLines(key: SshKey): string {
+  return `${key.public}\n${key.private}`;
 }

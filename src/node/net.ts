@@ -203,9 +203,9 @@ class Links {
     const address = said.address ?? (subnet !== undefined ? undefined : isMain ? 'dhcp' : 'none');
     const isStatic = address === 'static';
     const addresses = isStatic
-      ? [this.#ownAddress(at)]
+      ? [ownAddress(this.#node, this.#network, at)]
       : address === undefined
-        ? [this.#sameHostIn(subnet ?? '', at)]
+        ? [sameHostIn(subnet ?? '', this.#node, this.#network, at)]
         : typeof address === 'string'
           ? []
           : address;
@@ -223,29 +223,6 @@ class Links {
       ...(mtu === undefined ? {} : { mtu }),
       routes,
     };
-  }
-
-  #ownAddress(at: string): string {
-    const { ip, name } = this.#node;
-    if (ip === undefined || this.#network === undefined) {
-      throw new Error(`vars.${at}.address: ${name} has no ip of its own; give it one in the site, or write dhcp`);
-    }
-    return `${formatIpv4(ip)}/${this.#network.subnet.prefix}`;
-  }
-
-  /** The address in `text` whose host part is that of the node's own address. */
-  #sameHostIn(text: string, at: string): string {
-    const [base = '', prefix = ''] = text.split('/');
-    const own = this.#node.ip;
-    if (own === undefined || this.#network === undefined) {
-      throw new Error(`vars.${at}.subnet: ${this.#node.name} has no ip of its own whose host part could be taken`);
-    }
-    const host = own - this.#network.subnet.base;
-    if (host >= 2 ** (32 - Number(prefix)) - 1) {
-      throw new Error(`vars.${at}.subnet: ${text} has no host ${host}, as which ${formatIpv4(own)} counts`);
-    }
-    const first = parseIpv4(base) ?? 0;
-    return `${formatIpv4((first + host) as Ipv4)}/${prefix}`;
   }
 
   /** The card that is numbered or named so. */
@@ -304,6 +281,50 @@ class Links {
     const link = this.#links.get(id) as Link;
     return link.master === undefined ? link : this.#outermost(link.master);
   }
+}
+
+/** The node's own address with the prefix of its network. */
+function ownAddress({ ip, name }: SiteNode, network: Network | undefined, at: string): string {
+  if (ip === undefined || network === undefined) {
+    throw new Error(`vars.${at}.address: ${name} has no ip of its own; give it one in the site, or write dhcp`);
+  }
+  return `${formatIpv4(ip)}/${network.subnet.prefix}`;
+}
+
+/** The address in the subnet `text` whose host part is that of the node's own address. */
+function sameHostIn(text: string, { ip: own, name }: SiteNode, network: Network | undefined, at: string): string {
+  const [base = '', prefix = ''] = text.split('/');
+  if (own === undefined || network === undefined) {
+    throw new Error(`vars.${at}.subnet: ${name} has no ip of its own whose host part could be taken`);
+  }
+  const host = own - network.subnet.base;
+  if (host >= 2 ** (32 - Number(prefix)) - 1) {
+    throw new Error(`vars.${at}.subnet: ${text} has no host ${host}, as which ${formatIpv4(own)} counts`);
+  }
+  const first = parseIpv4(base) ?? 0;
+  return `${formatIpv4((first + host) as Ipv4)}/${prefix}`;
+}
+
+/**
+ * The addresses that the site gives a node: its own, then those of its variable `net`, each once; which cards they are on does
+ * not matter. What cannot be is left out here: `resolveNet` is who tells of it.
+ */
+export function addressesOf(node: SiteNode, network: Network | undefined): readonly string[] {
+  const own = node.ip === undefined ? [] : [formatIpv4(node.ip)];
+  const parsed = netVars.safeParse(node.vars.net ?? {});
+  if (!parsed.success) return own;
+  const { main, nics, bonds, bridge, vlans } = parsed.data;
+  const links = [main, bridge ?? {}, ...[nics, bonds, vlans].flatMap((some): Addressing[] => Object.values(some))];
+  const theirs = links.flatMap(({ address, subnet }) => {
+    if (Array.isArray(address)) return address;
+    if (address !== undefined || subnet === undefined) return [];
+    try {
+      return [sameHostIn(subnet, node, network, 'net')];
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set([...own, ...theirs.map((one) => one.split('/')[0] ?? one)])];
 }
 
 /** Cards that a machine might have, for those that have not told yet: what the site lists, and more up to six. */

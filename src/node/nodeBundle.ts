@@ -4,7 +4,8 @@ import type { Site, SiteNode } from '../site/model.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
 import type { Identities } from './identity.ts';
 import { factsOf, type Inventory } from './inventory.ts';
-import { identityAsked, renderFiles } from './render.ts';
+import type { Peers } from './peers.ts';
+import { askedBy, renderFiles } from './render.ts';
 import type { SiteSecrets } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
@@ -13,6 +14,7 @@ import type { Renderer } from './templates.ts';
 export type BundleMeans = {
   readonly secrets: SiteSecrets;
   readonly identities: Identities;
+  readonly peersOf: (site: Site, node: SiteNode) => Promise<Peers>;
   readonly renderer: Renderer;
 };
 
@@ -25,14 +27,16 @@ export async function nodeBundle(
   site: Site,
   declared: SiteNode,
   { inventory, server }: { readonly inventory: Inventory | undefined; readonly server: BootServer },
-  { secrets, identities, renderer }: BundleMeans,
+  { secrets, identities, peersOf, renderer }: BundleMeans,
 ): Promise<Bundle> {
   const { vars, values } = await secrets.reveal(declared.vars);
   const node = { ...declared, vars };
   const { sources, hooks } = await readSources(site, node);
   const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
   const facts = inventory && factsOf(inventory);
-  const asked = identityAsked(node, sources);
-  const identity = asked && (await identities.of(node.name, asked));
-  return makeBundle(renderFiles({ site, node, sources, facts, identity, server: urls }, renderer), hooks, values);
+  const asked = askedBy(node, sources);
+  const identity = asked.identity && (await identities.of(node.name, asked.identity));
+  const peers = asked.peers ? await peersOf(site, declared) : undefined;
+  const files = renderFiles({ site, node, sources, facts, identity, peers, server: urls }, renderer);
+  return makeBundle(files, hooks, values);
 }

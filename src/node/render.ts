@@ -2,10 +2,12 @@ import { ReveilleError } from '../errors.ts';
 import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
-import type { Identity } from './identity.ts';
+import { hostsOf } from './hosts.ts';
+import type { Identity, Wanted } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { manyFiles } from './manyFiles.ts';
 import { NET_KEYS, resolveNet, searchOf } from './net.ts';
+import type { Peers } from './peers.ts';
 import { replaceTokens } from './replace.ts';
 import type { Source } from './sources.ts';
 import type { Renderer } from './templates.ts';
@@ -19,8 +21,10 @@ export type RenderFrom = {
   readonly node: SiteNode;
   readonly sources: readonly Source[];
   readonly facts?: Facts | undefined;
-  /** Needed if the templates ask for it (see `identityAsked`). */
+  /** Needed if the templates ask for it (see `askedBy`). */
   readonly identity?: Identity | undefined;
+  /** Likewise. */
+  readonly peers?: Peers | undefined;
   readonly server?: ServerUrls | undefined;
 };
 
@@ -53,14 +57,26 @@ export function renderSource(source: Source, sees: object, renderer: Renderer): 
   return [{ ...shared, content: Buffer.from(renderer.render(file, text, own)) }];
 }
 
-/** What the templates of a node want to know of the node's identity: nothing, or whether RSA keys are part of it. */
-export function identityAsked(node: SiteNode, sources: readonly Source[]): { readonly rsa: boolean } | undefined {
+/** What must be had before a node's files are rendered, because their templates look at it. */
+export type Asked = {
+  /** Absent: nothing of the node's identity. `tls` is the part that has to be signed. */
+  readonly identity?: Required<Wanted> & { readonly tls: boolean };
+  readonly peers: boolean;
+};
+
+/** Reads from the text of a node's templates what they ask for. */
+export function askedBy(node: SiteNode, sources: readonly Source[]): Asked {
   const templates = [
     ...sources.flatMap((source) => ('content' in source && source.template ? [templateText(source)] : [])),
     ...node.replace.map(({ value }) => value),
   ];
-  if (!templates.some((text) => /\bidentity\b/.test(text))) return undefined;
-  return { rsa: templates.some((text) => /\bsshHostKeys\b/.test(text)) };
+  const named = (word: RegExp) => templates.some((text) => word.test(text));
+  const identity = {
+    rsa: named(/\bsshHostKeys\b/),
+    nova: named(/\bidentity\.novaKey\b/),
+    tls: named(/\bidentity\.tls\b/),
+  };
+  return { ...(named(/\bidentity\b/) ? { identity } : {}), peers: named(/\bpeers\./) };
 }
 
 /** A template's text. Throws TEMPLATE_INVALID if it is not UTF-8. */
@@ -74,7 +90,7 @@ export function templateText(source: Source & { readonly content: Uint8Array }):
 }
 
 /** What templates see. Copies: a template that changes a list changes nobody else's. */
-export function visible({ site, node, facts, identity, server }: Omit<RenderFrom, 'sources'>): object {
+export function visible({ site, node, facts, identity, peers, server }: Omit<RenderFrom, 'sources'>): object {
   const network = site.networks.get(node.network ?? '');
   return {
     node: nodeView(node, site),
@@ -87,11 +103,15 @@ export function visible({ site, node, facts, identity, server }: Omit<RenderFrom
       get nodes() {
         return [...site.nodes.values()].map((other) => nodeView(other, site));
       },
+      get hosts() {
+        return hostsOf(site);
+      },
     },
     server: server && { ...server },
     facts: facts && structuredClone(facts),
     net: lazily(NET_KEYS, () => resolveNet(node, network, facts)),
     identity: identity && structuredClone(identity),
+    peers: peers && { ...peers },
   };
 }
 
@@ -158,15 +178,8 @@ function generatedFile(path: string, text: string): BundleFile {
 }
 
 function hosts(site: Site, self: SiteNode): string {
-  const lines = ['127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
-  if (self.ip === undefined) lines.push(`127.0.1.1\t${self.name}`);
-  for (const node of site.nodes.values()) {
-    if (node.ip === undefined) continue;
-    const domain = site.networks.get(node.network ?? '')?.domain;
-    const names = domain === undefined ? node.name : `${node.name}.${domain} ${node.name}`;
-    lines.push(`${formatIpv4(node.ip)}\t${names}`);
-  }
-  return `${lines.join('\n')}\n`;
+  const itself = self.ip === undefined ? `127.0.1.1\t${self.name}\n` : '';
+  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${itself}${hostsOf(site)}`;
 }
 
 function resolvConf(network: Network): string {

@@ -4,6 +4,7 @@ import type { Site } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
 import { type Identity, SAMPLE_IDENTITY } from './identity.ts';
 import type { Facts } from './inventory.ts';
+import { type Peers, SAMPLE_PEERS } from './peers.ts';
 import { renderFiles } from './render.ts';
 import { readSources } from './sources.ts';
 import { createRenderer } from './templates.ts';
@@ -46,12 +47,19 @@ export function withSite<T>(files: SiteFiles, use: (site: Site) => Promise<T>): 
 export async function filesOf(
   site: Site,
   name = 'node01',
-  more: { readonly facts?: Facts; readonly identity?: Identity } = {},
+  more: { readonly facts?: Facts; readonly identity?: Identity; readonly peers?: Peers } = {},
 ): Promise<ReadonlyMap<string, BundleFile>> {
   const node = site.nodes.get(name);
   if (node === undefined) throw new Error(`no node ${name}`);
   const files = renderFiles(
-    { site, node, sources: (await readSources(site, node)).sources, identity: SAMPLE_IDENTITY, ...more },
+    {
+      site,
+      node,
+      sources: (await readSources(site, node)).sources,
+      identity: SAMPLE_IDENTITY,
+      peers: SAMPLE_PEERS,
+      ...more,
+    },
     renderer,
   );
   return new Map(files.map((file) => [file.path, file]));

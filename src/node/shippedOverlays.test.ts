@@ -10,7 +10,7 @@ import { openIdentities, SAMPLE_IDENTITY } from './identity.ts';
 import { FULL_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
 import type { SshKey } from './opensshKey.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
-import { identityAsked } from './render.ts';
+import { askedBy } from './render.ts';
 import { filesOf, siteWith, textOf, withSite } from './renderFixture.ts';
 import { readSources } from './sources.ts';
 
@@ -204,11 +204,13 @@ describe('identity', () => {
       withSite(siteWith(overlays, {}), async (site) => {
         const node = site.nodes.get('node01');
         assert(node);
-        return identityAsked(node, (await readSources(site, node)).sources);
+        return askedBy(node, (await readSources(site, node)).sources);
       });
-    assert.equal(await asked('hosts', 'chrony'), undefined);
-    assert.deepEqual(await asked('identity'), { rsa: false });
-    assert.deepEqual(await asked('identity', 'ssh-host-keys'), { rsa: true });
+    const nothing = { rsa: false, nova: false, tls: false };
+    assert.deepEqual(await asked('hosts', 'chrony'), { peers: false });
+    assert.deepEqual(await asked('identity'), { identity: nothing, peers: false });
+    assert.deepEqual(await asked('identity', 'ssh-host-keys'), { identity: { ...nothing, rsa: true }, peers: false });
+    assert.deepEqual(await asked('nova-ssh'), { identity: { ...nothing, nova: true }, peers: true });
   });
 });
 

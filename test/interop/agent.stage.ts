@@ -11,6 +11,7 @@ import type { Inventory } from '../../src/node/inventory.ts';
 import type { News } from '../../src/node/news.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { createOrders } from '../../src/node/orders.ts';
+import { openPeers } from '../../src/node/peers.ts';
 import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
@@ -77,9 +78,11 @@ function realServer(site: Site, bundle?: () => Bundle) {
   const events: Steps[] = [];
   const news: News[] = [];
   const orders = createOrders();
+  const identities = openIdentities(emptyStore());
   const means = {
     secrets: openSiteSecrets(() => site, {}),
-    identities: openIdentities(emptyStore()),
+    identities,
+    peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
   const listeners = new Set<Parameters<NewsFeed>[0]>();

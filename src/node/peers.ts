@@ -1,0 +1,80 @@
+import type { Site, SiteNode } from '../site/model.ts';
+import type { Identities, Identity } from './identity.ts';
+import { addressesOf } from './net.ts';
+
+/** What a node must know of its peers, itself among them, as files of OpenSSH have it. */
+export type Peers = {
+  /** ssh_known_hosts(5): each peer's names and addresses with its Ed25519 and ECDSA host keys. */
+  readonly knownHosts: string;
+  /** authorized_keys(5): each peer's key of the user nova, for commands alone. */
+  readonly authorizedKeys: string;
+};
+
+/** Stands for what a node knows of its peers where there is no state to ask. */
+export const SAMPLE_PEERS: Peers = { knownHosts: '# (samples)\n', authorizedKeys: '# (samples)\n' };
+
+/** Whose keys nodes exchange: those that have this overlay, and the same word in this variable of it. */
+export const PEERS_OVERLAY = 'nova-ssh';
+
+/** The nodes that exchange keys with each other, by the word that they have in common, in the order of the site. */
+export function peersOf(site: Site, group: string): readonly SiteNode[] {
+  return [...site.nodes.values()].filter((one) => one.overlays.includes(PEERS_OVERLAY) && groupOf(one) === group);
+}
+
+/** The word that a node's group of peers has in common; empty unless the site says one. */
+export function groupOf({ vars }: SiteNode): string {
+  const { nova_ssh: said } = vars;
+  const group = typeof said === 'object' && said !== null && 'group' in said ? said.group : undefined;
+  return typeof group === 'string' ? group : '';
+}
+
+/** What is laid for nodes with these peers, whose identities have their `novaKey`. */
+export function peersText(site: Site, peers: readonly (readonly [SiteNode, Identity])[]): Peers {
+  const known: string[] = [];
+  const authorized: string[] = [];
+  for (const [node, { sshHostKeys, novaKey }] of peers) {
+    const network = site.networks.get(node.network ?? '');
+    const full = network?.domain === undefined ? [] : [`${node.name}.${network.domain}`];
+    const names = [node.name, ...full, ...addressesOf(node, network)].join(',');
+    for (const key of [sshHostKeys.ed25519, sshHostKeys.ecdsa]) known.push(`${names} ${withoutComment(key.public)}\n`);
+    if (novaKey) authorized.push(`restrict ${novaKey.public}\n`);
+  }
+  return { knownHosts: known.join(''), authorizedKeys: authorized.join('') };
+}
+
+/**
+ * Hands out what a node knows of its peers. It is put together once for a site as it is loaded and for each group of peers, whose
+ * nodes share it: a rack of thousands asks thousands of times. Identities that are not there yet are made for it.
+ */
+export function openPeers(identities: Identities): (site: Site, node: SiteNode) => Promise<Peers> {
+  const ofSite = new WeakMap<Site, Map<string, Promise<Peers>>>();
+
+  const gather = async (site: Site, group: string): Promise<Peers> => {
+    const peers = peersOf(site, group);
+    const known: (readonly [SiteNode, Identity])[] = [];
+    for (let at = 0; at < peers.length; at += MADE_AT_ONCE) {
+      const some = peers.slice(at, at + MADE_AT_ONCE);
+      known.push(...(await Promise.all(some.map(async (one) => [one, await identities.of(one.name, NOVA)] as const))));
+    }
+    return peersText(site, known);
+  };
+
+  return (site, node) => {
+    const groups = ofSite.get(site) ?? new Map<string, Promise<Peers>>();
+    ofSite.set(site, groups);
+    const group = groupOf(node);
+    const gathered = groups.get(group) ?? gather(site, group);
+    groups.set(group, gathered);
+    // A state that was down is asked again by the next node.
+    gathered.catch(() => groups.delete(group));
+    return gathered;
+  };
+}
+
+const NOVA = { nova: true };
+const MADE_AT_ONCE = 100;
+
+/** `ssh-ed25519 AAAA...` of a public key's line. */
+function withoutComment(line: string): string {
+  return line.split(' ').slice(0, 2).join(' ');
+}
