@@ -4,12 +4,10 @@ import { type SshKey, sshFingerprint } from '../node/opensshKey.ts';
 /** What of a node's identity anybody may see; `null` as long as none has been made. */
 export function publicIdentity(parts: IdentityParts): Record<string, unknown> | null {
   if (!isWhole(parts)) return null;
-  // Named one by one, so that no private part is shown by mistake.
-  const { sshHostKeys, novaKey, machineId, libvirtUuid, computeId, iscsiInitiator, nvmeHostNqn, nvmeHostId } =
-    identityFrom(parts);
+  const { sshHostKeys, novaKey, ...plain } = identityFrom(parts);
   const open = (key: SshKey) => ({ public: key.public, fingerprint: sshFingerprint(key.public) });
   return {
-    ...{ machineId, libvirtUuid, computeId, iscsiInitiator, nvmeHostNqn, nvmeHostId },
+    ...plain,
     sshHostKeys: Object.fromEntries(
       Object.entries(sshHostKeys).map(([type, key]: [string, SshKey]) => [type, open(key)]),
     ),
