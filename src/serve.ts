@@ -125,7 +125,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   };
 
   const dhcp = await startDhcpServer({
-    site,
+    site: where.site,
     store,
     events: emit,
     boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),

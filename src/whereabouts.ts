@@ -2,7 +2,7 @@ import type { BootServer } from './boot/server.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Network, Site } from './site/model.ts';
-import { serverFor } from './site/servers.ts';
+import { serverFor, withServers } from './site/servers.ts';
 
 /** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
 export function whereabouts(site: () => Site) {
@@ -11,6 +11,8 @@ export function whereabouts(site: () => Site) {
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
   };
   return {
+    /** The site with the server's address in each network that this machine has one for. */
+    site: (): Site => withServers(site(), interfaceAddresses()),
     serverOf,
     serverAddresses: (): readonly Ipv4[] => {
       const addresses = interfaceAddresses();

@@ -1,10 +1,8 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { troubleOf, wordsOf } from '../errors.ts';
-import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
-import { withServers } from '../site/servers.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
@@ -23,7 +21,7 @@ import { composeNak, composeReply, sizeLimit } from './reply.ts';
 import type { ServedNetwork } from './wire.ts';
 
 export type DhcpOptions = {
-  /** Asked at the start and at each `reload`. */
+  /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
   readonly site: () => Site;
   readonly store: LeaseStore;
   readonly boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
@@ -135,7 +133,7 @@ class Server implements DhcpServer {
   }
 
   #takeSite(): void {
-    this.#site = withServers(this.#options.site(), interfaceAddresses());
+    this.#site = this.#options.site();
     this.#book.configure(this.#site);
     for (const port of this.#ports.values()) port.forgetProber();
   }

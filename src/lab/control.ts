@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Accelerator } from '../accelerator.ts';
 import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
 
 /** What one asks of a rack that stands in the background. `names` empty: all machines. */
@@ -11,7 +12,7 @@ export type LabRequest =
 export type LabStatus = {
   readonly site: string;
   readonly state: string;
-  readonly accelerator: 'kvm' | 'tcg';
+  readonly accelerator: Accelerator;
   /** The process that holds the rack, and the first one inside its namespaces. */
   readonly pid: number;
   readonly insidePid: number;

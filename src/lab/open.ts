@@ -5,12 +5,12 @@ import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Accelerator, findAccelerator } from '../accelerator.ts';
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
-import { findAccelerator } from './accelerator.ts';
 import { fillFlash } from './flash.ts';
 import { type Namespace, openNamespace, signalInside } from './namespace.ts';
-import { type Accelerator, consoleFile, qemuCommand, tapName } from './qemu.ts';
+import { consoleFile, qemuCommand, tapName } from './qemu.ts';
 import { type Monitor, openMonitor } from './qmp.ts';
 import type { Machine, Rack } from './rack.ts';
 

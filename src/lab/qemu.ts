@@ -1,8 +1,7 @@
 import { join } from 'node:path';
+import type { Accelerator } from '../accelerator.ts';
 import { OVMF_CODE, varsFile } from './flash.ts';
 import type { Machine, Nic } from './rack.ts';
-
-export type Accelerator = 'kvm' | 'tcg';
 
 /** The tap of a machine's card: QEMU's end of its cable. Short, as interface names hold 15 characters. */
 export function tapName(machine: number, nic: number): string {

@@ -3,8 +3,8 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Answer, Request, Result, SqlValue, Statement, ThreadOptions } from './database.ts';
 import { failureOf, needsReopening } from './failure.ts';
-import { lockFile } from './lock.ts';
 import { migrate, requireCurrent } from './migrations.ts';
+import { lockAsSoleWriter } from './soleWriter.ts';
 
 /**
  * The thread that owns the database, so that waiting for the disk never holds up the event loop. One message is one
@@ -18,7 +18,7 @@ type Open = { readonly db: DatabaseSync; readonly prepared: Map<string, Statemen
 let current: Open | undefined;
 
 function open(): Open {
-  const lock = readOnly ? undefined : lockFile(join(folder, 'reveille.lock'));
+  const lock = readOnly ? undefined : lockAsSoleWriter(join(folder, 'reveille.lock'));
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file, { readOnly, timeout: 2000 });

@@ -4,6 +4,8 @@
  */
 import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
+import { interfaceAddresses } from '../../src/net/interfaces.ts';
+import { withServers } from '../../src/site/servers.ts';
 import { openStore } from '../../src/state/store.ts';
 
 const [folder] = process.argv.slice(2);
@@ -15,7 +17,7 @@ const big = networkOf('big', '10.20.0.0/16', [['10.20.1.0-10.20.255.200', 'any']
   leaseSeconds: 3600,
 });
 await startDhcpServer({
-  site: () => siteOf([big]),
+  site: () => withServers(siteOf([big]), interfaceAddresses()),
   store,
   boot: () => ({ kind: 'none', reason: 'nothing boots in this test' }),
   events: () => {},

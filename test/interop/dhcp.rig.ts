@@ -7,8 +7,10 @@ import type { BootAnswer } from '../../src/boot/client.ts';
 import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
 import type { Lease, LeaseStore } from '../../src/dhcp/lease.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
+import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
+import { withServers } from '../../src/site/servers.ts';
 import type { Happening } from '../../src/timeline/event.ts';
 
 /** A bridge `br0` with a DHCP server in this namespace, and machines on it, each in a namespace of its own with an `eth0`. */
@@ -112,7 +114,7 @@ export async function serve(
 ): Promise<Running> {
   const events: Happening[] = [];
   const server = await startDhcpServer({
-    site: typeof site === 'function' ? site : () => site,
+    site: () => withServers(typeof site === 'function' ? site() : site, interfaceAddresses()),
     store,
     boot,
     events: (happening) => events.push(happening),

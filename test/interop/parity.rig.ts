@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { decideBoot } from '../../src/boot/decide.ts';
 import { MESSAGE } from '../../src/dhcp/packet.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
+import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { ip } from '../../src/site/fixture.ts';
 import { loadSite } from '../../src/site/load.ts';
-import type { InterfaceAddress, InterfaceAddresses } from '../../src/site/servers.ts';
+import { type InterfaceAddress, type InterfaceAddresses, withServers } from '../../src/site/servers.ts';
 import { memoryStore } from './dhcp.rig.ts';
 import { note, type Step, type Told } from './twin-clients.ts';
 import { ClientEnd, type Heard, layTwins, type Peer, type ServerName, takeTwinsDown } from './twins.rig.ts';
@@ -97,7 +98,7 @@ export async function play(
   const peer = await startPeer();
   opened.defer(peer.stop);
   const server = await startDhcpServer({
-    site: () => loaded.site,
+    site: () => withServers(loaded.site, interfaceAddresses()),
     store: memoryStore(),
     boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: 8080 }),
     events: () => {},

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { type Accelerator, findAccelerator } from '../../accelerator.ts';
 import { ReveilleError } from '../../errors.ts';
-import { findAccelerator } from '../../lab/accelerator.ts';
 import type { DiskReader } from './reader.ts';
 
 export type GuestOrder = {
@@ -27,7 +27,7 @@ export type Guest = {
 };
 
 /** QEMU's command line for the guest. The drive is a temporary copy on write: the disk's file is opened to be read. */
-export function guestCommand(order: GuestOrder, accelerator: 'kvm' | 'tcg'): readonly string[] {
+export function guestCommand(order: GuestOrder, accelerator: Accelerator): readonly string[] {
   const file = (path: string) => path.replaceAll(',', ',,');
   return [
     'qemu-system-x86_64',

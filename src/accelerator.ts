@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import type { Accelerator } from './qemu.ts';
+
+/** What runs a guest's processor: the machine's own by KVM, or QEMU's translator. */
+export type Accelerator = 'kvm' | 'tcg';
 
 /** A BIOS that really runs on the processor is through in a third of this; one that KVM has to emulate is not. */
 const LONG_ENOUGH_MS = 1200;

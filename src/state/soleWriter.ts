@@ -7,7 +7,7 @@ import { type Lock, tryLock } from '../lock.ts';
  * of its own so that readers are not kept out; it ends with the process, however that ends. Throws STATE_UNAVAILABLE,
  * naming who holds it.
  */
-export function lockFile(file: string): Lock {
+export function lockAsSoleWriter(file: string): Lock {
   const lock = tryLock(file);
   if (lock) return lock;
   const pid = lockHolder(file);
