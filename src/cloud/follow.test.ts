@@ -12,7 +12,7 @@ const FULL: CloudView = {
   services: [{ id: 's', host: 'node01', up: true, enabled: true, updatedAt: 2000 }],
   hypervisors: [{ id: 'h', name: 'node01', host: 'node01', up: true }],
   agents: [],
-  providers: ['node01'],
+  providers: [{ id: 'h', name: 'node01' }],
   clockAheadMs: 0,
 };
 const NODE: Expected = { node: 'node01', bootedAt: 1000, networkAgents: [] };

@@ -49,7 +49,7 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
 
   const tell = ({ node, bootedAt }: Expected, standing: Standing): void => {
     const inService = standing.kind === 'in-service';
-    const words = inService ? (standing.enabled ? 'in service' : 'in service, and disabled') : standing.words;
+    const words = inService ? serviceWords(standing) : standing.words;
     const last = told.get(node);
     if (last?.bootedAt === bootedAt && last.words === words) return;
     told.set(node, { bootedAt, words, inService });
@@ -93,6 +93,11 @@ async function ask(
     };
     return nodes.map((node) => [node, standing] as const);
   }
+}
+
+function serviceWords({ enabled, disabledReason }: Standing & { readonly kind: 'in-service' }): string {
+  if (enabled) return 'in service';
+  return `in service, and disabled${disabledReason === undefined ? '' : ` (${disabledReason})`}`;
 }
 
 function hintOf(standing: Standing): { readonly hint?: string } {

@@ -12,7 +12,7 @@ const GOOD: CloudView = {
   services: [{ id: 's1', host: 'node01', up: true, enabled: true, updatedAt: AFTER }],
   hypervisors: [{ id: 'h1', name: 'node01.rack.example.org', host: 'node01', up: true }],
   agents: [{ id: 'a1', host: 'node01', binary: 'neutron-linuxbridge-agent', alive: true, heartbeatAt: AFTER }],
-  providers: ['node01.rack.example.org'],
+  providers: [{ id: 'h1', name: 'node01.rack.example.org' }],
   clockAheadMs: 0,
 };
 
@@ -79,8 +79,41 @@ for (const [words, view, what] of [
   ['it reported and is called down', { ...GOOD, services: [{ ...service, up: false }] }, 'compute-down'],
   ['its cell does not know it yet', { ...GOOD, hypervisors: [] }, 'hypervisor'],
   ['its hypervisor is down', { ...GOOD, hypervisors: [{ ...hypervisor, up: false }] }, 'hypervisor-down'],
-  ['Placement has no provider', { ...GOOD, providers: ['node02'] }, 'provider'],
-  ['Placement has a provider of another name', { ...GOOD, providers: ['node01'] }, 'provider'],
+  ['Placement has no provider', { ...GOOD, providers: [{ id: 'h2', name: 'node02' }] }, 'provider'],
+  ['Placement has a provider of another name', { ...GOOD, providers: [{ id: 'h3', name: 'node01' }] }, 'provider'],
+  [
+    'Placement has a provider of the same name with another id',
+    { ...GOOD, providers: [{ id: 'h3', name: 'node01.rack.example.org' }] },
+    'provider',
+  ],
+  [
+    'it has the name of another life, at the same address',
+    {
+      ...GOOD,
+      services: [{ ...service, host: 'rack7-old' }],
+      hypervisors: [{ ...hypervisor, host: 'rack7-old', ip: '10.0.0.51' }],
+    },
+    'other-name',
+  ],
+  [
+    'it has its record of earlier days, and another name now',
+    {
+      ...GOOD,
+      services: [
+        { ...service, updatedAt: BEFORE },
+        { ...service, id: 's2', host: 'localhost', updatedAt: AFTER },
+      ],
+    },
+    'other-name',
+  ],
+  [
+    'it lost libvirt and disabled itself',
+    {
+      ...GOOD,
+      services: [{ ...service, enabled: false, disabledReason: 'AUTO: Connection to libvirt lost: 1' }],
+    },
+    'compute-disabled-itself',
+  ],
   ['Neutron has no agent there', { ...GOOD, agents: [] }, 'network-agent'],
   [
     'the agent is alive by an old heartbeat',
@@ -92,7 +125,7 @@ for (const [words, view, what] of [
 }
 
 test('another provider is named in words', () => {
-  const standing = standingOf({ ...GOOD, providers: ['node01'] }, EXPECTED);
+  const standing = standingOf({ ...GOOD, providers: [{ id: 'h3', name: 'node01' }] }, EXPECTED);
   assert.ok(standing.kind === 'missing');
   assert.match(standing.words, /provider node01, and the hypervisor is called node01\.rack\.example\.org/);
 });

@@ -1,5 +1,5 @@
 import { formatOff } from '../timeline/words.ts';
-import type { CloudView } from './view.ts';
+import type { CloudView, ComputeService, Hypervisor } from './view.ts';
 
 /** A node as it should be known to the cloud, and the boot that is to come into service. */
 export type Expected = {
@@ -14,7 +14,7 @@ export type Expected = {
 
 /** Whether a boot has come into service, or what is still missing, as a code for programs and in words. */
 export type Standing =
-  | { readonly kind: 'in-service'; readonly enabled: boolean }
+  | { readonly kind: 'in-service'; readonly enabled: boolean; readonly disabledReason?: string }
   | {
       readonly kind: 'missing';
       readonly what:
@@ -23,6 +23,7 @@ export type Standing =
         | 'other-name'
         | 'compute-report'
         | 'compute-down'
+        | 'compute-disabled-itself'
         | 'hypervisor'
         | 'hypervisor-down'
         | 'provider'
@@ -52,84 +53,139 @@ export function standingOf(view: CloudView, expected: Expected): Standing {
   return { ...standing, hint: `${standing.hint}; ${off}` };
 }
 
-function standingByTimes(view: CloudView, { node, ip, bootedAt, networkAgents }: Expected): Standing {
-  const isThis = (host: string) => isHostOf(host, node);
-  const since = (at: number | undefined) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
+type Missing = Standing & { readonly kind: 'missing' };
+/** Whether something was told since the boot began. */
+type Since = (at: number | undefined) => boolean;
 
-  const service = view.services.find(({ host }) => isThis(host));
-  if (!service) {
-    const names = [node, 'localhost', '(none)', ...(ip === undefined ? [] : [ip, `ip-${ip.replaceAll('.', '-')}`])];
-    const isAstray = (host: string) => {
-      const lower = host.toLowerCase();
-      return names.some((name) => lower === name.toLowerCase() || lower.startsWith(`${name.toLowerCase()}.`));
-    };
-    const astray = view.services.find(({ host, updatedAt }) => isAstray(host) && since(updatedAt));
-    if (astray) {
-      return missing(
-        'other-name',
-        `a nova-compute registered as ${astray.host} since this boot began, not as ${node}`,
-        `name nova-compute under the profile's services, so that it waits for the name, and set host in nova.conf; then remove the stray service: openstack compute service delete ${astray.id}`,
-      );
+function standingByTimes(view: CloudView, expected: Expected): Standing {
+  const { node, bootedAt } = expected;
+  const since: Since = (at) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
+  const isThis = ({ host }: { readonly host: string }) => isHostOf(host, node);
+
+  const service = view.services.find(isThis);
+  if (!service || !since(service.updatedAt)) {
+    return strayService(view, expected, since) ?? (service ? silent(node) : unknown(node));
+  }
+  const hypervisor = view.hypervisors.find(isThis);
+  return (
+    brokenService(service, node) ??
+    brokenHypervisor(hypervisor, node) ??
+    (hypervisor && brokenProvider(view, hypervisor)) ??
+    brokenAgent(view, expected, since) ?? {
+      kind: 'in-service',
+      enabled: service.enabled,
+      ...(service.disabledReason === undefined ? {} : { disabledReason: service.disabledReason }),
     }
-    return missing(
-      'compute-service',
-      `Nova knows no compute service on ${node}`,
-      'nova-compute registers by the message queue: see its log on the node, and transport_url in its nova.conf',
-    );
-  }
-  if (!since(service.updatedAt)) {
-    return missing(
-      'compute-report',
-      `nova-compute on ${node} has not reported since this boot began`,
-      'it cannot reach the message queue, or has not started: see its log on the node',
-    );
-  }
+  );
+}
+
+/** A service that began to report under another name: one that machines without a name have, or at the node's own address. */
+function strayService(view: CloudView, { node, ip }: Expected, since: Since): Missing | undefined {
+  const names = [node, 'localhost', '(none)', ...(ip === undefined ? [] : [ip, `ip-${ip.replaceAll('.', '-')}`])];
+  const isAstray = ({ host }: ComputeService) => {
+    const lower = host.toLowerCase();
+    const hasItsAddress = view.hypervisors.some((one) => one.host === host && one.ip !== undefined && one.ip === ip);
+    return hasItsAddress || names.some((name) => isHostOf(lower, name.toLowerCase()));
+  };
+  const astray = view.services.find((one) => !isHostOf(one.host, node) && isAstray(one) && since(one.updatedAt));
+  return (
+    astray &&
+    missing(
+      'other-name',
+      `a nova-compute registered as ${astray.host} since this boot began, not as ${node}`,
+      `see host under [DEFAULT] in the node's nova.conf, and name nova-compute under the profile's services, so that it waits for the name; then remove the stray service: openstack compute service delete ${astray.id}`,
+    )
+  );
+}
+
+function unknown(node: string): Missing {
+  return missing(
+    'compute-service',
+    `Nova knows no compute service on ${node}`,
+    'nova-compute registers by the message queue: see its log on the node, and transport_url in its nova.conf',
+  );
+}
+
+function silent(node: string): Missing {
+  return missing(
+    'compute-report',
+    `nova-compute on ${node} has not reported since this boot began`,
+    'it cannot reach the message queue, or has not started: see its log on the node',
+  );
+}
+
+/** What Nova's driver of libvirt puts before the reason where it disables its own service. */
+const BY_ITSELF = 'AUTO: ';
+
+function brokenService(service: ComputeService, node: string): Missing | undefined {
   if (!service.up) {
     return missing(
       'compute-down',
-      `Nova calls the compute service on ${node} down`,
-      'compare the clocks of node and controller',
+      `nova-compute on ${node} reported since this boot began, and no more: Nova calls it down`,
+      'see its log and `systemctl status nova-compute` on the node; where several controllers serve the cloud, compare their clocks',
     );
   }
-  const hypervisor = view.hypervisors.find(({ host }) => isThis(host));
+  if (!service.enabled && service.disabledReason?.startsWith(BY_ITSELF)) {
+    return missing(
+      'compute-disabled-itself',
+      `nova-compute on ${node} has disabled itself: ${service.disabledReason.slice(BY_ITSELF.length)}`,
+      'see libvirtd on the node; the service enables itself as soon as it has libvirt again',
+    );
+  }
+  return undefined;
+}
+
+function brokenHypervisor(hypervisor: Hypervisor | undefined, node: string): Missing | undefined {
   if (!hypervisor) {
     return missing(
       'hypervisor',
       `${node} reports, and has no hypervisor yet: it is not mapped to a cell`,
-      'run nova-manage cell_v2 discover_hosts on the controller, or set discover_hosts_in_cells_interval',
+      'run nova-manage cell_v2 discover_hosts on the controller, or set discover_hosts_in_cells_interval under [scheduler] there',
     );
   }
-  if (!hypervisor.up)
-    return missing('hypervisor-down', `the hypervisor of ${node} is down`, 'see libvirtd on the node');
-  if (!view.providers.includes(hypervisor.name)) {
-    const other = view.providers.find((name) => name.split('.')[0] === hypervisor.name.split('.')[0]);
+  return hypervisor.up
+    ? undefined
+    : missing('hypervisor-down', `the hypervisor of ${node} is down`, 'see libvirtd on the node');
+}
+
+/** A provider has the id and the name of its hypervisor. One of the same name alone is somebody else's, and keeps it out. */
+function brokenProvider({ providers }: CloudView, { id, name }: Hypervisor): Missing | undefined {
+  if (providers.some((one) => one.id === id)) return undefined;
+  const short = (full: string) => full.split('.')[0];
+  const other = providers.find((one) => one.name === name) ?? providers.find((one) => short(one.name) === short(name));
+  if (other === undefined) {
     return missing(
       'provider',
-      other === undefined
-        ? `Placement has no resource provider ${hypervisor.name}`
-        : `Placement has the resource provider ${other}, and the hypervisor is called ${hypervisor.name}`,
-      other === undefined
-        ? 'see [placement] in the nova.conf of the node: a wrong password shows in its log as 401'
-        : 'a node that changed its name left its provider behind: openstack resource provider delete, once it has no allocations',
+      `Placement has no resource provider ${name}`,
+      'see [placement] in the nova.conf of the node: a wrong password shows in its log as 401',
     );
   }
-  // A node that changed its agent leaves the record of the other behind.
+  return missing(
+    'provider',
+    other.name === name
+      ? `Placement has the name ${name} for another resource provider (${other.id}), left of an earlier life of the node`
+      : `Placement has the resource provider ${other.name}, and the hypervisor is called ${name}`,
+    `openstack resource provider delete ${other.id}, once it has no allocations: openstack resource provider show --allocations ${other.id}`,
+  );
+}
+
+/** A node that changed its agent leaves the record of the other behind: only those among its services count. */
+function brokenAgent({ agents }: CloudView, { node, networkAgents }: Expected, since: Since): Missing | undefined {
   for (const binary of networkAgents) {
-    const agent = view.agents.find((one) => one.binary === binary && isThis(one.host));
+    const agent = agents.find((one) => one.binary === binary && isHostOf(one.host, node));
     if (!agent) {
       return missing('network-agent', `Neutron knows no ${binary} on ${node}`, "see the agent's log on the node");
     }
-    if (!agent.alive || !since(agent.heartbeatAt)) {
-      return missing(
-        'network-agent-report',
-        `${binary} on ${node} has not reported since this boot began`,
-        "see the agent's log on the node",
-      );
-    }
+    if (agent.alive && since(agent.heartbeatAt)) continue;
+    return missing(
+      'network-agent-report',
+      `${binary} on ${node} has not reported since this boot began`,
+      "see the agent's log on the node",
+    );
   }
-  return { kind: 'in-service', enabled: service.enabled };
+  return undefined;
 }
 
-function missing(what: (Standing & { kind: 'missing' })['what'], words: string, hint: string): Standing {
+function missing(what: Missing['what'], words: string, hint: string): Missing {
   return { kind: 'missing', what, words, hint };
 }

@@ -20,6 +20,8 @@ export type Hypervisor = {
   readonly name: string;
   /** The host of the compute service that it belongs to. */
   readonly host: string;
+  /** Its address as its nova.conf has it (`my_ip`), in whatever form. */
+  readonly ip?: string;
   readonly up: boolean;
 };
 
@@ -32,13 +34,16 @@ export type NetworkAgent = {
   readonly heartbeatAt?: number;
 };
 
+/** What Placement counts the resources of: for a hypervisor, one of the same id and name. */
+export type Provider = { readonly id: string; readonly name: string };
+
 /** What the cloud says of its compute nodes at one moment. */
 export type CloudView = {
   readonly services: readonly ComputeService[];
   readonly hypervisors: readonly Hypervisor[];
   readonly agents: readonly NetworkAgent[];
-  /** Names of the resource providers that Placement has. */
-  readonly providers: readonly string[];
+  /** The resource providers that Placement has. */
+  readonly providers: readonly Provider[];
   /** How much the cloud's clock is ahead of this machine's (behind: negative), in milliseconds. */
   readonly clockAheadMs: number;
 };
@@ -67,6 +72,7 @@ const hypervisorsSchema = z.object({
     z.object({
       id: z.union([z.string(), z.number()]).transform(String),
       hypervisor_hostname: z.string(),
+      host_ip: z.string().nullish(),
       state: z.string(),
       service: z.object({ host: z.string() }),
     }),
@@ -83,7 +89,7 @@ const agentsSchema = z.object({
     }),
   ),
 });
-const providersSchema = z.object({ resource_providers: z.array(z.object({ name: z.string() })) });
+const providersSchema = z.object({ resource_providers: z.array(z.object({ uuid: z.string(), name: z.string() })) });
 
 /** The microversion with UUIDs as ids of services and hypervisors (Nova since Pike). */
 export const COMPUTE_VERSION = '2.53';
@@ -113,6 +119,7 @@ export async function readCloudView(session: CloudSession): Promise<CloudView> {
       id: one.id,
       name: one.hypervisor_hostname,
       host: one.service.host,
+      ...(one.host_ip ? { ip: one.host_ip } : {}),
       up: one.state === 'up',
     })),
     agents: read(agentsSchema, agents, 'network')
@@ -124,7 +131,10 @@ export async function readCloudView(session: CloudSession): Promise<CloudView> {
         alive,
         ...(heartbeat_timestamp === undefined ? {} : { heartbeatAt: heartbeat_timestamp }),
       })),
-    providers: read(providersSchema, providers, 'placement').resource_providers.map(({ name }) => name),
+    providers: read(providersSchema, providers, 'placement').resource_providers.map(({ uuid, name }) => ({
+      id: uuid,
+      name,
+    })),
     clockAheadMs: session.clockAheadMs(),
   };
 }

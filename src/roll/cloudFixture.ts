@@ -85,7 +85,7 @@ export async function fakeCloud(services: FakeService[], servers: FakeServer[]) 
       case '/network/v2.0/agents':
         return [200, { agents: [] }];
       case '/placement/resource_providers':
-        return [200, { resource_providers: services.map(({ host }) => ({ name: host })) }];
+        return [200, { resource_providers: services.map(({ host }) => ({ uuid: host, name: host })) }];
       case '/compute/servers/detail':
         return [200, { servers: servers.filter(({ host }) => host === url.searchParams.get('host')).map(inNova) }];
       default:
