@@ -87,6 +87,16 @@ const LINES: readonly (readonly [string, ServiceTrouble['what'], RegExp])[] = [
     /no interface nosuch0 for the physical network physnet1/,
   ],
   [
+    "2026-01-01 10:02:39.939 37 ERROR neutron.plugins.ml2.drivers.openvswitch.agent.ovs_neutron_agent [-] Tunneling can't be enabled with invalid local_ip '10.0.0.51'. IP couldn't be found on this host's interfaces.",
+    'network-setup',
+    /a local_ip that no interface of the node has/,
+  ],
+  [
+    'ovs-vsctl: unix:/var/run/openvswitch/db.sock: database connection failed (No such file or directory)',
+    'network-setup',
+    /does not reach Open vSwitch/,
+  ],
+  [
     "2026-01-01 10:02:39.939 37 ERROR neutron.common.experimental [-] Feature 'linuxbridge' is experimental and has to be explicitly enabled in 'cfg.CONF.experimental'",
     'network-setup',
     /linuxbridge is an experimental feature/,

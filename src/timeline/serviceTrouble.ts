@@ -156,11 +156,19 @@ const PATTERNS: readonly Pattern[] = [
     }),
   },
   {
-    seen: /Tunneling cannot be enabled without the local_ip/,
+    seen: /Tunneling (cannot be enabled without the local_ip|can't be enabled with invalid local_ip)/,
     tells: fixed(
       'network-setup',
       'has a local_ip that no interface of the node has',
       'see local_ip under [vxlan] or [ovs]',
+    ),
+  },
+  {
+    seen: /OVS is down, not reporting state to server|ovs-vsctl: \S+: database connection failed/,
+    tells: fixed(
+      'network-setup',
+      'does not reach Open vSwitch',
+      'name openvswitch-switch before the agent under services:, and see `journalctl -u ovsdb-server -u ovs-vswitchd` on the node',
     ),
   },
   {
