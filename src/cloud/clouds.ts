@@ -26,7 +26,8 @@ export type CloudAccess = {
 };
 
 /** By id, or by name within a domain. */
-export type Named = { readonly id: string } | { readonly name: string; readonly domain: string };
+export type Named = { readonly id: string } | { readonly name: string; readonly domain: Domain };
+export type Domain = { readonly id: string } | { readonly name: string };
 
 const text = z.union([z.string(), z.number()]).transform(String);
 const entrySchema = z.looseObject({
@@ -120,6 +121,13 @@ function accessFrom(name: string, file: string, entry: Entry): CloudAccess {
     throw invalid(file, `clouds.${name}.${issue?.path.join('.')}: ${issue?.message}`);
   }
   const { auth, region_name, regions, verify = true, cacert, interface: wanted = 'public' } = read.data;
+  if (!/^https?:$/.test(URL.parse(auth.auth_url)?.protocol ?? '')) {
+    throw invalid(
+      file,
+      `clouds.${name}.auth.auth_url is no address: ${auth.auth_url}`,
+      'write it as https://keystone.example.org:5000',
+    );
+  }
   const firstRegion = typeof regions?.[0] === 'string' ? regions[0] : undefined;
   const region = region_name ?? firstRegion;
   return {
@@ -173,12 +181,11 @@ function loginFrom(
   return { kind: 'password', user, project, password: auth.password };
 }
 
-/** A domain's id stands where its name would: Keystone takes `default` for both. */
 function named(id?: string, name?: string, domainId?: string, domainName?: string): Named | undefined {
   if (id !== undefined) return { id };
-  return name === undefined
-    ? undefined
-    : { name, domain: domainName ?? (domainId === 'default' ? 'Default' : domainId) ?? 'Default' };
+  if (name === undefined) return undefined;
+  const domain = domainId !== undefined ? { id: domainId } : { name: domainName ?? 'Default' };
+  return { name, domain };
 }
 
 function overridesFrom(entry: Entry): ReadonlyMap<string, string> {

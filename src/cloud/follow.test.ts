@@ -50,6 +50,21 @@ test('each change of a standing is told once; while a boot waits the cloud is as
   assert.equal(missed.mock.callCount(), 3, 'a cloud that does not answer misses nobody');
 });
 
+test('a mistake of ours is told, and the cloud is followed on', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const view = mock.fn(async () => {
+    if (view.mock.callCount() === 0) throw new TypeError('of undefined');
+    return FULL;
+  });
+  const told: Happening[] = [];
+  using _ = followCloud({ expected: () => [NODE], view, onMissing: () => {}, emit: (event) => told.push(event) });
+  await turn();
+  assert.deepEqual(told, [{ kind: 'server.trouble', code: 'SERVER_FAILED', message: 'of undefined' }]);
+  t.mock.timers.tick(60_000);
+  await turn();
+  assert.equal(told.at(-1)?.kind, 'cloud.standing');
+});
+
 test('a cloud is not asked while no node should be in service', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const view = mock.fn(async () => EMPTY);

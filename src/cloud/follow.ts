@@ -1,4 +1,4 @@
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, troubleOf } from '../errors.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { type Expected, type Standing, standingOf } from './inService.ts';
 import type { CloudView } from './view.ts';
@@ -27,13 +27,14 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
   let next: NodeJS.Timeout | undefined;
   let closed = false;
 
-  const round = async (): Promise<void> => {
+  /** Asks once, and gives how long to wait before the next time, in milliseconds. */
+  const round = async (): Promise<number> => {
     const nodes = expected();
     const names = new Set(nodes.map(({ node }) => node));
     for (const node of told.keys()) if (!names.has(node)) told.delete(node);
     if (nodes.length > 0) {
       const standings = await ask(view, nodes);
-      if (closed) return;
+      if (closed) return WATCHING_MS;
       for (const [of, standing] of standings) {
         tell(of, standing);
         if (standing.kind === 'missing' && standing.what !== 'cloud') onMissing(of);
@@ -43,9 +44,19 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
       const last = told.get(node);
       return last?.bootedAt !== bootedAt || !last.inService;
     });
-    next = setTimeout(turn, waits && nodes.length > 0 ? WAITING_MS : idleMs(nodes.length)).unref();
+    // With no node to look at, a boot that becomes ready is noticed as soon as one that waits.
+    return waits || nodes.length === 0 ? WAITING_MS : WATCHING_MS;
   };
-  const turn = () => void round().catch((error) => process.emitWarning(`the cloud is not followed any more: ${error}`));
+  const turn = (): void => {
+    void round()
+      .catch((error: unknown) => {
+        emit({ kind: 'server.trouble', ...troubleOf(error) });
+        return WATCHING_MS;
+      })
+      .then((ms) => {
+        if (!closed) next = setTimeout(turn, ms).unref();
+      });
+  };
 
   const tell = ({ node, bootedAt }: Expected, standing: Standing): void => {
     const inService = standing.kind === 'in-service';
@@ -69,11 +80,6 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
       clearTimeout(next);
     },
   };
-}
-
-/** With no node to look at, a boot that becomes ready is noticed as soon as one that waits. */
-function idleMs(nodes: number): number {
-  return nodes === 0 ? WAITING_MS : WATCHING_MS;
 }
 
 async function ask(

@@ -57,7 +57,7 @@ export async function instanceById(session: CloudSession, id: string): Promise<I
     const answer = await session.call('compute', `/servers/${id}`, { microversion: COMPUTE_VERSION });
     return instanceOf(read(oneSchema, answer, 'compute').server);
   } catch (error) {
-    if (error instanceof ReveilleError && error.message.includes('(HTTP 404)')) return 'gone';
+    if (error instanceof ReveilleError && error.message.endsWith('(HTTP 404)')) return 'gone';
     throw error;
   }
 }

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
 import type { CloudAccess, Named } from './clouds.ts';
+import { type Answer, ask } from './request.ts';
 
 /** Types of services as the catalogue has them. */
 export type ServiceType = 'identity' | 'compute' | 'network' | 'placement' | 'image';
@@ -28,36 +27,47 @@ export type CloudSession = {
   clockAheadMs(): number;
 };
 
-const ANSWER_MS = 30_000;
 const CLOCK_RIGHT_MS = 5000;
-const LONGEST_ANSWER = 64 * 1024 * 1024;
+/** A proxy before the service says that nobody is behind it, or that it gave up waiting. */
+const NOBODY_ANSWERED: ReadonlySet<number> = new Set([502, 503, 504]);
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 60_000;
 
 type Token = { readonly value: string; readonly ends: number; readonly catalog: ReadonlyMap<string, string> };
-type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly text: string };
+type Send = (method: string, url: string, headers: Record<string, string>, body?: unknown) => Promise<Answer>;
 
 /** Opens a session. Nothing is sent before the first call. */
 export function openSession(access: CloudAccess, now: () => number = Date.now): CloudSession {
   let token: Promise<Token> | undefined;
-  const ca = access.tls.caFile === undefined ? undefined : readFile(access.tls.caFile);
+  let refused: Token | undefined;
+  const ca = access.tls.caFile === undefined ? undefined : readCertificates(access.tls.caFile);
   ca?.catch(() => {});
   let clockAheadMs = 0;
   const send: Send = async (method, url, headers, body) => {
-    const answer = await ask(method, url, headers, body, { ...access.tls, ca: await ca });
+    const tls = { rejectUnauthorized: access.tls.verify, ...(ca === undefined ? {} : { ca: await ca }) };
+    const answer = await ask(method, url, headers, body, tls);
     clockAheadMs = aheadMs(answer, now()) ?? clockAheadMs;
+    if (NOBODY_ANSWERED.has(answer.status)) {
+      throw new ReveilleError('CLOUD_UNREACHABLE', refusal(`${method} ${url}`, answer).message);
+    }
     return answer;
   };
 
+  const isGood = (one: Token) => one !== refused && one.ends - EARLY_MS > now() + clockAheadMs;
+  /** Calls that come together share one login: an account may be locked for too many that fail. */
   const currentToken = async (): Promise<Token> => {
-    const held = await token?.catch(() => undefined);
-    if (held && held.ends - EARLY_MS > now()) return held;
-    token = login(access, send);
-    return token;
+    const held = token;
+    if (held && (await held.then(isGood, () => false))) return held;
+    if (token === held) token = login(access, send);
+    return token as Promise<Token>;
   };
 
-  const attempt = async (service: ServiceType, path: string, call: Call): Promise<Answer> => {
-    const { value, catalog } = await currentToken();
+  const attempt = async (
+    { value, catalog }: Token,
+    service: ServiceType,
+    path: string,
+    call: Call,
+  ): Promise<Answer> => {
     const base = access.overrides.get(service) ?? catalog.get(service);
     if (base === undefined) {
       throw new ReveilleError(
@@ -80,11 +90,12 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
   return {
     clockAheadMs: () => clockAheadMs,
     async call(service, path, call = {}) {
-      let answer = await attempt(service, path, call);
+      const held = await currentToken();
+      let answer = await attempt(held, service, path, call);
       if (answer.status === 401) {
         // Revoked before its time, by a new password or a restarted Keystone.
-        token = undefined;
-        answer = await attempt(service, path, call);
+        refused = held;
+        answer = await attempt(await currentToken(), service, path, call);
       }
       if (answer.status >= 400) throw refusal(`${call.method ?? 'GET'} ${service} ${path}`, answer);
       return answer.text === '' ? undefined : json(answer.text, service);
@@ -97,6 +108,14 @@ function aheadMs({ headers }: Answer, now: number): number | undefined {
   const ahead = Date.parse(String(headers.date)) - now;
   if (Number.isNaN(ahead)) return undefined;
   return Math.abs(ahead) > CLOCK_RIGHT_MS ? ahead : 0;
+}
+
+async function readCertificates(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new ReveilleError('CLOUD_INVALID', `the cacert of clouds.yaml cannot be read: ${wordsOf(cause)}`, { cause });
+  }
 }
 
 function versionHeaders(service: ServiceType, microversion: string | undefined): Record<string, string> {
@@ -153,7 +172,7 @@ function authBody({ login }: CloudAccess): object {
 }
 
 function reference(named: Named): object {
-  return 'id' in named ? { id: named.id } : { name: named.name, domain: { name: named.domain } };
+  return 'id' in named ? { id: named.id } : { name: named.name, domain: named.domain };
 }
 
 /** Says no in the cloud's own words: services wrap them in an object of one key (`{"itemNotFound": {"message": ...}}`). */
@@ -178,65 +197,4 @@ function json(text: string, service: string): unknown {
       cause,
     });
   }
-}
-
-type Send = (method: string, url: string, headers: Record<string, string>, body?: unknown) => Promise<Answer>;
-type Tls = { readonly verify: boolean; readonly ca: Buffer | undefined };
-
-/** One request with a bounded answer and a bounded wait. */
-function ask(method: string, url: string, headers: Record<string, string>, body: unknown, tls: Tls): Promise<Answer> {
-  const isBytes = body instanceof Uint8Array;
-  const sending = isBytes ? body : body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const options = {
-    method,
-    signal: AbortSignal.timeout(ANSWER_MS),
-    headers: {
-      Accept: 'application/json',
-      ...headers,
-      ...(sending === undefined
-        ? {}
-        : {
-            'Content-Type': isBytes ? 'application/octet-stream' : 'application/json',
-            'Content-Length': sending.byteLength,
-          }),
-    },
-  };
-  return new Promise((resolve, reject) => {
-    const unreachable = (cause: Error) =>
-      reject(
-        new ReveilleError('CLOUD_UNREACHABLE', `${new URL(url).origin} does not answer: ${reason(cause)}`, { cause }),
-      );
-    const sent = url.startsWith('https:')
-      ? httpsRequest(url, {
-          ...options,
-          rejectUnauthorized: tls.verify,
-          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-        })
-      : httpRequest(url, options);
-    sent.on('error', unreachable);
-    sent.on('response', (response) => {
-      const pieces: Buffer[] = [];
-      let length = 0;
-      response.on('error', unreachable);
-      response.on('data', (piece: Buffer) => {
-        length += piece.length;
-        if (length > LONGEST_ANSWER) response.destroy(new Error('its answer is too long'));
-        else pieces.push(piece);
-      });
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: Buffer.concat(pieces).toString(),
-        }),
-      );
-    });
-    sent.end(sending);
-  });
-}
-
-function reason(cause: Error): string {
-  return cause.name === 'TimeoutError' || cause.name === 'AbortError'
-    ? `no answer within ${ANSWER_MS / 1000} s`
-    : cause.message;
 }
