@@ -11,6 +11,7 @@ import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
 import { nodeCommand } from './node.ts';
 import { overlayCommand } from './overlay.ts';
+import { powerCommand } from './power.ts';
 import { errorText } from './print.ts';
 import { rollCommand } from './roll.ts';
 import { schemaCommand } from './schema.ts';
@@ -44,6 +45,7 @@ for (const command of [
   diffCommand(),
   syncCommand(),
   rollCommand(),
+  powerCommand(),
   imageCommand().addCommand(slimCommand()),
   nodeCommand(),
   overlayCommand(),

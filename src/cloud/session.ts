@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
+import type { HttpAnswer } from '../net/httpAsk.ts';
 import type { CloudAccess, Named } from './clouds.ts';
-import { type Answer, ask } from './request.ts';
+import { ask } from './request.ts';
 
 /** Types of services as the catalogue has them. */
 export type ServiceType = 'identity' | 'compute' | 'network' | 'placement' | 'image';
@@ -34,7 +35,7 @@ const NOBODY_ANSWERED: ReadonlySet<number> = new Set([502, 503, 504]);
 const EARLY_MS = 60_000;
 
 type Token = { readonly value: string; readonly ends: number; readonly catalog: ReadonlyMap<string, string> };
-type Send = (method: string, url: string, headers: Record<string, string>, body?: unknown) => Promise<Answer>;
+type Send = (method: string, url: string, headers: Record<string, string>, body?: unknown) => Promise<HttpAnswer>;
 
 /** Opens a session. Nothing is sent before the first call. */
 export function openSession(access: CloudAccess, now: () => number = Date.now): CloudSession {
@@ -67,7 +68,7 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
     service: ServiceType,
     path: string,
     call: Call,
-  ): Promise<Answer> => {
+  ): Promise<HttpAnswer> => {
     const base = access.overrides.get(service) ?? catalog.get(service);
     if (base === undefined) {
       throw new ReveilleError(
@@ -104,7 +105,7 @@ export function openSession(access: CloudAccess, now: () => number = Date.now): 
 }
 
 /** An answer bears its time in whole seconds; a difference that this or a slow answer may make is none. */
-function aheadMs({ headers }: Answer, now: number): number | undefined {
+function aheadMs({ headers }: HttpAnswer, now: number): number | undefined {
   const ahead = Date.parse(String(headers.date)) - now;
   if (Number.isNaN(ahead)) return undefined;
   return Math.abs(ahead) > CLOCK_RIGHT_MS ? ahead : 0;
@@ -176,7 +177,7 @@ function reference(named: Named): object {
 }
 
 /** Says no in the cloud's own words: services wrap them in an object of one key (`{"itemNotFound": {"message": ...}}`). */
-function refusal(doing: string, { status, text }: Answer): ReveilleError {
+function refusal(doing: string, { status, text }: HttpAnswer): ReveilleError {
   let words = text.slice(0, 300);
   try {
     const body: unknown = JSON.parse(text);

@@ -1,3 +1,4 @@
+import type { BmcSettings } from './bmc.ts';
 import type { BootFrom, LoaderChoice, OverlayOrigin, RawOptions, Replacement, Var, Vars } from './model.ts';
 import { mergeReplacements } from './replace.ts';
 
@@ -13,19 +14,21 @@ export type Settings = BootFrom & {
   readonly replace: readonly Replacement[];
   readonly services: readonly string[];
   readonly vars: Vars;
+  readonly bmc?: BmcSettings;
   readonly options: RawOptions;
 };
 
 /**
  * Merges settings in order, the later ones having their way: single values are replaced, `image` and `boot` by each other;
  * lists are joined and a word that is in already is not added again; options are replaced by number, tokens by file and token; variables merge map
- * by map.
+ * by map, and so does what is said of the BMC.
  */
 export function mergeSettings(layers: readonly Settings[]): Settings {
   const { image, boot } = layers.findLast((layer) => (layer.image ?? layer.boot) !== undefined) ?? {};
   const { loader } = layers.findLast((layer) => layer.loader !== undefined) ?? {};
   const { nextServer } = layers.findLast((layer) => layer.nextServer !== undefined) ?? {};
   const { bootFile } = layers.findLast((layer) => layer.bootFile !== undefined) ?? {};
+  const bmcs = layers.flatMap(({ bmc }) => (bmc === undefined ? [] : [bmc]));
   return {
     ...(image === undefined ? {} : { image }),
     ...(boot === undefined ? {} : { boot }),
@@ -38,6 +41,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
     replace: mergeReplacements(layers.flatMap((layer) => layer.replace)),
     services: joined(layers.map((layer) => layer.services)),
     vars: layers.reduce((merged, layer) => mergeVars(merged, layer.vars), {} as Vars),
+    ...(bmcs.length === 0 ? {} : { bmc: Object.assign({}, ...bmcs) as BmcSettings }),
     options: new Map(layers.flatMap((layer) => [...layer.options])),
   };
 }

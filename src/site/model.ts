@@ -98,6 +98,32 @@ export type Replacement = {
   readonly place: Place;
 };
 
+/** How a machine's baseboard management controller is reached. `password` names a secret and never holds one. */
+export type Bmc = {
+  /** IP address or host name. */
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** What the firmware boots as when it is told to boot from the network; absent: left to the BMC. */
+  readonly bootMode?: 'bios' | 'uefi';
+} & (
+  | {
+      readonly kind: 'ipmi';
+      readonly interface: 'lanplus' | 'lan';
+      readonly privilege: 'operator' | 'administrator';
+      readonly cipher?: number;
+    }
+  | {
+      readonly kind: 'redfish';
+      /** Id of the system; absent: the service has only one. */
+      readonly system?: string;
+      readonly verify: boolean;
+      /** Absolute path of the certificates to trust. */
+      readonly ca?: string;
+    }
+);
+
 /** A node with its profiles merged in order and its own settings last. */
 export type SiteNode = BootFrom & {
   readonly name: string;
@@ -118,6 +144,7 @@ export type SiteNode = BootFrom & {
   readonly replace: readonly Replacement[];
   readonly services: readonly string[];
   readonly vars: Vars;
+  readonly bmc?: Bmc;
   readonly options: RawOptions;
   /** The node's own folders below `nodes/` that exist, by address with dashes first, by name second. */
   readonly folders: readonly string[];

@@ -24,6 +24,8 @@ export type DeclaredNode = {
   readonly entries: readonly NodeEntry[];
   readonly macs: readonly Placed<Mac>[];
   readonly ip?: Placed<Ipv4>;
+  /** Its own, where a profile does not give it. */
+  readonly bmcAddress?: string;
 };
 
 /** Far more machines than one server boots. */
@@ -86,7 +88,7 @@ function ownLast(mentions: readonly Mention[]): readonly Mention[] {
 function addressesOf(
   mentions: readonly Mention[],
   site: Declared<SiteDeclaration>,
-): { readonly macs: readonly Placed<Mac>[]; readonly ip?: Placed<Ipv4> } {
+): Pick<DeclaredNode, 'macs' | 'ip' | 'bmcAddress'> {
   const withMac = mentions.findLast(({ entry }) => entry.declared.mac !== undefined);
   const macs = (withMac?.entry.declared.mac ?? []).flatMap((each, i) => {
     const value = each[withMac?.index ?? 0];
@@ -96,8 +98,15 @@ function addressesOf(
   });
   const withIp = mentions.findLast(({ entry }) => entry.declared.ip !== undefined);
   const ip = withIp?.entry.declared.ip?.[withIp.index];
-  if (withIp === undefined || ip === undefined) return { macs };
-  return { macs, ip: { value: ip, place: () => site.place(['nodes', withIp.entry.key, 'ip']) } };
+  const withBmc = mentions.findLast(({ entry }) => entry.declared.bmc?.address !== undefined);
+  const bmcAddress = withBmc?.entry.declared.bmc?.address?.[withBmc.index];
+  return {
+    macs,
+    ...(withIp === undefined || ip === undefined
+      ? {}
+      : { ip: { value: ip, place: () => site.place(['nodes', withIp.entry.key, 'ip']) } }),
+    ...(bmcAddress === undefined ? {} : { bmcAddress }),
+  };
 }
 
 /** A range pairs its nodes with its addresses one to one. */
@@ -108,6 +117,10 @@ function checkCounts({ key, names, declared }: NodeEntry, site: Declared<SiteDec
     findings.error(place(), message, names.length > 1 ? `write one for each: ${example}` : 'write one');
   };
   if (declared.ip) check(declared.ip.length, () => site.place(['nodes', key, 'ip']), 'ip', 'ip: 10.0.0.[51-114]');
+  if (declared.bmc?.address) {
+    const place = () => site.place(['nodes', key, 'bmc', 'address']);
+    check(declared.bmc.address.length, place, 'bmc.address', 'address: 10.1.0.[51-114]');
+  }
   for (const [i, each] of declared.mac?.entries() ?? []) {
     check(each.length, () => site.place(['nodes', key, 'mac', i]), 'mac', 'mac: 52:54:00:00:00:[51-90] (hexadecimal)');
   }
@@ -145,5 +158,6 @@ function checkAgreement(
 function singleValue(key: string, value: unknown, index: number): string | undefined {
   if (key === 'ip') return String((value as NonNullable<NodeDeclaration['ip']>)[index]);
   if (key === 'mac') return (value as NonNullable<NodeDeclaration['mac']>).map((each) => each[index]).join(' ');
+  if (key === 'bmc') return (value as NonNullable<NodeDeclaration['bmc']>).address?.[index];
   return typeof value === 'object' ? undefined : String(value);
 }

@@ -1,6 +1,7 @@
 import { formatPlace, type Place } from '../errors.ts';
 import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import { completeBmc } from './bmc.ts';
 import { didYouMean, type Findings } from './finding.ts';
 import { NODE_NAME_PATTERN } from './forms.ts';
 import { mergeSettings, type Settings } from './merge.ts';
@@ -23,6 +24,8 @@ type Surroundings = {
   readonly site: Declared<SiteDeclaration>;
   readonly networks: ReadonlyMap<string, Network>;
   readonly profiles: Profiles;
+  /** Absolute path of the site folder. */
+  readonly root: string;
   /** Reads what a node says for itself. */
   readonly settingsAt: (declared: NodeDeclaration, at: Path) => Settings;
   /** Names of the folders below nodes/. */
@@ -44,7 +47,7 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
     for (const entry of declared.entries) {
       if (!layers.has(entry)) layers.set(entry, readLayer(entry, around, findings));
     }
-    const node = resolveNode(declared, layers, folders, around);
+    const node = resolveNode(declared, layers, folders, around, once, findings);
     nodes.set(node.name, node);
     claimMacs(node, declared, nodeByMac, around.site, once, findings);
     claimIp(node, declared, nodeByIp, around, once, findings);
@@ -86,15 +89,22 @@ function readLayer(
 }
 
 function resolveNode(
-  { name, entries, macs, ip }: DeclaredNode,
+  declared: DeclaredNode,
   layers: ReadonlyMap<NodeEntry, Layer>,
   folders: ReadonlySet<string>,
-  { site, networks }: Surroundings,
+  { site, networks, root }: Surroundings,
+  once: TellOnce,
+  findings: Findings,
 ): SiteNode {
+  const { name, entries, macs, ip, bmcAddress } = declared;
   const base = { ...NO_SETTINGS, vars: site.value.vars };
   const said = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
   const profiles = new Map(said.flatMap((layer) => [...layer.profiles]));
-  const { loader = 'auto', ...merged } = mergeSettings([base, ...profiles.values(), ...said.map(({ own }) => own)]);
+  const settings = mergeSettings([base, ...profiles.values(), ...said.map(({ own }) => own)]);
+  const { loader = 'auto', bmc: saidOfBmc, ...merged } = settings;
+  const bmc =
+    saidOfBmc && completeBmc(bmcAddress === undefined ? saidOfBmc : { ...saidOfBmc, address: bmcAddress }, root);
+  if (bmc && 'lacks' in bmc) tellOfBmc(declared, [...profiles.keys()], bmc.lacks, site, once, findings);
   const address = ip?.value;
   const network = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
   const own = [...(address === undefined ? [] : [dashedIpv4(address)]), name];
@@ -107,8 +117,27 @@ function resolveNode(
     profiles: [...profiles.keys()],
     ...merged,
     loader,
+    ...(bmc === undefined || 'lacks' in bmc ? {} : { bmc }),
     folders: [...new Set(own)].filter((folder) => folders.has(folder)),
   };
+}
+
+/** Without an address there is no BMC; with one, somebody must be allowed to use it. */
+function tellOfBmc(
+  node: DeclaredNode,
+  profiles: readonly string[],
+  lacks: string,
+  site: Declared<SiteDeclaration>,
+  once: TellOnce,
+  findings: Findings,
+): void {
+  const lost = (...at: Path) => site.lost([...at, 'bmc', lacks]);
+  if (profiles.some((profile) => lost('profiles', profile)) || node.entries.some(({ key }) => lost('nodes', key)))
+    return;
+  if (!once(`bmc.${lacks}`, node)) return;
+  const message = `node "${node.name}" has settings of a BMC, and no bmc.${lacks}`;
+  if (lacks === 'address') findings.warn(placeOf(node, site), message, 'without an address it counts as having none');
+  else findings.error(placeOf(node, site), message, 'say it here, or in a profile');
 }
 
 function checkName(

@@ -1,4 +1,5 @@
 import type { Place } from '../errors.ts';
+import { readBmc, refuseRange } from './bmc.ts';
 import { didYouMean, type Findings, suggestion } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { LOCAL } from './menu.ts';
@@ -46,6 +47,7 @@ export class Profiles {
           'use letters, digits, ".", "_" and "-"',
         );
       }
+      refuseRange(declared.bmc, document, at, findings);
       this.#settings.set(name, readSettings(declared, document, at, `profile ${name}`, known, findings));
     }
   }
@@ -110,6 +112,9 @@ export function readSettings(
     replace: readReplacements(declared.replace, document, [...at, 'replace'], by, findings),
     services: declared.services,
     vars: declared.vars,
+    ...(declared.bmc === undefined
+      ? {}
+      : { bmc: readBmc(declared.bmc, document, [...at, 'bmc'], known.secrets, findings) }),
     options: readOptions(options, [...at, 'options'], document, findings),
   };
 }

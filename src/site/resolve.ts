@@ -54,6 +54,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       site,
       networks,
       profiles,
+      root,
       settingsAt: (declared, at) => readSettings(declared, site, at, `node ${at.at(-1)}`, known, findings),
       folders: documents.nodeFolders,
     },

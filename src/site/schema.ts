@@ -10,6 +10,7 @@ import {
   choice,
   domainName,
   duration,
+  each,
   filePath,
   keyed,
   lease,
@@ -159,6 +160,53 @@ const network = keyed(
   'the settings of a network',
 );
 
+const BMC_HOST = /^(?=[^-])(?:[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$/;
+/** What a machine's BMC (its service processor) is reached by. Which keys a kind needs is checked when nodes resolve. */
+const bmc = keyed(
+  {
+    address: each(
+      {
+        what: "a BMC's address or host name",
+        example: '10.1.0.51',
+        parse: (text) => (BMC_HOST.test(text) ? text : undefined),
+      },
+      '10.1.0.[51-114]',
+      10,
+    )
+      .describe('Address or host name of the BMC; of a range of nodes, 10.1.0.[51-114].')
+      .exactOptional(),
+    kind: choice('ipmi', 'redfish').describe('Which protocol it speaks. Default: ipmi.').exactOptional(),
+    port: whole('a port', 1, 65535).describe('Default: 623 (UDP) for ipmi, 443 for redfish.').exactOptional(),
+    user: matching('a user name', 'admin', /^[^\p{Cc}:]{1,64}$/u)
+      .describe('User of the BMC who may switch the machine.')
+      .exactOptional(),
+    // What is written instead of a secret may be a password: it is not repeated.
+    password: z
+      .string({ error: "expected the name of a secret\nsuch as '{{ secrets.bmc }}'" })
+      .regex(/^\{\{\s*secrets\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}$/, {
+        error: "a password is not written here\nname the secret that holds it: '{{ secrets.NAME }}'",
+      })
+      .describe("The user's password, always a secret: '{{ secrets.NAME }}'.")
+      .exactOptional(),
+    bootMode: choice('bios', 'uefi')
+      .describe('What the firmware boots as when it is told to boot from the network. Default: left to the BMC.')
+      .exactOptional(),
+    interface: choice('lanplus', 'lan').describe('ipmi: lanplus is IPMI 2.0 (default), lan is 1.5.').exactOptional(),
+    privilege: choice('operator', 'administrator')
+      .describe('ipmi: the privilege to ask for. Default: operator, which may switch machines.')
+      .exactOptional(),
+    cipher: whole('a cipher suite', 0, 17)
+      .describe('ipmi: cipher suite, usually 17 or 3. Default: ipmitool asks the BMC for its best.')
+      .exactOptional(),
+    system: matching('the id of a system', '1', /^[^\p{Cc}\s]{1,255}$/u)
+      .describe('redfish: which system of the service it is, by its id. Default: the only one.')
+      .exactOptional(),
+    verify: yesOrNo.describe('redfish: whether its certificate is checked. Default: true.').exactOptional(),
+    ca: filePath.describe('redfish: certificates (PEM) to check it by; relative to the site folder.').exactOptional(),
+  },
+  'how a BMC is reached',
+);
+
 const bootEntry = nameSuchAs('nova').describe(
   'Menu entry that the machine boots instead of an image: its kernel and initrd, its words as written; kernelArgs are not added. `local`: the next boot device.',
 );
@@ -199,6 +247,9 @@ const settings = {
     .prefault([])
     .describe('Units that are held at boot and started once the node has its name and files; joined like kernelArgs.'),
   vars: vars.prefault({}),
+  bmc: bmc
+    .describe('How the machine is switched on and off; merged key by key. A machine without bmc.address has none.')
+    .exactOptional(),
   ...bootFrom,
   options: options.prefault({}),
 };
@@ -498,6 +549,7 @@ export type ProfileDeclaration = z.output<typeof profileSchema>;
 export type NodeDeclaration = z.output<typeof node>;
 export type NetworkDeclaration = z.output<typeof network>;
 export type PoolDeclaration = z.output<typeof pool>;
+export type BmcDeclaration = z.output<typeof bmc>;
 export type ClassDeclaration = z.output<typeof machineClass>;
 export type ImageDeclaration = z.output<typeof imageSchema>;
 

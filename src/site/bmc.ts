@@ -1,0 +1,67 @@
+import { resolve } from 'node:path';
+import type { Findings } from './finding.ts';
+import type { Bmc } from './model.ts';
+import type { BmcDeclaration } from './schema.ts';
+import { checkSecretNames } from './secrets.ts';
+import type { Declared } from './shape.ts';
+import type { Path } from './yaml.ts';
+
+/** What a profile or a node says of the BMC. Absent address: none is said, or each node of a range has its own. */
+export type BmcSettings = Omit<BmcDeclaration, 'address'> & { readonly address?: string };
+
+const OF_KIND = { ipmi: ['interface', 'privilege', 'cipher'], redfish: ['system', 'verify', 'ca'] } as const;
+const PORT = { ipmi: 623, redfish: 443 } as const;
+
+/** Reads `bmc:` at `at` of `document`. */
+export function readBmc(
+  { address, ...said }: BmcDeclaration,
+  document: Declared<unknown>,
+  at: Path,
+  secrets: readonly string[],
+  findings: Findings,
+): BmcSettings {
+  if (said.password !== undefined) {
+    checkSecretNames({ password: said.password }, document, at, secrets, findings);
+  }
+  const other = said.kind === 'ipmi' ? 'redfish' : 'ipmi';
+  for (const key of said.kind === undefined ? [] : OF_KIND[other]) {
+    if (said[key] === undefined) continue;
+    findings.error(document.keyPlace([...at, key]), `bmc.${key} is for kind: ${other}`, 'leave it out');
+  }
+  const [only, another] = address ?? [];
+  return only === undefined || another !== undefined ? said : { ...said, address: only };
+}
+
+/** All nodes that have a profile would share its BMC's address, and only one that is one can be shared. */
+export function refuseRange(bmc: BmcDeclaration | undefined, place: Declared<unknown>, at: Path, findings: Findings) {
+  if ((bmc?.address?.length ?? 1) === 1) return;
+  const hint = 'write the range at the nodes, where there is one for each';
+  findings.error(place.place([...at, 'bmc', 'address']), 'a profile names one BMC, and this is a range', hint);
+}
+
+/** The BMC that merged settings make, or in words what they lack. Paths are relative to `root`. */
+export function completeBmc(said: BmcSettings, root: string): Bmc | { readonly lacks: keyof BmcSettings } {
+  const { address, kind = 'ipmi', user, password, bootMode } = said;
+  if (address === undefined) return { lacks: 'address' };
+  if (user === undefined) return { lacks: 'user' };
+  if (password === undefined) return { lacks: 'password' };
+  const access = {
+    address,
+    port: said.port ?? PORT[kind],
+    user,
+    password,
+    ...(bootMode === undefined ? {} : { bootMode }),
+  };
+  if (kind === 'ipmi') {
+    const { interface: protocol = 'lanplus', privilege = 'operator', cipher } = said;
+    return { ...access, kind, interface: protocol, privilege, ...(cipher === undefined ? {} : { cipher }) };
+  }
+  const { system, verify = true, ca } = said;
+  return {
+    ...access,
+    kind,
+    ...(system === undefined ? {} : { system }),
+    verify,
+    ...(ca === undefined ? {} : { ca: resolve(root, ca) }),
+  };
+}
