@@ -5,9 +5,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../src/net/ipv4.ts';
+import { openCredentials } from '../src/node/credentials.ts';
 import { openIdentities } from '../src/node/identity.ts';
 import { nodeBundle } from '../src/node/nodeBundle.ts';
 import { openPeers } from '../src/node/peers.ts';
@@ -189,6 +191,7 @@ async function bundlesPerSecond(folder: string): Promise<number> {
   const means = {
     secrets: openSiteSecrets(() => site, {}),
     identities,
+    credentialsOf: openCredentials(emptyStore(), { scratch: tmpdir(), now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };

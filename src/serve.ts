@@ -19,6 +19,7 @@ import type { Mac } from './net/mac.ts';
 import { askForLogs } from './node/askForLogs.ts';
 import { checkTemplates } from './node/check.ts';
 import { openContents } from './node/contents.ts';
+import { openCredentials } from './node/credentials.ts';
 import { openIdentities } from './node/identity.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
@@ -144,6 +145,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const means = {
     secrets: openSiteSecrets(site, process.env),
     identities,
+    credentialsOf: openCredentials(store, { scratch: stateFolder, now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };

@@ -1,8 +1,113 @@
+import { X509Certificate } from 'node:crypto';
+import type { Network, Site, SiteNode } from '../site/model.ts';
+import { addressesOf } from './net.ts';
+import { type SignedKey, type Subject, signKey } from './openssl.ts';
+
 /** What a node proves by TLS that it is the node, and holds others against; each PEM. */
-export type Credentials = {
-  /** The certificate of the site's authority. */
+export type Credentials = SignedKey & {
+  /** The certificate of the site's authority, which signs those of its nodes. */
   readonly ca: string;
-  readonly certificate: string;
-  /** The private key of that certificate. */
-  readonly key: string;
 };
+
+/** Where keys and their certificates last, by the names of nodes; the authority's under the empty name. */
+export type CertificateStore = {
+  certificateOf(name: string): Promise<SignedKey | undefined>;
+  /** Keeps `next` if what is kept under the name is `before`, or nothing; tells what is kept then. */
+  keepCertificate(name: string, next: SignedKey, before: SignedKey | undefined): Promise<SignedKey>;
+};
+
+const DAY_MS = 86_400_000;
+/** So long that a node that reboots once a year never sees its certificate end. */
+const LIFE_MS = 3 * 365 * DAY_MS;
+const AUTHORITY_LIFE_MS = 20 * 365 * DAY_MS;
+/** A node's clock may be so far behind when it boots. */
+const BACKDATED_MS = 2 * DAY_MS;
+
+/**
+ * Hands out credentials over a store: made at first need, and anew where less than a third of a certificate's life is left, the node's
+ * names changed or it is another authority's. `scratch` is a private folder; `now` tells ms since the epoch. Rejects with what the
+ * store or `signKey` reject with.
+ */
+export function openCredentials(
+  store: CertificateStore,
+  { scratch, now }: { readonly scratch: string; readonly now: () => number },
+): (site: Site, node: SiteNode) => Promise<Credentials> {
+  const known = new Map<string, SignedKey>();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Keys are signed one after the other: a rack that wakes for the first time must not take the whole machine. */
+  const inTurn = (work: () => Promise<SignedKey>): Promise<SignedKey> => {
+    const mine = turn.then(work);
+    turn = mine.catch(() => {});
+    return mine;
+  };
+
+  const keptOrSigned = async (
+    name: string,
+    stands: (has: SignedKey) => boolean,
+    sign: () => Promise<SignedKey>,
+  ): Promise<SignedKey> => {
+    const before = known.get(name) ?? (await store.certificateOf(name));
+    if (before) known.set(name, before);
+    if (before && stands(before)) return before;
+    return inTurn(async () => {
+      // Whoever asked at the same time may have had it signed.
+      const has = known.get(name);
+      if (has && stands(has)) return has;
+      const next = await store.keepCertificate(name, await sign(), has);
+      known.set(name, next);
+      return next;
+    });
+  };
+
+  return async (site, node) => {
+    const at = now();
+    const life = (ms: number) => ({ from: at - BACKDATED_MS, to: at + ms });
+    const organization = site.name.replace(/[^A-Za-z0-9._-]+/g, '-');
+    const authority = await keptOrSigned(
+      AUTHORITY,
+      () => true,
+      () =>
+        signKey(
+          { commonName: 'Reveille', organization, dns: [], ips: [] },
+          life(AUTHORITY_LIFE_MS),
+          undefined,
+          scratch,
+        ),
+    );
+    const ca = new X509Certificate(authority.certificate);
+    const names = namesOf(node, site.networks.get(node.network ?? ''));
+    const { from, to } = life(LIFE_MS);
+    const own = await keptOrSigned(
+      node.name,
+      (has) => !isDue(new X509Certificate(has.certificate), ca, names, at),
+      () =>
+        signKey(
+          { commonName: node.name, organization, ...names },
+          { from, to: Math.min(to, ca.validToDate.getTime()) },
+          authority,
+          scratch,
+        ),
+    );
+    return { ...own, ca: authority.certificate };
+  };
+}
+
+/** No node has this name. */
+const AUTHORITY = '';
+
+type Names = Pick<Subject, 'dns' | 'ips'>;
+
+/** The names and addresses under which others reach a node: what its certificate has to hold. */
+export function namesOf(node: SiteNode, network: Network | undefined): Names {
+  const full = network?.domain === undefined ? [] : [`${node.name}.${network.domain}`];
+  return { dns: [node.name, ...full], ips: addressesOf(node, network) };
+}
+
+/** Whether a node needs another certificate at the time `now` (ms since the epoch), being reached under these names. */
+export function isDue(certificate: X509Certificate, ca: X509Certificate, { dns, ips }: Names, now: number): boolean {
+  const names = [...dns.map((name) => `DNS:${name}`), ...ips.map((ip) => `IP Address:${ip}`)];
+  if (certificate.subjectAltName !== names.join(', ') || !certificate.verify(ca.publicKey)) return true;
+  const [from, to] = [certificate.validFromDate.getTime(), certificate.validToDate.getTime()];
+  return now < from || (to - now) * 3 < to - from;
+}

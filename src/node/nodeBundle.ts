@@ -2,6 +2,7 @@ import { type BootServer, bootUrl, serverUrl } from '../boot/server.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
+import type { Credentials } from './credentials.ts';
 import type { Identities } from './identity.ts';
 import { factsOf, type Inventory } from './inventory.ts';
 import type { Peers } from './peers.ts';
@@ -14,6 +15,7 @@ import type { Renderer } from './templates.ts';
 export type BundleMeans = {
   readonly secrets: SiteSecrets;
   readonly identities: Identities;
+  readonly credentialsOf: (site: Site, node: SiteNode) => Promise<Credentials>;
   readonly peersOf: (site: Site, node: SiteNode) => Promise<Peers>;
   readonly renderer: Renderer;
 };
@@ -27,7 +29,7 @@ export async function nodeBundle(
   site: Site,
   declared: SiteNode,
   { inventory, server }: { readonly inventory: Inventory | undefined; readonly server: BootServer },
-  { secrets, identities, peersOf, renderer }: BundleMeans,
+  { secrets, identities, credentialsOf, peersOf, renderer }: BundleMeans,
 ): Promise<Bundle> {
   const { vars, values } = await secrets.reveal(declared.vars);
   const node = { ...declared, vars };
@@ -35,7 +37,8 @@ export async function nodeBundle(
   const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
   const facts = inventory && factsOf(inventory);
   const asked = askedBy(node, sources);
-  const identity = asked.identity && (await identities.of(node.name, asked.identity));
+  const own = asked.identity && (await identities.of(node.name, asked.identity));
+  const identity = own && asked.identity?.tls ? { ...own, tls: await credentialsOf(site, declared) } : own;
   const peers = asked.peers ? await peersOf(site, declared) : undefined;
   const files = renderFiles({ site, node, sources, facts, identity, peers, server: urls }, renderer);
   return makeBundle(files, hooks, values);

@@ -143,7 +143,7 @@ test('a variable that may only be one of a few is held to them, a list item by i
     [
       'libvirtd',
       { libvirtd: { listen: 'ssl' } },
-      'overlay libvirtd: vars.libvirtd.listen is "ssl", expected none, tls, tcp',
+      'overlay libvirtd: vars.libvirtd.listen is "ssl", expected auto, none, tls, tcp',
     ],
     [
       'ssh-host-keys',
@@ -268,8 +268,16 @@ describe('a compute node', () => {
     const ssh = ini(
       textOf(await given('nova-compute', { nova: { ...vars.nova, live_migration: 'ssh' } }), '/etc/nova/nova.conf'),
     );
-    assert.equal(ssh.get('libvirt')?.get('live_migration_scheme'), 'ssh');
-    assert.equal(ssh.get('libvirt')?.get('live_migration_with_native_tls'), undefined);
+    assert.equal(
+      ssh.get('libvirt')?.get('live_migration_uri'),
+      'qemu+ssh://nova@%s/system?keyfile=/var/lib/nova/.ssh/id_ed25519&no_tty=1',
+    );
+    assert.equal(ssh.get('libvirt')?.get('live_migration_scheme'), undefined);
+    assert.equal(ssh.get('libvirt')?.get('live_migration_with_native_tls'), 'true');
+    const clear = { nova: { ...vars.nova, live_migration: 'tcp' } };
+    const tcp = ini(textOf(await given('nova-compute', clear), '/etc/nova/nova.conf')).get('libvirt');
+    assert.equal(tcp?.get('live_migration_scheme'), 'tcp');
+    assert.equal(tcp?.get('live_migration_with_native_tls'), undefined);
   });
 
   test('each key that nova-compute needs is asked for by name', async () => {
@@ -367,9 +375,42 @@ describe('a compute node', () => {
       textOf(files, dropIn),
       /^\[Unit\]\n#.*\nRequires=libvirtd-tls\.socket\nAfter=libvirtd-tls\.socket\n$/m,
     );
-    const quiet = textOf(await given('libvirtd', { libvirtd: { notify: false } }), dropIn);
+    const quiet = textOf(await given('libvirtd', { libvirtd: { notify: false, listen: 'none' } }), dropIn);
     assert.match(quiet, /^\[Service\]\nType=simple\n$/m);
     assert.doesNotMatch(quiet, /Requires/);
+  });
+
+  test('libvirtd listens as instances move, and has a certificate unless all goes in the clear', async () => {
+    const cases: readonly (readonly [string, string | undefined, string, boolean])[] = [
+      ['tls', undefined, 'tls', true],
+      ['ssh', undefined, 'none', true],
+      ['tcp', undefined, 'tcp', false],
+      ['tls', 'none', 'none', true],
+      ['tcp', 'tls', 'tls', true],
+    ];
+    for (const [moves, said, listens, hasCertificate] of cases) {
+      const listen = said === undefined ? {} : { listen: said };
+      const files = await given('libvirtd', { nova: { live_migration: moves }, libvirtd: listen });
+      const socket = /^Requires=libvirtd-(\w+)\.socket$/m;
+      const dropIn = textOf(files, '/etc/systemd/system/libvirtd.service.d/reveille.conf');
+      const conf = textOf(files, '/etc/libvirt/libvirtd.conf');
+      assert.equal(socket.exec(dropIn)?.[1] ?? 'none', listens, `${moves} ${said}`);
+      assert.equal(/^auth_(tls|tcp) = "none"$/m.exec(conf)?.[1] ?? 'none', listens);
+      assert.equal(/^ca_file = /m.test(conf), listens === 'tls');
+      const pki = [...files.keys()].filter((path) => path.startsWith('/etc/pki/'));
+      assert.equal(pki.length, hasCertificate ? 10 : 0, `${moves} ${said}`);
+    }
+    const own = { ca: 'authority\n', certificate: 'certificate\n', key: 'secret\n' };
+    const files = await withSite(siteWith(['libvirtd'], {}), (site) =>
+      filesOf(site, 'node01', { identity: { ...SAMPLE_IDENTITY, tls: own } }),
+    );
+    for (const [path, file] of files) {
+      if (!path.startsWith('/etc/pki/')) continue;
+      const text = textOf(files, path);
+      assert.equal(text, /key\.pem$/.test(path) ? own.key : /\/ca-?cert/.test(path) ? own.ca : own.certificate, path);
+      const readers = text !== own.key ? '644 root' : path.includes('/qemu/') ? '640 libvirt-qemu' : '600 root';
+      assert.equal(`${file.mode.toString(8)} ${file.group}`, readers, path);
+    }
   });
 
   test('every option is one that the programs know, under its section', async () => {

@@ -2,6 +2,7 @@ import type { Lease } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Applied } from '../node/news.ts';
+import type { SignedKey } from '../node/openssl.ts';
 import type { AppliedAt } from '../node/standing.ts';
 import type { Roll } from '../roll/record.ts';
 import type { Event } from '../timeline/event.ts';
@@ -23,6 +24,7 @@ export function fixedStore(contents: Contents): Store {
   const inventories = new Map(contents.inventories ?? []);
   const strangers = new Map<Mac, Stranger>();
   const identities = new Map<string, Map<string, string>>();
+  const certificates = new Map<string, SignedKey>();
   const applied = new Map(contents.applied ?? []);
   const rolls = new Map<string, Roll>();
   const pins = new Map<string, string>();
@@ -72,6 +74,14 @@ export function fixedStore(contents: Contents): Store {
           if (!own.has(kind) && !taken) own.set(kind, value);
         }
         return new Map(own);
+      }),
+    certificateOf: (name) => whileOpen(() => certificates.get(name)),
+    keepCertificate: (name, next, before) =>
+      whileOpen(() => {
+        const has = certificates.get(name);
+        if (has !== undefined && has.certificate !== before?.certificate) return has;
+        certificates.set(name, { ...next });
+        return next;
       }),
     saveStrangers: (changed, forgotten) =>
       whileOpen(() => {
@@ -131,6 +141,8 @@ export function brokenStore(): Store {
     inventories: refuse,
     identityOf: refuse,
     keepIdentity: refuse,
+    certificateOf: refuse,
+    keepCertificate: refuse,
     saveStrangers: refuse,
     strangers: refuse,
     saveApplied: refuse,

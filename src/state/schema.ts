@@ -29,6 +29,9 @@ export type InventoryRow = { mac: string; at: number; body: string };
 /** One part of a node's identity (`machine-id`, `ssh-rsa`), made once. */
 export type IdentityRow = { node: string; kind: string; value: string };
 
+/** A private key and its certificate, PEM both; the authority's has the empty name. */
+export type CertificateRow = { name: string; key: string; certificate: string };
+
 /** A machine that the site does not list, as JSON. */
 export type StrangerRow = { mac: string; body: string };
 /** What a node last told of its files, as JSON. */
@@ -47,6 +50,7 @@ export type Schema = {
   events: EventRow;
   inventory: InventoryRow;
   identities: IdentityRow;
+  certificates: CertificateRow;
   strangers: StrangerRow;
   applied: AppliedRow;
   rolls: RollRow;

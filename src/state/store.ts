@@ -2,9 +2,11 @@ import { Kysely } from 'kysely';
 import type { Lease, LeaseStore } from '../dhcp/lease.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import type { CertificateStore } from '../node/credentials.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
 import type { Applied } from '../node/news.ts';
 import type { AppliedStore } from '../node/nodeFiles.ts';
+import type { SignedKey } from '../node/openssl.ts';
 import type { Roll, RollStore } from '../roll/record.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
@@ -34,6 +36,7 @@ export type EventsKept = { readonly perNode: number; readonly total: number };
  */
 export type Store = LeaseStore &
   IdentityStore &
+  CertificateStore &
   AppliedStore &
   RollStore & {
     /** Saves events in their order, all or none. */
@@ -111,6 +114,9 @@ function sqliteStore(database: Database): Store {
 
   const partsQuery = (node: string) => db.selectFrom('identities').select(['kind', 'value']).where('node', '=', node);
 
+  const certificateQuery = (name: string) =>
+    db.selectFrom('certificates').select(['key', 'certificate']).where('name', '=', name);
+
   /** Deletes the oldest `excess` events (of one subject, if given). */
   const forget = async (excess: number, subject?: string): Promise<void> => {
     for (let left = excess; left > 0; left -= PRUNED_AT_ONCE) {
@@ -166,6 +172,23 @@ function sqliteStore(database: Database): Store {
         statementOf(partsQuery(node).compile()),
       ]);
       return partsOf((results.at(-1)?.rows ?? []) as { kind: string; value: string }[]);
+    },
+    async certificateOf(name) {
+      return certificateQuery(name).executeTakeFirst();
+    },
+    async keepCertificate(name, { key, certificate }, before) {
+      const keep = db
+        .insertInto('certificates')
+        .values({ name, key, certificate })
+        .onConflict((conflict) =>
+          conflict
+            .column('name')
+            .doUpdateSet({ key, certificate })
+            .where('certificates.certificate', '=', before?.certificate ?? ''),
+        );
+      const query = certificateQuery(name);
+      const [, kept] = await database.run([statementOf(keep.compile()), statementOf(query.compile())]);
+      return kept?.rows[0] as SignedKey;
     },
     async saveStrangers(changed, forgotten) {
       const forget = db.deleteFrom('strangers').where('mac', '=', '').compile();

@@ -205,6 +205,22 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.deepEqual(await store.keepIdentity('node02', parts), new Map([['compute-id', 'a']]));
     });
 
+    test('a certificate takes the place of the one that it renews, and of no other', async () => {
+      const [a, b, c] = ['a', 'b', 'c'].map((one) => ({ key: `key ${one}`, certificate: `certificate ${one}` }));
+      assert(a && b && c);
+      assert.equal(await store.certificateOf('node01'), undefined);
+      const both = await Promise.all([
+        store.keepCertificate('node01', a, undefined),
+        store.keepCertificate('node01', b, undefined),
+      ]);
+      assert.deepEqual(both, [a, a]);
+      assert.deepEqual(await store.keepCertificate('node01', b, a), b);
+      assert.deepEqual(await store.keepCertificate('node01', c, a), b);
+      assert.deepEqual({ ...(await store.certificateOf('node01')) }, b);
+      assert.equal(await store.certificateOf(''), undefined);
+      assert.deepEqual(await store.keepCertificate('', c, undefined), c);
+    });
+
     test('what a node told of its files takes the place of what it told before, until it is forgotten', async () => {
       const told = { sha256: 'ab'.repeat(32), manifest: 'file\t0644\troot\troot\tx\t/etc/é\n', drifted: 0, drift: [] };
       const drift = [{ path: '/etc/a', what: 'access', access: { mode: '600', owner: 0, group: 7 } }] as const;

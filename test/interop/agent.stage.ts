@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts';
 import type { Ipv4 } from '../../src/net/ipv4.ts';
 import type { Bundle } from '../../src/node/bundle.ts';
+import { openCredentials } from '../../src/node/credentials.ts';
 import { openIdentities } from '../../src/node/identity.ts';
 import type { Inventory } from '../../src/node/inventory.ts';
 import type { News } from '../../src/node/news.ts';
@@ -82,6 +83,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
   const means = {
     secrets: openSiteSecrets(() => site, {}),
     identities,
+    credentialsOf: openCredentials(emptyStore(), { scratch: tmpdir(), now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };

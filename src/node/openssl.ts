@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { generateKeyPair, X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ReveilleError } from '../errors.ts';
+
+// Node.js makes keys and reads certificates, and cannot sign any. The program openssl is on every Debian machine (ca-certificates
+// depends on it) and is what operators look at certificates with; libraries that do the same are twenty packages.
+
+/** A private key and the certificate of its public half, both PEM. */
+export type SignedKey = { readonly key: string; readonly certificate: string };
+
+/** Whose certificate it is, and under which names and addresses others reach it. */
+export type Subject = {
+  readonly commonName: string;
+  readonly organization: string;
+  readonly dns: readonly string[];
+  readonly ips: readonly string[];
+};
+
+/** For how long it holds, in ms since the epoch. */
+export type Life = { readonly from: number; readonly to: number };
+
+/**
+ * Makes a key (ECDSA on P-256) and a certificate for it: signed by `authority`, for servers and clients; without one its own
+ * authority's. `scratch` is a folder for private files, which are gone afterwards. Throws TOOL_MISSING, or SERVER_FAILED with what
+ * openssl said.
+ */
+export async function signKey(
+  subject: Subject,
+  { from, to }: Life,
+  authority: SignedKey | undefined,
+  scratch: string,
+): Promise<SignedKey> {
+  const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const folder = await mkdtemp(join(scratch, 'signing-'));
+  try {
+    const file = (name: string) => join(folder, name);
+    const keep = (name: string, text: string) => writeFile(file(name), text, { mode: 0o600 });
+    await keep('config', configOf(subject, authority !== undefined, folder));
+    await keep('key', key);
+    await keep('authority-key', authority?.key ?? key);
+    await keep('authority', authority?.certificate ?? '');
+    await keep('index', '');
+    const config = ['-config', file('config')];
+    await openssl('req', '-new', '-batch', ...config, '-key', file('key'), '-out', file('request'));
+    const by = authority ? ['-cert', file('authority')] : ['-selfsign'];
+    const dates = ['-startdate', time(from), '-enddate', time(to)];
+    const files = ['-keyfile', file('authority-key'), '-in', file('request'), '-out', file('certificate')];
+    await openssl('ca', '-batch', '-notext', ...config, ...by, ...dates, ...files);
+    const certificate = await readFile(file('certificate'), 'utf8');
+    return { key, certificate: new X509Certificate(certificate).toString() };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** openssl's configuration; see config(5ssl), ca(1ssl), x509v3_config(5ssl). */
+function configOf({ commonName, organization, dns, ips }: Subject, isNode: boolean, folder: string): string {
+  for (const text of [commonName, organization, ...dns, ...ips])
+    if (!/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text))
+      throw new Error(`${JSON.stringify(text)} cannot stand in a certificate`);
+  const names = [...dns.map((name) => `DNS:${name}`), ...ips.map((ip) => `IP:${ip}`)];
+  // No keyUsage for nodes: libvirt and QEMU before 2025 want keyEncipherment in it, which RFC 8813 forbids for keys like these.
+  const extensions = isNode
+    ? [
+        'basicConstraints=critical,CA:FALSE',
+        'extendedKeyUsage=serverAuth,clientAuth',
+        `subjectAltName=${names.join(',')}`,
+      ]
+    : ['basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=critical,keyCertSign,cRLSign'];
+  return `
+[req]
+prompt=no
+string_mask=utf8only
+distinguished_name=subject
+[subject]
+O=${organization.slice(0, LONGEST_NAME)}
+CN=${commonName.slice(0, LONGEST_NAME)}
+[ca]
+default_ca=authority
+[authority]
+database=${folder}/index
+new_certs_dir=${folder}
+rand_serial=yes
+default_md=sha256
+policy=policy
+x509_extensions=extensions
+[policy]
+organizationName=supplied
+commonName=supplied
+[extensions]
+${extensions.join('\n')}
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+`;
+}
+
+/** X.520's upper bound of both names. */
+const LONGEST_NAME = 64;
+const PATIENCE_MS = 20_000;
+
+async function openssl(...args: readonly string[]): Promise<void> {
+  try {
+    await promisify(execFile)('openssl', args, { timeout: PATIENCE_MS, env: { PATH: process.env.PATH, LC_ALL: 'C' } });
+  } catch (cause) {
+    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT') {
+      const hint = 'apt install openssl';
+      throw new ReveilleError('TOOL_MISSING', 'openssl is not installed: it signs the nodes’ certificates', {
+        hint,
+        cause,
+      });
+    }
+    const said = stderr.trim().split('\n').at(-1);
+    throw new ReveilleError('SERVER_FAILED', `openssl ${args[0]} failed: ${said || 'it said nothing'}`, { cause });
+  }
+}
+
+/** `20261123024500Z` (RFC 5280 4.1.2.5.2). */
+function time(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`;
+}
