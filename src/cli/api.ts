@@ -12,13 +12,13 @@ export type How = { readonly method?: 'POST'; readonly signal?: AbortSignal };
 
 /**
  * Asks the running server, over its Unix socket. Resolves to the body's stream of text pieces.
- * Throws SERVER_UNREACHABLE if no server answers, REQUEST_INVALID if it refuses.
+ * Throws SERVER_UNREACHABLE if no server answers, or if it ends before its answer does; REQUEST_INVALID if it refuses.
  */
 export async function ask(stateFolder: string, path: string, how: How = {}): Promise<AsyncIterable<string>> {
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: socketPath(stateFolder), path, ...how }, async (response) => {
       response.setEncoding('utf8');
-      if (response.statusCode === 200) return resolve(response);
+      if (response.statusCode === 200) return resolve(toItsEnd(response, how.signal));
       reject(await refusalIn(response, `the server answered ${response.statusCode} to ${path}`));
     });
     asking.on('error', (cause) =>
@@ -31,6 +31,15 @@ export async function ask(stateFolder: string, path: string, how: How = {}): Pro
     );
     asking.end();
   });
+}
+
+async function* toItsEnd(body: AsyncIterable<string>, signal?: AbortSignal): AsyncGenerator<string> {
+  try {
+    yield* body;
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ReveilleError('SERVER_UNREACHABLE', 'the server ended before its answer did', { cause });
+  }
 }
 
 /** The server's own words where it gave any (see http/answer.ts), else `otherwise`. */

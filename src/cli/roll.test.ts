@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { aRoll, aRollNode, NEW_IMAGE } from '../roll/fixture.ts';
-import { rollText } from './roll.ts';
+import { rollText } from './rollText.ts';
 
 const reveille = (...args: string[]) =>
   spawnSync(join(import.meta.dirname, '../../bin/reveille'), args, { encoding: 'utf8' });
@@ -29,10 +29,21 @@ describe('reveille roll', () => {
       ].join('\n'),
     );
     assert.ok(
-      rollText(roll, 0, 40)
+      rollText(roll, 0, { columns: 40, rows: 24 })
         .split('\n')
         .every((line) => line.length <= 40),
     );
+  });
+
+  it('shows of many nodes those that tell most, in their order, in as many lines as there are', () => {
+    const nodes = Array.from({ length: 40 }, (_, i) =>
+      aRollNode(`node${i + 1}`, { phase: i === 5 ? 'failed' : i === 30 ? 'booting' : i < 20 ? 'done' : 'waiting' }),
+    );
+    const lines = rollText(aRoll([], { nodes, words: 'w' }), 0, { columns: 80, rows: 8 }).split('\n');
+    assert.equal(lines.length, 8);
+    const names = lines.map((line) => line.split(' ')[0]);
+    assert.deepEqual(names.slice(3), ['node6', 'node21', 'node22', 'node31', 'and']);
+    assert.equal(lines[7], 'and 36 more: see reveille roll status');
   });
 
   const usages: readonly (readonly string[])[] = [

@@ -1,13 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { isActive, type Phase, POLICIES, type Roll } from '../roll/record.ts';
-import { foldNames } from '../site/foldNames.ts';
-import { formatMs } from '../timeline/words.ts';
+import { isActive, POLICIES, type Roll } from '../roll/record.ts';
 import { askJson } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
-import { clock, paint } from './print.ts';
-import { table } from './table.ts';
+import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
 
 type Limits = { readonly maxUnavailable?: number; readonly failures?: number; readonly policy?: string };
 type Flags = Limits & {
@@ -35,7 +32,7 @@ export function rollCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nThe server does the work: the command only shows it, and may be interrupted. Exits 1 if the roll stops or a node fails.\n\nExample:\n  reveille roll node[01-32] --max-unavailable 2\n  reveille roll @compute --drifted --dry-run\n  reveille roll --drifted --policy cold --failures 1\n  reveille roll status\n  reveille roll rollback',
+      '\nThe server does the work: the command only shows it, and may be interrupted. Exits 1 if the roll stops or is aborted, or a node fails.\n\nExample:\n  reveille roll node[01-32] --max-unavailable 2\n  reveille roll @compute --drifted --dry-run\n  reveille roll --drifted --policy cold --failures 1\n  reveille roll status\n  reveille roll rollback',
     )
     .action(async (set: string, flags: Flags) => {
       if (set === '' && !flags.drifted) roll.error('error: name the nodes, or say --drifted');
@@ -70,7 +67,10 @@ function statusCommand(): Command {
     .argument('[id]', 'which roll', 'newest')
     .addOption(stateOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExits 1 if the roll stopped or a node failed.\n\nExample:\n  reveille roll status')
+    .addHelpText(
+      'after',
+      '\nExits 1 if the roll stopped or was aborted, or a node failed.\n\nExample:\n  reveille roll status',
+    )
     .action(async (id: string, flags: { state: string; json: boolean }) => {
       const { roll, pins } = await show(flags.state, id);
       if (flags.json) console.log(JSON.stringify({ roll, pins }, null, 2));
@@ -87,7 +87,11 @@ function told(what: 'abort' | 'resume', description: string): Command {
     .addOption(jsonOption())
     .addHelpText('after', `\nExample:\n  reveille roll ${what}`)
     .action(async (id: string, flags: { state: string; json: boolean }) =>
-      follow(await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}`), flags),
+      follow(
+        await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}`),
+        flags,
+        what === 'abort' ? hasFailedNodes : hasGoneWrong,
+      ),
     );
 }
 
@@ -124,7 +128,11 @@ const LOOK_MS = 1000;
 const PATIENCE_MS = 300_000;
 
 /** Shows a roll until it has ended: a table that changes on a terminal, a line for each change elsewhere. */
-async function follow(begun: Roll, { state, json }: { readonly state: string; readonly json: boolean }): Promise<void> {
+async function follow(
+  begun: Roll,
+  { state, json }: { readonly state: string; readonly json: boolean },
+  isWrong: (roll: Roll) => boolean = hasGoneWrong,
+): Promise<void> {
   const live = process.stdout.isTTY && !json;
   const print = live ? liveTable() : json ? () => {} : lines();
   let roll = begun;
@@ -143,83 +151,16 @@ async function follow(begun: Roll, { state, json }: { readonly state: string; re
     }
   }
   if (json) console.log(JSON.stringify(roll, null, 2));
-  if (hasGoneWrong(roll)) process.exitCode = 1;
+  if (isWrong(roll)) process.exitCode = 1;
 }
 
-function liveTable(): (roll: Roll) => void {
-  let height = 0;
-  return (roll) => {
-    const width = process.stdout.columns ?? 120;
-    const text = rollText(roll, Date.now(), width);
-    const up = height === 0 ? '' : `\x1b[${height}A`;
-    process.stdout.write(`${up}\x1b[J${text}\n`);
-    height = text.split('\n').length;
-  };
-}
-
-function lines(): (roll: Roll) => void {
-  const last = new Map<string, string>();
-  const tell = (who: string, words: string): void => {
-    if (last.get(who) === words) return;
-    last.set(who, words);
-    console.log(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`);
-  };
-  return (roll) => {
-    for (const { node, phase, words } of roll.nodes) {
-      if (phase !== 'waiting') tell(node, `${phase}${words === '' || words === phase ? '' : `: ${words}`}`);
-    }
-    if (!isActive(roll) || roll.words !== '')
-      tell('roll', `${roll.state}${roll.words === '' ? '' : `: ${roll.words}`}`);
-  };
-}
-
-const PHASE_COLOUR: { readonly [P in Phase]?: 'green' | 'red' | 'yellow' | 'dim' } = {
-  done: 'green',
-  skipped: 'green',
-  failed: 'red',
-  waiting: 'dim',
-  left: 'dim',
-};
-
-/** A roll as a table of its nodes. Words are cut at `width` columns where it is given, so that a line stays one. */
-export function rollText(roll: Roll, now: number, width = Number.POSITIVE_INFINITY): string {
-  const took = formatMs((roll.endedAt ?? now) - roll.begunAt);
-  const count = (phases: readonly Phase[]) => roll.nodes.filter(({ phase }) => phases.includes(phase)).length;
-  const title = `roll ${roll.id}  ${roll.state}  ${count(['done', 'skipped'])} of ${roll.nodes.length} done, ${count(['failed'])} failed, ${took}`;
-  const rows = roll.nodes.map(({ node, phase, image, remaining, words }) => [
-    node,
-    phase,
-    image.slice(0, 12),
-    remaining === null ? '-' : String(remaining),
-    words,
-  ]);
-  const cut = (line: string) => (line.length <= width ? line : `${line.slice(0, Math.max(0, width - 1))}…`);
-  const [heading = '', ...body] = table([['NODE', 'PHASE', 'IMAGE', 'INSTANCES', ''], ...rows])
-    .split('\n')
-    .map(cut);
-  const coloured = body.map((line, i) => {
-    const phase = roll.nodes[i]?.phase ?? 'waiting';
-    return line.replace(`  ${phase} `, `  ${paint(PHASE_COLOUR[phase] ?? 'yellow', phase)} `);
-  });
-  return [cut(title), ...(roll.words === '' ? [] : [cut(roll.words)]), paint('bold', heading), ...coloured].join('\n');
-}
-
-function previewText(roll: Roll): string {
-  return table([
-    ['NODE', 'IMAGE', ''],
-    ...roll.nodes.map(({ node, image, words }) => [node, image.slice(0, 12), words]),
-  ]);
-}
-
-function pinLines(pins: Told['pins']): readonly string[] {
-  const byImage = Map.groupBy(Object.entries(pins), ([, image]) => image);
-  return [...byImage].map(
-    ([image, nodes]) => `pinned to ${image.slice(0, 12)}: ${foldNames(nodes.map(([node]) => node)).join(',')}`,
-  );
-}
-
+/** Not all of its nodes were renewed. */
 function hasGoneWrong(roll: Roll): boolean {
-  return roll.state === 'stopped' || roll.nodes.some(({ phase }) => phase === 'failed');
+  return roll.state === 'stopped' || roll.state === 'aborted' || hasFailedNodes(roll);
+}
+
+function hasFailedNodes({ nodes }: Roll): boolean {
+  return nodes.some(({ phase }) => phase === 'failed');
 }
 
 async function show(state: string, id: string): Promise<Told> {

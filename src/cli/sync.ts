@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
 import type { SyncResult } from '../node/sync.ts';
 import { parseDuration } from '../site/duration.ts';
 import { askLines } from './api.ts';
@@ -53,14 +54,18 @@ async function run(
   if (flags.restore) query.set('restore', '1');
   let nodes: readonly string[] = [];
   const results = new Map<string, SyncResult>();
-  for await (const line of askLines(flags.state, `/api/v1/sync?${query}`, { method: 'POST' })) {
-    const told = line as { nodes: readonly string[] } | SyncResult;
-    if ('nodes' in told) nodes = told.nodes;
-    else results.set(told.node, told);
-    tell(results.size, nodes.length);
+  try {
+    for await (const line of askLines(flags.state, `/api/v1/sync?${query}`, { method: 'POST' })) {
+      const told = line as { nodes: readonly string[] } | SyncResult;
+      if ('nodes' in told) nodes = told.nodes;
+      else results.set(told.node, told);
+      tell(results.size, nodes.length);
+    }
+  } catch (error) {
+    // A server that ends in the middle leaves some without a word.
+    if (nodes.length === 0 || !(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }
   tell(0, 0);
-  // A server that ends in the middle leaves some without a word.
   return nodes.map((node) => results.get(node) ?? { node, ...UNTOLD });
 }
 
