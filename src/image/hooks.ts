@@ -1,5 +1,6 @@
 import { globSource, mergedPlaces } from '../site/glob.ts';
 import type { Recipe } from '../site/model.ts';
+import { SETTLE_BYTECODE } from './bytecode.ts';
 import { isModuleGlob, moduleGlobs } from './slim.ts';
 
 // Shell that mmdebstrap runs beside the growing root ($1). Everything is handed over as text, because in a user
@@ -11,7 +12,7 @@ export const MARK = 'reveille: ';
 export type Hooks = { readonly essential: readonly string[]; readonly customize: readonly string[] };
 
 /**
- * Hooks for a recipe: the `run` lines in their order, then the packages to remove, then the kernel modules to leave out.
+ * Hooks for a recipe: the `run` lines in their order, then the packages to remove, Python's bytecode, the kernel modules to leave out.
  */
 export function recipeHooks(recipe: Recipe): Hooks {
   const keep = recipe.keepPaths.flatMap(mergedPlaces);
@@ -25,6 +26,7 @@ export function recipeHooks(recipe: Recipe): Hooks {
       ),
       ...(recipe.removePackages.length === 0 ? [] : [purge(recipe.removePackages)]),
       FORGET_BUILDER,
+      SETTLE,
       ...(drop.length === 0
         ? []
         : [
@@ -65,6 +67,12 @@ const FORGET_BUILDER =
   'for name in resolv.conf hostname; do' +
   ' if cmp -s "/etc/$name" "$1/etc/$name" && [ ! -L "$1/etc/$name" ]; then rm "$1/etc/$name"; fi;' +
   ' done';
+
+// A root without Python has no bytecode; with one that cannot do this, its programs start no slower than they did.
+const SETTLE =
+  `echo '${MARK}bytecode' >&2; ` +
+  'if [ -e "$1/usr/bin/python3" ] || [ -L "$1/usr/bin/python3" ]; then ' +
+  `chroot "$1" /usr/bin/python3 -BIS -c ${quote(SETTLE_BYTECODE)} >&2 </dev/null || echo 'bytecode is left as it is' >&2; fi`;
 
 // modules.dep has a line for each module: its path, a colon, the paths of everything it needs.
 function dropModules(drop: readonly string[], keep: readonly string[]): string {
