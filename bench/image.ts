@@ -31,7 +31,7 @@ await withFolder(async (folder) => {
   const cache = join(folder, 'cache');
   const build = async (what: string, fresh: boolean, change: Partial<Recipe> = {}) => {
     const start = performance.now();
-    const { image, took } = await buildImage(
+    const built = await buildImage(
       { ...recipe, ...change },
       {
         shelf: openShelf(join(folder, 'images')),
@@ -44,6 +44,8 @@ await withFolder(async (folder) => {
         onProgress: () => {},
       },
     );
+    if (built.unchanged) throw new Error(`${what}: nothing was built`);
+    const { image, took } = built;
     const seconds = (performance.now() - start) / 1000;
     console.error(
       `${what}: ${seconds.toFixed(1)} s (root ${took.root} ms, index ${took.index} ms, pack ${took.pack} ms)`,

@@ -12,7 +12,7 @@ import { dashedIpv4, formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { Status } from '../timeline/status.ts';
-import { bootAll, buildImages, forgetLastTime, heading } from './demoStage.ts';
+import { bootAll, buildImages, elapsed, forgetLastTime, heading } from './demoStage.ts';
 import { paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { bootText, nodeNamed } from './status.ts';
@@ -74,7 +74,7 @@ export function demoCommand(): Command {
         }
         await server.stop();
         if (proofs.some((proof) => proof.failure !== undefined)) process.exitCode = 1;
-        else console.log(paint('green', '\nBoth nodes are ready and are what the site says.'));
+        else console.log(paint('green', `\nBoth nodes are ready and are what the site says, after ${elapsed()}.`));
       } finally {
         await rack.close();
         console.log('The machines, the server and their network are gone again.');

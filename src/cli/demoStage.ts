@@ -10,14 +10,20 @@ import type { Event } from '../timeline/event.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import { formatMs } from '../timeline/words.ts';
 import { askJson, askLines } from './api.ts';
-import { plainProgress } from './image.ts';
+import { plainProgress, totalMs } from './image.ts';
 import { paint } from './print.ts';
 import { nodeNamed } from './status.ts';
 import { eventLine } from './watch.ts';
 
-/** Prints the heading of one of a demonstration's steps. */
+/** Prints the heading of one of a demonstration's steps, and when it begins. */
 export function heading(step: number, words: string): void {
-  console.log(paint('bold', `${step === 1 ? '' : '\n'}${step}. ${words}`));
+  const since = step === 1 ? '' : `  ${paint('dim', `after ${elapsed()}`)}`;
+  console.log(`${step === 1 ? '' : '\n'}${paint('bold', `${step}. ${words}`)}${since}`);
+}
+
+/** How long this demonstration has been going on: `1 min 3 s`. */
+export function elapsed(): string {
+  return formatMs(performance.now());
 }
 
 /** The shelf of images stays; leases, boots and consoles begin anew. */
@@ -28,25 +34,33 @@ export async function forgetLastTime(state: string): Promise<void> {
   }
 }
 
-/** Builds every image that nodes of the site boot onto the shelf of the state folder; `patience` says how long the first time takes. */
+/** The machines live for minutes: packages of the last weeks will do. */
+const ROOT_HOURS = 30 * 24;
+
+/**
+ * Builds every image that nodes of the site boot onto the shelf of the state folder, if it changed; `patience` says how long
+ * the first time takes.
+ */
 export async function buildImages(site: Site, state: string, cache: string, patience: string): Promise<void> {
   const booted = new Set([...site.nodes.values()].map(({ image }) => image));
   for (const recipe of site.images.values()) {
     if (!booted.has(recipe.name)) continue;
-    heading(2, `The image ${recipe.name} (${patience} the first time, seconds later)`);
-    const { image, took } = await buildImage(recipe, {
+    heading(2, `The image ${recipe.name} (${patience} the first time, nothing later)`);
+    const report = await buildImage(recipe, {
       shelf: openShelf(join(state, 'images')),
       cache,
       site: site.root,
       agent: agentFiles(),
       fresh: false,
+      rootHours: ROOT_HOURS,
       check: true,
       now: Date.now,
       onProgress: plainProgress((line) => console.log(`  ${line}`)),
     });
-    const ms = took.root + took.index + took.pack + took.check + took.shelve;
+    const { image } = report;
     const mb = ((image.kernel.size + image.initrd.size + (image.root?.size ?? 0)) / 1e6).toFixed(0);
-    console.log(`  ${image.sha256.slice(0, 12)}: kernel ${image.kernelVersion} and root, ${mb} MB, in ${formatMs(ms)}`);
+    const done = report.unchanged ? 'as it was built before' : `in ${formatMs(totalMs(report.took))}`;
+    console.log(`  ${image.sha256.slice(0, 12)}: kernel ${image.kernelVersion} and root, ${mb} MB, ${done}`);
   }
 }
 

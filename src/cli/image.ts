@@ -1,7 +1,14 @@
 import { Command } from 'commander';
 import { Listr, PRESET_TIMER } from 'listr2';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { type BuildProgress, type BuildReport, buildImage, missingText } from '../image/build.ts';
+import {
+  type BuildProgress,
+  type BuildReport,
+  type BuiltImage,
+  buildImage,
+  missingText,
+  type UnchangedImage,
+} from '../image/build.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
@@ -45,7 +52,11 @@ function buildCommand(): Command {
     .addOption(siteOption())
     .addOption(stateOption())
     .option('--cache <dir>', 'folder for packages and roots', defaultCache(process.env, process.getuid?.()))
-    .option('--fresh', `build the root anew, even if one of the last ${BASE_HOURS} hours is there`, false)
+    .option(
+      '--fresh',
+      `build root and image anew, even if the root is of the last ${BASE_HOURS} hours and nothing changed`,
+      false,
+    )
     .option('--no-check', 'do not check the finished root')
     .addOption(jsonOption())
     .addHelpText(
@@ -144,10 +155,11 @@ function progressText({ phase, doing, fraction }: BuildProgress): string {
   return `${phase}: ${doing}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}`;
 }
 
-/** What takes the space in an image, before and after slimming, and how long each phase took. */
+/** What takes the space in an image, before and after slimming, and how long each phase took; or that it is as it was. */
 export function reportText(report: BuildReport): string {
+  if (report.unchanged) return unchangedText(report);
   const { image, space, took } = report;
-  const total = took.root + took.index + took.pack + took.check + took.shelve;
+  const total = totalMs(took);
   const root =
     report.rootFrom === undefined ? formatSeconds(took.root) : `from ${report.rootFrom}, ${formatSeconds(took.root)}`;
   const unpacked = `${formatBytes(space.after)} in ${space.files} files unpacked`;
@@ -185,9 +197,24 @@ export function reportText(report: BuildReport): string {
     if (report.missingLibraries.length > SHOWN) lines.push(`  and ${report.missingLibraries.length - SHOWN} more`);
   }
   if (report.rootFrom !== undefined) {
-    lines.push('', `The root is of ${report.rootFrom} and is used for ${BASE_HOURS} hours; --fresh builds it anew.`);
+    lines.push('', ageText(report.rootFrom));
   }
   return lines.join('\n');
+}
+
+function unchangedText({ image, rootFrom }: UnchangedImage): string {
+  const why = 'recipe, root and program are those that it was built from: nothing was built.';
+  const lines = [paint('bold', `Image ${image.name} is unchanged`), `  id       ${image.sha256}`, '', `Its ${why}`];
+  return [...lines, rootFrom === undefined ? '--fresh builds it anew.' : ageText(rootFrom)].join('\n');
+}
+
+function ageText(rootFrom: string): string {
+  return `The root is of ${rootFrom} and is used for ${BASE_HOURS} hours; --fresh builds it anew, from the newest packages.`;
+}
+
+/** How long a build took, all of its phases together. */
+export function totalMs(took: BuiltImage['took']): number {
+  return Object.values(took).reduce((sum, ms) => sum + ms, 0);
 }
 
 const SHOWN = 12;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { baseRoot } from '../image/base.ts';
-import { defaultCache, openCache } from '../image/cache.ts';
+import { BASE_HOURS, defaultCache, openCache } from '../image/cache.ts';
 import { indexRoot } from '../image/index.ts';
 import { findKernel } from '../image/kernel.ts';
 import { readOpened } from '../image/opened.ts';
@@ -76,7 +76,7 @@ async function savingsOf(recipe: Recipe, site: string, cacheFolder: string, open
   const lock = await takeLock(cache.lock, () => console.error(`a build of ${recipe.name} is running: waiting for it`));
   try {
     const onStep = (step: { doing: string; fraction?: number }) => tell({ phase: 'root', ...step });
-    const base = await baseRoot(recipe, { cache, site, fresh: false, now: Date.now, onStep });
+    const base = await baseRoot(recipe, { cache, site, rootHours: BASE_HOURS, now: Date.now, onStep });
     const index = await indexRoot(base.tar);
     return findSavings({
       index,

@@ -2,7 +2,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { ForeignSource, Recipe } from '../site/model.ts';
-import { BASE_HOURS, type BaseRecord, baseKey, type CacheFiles, findBase, keepBase, poolDebs } from './cache.ts';
+import { type BaseRecord, baseKey, type CacheFiles, findBase, keepBase, poolDebs } from './cache.ts';
 import { diskReader } from './disk/reader.ts';
 import { spoolDisk } from './disk/spool.ts';
 import { suiteSources } from './distribution.ts';
@@ -13,15 +13,23 @@ import { spoolOci } from './oci/spool.ts';
 import { needsRework, reworkRoot } from './rework.ts';
 import { formatSources, machineSettings } from './sources.ts';
 
-/** The tar that an image is made from. `from` is when it was built, if it was not now (ISO 8601). */
-export type Base = { readonly tar: string; readonly from?: string; readonly modulesFreedBytes: number };
+/**
+ * The tar that an image is made from. `from` is when it was built, if it was not now (ISO 8601); `identity` tells it from
+ * every other root.
+ */
+export type Base = {
+  readonly tar: string;
+  readonly identity: string;
+  readonly from?: string;
+  readonly modulesFreedBytes: number;
+};
 
 export type BaseOptions = {
   readonly cache: CacheFiles;
   /** Folder of the site: relative paths of the recipe start there. */
   readonly site: string;
-  /** Whether to build the root anew even if a recent one is there. */
-  readonly fresh: boolean;
+  /** A root of the cache is used again if it is younger than so many hours; 0: it is built anew. */
+  readonly rootHours: number;
   readonly now: () => number;
   readonly onStep: (step: RootStep) => void;
 };
@@ -49,7 +57,7 @@ async function suiteRoot(
     hooks: recipeHooks(recipe),
     epoch: ROOT_EPOCH,
   });
-  return kept(cache.root, key, BASE_HOURS, options, async (tar, work) => {
+  return kept(cache.root, key, options.rootHours, options, async (tar, work) => {
     const newDebs = join(work, 'debs');
     await mkdir(newDebs);
     const built = await buildRoot({ recipe, site, suite, apt, tar, log: cache.log, debs: cache.debs, newDebs }, onStep);
@@ -65,9 +73,9 @@ async function suiteRoot(
 async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOptions): Promise<Base> {
   const { cache, site, onStep } = options;
   const sourceKey = await foreignKey(from);
-  const tar = await foreignTar(recipe, from, sourceKey, options);
-  const index = await indexRoot(tar);
-  if (!needsRework(recipe, index)) return { tar, modulesFreedBytes: 0 };
+  const source = await foreignTar(recipe, from, sourceKey, options);
+  const index = await indexRoot(source.tar);
+  if (!needsRework(recipe, index)) return { ...source, modulesFreedBytes: 0 };
 
   const settings = await machineSettings();
   const key = baseKey({
@@ -77,21 +85,27 @@ async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOpt
     hooks: recipeHooks(recipe),
     epoch: ROOT_EPOCH,
   });
-  return kept(cache.root, key, BASE_HOURS, options, (to) =>
-    reworkRoot({ recipe, site, settings, source: tar, index, tar: to, log: cache.log }, onStep),
+  return kept(cache.root, key, options.rootHours, options, (to) =>
+    reworkRoot({ recipe, site, settings, source: source.tar, index, tar: to, log: cache.log }, onStep),
   );
 }
 
 /** A root that is there already, as a tar: its own, or one of the cache. */
-async function foreignTar(recipe: Recipe, from: ForeignSource, key: string, options: BaseOptions): Promise<string> {
-  if (from.kind === 'tar') return from.path;
-  const { cache, now, onStep } = options;
-  const { tar } = await kept(cache.source, key, Number.POSITIVE_INFINITY, options, async (to, work) => {
+async function foreignTar(
+  recipe: Recipe,
+  from: ForeignSource,
+  key: string,
+  options: BaseOptions,
+): Promise<Pick<Base, 'tar' | 'identity'>> {
+  if (from.kind === 'tar') return { tar: from.path, identity: key };
+  const { cache, rootHours, now, onStep } = options;
+  const hours = rootHours === 0 ? 0 : Number.POSITIVE_INFINITY;
+  const { tar, identity } = await kept(cache.source, key, hours, options, async (to, work) => {
     if (from.kind === 'oci') await spoolOci(from, to, work, onStep);
     else await spoolDisk(from, await diskReader(recipe, cache.diskReader, now, onStep), to, work, onStep);
     return { modulesFreedBytes: 0 };
   });
-  return tar;
+  return { tar, identity };
 }
 
 /** Tells one state of a source file from another, without reading it. */
@@ -115,13 +129,18 @@ async function kept(
   build: (tar: string, work: string) => Promise<Pick<BaseRecord, 'modulesFreedBytes'>>,
 ): Promise<Base> {
   const { cache, now } = options;
-  const old = options.fresh ? undefined : await findBase(slot, key, now(), hours);
-  if (old !== undefined) return { tar: slot.tar, from: old.builtAt, modulesFreedBytes: old.modulesFreedBytes };
+  const old = await findBase(slot, key, now(), hours);
+  if (old !== undefined) return { ...asBase(slot, old), from: old.builtAt };
   await rm(cache.work, { recursive: true, force: true });
   await mkdir(cache.work, { recursive: true });
   const tar = join(cache.work, 'root.tar');
   const { modulesFreedBytes } = await build(tar, cache.work);
-  await keepBase(slot, tar, { key, builtAt: new Date(now()).toISOString(), modulesFreedBytes });
+  const record = { key, builtAt: new Date(now()).toISOString(), modulesFreedBytes };
+  await keepBase(slot, tar, record);
   await rm(cache.work, { recursive: true, force: true });
-  return { tar: slot.tar, modulesFreedBytes };
+  return asBase(slot, record);
+}
+
+function asBase({ tar }: CacheFiles['root'], { key, builtAt, modulesFreedBytes }: BaseRecord): Base {
+  return { tar, identity: `${key} ${builtAt}`, modulesFreedBytes };
 }

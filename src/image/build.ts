@@ -4,7 +4,7 @@ import { takeLock } from '../lock.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
-import { ageDebs, openCache } from './cache.ts';
+import { ageDebs, BASE_HOURS, openCache } from './cache.ts';
 import { type LinkedRoot, type MissingLibraries, missingLibraries } from './check/libraries.ts';
 import { runChecks } from './check/lines.ts';
 import { watchLinks } from './check/watch.ts';
@@ -12,6 +12,7 @@ import type { Member } from './cpio.ts';
 import { type FirstInitrd, firstInitrd } from './firstInitrd/contents.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
+import { imageKey } from './key.ts';
 import { layIn } from './layin.ts';
 import { ROOT_EPOCH } from './mmdebstrap.ts';
 import { packImage, writeInitrd } from './pack.ts';
@@ -32,15 +33,23 @@ export type BuildOptions = {
   /** Folder of the site: relative paths of the recipe start there. */
   readonly site: string;
   readonly agent: readonly AgentFile[];
-  /** Whether to build the root anew even if a recent one is there. */
+  /** Whether to build root and image anew even if those that are there would do. */
   readonly fresh: boolean;
+  /** How old a root may be that is used again, in hours. Default: BASE_HOURS. */
+  readonly rootHours?: number;
   /** Whether the finished root is checked: its linked libraries, and the recipe's own lines. */
   readonly check: boolean;
   readonly now: () => number;
   readonly onProgress: (progress: BuildProgress) => void;
 };
 
-export type BuildReport = {
+export type BuildReport = BuiltImage | UnchangedImage;
+
+/** The shelf's image was made from the same already: nothing was built. `rootFrom` is when its root was (ISO 8601). */
+export type UnchangedImage = { readonly unchanged: true; readonly image: ShelvedImage; readonly rootFrom?: string };
+
+export type BuiltImage = {
+  readonly unchanged: false;
   readonly image: ShelvedImage;
   readonly space: SpaceUse & { readonly modulesFreed: number };
   readonly compression: 'zstd' | 'gzip';
@@ -57,8 +66,8 @@ export type BuildReport = {
 };
 
 /**
- * Builds an image from its recipe and puts it on the shelf: root, index, pack, check, shelve. A second build of the same name
- * waits for the first. Throws ReveilleError; the shelf is then as it was.
+ * Builds an image from its recipe and puts it on the shelf: root, index, pack, check, shelve. An image that was made from the
+ * same root by the same recipe is left as it is. A second build of the same name waits for the first. Throws ReveilleError; the shelf is then as it was.
  */
 export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
   try {
@@ -93,8 +102,17 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     };
 
     const base = await timed('root', () =>
-      baseRoot(recipe, { ...options, cache, onStep: (step) => onProgress({ phase: 'root', ...step }) }),
+      baseRoot(recipe, {
+        ...options,
+        rootHours: options.fresh ? 0 : (options.rootHours ?? BASE_HOURS),
+        cache,
+        onStep: (step) => onProgress({ phase: 'root', ...step }),
+      }),
     );
+    const rootFrom = base.from === undefined ? {} : { rootFrom: base.from };
+    const key = await imageKey(recipe, { ...options, root: base.identity });
+    const unchanged = options.fresh ? undefined : await shelf.made(recipe.name, key);
+    if (unchanged !== undefined) return { unchanged: true, image: unchanged, ...rootFrom };
     onProgress({ phase: 'index', doing: 'reading the root' });
     const index = await timed('index', () => indexRoot(base.tar));
     await ageDebs(cache, index.packages, now());
@@ -164,20 +182,25 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     }
     onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
     const image = await timed('shelve', () =>
-      shelf.put(draft, {
-        name: recipe.name,
-        kernel: packed.kernel,
-        ...files,
-        builtAt: new Date(now()).toISOString(),
-        kernelVersion: kernel.version,
-        packages: index.packages.map(({ name, version }) => ({ name, version })),
-      }),
+      shelf.put(
+        draft,
+        {
+          name: recipe.name,
+          kernel: packed.kernel,
+          ...files,
+          builtAt: new Date(now()).toISOString(),
+          kernelVersion: kernel.version,
+          packages: index.packages.map(({ name, version }) => ({ name, version })),
+        },
+        key,
+      ),
     );
     return {
+      unchanged: false,
       image,
       space: { ...packed.space, modulesFreed: base.modulesFreedBytes },
       compression,
-      ...(base.from === undefined ? {} : { rootFrom: base.from }),
+      ...rootFrom,
       ...(small === undefined ? {} : { firstInitrd: { modules: small.modules, missing: small.missing } }),
       capabilitiesLost:
         small === undefined ? index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined) : [],

@@ -16,20 +16,24 @@ function newFolder(t: TestContext): string {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-async function build(shelf: Shelf, name: string, initrd: string, root?: string) {
+async function build(shelf: Shelf, name: string, initrd: string, root?: string, key?: string) {
   const folder = await shelf.draft(name);
   writeFileSync(join(folder, 'vmlinuz'), 'kernel');
   writeFileSync(join(folder, 'initrd'), initrd);
   if (root !== undefined) writeFileSync(join(folder, 'root.squashfs'), root);
-  return shelf.put(folder, {
-    name,
-    kernel: { size: 6, sha256: sha256('kernel') },
-    initrd: { size: initrd.length, sha256: sha256(initrd) },
-    ...(root === undefined ? {} : { root: { size: root.length, sha256: sha256(root) } }),
-    builtAt: '2026-01-02T03:04:05.000Z',
-    kernelVersion: '6.1',
-    packages: [{ name: 'bash', version: '5.2' }],
-  });
+  return shelf.put(
+    folder,
+    {
+      name,
+      kernel: { size: 6, sha256: sha256('kernel') },
+      initrd: { size: initrd.length, sha256: sha256(initrd) },
+      ...(root === undefined ? {} : { root: { size: root.length, sha256: sha256(root) } }),
+      builtAt: '2026-01-02T03:04:05.000Z',
+      kernelVersion: '6.1',
+      packages: [{ name: 'bash', version: '5.2' }],
+    },
+    key,
+  );
 }
 
 test('an empty shelf has nothing and says so', async (t) => {
@@ -49,6 +53,26 @@ test('a put image is found by its name and by its contents', async (t) => {
   assert.deepEqual(await shelf.current('one'), image);
   assert.deepEqual(await shelf.byHash(image.sha256), image);
   assert.deepEqual(await openShelf(folder).list(), [image]);
+});
+
+test('what an image was made from is told as long as its name stands for it and its files are whole', async (t) => {
+  const shelf = openShelf(newFolder(t));
+  const image = await build(shelf, 'one', 'first', 'squashed', 'recipe');
+  assert.deepEqual(await shelf.made('one', 'recipe'), image);
+  assert.equal(await shelf.made('one', 'other'), undefined);
+  assert.equal(await shelf.made('two', 'recipe'), undefined);
+  await build(shelf, 'one', 'second', undefined, 'changed');
+  assert.equal(await shelf.made('one', 'recipe'), undefined);
+  await shelf.prune({ keep: 0, spared: new Set(), dryRun: false });
+  const second = await shelf.made('one', 'changed');
+  assert.equal(second?.initrd.size, 'second'.length, 'what is pruned is what came before');
+
+  writeFileSync(second?.initrd.path ?? '', 'cut');
+  assert.equal(await shelf.made('one', 'changed'), undefined);
+  rmSync(second?.initrd.path ?? '');
+  assert.equal(await shelf.made('one', 'changed'), undefined);
+  await build(shelf, 'one', 'third');
+  assert.equal(await shelf.made('one', 'changed'), undefined, 'an image without a key was made from nothing known');
 });
 
 test('a squashfs root is part of the identity and is found beside the initrd', async (t) => {

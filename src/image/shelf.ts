@@ -56,8 +56,13 @@ export type Shelf = {
   prune(options: PruneOptions): Promise<readonly Pruned[]>;
   /** An empty folder to write the image's files into. What an earlier build of this name left there is removed. */
   draft(name: string): Promise<string>;
-  /** Puts a draft on the shelf and lets its name stand for it. Images that no name stood for lately are removed. */
-  put(folder: string, draft: Draft): Promise<ShelvedImage>;
+  /**
+   * Puts a draft on the shelf and lets its name stand for it. Images that no name stood for lately are removed. `key` says
+   * what it was made from (see `imageKey`).
+   */
+  put(folder: string, draft: Draft, key?: string): Promise<ShelvedImage>;
+  /** The image that a name stands for now, if it was made from what `key` says and its files are whole by their sizes. */
+  made(name: string, key: string): Promise<ShelvedImage | undefined>;
   /** Path of a lock file that builds of a name take. */
   lockPath(name: string): Promise<string>;
 };
@@ -90,7 +95,12 @@ const manifestSchema = z.object({
   kernelVersion: z.string(),
   packages: z.array(z.object({ name: z.string(), version: z.string() })),
 });
-const nameSchema = z.object({ sha256: z.string().regex(SHA256), before: z.array(z.string().regex(SHA256)) });
+const nameSchema = z.object({
+  sha256: z.string().regex(SHA256),
+  before: z.array(z.string().regex(SHA256)),
+  key: z.string().exactOptional(),
+});
+type Pointer = z.infer<typeof nameSchema>;
 
 /** The identity of an image: the SHA-256 of `vmlinuz <sha256>\ninitrd <sha256>\n`, and `root.squashfs <sha256>\n` if it has one. */
 export function imageId(files: Pick<Draft, 'kernel' | 'initrd' | 'root'>): string {
@@ -143,7 +153,7 @@ export function openShelf(
   const hashes = async (): Promise<readonly string[]> =>
     (await readdir(join(folder, 'by-hash')).catch(ifMissing([]))).filter((one) => SHA256.test(one)).sort();
 
-  const point = async (name: string, to: { readonly sha256: string; readonly before: readonly string[] }) => {
+  const point = async (name: string, to: Pointer) => {
     const beside = join(folder, `.${name}.json.new`);
     await writeFile(beside, `${JSON.stringify(to)}\n`, { flush: true });
     await rename(beside, pointer(name));
@@ -157,7 +167,7 @@ export function openShelf(
       if (points === undefined) continue;
       const before = points.before.slice(0, keep);
       for (const sha256 of [points.sha256, ...before]) wanted.add(sha256);
-      if (before.length < points.before.length && !dryRun) await point(name, { sha256: points.sha256, before });
+      if (before.length < points.before.length && !dryRun) await point(name, { ...points, before });
     }
     const pruned: Pruned[] = [];
     for (const sha256 of await hashes()) {
@@ -191,7 +201,15 @@ export function openShelf(
       await mkdir(at, { recursive: true });
       return at;
     },
-    async put(draftFolder, draft) {
+    async made(name, key) {
+      const points = await readPointer(checkName(name));
+      const image = points?.key === key ? await current(name) : undefined;
+      if (image === undefined) return undefined;
+      const files = [image.kernel, image.initrd, ...(image.root === undefined ? [] : [image.root])];
+      const sizes = await Promise.all(files.map(({ path }) => stat(path).catch(ifMissing(undefined))));
+      return files.every(({ size }, at) => sizes[at]?.size === size) ? image : undefined;
+    },
+    async put(draftFolder, draft, key) {
       const name = checkName(draft.name);
       const sha256 = imageId(draft);
       await writeFile(join(draftFolder, 'manifest.json'), `${JSON.stringify({ ...draft, sha256 }, null, 2)}\n`, {
@@ -210,7 +228,7 @@ export function openShelf(
 
       const old = await readPointer(name);
       const history = old === undefined ? [] : [old.sha256, ...old.before].filter((one) => one !== sha256);
-      await point(name, { sha256, before: history.slice(0, KEPT_BEFORE) });
+      await point(name, { sha256, before: history.slice(0, KEPT_BEFORE), ...(key === undefined ? {} : { key }) });
       await prune({ keep: KEPT_BEFORE, spared: await needed(), dryRun: false });
       const image = await byHash(sha256);
       if (image === undefined) throw new ReveilleError('IMAGE_MISSING', `image ${name} was built and is gone`);

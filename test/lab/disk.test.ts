@@ -17,7 +17,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { baseRoot } from '../../src/image/base.ts';
 import { buildImage } from '../../src/image/build.ts';
-import { defaultCache, openCache } from '../../src/image/cache.ts';
+import { BASE_HOURS, defaultCache, openCache } from '../../src/image/cache.ts';
 import { cpio, type Member } from '../../src/image/cpio.ts';
 import { type DiskReader, diskReader } from '../../src/image/disk/reader.ts';
 import { spoolDisk } from '../../src/image/disk/spool.ts';
@@ -265,7 +265,7 @@ test('a node boots from the disk of a virtual machine and becomes ready', async 
   const recipe = loaded.ok ? loaded.site.images.get('bookworm-ram') : undefined;
   assert.ok(recipe);
   const files = await openCache(cache, 'bookworm-ram');
-  const options = { cache: files, site: demo, fresh: false, now: Date.now, onStep: () => {} };
+  const options = { cache: files, site: demo, rootHours: BASE_HOURS, now: Date.now, onStep: () => {} };
   const { tar: debian } = await baseRoot(recipe, options);
   ext4Of(at('debian.ext4'), debian, Math.ceil(statSync(debian).size / 1e6) + 200);
   partitioned(at('node.raw'), 'gpt', [{ content: at('debian.ext4') }]);

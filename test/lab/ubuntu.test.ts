@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { baseRoot } from '../../src/image/base.ts';
-import { defaultCache, openCache } from '../../src/image/cache.ts';
+import { BASE_HOURS, defaultCache, openCache } from '../../src/image/cache.ts';
 import { indexRoot } from '../../src/image/index.ts';
 import { recipeFixture } from '../../src/site/fixture.ts';
 
@@ -26,7 +26,7 @@ const root = (changes: Parameters<typeof recipeFixture>[0], cache = join(folder,
     baseRoot(recipeFixture({ name: 'lab-ubuntu', ...changes }), {
       cache: files,
       site: folder,
-      fresh: false,
+      rootHours: BASE_HOURS,
       now: Date.now,
       onStep: () => {},
     }),

@@ -37,7 +37,7 @@ export async function controllerRoot(cache: string, onStep: (step: RootStep) => 
     const { tar } = await baseRoot(controllerRecipe(), {
       cache: files,
       site: CONTROLLER,
-      fresh: false,
+      rootHours: Number.POSITIVE_INFINITY,
       now: Date.now,
       onStep,
     });
