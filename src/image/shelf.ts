@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -205,9 +206,8 @@ export function openShelf(
       const points = await readPointer(checkName(name));
       const image = points?.key === key ? await current(name) : undefined;
       if (image === undefined) return undefined;
-      const files = [image.kernel, image.initrd, ...(image.root === undefined ? [] : [image.root])];
-      const sizes = await Promise.all(files.map(({ path }) => stat(path).catch(ifMissing(undefined))));
-      return files.every(({ size }, at) => sizes[at]?.size === size) ? image : undefined;
+      const sizes = await Promise.all(filesOf(image).map(({ path }) => stat(path).catch(ifMissing(undefined))));
+      return filesOf(image).every(({ size }, at) => sizes[at]?.size === size) ? image : undefined;
     },
     async put(draftFolder, draft, key) {
       const name = checkName(draft.name);
@@ -217,8 +217,9 @@ export function openShelf(
       });
       await syncFolder(draftFolder);
       await mkdir(join(folder, 'by-hash'), { recursive: true });
+      const there = await byHash(sha256);
       // The same bytes are there already: theirs stay, as nodes may be reading them.
-      if ((await byHash(sha256)) === undefined) {
+      if (there === undefined || !(await isWhole(there))) {
         await rm(imageFolder(sha256), { recursive: true, force: true });
         await rename(draftFolder, imageFolder(sha256));
         await syncFolder(join(folder, 'by-hash'));
@@ -239,6 +240,22 @@ export function openShelf(
       return join(folder, `.lock-${checkName(name)}`);
     },
   };
+}
+
+function filesOf({ kernel, initrd, root }: ShelvedImage): readonly ShelvedFile[] {
+  return [kernel, initrd, ...(root === undefined ? [] : [root])];
+}
+
+/** Whether the files of an image hold what they are to hold. */
+async function isWhole(image: ShelvedImage): Promise<boolean> {
+  const sums = await Promise.all(filesOf(image).map(({ path }) => sumOf(path).catch(ifMissing(undefined))));
+  return filesOf(image).every(({ sha256 }, at) => sums[at] === sha256);
+}
+
+async function sumOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** A name becomes a file name: it may not lead elsewhere. */
