@@ -67,7 +67,8 @@ export type BuiltImage = {
 
 /**
  * Builds an image from its recipe and puts it on the shelf: root, index, pack, check, shelve. An image that was made from the
- * same root by the same recipe is left as it is. A second build of the same name waits for the first. Throws ReveilleError; the shelf is then as it was.
+ * same root by the same recipe is left as it is. A second build of the same name waits for the first. Throws ReveilleError;
+ * the shelf is then as it was.
  */
 export async function buildImage(recipe: Recipe, options: BuildOptions): Promise<BuildReport> {
   try {

@@ -15,10 +15,13 @@ export type ImageParts = { readonly root: string; readonly agent: readonly Agent
  * A key over all that decides how an image comes out: its root, its recipe, the agent, whether it is checked, this program
  * and the tools of this machine that write it. Two builds with one key would give the same files.
  */
-export async function imageKey({ name: _, place: __, ...recipe }: Recipe, parts: ImageParts): Promise<string> {
-  const agent = parts.agent.map((file) => ('target' in file ? file : { ...file, content: sum([file.content]) }));
+export async function imageKey(
+  { name: _, place: __, ...recipe }: Recipe,
+  { root, agent: files, check }: ImageParts,
+): Promise<string> {
+  const agent = files.map((file) => ('target' in file ? file : { ...file, content: sum([file.content]) }));
   const tools = recipe.root === 'squashfs' ? await squashfsTools() : [];
-  return baseKey({ ...parts, agent, recipe, tools, program: await programSum(), node: process.version });
+  return baseKey({ root, recipe, agent, check, tools, program: await programSum(), node: process.version });
 }
 
 /** The code that makes images: this room, and the globs that recipes are written in. */
