@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { type FakeSystem, fakeRedfish } from '../../src/bmc/redfishFixture.ts';
+import type { PowerResult } from '../../src/cli/power.ts';
+import { startIpmiSim } from '../../src/lab/ipmiSim.ts';
+import { PROGRAM } from './program.rig.ts';
+
+const SECRET = 'so:geheim-17';
+
+/** A chassis that is a file; it notes what it is told, and looks whether anybody gives the password away meanwhile. */
+const CHASSIS = `#!/bin/sh
+cd "$(dirname "$0")"
+echo "$*" >> told
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' >> seen
+case "$*" in
+  'get power') echo "power:$(cat power)";;
+  'get boot') echo boot:none;;
+  'set power '*) echo "$3" > power;;
+esac
+`;
+
+function rackFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'bmc-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Writes a site whose nodes have these BMCs, in YAML's flow form. */
+function writeSite(folder: string, bmcs: { readonly [node: string]: string }): void {
+  const nodes = Object.entries(bmcs).map(([name, bmc], i) => `  ${name}: { mac: 52:54:00:00:00:0${i}, ${bmc} }`);
+  const site = `site: rack
+networks:
+  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2, pools: [{ range: 10.0.0.50-10.0.0.90 }] }
+secrets:
+  bmc: { env: BMC_PASSWORD }
+  wrong: { file: wrong }
+profiles:
+  rack: { bmc: { user: admin, password: '{{ secrets.bmc }}' } }
+nodes:
+${nodes.join('\n')}
+`;
+  writeFileSync(join(folder, 'site.yaml'), site);
+  writeFileSync(join(folder, 'wrong'), 'falsch\n');
+}
+
+async function power(folder: string, set: string, order: string, ...more: string[]) {
+  const env = { ...process.env, NO_COLOR: '1', BMC_PASSWORD: SECRET };
+  const args = ['power', set, order, '--site', folder, ...more];
+  const { stdout, stderr, code } = await promisify(execFile)(PROGRAM, args, { env }).then(
+    (ended) => ({ ...ended, code: 0 }),
+    (error: { stdout: string; stderr: string; code: number }) => error,
+  );
+  assert.ok(!`${stdout}${stderr}`.includes(SECRET));
+  return { code, text: `${stdout}${stderr}`, results: () => JSON.parse(stdout) as PowerResult[] };
+}
+
+test('machines are switched by a real BMC over IPMI 2.0 and 1.5; each failure by its name', async (t) => {
+  const folder = rackFolder(t);
+  const chassis = join(folder, 'chassis');
+  mkdirSync(chassis);
+  writeFileSync(join(chassis, 'power'), '0\n');
+  writeFileSync(join(chassis, 'run'), CHASSIS);
+  chmodSync(join(chassis, 'run'), 0o755);
+  const told = () => readFileSync(join(chassis, 'told'), 'utf8').trim().split('\n');
+  const bmc = { name: 'node01', address: '127.0.0.1', port: 6230, user: 'admin', password: SECRET };
+  const simulator = await startIpmiSim(
+    { ...bmc, chassis: join(chassis, 'run') },
+    folder,
+    ([program = '', ...args], options) => spawn(program, args, options),
+  );
+  t.after(() => simulator.kill());
+  // This simulator does not tell its cipher suites, and ipmitool asks for 9 s.
+  const at = 'address: 127.0.0.1, port: 6230, cipher: 3';
+  writeSite(folder, {
+    node01: `profiles: [rack], bmc: { ${at} }`,
+    node02: `profiles: [rack], bmc: { ${at}, interface: lan }`,
+    node03: `profiles: [rack], bmc: { ${at}, password: '{{ secrets.wrong }}' }`,
+    node04: `profiles: [rack], bmc: { ${at}, user: nobody }`,
+    node05: `profiles: [rack], bmc: { address: 127.0.0.1, port: 6231, cipher: 3 }`,
+    node06: 'ip: 10.0.0.6',
+    node07: `profiles: [rack], bmc: { address: 127.0.0.1, port: 6230, cipher: 17 }`,
+  });
+
+  const off = await power(folder, 'node01,node02', 'status');
+  assert.equal(off.code, 0, off.text);
+  assert.match(off.text, /^node01 +ipmi 127\.0\.0\.1 +off +done$/m);
+  assert.match(off.text, /^node02 +ipmi 127\.0\.0\.1 +off +done$/m);
+  const dry = await power(folder, 'node01', 'on', '--dry-run');
+  assert.match(dry.text, /^node01 +ipmi 127\.0\.0\.1 +- +would be done$/m);
+  assert.ok(!told().includes('set power 1'), 'nothing was done');
+
+  const [on] = (await power(folder, 'node01', 'on', '--json')).results();
+  assert.deepEqual(on, {
+    node: 'node01',
+    bmc: 'ipmi 127.0.0.1',
+    power: 'on',
+    result: 'done',
+    detail: null,
+    code: null,
+  });
+  assert.equal((await power(folder, 'node02', 'cycle')).code, 0);
+  assert.equal((await power(folder, 'node01', 'pxe')).code, 0);
+  assert.equal((await power(folder, 'node01', 'off')).code, 0);
+  const changes = told().filter((line) => line.startsWith('set'));
+  assert.deepEqual(changes, ['set power 1', 'set power 0', 'set power 1', 'set boot pxe', 'set power 0']);
+  assert.ok(readFileSync(join(chassis, 'seen'), 'utf8').includes('ipmitool'), 'ipmitool ran meanwhile');
+  assert.ok(!readFileSync(join(chassis, 'seen'), 'utf8').includes(SECRET), 'and no command line has the password');
+
+  const failed = await power(folder, 'node0[1-7]', 'status', '--json');
+  assert.equal(failed.code, 1);
+  assert.deepEqual(
+    failed.results().map(({ node, code, power: is }) => `${node} ${code ?? is}`),
+    [
+      'node01 off',
+      'node02 off',
+      'node03 BMC_LOGIN_REFUSED',
+      'node04 BMC_LOGIN_REFUSED',
+      'node05 BMC_UNREACHABLE',
+      'node06 BMC_MISSING',
+      'node07 BMC_UNSUPPORTED',
+    ],
+    failed.text,
+  );
+  simulator.kill();
+  await once(simulator, 'exit');
+  assert.match((await power(folder, 'node01', 'off')).text, /node01 .* failed +the BMC 127\.0\.0\.1 does not answer/);
+});
+
+test('over Redfish our requests are those of DMTF`s own client', async (t) => {
+  const folder = rackFolder(t);
+  const system: FakeSystem = { id: '437XR1138R2', power: 'Off' };
+  const fake = await fakeRedfish(folder, [system], `admin:${SECRET}`);
+  t.after(() => fake.close());
+  const at = `kind: redfish, address: 127.0.0.1, port: ${fake.port}`;
+  writeSite(folder, {
+    node01: `profiles: [rack], bmc: { ${at}, ca: bmc.pem }`,
+    node02: `profiles: [rack], bmc: { ${at} }`,
+  });
+
+  const ours = async (order: string) => {
+    const { code, text } = await power(folder, 'node01', order);
+    assert.equal(code, 0, text);
+    return fake.changes.splice(0);
+  };
+  const theirs = async (...words: string[]) => {
+    const access = ['-r', `127.0.0.1:${fake.port}`, '-S', 'Always', '-A', 'Basic', '-u', 'admin', '-p', SECRET];
+    await promisify(execFile)('redfishtool', [...access, 'Systems', '-F', ...words]);
+    return fake.changes.splice(0);
+  };
+  assert.deepEqual(await ours('on'), await theirs('reset', 'On'));
+  assert.deepEqual(await ours('cycle'), await theirs('reset', 'PowerCycle'));
+  assert.deepEqual(await ours('off'), await theirs('reset', 'ForceOff'));
+  const [pxe = ''] = await ours('pxe');
+  assert.deepEqual(bodyOf(pxe), bodyOf((await theirs('setBootOverride', 'Once', 'Pxe'))[0] ?? ''));
+
+  const strangers = await power(folder, 'node02', 'status');
+  assert.match(strangers.text, /node02 .* failed +.*self-signed certificate.*bmc\.verify: false/);
+});
+
+function bodyOf(call: string): unknown {
+  return JSON.parse(call.slice(call.indexOf('{')));
+}
