@@ -40,6 +40,7 @@ import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
 import type { Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
+import { openBootLog } from './state/bootLog.ts';
 import { openEventLog } from './state/eventLog.ts';
 import { openStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
@@ -47,7 +48,6 @@ import { startTftpServer } from './tftp/server.ts';
 import { createBus } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
 import { statusOf } from './timeline/status.ts';
-import { rememberedTimeline } from './timeline/timeline.ts';
 import { whereabouts } from './whereabouts.ts';
 
 export type ServeOptions = {
@@ -85,7 +85,8 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const store = await openStore(stateFolder);
   opened.defer(() => store.close());
 
-  const timeline = await rememberedTimeline(store.events);
+  const timeline = await openBootLog(store);
+  opened.defer(() => timeline.close());
   const log = openEventLog(store, {
     onDropped: (count) =>
       emit({

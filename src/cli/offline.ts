@@ -12,7 +12,7 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
   const site = await siteIn(siteFolder);
   const store = await openStore(stateFolder, { readOnly: true });
   try {
-    const timeline = await rememberedTimeline(store.events);
+    const timeline = await rememberedTimeline(store);
     const addresses = interfaceAddresses();
     const applied = await store.applied();
     const serverOf = (network: Network) => {

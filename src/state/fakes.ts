@@ -7,6 +7,7 @@ import type { AppliedAt } from '../node/standing.ts';
 import type { Roll } from '../roll/record.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
+import type { SeenBoot } from '../timeline/timeline.ts';
 import { unavailable } from './failure.ts';
 import type { Inventory, Store } from './store.ts';
 
@@ -25,6 +26,7 @@ export function fixedStore(contents: Contents): Store {
   const strangers = new Map<Mac, Stranger>();
   const identities = new Map<string, Map<string, string>>();
   const certificates = new Map<string, SignedKey>();
+  const boots = new Map<string, SeenBoot>();
   const applied = new Map(contents.applied ?? []);
   const rolls = new Map<string, Roll>();
   const pins = new Map<string, string>();
@@ -89,6 +91,11 @@ export function fixedStore(contents: Contents): Store {
         for (const stranger of changed) strangers.set(stranger.mac, JSON.parse(JSON.stringify(stranger)));
       }),
     strangers: () => whileOpen(() => [...strangers.values()]),
+    saveBoots: (changed) =>
+      whileOpen(() => {
+        for (const [node, seen] of changed) boots.set(node, JSON.parse(JSON.stringify(seen)) as SeenBoot);
+      }),
+    boots: () => whileOpen(() => new Map(boots)),
     saveApplied: (node, at, told) =>
       whileOpen(() => {
         applied.set(node, { ...(JSON.parse(JSON.stringify(told)) as Applied), at });
@@ -145,6 +152,8 @@ export function brokenStore(): Store {
     keepCertificate: refuse,
     saveStrangers: refuse,
     strangers: refuse,
+    saveBoots: refuse,
+    boots: refuse,
     saveApplied: refuse,
     applied: refuse,
     forgetApplied: refuse,

@@ -38,6 +38,7 @@ const MIGRATIONS: readonly string[] = [
   `create table rolls (id text primary key, at integer not null, body text not null) strict;
    create table pins (node text primary key, image text not null) strict, without rowid;`,
   'create table certificates (name text primary key, key text not null, certificate text not null) strict',
+  `create table boots (node text primary key, seen_at integer not null, body text not null) strict;`,
 ];
 
 /** The version of the database that this program reads and writes. */

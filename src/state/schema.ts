@@ -34,6 +34,8 @@ export type CertificateRow = { name: string; key: string; certificate: string };
 
 /** A machine that the site does not list, as JSON. */
 export type StrangerRow = { mac: string; body: string };
+/** The newest boot of a node as JSON, and when the last event of it was. */
+export type BootRow = { node: string; seen_at: number; body: string };
 /** What a node last told of its files, as JSON. */
 export type AppliedRow = { node: string; at: number; body: string };
 
@@ -52,6 +54,7 @@ export type Schema = {
   identities: IdentityRow;
   certificates: CertificateRow;
   strangers: StrangerRow;
+  boots: BootRow;
   applied: AppliedRow;
   rolls: RollRow;
   pins: PinRow;

@@ -1,6 +1,5 @@
 import { Kysely } from 'kysely';
-import type { Lease, LeaseStore } from '../dhcp/lease.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { LeaseStore } from '../dhcp/lease.ts';
 import type { Mac } from '../net/mac.ts';
 import type { CertificateStore } from '../node/credentials.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
@@ -8,13 +7,15 @@ import type { Applied } from '../node/news.ts';
 import type { AppliedStore } from '../node/nodeFiles.ts';
 import type { SignedKey } from '../node/openssl.ts';
 import type { Roll, RollStore } from '../roll/record.ts';
+import type { Boot } from '../timeline/boots.ts';
 import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
-import { type Database, openDatabase, type SqlValue, type Statement } from './database.ts';
+import type { SeenBoot } from '../timeline/timeline.ts';
+import { type Database, openDatabase, type Statement } from './database.ts';
 import { sqliteDialect, statementOf } from './dialect.ts';
 import { prepareFolder, requireState } from './folder.ts';
-import { groupCommit } from './groupCommit.ts';
-import type { LeaseRow, Schema } from './schema.ts';
+import { leaseStore } from './leases.ts';
+import type { Schema } from './schema.ts';
 
 /** Which events to read: those that fit every field given, the newest `limit` of them. `since` is ms since the epoch. */
 export type EventFilter = {
@@ -49,6 +50,10 @@ export type Store = LeaseStore &
     /** Keeps what was seen of some machines in place of what was, and forgets others, all or none. */
     saveStrangers(changed: readonly Stranger[], forgotten: readonly Mac[]): Promise<void>;
     strangers(): Promise<readonly Stranger[]>;
+    /** Keeps the newest boots of some nodes in place of what was kept of them, all or none. */
+    saveBoots(changed: ReadonlyMap<string, SeenBoot>): Promise<void>;
+    /** By node. */
+    boots(): Promise<ReadonlyMap<string, SeenBoot>>;
     /** Forgets old events, a few at a time so that leases need not wait long. */
     pruneEvents(keep: EventsKept): Promise<void>;
     close(): Promise<void>;
@@ -69,48 +74,7 @@ const PRUNED_AT_ONCE = 500;
 
 function sqliteStore(database: Database): Store {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
-  const upsertLease = db
-    .insertInto('leases')
-    .values(SAMPLE_ROW)
-    .onConflict((conflict) =>
-      conflict.column('ip').doUpdateSet((row) => ({
-        mac: row.ref('excluded.mac'),
-        network: row.ref('excluded.network'),
-        state: row.ref('excluded.state'),
-        start: row.ref('excluded.start'),
-        expires: row.ref('excluded.expires'),
-        client_id: row.ref('excluded.client_id'),
-        hostname: row.ref('excluded.hostname'),
-      })),
-    )
-    .compile();
-  const deleteOthers = db
-    .deleteFrom('leases')
-    .where('network', '=', '')
-    .where('mac', '=', '')
-    .where('ip', '!=', 0)
-    .where('state', '!=', 'declined')
-    .compile();
-
-  const commit = groupCommit<Lease>(async (leases) => {
-    if (leases.length === 0) return;
-    await database.run(runsOf(leases).flatMap(statementsFor));
-  });
-
-  /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
-  const statementsFor = (leases: readonly Lease[]): Statement[] => {
-    const bound = leases.filter(({ state }) => state === 'bound');
-    return [
-      statementOf(
-        deleteOthers,
-        bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']),
-      ),
-      statementOf(
-        upsertLease,
-        leases.map((lease) => Object.values(rowOf(lease))),
-      ),
-    ];
-  };
+  const leases = leaseStore(database, db);
 
   const partsQuery = (node: string) => db.selectFrom('identities').select(['kind', 'value']).where('node', '=', node);
 
@@ -127,11 +91,7 @@ function sqliteStore(database: Database): Store {
   };
 
   return {
-    async load() {
-      const rows = await db.selectFrom('leases').selectAll().execute();
-      return rows.map(leaseOf);
-    },
-    commit,
+    ...leases,
     async saveEvents(events) {
       if (events.length === 0) return;
       const insert = db.insertInto('events').values({ at: 0, node: null, mac: null, subject: '', body: '' }).compile();
@@ -207,6 +167,18 @@ function sqliteStore(database: Database): Store {
       const rows = await db.selectFrom('strangers').select('body').execute();
       return rows.map(({ body }) => JSON.parse(body) as Stranger);
     },
+    async saveBoots(changed) {
+      if (changed.size === 0) return;
+      const keep = db.replaceInto('boots').values({ node: '', seen_at: 0, body: '' }).compile();
+      const rows = [...changed].map(([node, { boot, seenAt }]) => [node, seenAt, JSON.stringify(boot)]);
+      await database.run([statementOf(keep, rows)]);
+    },
+    async boots() {
+      const rows = await db.selectFrom('boots').selectAll().execute();
+      return new Map(
+        rows.map(({ node, seen_at, body }) => [node, { boot: JSON.parse(body) as Boot, seenAt: seen_at }]),
+      );
+    },
     async saveApplied(node, at, applied) {
       const body = JSON.stringify(applied);
       await db
@@ -271,7 +243,7 @@ function sqliteStore(database: Database): Store {
     },
     async close() {
       // An empty write ends with the last group of leases; whoever waits for that group hears of its failure.
-      await commit([]).catch(() => {});
+      await leases.commit([]).catch(() => {});
       await database.close();
     },
   };
@@ -279,55 +251,6 @@ function sqliteStore(database: Database): Store {
 
 function partsOf(rows: readonly { readonly kind: string; readonly value: string }[]): IdentityParts {
   return new Map(rows.map(({ kind, value }) => [kind, value]));
-}
-
-const SAMPLE_ROW: LeaseRow = {
-  ip: 0,
-  mac: '',
-  network: '',
-  state: 'bound',
-  start: 0,
-  expires: 0,
-  client_id: null,
-  hostname: null,
-};
-
-/** Its fields come in the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
-function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
-  const { ip, mac, network, state, start, expires, clientId, hostname } = lease;
-  return { ip, mac, network, state, start, expires, client_id: clientId ?? null, hostname: hostname ?? null };
-}
-
-function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname }: LeaseRow): Lease {
-  return {
-    ip: ip as Ipv4,
-    mac: mac as Mac,
-    network,
-    state,
-    start,
-    expires,
-    ...(client_id && { clientId: client_id }),
-    ...(hostname !== null && { hostname }),
-  };
-}
-
-/** Cuts leases, in their order, into runs in which no address and no MAC comes twice: nearly always one run. */
-function runsOf(leases: readonly Lease[]): Lease[][] {
-  const runs: Lease[][] = [];
-  const addresses = new Set<Ipv4>();
-  const owners = new Set<Mac>();
-  for (const lease of leases) {
-    const run = runs.at(-1);
-    if (run && !addresses.has(lease.ip) && !owners.has(lease.mac)) run.push(lease);
-    else {
-      runs.push([lease]);
-      addresses.clear();
-      owners.clear();
-    }
-    addresses.add(lease.ip);
-    owners.add(lease.mac);
-  }
-  return runs;
 }
 
 function eventRow(event: Event): Statement['rows'][number] {

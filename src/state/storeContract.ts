@@ -264,6 +264,24 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.deepEqual(await store.rolls(), [newer]);
     });
 
+    test('the newest boot of a node takes the place of the one before', async () => {
+      const boot = {
+        startedAt: 1,
+        updatedAt: 2,
+        state: 'booting',
+        steps: [{ at: 1, name: 'é', status: 'done' }],
+      } as const;
+      await store.saveBoots(new Map());
+      assert.equal((await store.boots()).size, 0);
+      await store.saveBoots(new Map(['node01', 'node02'].map((node) => [node, { boot, seenAt: 2 }])));
+      const later = { boot: { ...boot, state: 'ready' }, seenAt: 9 } as const;
+      await store.saveBoots(new Map([['node02', later]]));
+      assert.deepEqual([...(await store.boots())].sort(), [
+        ['node01', { boot, seenAt: 2 }],
+        ['node02', later],
+      ]);
+    });
+
     test('closed, it refuses', async () => {
       await store.close();
       for (const call of [

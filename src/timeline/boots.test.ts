@@ -134,6 +134,16 @@ describe('a boot', () => {
     assert.equal(play(step('agent', 'started'), step('ready', 'done'))[0]?.state, 'ready');
   });
 
+  it('that is full keeps how it began, and goes on to say how it stands', () => {
+    const standing = (n: number) =>
+      ({ kind: 'cloud.standing', standing: n % 2 ? 'cloud' : 'in-service', words: `at ${n}` }) as const;
+    const lost = Array.from({ length: 500 }, (_, n) => [step(`service ${n}`, 'done'), standing(n)]).flat();
+    const [boot] = play(ask('ipxe'), sent(`boot/images/${SHA}/vmlinuz`), ...lost, standing(500));
+    assert.equal(boot?.steps.length, 200);
+    assert.equal(boot?.steps[1]?.name, 'kernel');
+    assert.deepEqual([boot?.steps.at(-1)?.detail, boot?.steps.at(-1)?.status], ['at 500', 'done']);
+  });
+
   it('never grows without end', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 300, maxLength: 400 }), (names) => {

@@ -28,8 +28,10 @@ export type Boot = {
 
 /** A boot whose machine asks again from its firmware within this time, with nothing fetched yet, is the same attempt. */
 const SAME_ATTEMPT_MS = 120_000;
-/** A machine that loops must not make a boot grow without end. */
+/** A machine that loops, or that its cloud loses and finds again, must not make a boot grow without end. */
 const MOST_STEPS = 200;
+/** Of a boot that is full the first steps stay, and of the others the newest. */
+const FIRST_STEPS = 100;
 
 /**
  * The boot after one more event of its node: the same boot with a step more, a new boot, or the boot as it was where the
@@ -172,5 +174,6 @@ function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep
     const startedAt = last.status === 'running' ? last.at : step.at;
     return [...steps.slice(0, -1), { ...step, at: startedAt }];
   }
-  return steps.length < MOST_STEPS ? [...steps, step] : steps;
+  if (steps.length < MOST_STEPS) return [...steps, step];
+  return [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1), step];
 }

@@ -4,7 +4,7 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { createBus } from './bus.ts';
 import type { Event } from './event.ts';
-import { createTimeline } from './timeline.ts';
+import { createTimeline, rememberedTimeline } from './timeline.ts';
 import { describeEvent, formatBytes, formatMs } from './words.ts';
 
 const MAC = '52:54:00:00:00:51' as Mac;
@@ -47,6 +47,29 @@ describe('the timeline', () => {
     assert.equal(timeline.boots('node01').length, 10);
     assert.equal(timeline.boots('node01')[0]?.startedAt, 28);
     assert.deepEqual(timeline.boots('node02'), []);
+  });
+
+  it('is what it was when only the boots and the newest events are left', async () => {
+    const events: Event[] = [
+      { kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: 1 },
+      { kind: 'http.sent', file: 'x.efi', bytes: 1, ms: 1, node: 'node01', at: 2 },
+      { kind: 'node.step', step: 'agent', status: 'started', node: 'node01', at: 3 },
+      { kind: 'node.step', step: 'ready', status: 'done', node: 'node01', at: 4 },
+      { kind: 'node.clock', aheadMs: 9000, node: 'node01', at: 5 },
+    ];
+    const whole = createTimeline();
+    for (const event of events) whole.see(event);
+    for (let saved = 0; saved <= events.length; saved++) {
+      const before = createTimeline();
+      for (const event of events.slice(0, saved)) before.see(event);
+      const boots = before.takeChanges();
+      for (let forgotten = 0; forgotten <= saved; forgotten++) {
+        const store = { boots: async () => boots, events: async () => events.slice(forgotten) };
+        const after = await rememberedTimeline(store);
+        assert.deepEqual(after.boots('node01'), whole.boots('node01'), `${saved} saved, ${forgotten} forgotten`);
+      }
+    }
+    assert.deepEqual([...whole.takeChanges().keys(), ...whole.takeChanges().keys()], ['node01']);
   });
 });
 

@@ -6,25 +6,43 @@ export type Timeline = {
   see(event: Event): void;
   /** Newest first. */
   boots(node: string): readonly Boot[];
+  /** The newest boots that changed since this was last asked, by node. */
+  takeChanges(): ReadonlyMap<string, SeenBoot>;
 };
 
-/** How many stored events a timeline is rebuilt from: enough for the newest boots of a middle-sized rack. */
+/** A boot, and when the last event of it was: milliseconds since the epoch. */
+export type SeenBoot = { readonly boot: Boot; readonly seenAt: number };
+
+/** Where events and the newest boot of each node last. */
+export type TimelineStore = {
+  /** The newest events, oldest first. */
+  events(filter: { readonly limit: number }): Promise<readonly Event[]>;
+  boots(): Promise<ReadonlyMap<string, SeenBoot>>;
+};
+
+/** How many stored events a timeline is rebuilt from. */
 const EVENTS_REMEMBERED = 50_000;
 
-/** The timeline as it was: `read` gives the newest stored events, oldest first. */
-export async function rememberedTimeline(
-  read: (filter: { readonly limit: number }) => Promise<readonly Event[]>,
-): Promise<Timeline> {
-  const timeline = createTimeline();
-  for (const event of await read({ limit: EVENTS_REMEMBERED })) timeline.see(event);
+/**
+ * The timeline as it was: the newest boots, and what came since they were saved. Events alone would not do: those of a boot are
+ * gone when its node has run for some weeks.
+ */
+export async function rememberedTimeline(store: TimelineStore): Promise<Timeline> {
+  const boots = await store.boots();
+  const timeline = createTimeline(boots);
+  for (const event of await store.events({ limit: EVENTS_REMEMBERED })) {
+    const seenAt = boots.get(event.node ?? '')?.seenAt;
+    if (seenAt === undefined || event.at > seenAt) timeline.see(event);
+  }
   return timeline;
 }
 
 const BOOTS_KEPT = 10;
 
-/** An empty timeline; feed it the stored events and then the live ones. */
-export function createTimeline(): Timeline {
-  const boots = new Map<string, readonly Boot[]>();
+/** A timeline that begins with the boots that are `known`; feed it the events since. */
+export function createTimeline(known: ReadonlyMap<string, SeenBoot> = new Map()): Timeline {
+  const boots = new Map<string, readonly Boot[]>([...known].map(([node, { boot }]) => [node, [boot]]));
+  const changed = new Map<string, SeenBoot>();
 
   return {
     see(event) {
@@ -35,7 +53,13 @@ export function createTimeline(): Timeline {
       if (next === undefined || next === newest) return;
       const rest = newest && next.startedAt === newest.startedAt ? known.slice(1) : known;
       boots.set(event.node, [next, ...rest].slice(0, BOOTS_KEPT));
+      changed.set(event.node, { boot: next, seenAt: event.at });
     },
     boots: (node) => boots.get(node) ?? [],
+    takeChanges() {
+      const taken = new Map(changed);
+      changed.clear();
+      return taken;
+    },
   };
 }

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Event } from '../timeline/event.ts';
+import { openBootLog } from './bootLog.ts';
+import { emptyStore } from './fakes.ts';
+
+const booted = (node: string, at: number): readonly Event[] => [
+  { kind: 'dhcp.discover', stage: 'ipxe', node, at },
+  { kind: 'node.step', step: 'ready', status: 'done', node, at: at + 1 },
+];
+
+test('boots outlive their events, also those of many nodes, and a disk that was full', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const store = emptyStore();
+  const save = store.saveBoots;
+  const log = await openBootLog(store);
+  for (let i = 0; i < 250; i++) for (const event of booted(`node${i}`, i)) log.see(event);
+  store.saveBoots = async () => {
+    throw new Error('the disk is full');
+  };
+  t.mock.timers.tick(60_000);
+  await log.close();
+  assert.equal((await store.boots()).size, 0);
+  store.saveBoots = save;
+  await log.close();
+  const later = await openBootLog(store);
+  for (let i = 0; i < 250; i++) assert.equal(later.boots(`node${i}`)[0]?.state, 'ready', `node${i}`);
+});
