@@ -15,8 +15,9 @@ const PARTS: ImageParts = {
 };
 
 describe('the key of an image', () => {
-  it('is the same for the same, wherever the recipe stands and whatever it is called', async () => {
-    const elsewhere = { ...RECIPE, name: 'other', place: { file: 'elsewhere.yaml', line: 7, col: 2 } };
+  it('is the same for the same, wherever the recipe stands, whatever it is called and has it from', async () => {
+    const place = { file: 'elsewhere.yaml', line: 7, col: 2 };
+    const elsewhere = { ...RECIPE, name: 'other', place, extends: recipeFixture() };
     assert.equal(await imageKey(elsewhere, PARTS), await imageKey(RECIPE, PARTS));
   });
 

@@ -16,7 +16,7 @@ export type ImageParts = { readonly root: string; readonly agent: readonly Agent
  * and the tools of this machine that write it. Two builds with one key would give the same files.
  */
 export async function imageKey(
-  { name: _, place: __, ...recipe }: Recipe,
+  { name: _, place: __, extends: ___, ...recipe }: Recipe,
   { root, agent: files, check }: ImageParts,
 ): Promise<string> {
   const agent = files.map((file) => ('target' in file ? file : { ...file, content: sum([file.content]) }));

@@ -65,10 +65,7 @@ async function unpacked(tar: string, folder: string, onStep: (step: RootStep) =>
 }
 
 function controllerRecipe(): Recipe {
-  const program = (name: string) => {
-    const text = readFileSync(join(CONTROLLER, name), 'utf8');
-    return `mkdir -p /opt/lab-cloud && printf %s ${quote(text)} >/opt/lab-cloud/${name} && chmod 0755 /opt/lab-cloud/${name}`;
-  };
+  const provision = readFileSync(join(CONTROLLER, 'provision'), 'utf8');
   return {
     name: RECIPE_NAME,
     from: { kind: 'debian', suite: 'bookworm' },
@@ -82,8 +79,7 @@ function controllerRecipe(): Recipe {
     root: 'initramfs',
     initrdModules: [],
     run: [
-      program('start'),
-      program('provision'),
+      `mkdir -p /opt/lab-cloud && printf %s ${quote(provision)} >/opt/lab-cloud/provision && chmod 0755 /opt/lab-cloud/provision`,
       // Namespaces of its own: its daemons must neither meet those of this machine nor outlive the build.
       "unshare --net --pid --fork --kill-child --propagation unchanged --mount-proc sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
     ],
