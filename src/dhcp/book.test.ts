@@ -33,6 +33,12 @@ const bound = (who: Mac, address: Ipv4, network: string, start: number, ms: numb
   expires: start + ms,
 });
 
+test('an address that is kept for a node whose card is not known yet is given to nobody', () => {
+  const book = bookOf({ ...site, awaited: new Map([[ip('10.0.0.4'), 'n4']]) });
+  assert.equal(book.choose(lan, lan.pools, machine(1), ip('10.0.0.4'), 0), ip('10.0.0.5'));
+  assert.equal(book.isFree(ip('10.0.0.4'), machine(1), 0), false);
+});
+
 type Step =
   | { readonly do: 'discover' | 'request' | 'fail' | 'release' | 'decline'; readonly who: number; readonly net: 0 | 1 }
   | { readonly do: 'wait'; readonly ms: number }

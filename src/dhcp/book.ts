@@ -46,6 +46,7 @@ export class LeaseBook implements BookView {
   configure(site: Site): void {
     const kept = new Map<Ipv4, readonly Mac[]>();
     for (const [ip, node] of site.nodeByIp) kept.set(ip, node.macs);
+    for (const ip of site.awaited.keys()) kept.set(ip, []);
     for (const network of site.networks.values()) {
       for (const ip of [network.server, network.gateway, network.subnet.base, network.broadcast]) {
         if (ip !== undefined) kept.set(ip, []);

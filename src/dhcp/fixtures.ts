@@ -88,6 +88,7 @@ export function siteOf(
     nodes: new Map(nodes.map((node) => [node.name, node])),
     nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
+    awaited: new Map(),
     images: new Map(),
     vars: {},
     secrets: new Map(),

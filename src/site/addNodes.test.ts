@@ -107,6 +107,15 @@ describe('adding nodes to a site', () => {
     }, planned);
   });
 
+  it('takes the nodes of a range one by one, and gives their addresses to nobody else', async () => {
+    const planned = 'networks: { a: { subnet: 10.0.0.0/24 } }\nnodes:\n  n[1-3]:\n    ip: 10.0.0.[1-3]\n';
+    await inSite(async (folder) => {
+      await addNodes(folder, [node('n2', { macs: ['52:54:00:00:00:72'] })]);
+      const { entries } = await addNodes(folder, [node('m1', { macs: ['52:54:00:00:00:73'], ip: 'next' })]);
+      assert.equal(entries[0]?.ip, '10.0.0.4');
+    }, planned);
+  });
+
   it('tells what is wrong with a line of a table at its place there', async () => {
     await inSite(async (folder) => {
       const at = (line: number) => ({ place: { file: 't.csv', line, col: 1 } });

@@ -29,7 +29,6 @@ export async function addNodes(
   nodes: readonly NewNode[],
   options: { readonly dryRun?: boolean } = {},
 ): Promise<Added> {
-  // A range whose nodes get their MAC addresses just now does not load before.
   const before = await loadSite(folder);
   if (before.ok) refuseKnown(nodes, before.site);
   const entries = nodes.some(({ ip }) => ip === 'next') ? withAddresses(nodes, siteOf(folder, before)) : nodes;

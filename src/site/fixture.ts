@@ -17,6 +17,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     nodes: new Map(nodes.map((node) => [node.name, node])),
     nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((address) => [address, node] as const))),
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
+    awaited: new Map(),
     images: new Map(),
     vars: {},
     secrets: new Map(),

@@ -231,6 +231,8 @@ export type Site = {
   readonly nodes: ReadonlyMap<string, SiteNode>;
   readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
   readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;
+  /** Addresses that are kept for nodes of ranges whose MAC addresses are not known yet, with their names. */
+  readonly awaited: ReadonlyMap<Ipv4, string>;
   readonly images: ReadonlyMap<string, Recipe>;
   readonly vars: Vars;
   /** By name; variables refer to them as `{{ secrets.NAME }}`. */

@@ -96,6 +96,26 @@ describe('a range under nodes:', () => {
     assert.equal((await load(`${contradicting}  n2: { loader: ipxe }\n  n3: { loader: auto }\n`)).ok, true);
   });
 
+  it('may name nodes before their cards are known: they are left out, and their addresses are not given to others', async () => {
+    const range = '  n[1-4]: { ip: "10.0.0.[1-4]", profiles: [compute] }\n  n2: { mac: 52:54:00:00:00:02 }\n';
+    assert.deepEqual(await summary(range), ['n2 52:54:00:00:00:02 10.0.0.2 compute quiet {}']);
+    assert.deepEqual(await findings(range), [
+      'site.yaml:7:3: n[1,3-4] have no MAC addresses yet and are left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
+    ]);
+    assert.deepEqual(await findings(`${range}  n3: {}\n`), [
+      'site.yaml:9:3: node "n3" has no MAC address | a node is known by it: write `mac:`',
+      'site.yaml:7:3: n[1,4] have no MAC addresses yet and are left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
+    ]);
+    assert.deepEqual(
+      (await findings(`${range}  m: { mac: 52:54:00:00:00:09, ip: 10.0.0.4 }\n`))[0]?.split(' |')[0],
+      ['site.yaml:9:36: address 10.0.0.4 is taken by node "n4" (site.yaml:7:17)'][0],
+    );
+    const loaded = await load(range);
+    assert.ok(loaded.ok);
+    assert.equal(loaded.site.nodeByIp.size, 1);
+    assert.deepEqual([...loaded.site.awaited.values()], ['n1', 'n3', 'n4']);
+  });
+
   const wrong: readonly { nodes: string; told: readonly string[] }[] = [
     {
       nodes: '  n[1-4]: { mac: "52:54:00:00:09:0[1-5]", ip: "10.0.0.1" }\n',
@@ -119,8 +139,8 @@ describe('a range under nodes:', () => {
     {
       nodes: '  a[1-60000]: {}\n  b[1-60000]: {}\n',
       told: [
-        'site.yaml:7:3: node "a1" has no MAC address | a node is known by it: write `mac:`',
         'site.yaml:8:3: the site has more than 100000 nodes with these',
+        'site.yaml:7:3: a[1-60000] have no MAC addresses yet and are left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
       ],
     },
     {
@@ -141,7 +161,9 @@ describe('a range under nodes:', () => {
     },
     {
       nodes: '  n[1-2]: { ip: "10.0.0.[1-2]" }\n  n2: { mac: 52:54:00:00:00:02 }\n',
-      told: ['site.yaml:7:3: node "n1" has no MAC address | a node is known by it: write `mac:`'],
+      told: [
+        'site.yaml:7:3: n1 has no MAC address yet and is left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
+      ],
     },
     {
       nodes:

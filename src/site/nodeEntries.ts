@@ -75,7 +75,8 @@ export function namesOf(key: string): readonly string[] | { readonly problem: st
 /** An entry that names a node, as which of the entry's names. */
 type Mention = { readonly entry: NodeEntry; readonly index: number };
 
-function isRange(key: string): boolean {
+/** Whether a key of `nodes:` stands for several nodes by its form. */
+export function isRange(key: string): boolean {
   return /[[\]]/.test(key);
 }
 

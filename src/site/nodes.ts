@@ -3,11 +3,12 @@ import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../ne
 import type { Mac } from '../net/mac.ts';
 import { completeBmc } from './bmc.ts';
 import { didYouMean, type Findings } from './finding.ts';
+import { foldNames } from './foldNames.ts';
 import { NODE_NAME_PATTERN } from './forms.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
-import { type DeclaredNode, gatherNodes, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
+import { type DeclaredNode, gatherNodes, isRange, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
 import { mayAdmitNodes } from './pools.ts';
 import { NO_SETTINGS, type Profiles } from './profiles.ts';
 import type { NodeDeclaration, SiteDeclaration } from './schema.ts';
@@ -18,6 +19,7 @@ export type Nodes = {
   readonly nodes: ReadonlyMap<string, SiteNode>;
   readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
   readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;
+  readonly awaited: ReadonlyMap<Ipv4, string>;
 };
 
 type Surroundings = {
@@ -32,7 +34,10 @@ type Surroundings = {
   readonly folders: readonly string[];
 };
 
-/** The nodes of a site: profiles merged in, networks found, and no name, MAC or address claimed twice. */
+/**
+ * The nodes of a site: profiles merged in, networks found, and no name, MAC or address claimed twice. Of a range, nodes whose
+ * cards are not known yet are left out with a warning; their addresses count as theirs.
+ */
 export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
   const nodes = new Map<string, SiteNode>();
   const nodeByMac = new Map<Mac, Placed<SiteNode>>();
@@ -41,6 +46,7 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
   const names = new Map<string, DeclaredNode>();
   const layers = new Map<NodeEntry, Layer>();
   const once = tellOnce();
+  const awaited: DeclaredNode[] = [];
 
   for (const declared of gatherNodes(around.site, findings)) {
     checkName(declared, names, around.site, once, findings);
@@ -48,16 +54,29 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
       if (!layers.has(entry)) layers.set(entry, readLayer(entry, around, findings));
     }
     const node = resolveNode(declared, layers, folders, around, once, findings);
-    nodes.set(node.name, node);
+    if (isAwaited(declared, around.site)) awaited.push(declared);
+    else nodes.set(node.name, node);
     claimMacs(node, declared, nodeByMac, around.site, once, findings);
     claimIp(node, declared, nodeByIp, around, once, findings);
   }
+  warnOfAwaited(awaited, around.site, findings);
   warnOfStrayFolders(nodes, around, findings);
-  return { nodes, nodeByMac: withoutPlaces(nodeByMac), nodeByIp: withoutPlaces(nodeByIp) };
+  const [known, unknown] = partition(withoutPlaces(nodeByIp), ({ name }) => nodes.has(name));
+  return {
+    nodes,
+    nodeByMac: withoutPlaces(nodeByMac),
+    nodeByIp: known,
+    awaited: new Map([...unknown].map(([ip, { name }]) => [ip, name])),
+  };
 }
 
 function withoutPlaces<K>(placed: ReadonlyMap<K, Placed<SiteNode>>): ReadonlyMap<K, SiteNode> {
   return new Map([...placed].map(([key, { value }]) => [key, value]));
+}
+
+function partition<K, V>(map: ReadonlyMap<K, V>, fits: (value: V) => boolean): readonly [Map<K, V>, Map<K, V>] {
+  const entries = [...map];
+  return [new Map(entries.filter(([, value]) => fits(value))), new Map(entries.filter(([, value]) => !fits(value)))];
 }
 
 /** What is wrong with a whole range is told of its first node. */
@@ -177,12 +196,8 @@ function claimMacs(
   once: TellOnce,
   findings: Findings,
 ): void {
-  const { macs, entries } = declared;
-  const tried = ({ key }: NodeEntry): boolean => {
-    const at = ['nodes', key, 'mac'];
-    return site.lost(at) || site.names(at).length > 0;
-  };
-  if (macs.length < 1 && !entries.some(tried) && once('no MAC', declared)) {
+  const { macs } = declared;
+  if (lacksMac(declared, site) && !isAwaited(declared, site) && once('no MAC', declared)) {
     const message = `node "${node.name}" has no MAC address`;
     findings.error(placeOf(declared, site), message, 'a node is known by it: write `mac:`');
   }
@@ -196,6 +211,32 @@ function claimMacs(
     if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 && once('group MAC', declared)) {
       findings.error(place(), `MAC address ${mac} is a group's`, "a network card's first byte is even");
     }
+  }
+}
+
+/** Nothing says a MAC address of it, and nothing failed to. */
+function lacksMac({ macs, entries }: DeclaredNode, site: Declared<SiteDeclaration>): boolean {
+  const tried = ({ key }: NodeEntry): boolean => {
+    const at = ['nodes', key, 'mac'];
+    return site.lost(at) || site.names(at).length > 0;
+  };
+  return macs.length === 0 && !entries.some(tried);
+}
+
+/** Only ranges name it, and it has no MAC address yet. */
+function isAwaited(declared: DeclaredNode, site: Declared<SiteDeclaration>): boolean {
+  return declared.entries.every(({ key }) => isRange(key)) && lacksMac(declared, site);
+}
+
+function warnOfAwaited(awaited: readonly DeclaredNode[], site: Declared<SiteDeclaration>, findings: Findings): void {
+  for (const [range, nodes] of Map.groupBy(awaited, ({ entries }) => entries.at(-1)?.key ?? '')) {
+    const names = foldNames(nodes.map(({ name }) => name)).join(', ');
+    const lack = nodes.length === 1 ? 'has no MAC address yet and is' : 'have no MAC addresses yet and are';
+    findings.warn(
+      site.keyPlace(['nodes', range]),
+      `${names} ${lack} left out`,
+      'give the range a `mac:`, or each an entry of its own: `reveille node add`',
+    );
   }
 }
 

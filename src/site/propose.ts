@@ -58,6 +58,7 @@ export function nextAddresses(
     ...dns,
     ...ntp,
     ...routes.map(({ via }) => via),
+    ...site.awaited.keys(),
     ...reserved,
   ]);
   const family = familyOf(name);
