@@ -1,29 +1,35 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { ReveilleError } from '../../src/errors.ts';
+import { buildImage } from '../../src/image/build.ts';
 import { runChecks } from '../../src/image/check/lines.ts';
 import type { Member } from '../../src/image/cpio.ts';
 import { plainDirectory } from '../../src/image/entry.ts';
 import { writeInitrd } from '../../src/image/pack.ts';
+import { openShelf } from '../../src/image/shelf.ts';
+import { tar } from '../../src/image/tarWriter.ts';
 import { recipeFixture } from '../../src/site/fixture.ts';
+import type { Recipe } from '../../src/site/model.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
 
-/** A root of busybox and the libraries that it wants. */
+/** A root of busybox and the libraries that it wants; of kernel and init the names alone. */
 function* busyboxRoot(): Generator<Member> {
   let inode = 0;
   const folder = (path: string): Member => ({ entry: plainDirectory(path, 0), inode: ++inode, links: 1 });
-  const file = (path: string, from: string): Member => {
-    const content = readFileSync(from);
+  const file = (path: string, content: Buffer): Member => {
     const entry = { path, kind: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, size: content.length } as const;
     return { entry, inode: ++inode, links: 1, content: [content] };
   };
-  for (const path of ['bin', 'etc', 'lib', 'lib/x86_64-linux-gnu', 'lib64']) yield folder(path);
-  yield file('bin/busybox', '/bin/busybox');
+  for (const path of ['bin', 'boot', 'etc', 'lib', 'lib/x86_64-linux-gnu', 'lib64', 'sbin']) yield folder(path);
+  for (const path of ['boot/vmlinuz-6.1.0', 'sbin/init']) yield file(path, Buffer.from('x'));
+  yield file('bin/busybox', readFileSync('/bin/busybox'));
   for (const name of ['sh', 'cat', 'ls', 'id', 'sleep']) {
     const entry = {
       path: `bin/${name}`,
@@ -38,7 +44,7 @@ function* busyboxRoot(): Generator<Member> {
     yield { entry, inode: ++inode, links: 1 };
   }
   for (const [, path = ''] of execFileSync('ldd', ['/bin/busybox'], { encoding: 'utf8' }).matchAll(/\/(lib\S+)/g))
-    yield file(path, `/${path}`);
+    yield file(path, readFileSync(`/${path}`));
 }
 
 test('lines of check run in the finished root; the first that fails is told with its words and its place', async (t) => {
@@ -49,7 +55,11 @@ test('lines of check run in the finished root; the first that fails is told with
   const before = readFileSync(initrd.path);
   mkdirSync(join(folder, 'site/images'), { recursive: true });
   const file = 'images/x.yaml';
+  const { TMPDIR = tmpdir() } = process.env;
   process.env.TMPDIR = folder;
+  t.after(() => {
+    process.env.TMPDIR = TMPDIR;
+  });
 
   const run = async (check: readonly string[], patienceMs = 60_000) => {
     writeFileSync(
@@ -93,4 +103,40 @@ test('lines of check run in the finished root; the first that fails is told with
     readdirSync(folder).filter((name) => name.startsWith('reveille-shell-')),
     [],
   );
+});
+
+test('a root that was slimmed too far is told of or refused, and the image before stays', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'reveille-slimmed-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const root = join(folder, 'root.tar');
+  await pipeline(Readable.from(tar(busyboxRoot())), createWriteStream(root));
+  const shelf = openShelf(join(folder, 'images'));
+  const build = async (changes: Partial<Recipe>) => {
+    const report = await buildImage(recipeFixture({ from: { kind: 'tar', path: root }, ...changes }), {
+      shelf,
+      cache: join(folder, 'cache'),
+      site: folder,
+      agent: [],
+      fresh: false,
+      check: true,
+      now: Date.now,
+      onProgress: () => {},
+    });
+    assert.ok(!report.unchanged);
+    return report;
+  };
+
+  const whole = await build({ check: ['id -u'] });
+  assert.deepEqual(whole.missingLibraries, []);
+  const removePaths = ['/lib/x86_64-linux-gnu/libresolv.so.2'];
+  await assert.rejects(build({ check: ['id -u'], removePaths }), {
+    code: 'IMAGE_BUILD_FAILED',
+    message: /^the checks of image x cannot be run: its root has no \/bin\/sh that works/,
+  });
+  assert.deepEqual(
+    (await shelf.list()).map(({ sha256 }) => sha256),
+    [whole.image.sha256],
+  );
+  const told = await build({ removePaths });
+  assert.deepEqual(told.missingLibraries, [{ path: '/bin/busybox', libraries: ['libresolv.so.2'] }]);
 });
