@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { restartFromNetwork } from './bmc/carryOut.ts';
+import { openBmc } from './bmc/open.ts';
 import { decideBoot } from './boot/decide.ts';
 import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
 import type { ImageFileName } from './boot/image.ts';
@@ -205,7 +207,11 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     withCloud,
     now: Date.now,
   });
-  opened.use(rolls.run(look, createAct(withCloud, orders)));
+  const powerCycle = async (name: string) => {
+    const node = site().nodes.get(name);
+    if (node) await restartFromNetwork(await openBmc(node, means.secrets));
+  };
+  opened.use(rolls.run(look, createAct(withCloud, orders, powerCycle)));
   const operators = createOperatorsServer({
     status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
     subscribe,

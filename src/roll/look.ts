@@ -45,6 +45,7 @@ export function createLook(from: LookFrom): (roll: Pick<Roll, 'nodes'>, all?: bo
         {
           ...(boot === undefined ? {} : { boot: seenBoot(boot) }),
           listens: from.isWaiting(node.name),
+          bmc: node.bmc !== undefined,
           files: seenFiles(from.filesOf(node.name), boot),
           cloud: inCloud.get(one.node) ?? { kind: 'none' },
         },

@@ -14,6 +14,7 @@ const FATES: readonly Fate[] = [
   'boots the old image',
   'stays out of service',
   'is deaf',
+  'hangs',
 ];
 
 describe('a roll in a simulated rack', () => {

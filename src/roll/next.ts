@@ -61,6 +61,7 @@ export function noted(roll: Roll, action: Action, { refused, words }: Failure): 
   const change = (node: RollNode): RollNode => {
     if (node.node !== action.node) return node;
     if (action.kind === 'reboot') return { ...node, askedAt: null, orders: node.orders - 1, words };
+    if (action.kind === 'power-cycle') return cycleFailed(node, refused, words);
     const move = 'instance' in action ? node.moves[action.instance] : undefined;
     if (!move || action.kind === 'confirm' || !('instance' in action)) return { ...node, words };
     // Only a cloud that answered has been asked: one that was silent takes no try away.
@@ -68,6 +69,13 @@ export function noted(roll: Roll, action: Action, { refused, words }: Failure): 
     return { ...node, words, moves: { ...node.moves, [action.instance]: after } };
   };
   return { ...roll, nodes: roll.nodes.map(change) };
+}
+
+/** What was refused was not done. Of a BMC that fell silent nobody knows: it is asked again. */
+function cycleFailed(node: RollNode, refused: boolean, why: string): RollNode {
+  const words = `its BMC did not power cycle it: ${why}`;
+  if (!refused) return { ...node, words, cycle: null };
+  return { ...node, words, orders: node.orders - 1, cycle: { askedAt: node.askedAt ?? node.since, refused: why } };
 }
 
 /** Begins no more nodes; those that have not been rebooted go back into service. */

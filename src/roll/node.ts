@@ -28,6 +28,16 @@ const WAITING_LIMIT = 24 * 60 * MINUTE;
 const ASK_AGAIN_MS = 15_000;
 /** A node that took the order and still asks for more after this time has lost it. */
 const REBOOT_AGAIN_MS = 90_000;
+/** An agent that is there asks again within this time, whatever became of the server. */
+const SILENT_MS = 2 * MINUTE;
+/** A node that took the order has gone down by then; its agent waits as long for it. */
+const GOES_DOWN_MS = 5 * MINUTE;
+/** So many orders may get lost before the BMC is asked, where there is one. */
+const MOST_ORDERS = 2;
+/** A power cycled machine has asked for an address by then, however long its firmware takes. */
+const CYCLE_AGAIN_MS = 10 * MINUTE;
+/** How long `rebooting` may last once the BMC was asked. */
+const CYCLING_LIMIT = 25 * MINUTE;
 /**
  * Instances that the scheduler had on their way to the host are there within this time, and a host has cleared up behind the last
  * that left: until then Nova's records of the move are not closed.
@@ -42,7 +52,7 @@ export function begin(roll: Roll, node: RollNode, seen: SeenNode | undefined, no
   const { cloud, boot } = seen;
   if (cloud.kind === 'unknown') return stay({ ...node, words: `the cloud cannot be asked: ${cloud.words}` });
   const before = boot?.image !== undefined && boot.image !== node.image ? boot.image : node.before;
-  const fresh: RollNode = { ...node, before, disabled: false, moves: {}, attempts: 0, orders: 0, remaining: null };
+  const fresh: RollNode = { ...node, ...UNTOLD, before, disabled: false, moves: {}, attempts: 0, remaining: null };
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
   if (isRenewed(node, seen)) {
     if (service && !service.enabled && isOurReason(service.disabledReason)) {
@@ -66,9 +76,14 @@ export function advance(roll: Roll, node: RollNode, { now, nodes }: Seen): Step 
     return stay({ ...node, since: now, words: `the cloud cannot be asked: ${seen.cloud.words}` });
   }
   const step = PHASES[node.phase]?.(roll, node, seen, now) ?? stay(node);
-  const limit = node.phase === 'draining' && roll.policy === 'wait' ? WAITING_LIMIT : LIMITS[node.phase];
+  const limit = limitOf(step.node, roll);
   const isLate = step.node.phase === node.phase && limit !== undefined && now - step.node.since >= limit;
   return isLate ? fail(roll, step.node, `not done after ${formatMs(limit)}: ${step.node.words}`, now) : step;
+}
+
+function limitOf(node: RollNode, { policy }: Roll): number | undefined {
+  if (node.phase === 'draining' && policy === 'wait') return WAITING_LIMIT;
+  return node.phase === 'rebooting' && isCycled(node) ? CYCLING_LIMIT : LIMITS[node.phase];
 }
 
 /** Takes a node out of the roll before its reboot: it goes back into service as it is. */
@@ -128,16 +143,24 @@ function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number):
 
 /** It is pinned in the same breath, so that the boot to come is the wanted one. */
 function reboot(node: RollNode, now: number): Step {
-  const next = enter({ ...node, rebootFrom: now, orders: 0 }, 'rebooting', 'is to reboot', now);
+  const next = enter({ ...node, ...UNTOLD, rebootFrom: now }, 'rebooting', 'is to reboot', now);
   return { node: next, actions: [], pin: node.image };
 }
 
-function rebooting(roll: Roll, node: RollNode, { boot, cloud, listens }: SeenNode, now: number): Step {
-  if (boot && boot.startedAt > (node.rebootFrom ?? now)) {
-    return stay(enter(node, 'booting', boot.words, now));
+/** Of a node that has not been told to reboot, by whatever way. */
+const UNTOLD = { orders: 0, deafSince: null, cycle: null } as const;
+
+/** By its agent, and by its BMC where the agent does not do it: only ever while the cloud shows the node empty. */
+function rebooting(roll: Roll, before: RollNode, seen: SeenNode, now: number): Step {
+  const { boot, cloud } = seen;
+  if (boot && boot.startedAt > (before.rebootFrom ?? now)) {
+    return stay(
+      enter(before, 'booting', isCycled(before) ? `power cycled by its BMC; ${boot.words}` : boot.words, now),
+    );
   }
-  const again = node.askedAt === null || now - node.askedAt >= REBOOT_AGAIN_MS;
-  if (!again) return stay(node);
+  const node = { ...before, deafSince: seen.listens ? null : (before.deafSince ?? now) };
+  const isWaitedFor = node.askedAt !== null && now - node.askedAt < REBOOT_AGAIN_MS;
+  if (isWaitedFor) return stay(node);
   if (cloud.kind === 'unknown') {
     const since = node.orders === 0 ? now : node.since;
     return stay({ ...node, since, words: `the cloud cannot be asked: ${cloud.words}` });
@@ -154,14 +177,50 @@ function rebooting(roll: Roll, node: RollNode, { boot, cloud, listens }: SeenNod
         : stay({ ...node, words: `was told to reboot and did not, and is not empty any more: ${words}` });
     }
   }
-  if (!listens) {
-    const words = 'its agent does not ask for orders; a reboot by hand counts too';
-    return stay({ ...node, words: node.orders === 0 ? words : node.words });
+  const told = { ...node, askedAt: now, orders: node.orders + 1 };
+  switch (wayToReboot(node, seen, now)) {
+    case 'agent':
+      return { node: { ...told, words: 'told to reboot' }, actions: [{ kind: 'reboot', node: node.node }] };
+    case 'bmc': {
+      const why = node.orders === 0 ? 'its agent does not ask for orders' : 'it did not reboot when told';
+      return {
+        node: { ...told, cycle: { askedAt: now }, words: `power cycled by its BMC: ${why}` },
+        actions: [{ kind: 'power-cycle', node: node.node }],
+      };
+    }
+    case 'neither':
+      return stay({ ...node, words: deafWords(node, seen, now) });
   }
-  return {
-    node: { ...node, askedAt: now, orders: node.orders + 1, words: 'told to reboot' },
-    actions: [{ kind: 'reboot', node: node.node }],
-  };
+}
+
+/** Which way a node is told to reboot now, if any. An agent that may yet be heard of is waited for. */
+function wayToReboot(node: RollNode, { listens, bmc }: SeenNode, now: number): 'agent' | 'bmc' | 'neither' {
+  if (isCycled(node)) return now - (node.cycle?.askedAt ?? now) >= CYCLE_AGAIN_MS ? 'bmc' : 'neither';
+  const isUsable = bmc && node.cycle?.refused === undefined;
+  if (isUsable && isAgentGivenUp(node, listens, now)) return 'bmc';
+  return listens ? 'agent' : 'neither';
+}
+
+function isAgentGivenUp({ orders, askedAt, since, deafSince }: RollNode, listens: boolean, now: number): boolean {
+  if (listens) return orders >= MOST_ORDERS;
+  if (orders === 0) return now - (deafSince ?? now) >= SILENT_MS;
+  return now - (askedAt ?? since) >= GOES_DOWN_MS;
+}
+
+/** Whether its BMC was asked to power cycle it, and may have done it. */
+function isCycled({ cycle }: RollNode): boolean {
+  return Boolean(cycle) && cycle?.refused === undefined;
+}
+
+/** Why a node that is to reboot is told nothing now. */
+function deafWords(node: RollNode, { bmc }: SeenNode, now: number): string {
+  if (isCycled(node)) return node.words;
+  const { orders, askedAt, cycle } = node;
+  const isDown = orders > 0 && now - (askedAt ?? node.since) < GOES_DOWN_MS;
+  if (isDown) return node.words;
+  const what = orders === 0 ? 'its agent does not ask for orders' : 'was told to reboot and did not';
+  if (cycle?.refused !== undefined) return `${what}; its BMC did not power cycle it: ${cycle.refused}`;
+  return bmc ? `${what}; its BMC is asked next` : `${what}, and the site gives it no bmc; a reboot by hand counts too`;
 }
 
 function booting(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
@@ -169,7 +228,7 @@ function booting(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, n
   if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
   if (cloud.kind !== 'none') return stay(enter(node, 'joining', 'ready, not yet in service', now));
   if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
-  return end(roll, node, 'done', 'renewed', now);
+  return end(roll, node, 'done', renewedWords(node), now);
 }
 
 function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
@@ -185,9 +244,9 @@ function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, n
 /** Only what a roll disabled is enabled: the reason in Nova says whose doing it is. */
 function enabling(roll: Roll, node: RollNode, { cloud }: Pick<SeenNode, 'cloud'>, now: number): Step {
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
-  if (!service || service.enabled) return end(roll, node, 'done', 'renewed', now);
+  if (!service || service.enabled) return end(roll, node, 'done', renewedWords(node), now);
   if (!isOurReason(service.disabledReason)) {
-    const words = `renewed; its service stays disabled${reasonWords(service.disabledReason)}`;
+    const words = `${renewedWords(node)}; its service stays disabled${reasonWords(service.disabledReason)}`;
     return end(roll, node, 'done', words, now);
   }
   if (!isDue(node, now)) return stay(node);
@@ -231,6 +290,10 @@ function end(roll: Roll, node: RollNode, phase: Phase, words: string, now: numbe
   if (node.phase === 'restoring') return stay(next);
   // Back on an image that the site does not name, it must stay there; else the site decides again.
   return { node: next, actions: [], pin: roll.keepPins && (isBack || phase === 'failed') ? node.image : null };
+}
+
+function renewedWords(node: RollNode): string {
+  return isCycled(node) ? 'renewed, power cycled by its BMC' : 'renewed';
 }
 
 function isDue({ askedAt }: RollNode, now: number): boolean {

@@ -19,7 +19,7 @@ const shelf = {
 
 function runs(image: string, more: Partial<SeenNode> = {}): SeenNode {
   const boot = { startedAt: 1, state: 'ready', words: '', image } as const;
-  return { boot, listens: true, files: 'right', cloud: { kind: 'none' }, ...more };
+  return { boot, listens: true, bmc: false, files: 'right', cloud: { kind: 'none' }, ...more };
 }
 
 /** A site of these nodes, as they are seen. */

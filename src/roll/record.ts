@@ -31,6 +31,13 @@ export type Move = {
   readonly confirmedAt?: number;
 };
 
+/** An order to a BMC. Times are milliseconds since the epoch. */
+export type Cycle = {
+  readonly askedAt: number;
+  /** Why it cannot be done, in words; it is not asked again then. */
+  readonly refused?: string;
+};
+
 /** A node of a roll. Times are milliseconds since the epoch. */
 export type RollNode = {
   readonly node: string;
@@ -52,8 +59,12 @@ export type RollNode = {
   readonly askedAt: number | null;
   /** How often it was found empty and set to reboot. */
   readonly attempts: number;
-  /** Orders to reboot that it has, or may have. */
+  /** Orders to reboot that it has, or may have; those to its BMC among them. */
   readonly orders: number;
+  /** Since when it was to be told to reboot and did not ask for orders. */
+  readonly deafSince: number | null;
+  /** The power cycle that its BMC was asked for, where its agent did not reboot it. */
+  readonly cycle: Cycle | null;
   /** Instances still on the host when last looked. */
   readonly remaining: number | null;
   /** Boots that began later than this are the reboot's. */
@@ -79,6 +90,8 @@ export function waitingNode(node: string, image: string, now: number): RollNode 
     askedAt: null,
     attempts: 0,
     orders: 0,
+    deafSince: null,
+    cycle: null,
     remaining: null,
     rebootFrom: null,
     moves: {},

@@ -8,6 +8,7 @@ import { isHostOf } from '../cloud/inService.ts';
 import { ReveilleError } from '../errors.ts';
 import { createOrders, type Order } from '../node/orders.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
+import type { SiteNode } from '../site/model.ts';
 import { emptyStore, fixedStore } from '../state/fakes.ts';
 import { openStore } from '../state/store.ts';
 import type { Boot } from '../timeline/boots.ts';
@@ -21,14 +22,26 @@ import { imageOf, imagesOfRolls } from './pins.ts';
 import type { Roll } from './record.ts';
 import { openRolls } from './run.ts';
 
+const BMC = {
+  kind: 'ipmi',
+  address: '10.1.0.51',
+  port: 623,
+  user: 'admin',
+  password: '{{ secrets.bmc }}',
+  interface: 'lanplus',
+  privilege: 'operator',
+} as const;
+
 const WISH = { nodes: 'node0[1-2]', drifted: false, maxUnavailable: 1, failures: 0, policy: 'cold' } as const;
 
 /** A server over a real store and a cloud over HTTP; its nodes reboot when they are told to, into what they are pinned to. */
-async function rack(t: TestContext, servers: FakeServer[], compute = true) {
+async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?: SiteNode['bmc']) {
   const folder = mkdtempSync(join(tmpdir(), 'roll-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const names = ['node01', 'node02'];
-  const nodes = names.map((name) => nodeFixture({ name, services: compute ? ['nova-compute'] : [] }));
+  const nodes = names.map((name) =>
+    nodeFixture({ name, services: compute ? ['nova-compute'] : [], ...(bmc && { bmc }) }),
+  );
   const site = siteFixture({
     nodes: new Map(nodes.map((node) => [node.name, node])),
     ...(compute ? { cloud: {} } : {}),
@@ -51,6 +64,8 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true) {
   const rebooted: string[] = [];
   const events: Happening[] = [];
   const world = { comesBack: (_node: string) => true };
+  /** What its BMC does to a node, beside starting it. */
+  const cycles: { told: string[]; failure?: ReveilleError } = { told: [] };
 
   const serve = async () => {
     const store = await openStore(folder);
@@ -58,6 +73,18 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true) {
     const rolls = await openRolls(store, (event) => events.push(event), now);
     const closing = new AbortController();
     const bootsWhat = imageOf(shelf, (node) => rolls.pins.get(node));
+    const boot = async (name: string): Promise<void> => {
+      skipped += 60_000;
+      const image = await bootsWhat({ name, image: 'bookworm' });
+      boots.set(name, booted(image?.sha256 ?? '', now()));
+      skipped += 60_000;
+      for (const service of services) if (service.host === name) service.updatedAt = now();
+    };
+    const powerCycle = async (name: string): Promise<void> => {
+      cycles.told.push(name);
+      if (cycles.failure) throw cycles.failure;
+      await boot(name);
+    };
     const agent = async (name: string): Promise<void> => {
       while (!closing.signal.aborted) {
         const order: Order | undefined = await orders.next(name, 60, closing.signal);
@@ -65,11 +92,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true) {
         rebooted.push(name);
         assert.ok(!servers.some(({ host }) => isHostOf(host, name)), 'no instance is on it');
         if (!world.comesBack(name)) return;
-        skipped += 60_000;
-        const image = await bootsWhat({ name, image: 'bookworm' });
-        boots.set(name, booted(image?.sha256 ?? '', now()));
-        skipped += 60_000;
-        for (const service of services) if (service.host === name) service.updatedAt = now();
+        await boot(name);
       }
     };
     const agents = names.map(agent);
@@ -83,7 +106,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true) {
     });
     const running = rolls.run(
       look,
-      createAct((use) => use(cloud.session), orders),
+      createAct((use) => use(cloud.session), orders, powerCycle),
       1,
     );
     const passing = setInterval(() => (skipped += 5000), 2);
@@ -96,7 +119,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true) {
     };
     return { store, rolls, stop, operators: rollsForOperators({ rolls, site: () => site, shelf, look, now }) };
   };
-  return { cloud, services, servers, serve, rebooted, events, boots, world };
+  return { cloud, services, servers, serve, rebooted, events, boots, world, cycles };
 }
 
 async function ended(rolls: { list(): readonly Roll[] }): Promise<Roll> {
@@ -195,7 +218,7 @@ test('a node that does not come back stops the roll; resumed once it is back, th
   assert.deepEqual(
     stopped.nodes.map(({ words }) => words),
     [
-      'failed while rebooting: not done after 10 min 0 s: told to reboot; its compute service stays disabled',
+      'failed while rebooting: not done after 10 min 0 s: was told to reboot and did not, and the site gives it no bmc; a reboot by hand counts too; its compute service stays disabled',
       'was not begun',
     ],
   );
@@ -295,4 +318,39 @@ test('old rolls are forgotten as new ones begin, and none that is under way', as
   const kept = await store.rolls();
   assert.deepEqual([kept.length, kept[0]?.id, kept[1]?.id, kept.at(-1)?.id], [52, 'old', 'r20', 'new']);
   assert.deepEqual(rolls.list(), kept);
+});
+
+test('a node that its agent does not reboot is power cycled by its BMC, and the record says so', async (t) => {
+  const { serve, world, rebooted, cycles, events } = await rack(t, [], true, BMC);
+  world.comesBack = (node) => node !== 'node01';
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  await operators.begin(WISH, false);
+  const roll = await ended(rolls);
+  assert.deepEqual(
+    roll.nodes.map(({ words, orders }) => [words, orders]),
+    [
+      ['renewed, power cycled by its BMC', 2],
+      ['renewed', 1],
+    ],
+    JSON.stringify(roll),
+  );
+  assert.deepEqual([cycles.told, rebooted], [['node01'], ['node01', 'node02']]);
+  const booting = events.find((event) => event.kind === 'roll.step' && event.phase === 'booting');
+  assert.match(booting?.kind === 'roll.step' ? booting.words : '', /^power cycled by its BMC; /);
+});
+
+test('a BMC that takes no password is asked once, and the node fails with its words', async (t) => {
+  const { serve, world, cycles } = await rack(t, [], false, BMC);
+  world.comesBack = () => false;
+  cycles.failure = new ReveilleError('BMC_LOGIN_REFUSED', 'the BMC 10.1.0.51 does not let admin in');
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  await operators.begin(WISH, false);
+  const roll = await ended(rolls);
+  assert.match(
+    roll.nodes[0]?.words ?? '',
+    /^failed while rebooting: .*its BMC did not power cycle it: the BMC 10\.1\.0\.51 does not let admin in$/,
+  );
+  assert.deepEqual(cycles.told, ['node01']);
 });

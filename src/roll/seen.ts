@@ -20,6 +20,8 @@ export type SeenNode = {
   };
   /** Whether it waits for orders now. */
   readonly listens: boolean;
+  /** Whether the site gives it a BMC. */
+  readonly bmc: boolean;
   /** Whether its files are those that the site gives it; `unknown` where it has not told. */
   readonly files: 'right' | 'others' | 'failed' | 'unknown';
   readonly cloud: SeenInCloud;

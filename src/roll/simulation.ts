@@ -6,7 +6,7 @@ import { isOurReason, type PinChanges, type Policy } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
 
 /** How a simulated node fares once it is told to reboot. */
-export type Fate = 'returns' | 'never returns' | 'boots the old image' | 'stays out of service' | 'is deaf';
+export type Fate = 'returns' | 'never returns' | 'boots the old image' | 'stays out of service' | 'is deaf' | 'hangs';
 
 type Machine = {
   name: string;
@@ -17,6 +17,10 @@ type Machine = {
   downByUs: boolean;
   enabled: boolean;
   reason: string | undefined;
+  /** It took an order to reboot and did nothing since. */
+  hangs: boolean;
+  /** How its BMC does what it is told, where it has one. */
+  bmc: 'works' | 'refuses' | 'is silent' | undefined;
 };
 
 type Guest = Instance & {
@@ -58,6 +62,8 @@ export class World {
       downByUs: false,
       enabled: roll(5) > 0,
       reason: 'bad DIMM',
+      hangs: false,
+      bmc: ([undefined, 'works', 'works', 'refuses', 'is silent'] as const)[roll(5)],
     }));
     for (const { name, compute } of this.machines) {
       for (let i = roll(4); compute && i > 0; i--) this.guest(name);
@@ -103,7 +109,15 @@ export class World {
         machine.enabled = true;
         return undefined;
       case 'reboot':
-        return this.#reboot(machine);
+        if (machine.fate === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
+        assert(this.#isUp(machine), 'a node that boots takes no orders');
+        this.#reboot(machine, machine.fate === 'hangs');
+        return undefined;
+      case 'power-cycle':
+        assert(machine.bmc, `${machine.name} has no BMC`);
+        if (machine.bmc === 'refuses') return { refused: true, words: 'wrong password' };
+        if (machine.bmc === 'works' || this.#roll(2) === 0) this.#reboot(machine, false);
+        return machine.bmc === 'works' ? undefined : { refused: false, words: 'no answer' };
       default: {
         const guest = this.guests.find(({ id }) => id === action.instance);
         assert(guest);
@@ -118,20 +132,19 @@ export class World {
     return this.machines.filter(isOut).map(({ name }) => name);
   }
 
-  #reboot(machine: Machine): Failure | undefined {
-    if (machine.fate === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
-    assert(this.#isUp(machine), 'a node that boots takes no orders');
+  #reboot(machine: Machine, hangs: boolean): void {
     const here = this.guests.filter(
       ({ host, source, status }) => host === machine.name || (source === machine.name && status === 'VERIFY_RESIZE'),
     );
     if (this.#policy !== 'leave') assert.deepEqual(here, [], `${machine.name} is rebooted with instances`);
     else assert(!here.some(({ task }) => task !== undefined), 'none is on its way');
     assert.equal(this.pins.get(machine.name), NEW_IMAGE, 'it is pinned before it is rebooted');
+    machine.downByUs = true;
+    machine.hangs = hangs;
+    if (hangs) return;
     const image = machine.fate === 'boots the old image' ? OLD_IMAGE : (this.pins.get(machine.name) ?? 'c'.repeat(64));
     const readyAt = machine.fate === 'never returns' ? Number.POSITIVE_INFINITY : this.now + 5000 + this.#roll(200_000);
     machine.boot = { startedAt: this.now + 1 + this.#roll(4000), readyAt, image };
-    machine.downByUs = true;
-    return undefined;
   }
 
   #move(guest: Guest, kind: 'migrate-live' | 'migrate-cold' | 'confirm'): Failure | undefined {
@@ -171,8 +184,8 @@ export class World {
     if (!live) Object.assign(guest, { status: 'VERIFY_RESIZE', source });
   }
 
-  #isUp({ boot }: Machine): boolean {
-    return boot.readyAt <= this.now;
+  #isUp({ boot, hangs }: Machine): boolean {
+    return boot.readyAt <= this.now && !hangs;
   }
 
   #inService({ compute, fate, boot }: Machine): boolean {
@@ -188,13 +201,14 @@ export class World {
         ? {
             boot: {
               startedAt: boot.startedAt,
-              state: up ? 'ready' : 'booting',
+              state: boot.readyAt <= this.now ? 'ready' : 'booting',
               words: 'boots',
               image: boot.image,
             } as const,
           }
         : {}),
       listens: up && fate !== 'is deaf',
+      bmc: machine.bmc !== undefined,
       files: 'right',
       cloud: this.#seenInCloud(machine, up),
     };

@@ -27,7 +27,7 @@ function instance(id: string, more: Partial<Instance> = {}): Instance {
 /** One turn of a roll of one node; says where it is then, what is done, and its pin where that changes. */
 function turn(node: Partial<RollNode>, seen: Partial<SeenNode>, roll: Partial<Roll> = {}) {
   const whole = aRoll([], { ...roll, nodes: [aRollNode('node01', { since: NOW - 20_000, ...node })] });
-  const look: SeenNode = { boot: BOOT, listens: true, files: 'right', cloud: { kind: 'none' }, ...seen };
+  const look: SeenNode = { boot: BOOT, listens: true, bmc: false, files: 'right', cloud: { kind: 'none' }, ...seen };
   const after = next(whole, { now: NOW, nodes: new Map([['node01', look]]) });
   const [one] = after.roll.nodes;
   assert(one);
@@ -192,6 +192,72 @@ describe('the next step of a node', () => {
     ],
     ['not if it does not listen', { phase: 'rebooting', rebootFrom: NOW - 1 }, { listens: false }, ['rebooting', '']],
     [
+      'nor by its BMC before an agent had time to ask',
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 119_999 },
+      { listens: false, bmc: true },
+      ['rebooting', ''],
+    ],
+    [
+      'then by its BMC',
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { listens: false, bmc: true },
+      ['rebooting', 'power-cycle'],
+    ],
+    [
+      'an agent that is heard of again is asked',
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { bmc: true },
+      ['rebooting', 'reboot'],
+    ],
+    [
+      'without one it is waited for',
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 500_000 },
+      { listens: false },
+      ['rebooting', ''],
+    ],
+    [
+      'never with an instance that came',
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { listens: false, bmc: true, cloud: cloud({ disabled: OURS, instances: [instance('a')] }) },
+      ['draining', ''],
+    ],
+    [
+      'a node that took the order has time to go down',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: NOW - 299_999, orders: 1 },
+      { listens: false, bmc: true },
+      ['rebooting', ''],
+    ],
+    [
+      'and is power cycled if it hangs',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: NOW - 300_000, orders: 1 },
+      { listens: false, bmc: true },
+      ['rebooting', 'power-cycle'],
+    ],
+    [
+      'so is one that lost two orders',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: NOW - 90_000, orders: 2 },
+      { bmc: true },
+      ['rebooting', 'power-cycle'],
+    ],
+    [
+      'its firmware has time',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: 1, orders: 2, cycle: { askedAt: NOW - 599_999 } },
+      { bmc: true },
+      ['rebooting', ''],
+    ],
+    [
+      'an order that a killed server did not send is given again',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: 1, orders: 2, cycle: { askedAt: NOW - 600_000 } },
+      { listens: false, bmc: true },
+      ['rebooting', 'power-cycle'],
+    ],
+    [
+      'a BMC that refused is not asked again',
+      { phase: 'rebooting', rebootFrom: 2, askedAt: 1, orders: 1, cycle: { askedAt: 1, refused: 'x' } },
+      { listens: false, bmc: true },
+      ['rebooting', ''],
+    ],
+    [
       'not again at once',
       { phase: 'rebooting', rebootFrom: NOW - 2, askedAt: NOW - 1, orders: 1 },
       {},
@@ -292,6 +358,16 @@ describe('the next step of a node', () => {
       'failed while booting: not done after 20 min 0 s: root; its compute service stays disabled',
     );
     assert.deepEqual([node.out, roll.state, roll.words], [true, 'stopped', '1 node failed, and 0 may']);
+  });
+
+  it('counts a power cycle as an order, but where the BMC refused it', () => {
+    const deaf = { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 } as const;
+    const { roll } = turn(deaf, { listens: false, bmc: true });
+    const action = { kind: 'power-cycle', node: 'node01' } as const;
+    const after = (refused: boolean) => noted(roll, action, { refused, words: 'no' }).nodes[0];
+    assert.deepEqual([roll.nodes[0]?.orders, roll.nodes[0]?.cycle], [1, { askedAt: NOW }]);
+    assert.deepEqual([after(true)?.orders, after(true)?.cycle], [0, { askedAt: NOW, refused: 'no' }]);
+    assert.deepEqual([after(false)?.orders, after(false)?.cycle], [1, null], 'nobody knows');
   });
 
   it('takes back the count of an order that did not arrive, and keeps why a move was refused', () => {
