@@ -2,11 +2,17 @@ import { setTimeout as after } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { isActive, POLICIES, type Roll } from '../roll/record.ts';
+import { parseDuration } from '../site/duration.ts';
 import { askJson } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
 
-type Limits = { readonly maxUnavailable?: number; readonly failures?: number; readonly policy?: string };
+type Limits = {
+  readonly maxUnavailable?: number;
+  readonly failures?: number;
+  readonly policy?: string;
+  readonly bootTime?: number;
+};
 type Flags = Limits & {
   readonly state: string;
   readonly image?: string;
@@ -58,6 +64,10 @@ function limitOptions(): readonly Option[] {
       '--policy <policy>',
       'for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for somebody to move them, stop-roll stops (default: wait)',
     ).choices(POLICIES),
+    new Option(
+      '--boot-time <duration>',
+      'how long a rebooted node may take until it is ready (default: 20m)',
+    ).argParser(duration),
   ];
 }
 
@@ -115,11 +125,12 @@ function rollbackCommand(): Command {
     });
 }
 
-function limitsQuery({ maxUnavailable, failures, policy }: Limits): Record<string, string> {
+function limitsQuery({ maxUnavailable, failures, policy, bootTime }: Limits): Record<string, string> {
   return {
     ...(maxUnavailable === undefined ? {} : { maxUnavailable: String(maxUnavailable) }),
     ...(failures === undefined ? {} : { failures: String(failures) }),
     ...(policy === undefined ? {} : { policy }),
+    ...(bootTime === undefined ? {} : { bootMs: String(bootTime) }),
   };
 }
 
@@ -169,6 +180,12 @@ async function show(state: string, id: string): Promise<Told> {
 
 async function post(state: string, path: string): Promise<Roll> {
   return (await askJson(state, path, { method: 'POST' })) as Roll;
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new InvalidArgumentError('It is a duration, such as 90s or 20m.');
 }
 
 function number(least: number): (text: string) => number {

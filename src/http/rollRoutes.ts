@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { ReveilleError } from '../errors.ts';
 import type { Wish } from '../roll/plan.ts';
-import { POLICIES, type Policy, type Roll } from '../roll/record.ts';
+import { POLICIES, type Policy, type Roll, type RollLimits, USUAL_LIMITS } from '../roll/record.ts';
 import { isSet, wholeNumber } from './query.ts';
 
 /** What the operators' API asks of rolls. Each rejects as the planning and running of rolls does. */
@@ -13,12 +13,12 @@ export type RollsForOperators = {
   begin(wish: Wish, dryRun: boolean): Promise<Roll>;
   abort(id: string): Promise<Roll>;
   resume(id: string): Promise<Roll>;
-  rollback(id: string, limits: Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>>): Promise<Roll>;
+  rollback(id: string, limits: Partial<RollLimits>): Promise<Roll>;
 };
 
 /**
- * `GET /api/v1/rolls`; `GET /api/v1/rolls/ID`, where `newest` is an id too; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&dryRun=1`; `POST
- * /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`. A roll is answered as it is kept.
+ * `GET /api/v1/rolls`; `GET /api/v1/rolls/ID`, where `newest` is an id too; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&bootMs=&dryRun=1`;
+ * `POST /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`. A roll is answered as it is kept.
  */
 export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): void {
   app.get('/api/v1/rolls', async (_request, reply) => reply.send(rolls.list()));
@@ -29,7 +29,7 @@ export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): v
       nodes: String(query.nodes ?? ''),
       drifted: isSet(query.drifted),
       ...(query.image === undefined ? {} : { image: String(query.image) }),
-      ...{ maxUnavailable: 1, failures: 0, policy: 'wait' },
+      ...USUAL_LIMITS,
       ...limitsIn(query),
     };
     if (wish.nodes === '' && !wish.drifted) throw new ReveilleError('REQUEST_INVALID', 'no node is named');
@@ -45,10 +45,8 @@ export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): v
   });
 }
 
-function limitsIn(
-  query: Readonly<Record<string, unknown>>,
-): Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>> {
-  const { maxUnavailable, failures, policy } = query;
+function limitsIn(query: Readonly<Record<string, unknown>>): Partial<RollLimits> {
+  const { maxUnavailable, failures, policy, bootMs } = query;
   if (maxUnavailable !== undefined && wholeNumber('maxUnavailable', maxUnavailable) === 0) {
     throw new ReveilleError('REQUEST_INVALID', '?maxUnavailable= must be 1 or more');
   }
@@ -56,6 +54,7 @@ function limitsIn(
     ...(maxUnavailable === undefined ? {} : { maxUnavailable: wholeNumber('maxUnavailable', maxUnavailable) }),
     ...(failures === undefined ? {} : { failures: wholeNumber('failures', failures) }),
     ...(policy === undefined ? {} : { policy: policyIn(policy) }),
+    ...(bootMs === undefined ? {} : { bootMs: wholeNumber('bootMs', bootMs) }),
   };
 }
 

@@ -19,6 +19,7 @@ export function aRoll(nodes: readonly string[], more: Partial<Roll> = {}): Roll 
     endsAs: 'stopped',
     words: '',
     maxUnavailable: 1,
+    bootMs: 1_200_000,
     failures: 0,
     policy: 'wait',
     keepPins: false,

@@ -18,7 +18,6 @@ const LIMITS: { readonly [P in Phase]?: number } = {
   disabling: 5 * MINUTE,
   draining: 60 * MINUTE,
   rebooting: 10 * MINUTE,
-  booting: 20 * MINUTE,
   joining: 15 * MINUTE,
   enabling: 5 * MINUTE,
   restoring: 30 * MINUTE,
@@ -81,7 +80,8 @@ export function advance(roll: Roll, node: RollNode, { now, nodes }: Seen): Step 
   return isLate ? fail(roll, step.node, `not done after ${formatMs(limit)}: ${step.node.words}`, now) : step;
 }
 
-function limitOf(node: RollNode, { policy }: Roll): number | undefined {
+function limitOf(node: RollNode, { policy, bootMs }: Roll): number | undefined {
+  if (node.phase === 'booting') return bootMs;
   if (node.phase === 'draining' && policy === 'wait') return WAITING_LIMIT;
   return node.phase === 'rebooting' && isCycled(node) ? CYCLING_LIMIT : LIMITS[node.phase];
 }

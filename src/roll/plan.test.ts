@@ -9,7 +9,7 @@ import type { SeenNode } from './seen.ts';
 
 const OTHER_IMAGE = 'd'.repeat(64);
 const BUILT: Readonly<Record<string, string>> = { bookworm: NEW_IMAGE, other: OTHER_IMAGE };
-const WISH: Wish = { nodes: 'node*', drifted: false, maxUnavailable: 2, failures: 1, policy: 'wait' };
+const WISH: Wish = { nodes: 'node*', drifted: false, maxUnavailable: 2, failures: 1, policy: 'wait', bootMs: 600_000 };
 
 const built = (sha256: string | undefined) => (sha256 === undefined ? undefined : ({ sha256 } as never));
 const shelf = {
@@ -85,6 +85,7 @@ test('a rollback takes the nodes that were touched to what each ran before, and 
   const roll = aRoll([], { id: 'r7', state: 'stopped', maxUnavailable: 3, nodes });
   const back = await planRollback(roll, { failures: 2 }, rack(RACK));
   assert.deepEqual([back.takesBack, back.keepPins, back.maxUnavailable, back.failures], ['r7', true, 3, 2]);
+  assert.equal(back.bootMs, roll.bootMs);
   assert.deepEqual(
     back.nodes.map(({ node, image }) => [node, image]),
     [

@@ -5,20 +5,17 @@ import type { Site, SiteNode } from '../site/model.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import { count, shortenHashes } from '../timeline/words.ts';
 import { isRenewed } from './node.ts';
-import { isActive, type Policy, type Roll, type RollNode, waitingNode } from './record.ts';
+import { isActive, type Policy, type Roll, type RollLimits, type RollNode, waitingNode } from './record.ts';
 import type { Seen, SeenNode } from './seen.ts';
 
 /** What an operator asks for. */
-export type Wish = {
+export type Wish = RollLimits & {
   /** A set of nodes; empty for all that have an image. */
   readonly nodes: string;
   /** Only those whose running image or files are not the wanted ones. */
   readonly drifted: boolean;
   /** The name of an image, where it is not the one that the site gives each node. */
   readonly image?: string;
-  readonly maxUnavailable: number;
-  readonly failures: number;
-  readonly policy: Policy;
 };
 
 export type PlanFrom = {
@@ -56,11 +53,7 @@ export async function planRoll(wish: Wish, from: PlanFrom): Promise<Roll> {
 }
 
 /** The roll that takes another back: its nodes return to the images that they ran before. Throws as `planRoll` does. */
-export async function planRollback(
-  back: Roll,
-  limits: Partial<Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>>,
-  from: PlanFrom,
-): Promise<Roll> {
+export async function planRollback(back: Roll, limits: Partial<RollLimits>, from: PlanFrom): Promise<Roll> {
   if (isActive(back)) {
     throw new ReveilleError('REQUEST_INVALID', `the roll ${back.id} is under way`, {
       hint: 'abort it first, with `reveille roll abort`',
@@ -83,9 +76,9 @@ export async function planRollback(
       );
     }
   }
-  const wish = { maxUnavailable: back.maxUnavailable, failures: back.failures, policy: back.policy, ...limits };
-  requireCloud(from.site, nodes, wish.policy);
-  return roll(wish, nodes, true, back.id, from.now);
+  const { maxUnavailable, failures, policy, bootMs } = { ...back, ...limits };
+  requireCloud(from.site, nodes, policy);
+  return roll({ maxUnavailable, failures, policy, bootMs }, nodes, true, back.id, from.now);
 }
 
 /** Refuses a roll that shares a node with one under way. Throws REQUEST_INVALID. */
@@ -160,7 +153,7 @@ function fresh(node: string, image: string, { pins, now }: PlanFrom): RollNode {
 }
 
 function roll(
-  { maxUnavailable, failures, policy }: Pick<Wish, 'maxUnavailable' | 'failures' | 'policy'>,
+  { maxUnavailable, failures, policy, bootMs }: RollLimits,
   nodes: readonly RollNode[],
   keepPins: boolean,
   takesBack: string | null,
@@ -176,6 +169,7 @@ function roll(
     maxUnavailable,
     failures,
     policy,
+    bootMs,
     keepPins,
     takesBack,
     nodes,

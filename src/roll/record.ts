@@ -102,8 +102,22 @@ export function waitingNode(node: string, image: string, now: number): RollNode 
 /** `stopping`: no node is begun any more, those under way end. */
 export type RollState = 'running' | 'stopping' | 'done' | 'stopped' | 'aborted';
 
+/** How far a roll may go. */
+export type RollLimits = {
+  /** How many nodes may be out of service at once. */
+  readonly maxUnavailable: number;
+  /** How many nodes may fail before it stops. */
+  readonly failures: number;
+  readonly policy: Policy;
+  /** How long a rebooted node may take until it is ready, in milliseconds. */
+  readonly bootMs: number;
+};
+
+/** What a roll may do where nothing else is asked for: real machines test their memory for minutes before they boot. */
+export const USUAL_LIMITS: RollLimits = { maxUnavailable: 1, failures: 0, policy: 'wait', bootMs: 20 * 60_000 };
+
 /** A roll as it is kept: enough to go on with after the server was killed at any moment. */
-export type Roll = {
+export type Roll = RollLimits & {
   readonly id: string;
   readonly begunAt: number;
   readonly endedAt: number | null;
@@ -111,10 +125,6 @@ export type Roll = {
   /** What it will be called once it has stopped. */
   readonly endsAs: 'stopped' | 'aborted';
   readonly words: string;
-  readonly maxUnavailable: number;
-  /** How many nodes may fail before it stops. */
-  readonly failures: number;
-  readonly policy: Policy;
   /** Whether nodes stay pinned to their image when it is done: it is not the one that the site names. */
   readonly keepPins: boolean;
   /** The roll that this one takes back. */

@@ -32,7 +32,14 @@ const BMC = {
   privilege: 'operator',
 } as const;
 
-const WISH = { nodes: 'node0[1-2]', drifted: false, maxUnavailable: 1, failures: 0, policy: 'cold' } as const;
+const WISH = {
+  nodes: 'node0[1-2]',
+  drifted: false,
+  maxUnavailable: 1,
+  failures: 0,
+  policy: 'cold',
+  bootMs: 1_200_000,
+} as const;
 
 /** A server over a real store and a cloud over HTTP; its nodes reboot when they are told to, into what they are pinned to. */
 async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?: SiteNode['bmc']) {

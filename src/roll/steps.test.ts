@@ -370,6 +370,13 @@ describe('the next step of a node', () => {
     assert.deepEqual([after(false)?.orders, after(false)?.cycle], [1, null], 'nobody knows');
   });
 
+  it('gives a rebooted node as long as the roll says', () => {
+    const late = { phase: 'booting', since: NOW - 90_000 } as const;
+    const state = { boot: { ...BOOT, state: 'booting', words: 'root' } } as const;
+    assert.equal(turn(late, state, { bootMs: 90_001 }).phase, 'booting');
+    assert.equal(turn(late, state, { bootMs: 90_000 }).phase, 'failed');
+  });
+
   it('takes back the count of an order that did not arrive, and keeps why a move was refused', () => {
     const told = turn({ phase: 'rebooting', rebootFrom: NOW - 1 }, {});
     const action = { kind: 'reboot', node: 'node01' } as const;
