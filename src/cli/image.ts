@@ -10,6 +10,7 @@ import {
   type UnchangedImage,
 } from '../image/build.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
+import type { RootStep } from '../image/mmdebstrap.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
 import { agentFiles } from '../node/agent/files.ts';
@@ -138,8 +139,11 @@ async function withProgress(
   return report;
 }
 
+/** A sign of life from something that takes its time, in a phase of it. */
+type Progress = RootStep & { readonly phase: string };
+
 /** Prints what changed: each phase as it begins, then each new tenth of it. */
-export function plainProgress(print: (line: string) => void): (progress: BuildProgress) => void {
+export function plainProgress(print: (line: string) => void): (progress: Progress) => void {
   let last = '';
   return (progress) => {
     const tenth = progress.fraction === undefined ? '' : Math.floor(progress.fraction * 10);
@@ -151,7 +155,7 @@ export function plainProgress(print: (line: string) => void): (progress: BuildPr
   };
 }
 
-function progressText({ phase, doing, fraction }: BuildProgress): string {
+function progressText({ phase, doing, fraction }: Progress): string {
   return `${phase}: ${doing}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}`;
 }
 

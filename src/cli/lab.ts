@@ -1,21 +1,18 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, mkdirSync, openSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { askRack, type LabRequest, type LabStatus } from '../lab/control.ts';
-import { holdRack, labFolder, labSocket } from '../lab/hold.ts';
-import { enter } from '../lab/namespace.ts';
+import { openWithServer } from '../lab/hold.ts';
 import type { LabFirmware, NicModel } from '../lab/rack.ts';
 import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
 import { selectNodes } from '../site/nodeSet.ts';
-import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
-import { errorText, paint } from './print.ts';
+import { labCloudCommand } from './labCloud.ts';
+import { askStanding, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
+import { show } from './labText.ts';
+import { jsonOption, nodesArgument, siteOption, stateOption, whole } from './options.ts';
 import { siteIn } from './site.ts';
-import { table } from './table.ts';
 
 type UpFlags = {
   readonly site: string;
@@ -52,6 +49,7 @@ export function labCommand(): Command {
     .addCommand(statusCommand())
     .addCommand(execCommand())
     .addCommand(downCommand())
+    .addCommand(labCloudCommand())
     .addCommand(holdCommand(), { hidden: true });
 }
 
@@ -62,26 +60,21 @@ function upCommand(): Command {
     .addHelpText('after', '\nExample:\n  reveille lab up --site examples/demo --state /tmp/demo --memory 512')
     .action(async (flags: UpFlags) => {
       await siteIn(flags.site);
-      show(await startHolder(flags), flags.json);
+      const { memory, nics, nicModel, firmware } = flags;
+      const shape = ['--memory', `${memory}`, '--nics', `${nics}`, '--nic-model', nicModel, '--firmware', firmware];
+      show(await startHolder(['lab', 'hold', ...shape], flags), flags.json);
     });
 }
 
-/** The process behind `lab up`. It tells its parent when the rack stands, or why it does not. */
+/** The process behind `lab up`. */
 function holdCommand(): Command {
   return withShape(new Command('hold'))
     .description('hold a rack until it is told to come down')
-    .action(async (flags: UpFlags) => {
-      const tell = (word: { status: LabStatus } | { error: string }) => {
-        process.send?.(word);
-        process.disconnect?.();
-      };
-      try {
-        const rack = rackOfSite(await siteIn(flags.site), shapeOf(flags));
-        await holdRack(rack, { site: flags.site, state: flags.state }, (status) => tell({ status }));
-      } catch (error) {
-        tell({ error: errorText(error) });
-        process.exitCode = 1;
-      }
+    .action((flags: UpFlags) => {
+      const folders = { site: flags.site, state: flags.state };
+      return holdForParent(folders, async () =>
+        openWithServer(rackOfSite(await siteIn(flags.site), shapeOf(flags)), folders),
+      );
     });
 }
 
@@ -111,41 +104,6 @@ function shapeOf({ memory, nics, nicModel, firmware }: UpFlags): MachineShape {
   return { memoryMb: memory, nics, nicModel, firmware };
 }
 
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
-  };
-}
-
-async function startHolder(flags: UpFlags): Promise<LabStatus> {
-  const state = resolve(flags.state);
-  mkdirSync(labFolder(state), { recursive: true });
-  const log = openSync(join(labFolder(state), 'lab.log'), 'a');
-  const program = join(import.meta.dirname, 'main.ts');
-  const shape = [
-    ...['--memory', `${flags.memory}`, '--nics', `${flags.nics}`],
-    ...['--nic-model', flags.nicModel, '--firmware', flags.firmware],
-  ];
-  const holder = spawn(
-    process.execPath,
-    [...process.execArgv, program, 'lab', 'hold', '--site', resolve(flags.site), '--state', state, ...shape],
-    { detached: true, stdio: ['ignore', log, log, 'ipc'], cwd: '/' },
-  );
-  const word = await new Promise<{ status?: LabStatus; error?: string }>((settle, reject) => {
-    holder.once('message', settle);
-    holder.once('error', reject);
-    holder.once('exit', (code) => settle({ error: `the rack ended at once (exit code ${code})` }));
-  });
-  holder.unref();
-  if (holder.connected) holder.disconnect();
-  if (word.status) return word.status;
-  throw new ReveilleError('LAB_FAILED', word.error ?? 'the rack did not come up', {
-    hint: `More may be in ${labFolder(state)}: lab.log, server.log.`,
-  });
-}
-
 function powerCommand(op: 'boot' | 'reset' | 'off', description: string): Command {
   return new Command(op)
     .description(`${description}; all of the rack if none is named`)
@@ -155,12 +113,12 @@ function powerCommand(op: 'boot' | 'reset' | 'off', description: string): Comman
     .addHelpText('after', `\nExample:\n  reveille lab ${op} node[01-02]`)
     .action(async (set: string, flags: Flags) => {
       const names = set === '' ? [] : await machinesNamed(set, flags.state);
-      show(await ask(flags.state, { op, names }), flags.json);
+      show(await askStanding(flags.state, { op, names }), flags.json);
     });
 }
 
 async function machinesNamed(set: string, state: string): Promise<string[]> {
-  const { machines } = await ask(state, { op: 'status' });
+  const { machines } = await askStanding(state, { op: 'status' });
   return selectNodes(
     machines.map(({ name }) => ({ name, macs: [], profiles: [] })),
     set,
@@ -173,7 +131,7 @@ function statusCommand(): Command {
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille lab status --json')
-    .action(async (flags: Flags) => show(await ask(flags.state, { op: 'status' }), flags.json));
+    .action(async (flags: Flags) => show(await askStanding(flags.state, { op: 'status' }), flags.json));
 }
 
 function downCommand(): Command {
@@ -181,7 +139,7 @@ function downCommand(): Command {
     .description('end the server and every machine of the rack')
     .addOption(stateOption())
     .action(async (flags: Flags) => {
-      await ask(flags.state, { op: 'down' });
+      await askStanding(flags.state, { op: 'down' });
       console.log('The rack is down.');
     });
 }
@@ -194,7 +152,7 @@ function consoleCommand(): Command {
     .option('-f, --follow', 'go on printing until interrupted', false)
     .addHelpText('after', '\nExample:\n  reveille lab console node01 --follow')
     .action(async (name: string, flags: { readonly state: string; readonly follow: boolean }) => {
-      const { machines } = await ask(flags.state, { op: 'status' });
+      const { machines } = await askStanding(flags.state, { op: 'status' });
       const machine = machines.find((one) => one.name === name);
       if (!machine) {
         const known = machines.map((one) => one.name).join(', ');
@@ -222,27 +180,6 @@ function execCommand(): Command {
     .addOption(stateOption())
     .addHelpText('after', '\nExample:\n  reveille lab exec -- tcpdump -n -i br0')
     .action(async (command: string[], flags: Flags) => {
-      const { insidePid } = await ask(flags.state, { op: 'status' });
-      const [code] = await once(spawn(...enter(insidePid, command), { stdio: 'inherit' }), 'exit');
-      process.exitCode = typeof code === 'number' ? code : 1;
+      await runInside(insideOf(await askStanding(flags.state, { op: 'status' })), command);
     });
-}
-
-async function ask(state: string, request: LabRequest): Promise<LabStatus> {
-  const status = await askRack(labSocket(resolve(state)), request);
-  if (status) return status;
-  throw new ReveilleError('LAB_FAILED', `no rack of ${state} is up`, {
-    hint: 'Set one up: reveille lab up --site DIR',
-  });
-}
-
-function show(status: LabStatus, json: boolean | undefined): void {
-  console.log(json ? JSON.stringify(status, null, 2) : rackText(status));
-}
-
-function rackText(status: LabStatus): string {
-  const rows = status.machines.map((one) => [one.name, one.on ? 'on' : 'off', one.macs.join(' '), one.console]);
-  const speed = status.accelerator === 'kvm' ? 'KVM' : 'software (TCG): KVM does not work here';
-  const heading = `${paint('bold', `Rack of ${status.site}`)}, processors by ${speed}`;
-  return `${heading}\n${table([['MACHINE', 'POWER', 'CARDS', 'CONSOLE'], ...rows])}`;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Argument, Option } from 'commander';
+import { Argument, InvalidArgumentError, Option } from 'commander';
 import { NODE_SET_HELP } from '../site/nodeSet.ts';
 
 const SYSTEM_SITE = '/etc/reveille';
@@ -34,4 +34,13 @@ export function nodesArgument({
 /** `--json`: print the result as JSON. */
 export function jsonOption(): Option {
   return new Option('--json', 'print the result as JSON').default(false);
+}
+
+/** Reads the value of an option: a whole number between two bounds. */
+export function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+  };
 }

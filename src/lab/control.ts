@@ -3,25 +3,41 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import type { Accelerator } from '../accelerator.ts';
 import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
 
-/** What one asks of a rack that stands in the background. `names` empty: all machines. */
+/** What one asks of a rack in the background. `names` empty: all machines. */
 export type LabRequest =
   | { readonly op: 'status' | 'down' }
   | { readonly op: 'boot' | 'reset' | 'off'; readonly names: readonly string[] };
 
-/** A rack that stands in the background, as `lab status --json` prints it. */
+/** A rack in the background, as `lab status --json` prints it. */
 export type LabStatus = {
   readonly site: string;
   readonly state: string;
-  readonly accelerator: Accelerator;
-  /** The process that holds the rack, and the first one inside its namespaces. */
+  /** The process that holds the rack. */
   readonly pid: number;
-  readonly insidePid: number;
+  /** What is being done while it is set up. Once it stands this is absent, and the rest is there. */
+  readonly doing?: string;
+  readonly accelerator?: Accelerator;
+  /** The first process inside the rack's namespaces. */
+  readonly insidePid?: number;
   readonly machines: readonly {
     readonly name: string;
     readonly on: boolean;
     readonly macs: readonly string[];
     readonly console: string;
   }[];
+  readonly cloud?: CloudStatus;
+};
+
+/** The controller beside a rack. */
+export type CloudStatus = {
+  readonly runs: boolean;
+  /** Its first process, as the rack numbers them. */
+  readonly pid: number;
+  /** Where Keystone answers inside the rack. */
+  readonly url: string;
+  /** Holds the entry `lab`. */
+  readonly cloudsFile: string;
+  readonly logs: string;
 };
 
 type Answer =
@@ -49,7 +65,7 @@ export async function listenAt(path: string, act: (request: LabRequest) => Promi
   return server;
 }
 
-/** Asks the rack at the Unix socket `path`; `undefined` if none stands there. Throws what the rack answers. */
+/** Asks the rack at the Unix socket `path`; `undefined` if there is none. Throws what the rack answers. */
 export async function askRack(path: string, request: LabRequest): Promise<LabStatus | undefined> {
   const socket = createConnection(path);
   try {

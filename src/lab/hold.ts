@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
-import { askRack, type LabRequest, type LabStatus, listenAt } from './control.ts';
+import { tryLock } from '../lock.ts';
+import { type CloudStatus, type LabRequest, type LabStatus, listenAt } from './control.ts';
 import { type OpenRack, openRack } from './open.ts';
 import type { Rack } from './rack.ts';
 
@@ -22,54 +24,110 @@ export function labSocket(state: string): string {
 /** What sockaddr_un holds, without its NUL. */
 const LONGEST_SOCKET = 107;
 
-/**
- * Sets up a rack with a server in it and holds it until it is asked to come down. `onUp` is called once all stands.
- * Throws LAB_FAILED if a rack of this state folder stands already.
- */
-export async function holdRack(
-  rack: Rack,
-  folders: { readonly site: string; readonly state: string },
-  onUp: (status: LabStatus) => void,
-): Promise<void> {
-  const socket = labSocket(folders.state);
-  if (await askRack(socket, { op: 'status' })) {
-    throw new ReveilleError('LAB_FAILED', `a rack of ${folders.state} stands already`, {
-      hint: 'Take it down first: reveille lab down',
-    });
-  }
-  await mkdir(labFolder(folders.state), { recursive: true });
-  await rm(socket, { force: true });
+/** The folders of what a rack serves and learns. */
+export type Folders = { readonly site: string; readonly state: string };
 
+/** What is held: a rack with a server in it, and perhaps the controller of a cloud. */
+export type Held = { readonly rack: OpenRack; readonly cloud?: () => CloudStatus; close(): Promise<void> };
+
+/** Sets a rack up with a server in it. */
+export async function openWithServer(rack: Rack, folders: Folders): Promise<Held> {
   const open = await openRack(rack, { folder: labFolder(folders.state) });
-  let comeDown = () => {};
-  const toldDown = new Promise<void>((resolve) => {
-    comeDown = resolve;
-  });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, comeDown);
   try {
     const server = await open.startServer(folders);
-    const control = await listenAt(socket, async (request) => {
-      await act(open, request);
-      if (request.op === 'down') {
-        await server.stop();
-        await open.close();
-        await rm(socket, { force: true });
-        setImmediate(comeDown);
-      }
-      return statusOf(open, folders);
-    });
-    onUp(statusOf(open, folders));
-    await toldDown;
-    control.close();
-    await server.stop();
-  } finally {
+    const close = async () => {
+      await server.stop();
+      await open.close();
+    };
+    return { rack: open, close };
+  } catch (error) {
     await open.close();
-    await rm(socket, { force: true });
+    throw error;
   }
 }
 
-async function act(open: OpenRack, request: LabRequest): Promise<void> {
-  if (!('names' in request)) return;
+/**
+ * Sets up what `open` opens, and holds it until it is asked to come down. `open` tells what it is doing; `onUp` is called once
+ * all stands; `unwanted` ends the setting up. Throws LAB_FAILED if a rack of this state folder is there already.
+ */
+export async function holdRack(
+  folders: Folders,
+  open: (tell: (doing: string) => void) => Promise<Held>,
+  { onUp, unwanted }: { readonly onUp: (status: LabStatus) => void; readonly unwanted: AbortSignal },
+): Promise<void> {
+  const socket = labSocket(folders.state);
+  await mkdir(labFolder(folders.state), { recursive: true });
+  const lock = tryLock(join(labFolder(folders.state), 'lab.lock'));
+  if (!lock) {
+    throw new ReveilleError('LAB_FAILED', `a rack of ${folders.state} stands already, or is being set up`, {
+      hint: 'Take it down first: reveille lab down',
+    });
+  }
+  // What a rack left behind that was killed.
+  await rm(socket, { force: true });
+
+  let doing = 'setting the rack up';
+  let held: Held | undefined;
+  const down = new AbortController();
+  const comeDown = () => {
+    if (down.signal.aborted) return;
+    down.abort();
+    if (!held) endOwnGroup();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, comeDown);
+  unwanted.addEventListener('abort', comeDown);
+
+  const status = () => (held ? statusOf(held, folders) : { ...folders, pid: process.pid, doing, machines: [] });
+  const control = await listenAt(socket, async (request) => {
+    if (request.op === 'down') {
+      const before = status();
+      comeDown();
+      await gone.catch(() => {});
+      return before;
+    }
+    if ('names' in request) {
+      if (!held) throw new ReveilleError('LAB_FAILED', `the rack is still being set up: ${doing}`);
+      await act(held.rack, request);
+    }
+    return status();
+  });
+  const stand = async () => {
+    try {
+      held = await open((words) => {
+        doing = words;
+      });
+      if (!down.signal.aborted) {
+        onUp(status());
+        await once(down.signal, 'abort');
+      }
+      await held.close();
+    } catch (error) {
+      if (held || !down.signal.aborted) throw error;
+      throw new ReveilleError('LAB_FAILED', 'the rack was told to come down while it was being set up', {
+        cause: error,
+      });
+    } finally {
+      // In this order: the socket's name and the lock may be another's at once.
+      control.close();
+      await rm(socket, { force: true });
+      lock.release();
+    }
+  };
+  const gone = stand();
+  await gone;
+}
+
+/** Ends what was started to set a rack up: it is of the group that this process leads. We hear the signal too and know it. */
+function endOwnGroup(): void {
+  try {
+    process.kill(-process.pid, 'SIGTERM');
+  } catch (error) {
+    // Started by hand, a process may lead no group.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function act(open: OpenRack, request: Extract<LabRequest, { readonly names: unknown }>): Promise<void> {
   const names = request.names.length > 0 ? request.names : open.rack.machines.map((machine) => machine.name);
   // A name that the rack does not have leaves all machines as they are.
   for (const name of names) open.isOn(name);
@@ -80,17 +138,18 @@ async function act(open: OpenRack, request: LabRequest): Promise<void> {
   }
 }
 
-function statusOf(open: OpenRack, folders: { readonly site: string; readonly state: string }): LabStatus {
+function statusOf({ rack, cloud }: Held, folders: Folders): LabStatus {
   return {
     ...folders,
-    accelerator: open.accelerator,
     pid: process.pid,
-    insidePid: open.pid,
-    machines: open.rack.machines.map((machine) => ({
+    accelerator: rack.accelerator,
+    insidePid: rack.pid,
+    machines: rack.rack.machines.map((machine) => ({
       name: machine.name,
-      on: open.isOn(machine.name),
+      on: rack.isOn(machine.name),
       macs: machine.nics.map((nic) => nic.mac),
-      console: open.console(machine.name),
+      console: rack.console(machine.name),
     })),
+    ...(cloud === undefined ? {} : { cloud: cloud() }),
   };
 }

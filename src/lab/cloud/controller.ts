@@ -10,10 +10,18 @@ import { type OpenRack, tail } from '../open.ts';
 
 /** A controller that runs beside a rack. */
 export type Controller = {
+  /** Where Keystone answers. */
+  readonly url: string;
   /** A clouds.yaml with the entry `lab`, as the openstack client and our own read it. */
   readonly cloudsFile: string;
   /** The passwords that the nodes' services need. */
   readonly passwords: { readonly rabbit: string; readonly service: string };
+  /** Its first process, as the rack numbers them. */
+  readonly pid: number;
+  /** The folder of its daemons' logs. */
+  readonly logs: string;
+  /** Whether all of its daemons run: where one ends, it ends. */
+  runs(): boolean;
   /** Ends every daemon of it. */
   stop(): Promise<void>;
 };
@@ -37,6 +45,9 @@ export async function startController(open: OpenRack, options: ControllerOptions
   const { root, folder, bridge, address, onService } = options;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  const password = async (name: string) => (await readFile(join(root, 'etc/lab-cloud', name), 'utf8')).trim();
+  const cloudsFile = await writeClouds(folder, formatIpv4(address.ip), await password('admin'));
+  const logs = join(folder, 'upper/var/log');
   const where = `${formatIpv4(address.ip)}/${address.prefix}`;
   const process = open.spawn([ENTER, root, folder, where], { stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = once(process, 'close');
@@ -53,9 +64,11 @@ export async function startController(open: OpenRack, options: ControllerOptions
   try {
     if (!process.stdout || !process.stdin) throw new Error('the controller was started without pipes');
     let last = 'starting';
+    let entered = '';
     for await (const line of createInterface({ input: process.stdout })) {
       const pid = /^namespace (\d+)$/.exec(line)?.[1];
       if (pid !== undefined) {
+        entered = pid;
         await plugIn(open, bridge, pid);
         process.stdin.write('go\n');
         continue;
@@ -65,24 +78,27 @@ export async function startController(open: OpenRack, options: ControllerOptions
       onService(line);
     }
     if (last !== 'ready') {
-      const log = await tail(join(folder, 'upper/var/log/lab-cloud', `${last.split(' ').at(-1)}.log`));
+      const log = await tail(join(logs, 'lab-cloud', `${last.split(' ').at(-1)}.log`));
       throw new ReveilleError('LAB_FAILED', `the controller did not start (${last}): ${words.trim()}\n${log}`, {
-        hint: `its logs are below ${join(folder, 'upper/var/log')}`,
+        hint: `its logs are below ${logs}`,
       });
     }
+    process.stdout.resume();
+    return {
+      url: keystoneUrl(formatIpv4(address.ip)),
+      cloudsFile,
+      passwords: { rabbit: await password('rabbit'), service: await password('service') },
+      pid: await firstInside(open, entered),
+      logs,
+      runs: () => process.exitCode === null && process.signalCode === null,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   } finally {
     clearTimeout(patience);
   }
-  process.stdout.resume();
-  const password = async (name: string) => (await readFile(join(root, 'etc/lab-cloud', name), 'utf8')).trim();
-  return {
-    cloudsFile: await writeClouds(folder, formatIpv4(address.ip), await password('admin')),
-    passwords: { rabbit: await password('rabbit'), service: await password('service') },
-    stop,
-  };
 }
 
 const MOST_WORDS = 4000;
@@ -99,10 +115,20 @@ async function plugIn(open: OpenRack, bridge: string, pid: string): Promise<void
   }
 }
 
+/** The first process of the controller's own process namespace, the only child of the one that made it. */
+async function firstInside(open: OpenRack, maker: string): Promise<number> {
+  const { stdout } = await open.exec(['cat', `/proc/${maker}/task/${maker}/children`]);
+  return Number(stdout.trim());
+}
+
+function keystoneUrl(ip: string): string {
+  return `http://${ip}:5000/v3`;
+}
+
 async function writeClouds(folder: string, ip: string, password: string): Promise<string> {
   const file = join(folder, 'clouds.yaml');
   const auth = {
-    auth_url: `http://${ip}:5000/v3`,
+    auth_url: keystoneUrl(ip),
     username: 'admin',
     password,
     project_name: 'admin',

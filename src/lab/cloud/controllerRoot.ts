@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { ReveilleError } from '../../errors.ts';
 import { baseRoot } from '../../image/base.ts';
 import { openCache } from '../../image/cache.ts';
@@ -10,8 +7,8 @@ import { quote } from '../../image/hooks.ts';
 import type { RootStep } from '../../image/mmdebstrap.ts';
 import { takeLock } from '../../lock.ts';
 import type { Recipe } from '../../site/model.ts';
+import { openTree } from './tree.ts';
 
-const run = promisify(execFile);
 const CONTROLLER = join(import.meta.dirname, 'controller');
 
 const RECIPE_NAME = 'lab-controller';
@@ -22,48 +19,37 @@ const PACKAGES = [
 ];
 
 /**
- * The root of a real OpenStack controller as a folder: Debian's packages, with databases, users and endpoints made. What
- * was built within the last day is used again. Root alone may unpack it, with the owners of its services.
+ * The root of a real OpenStack controller as a folder that nobody writes to: Debian's packages, with databases, users and
+ * endpoints made. What was built once serves until its packages or `provision` change. Root alone may unpack it, with the
+ * owners of its services.
  */
 export async function controllerRoot(cache: string, onStep: (step: RootStep) => void): Promise<string> {
-  if (process.getuid?.() !== 0) {
-    throw new ReveilleError('PRIVILEGE_MISSING', 'the lab cloud needs root: its services run as users of their own', {
-      hint: 'run it with sudo',
-    });
-  }
+  requireRoot();
   const files = await openCache(cache, RECIPE_NAME);
   const lock = await takeLock(files.lock, () => onStep({ doing: 'another build of the controller is running' }));
   try {
-    const { tar } = await baseRoot(controllerRecipe(), {
+    const base = await baseRoot(controllerRecipe(), {
       cache: files,
       site: CONTROLLER,
       rootHours: Number.POSITIVE_INFINITY,
       now: Date.now,
       onStep,
     });
-    return await unpacked(tar, join(cache, 'cloud'), onStep);
+    return await openTree(base, join(cache, 'cloud'), () => onStep({ doing: 'unpacking the controller' }));
   } finally {
     lock.release();
   }
 }
 
-/** The tar as a folder, unpacked if it is another than the last time. */
-async function unpacked(tar: string, folder: string, onStep: (step: RootStep) => void): Promise<string> {
-  const { size, mtimeMs } = await stat(tar);
-  const identity = `${size} ${mtimeMs}`;
-  const tree = join(folder, 'controller');
-  const stamp = join(folder, 'controller.built');
-  if ((await readFile(stamp, 'utf8').catch(() => '')) === identity) return tree;
-  onStep({ doing: 'unpacking the controller' });
-  const fresh = `${tree}.new`;
-  await Promise.all([stamp, tree, fresh].map((path) => rm(path, { recursive: true, force: true })));
-  await mkdir(fresh, { recursive: true });
-  await run('tar', ['--extract', '--numeric-owner', '--xattrs', '--file', tar, '--directory', fresh]);
-  await rename(fresh, tree);
-  await writeFile(stamp, identity);
-  return tree;
+/** Throws PRIVILEGE_MISSING unless this is root. */
+export function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new ReveilleError('PRIVILEGE_MISSING', 'the lab cloud needs root: its services run as users of their own', {
+    hint: 'run it with sudo',
+  });
 }
 
+/** Whatever changes here, and in `provision`, has the controller built anew. */
 function controllerRecipe(): Recipe {
   const provision = readFileSync(join(CONTROLLER, 'provision'), 'utf8');
   return {

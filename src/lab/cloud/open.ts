@@ -1,8 +1,9 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
 import type { RootStep } from '../../image/mmdebstrap.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
+import { siteInvalid } from '../../site/invalid.ts';
 import { loadSite } from '../../site/load.ts';
 import type { Site } from '../../site/model.ts';
 import { labFolder } from '../hold.ts';
@@ -17,6 +18,7 @@ export type LabCloud = {
   readonly rack: OpenRack;
   readonly site: Site;
   readonly server: LabServer;
+  readonly controller: Controller;
   readonly operator: CloudOperator;
   /** Ends machines, server and controller. */
   close(): Promise<void>;
@@ -33,20 +35,23 @@ export type LabCloudOptions = {
 /** The node of the site whose address the controller takes. */
 const CONTROLLER = 'controller';
 
-/** Copies the site to where a lab cloud serves it from, and loads it. Throws SITE_INVALID. */
+/**
+ * Copies the site to where a lab cloud serves it from, `<state>/site`, and loads it: the passwords of the lab are no business of
+ * the operator's own. Throws SITE_INVALID, and LAB_FAILED where one of the folders lies in the other.
+ */
 export async function copySite(from: string, state: string): Promise<Site> {
-  const folder = join(state, 'site');
+  const folder = join(resolve(state), 'site');
+  if (`${folder}/`.startsWith(`${resolve(from)}/`) || `${resolve(from)}/`.startsWith(`${folder}/`)) {
+    throw new ReveilleError('LAB_FAILED', `the lab cloud would copy the site ${from} into itself`, {
+      hint: 'choose a state folder outside of the site',
+    });
+  }
   await rm(folder, { recursive: true, force: true });
   await mkdir(state, { recursive: true });
   await cp(from, folder, { recursive: true });
   const loaded = await loadSite(folder);
   if (loaded.ok) return loaded.site;
-  const [first] = loaded.findings;
-  throw new ReveilleError(
-    'SITE_INVALID',
-    first?.message ?? 'the site does not load',
-    first ? { place: first.place } : {},
-  );
+  throw siteInvalid(folder, loaded.findings);
 }
 
 /** Builds what is missing of the controller and starts rack, controller and server. Throws ReveilleError with all ended. */
@@ -73,6 +78,7 @@ export async function openLabCloud(site: Site, options: LabCloudOptions): Promis
       rack,
       site,
       server,
+      controller: running,
       operator,
       close: async () => {
         operator.close();
