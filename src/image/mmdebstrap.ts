@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -86,31 +87,26 @@ export type MmdebstrapRun = {
   readonly args: readonly string[];
   /** apt sources for its standard input. */
   readonly sources: string;
+  /** Where the tar goes, into a folder of its own that later builds empty. */
+  readonly tar: string;
   /** What its hooks read as descriptor 3. */
   readonly input?: Readable;
 };
 
 /** Runs mmdebstrap, tells its progress, and blames what fails on its place in the recipe. */
 export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
-  const [command = '', ...args] = [...mountsOfItsOwn(run), 'mmdebstrap', ...run.args];
+  const [command = '', ...args] = [...endingWithUs(), 'mmdebstrap', ...run.args];
   const program = spawn(command, args, {
     stdio: ['pipe', 'ignore', 'pipe', run.input === undefined ? 'ignore' : 'pipe'],
-    env: buildEnvironment(process.env),
+    env: buildEnvironment(process.env, dirname(run.tar)),
   });
   const log = createWriteStream(run.log);
   // A log that cannot be written is no reason to fail: what went wrong is told from memory.
   log.on('error', () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
     program.on('close', resolve);
-    program.on('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        cause.code === 'ENOENT'
-          ? new ReveilleError('TOOL_MISSING', 'mmdebstrap is not installed', {
-              hint: 'run: apt-get install mmdebstrap',
-              cause,
-            })
-          : new ReveilleError('IMAGE_BUILD_FAILED', `mmdebstrap does not start: ${cause.message}`, { cause }),
-      );
+    program.on('error', (cause) => {
+      reject(new ReveilleError('IMAGE_BUILD_FAILED', `mmdebstrap does not start: ${cause.message}`, { cause }));
     });
   });
   // Where mmdebstrap dies before it reads, its exit says why.
@@ -134,18 +130,21 @@ export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep)
     fed,
   ]).finally(() => log.end());
   if (unread !== undefined) throw unread;
+  if (code === NOT_FOUND && tail.some((line) => line.includes('execute mmdebstrap'))) {
+    throw new ReveilleError('TOOL_MISSING', 'mmdebstrap is not installed', { hint: 'run: apt-get install mmdebstrap' });
+  }
   if (code !== 0) throw await failure(run, progress, tail);
   return { modulesFreedBytes: progress.modulesFreedBytes };
 }
 
 /**
- * As root, mmdebstrap mounts mirrors of this machine in its own mount namespace, or they would stay mounted after a build
- * that fails. An ordinary user has that by the user namespace.
+ * What mmdebstrap is started by. As root it mounts on this machine itself, and so may what it starts: in namespaces of its own
+ * nothing of it stays, however it ends or we do. An ordinary user's has those by its user namespace.
  */
-function mountsOfItsOwn({ args }: MmdebstrapRun): readonly string[] {
-  return process.getuid?.() === 0 && args.some((word) => word.endsWith('file-mirror-automount'))
-    ? ['unshare', '--mount']
-    : [];
+function endingWithUs(): readonly string[] {
+  if (process.getuid?.() !== 0) return ['setpriv', '--pdeathsig', 'TERM'];
+  const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  return ['setpriv', '--pdeathsig', 'KILL', ...namespaces];
 }
 
 /** Hands a stream to a program. What cannot be read is returned; a program that ends early says why by its exit. */
@@ -161,6 +160,8 @@ async function feed(input: Readable, to: Writable): Promise<Error | undefined> {
 }
 
 const TAIL_LINES = 400;
+/** The exit code where a program that is to be started is not there. */
+const NOT_FOUND = 127;
 
 /** Reads mmdebstrap's, apt's and dpkg's lines: what is going on and how far it is. */
 export class RootProgress {
@@ -235,7 +236,7 @@ export async function rootMode(): Promise<'root' | 'unshare'> {
 }
 
 /** Only what a build may depend on: the way to the network, and where to work. */
-function buildEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function buildEnvironment(from: NodeJS.ProcessEnv, work: string): NodeJS.ProcessEnv {
   const proxies = ['http_proxy', 'https_proxy', 'no_proxy', 'ftp_proxy', 'all_proxy'].flatMap((name) => [
     name,
     name.toUpperCase(),
@@ -247,8 +248,9 @@ function buildEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     HOME: '/root',
     USER: from.USER ?? '',
     LC_ALL: 'C.UTF-8',
-    // /tmp is memory on many machines, and a root is large.
-    TMPDIR: from.TMPDIR ?? '/var/tmp',
+    // /tmp is memory on many machines, and a root is large. What root leaves beside the tar is removed by the next build; an
+    // ordinary user's subordinate ids may not come so far.
+    TMPDIR: from.TMPDIR ?? (process.getuid?.() === 0 ? work : '/var/tmp'),
     SOURCE_DATE_EPOCH: String(ROOT_EPOCH),
   };
 }

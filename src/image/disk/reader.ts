@@ -49,7 +49,7 @@ export async function diskReader(
     const root = join(work, 'root.tar');
     const args = await readerArguments(suite, root, await machineSettings());
     const title = 'making the guest that reads disks';
-    await runMmdebstrap({ recipe, site: '/', log: join(folder, 'log'), args, sources }, ({ doing }) =>
+    await runMmdebstrap({ recipe, site: '/', tar: root, log: join(folder, 'log'), args, sources }, ({ doing }) =>
       onStep({ doing: `${title}: ${doing}` }),
     );
     const index = await indexRoot(root);
