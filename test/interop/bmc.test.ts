@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type FakeSystem, fakeRedfish } from '../../src/bmc/redfishFixture.ts';
 import type { PowerResult } from '../../src/cli/power.ts';
-import { startIpmiSim } from '../../src/lab/ipmiSim.ts';
+import { BMC, realBmc } from './bmc.rig.ts';
 import { PROGRAM } from './program.rig.ts';
 
 const SECRET = 'so:geheim-17';
-
-/** A chassis that is a file; it notes what it is told, and looks whether anybody gives the password away meanwhile. */
-const CHASSIS = `#!/bin/sh
-cd "$(dirname "$0")"
-echo "$*" >> told
-cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' >> seen
-case "$*" in
-  'get power') echo "power:$(cat power)";;
-  'get boot') echo boot:none;;
-  'set power '*) echo "$3" > power;;
-esac
-`;
 
 function rackFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'bmc-'));
@@ -62,26 +49,13 @@ async function power(folder: string, set: string, order: string, ...more: string
 
 test('machines are switched by a real BMC over IPMI 2.0 and 1.5; each failure by its name', async (t) => {
   const folder = rackFolder(t);
-  const chassis = join(folder, 'chassis');
-  mkdirSync(chassis);
-  writeFileSync(join(chassis, 'power'), '0\n');
-  writeFileSync(join(chassis, 'run'), CHASSIS);
-  chmodSync(join(chassis, 'run'), 0o755);
-  const told = () => readFileSync(join(chassis, 'told'), 'utf8').trim().split('\n');
-  const bmc = { name: 'node01', address: '127.0.0.1', port: 6230, user: 'admin', password: SECRET };
-  const simulator = await startIpmiSim(
-    { ...bmc, chassis: join(chassis, 'run') },
-    folder,
-    ([program = '', ...args], options) => spawn(program, args, options),
-  );
-  t.after(() => simulator.kill());
-  // This simulator does not tell its cipher suites, and ipmitool asks for 9 s.
-  const at = 'address: 127.0.0.1, port: 6230, cipher: 3';
+  const bmc = await realBmc(folder, SECRET);
+  t.after(() => bmc.stop());
   writeSite(folder, {
-    node01: `profiles: [rack], bmc: { ${at} }`,
-    node02: `profiles: [rack], bmc: { ${at}, interface: lan }`,
-    node03: `profiles: [rack], bmc: { ${at}, password: '{{ secrets.wrong }}' }`,
-    node04: `profiles: [rack], bmc: { ${at}, user: nobody }`,
+    node01: `profiles: [rack], bmc: { ${BMC} }`,
+    node02: `profiles: [rack], bmc: { ${BMC}, interface: lan }`,
+    node03: `profiles: [rack], bmc: { ${BMC}, password: '{{ secrets.wrong }}' }`,
+    node04: `profiles: [rack], bmc: { ${BMC}, user: nobody }`,
     node05: `profiles: [rack], bmc: { address: 127.0.0.1, port: 6231, cipher: 3 }`,
     node06: 'ip: 10.0.0.6',
     node07: `profiles: [rack], bmc: { address: 127.0.0.1, port: 6230, cipher: 17 }`,
@@ -93,7 +67,7 @@ test('machines are switched by a real BMC over IPMI 2.0 and 1.5; each failure by
   assert.match(off.text, /^node02 +ipmi 127\.0\.0\.1 +off +done$/m);
   const dry = await power(folder, 'node01', 'on', '--dry-run');
   assert.match(dry.text, /^node01 +ipmi 127\.0\.0\.1 +- +would be done$/m);
-  assert.ok(!told().includes('set power 1'), 'nothing was done');
+  assert.ok(bmc.told().length === 0, 'nothing was done');
 
   const [on] = (await power(folder, 'node01', 'on', '--json')).results();
   assert.deepEqual(on, {
@@ -107,10 +81,9 @@ test('machines are switched by a real BMC over IPMI 2.0 and 1.5; each failure by
   assert.equal((await power(folder, 'node02', 'cycle')).code, 0);
   assert.equal((await power(folder, 'node01', 'pxe')).code, 0);
   assert.equal((await power(folder, 'node01', 'off')).code, 0);
-  const changes = told().filter((line) => line.startsWith('set'));
-  assert.deepEqual(changes, ['set power 1', 'set power 0', 'set power 1', 'set boot pxe', 'set power 0']);
-  assert.ok(readFileSync(join(chassis, 'seen'), 'utf8').includes('ipmitool'), 'ipmitool ran meanwhile');
-  assert.ok(!readFileSync(join(chassis, 'seen'), 'utf8').includes(SECRET), 'and no command line has the password');
+  assert.deepEqual(bmc.told(), ['set power 1', 'set power 0', 'set power 1', 'set boot pxe', 'set power 0']);
+  assert.ok(bmc.seen().includes('ipmitool'), 'ipmitool ran meanwhile');
+  assert.ok(!bmc.seen().includes(SECRET), 'and no command line has the password');
 
   const failed = await power(folder, 'node0[1-7]', 'status', '--json');
   assert.equal(failed.code, 1);
@@ -127,8 +100,7 @@ test('machines are switched by a real BMC over IPMI 2.0 and 1.5; each failure by
     ],
     failed.text,
   );
-  simulator.kill();
-  await once(simulator, 'exit');
+  await bmc.stop();
   assert.match((await power(folder, 'node01', 'off')).text, /node01 .* failed +the BMC 127\.0\.0\.1 does not answer/);
 });
 

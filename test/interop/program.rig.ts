@@ -24,9 +24,9 @@ export function runProgram(...args: string[]): Promise<{ code: number; text: str
   });
 }
 
-/** Waits until something holds, at most half a minute; what it throws counts as not yet. */
-export async function untilTrue(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 150; i++) {
+/** Waits until something holds, at most so many seconds; what it throws counts as not yet. */
+export async function untilTrue(holds: () => Promise<boolean>, seconds = 30): Promise<void> {
+  for (let i = 0; i < seconds * 5; i++) {
     if (await holds().catch(() => false)) return;
     await delay(200);
   }

@@ -8,16 +8,20 @@ import { openShelf } from '../../src/image/shelf.ts';
 import type { Roll } from '../../src/roll/record.ts';
 import { killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 import { fakeSystemd, KERNEL, scratch } from './agent.stage.ts';
+import { BMC, realBmc } from './bmc.rig.ts';
 import { runProgram, serveProgram, untilTrue } from './program.rig.ts';
 
+const SECRET = 'so:geheim-17';
 const FILES = {
   'site.yaml': `site: roll
 networks:
   rack: { interface: srv0, subnet: 10.0.0.0/24, server: 10.0.0.2 }
+secrets: { bmc: { file: secrets/bmc } }
 nodes:
   node01: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, image: small }
 `,
   'images/small.yaml': 'from: { debian: bookworm }\n',
+  'secrets/bmc': `${SECRET}\n`,
 };
 
 test('a node of no cloud is rolled onto a new image by its agent, skipped when run again, and rolled back', async (t) => {
@@ -28,10 +32,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   });
   const folder = join(scratch, 'roll');
   const [site, state] = [join(folder, 'site'), join(folder, 'state')];
-  for (const [name, text] of Object.entries(FILES)) {
-    mkdirSync(dirname(join(site, name)), { recursive: true });
-    writeFileSync(join(site, name), text);
-  }
+  writeSite(site);
   const shelf = openShelf(join(state, 'images'));
   const old = await build(shelf, 'old');
   const reveille = (...args: string[]) => runProgram(...args, '--state', state);
@@ -68,6 +69,48 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   const status = await reveille('roll', 'status');
   assert.match(status.text, new RegExp(`1 of 1 done, 0 failed[\\s\\S]*pinned to ${old.slice(0, 12)}: node01`));
 });
+
+test('a node whose agent is silent is power cycled by its BMC, from the network', async (t) => {
+  wire();
+  const folder = join(scratch, 'silent');
+  const [site, state] = [join(folder, 'site'), join(folder, 'state')];
+  writeSite(site, `, bmc: { ${BMC}, user: admin, password: '{{ secrets.bmc }}' }`);
+  const bmc = await realBmc(folder, SECRET);
+  t.after(async () => {
+    killAll();
+    unwire();
+    await bmc.stop();
+  });
+  const shelf = openShelf(join(state, 'images'));
+  await build(shelf, 'old');
+  const server = await serveProgram(site, state);
+  t.after(() => server.kill('SIGKILL'));
+  const machine = rig(folder, 'busybox');
+  fakeSystemd(machine);
+  await boot(machine, folder);
+  killAll();
+
+  const wanted = await build(shelf, 'new');
+  const rolling = runProgram('roll', 'node01', '--json', '--state', state);
+  // An agent is given two minutes. The simulator's machine was off, so that a cycle switches it on.
+  await untilTrue(async () => bmc.told().includes('set power 1'), 180);
+  assert.equal(await boot(machine, folder), wanted);
+  const { code, text } = await rolling;
+  const [node] = (JSON.parse(text) as Roll).nodes;
+  assert.deepEqual(
+    [code, node?.words, bmc.told()],
+    [0, 'renewed, power cycled by its BMC', ['set boot pxe', 'set power 1']],
+  );
+  assert.ok(!text.includes(SECRET));
+});
+
+/** Writes the site; `ofNode` is more of its node, in YAML's flow form. */
+function writeSite(site: string, ofNode = ''): void {
+  for (const [name, text] of Object.entries(FILES)) {
+    mkdirSync(dirname(join(site, name)), { recursive: true });
+    writeFileSync(join(site, name), text.replace('image: small', `image: small${ofNode}`));
+  }
+}
 
 /** Boots the machine as its firmware, iPXE and image do, as far as the server sees it; gives the image that it was told. */
 async function boot(machine: Rig, folder: string): Promise<string> {
