@@ -83,7 +83,8 @@ describe('a DHCP packet', () => {
 
   for (const [what, spoil] of [
     ['too short', (bytes: Buffer) => bytes.subarray(0, 239)],
-    ['without cookie', (bytes: Buffer) => bytes.fill(0, 236, 240)],
+    ['with another cookie', (bytes: Buffer) => bytes.fill(9, 236, 240)],
+    ['that answers without cookie', (bytes: Buffer) => bytes.fill(2, 0, 1).fill(0, 236, 240)],
     ['of op 3', (bytes: Buffer) => bytes.fill(3, 0, 1)],
     ['of another kind of wire', (bytes: Buffer) => bytes.fill(32, 1, 2)],
     ['with a long address', (bytes: Buffer) => bytes.fill(255, 2, 3)],
@@ -94,6 +95,12 @@ describe('a DHCP packet', () => {
       assert.equal(result.ok, false);
     });
   }
+
+  test('a request without cookie is one of BOOTP and says no options (RFC 951)', () => {
+    const bytes = encodePacket(requestOf('discover', machine(1))).fill(0, 236, 240);
+    const packet = decoded(bytes);
+    assert.deepEqual([packet.chaddr, packet.options.size], [machine(1), 0]);
+  });
 
   test('an option of the wrong length costs only itself', () => {
     const packet = requestOf('discover', machine(1), [

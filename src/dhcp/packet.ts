@@ -32,6 +32,11 @@ export type DhcpPacket = {
   readonly options: Options;
 };
 
+/** Whether a request is of a client from before DHCP: it names no kind of message (RFC 1534 section 2). */
+export function isBootp({ options }: Pick<DhcpPacket, 'options'>): boolean {
+  return !options.has(OPTION.messageType.code);
+}
+
 /** What reading a packet gives: the packet, or why it is none. */
 export type Decoded =
   | { readonly ok: true; readonly packet: DhcpPacket }
@@ -64,8 +69,8 @@ const OPTIONS_AT = HEADER + 4;
 const SNAME = { at: 44, size: 64 };
 const FILE = { at: 108, size: 128 };
 const ETHERNET = 1;
-/** Clients of BOOTP's time drop what is shorter (RFC 1542 section 2.1). */
-const SHORTEST_REPLY = 300;
+/** Clients of BOOTP's time drop what is shorter, and take no more (RFC 1542 section 2.1). */
+export const BOOTP_SIZE = 300;
 /** Room for every real request and far beyond; it bounds the work that a forged one can cause. */
 const LONGEST_REQUEST = 4096;
 /** A relay's option is echoed whole or, beyond any that a relay makes, not at all. */
@@ -78,10 +83,10 @@ export function decodePacket(bytes: Buffer): Decoded {
   const op = bytes[0];
   if (op !== 1 && op !== 2) return bad(`op ${op} is neither request nor reply`);
   if (bytes[1] !== ETHERNET || bytes[2] !== 6) return bad(`hardware type ${bytes[1]} is not Ethernet`);
-  if (bytes.readUInt32BE(HEADER) !== COOKIE) return bad('the magic cookie is missing');
-
   const options = new Map<number, Uint8Array>();
-  readOptions(bytes.subarray(OPTIONS_AT), options);
+  // Clients from before RFC 1048 say no options, and leave the vendor's field empty.
+  if (bytes.readUInt32BE(HEADER) === COOKIE) readOptions(bytes.subarray(OPTIONS_AT), options);
+  else if (op !== 1 || bytes.readUInt32BE(HEADER) !== 0) return bad('the magic cookie is missing');
   const overload = read(options, OPTION.overload) ?? 0;
   // RFC 2131 section 4.1: first the options field, then file, then sname.
   if (overload & 1) readOptions(bytes.subarray(FILE.at, FILE.at + FILE.size), options);
@@ -130,7 +135,7 @@ export function encodePacket(packet: DhcpPacket, limit = LONGEST_REPLY): Buffer 
     chosen.push(entry);
   }
 
-  const out = Buffer.alloc(Math.max(SHORTEST_REPLY, OPTIONS_AT + used + relayBytes + 1));
+  const out = Buffer.alloc(Math.max(BOOTP_SIZE, OPTIONS_AT + used + relayBytes + 1));
   out[0] = packet.op === 'request' ? 1 : 2;
   out[1] = ETHERNET;
   out[2] = 6;

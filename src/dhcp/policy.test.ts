@@ -83,6 +83,8 @@ function told(decision: Decision): string {
       return `ack ${dotted(decision.lease.ip)} of ${decision.network.name} for ${decision.seconds} s`;
     case 'nak':
       return `nak: ${decision.reason}`;
+    case 'bootp':
+      return `bootp ${dotted(decision.ip)} of ${decision.network.name}`;
     case 'inform':
       return `inform of ${decision.network.name}`;
     case 'change':
@@ -497,9 +499,19 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
   ];
   for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
 
-  test('a BOOTP request without a message type is not answered', () => {
-    const request = { ...requestOf('discover', STRANGER), options: new Map() };
-    assert.equal(decide(request, clientOf(request), { site, book, interface: 'br0', now }).kind, 'silence');
+  test('a client of BOOTP is given the address of its own, and none that would have to be given back', () => {
+    const from = (who: Mac, options = new Map<number, Uint8Array>()) => {
+      const request = { ...requestOf('discover', who), options };
+      return told(decide(request, clientOf(request), { site, book, interface: 'br0', now }));
+    };
+    assert.equal(from(NODE), 'bootp 10.0.0.51 of rack');
+    assert.equal(from(STRANGER), 'silence: BOOTP is answered for nodes that have an address of their own');
+    assert.equal(
+      from(NODE, new Map([[53, new Uint8Array()]])),
+      'silence: the message type is none that a server answers',
+    );
+    held(STRANGER, '10.0.0.51', 'rack');
+    assert.match(from(NODE), /^silence/, 'a stranger has it until its lease ends');
   });
 });
 

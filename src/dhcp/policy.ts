@@ -7,7 +7,7 @@ import { givenLease, type Layers } from './given.ts';
 import type { Lease } from './lease.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
-import { type DhcpPacket, MESSAGE } from './packet.ts';
+import { type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
 import { networksOf, type ServedNetwork } from './wire.ts';
@@ -26,6 +26,8 @@ export type Decision =
   /** `probe` says that the address is newly given and should be tried first. */
   | (Layers & { readonly kind: 'offer'; readonly ip: Ipv4; readonly seconds: number; readonly probe: boolean })
   | (Layers & { readonly kind: 'ack'; readonly lease: Lease; readonly seconds: number })
+  /** A client of BOOTP's time: it has the address for good, and there is no lease. */
+  | (Layers & { readonly kind: 'bootp'; readonly ip: Ipv4 })
   /** An INFORM: options, and no lease. */
   | (Layers & { readonly kind: 'inform' })
   /** `lease` is what the client loses by it, as it is to be recorded. */
@@ -66,6 +68,7 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
     case MESSAGE.inform:
       return inform(asking);
     default:
+      if (isBootp(request)) return bootp(asking);
       return silence('the message type is none that a server answers');
   }
 }
@@ -283,6 +286,13 @@ function inform(asking: Asking): Decision {
   const network = wire.find((candidate) => inSubnet(candidate.subnet, request.ciaddr));
   if (!network) return silence('an INFORM from an address of no network on this wire');
   return { kind: 'inform', ...layersAt(asking, network, request.ciaddr, asking.node?.ip === request.ciaddr) };
+}
+
+/** A client that knows no leases keeps its address for ever: it can only be given one that is its own. */
+function bootp(asking: Asking): Decision {
+  const own = ownPlace(asking);
+  if (!own) return silence('BOOTP is answered for nodes that have an address of their own');
+  return { kind: 'bootp', ...layersAt(asking, own.network, own.ip, true), ip: own.ip };
 }
 
 /** The lease time that the site gives; short for a machine that is only booting. */

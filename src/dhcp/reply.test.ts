@@ -43,11 +43,12 @@ function reply(
     boot?: BootAnswer;
     fields?: Partial<DhcpPacket>;
     whom?: SiteNode | null;
-    type?: 'offer' | 'ack';
+    type?: 'offer' | 'ack' | 'bootp';
     seconds?: number | null;
   } = {},
 ): DhcpPacket {
-  const request = requestOf('request', machine(1), said, fields);
+  const message = requestOf('request', machine(1), said, fields);
+  const request = type === 'bootp' ? { ...message, options: new Map(said) } : message;
   const composed = composeReply(type, {
     request,
     client: clientOf(request),
@@ -85,6 +86,19 @@ describe('a reply', () => {
 
   test('to one that asks says what it asks for, and what it must know', () => {
     assert.deepEqual(codes(reply([asksFor(3, 77, 200)])), [1, 3, 51, 53, 54, 58, 59, 224]);
+  });
+
+  test('to a client of BOOTP gives the address and no lease, in 300 bytes, what it cannot do without first', () => {
+    const packet = reply([], { type: 'bootp', seconds: null, boot: { ...pxelinux, byOperator: true } });
+    assert.deepEqual([packet.yiaddr, packet.file, packet.siaddr], [ip('10.0.0.51'), 'pxelinux.0', network.server]);
+    for (const code of [51, 53, 54, 58, 59]) assert.equal(packet.options.has(code), false, `option ${code}`);
+    assert.equal(read(packet.options, OPTION.subnetMask), ip('255.255.255.0'));
+    const request = { ...requestOf('discover', machine(1)), options: new Map() };
+    const bytes = encodePacket(
+      { ...packet, options: new Map([...packet.options, [200, new Uint8Array(90)]]) },
+      sizeLimit(request),
+    );
+    assert.equal(bytes.length, 300);
   });
 
   test('a stranger is told no name', () => {

@@ -4,11 +4,11 @@ import { type Client, requests } from './client.ts';
 import { eachOption, type Layers } from './given.ts';
 import { type Options, read, write } from './optionSet.ts';
 import { OPTION, type Option } from './options.ts';
-import { BROADCAST_FLAG, type DhcpPacket, MESSAGE } from './packet.ts';
+import { BOOTP_SIZE, BROADCAST_FLAG, type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
 import type { ServedNetwork } from './wire.ts';
 
-/** What a reply is composed of. `seconds` is the lease; absent in the answer to an INFORM. */
+/** What a reply is composed of. `seconds` is the lease; absent in the answers to INFORM and BOOTP. */
 export type ReplyTo = Layers & {
   readonly request: DhcpPacket;
   readonly client: Client;
@@ -17,26 +17,29 @@ export type ReplyTo = Layers & {
   readonly boot: BootAnswer;
 };
 
-/** The largest UDP payload that the client takes (option 57 counts the IP and UDP headers too), 548 to 1472 bytes. */
+/** The largest UDP payload that the client takes (option 57 counts the IP and UDP headers too): 300, or 548 to 1472 bytes. */
 export function sizeLimit(request: DhcpPacket): number {
+  if (isBootp(request)) return BOOTP_SIZE;
   const most = read(request.options, OPTION.maxMessageSize) ?? 576;
   return Math.min(Math.max(most, 576), 1500) - 28;
 }
 
-/** An OFFER or ACK, composed step by step. */
-export function composeReply(type: 'offer' | 'ack', to: ReplyTo): DhcpPacket {
+/** An OFFER or ACK, or what there was before them, composed step by step. */
+export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): DhcpPacket {
   const options = new Map<number, Uint8Array>();
-  identify(options, type, to);
+  if (type !== 'bootp') identify(options, type, to);
   lendTime(options, to);
   describeNetwork(options, to);
   tellToBoot(options, to);
   echo(options, to.request);
   return {
     ...header(to.request),
+    ciaddr: type === 'offer' ? UNSPECIFIED : to.request.ciaddr,
     // The answer to an INFORM gives no address (RFC 2131 section 4.3.5).
-    ciaddr: to.seconds === undefined || type === 'ack' ? to.request.ciaddr : UNSPECIFIED,
-    yiaddr: to.seconds === undefined ? UNSPECIFIED : to.ip,
+    yiaddr: to.seconds === undefined && type !== 'bootp' ? UNSPECIFIED : to.ip,
     ...bootFields(to),
+    // A server of BOOTP says where the file is to be fetched, even if it names none (RFC 951 section 3).
+    ...(type === 'bootp' ? { siaddr: to.boot.nextServer ?? to.network.server } : {}),
     options,
   };
 }

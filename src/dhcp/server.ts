@@ -188,7 +188,10 @@ class Server implements DhcpServer {
         this.#acknowledge(asked, decision);
         break;
       case 'inform':
-        this.#send(asked, 'dhcp.ack', decision, request.ciaddr);
+        this.#send(asked, 'ack', decision, request.ciaddr);
+        break;
+      case 'bootp':
+        this.#send(asked, 'bootp', decision, decision.ip);
         break;
       case 'nak':
         this.#refuse(asked, decision);
@@ -226,7 +229,7 @@ class Server implements DhcpServer {
     if (this.#probing.has(mac)) return;
     if (!decision.probe || !this.#canProbe(asked.request)) {
       this.#hold(mac, decision);
-      this.#send(asked, 'dhcp.offer', decision, decision.ip);
+      this.#send(asked, 'offer', decision, decision.ip);
     } else if (this.#probing.size >= MOST_PROBES) {
       this.#events({ kind: 'dhcp.refused', mac, reason: `${MOST_PROBES} addresses are being tried already` });
     } else {
@@ -256,7 +259,7 @@ class Server implements DhcpServer {
       const { network, ip } = offer;
       this.#hold(client.mac, offer);
       if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probe, probeMs))) {
-        this.#send(asked, 'dhcp.offer', offer, ip);
+        this.#send(asked, 'offer', offer, ip);
         return;
       }
       this.#save(declined(ip, client.mac, network.name, this.#now()), () => {});
@@ -267,7 +270,7 @@ class Server implements DhcpServer {
   }
 
   #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
-    this.#save(decision.lease, () => this.#send(asked, 'dhcp.ack', decision, decision.lease.ip));
+    this.#save(decision.lease, () => this.#send(asked, 'ack', decision, decision.lease.ip));
   }
 
   /** The book changes at once, so that the address is taken; what follows waits until the lease is on disk. */
@@ -305,17 +308,18 @@ class Server implements DhcpServer {
     });
   }
 
-  #send(asked: Asked, kind: 'dhcp.offer' | 'dhcp.ack', to: Layers & { readonly seconds?: number }, ip: Ipv4): void {
+  #send(asked: Asked, type: 'offer' | 'ack' | 'bootp', to: Layers & { readonly seconds?: number }, ip: Ipv4): void {
     const { request, client } = asked;
     const { network, node } = to;
     const boot = givenBoot(to, () => (client.wantsBoot ? this.#options.boot(client, node, network) : NO_BOOT));
-    const reply = composeReply(kind === 'dhcp.offer' ? 'offer' : 'ack', { ...to, request, client, ip, boot });
+    const reply = composeReply(type, { ...to, request, client, ip, boot });
     this.#transmit(asked, reply, network, false);
     this.#events({
-      kind,
+      kind: type === 'offer' ? 'dhcp.offer' : 'dhcp.ack',
       ...this.#who(asked.port, request, client),
       ip,
       network: network.name,
+      ...(type === 'bootp' ? { bootp: true as const } : {}),
       ...(read(request.options, OPTION.messageType) === MESSAGE.inform ? { informs: true as const } : {}),
       ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
       ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),

@@ -58,6 +58,7 @@ function lineOf(event: Event): string {
       return `DHCPREQUEST${asked}${server} from ${client(event)}${via(event)}`;
     }
     case 'dhcp.ack':
+      if (event.bootp) return `BOOTREPLY for ${ip} to ${event.node ?? 'unknown'} (${event.mac})${via(event)}`;
       return event.informs
         ? `DHCPACK to ${ip} (${event.mac})${via(event)}`
         : `DHCPACK on ${ip} to ${client(event)}${via(event)}`;

@@ -33,6 +33,10 @@ describe('a line of the log', () => {
     [{ ...dhcp, kind: 'dhcp.ack', ip }, 'DHCPACK on 10.0.0.51 to 52:54:00:00:00:51 (node01) via br0'],
     [{ at: 0, mac, node: 'n1', stage: 'os', kind: 'dhcp.ack', ip }, 'DHCPACK on 10.0.0.51 to 52:54:00:00:00:51 (n1)'],
     [{ ...dhcp, kind: 'dhcp.ack', ip, informs: true }, 'DHCPACK to 10.0.0.51 (52:54:00:00:00:51) via br0'],
+    [
+      { ...dhcp, kind: 'dhcp.ack', ip, bootp: true, node: 'node01' },
+      'BOOTREPLY for 10.0.0.51 to node01 (52:54:00:00:00:51) via br0',
+    ],
     [{ ...dhcp, kind: 'dhcp.inform', requested: ip }, 'DHCPINFORM from 10.0.0.51 via br0'],
     [
       { ...dhcp, kind: 'dhcp.nak', requested: ip, reason: 'wrong network' },

@@ -39,6 +39,8 @@ type DhcpMessageEvent = {
   readonly chosen?: Ipv4;
   /** Of an ACK: it answers an INFORM and lends no address. */
   readonly informs?: true;
+  /** Of an ACK: it answers a client of BOOTP, which has its address for good. */
+  readonly bootp?: true;
   /** Of a request of a machine that the site does not list. */
   readonly machine?: Machine;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */

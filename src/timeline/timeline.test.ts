@@ -79,6 +79,10 @@ describe('events in words', () => {
       { at: 0, kind: 'dhcp.ack', stage: 'ipxe', ip: parseIpv4('10.0.0.51'), bootFile: 'pxelinux.0' } as Event,
       'DHCP ACK 10.0.0.51 (ipxe) boots pxelinux.0',
     ],
+    [
+      { at: 0, kind: 'dhcp.ack', stage: 'os', ip: parseIpv4('10.0.0.51'), bootp: true } as Event,
+      'BOOTP REPLY 10.0.0.51 (os)',
+    ],
     [{ at: 0, kind: 'tftp.sent', file: 'a', bytes: 1500, ms: 12 }, 'TFTP sent a, 1.5 kB in 12 ms'],
     [
       { at: 0, kind: 'node.step', step: 'settings', status: 'failed', detail: 'exit code 3' },

@@ -23,7 +23,7 @@ function inWords(event: Event): string {
     case 'dhcp.inform': {
       const message = event.kind.slice('dhcp.'.length).toUpperCase();
       const parts = [
-        `DHCP ${message}`,
+        event.bootp ? 'BOOTP REPLY' : `DHCP ${message}`,
         event.ip === undefined ? '' : formatIpv4(event.ip),
         `(${event.stage})`,
         event.bootFile === undefined ? '' : `boots ${event.bootFile}`,

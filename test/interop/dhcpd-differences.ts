@@ -183,10 +183,10 @@ export const MEANT: readonly Meant[] = [
       isAddress(difference) && POOLS.some((pool) => pool.test(difference.theirs) && pool.test(difference.ours)),
   },
   {
-    what: 'BOOTP clients',
-    theirs: 'answered',
+    what: 'BOOTP clients without an address of their own',
+    theirs: 'answered where they have a lease already, or a pool is for them (`dynamic-bootp`)',
     ours: 'not answered',
-    why: 'they know no leases; every machine that can boot from the network today speaks DHCP',
+    why: 'they know no leases: the address would be theirs for ever',
     is: ({ theirs }) => theirs === 'BOOTP reply',
   },
 ];

@@ -103,10 +103,11 @@ export class Machine {
     }));
   }
 
-  /** A client from before DHCP. */
-  bootp(): Step {
-    return this.#step('BOOTP request', [], () => ({
-      bytes: encodePacket({ ...requestOf('discover', this.mac), options: new Map() }),
+  /** A client from before DHCP; it may know its address and ask for the file alone. */
+  bootp(address?: string): Step {
+    const fields = address === undefined ? {} : { ciaddr: ip(address) };
+    return this.#step(`BOOTP request${ofAddress(address)}`, [], () => ({
+      bytes: encodePacket({ ...requestOf('discover', this.mac, [], fields), options: new Map() }),
     }));
   }
 

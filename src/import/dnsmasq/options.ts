@@ -58,7 +58,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
     { left: 'a node has its own files in nodes/<name> or nodes/<address with dashes>: move the folders there' },
     'tftp-unique-root[=]',
   ],
-  [{ left: 'Reveille answers DHCP only, not BOOTP' }, 'bootp-dynamic[=]'],
+  [{ left: 'BOOTP is answered for nodes that have an address of their own, and for nobody else' }, 'bootp-dynamic[=]'],
   [{ left: 'networks with one `interface:` share the wire' }, 'bridge-interface= shared-network='],
   [{ left: 'a pool is as large as its range' }, 'dhcp-lease-max='],
   [{ left: 'addresses are picked by MAC address, so that a machine gets the same one again' }, 'dhcp-sequential-ip'],

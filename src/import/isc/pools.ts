@@ -172,7 +172,11 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
       return [];
     }
     case 'dynamic-bootp':
-      reading.tell('left', permit, 'Reveille answers DHCP only, not BOOTP');
+      reading.tell(
+        'left',
+        permit,
+        'BOOTP is answered for nodes that have an address of their own, and for nobody else',
+      );
       return [];
     case 'authenticated':
       reading.tell('left', permit, 'DHCP authentication is not offered');

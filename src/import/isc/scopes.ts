@@ -230,7 +230,12 @@ class Walk {
       return;
     }
     if (statement.bootp) {
-      this.#draft.remark('changed', statement.place, show(statement), 'for DHCP clients only: BOOTP is not answered');
+      this.#draft.remark(
+        'changed',
+        statement.place,
+        show(statement),
+        'for DHCP clients only: of BOOTP, nodes with an address of their own are answered',
+      );
     }
     if (at.pool !== undefined) {
       at.pool.ranges.push(statement);

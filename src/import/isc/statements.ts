@@ -18,7 +18,7 @@ const changed = (why: string): Fate => ({ changed: why });
 const NO_DDNS = left(
   'Reveille does not update DNS: let the nodes register themselves, or feed the DNS server from the node list',
 );
-const NO_BOOTP = left('Reveille answers DHCP only, not BOOTP');
+const BOOTP = left('BOOTP is answered for nodes that have an address of their own, and for nobody else');
 const NO_IPV6 = left('Reveille serves IPv4; keep the IPv6 part with its own server');
 const NO_FAILOVER = left('Reveille has no failover protocol: run one server, or two with pools that do not overlap');
 const NO_OMAPI = left('Reveille has no OMAPI: edit the site, it is followed without a restart');
@@ -41,7 +41,7 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
       'flag',
       changed("answers are broadcast where the client's broadcast flag asks for it"),
     ),
-    'always-reply-rfc1048': parameter('flag', NO_BOOTP),
+    'always-reply-rfc1048': parameter('flag', BOOTP),
     'bind-local-address6': parameter('flag', NO_IPV6),
     'boot-unknown-clients': parameter('flag', 'taken'),
     'check-secs-byte-order': parameter('flag', left('the seconds that clients tell have no part in answers')),
@@ -66,8 +66,8 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
     'do-forward-updates': parameter('flag', NO_DDNS),
     'do-reverse-updates': parameter('flag', NO_DDNS),
     'dont-use-fsync': parameter('flag', OWN_STATE),
-    'dynamic-bootp-lease-cutoff': parameter('any', NO_BOOTP),
-    'dynamic-bootp-lease-length': parameter('number', NO_BOOTP),
+    'dynamic-bootp-lease-cutoff': parameter('any', BOOTP),
+    'dynamic-bootp-lease-length': parameter('number', BOOTP),
     deleted: parameter('any', NO_OMAPI),
     dynamic: parameter('any', NO_OMAPI),
     'echo-client-id': parameter('flag', changed('a client identifier is always sent back, as RFC 6842 asks')),
@@ -140,8 +140,8 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
 /** What `allow`, `deny` and `ignore` switch outside pools. */
 export const FLAGS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
   ['unknown-clients', 'taken'],
-  ['bootp', NO_BOOTP],
-  ['dynamic-bootp', NO_BOOTP],
+  ['bootp', BOOTP],
+  ['dynamic-bootp', BOOTP],
   ['booting', 'taken'],
   ['duplicates', MAC_ONLY],
   ['declines', changed('an address that a client declines is always set aside for a while')],
