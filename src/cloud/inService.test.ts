@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { standingOf } from './inService.ts';
-import type { CloudView } from './view.ts';
+import { type CloudView, readCloudView } from './view.ts';
 
 const BOOTED = Date.parse('2026-01-01T10:00:00Z');
 const AFTER = BOOTED + 45_000;
@@ -143,4 +145,70 @@ test("times are the cloud's, whose clock may be off, which is told", () => {
 function wantedOf(view: CloudView, expected: typeof EXPECTED): string {
   const standing = standingOf(view, expected);
   return standing.kind === 'missing' ? standing.what : standing.kind;
+}
+
+/** What Nova, Neutron and Placement of Zed answered on nodes with one mistake each. */
+function recorded(name: string): Promise<CloudView> {
+  const file = join(import.meta.dirname, 'recorded', `${name}.json`);
+  const answers = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const call = async (service: string, path: string) => {
+    if (service === 'network') return answers.agents;
+    if (service === 'placement') return answers.providers;
+    return path.startsWith('/os-services') ? answers.services : answers.hypervisors;
+  };
+  return readCloudView({ call, clockAheadMs: () => 0 });
+}
+
+/** Their boots began when this much was in the records' past. */
+const RECORD_BEGAN = Date.parse('2026-01-01T03:05:00Z');
+
+for (const [record, node, ip, what, words] of [
+  [
+    'unmapped',
+    'right',
+    '10.0.0.60',
+    'hypervisor',
+    /^right reports, and has no hypervisor yet: it is not mapped to a cell$/,
+  ],
+  ['mistakes', 'right', '10.0.0.60', 'in-service', /^$/],
+  ['mistakes', 'disabled', '10.0.0.52', 'in-service', /^memory is being replaced$/],
+  [
+    'mistakes',
+    'libvirt-lost',
+    '10.0.0.51',
+    'compute-disabled-itself',
+    /has disabled itself: Connection to libvirt lost: 1$/,
+  ],
+  ['mistakes', 'compute-down', '10.0.0.63', 'compute-down', /reported since this boot began, and no more/],
+  [
+    'mistakes',
+    'agent-down',
+    '10.0.0.59',
+    'network-agent-report',
+    /^neutron-linuxbridge-agent on agent-down reported since this boot began, and no more: Neutron calls it dead$/,
+  ],
+  ['mistakes', 'no-agent', '10.0.0.66', 'network-agent', /^Neutron knows no neutron-linuxbridge-agent on no-agent$/],
+  [
+    'mistakes',
+    'other-provider',
+    '10.0.0.71',
+    'provider',
+    /has the name other-provider for another resource provider \(a05944ea/,
+  ],
+  [
+    'mistakes',
+    'other-name',
+    '10.0.0.61',
+    'other-name',
+    /registered as localhost since this boot began, not as other-name$/,
+  ],
+  ['mistakes', 'renamed', '10.0.0.62', 'other-name', /registered as rack7-old since this boot began, not as renamed$/],
+  ['mistakes', 'never-seen', '10.0.0.80', 'compute-service', /^Nova knows no compute service on never-seen$/],
+] as const) {
+  test(`a real cloud says (${record}): ${node}`, async () => {
+    const expected = { node, ip, bootedAt: RECORD_BEGAN, networkAgents: ['neutron-linuxbridge-agent'] };
+    const standing = standingOf(await recorded(record), expected);
+    assert.equal(standing.kind === 'missing' ? standing.what : standing.kind, what);
+    assert.match(standing.kind === 'missing' ? standing.words : (standing.disabledReason ?? ''), words);
+  });
 }

@@ -84,8 +84,9 @@ function strayService(view: CloudView, { node, ip }: Expected, since: Since): Mi
   const names = [node, 'localhost', '(none)', ...(ip === undefined ? [] : [ip, `ip-${ip.replaceAll('.', '-')}`])];
   const isAstray = ({ host }: ComputeService) => {
     const lower = host.toLowerCase();
-    const hasItsAddress = view.hypervisors.some((one) => one.host === host && one.ip !== undefined && one.ip === ip);
-    return hasItsAddress || names.some((name) => isHostOf(lower, name.toLowerCase()));
+    const address = view.hypervisors.find((one) => one.host === host)?.ip;
+    if (address !== undefined && ip !== undefined) return address === ip;
+    return names.some((name) => isHostOf(lower, name.toLowerCase()));
   };
   const astray = view.services.find((one) => !isHostOf(one.host, node) && isAstray(one) && since(one.updatedAt));
   return (
@@ -165,7 +166,7 @@ function brokenProvider({ providers }: CloudView, { id, name }: Hypervisor): Mis
     other.name === name
       ? `Placement has the name ${name} for another resource provider (${other.id}), left of an earlier life of the node`
       : `Placement has the resource provider ${other.name}, and the hypervisor is called ${name}`,
-    `openstack resource provider delete ${other.id}, once it has no allocations: openstack resource provider show --allocations ${other.id}`,
+    `delete it once it has no allocations: openstack resource provider show --allocations ${other.id}, then openstack resource provider delete ${other.id}`,
   );
 }
 
@@ -176,11 +177,13 @@ function brokenAgent({ agents }: CloudView, { node, networkAgents }: Expected, s
     if (!agent) {
       return missing('network-agent', `Neutron knows no ${binary} on ${node}`, "see the agent's log on the node");
     }
-    if (agent.alive && since(agent.heartbeatAt)) continue;
+    const reported = since(agent.heartbeatAt);
+    if (agent.alive && reported) continue;
     return missing(
       'network-agent-report',
-      `${binary} on ${node} has not reported since this boot began`,
-      "see the agent's log on the node",
+      `${binary} on ${node} ${reported ? 'reported since this boot began, and no more: Neutron calls it dead' : 'has not reported since this boot began'}`,
+      // neutron-server drops reports that bear a time before its own start, and says so at debug level only.
+      "see the agent's log on the node; reports of a node whose clock is far behind are dropped: compare clocks",
     );
   }
   return undefined;

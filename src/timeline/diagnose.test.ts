@@ -51,6 +51,26 @@ describe('why a node is not ready', () => {
       / {2}no disk/,
     ],
     [
+      'a service failed, and so the boot was not ready',
+      node({
+        state: 'failed',
+        steps: [
+          step('bundle', { status: 'failed' }),
+          step('bundle'),
+          step('service nova-compute', {
+            status: 'failed',
+            detail: 'nova-compute did not start',
+            output: '(0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN.',
+          }),
+          step('settings', { status: 'failed', detail: 'exit code 3' }),
+          step('ready', { status: 'failed', detail: '2 of the steps failed' }),
+        ],
+      }),
+      true,
+      /step service nova-compute failed on node01: nova-compute did not start\.$/,
+      /nova-compute is refused by the message queue[\s\S]*The step settings failed: exit code 3\./,
+    ],
+    [
       'a second DHCP server',
       node({ steps: [step('another DHCP server answered')] }),
       true,

@@ -73,11 +73,11 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   const service = boot.steps.findLast((step) => step.name === IN_SERVICE);
   if (boot.state === 'ready' && service?.status === 'running') {
     const troubles = boot.steps.flatMap(serviceAdvice);
-    const hint = service.hint === undefined ? [] : [`${capital(service.hint)}.`];
+    const hint = service.hint === undefined ? [] : [sentence(service.hint)];
     return {
       summary: `${node.name} is ready and not in service: ${service.detail}.`,
-      // What the node's own logs say is nearer to the cause than what the cloud misses.
-      advice: troubles.length > 0 ? troubles : hint,
+      // What the node's own logs say is nearer to the cause than what the cloud misses, if it is about the same.
+      advice: [...troubles, ...hint],
     };
   }
   if (boot.state === 'ready') {
@@ -93,18 +93,37 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
       advice: ['What it runs does not report here. Look at its console, or whether it answers on the network.'],
     };
   }
-  const failed = boot.steps.findLast((step) => step.status === 'failed');
-  if (boot.state === 'failed' && failed) return failedStep(node, failed);
+  const [failed, ...others] = failedSteps(boot.steps);
+  if (boot.state === 'failed' && failed) return failedStep(node, failed, others);
   const starting = boot.steps.at(-1);
   if (starting?.status === 'running' && starting.output !== undefined) return slowStep(node, starting);
   return waiting(node, boot.steps, now - boot.updatedAt);
 }
 
-function failedStep(node: NodeStatus, step: BootStep): Diagnosis {
+/**
+ * The steps whose last word is that they failed, the first of them first. `ready` fails because others did, and stands for
+ * itself only where none is known.
+ */
+function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
+  const last = new Map(steps.map((step) => [step.name, step]));
+  const failed = [...last.values()].filter(({ status }) => status === 'failed');
+  const causes = failed.filter(({ name }) => name !== 'ready');
+  return causes.length > 0 ? causes : failed;
+}
+
+function failedStep(node: NodeStatus, step: BootStep, others: readonly BootStep[]): Diagnosis {
   return {
-    summary: `The step ${step.name} failed on ${node.name}${step.detail ? `: ${step.detail}` : ''}.`,
-    advice: [...serviceAdvice(step), ...printed(step)],
+    summary: failure(step, ` on ${node.name}`),
+    advice: [
+      ...serviceAdvice(step),
+      ...printed(step),
+      ...others.flatMap((one) => [failure(one), ...serviceAdvice(one)]),
+    ],
   };
+}
+
+function failure({ name, detail }: BootStep, where = ''): string {
+  return `The step ${name} failed${where}${detail ? `: ${detail}` : ''}.`;
 }
 
 /** A step that goes on, and told what its log says. */
@@ -119,7 +138,7 @@ function slowStep(node: NodeStatus, step: BootStep): Diagnosis {
 function serviceAdvice({ name, output }: BootStep): readonly string[] {
   const service = /^service (.+)$/.exec(name)?.[1];
   const trouble = service !== undefined && output !== undefined ? serviceTrouble(output) : undefined;
-  return trouble ? [`${service} ${trouble.words}.`, `${capital(trouble.hint)}.`] : [];
+  return trouble ? [`${service} ${trouble.words}.`, sentence(trouble.hint)] : [];
 }
 
 function printed({ output }: BootStep): readonly string[] {
@@ -192,6 +211,6 @@ const REACHED: readonly { readonly steps: readonly string[]; readonly advice: re
   },
 ];
 
-function capital(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.?!]$/.test(words) ? '' : '.'}`;
 }

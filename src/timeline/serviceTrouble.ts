@@ -6,6 +6,7 @@ export type ServiceTrouble = {
     | 'queue-unreachable'
     | 'conductor'
     | 'keystone-password'
+    | 'api-unreachable'
     | 'placement'
     | 'provider-name'
     | 'other-name'
@@ -22,7 +23,8 @@ export type ServiceTrouble = {
 };
 
 type Telling = Omit<ServiceTrouble, 'line'>;
-type Pattern = { readonly seen: RegExp; readonly tells: (groups: readonly string[]) => Telling };
+/** `tells` gives nothing where the line proves to be harmless. */
+type Pattern = { readonly seen: RegExp; readonly tells: (groups: readonly string[]) => Telling | undefined };
 
 /**
  * Looks through the end of a service's log for the newest line that explains it. What was said of the message queue before
@@ -32,28 +34,25 @@ export function serviceTrouble(log: string): ServiceTrouble | undefined {
   let over: readonly ServiceTrouble['what'][] = [];
   for (const line of log.split('\n').reverse()) {
     // A run that got so far: what went before is of the way there, or of an earlier run.
-    if (/Starting compute node|Agent initialized successfully/.test(line)) over = [...QUEUE, 'conductor'];
+    if (REACHED_THE_QUEUE.test(line)) over = [...QUEUE, 'conductor'];
     else if (over.length === 0 && /\b(Rec|C)onnected to AMQP server\b/.test(line)) over = QUEUE;
     for (const { seen, tells } of PATTERNS) {
       const groups = seen.exec(line);
       if (!groups) continue;
       const told = tells(groups.map((group) => group ?? ''));
-      if (over.includes(told.what)) break;
+      if (told === undefined || over.includes(told.what)) break;
       return { ...told, line: line.trim() };
     }
   }
   return undefined;
 }
 
+/** The agent for Linux bridges says that it is initialized before it talks to the queue, that of Open vSwitch afterwards. */
+const REACHED_THE_QUEUE =
+  /Starting compute node|Agent RPC Daemon Started|ovs_neutron_agent .*Agent initialized successfully/;
 const QUEUE = ['queue-password', 'queue-rights', 'queue-unreachable'] as const;
 
 const fixed = (what: ServiceTrouble['what'], words: string, hint: string) => () => ({ what, words, hint });
-
-const KEYSTONE = fixed(
-  'keystone-password',
-  'is refused by Keystone (401): a wrong user name or password',
-  "compare user and password in its configuration on the node (a section each: [placement], [neutron], ...) with Keystone's: openstack --os-username USER token issue",
-);
 
 /**
  * The more special first: of a line that several fit, the first counts. Texts are those of oslo.messaging and amqp, Nova,
@@ -109,7 +108,35 @@ const PATTERNS: readonly Pattern[] = [
       'is nova-conductor (or neutron-server) running on the controller, with the same virtual host in its transport_url?',
     ),
   },
-  { seen: /Placement service credentials do not work|\(HTTP 401\)|exceptions\.http\.Unauthorized/, tells: KEYSTONE },
+  {
+    // What ends nova-compute as it starts is its client of Placement: the first to log in.
+    seen: /(CRITICAL|ERROR) nova (\[.*Unhandled error: )?keystoneauth1\.exceptions\.http\.Unauthorized|Placement service credentials do not work/,
+    tells: fixed(
+      'keystone-password',
+      'is refused by Keystone (401): a wrong user name or password under [placement]',
+      "compare username and password under [placement] in its nova.conf with Keystone's: openstack --os-username placement --os-project-name service token issue",
+    ),
+  },
+  {
+    seen: /\(HTTP 401\)|exceptions\.http\.Unauthorized/,
+    tells: fixed(
+      'keystone-password',
+      'is refused by Keystone (401): a wrong user name or password',
+      "compare user and password in its configuration on the node (a section each: [placement], [neutron], ...) with Keystone's: openstack --os-username USER token issue",
+    ),
+  },
+  {
+    seen: /keystoneauth1\.exceptions\.catalog\.EndpointNotFound: .*endpoint for (\S+) service(?: in (\S+) region)? not found/,
+    tells: ([, service = '', region = '']) => ({
+      what: 'placement',
+      words: `finds no endpoint of ${service}${region === '' ? '' : ` in the region ${region}`}`,
+      hint: `see region_name under [${service}] in its nova.conf, and openstack endpoint list --service ${service}`,
+    }),
+  },
+  {
+    seen: /keystoneauth1\.exceptions\.\S*Connect\w*: (?:Unable to establish connection to|Request to) (https?:\/\/[^/\s]+)(\S*) ?(.*)/,
+    tells: ([, server = '', path = '', reason = '']) => unreachableApi(server, path, reason),
+  },
   {
     seen: /Conflicting resource provider name: (\S+) already exists/,
     tells: ([, name = '']) => otherProvider(` (${name})`),
@@ -131,6 +158,17 @@ const PATTERNS: readonly Pattern[] = [
     tells: ([, was = '', is = '']) => otherName(`was known as ${was} and now calls itself ${is}`),
   },
   { seen: /Possible rename detected/, tells: () => otherName('has another name than before') },
+  {
+    seen: /No compute node record (?:found )?for (\S+?):(\S+?): /,
+    tells: ([, host = '', machine = '']) =>
+      host.split('.')[0] === machine.split('.')[0]
+        ? undefined
+        : {
+            what: 'other-name',
+            words: `registers as ${host}, on a machine that is called ${machine}`,
+            hint: 'see host under [DEFAULT] in its nova.conf, and the host name on the node',
+          },
+  },
   {
     seen: /No local node identity found, but this is not our first startup/,
     tells: fixed(
@@ -210,6 +248,16 @@ function unreachableQueue(where: string, reason: string): Telling {
   return { what: 'queue-unreachable', words: `cannot reach the message queue${where}: ${words}`, hint };
 }
 
+function unreachableApi(server: string, path: string, reason: string): Telling {
+  const [, words] = REASONS.find(([seen]) => seen.test(reason)) ?? [undefined, 'no answer'];
+  const whom = path.includes('/auth/tokens') ? `Keystone at ${server}` : server;
+  return {
+    what: 'api-unreachable',
+    words: `cannot reach ${whom}: ${words}`,
+    hint: 'see auth_url in its configuration and the endpoints (openstack endpoint list), and the way there from the node',
+  };
+}
+
 const WAY = 'see the address and port in transport_url, and the way there from the node';
 const REASONS: readonly (readonly [RegExp, string, string])[] = [
   [
@@ -222,6 +270,7 @@ const REASONS: readonly (readonly [RegExp, string, string])[] = [
     'its name is not known',
     "see the host in transport_url, and dns: of the network or the node's hosts",
   ],
-  [/ENETUNREACH|EHOSTUNREACH|unreachable|No route/i, 'there is no way there', WAY],
+  [/EHOSTUNREACH|No route/i, 'no machine answers at that address', WAY],
+  [/ENETUNREACH|unreachable/i, 'there is no way there', `${WAY}: its gateway, its addresses`],
   [/ETIMEDOUT|timed out/i, 'no answer', `${WAY}: a firewall drops port 5672?`],
 ];

@@ -89,7 +89,7 @@ service_words() {
 }
 
 troubles_only() {
-  grep -E ' (WARNING|ERROR|CRITICAL) |onnected to AMQP|Starting compute node|Agent initialized' | grep -v -E ' (ERROR|CRITICAL) [^ ]+ ( |$|Traceback)|RPCClient manually' |
+  grep -E ' (WARNING|ERROR|CRITICAL) |onnected to AMQP|Starting compute node|Agent initialized|RPC Daemon Started' | grep -v -E ' (ERROR|CRITICAL) [^ ]+ ( |$|Traceback)|RPCClient manually|Deprecated: Option' |
     tail -n 12 | masked | cut -c 1-500
 }
 

@@ -1,0 +1,120 @@
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { askJson } from '../../src/cli/api.ts';
+import { buildImages } from '../../src/cli/demoStage.ts';
+import type { Call, ServiceType } from '../../src/cloud/session.ts';
+import { defaultCache } from '../../src/image/cache.ts';
+import { openShelf } from '../../src/image/shelf.ts';
+import { startController } from '../../src/lab/cloud/controller.ts';
+import { controllerRoot } from '../../src/lab/cloud/controllerRoot.ts';
+import { copySite } from '../../src/lab/cloud/open.ts';
+import { type OpenRack, openRack } from '../../src/lab/open.ts';
+import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
+import type { Status } from '../../src/timeline/status.ts';
+import { type Container, mountRoot, wakeContainer } from './container.rig.ts';
+
+/** A node of the example's profile: what the site says of it beside that, and files laid over its image. */
+export type ContainerNode = {
+  readonly site?: Readonly<Record<string, unknown>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+};
+
+/** The example of a cloud with its controller and our server, and nodes that are containers. */
+export type ContainerCloud = {
+  readonly rack: OpenRack;
+  wake(name: string): Promise<Container>;
+  status(): Promise<Status>;
+  /** Calls an API of the cloud as its administrator. */
+  call(service: ServiceType, path: string, call?: Call): Promise<unknown>;
+  close(): Promise<void>;
+};
+
+const EXAMPLE = join(import.meta.dirname, '../../examples/cloud');
+const IMAGE = 'bookworm-nova';
+const ASK = join(import.meta.dirname, 'askCloud.ts');
+
+/** Builds what is missing, starts controller and server, and leaves the nodes switched off. */
+export async function openContainers(nodes: Readonly<Record<string, ContainerNode>>): Promise<ContainerCloud> {
+  const cache = defaultCache(process.env, process.getuid?.());
+  const state = await mkdtemp(join(tmpdir(), 'reveille-containers-'));
+  const site = await copySite(EXAMPLE, state);
+  const built = join(cache, 'demo-cloud');
+  await mkdir(built, { recursive: true });
+  const images = openShelf(join(built, 'images'));
+  if (!(await images.current(IMAGE))) await buildImages(site, built, cache, 'minutes');
+  await symlink(join(built, 'images'), join(state, 'images'));
+  const root = await controllerRoot(cache, () => {});
+
+  const bridges = [{ name: 'br0', addresses: [{ ip: address('10.0.0.2'), prefix: 24 }] }];
+  const rack = await openRack({ bridges, machines: [] }, { folder: join(state, 'lab'), accelerator: 'tcg' });
+  const close = async () => {
+    await rack.close();
+    await rm(state, { recursive: true, force: true });
+  };
+  try {
+    const controller = await startController(rack, {
+      root,
+      folder: join(state, 'lab/controller'),
+      bridge: 'br0',
+      address: { ip: address('10.0.0.10'), prefix: 24 },
+      onService: () => {},
+    });
+    await mkdir(join(site.root, 'secrets'));
+    for (const [name, value] of Object.entries(controller.passwords))
+      await writeFile(join(site.root, 'secrets', name), value);
+    await cp(controller.cloudsFile, join(site.root, 'clouds.yaml'));
+    const places = await writeNodes(join(site.root, 'site.yaml'), nodes);
+    await rack.startServer({ site: site.root, state });
+    const status = async () => (await askJson(state, '/api/v1/status')) as Status;
+    const { bootUrl } = await status();
+    const lower = join(state, 'lab/root');
+    await mountRoot(rack, (await images.current(IMAGE))?.root?.path ?? '', lower);
+    return {
+      rack,
+      status,
+      close,
+      call: async (service, path, call = {}) => {
+        const asked = [process.execPath, ASK, controller.cloudsFile, service, path, JSON.stringify(call)];
+        const { code, stdout, stderr } = await rack.exec(asked);
+        if (code !== 0) throw new Error(stderr);
+        return JSON.parse(stdout);
+      },
+      wake: async (name) => {
+        const place = places.get(name);
+        if (!place) throw new Error(`no node ${name}`);
+        // The kernel line that its loader would have given it.
+        const { stdout } = await rack.exec(['curl', '--silent', `${bootUrl}/ipxe/${place.mac}`]);
+        const kernelLine = /\/vmlinuz (.*) \|\| goto/.exec(stdout)?.[1];
+        if (kernelLine === undefined) throw new Error(`no boot script for ${name}: ${stdout}`);
+        const files = nodes[name]?.files ?? {};
+        return wakeContainer(rack, { name, ...place, kernelLine, root: lower, folder: join(state, 'lab'), files });
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Gives each node a MAC and an IP address and puts it into the example's site in place of its own. */
+async function writeNodes(file: string, nodes: Readonly<Record<string, ContainerNode>>) {
+  const site = parse(await readFile(file, 'utf8')) as { nodes: Record<string, unknown> };
+  const places = new Map<string, { readonly mac: string; readonly address: string }>();
+  site.nodes = { controller: site.nodes.controller };
+  Object.entries(nodes).forEach(([name, node], index) => {
+    const number = 50 + index;
+    const mac = `52:54:00:00:00:${number}`;
+    site.nodes[name] = { mac, ip: `10.0.0.${number}`, profiles: ['compute'], ...node.site };
+    places.set(name, { mac, address: `10.0.0.${number}/24` });
+  });
+  await writeFile(file, stringify(site));
+  return places;
+}
+
+function address(text: string): Ipv4 {
+  const ip = parseIpv4(text);
+  if (ip === undefined) throw new Error(text);
+  return ip;
+}
