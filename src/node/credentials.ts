@@ -48,7 +48,7 @@ export function openCredentials(
     sign: () => Promise<SignedKey>,
   ): Promise<SignedKey> => {
     const before = known.get(name) ?? (await store.certificateOf(name));
-    if (before) known.set(name, before);
+    if (before && !known.has(name)) known.set(name, before);
     if (before && stands(before)) return before;
     return inTurn(async () => {
       // Whoever asked at the same time may have had it signed.
@@ -63,17 +63,10 @@ export function openCredentials(
   return async (site, node) => {
     const at = now();
     const life = (ms: number) => ({ from: at - BACKDATED_MS, to: at + ms });
-    const organization = site.name.replace(/[^A-Za-z0-9._-]+/g, '-');
     const authority = await keptOrSigned(
       AUTHORITY,
       () => true,
-      () =>
-        signKey(
-          { commonName: 'Reveille', organization, dns: [], ips: [] },
-          life(AUTHORITY_LIFE_MS),
-          undefined,
-          scratch,
-        ),
+      () => signKey(authorityOf(site), life(AUTHORITY_LIFE_MS), undefined, scratch),
     );
     const ca = new X509Certificate(authority.certificate);
     const names = namesOf(node, site.networks.get(node.network ?? ''));
@@ -83,7 +76,7 @@ export function openCredentials(
       (has) => !isDue(new X509Certificate(has.certificate), ca, names, at),
       () =>
         signKey(
-          { commonName: node.name, organization, ...names },
+          { commonName: node.name, organization: commonNameOf(ca), ...names },
           { from, to: Math.min(to, ca.validToDate.getTime()) },
           authority,
           scratch,
@@ -95,6 +88,17 @@ export function openCredentials(
 
 /** No node has this name. */
 const AUTHORITY = '';
+
+/** virt-pki-validate(1) wants nodes to be of an organization that is called what the authority is called. */
+function authorityOf(site: Site): Subject {
+  const name = site.name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'site';
+  return { commonName: name, organization: 'Reveille', dns: [], ips: [] };
+}
+
+/** The site's name when the authority was made: it may be called something else now. */
+function commonNameOf({ subject }: X509Certificate): string {
+  return /^CN=(.*)$/m.exec(subject)?.[1] ?? 'site';
+}
 
 type Names = Pick<Subject, 'dns' | 'ips'>;
 
