@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BundleFile } from '../../src/node/bundle.ts';
-import { openIdentities } from '../../src/node/identity.ts';
+import { openIdentities, SAMPLE_IDENTITY } from '../../src/node/identity.ts';
 import type { Facts } from '../../src/node/inventory.ts';
 import { filesOf, siteWith, withSite } from '../../src/node/renderFixture.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
@@ -18,7 +18,8 @@ export type Laid = AsyncDisposable & {
 
 /** Lays what node01 gets with shipped overlays below a temporary folder, as the agent would below `/`. */
 export async function lay(overlays: readonly string[], vars: object = {}, facts?: Facts): Promise<Laid> {
-  const identity = await openIdentities(emptyStore()).of('node01', { rsa: true });
+  // Its certificate is a sample: openssl and libvirt look at real ones elsewhere.
+  const identity = { ...SAMPLE_IDENTITY, ...(await openIdentities(emptyStore()).of('node01', { rsa: true })) };
   const files = await withSite(siteWith(overlays, vars), (site) =>
     filesOf(site, 'node01', { identity, ...(facts === undefined ? {} : { facts }) }),
   );

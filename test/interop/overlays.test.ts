@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { FULL_NET, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from '../../src/node/machineFixture.ts';
@@ -172,6 +174,26 @@ describe('the small ones', () => {
     const said = run('findmnt', '--verify', '--verbose', '--tab-file', laid.at('/etc/fstab'), '--evaluate');
     assert.match(said, /^\/mnt$/m);
     assert.doesNotMatch(said, /\[E\]|\[W\]/);
+  });
+
+  test('a share that belongs to somebody else is told of, and its owner’s is taken', async () => {
+    const share = mkdtempSync(join(tmpdir(), 'reveille-share-'));
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', share]);
+    try {
+      const script = async (owner: string) => {
+        await using laid = await lay(['fstab-nfs'], { nfs: { mounts: [{ from: '10.0.0.10:/x', to: share, owner }] } });
+        const path = laid.at('/usr/local/sbin/reveille-nfs-mounts');
+        assert.equal(run('shellcheck', path), '');
+        return spawnSync(path, { encoding: 'utf8' });
+      };
+      assert.equal((await script('root')).status, 0);
+      const { status, stderr } = await script('daemon');
+      assert.equal(status, 1);
+      assert.equal(stderr, `${share} belongs to root (0:0), not to daemon: on the server, chown 1:1\n`);
+    } finally {
+      execFileSync('umount', [share]);
+      rmdirSync(share);
+    }
   });
 
   test('rsyslogd takes the forwarding', async () => {
