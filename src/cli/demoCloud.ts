@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { defaultCache } from '../image/cache.ts';
+import type { RootStep } from '../image/mmdebstrap.ts';
+import { controllerRoot } from '../lab/cloud/controllerRoot.ts';
 import type { Instance } from '../lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../lab/cloud/open.ts';
 import { labFolder } from '../lab/hold.ts';
@@ -11,7 +13,8 @@ import { takeLock } from '../lock.ts';
 import { IN_SERVICE } from '../timeline/boots.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
-import { bootAll, buildImages, forgetLastTime, heading } from './demoStage.ts';
+import { bootAll, buildImages, elapsed, forgetLastTime, heading } from './demoStage.ts';
+import { plainProgress } from './image.ts';
 import { paint } from './print.ts';
 import { bootText, nodeNamed } from './status.ts';
 
@@ -35,10 +38,15 @@ export function demoCloudCommand(): Command {
       await forgetLastTime(state);
       const site = await copySite(CLOUD_SITE, state);
       heading(1, `The site: ${CLOUD_SITE}`);
-      await buildImages(site, state, cache, 'three minutes');
+      const shown = plainProgress((line) => console.log(`  ${line}`));
+      const onStep = (step: RootStep) => shown({ phase: 'controller', ...step });
+      await Promise.all([
+        buildImages(site, state, cache, 'four minutes, with the controller,'),
+        controllerRoot(cache, onStep),
+      ]);
 
-      heading(3, 'A controller: Keystone, Placement, Nova, Neutron, Glance (four minutes the first time)');
-      const cloud = await openLabCloud(site, { state, cache, memoryMb: MEMORY_MB, onStep: showSteps() });
+      heading(3, 'A controller starts: Keystone, Placement, Nova, Neutron, Glance');
+      const cloud = await openLabCloud(site, { state, cache, memoryMb: MEMORY_MB, onStep });
       try {
         console.log(`  consoles and logs: ${labFolder(state)}`);
         heading(4, 'Two machines without disks are switched on and come into service');
@@ -47,7 +55,10 @@ export function demoCloudCommand(): Command {
         for (const { name } of cloud.rack.rack.machines) console.log(`${bootText(nodeNamed(status, name))}\n`);
         await runInstances(cloud);
         console.log(
-          paint('green', '\nThe cloud runs on machines that have no disk, and an instance outlived its node.'),
+          paint(
+            'green',
+            `\nThe cloud runs on machines that have no disk, and an instance outlived its node, after ${elapsed()}.`,
+          ),
         );
       } finally {
         await cloud.close();
@@ -105,14 +116,4 @@ function requireService(cloud: LabCloud, status: Status): void {
       hint: `its console is ${cloud.rack.console(name)}`,
     });
   }
-}
-
-/** Prints each kind of step once: there are thousands. */
-function showSteps(): (step: { readonly doing: string }) => void {
-  let last = '';
-  return ({ doing }) => {
-    const kind = doing.split(' ')[0] ?? '';
-    if (kind !== last) console.log(`  ${doing}`);
-    last = kind;
-  };
 }
