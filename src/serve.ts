@@ -71,6 +71,9 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   let reload = async (): Promise<void> => {};
   const { emit, subscribe } = createBus((event) => identify(event));
   const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
+  // A mistake of ours that nobody waits for must not end the service for all.
+  process.on('unhandledRejection', trouble);
+  opened.defer(() => void process.off('unhandledRejection', trouble));
   const takeOver = () => void reload().catch(trouble);
   const loaded = await followSite(siteFolder, {
     onLoaded: (site) => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { aRoll, aRollNode, NEW_IMAGE } from '../roll/fixture.ts';
+import { openStore } from '../state/store.ts';
 import { rollText } from './rollText.ts';
 
 const reveille = (...args: string[]) =>
@@ -62,6 +65,24 @@ describe('reveille roll', () => {
       assert.equal(status, 0);
       assert.match(stdout, /Example:\n {2}reveille roll/);
     }
+  });
+
+  it('shows the newest roll and the pins that the state holds where no server runs', async () => {
+    const state = mkdtempSync(join(tmpdir(), 'roll-status-'));
+    const store = await openStore(state);
+    const nodes = [aRollNode('node01', { phase: 'done', words: 'renewed' }), aRollNode('node02', { phase: 'booting' })];
+    await store.saveRoll(aRoll([], { id: 'r1', begunAt: 1, nodes }), new Map([['node02', NEW_IMAGE]]), []);
+    await store.close();
+    const shown = reveille('roll', 'status', '--state', state);
+    assert.match(
+      shown.stdout,
+      /roll r1 {2}running {2}1 of 2 done[\s\S]*node02 {2}booting[\s\S]*pinned to b{12}: node02/,
+    );
+    assert.match(shown.stderr, /No server is running/);
+    const { roll, live } = JSON.parse(reveille('roll', 'status', 'r1', '--json', '--state', state).stdout);
+    assert.deepEqual([roll.id, live], ['r1', false]);
+    assert.equal(reveille('roll', 'status', 'r9', '--state', state).status, 1);
+    rmSync(state, { recursive: true });
   });
 
   it('hands options behind a command to that command', () => {

@@ -6,6 +6,7 @@ import { parseDuration } from '../site/duration.ts';
 import { askJson } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
+import { askState } from './state.ts';
 
 type Limits = {
   readonly maxUnavailable?: number;
@@ -82,8 +83,9 @@ function statusCommand(): Command {
       '\nExits 1 if the roll stopped or was aborted, or a node failed.\n\nExample:\n  reveille roll status',
     )
     .action(async (id: string, flags: { state: string; json: boolean }) => {
-      const { roll, pins } = await show(flags.state, id);
-      if (flags.json) console.log(JSON.stringify({ roll, pins }, null, 2));
+      const { roll, pins, live } = await shownOrKept(flags.state, id);
+      if (!live && !flags.json) console.error('No server is running; this is what the state last held.\n');
+      if (flags.json) console.log(JSON.stringify({ roll, pins, live }, null, 2));
       else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
       process.exitCode = hasGoneWrong(roll) ? 1 : 0;
     });
@@ -157,8 +159,7 @@ async function follow(
       roll = (await show(state, roll.id)).roll;
       answered = Date.now();
     } catch (error) {
-      const isAway = error instanceof ReveilleError && error.code === 'SERVER_UNREACHABLE';
-      if (!isAway || Date.now() - answered > PATIENCE_MS) throw error;
+      if (!isAway(error) || Date.now() - answered > PATIENCE_MS) throw error;
     }
   }
   if (json) console.log(JSON.stringify(roll, null, 2));
@@ -176,6 +177,24 @@ function hasFailedNodes({ nodes }: Roll): boolean {
 
 async function show(state: string, id: string): Promise<Told> {
   return (await askJson(state, `/api/v1/rolls/${encodeURIComponent(id)}`)) as Told;
+}
+
+/** What the running server says or, where none runs, what the state last held. */
+async function shownOrKept(state: string, id: string): Promise<Told & { readonly live: boolean }> {
+  try {
+    return { ...(await show(state, id)), live: true };
+  } catch (error) {
+    const kept = isAway(error)
+      ? await askState(state, async (store) => ({ rolls: await store.rolls(), pins: await store.pins() }), undefined)
+      : undefined;
+    const roll = id === 'newest' ? kept?.rolls.at(-1) : kept?.rolls.find((one) => one.id === id);
+    if (kept === undefined || roll === undefined) throw error;
+    return { roll, pins: Object.fromEntries(kept.pins), live: false };
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ReveilleError && error.code === 'SERVER_UNREACHABLE';
 }
 
 async function post(state: string, path: string): Promise<Roll> {
