@@ -62,6 +62,34 @@ export async function instanceById(session: CloudSession, id: string): Promise<I
   }
 }
 
+const migrationsSchema = z.object({ migrations: z.array(z.object({ status: z.string() })) });
+/** The microversion that tells which migrations changed lately (Nova since Queens). */
+const MIGRATIONS_VERSION = '2.59';
+/** The states of a migration in which one of its hosts has still something to do. One that waits to be confirmed has not. */
+const UNENDED: ReadonlySet<string> = new Set([
+  ...['accepted', 'queued', 'preparing', 'running'],
+  ...['pre-migrating', 'migrating', 'post-migrating', 'confirming', 'reverting'],
+]);
+/** A record that has not changed for so long was left behind by a host that died. */
+const LEFT_BEHIND_MS = 15 * 60_000;
+
+/**
+ * How many instances are on their way from or to a host by Nova's records of migrations. An instance that comes stands under the
+ * host that it leaves until it is there, and a host clears up for some seconds behind one that left. None where the cloud does
+ * not tell.
+ */
+export async function movesOf(session: CloudSession, host: string, now: number): Promise<number> {
+  const since = new Date(now + session.clockAheadMs() - LEFT_BEHIND_MS).toISOString().replace(/\.\d+/, '');
+  const path = `/os-migrations?host=${encodeURIComponent(host)}&changes-since=${encodeURIComponent(since)}`;
+  try {
+    const answer = await session.call('compute', path, { microversion: MIGRATIONS_VERSION });
+    return read(migrationsSchema, answer, 'compute').migrations.filter(({ status }) => UNENDED.has(status)).length;
+  } catch (error) {
+    if (error instanceof ReveilleError && error.code === 'CLOUD_REFUSED') return 0;
+    throw error;
+  }
+}
+
 function instanceOf(server: z.output<typeof serverSchema>): Instance {
   const task = server['OS-EXT-STS:task_state'];
   return {

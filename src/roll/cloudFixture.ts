@@ -12,7 +12,12 @@ export type FakeService = { host: string; enabled: boolean; reason: string | nul
  */
 export async function fakeCloud(services: FakeService[], servers: FakeServer[]) {
   const calls: string[] = [];
-  const cloud = { down: false, refuse: (_call: string): readonly [number, string] | undefined => undefined };
+  const migrations: { hosts: string[]; status: string }[] = [];
+  const cloud = {
+    down: false,
+    migrations,
+    refuse: (_call: string): readonly [number, string] | undefined => undefined,
+  };
   const other = (host: string) => services.find((one) => one.host !== host && one.enabled)?.host;
   const inNova = ({ id, host, status, task }: FakeServer) => ({
     id,
@@ -88,6 +93,11 @@ export async function fakeCloud(services: FakeService[], servers: FakeServer[]) 
         return [200, { resource_providers: services.map(({ host }) => ({ uuid: host, name: host })) }];
       case '/compute/servers/detail':
         return [200, { servers: servers.filter(({ host }) => host === url.searchParams.get('host')).map(inNova) }];
+      case '/compute/os-migrations':
+        return [
+          200,
+          { migrations: cloud.migrations.filter(({ hosts }) => hosts.includes(url.searchParams.get('host') ?? '')) },
+        ];
       default:
         return [404, { itemNotFound: { message: `no ${path}` } }];
     }

@@ -1,6 +1,6 @@
 import { expectedInService, isComputeNode, type WithCloud } from '../cloud/expected.ts';
 import { type Expected, isHostOf, standingOf } from '../cloud/inService.ts';
-import { type Instance, instanceById, instancesOn } from '../cloud/instances.ts';
+import { type Instance, instanceById, instancesOn, movesOf } from '../cloud/instances.ts';
 import type { CloudSession } from '../cloud/session.ts';
 import { type CloudView, readCloudView } from '../cloud/view.ts';
 import { ReveilleError } from '../errors.ts';
@@ -22,6 +22,8 @@ export type LookFrom = {
 
 /** The phases in which it matters which instances a host has. */
 const INSTANCES_MATTER: ReadonlySet<Phase> = new Set(['draining', 'rebooting', 'restoring']);
+/** Those in which it is about to be rebooted. */
+const MOVES_MATTER: ReadonlySet<Phase> = new Set(['draining', 'rebooting']);
 
 /**
  * Looks at the nodes of a roll. Of instances only those are asked for that matter now, or with `all` those of every node. A cloud
@@ -37,7 +39,7 @@ export function createLook(from: LookFrom): (roll: Pick<Roll, 'nodes'>, all?: bo
     const isInCloud = (node: SiteNode) => site.cloud !== undefined && isComputeNode(node);
     const compute = here.filter(({ node }) => isInCloud(node)).map(({ one }) => one);
     const expected = new Map(expectedInService(site, from.newestBoot).map((one) => [one.node, one]));
-    const inCloud = await lookAtCloud(from.withCloud, compute, expected, all);
+    const inCloud = await lookAtCloud(from.withCloud, compute, expected, all, from.now());
     const nodes = here.map(({ one, node }): [string, SeenNode] => {
       const boot = from.newestBoot(node.name);
       return [
@@ -60,6 +62,7 @@ async function lookAtCloud(
   nodes: readonly RollNode[],
   expected: ReadonlyMap<string, Expected>,
   all: boolean,
+  now: number,
 ): Promise<ReadonlyMap<string, SeenInCloud>> {
   if (nodes.length === 0) return new Map();
   try {
@@ -67,7 +70,7 @@ async function lookAtCloud(
       const view = await readCloudView(session);
       const seen = nodes.map(async (node) => {
         const asked = all || INSTANCES_MATTER.has(node.phase);
-        return [node.node, await seenInCloud(session, view, node, expected.get(node.node), asked)] as const;
+        return [node.node, await seenInCloud(session, view, node, expected.get(node.node), asked, now)] as const;
       });
       return new Map(await Promise.all(seen));
     });
@@ -81,13 +84,16 @@ async function lookAtCloud(
 async function seenInCloud(
   session: CloudSession,
   view: CloudView,
-  { node, moves }: RollNode,
+  { node, phase, moves }: RollNode,
   expected: Expected | undefined,
   asked: boolean,
+  now: number,
 ): Promise<SeenInCloud> {
   const service = view.services.find(({ host }) => isHostOf(host, node));
   const instances = asked ? await instancesOn(session, service?.host ?? node) : undefined;
   const here = new Set(instances?.map(({ id }) => id));
+  const mayBeEmpty = instances?.every(({ task }) => task === undefined) && MOVES_MATTER.has(phase);
+  const unended = mayBeEmpty ? await movesOf(session, service?.host ?? node, now) : undefined;
   const cold = Object.entries(moves).filter(([id, { kind }]) => asked && kind === 'cold' && !here.has(id));
   const moved = cold.map(async ([id]): Promise<[string, Instance | 'gone']> => [id, await instanceById(session, id)]);
   return {
@@ -95,6 +101,7 @@ async function seenInCloud(
     ...(service === undefined ? {} : { service }),
     ...(expected === undefined ? {} : { standing: standingOf(view, expected) }),
     ...(instances === undefined ? {} : { instances }),
+    ...(unended === undefined ? {} : { unended }),
     moved: new Map(await Promise.all(moved)),
   };
 }

@@ -1,4 +1,4 @@
-import { formatMs, shortenHashes } from '../timeline/words.ts';
+import { count, formatMs, shortenHashes } from '../timeline/words.ts';
 import type { Action } from './actions.ts';
 import { confirmMoves, drain } from './drain.ts';
 import { disabledReason, isOurReason, type Phase, type Roll, type RollNode } from './record.ts';
@@ -137,6 +137,7 @@ function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number):
   const drained: RollNode = { ...node, moves, remaining, words, since };
   if (state === 'stop') return { ...restore(drained, 'failed', words, now), stop: true };
   if (state === 'busy' || now - since < SETTLE_MS) return { node: drained, actions };
+  if (cloud.unended) return stay({ ...drained, words: unendedWords(cloud.unended) });
   if (node.attempts >= MOST_DRAINS) return fail(roll, drained, 'new instances came to it again and again', now);
   return reboot({ ...drained, attempts: node.attempts + 1 }, now);
 }
@@ -176,6 +177,7 @@ function rebooting(roll: Roll, before: RollNode, seen: SeenNode, now: number): S
         ? stay(enter({ ...node, remaining }, 'draining', words, now))
         : stay({ ...node, words: `was told to reboot and did not, and is not empty any more: ${words}` });
     }
+    if (cloud.unended) return stay({ ...node, words: unendedWords(cloud.unended) });
   }
   const told = { ...node, askedAt: now, orders: node.orders + 1 };
   switch (wayToReboot(node, seen, now)) {
@@ -290,6 +292,10 @@ function end(roll: Roll, node: RollNode, phase: Phase, words: string, now: numbe
   if (node.phase === 'restoring') return stay(next);
   // Back on an image that the site does not name, it must stay there; else the site decides again.
   return { node: next, actions: [], pin: roll.keepPins && (isBack || phase === 'failed') ? node.image : null };
+}
+
+function unendedWords(unended: number): string {
+  return `empty; of ${count(unended, 'move')} from or to it Nova has not told the end`;
 }
 
 function renewedWords(node: RollNode): string {

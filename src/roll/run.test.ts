@@ -272,6 +272,19 @@ test('what the cloud refuses is told in its words; aborted, a node not yet reboo
   assert.ok(services.every(({ enabled }) => enabled));
 });
 
+test('a node is not rebooted while an instance is on its way to it, nor held up by moves that ended', async (t) => {
+  const { cloud, serve, rebooted } = await rack(t, []);
+  cloud.migrations.push({ hosts: ['node09', 'node01'], status: 'running' }, { hosts: ['node01'], status: 'completed' });
+  const { operators, rolls, stop } = await serve();
+  t.after(stop);
+  await operators.begin(WISH, false);
+  while (!rolls.list()[0]?.nodes[0]?.words.includes('1 move from or to it')) await after(5);
+  assert.deepEqual(rebooted, []);
+  cloud.migrations.length = 0;
+  assert.equal((await ended(rolls)).state, 'done');
+  assert.deepEqual(rebooted, ['node01', 'node02']);
+});
+
 test('nodes of no cloud are rebooted alone', async (t) => {
   const { cloud, serve, rebooted } = await rack(t, [], false);
   const { operators, rolls, stop } = await serve();

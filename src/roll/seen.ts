@@ -38,6 +38,8 @@ export type SeenInCloud =
       readonly standing?: Standing;
       /** The instances on it; absent where that was not asked. */
       readonly instances?: readonly Instance[];
+      /** How many instances are on their way to it or have not quite left; absent where it has others, or that was not asked. */
+      readonly unended?: number;
       /** Instances that the roll moved cold and that are elsewhere now, by id; `gone` where the cloud knows them no more. */
       readonly moved: ReadonlyMap<string, Instance | 'gone'>;
     };

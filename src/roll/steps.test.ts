@@ -130,6 +130,18 @@ describe('the next step of a node', () => {
       ['draining', ''],
     ],
     [
+      'not while an instance is on its way to it',
+      { phase: 'draining' },
+      { cloud: cloud({ disabled: OURS, instances: [], unended: 1 }) },
+      ['draining', ''],
+    ],
+    [
+      'nor is it told to reboot then',
+      { phase: 'rebooting', rebootFrom: NOW - 1 },
+      { cloud: cloud({ disabled: OURS, instances: [], unended: 1 }) },
+      ['rebooting', ''],
+    ],
+    [
       'not before what was scheduled has come',
       { phase: 'draining', since: NOW - 5000 },
       { cloud: cloud({ disabled: OURS, instances: [] }) },
