@@ -11,7 +11,8 @@ export type Errands = {
     readonly ask: { readonly image: string; readonly peers: readonly number[] };
     readonly result: undefined;
   };
-  readonly launch: { readonly ask: { readonly number: number; readonly host: string }; readonly result: Instance };
+  /** Starts an instance on a host, or where the scheduler places it. */
+  readonly launch: { readonly ask: { readonly number: number; readonly host?: string }; readonly result: Instance };
   /** Moves a running instance to another node and waits until it runs there. */
   readonly migrate: { readonly ask: { readonly instance: string }; readonly result: Instance };
   readonly instance: { readonly ask: { readonly instance: string }; readonly result: Instance };

@@ -26,7 +26,7 @@ async function run(errand: Errand): Promise<Errands[keyof Errands]['result'] | u
       return undefined;
     case 'launch':
       if (!ground) throw new Error('the ground has not been laid');
-      return launch(session, ground, errand.number, { host: errand.host });
+      return launch(session, ground, errand.number, errand);
     case 'migrate':
       return migrate(session, errand.instance);
     case 'instance':
