@@ -180,10 +180,12 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   app.post('/node/v1/report', { bodyLimit: LONGEST_REPORT }, async (request, reply) => {
     const { node, mac, ip } = whoAsks(request);
     const { boot, seq, ...step } = parseReport(bodyOf(request));
-    const last = lastReport.get(node.name);
+    // Two programs of the agent count their reports, each for itself.
+    const teller = `${node.name} ${step.during === undefined ? 'boot' : 'refresh'}`;
+    const last = lastReport.get(teller);
     // A report whose answer got lost is sent again.
     if (last?.boot !== boot || seq > last.seq) {
-      lastReport.set(node.name, { boot, seq });
+      lastReport.set(teller, { boot, seq });
       emit({ kind: 'node.step', ...step, node: node.name, mac, ip });
     }
     return reply.code(204).send();

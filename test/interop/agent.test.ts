@@ -104,7 +104,7 @@ for (const flavour of FLAVOURS) {
     if (flavour === 'busybox') {
       assert.equal(
         machine.read('root/systemctl'),
-        'start nova-compute.service\n-q is-failed nova-compute.service\n--no-block start reveille-refresh.service\n',
+        '--no-block start reveille-refresh.service\nstart nova-compute.service\n-q is-failed nova-compute.service\n',
       );
     } else {
       assert.equal(machine.read('root/services'), 'started\n');

@@ -48,7 +48,12 @@ start_service() {
     timeout "$limit" systemctl start "$UNIT" >"$WORK/service.log" 2>&1 </dev/null
     started=$?
     # GNU's timeout gives 124, busybox's what the signal makes.
-    case $started in 124 | 143) ;; *) break ;; esac
+    case $started in
+      124 | 143) ;;
+      0) break ;;
+      # Its files changed meanwhile, and it was restarted with the new ones.
+      *) is_starting || break ;;
+    esac
     service_words "$1" >"$WORK/service.log"
     clock
     seconds=$(((NOW - STEP_BEGAN) / 1000))
@@ -62,6 +67,14 @@ start_service() {
     service_words "$1"
   } >"$WORK/service.log" 2>&1 </dev/null
   return 1
+}
+
+# Whether UNIT is being started or runs; not while systemd only waits to try again what has failed.
+is_starting() {
+  case $(systemctl show --property=SubState --value "$UNIT" 2>/dev/null </dev/null) in
+    start* | running | reload*) true ;;
+    *) false ;;
+  esac
 }
 
 # service_words SERVICE: the end of its journal, then what its log files say of trouble: lines of level WARNING and above,
