@@ -4,7 +4,7 @@ import { ip, mac, networkFixture, nodeFixture } from '../site/fixture.ts';
 import type { Vars } from '../site/model.ts';
 import type { Facts } from './inventory.ts';
 import { FULL_NET, ONE_CARD, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
-import { type Link, resolveNet, sampleFacts } from './net.ts';
+import { addressesOf, type Link, type Net, resolveNet, sampleFacts } from './net.ts';
 
 const network = networkFixture({ gateway: ip('10.0.0.1'), dns: [ip('10.0.0.9')], domain: 'rack.example.org' });
 const net = (vars: object, facts: Facts | undefined = TWO_CARDS, more: object = {}) =>
@@ -120,3 +120,28 @@ describe('the links of a node', () => {
     assert.equal(resolveNet(node, network, sampleFacts(node)).bridges.length, 1);
   });
 });
+
+test('the addresses that the site gives a node are those of its links, whatever cards it has', () => {
+  const of = (vars: object, more: object = {}) =>
+    addressesOf(nodeFixture({ vars: { net: vars as Vars }, ...more }), network);
+  assert.deepEqual(of({}), ['10.0.0.51']);
+  assert.deepEqual(
+    of(FULL_NET).toSorted(),
+    addressed(resolveNet(nodeFixture({ vars: { net: FULL_NET } }), network, SIX_CARDS)),
+  );
+  const nics = { a: { on: 'nosuchcard', address: ['10.8.0.1/24', '10.9.0.1/24'] }, b: { on: 3, address: 'static' } };
+  assert.deepEqual(of({ nics, main: { subnet: '10.7.0.0/24' } }), ['10.0.0.51', '10.7.0.51', '10.8.0.1', '10.9.0.1']);
+  // What cannot be is told of elsewhere.
+  assert.deepEqual(of({ main: { subnet: '10.7.0.0/30' } }), ['10.0.0.51']);
+  assert.deepEqual(of({ nonsense: 1 }), ['10.0.0.51']);
+  assert.deepEqual(of({ main: { subnet: '10.7.0.0/24' } }, { ip: undefined }), []);
+});
+
+/** All addresses of a node's links, that which DHCP gives it among them. */
+function addressed({ links }: Net): readonly string[] {
+  const all = links.flatMap(({ ip, addresses }) => [
+    ...(ip ? [ip] : []),
+    ...addresses.map((one) => one.split('/')[0] ?? ''),
+  ]);
+  return [...new Set(all)].toSorted();
+}

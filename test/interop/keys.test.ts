@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type PeerNode, type Peers, peerNodes } from './peers.rig.ts';
+import { hasUsers, type PeerNode, type Peers, peerNodes } from './peers.rig.ts';
 
 // What nodes get to prove themselves to each other is taken, and what others bring is refused, by the programs that it is for.
 
@@ -27,9 +27,7 @@ const SITE = {
 
 const LIBVIRT_READY = 'test -S /run/libvirt/libvirt-sock && ss -ltn | grep -q :16514';
 
-describe('nodes and their peers', {
-  skip: process.getuid?.() === 0 ? false : 'needs root: files of several users',
-}, () => {
+describe('nodes and their peers', { skip: hasUsers() ? false : 'needs root: files belong to several users' }, () => {
   let rig: Peers;
   let [node01, node02, node03]: PeerNode[] = [];
   const one = () => node01 ?? assert.fail('no node01');

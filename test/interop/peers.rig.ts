@@ -15,7 +15,16 @@ import { createRenderer } from '../../src/node/templates.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
 
 // Nodes without machines: each is a network, mount, process and host name namespace of this machine, on one wire, with what its bundle
-// lays over this machine's /etc. Needs root: files belong to users that an ordinary user's namespace has not.
+// lays over this machine's /etc.
+
+/** Whether files can be given to those users here: an ordinary user's namespace has nobody but its root. */
+export function hasUsers(): boolean {
+  const ranges = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n');
+  return ranges.some((range) => {
+    const [first = 0, , count = 0] = range.trim().split(/ +/).map(Number);
+    return first <= NOVA && NOVA < first + count;
+  });
+}
 
 /** The accounts of Debian's packages of Nova and libvirt, by the numbers that those give them. */
 const NOVA = 64060;
