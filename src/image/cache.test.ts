@@ -60,6 +60,17 @@ test('packages are pooled, and leave when no build has used them for two months'
   assert.deepEqual(readdirSync(files.debs), ['bash_1%3a5.2_amd64.deb']);
 });
 
+test('builds that end at once tidy the same packages', async (t) => {
+  const { files } = await newCache(t);
+  for (let i = 0; i < 200; i++) {
+    const deb = join(files.debs, `p${i}_1_all.deb`);
+    writeFileSync(deb, 'deb');
+    utimesSync(deb, NOW / 1000, NOW / 1000);
+  }
+  await Promise.all(Array.from({ length: 8 }, () => ageDebs(files, [], NOW + 61 * 24 * HOUR)));
+  assert.deepEqual(readdirSync(files.debs), []);
+});
+
 test('the cache lies where its user may write', () => {
   assert.equal(defaultCache({ REVEILLE_CACHE: '/c' }, 0), '/c');
   assert.equal(defaultCache({}, 0), '/var/cache/reveille');

@@ -98,12 +98,24 @@ export async function poolDebs(files: CacheFiles, from: string): Promise<void> {
 
 const DEB_DAYS = 60;
 
-/** Marks the packages that a root holds as used, and removes those that no build has used for two months. */
+function ifGone<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return value;
+    throw error;
+  };
+}
+
+/**
+ * Marks the packages that a root holds as used, and removes those that no build has used for two months. Another build may
+ * remove one meanwhile.
+ */
 export async function ageDebs(files: CacheFiles, used: readonly DebId[], now: number): Promise<void> {
   const names = new Set(used.map(debName));
   for (const name of await readdir(files.debs)) {
     const path = join(files.debs, name);
-    if (names.has(name)) await utimes(path, now / 1000, now / 1000);
-    else if (now - (await stat(path)).mtimeMs > DEB_DAYS * 86_400_000) await rm(path, { force: true });
+    if (names.has(name)) await utimes(path, now / 1000, now / 1000).catch(ifGone(undefined));
+    else if (((await stat(path).catch(ifGone(undefined)))?.mtimeMs ?? now) < now - DEB_DAYS * 86_400_000) {
+      await rm(path, { force: true });
+    }
   }
 }

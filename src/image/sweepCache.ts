@@ -25,7 +25,9 @@ export async function sweepCache(
     const [, image = '', isSource] = /^(.+?)(\+source)?\.(?:tar|work)$/.exec(file) ?? [];
     if (image === '') continue;
     const path = join(folder, file);
-    const about = await stat(path);
+    const about = await stat(path).catch(() => undefined);
+    // A build that ends meanwhile takes its work away.
+    if (about === undefined) continue;
     const old = options.now - about.mtimeMs > BASE_HOURS * 3_600_000;
     if (!old || (isSource !== undefined && options.recipes.has(image))) continue;
     const lock = await tryLock(join(folder, `${image}.lock`));
