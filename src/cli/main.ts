@@ -23,7 +23,8 @@ import { whyCommand } from './why.ts';
 
 const USAGE = 2;
 
-const program = new Command('reveille')
+/** Everything that can be said on the command line. */
+export const program = new Command('reveille')
   .description('Wakes a rack of diskless machines over the network and hands each its role.')
   .version('0.1.0')
   .exitOverride()
@@ -58,17 +59,20 @@ for (const command of [
   program.addCommand(inherit(command));
 }
 
-// A reader that has seen enough (`reveille watch | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+if (import.meta.main) await run();
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-  } else {
-    console.error(`reveille: ${errorText(error)}`);
-    process.exitCode = 1;
+async function run(): Promise<void> {
+  // A reader that has seen enough (`reveille watch | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+    } else {
+      console.error(`reveille: ${errorText(error)}`);
+      process.exitCode = 1;
+    }
   }
 }
 
