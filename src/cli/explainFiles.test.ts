@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { type Identity, openIdentities } from '../node/identity.ts';
 import type { Inventory } from '../node/inventory.ts';
 import { TWO_CARDS } from '../node/machineFixture.ts';
+import { signKey } from '../node/openssl.ts';
 import { siteWith, withSite } from '../node/renderFixture.ts';
 import type { Site } from '../site/model.ts';
 import { emptyStore } from '../state/fakes.ts';
@@ -74,6 +76,20 @@ describe('explain --files', () => {
       );
     }, true);
   });
+});
+
+test('node show says for whom and until when a certificate holds', async () => {
+  const life = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2029, 0, 1) };
+  const subject = { commonName: 'node01', organization: 'rack', dns: ['node01'], ips: ['10.0.0.51'] };
+  const { certificate, key } = await signKey(subject, life, undefined, tmpdir());
+  const store = emptyStore();
+  await openIdentities(store).of('node01', { nova: true });
+  const shown = publicIdentity(await store.identityOf('node01'), certificate);
+  const { names, from, to } = (shown?.certificate ?? {}) as Record<string, string>;
+  assert.deepEqual([from, to], ['2026-01-01', '2029-01-01']);
+  assert.equal(names, undefined, 'an authority has none');
+  assert(!JSON.stringify(shown).includes(key.split('\n')[1] ?? ''));
+  assert.match(JSON.stringify(shown), /"novaKey":\{"public":"ssh-ed25519 /);
 });
 
 test('node show has the fingerprints of an identity, and nothing private', async () => {

@@ -49,12 +49,17 @@ export function nodeCommand(): Command {
     .addOption(jsonOption())
     .action(async (set: string, flags: Flags & { readonly state: string }) => {
       const chosen = nodesOf(await siteIn(flags.site), set);
-      const parts = await askState(
+      const known = await askState(
         flags.state,
-        (store) => Promise.all(chosen.map(({ name }) => store.identityOf(name))),
+        (store) =>
+          Promise.all(
+            chosen.map(async ({ name }) =>
+              publicIdentity(await store.identityOf(name), (await store.certificateOf(name))?.certificate),
+            ),
+          ),
         [],
       );
-      const nodes = chosen.map((node, i) => ({ ...plain(node), identity: publicIdentity(parts[i] ?? new Map()) }));
+      const nodes = chosen.map((node, i) => ({ ...plain(node), identity: known[i] ?? null }));
       if (flags.json) return console.log(JSON.stringify(namesOneNode(set) ? nodes[0] : nodes, null, 2));
       const shown = nodes.map(({ identity, ...node }) =>
         table([...rows(node), ...(identity === null ? [['identity:', 'made at its first boot']] : rows(identity))]),
