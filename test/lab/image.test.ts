@@ -117,7 +117,7 @@ test('the image boots: links, owners and modes arrive, no unit fails', async () 
       init: 'systemd',
       id: '33',
       ssh: 'active',
-      keys: '3',
+      keys: '2',
       failed: '0',
       python: '2',
     },
