@@ -26,6 +26,7 @@ import { openIdentities } from './node/identity.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { openNodeFiles } from './node/nodeFiles.ts';
+import { removeLeftovers } from './node/openssl.ts';
 import { createOrders } from './node/orders.ts';
 import { openPeers } from './node/peers.ts';
 import { openSiteSecrets } from './node/siteSecrets.ts';
@@ -89,6 +90,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
 
   const store = await openStore(stateFolder);
   opened.defer(() => store.close());
+  await removeLeftovers(stateFolder);
 
   const timeline = await openBootLog(store);
   opened.defer(() => timeline.close());

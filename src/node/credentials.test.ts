@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -8,7 +8,7 @@ import { ReveilleError } from '../errors.ts';
 import type { Site } from '../site/model.ts';
 import { brokenStore, emptyStore } from '../state/fakes.ts';
 import { type Credentials, openCredentials } from './credentials.ts';
-import { signKey } from './openssl.ts';
+import { removeLeftovers, signKey } from './openssl.ts';
 import { siteWith, withSite } from './renderFixture.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'reveille-credentials-'));
@@ -16,6 +16,16 @@ after(() => rmSync(scratch, { recursive: true }));
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 10, 23);
+
+test('keys that lay there when a server was killed while it signed are removed, and nothing else', async () => {
+  const folder = mkdtempSync(join(scratch, 'state-'));
+  mkdirSync(join(folder, 'signing-Ab12'));
+  writeFileSync(join(folder, 'signing-Ab12/authority-key'), 'secret');
+  writeFileSync(join(folder, 'reveille.db'), 'state');
+  await removeLeftovers(folder);
+  assert.deepEqual(readdirSync(folder), ['reveille.db']);
+  rmSync(folder, { recursive: true });
+});
 
 /** A server over `store` whose clock is at `at`, and its answer for a node of `site`. */
 function server(store = emptyStore(), clock = { at: START }) {

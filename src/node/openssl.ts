@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { generateKeyPair, X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ReveilleError } from '../errors.ts';
@@ -35,7 +35,7 @@ export async function signKey(
 ): Promise<SignedKey> {
   const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const folder = await mkdtemp(join(scratch, 'signing-'));
+  const folder = await mkdtemp(join(scratch, SIGNING));
   try {
     const file = (name: string) => join(folder, name);
     const keep = (name: string, text: string) => writeFile(file(name), text, { mode: 0o600 });
@@ -54,6 +54,15 @@ export async function signKey(
     return { key, certificate: new X509Certificate(certificate).toString() };
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const SIGNING = 'signing-';
+
+/** Removes the private files that a program left in `scratch` when it was killed while it signed. Nobody may be signing there. */
+export async function removeLeftovers(scratch: string): Promise<void> {
+  for (const name of await readdir(scratch)) {
+    if (name.startsWith(SIGNING)) await rm(join(scratch, name), { recursive: true, force: true });
   }
 }
 
