@@ -1,7 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
-import type { Boot } from '../timeline/boots.ts';
+import { type Boot, failedByServices } from '../timeline/boots.ts';
 import { cloudsFiles, readCloud } from './clouds.ts';
 import type { Expected } from './inService.ts';
 import { type CloudSession, openSession } from './session.ts';
@@ -14,12 +14,16 @@ export function isComputeNode({ services }: Pick<SiteNode, 'services'>): boolean
   return services.some((service) => COMPUTE.test(service));
 }
 
-/** The nodes that should be in service now: those with nova-compute among their services whose newest boot is ready. */
+/**
+ * The nodes that should be in service now: those with nova-compute among their services whose newest boot is ready, or lacks
+ * nothing but services.
+ */
 export function expectedInService(site: Site, newestBoot: (node: string) => Boot | undefined): readonly Expected[] {
   if (site.cloud === undefined) return [];
   return [...site.nodes.values()].flatMap(({ name, ip, services }) => {
     const boot = newestBoot(name);
-    if (boot?.state !== 'ready' || !isComputeNode({ services })) return [];
+    if (!boot || !isComputeNode({ services })) return [];
+    if (boot.state !== 'ready' && !failedByServices(boot)) return [];
     const networkAgents = services.flatMap((service) => NETWORK_AGENT.exec(service)?.[1] ?? []);
     return [
       { node: name, ...(ip === undefined ? {} : { ip: formatIpv4(ip) }), bootedAt: boot.startedAt, networkAgents },

@@ -134,6 +134,16 @@ describe('a boot', () => {
     assert.equal(play(step('agent', 'started'), step('ready', 'done'))[0]?.state, 'ready');
   });
 
+  it('that lacks services alone is ready once the cloud has the node in service', () => {
+    const inService = { kind: 'cloud.standing', standing: 'in-service', words: 'in service' } as const;
+    const failed = [step('agent', 'started'), step('service nova-compute', 'failed'), step('ready', 'failed')];
+    assert.equal(play(...failed).at(-1)?.state, 'failed');
+    assert.equal(play(...failed, { ...inService, standing: 'compute-report' }).at(-1)?.state, 'failed');
+    assert.equal(play(...failed, inService).at(-1)?.state, 'ready');
+    const more = [step('agent', 'started'), step('settings', 'failed'), ...failed.slice(1)];
+    assert.equal(play(...more, inService).at(-1)?.state, 'failed');
+  });
+
   it('that is full keeps how it began, and goes on to say how it stands', () => {
     const standing = (n: number) =>
       ({ kind: 'cloud.standing', standing: n % 2 ? 'cloud' : 'in-service', words: `at ${n}` }) as const;

@@ -78,6 +78,7 @@ function startsBoot(boot: Boot | undefined, stage: 'firmware' | 'ipxe' | 'os', a
 
 /** The last milestone of a node that belongs to a cloud. */
 export const IN_SERVICE = 'in service';
+const READY = 'ready';
 const FIRMWARE_ASKS = 'firmware asks';
 const IPXE_ASKS = 'iPXE asks';
 const EARLY: ReadonlySet<string> = new Set([FIRMWARE_ASKS, IPXE_ASKS, 'address', 'loader']);
@@ -86,11 +87,29 @@ function stageName(stage: 'firmware' | 'ipxe' | 'os'): string {
   return stage === 'firmware' ? FIRMWARE_ASKS : stage === 'ipxe' ? IPXE_ASKS : 'system asks';
 }
 
+/**
+ * The steps whose last word is that they failed, the first of them first. `ready` fails because others did, and stands for
+ * itself only where none is known.
+ */
+export function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
+  const last = new Map(steps.map((step) => [step.name, step]));
+  const failed = [...last.values()].filter(({ status }) => status === 'failed');
+  const causes = failed.filter(({ name }) => name !== READY);
+  return causes.length > 0 ? causes : failed;
+}
+
+/** Whether nothing failed but services at their start. systemd goes on trying those, so they may come yet. */
+export function failedByServices({ state, steps }: Boot): boolean {
+  const failed = failedSteps(steps);
+  return state === 'failed' && failed.length > 0 && failed.every(({ name }) => name.startsWith('service '));
+}
+
 function stateAfter(boot: Boot, event: Event): Boot['state'] {
+  if (event.kind === 'cloud.standing' && event.standing === 'in-service' && failedByServices(boot)) return 'ready';
   if (event.kind !== 'node.step') return boot.state;
   if (event.status === 'failed') return 'failed';
   // The agent says so only where nothing failed for good; a file mended meanwhile may have failed before.
-  if (event.step === 'ready' && event.status === 'done') return 'ready';
+  if (event.step === READY && event.status === 'done') return 'ready';
   return boot.state;
 }
 

@@ -1,4 +1,4 @@
-import { type BootStep, IN_SERVICE } from './boots.ts';
+import { type BootStep, failedSteps, IN_SERVICE } from './boots.ts';
 import { serviceTrouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';
 import { count, formatMs, formatOff } from './words.ts';
@@ -98,17 +98,6 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   const starting = boot.steps.at(-1);
   if (starting?.status === 'running' && starting.output !== undefined) return slowStep(node, starting);
   return waiting(node, boot.steps, now - boot.updatedAt);
-}
-
-/**
- * The steps whose last word is that they failed, the first of them first. `ready` fails because others did, and stands for
- * itself only where none is known.
- */
-function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
-  const last = new Map(steps.map((step) => [step.name, step]));
-  const failed = [...last.values()].filter(({ status }) => status === 'failed');
-  const causes = failed.filter(({ name }) => name !== 'ready');
-  return causes.length > 0 ? causes : failed;
 }
 
 function failedStep(node: NodeStatus, step: BootStep, others: readonly BootStep[]): Diagnosis {
