@@ -13,9 +13,13 @@ import { copySite } from '../../src/lab/cloud/open.ts';
 import { type OpenRack, openRack } from '../../src/lab/open.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import type { Status } from '../../src/timeline/status.ts';
+import { PROGRAM } from '../interop/program.rig.ts';
 import { type Container, mountRoot, wakeContainer } from './container.rig.ts';
 
-/** A node of the example's profile: what the site says of it beside that, and files laid over its image. */
+/**
+ * A node of the example's profile `compute`, or of `alone`, which lacks Neutron's agent: what the site says of it, and files
+ * laid over its image.
+ */
 export type ContainerNode = {
   readonly site?: Readonly<Record<string, unknown>>;
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
@@ -26,6 +30,8 @@ export type ContainerCloud = {
   readonly rack: OpenRack;
   wake(name: string): Promise<Container>;
   status(): Promise<Status>;
+  /** Takes the mistake of a node out of the site and has the node fetch its files. */
+  mend(name: string): Promise<void>;
   /** Calls an API of the cloud as its administrator. */
   call(service: ServiceType, path: string, call?: Call): Promise<unknown>;
   close(): Promise<void>;
@@ -65,7 +71,8 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
     for (const [name, value] of Object.entries(controller.passwords))
       await writeFile(join(site.root, 'secrets', name), value);
     await cp(controller.cloudsFile, join(site.root, 'clouds.yaml'));
-    const places = await writeNodes(join(site.root, 'site.yaml'), nodes);
+    const file = join(site.root, 'site.yaml');
+    const places = await writeNodes(file, nodes);
     await rack.startServer({ site: site.root, state });
     const status = async () => (await askJson(state, '/api/v1/status')) as Status;
     const { bootUrl } = await status();
@@ -75,6 +82,20 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
       rack,
       status,
       close,
+      mend: async (name) => {
+        const { profiles } = nodes[name]?.site ?? {};
+        await writeNodes(file, { ...nodes, [name]: profiles === undefined ? {} : { site: { profiles } } });
+        const { code, stdout, stderr } = await rack.exec([
+          PROGRAM,
+          'sync',
+          name,
+          '--site',
+          site.root,
+          '--state',
+          state,
+        ]);
+        if (code !== 0) throw new Error(`${stdout}${stderr}`);
+      },
       call: async (service, path, call = {}) => {
         const asked = [process.execPath, ASK, controller.cloudsFile, service, path, JSON.stringify(call)];
         const { code, stdout, stderr } = await rack.exec(asked);
@@ -98,10 +119,20 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
   }
 }
 
+type ExampleSite = {
+  readonly profiles: Record<string, { readonly services?: readonly string[] | undefined }>;
+  nodes: Record<string, unknown>;
+};
+
 /** Gives each node a MAC and an IP address and puts it into the example's site in place of its own. */
 async function writeNodes(file: string, nodes: Readonly<Record<string, ContainerNode>>) {
-  const site = parse(await readFile(file, 'utf8')) as { nodes: Record<string, unknown> };
+  const site = parse(await readFile(file, 'utf8')) as ExampleSite;
   const places = new Map<string, { readonly mac: string; readonly address: string }>();
+  const { compute } = site.profiles;
+  site.profiles.alone = {
+    ...compute,
+    services: compute?.services?.filter((name) => !name.startsWith('neutron-')),
+  };
   site.nodes = { controller: site.nodes.controller };
   Object.entries(nodes).forEach(([name, node], index) => {
     const number = 50 + index;
