@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import { jsonSchema, SCHEMAS, type SchemaName } from '../site/schema.ts';
+import { jsonSchema, SCHEMAS, type SchemaName } from '../site/jsonSchema.ts';
 
 const HELP = `
 Example:

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Place } from '../errors.ts';
-import type { imageSchema, siteSchema } from '../site/schema.ts';
+import type { imageSchema } from '../site/imageSchema.ts';
+import type { siteSchema } from '../site/schema.ts';
 import type { Path } from '../site/yaml.ts';
 
 /** site.yaml and an image recipe as an operator would write them: what the schema takes in. */

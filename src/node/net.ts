@@ -1,8 +1,8 @@
-import { z } from 'zod';
-import { formatIpv4, type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { type Mac, macFromBytes, parseMac } from '../net/mac.ts';
 import type { Network, SiteNode } from '../site/model.ts';
 import type { Facts } from './inventory.ts';
+import { type Addressing, type NetVars, netVars } from './netVars.ts';
 
 /** One network link of a node as its configuration files need it. Links refer to each other by `id`. */
 export type Link = {
@@ -59,63 +59,6 @@ export const NET_KEYS = [
   'second',
 ] as const satisfies (keyof Net)[];
 
-// ---- What `vars.net` may say ----------------------------------------------------------------------------------
-
-const cidr = z.string().refine((text) => {
-  const [ip = '', prefix = ''] = text.split('/');
-  return parseIpv4(ip) !== undefined && /^([1-9]|[12][0-9]|3[0-2])$/.test(prefix);
-}, 'expected an address with its prefix length, such as 10.1.0.51/24');
-const subnet = z.string().refine((text) => parseSubnet(text) !== undefined, 'expected a subnet, such as 10.1.0.0/24');
-const ip = z.string().refine((text) => parseIpv4(text) !== undefined, 'expected an address, such as 10.0.0.1');
-const linkName = z
-  .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,14}$/, 'expected a name of 15 letters, digits, "_", "." and "-" at most');
-/** A card's number (1 is the one that the node boots from), a MAC address, a kernel's name, or another link's name. */
-const on = z.union([z.int().min(1), z.string().min(1)], 'expected the number of a card, a MAC address or a name');
-
-const addressing = {
-  address: z
-    .union(
-      [z.enum(['dhcp', 'static', 'none']), cidr.transform((one) => [one]), z.array(cidr).min(1)],
-      'expected dhcp, static, none, or addresses such as 10.1.0.51/24',
-    )
-    .optional(),
-  subnet: subnet.optional(),
-  gateway: ip.optional(),
-  dns: z.array(ip).optional(),
-  search: z.array(z.string()).optional(),
-  mtu: z.int().min(68).max(65535).optional(),
-  routes: z.array(z.strictObject({ to: subnet, via: ip })).optional(),
-};
-
-const MODES = [
-  'balance-rr',
-  'active-backup',
-  'balance-xor',
-  'broadcast',
-  '802.3ad',
-  'balance-tlb',
-  'balance-alb',
-] as const;
-
-const netVars = z.strictObject({
-  main: z.strictObject(addressing).default({}),
-  nics: z.record(linkName, z.strictObject({ ...addressing, on })).default({}),
-  bonds: z
-    .record(
-      linkName,
-      z.strictObject({ ...addressing, on: z.array(on).min(1), mode: z.enum(MODES).default('active-backup') }),
-    )
-    .default({}),
-  bridge: z.strictObject({ ...addressing, name: linkName.default('br-provider'), on: on.optional() }).optional(),
-  vlans: z
-    .record(linkName, z.strictObject({ ...addressing, id: z.int().min(1).max(4094), on: on.default('main') }))
-    .default({}),
-});
-type Addressing = z.output<typeof netVars>['main'];
-
-// ---- From there to links --------------------------------------------------------------------------------------
-
 /**
  * The links of `node`: those of its variable `net` on the cards that the machine has told of, or as long as it has not, on
  * those that the site lists. Throws an Error that names the variable for what cannot be.
@@ -134,13 +77,13 @@ type Card = { readonly mac: Mac; readonly name?: string; readonly up: boolean; r
 class Links {
   readonly #node: SiteNode;
   readonly #network: Network | undefined;
-  readonly #said: z.output<typeof netVars>;
+  readonly #said: NetVars;
   readonly #cards: readonly Card[];
   readonly #links = new Map<string, Link>();
   /** Links that the site gives an address, rather than having one because somebody must. */
   readonly #ownAddressed = new Set<string>();
 
-  constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, said: z.output<typeof netVars>) {
+  constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, said: NetVars) {
     this.#node = node;
     this.#network = network;
     this.#said = said;

@@ -2,13 +2,14 @@ import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
 import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
+import type { ImageDeclaration } from './imageSchema.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
 import type { Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
 import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
 import { resolveRecipes } from './recipe.ts';
-import type { ImageDeclaration, ProfileDeclaration, SiteDeclaration } from './schema.ts';
+import type { ProfileDeclaration, SiteDeclaration } from './schema.ts';
 import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
 
