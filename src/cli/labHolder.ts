@@ -4,13 +4,13 @@ import { mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { RootStep } from '../image/mmdebstrap.ts';
-import { askRack, type LabRequest, type LabStatus } from '../lab/control.ts';
+import { askRack, errorOf, type Failure, failureOf, type LabRequest, type LabStatus } from '../lab/control.ts';
 import { type Folders, type Held, holdRack, labFolder, labSocket } from '../lab/hold.ts';
 import { enter } from '../lab/namespace.ts';
 import { errorText } from './print.ts';
 
 /** What the process that holds a rack tells the one that started it, until the rack stands. */
-type Word = { readonly step: RootStep } | { readonly status: LabStatus } | { readonly error: string };
+type Word = { readonly step: RootStep } | { readonly status: LabStatus } | { readonly failure: Failure };
 
 /**
  * Starts `reveille <words>` in the background and waits until the rack that it holds stands. If we end before, it gives up.
@@ -35,14 +35,16 @@ export async function startHolder(
       else settle(word);
     });
     holder.once('error', reject);
-    holder.once('exit', (code) => settle({ error: `the rack ended at once (exit code ${code})` }));
+    holder.once('exit', (code, signal) => {
+      const how = signal === null ? `exit code ${code}` : signal;
+      settle({ failure: { code: 'LAB_FAILED', message: `the process that sets the rack up ended (${how})` } });
+    });
   });
   holder.unref();
   if (holder.connected) holder.disconnect();
   if ('status' in last) return last.status;
-  throw new ReveilleError('LAB_FAILED', last.error, {
-    hint: `More may be in ${labFolder(state)}: lab.log, server.log.`,
-  });
+  const more = `More may be in ${labFolder(state)}: lab.log, server.log.`;
+  throw errorOf({ ...last.failure, hint: last.failure.hint === undefined ? more : `${last.failure.hint}\n${more}` });
 }
 
 /** The process behind it: holds what `open` opens, and tells its parent when the rack stands, or why it does not. */
@@ -72,7 +74,8 @@ export async function holdForParent(
       { onUp: (status) => tellLast({ status }), unwanted: unwanted.signal },
     );
   } catch (error) {
-    tellLast({ error: errorText(error) });
+    console.error(errorText(error));
+    tellLast({ failure: failureOf(error) });
     process.exitCode = 1;
   }
 }

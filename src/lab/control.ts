@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Accelerator } from '../accelerator.ts';
-import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode, type Place, ReveilleError } from '../errors.ts';
 
 /** What one asks of a rack in the background. `names` empty: all machines. */
 export type LabRequest =
@@ -40,9 +40,15 @@ export type CloudStatus = {
   readonly logs: string;
 };
 
-type Answer =
-  | { readonly ok: true; readonly status: LabStatus }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly hint?: string };
+/** An error on its way from one process to another. */
+export type Failure = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  readonly place?: Place;
+};
+
+type Answer = { readonly ok: true; readonly status: LabStatus } | { readonly ok: false; readonly failure: Failure };
 
 const LONGEST_REQUEST = 1_000_000;
 
@@ -52,7 +58,10 @@ export async function listenAt(path: string, act: (request: LabRequest) => Promi
     socket.on('error', () => socket.destroy());
     lineFrom(socket)
       .then((line) => act(JSON.parse(line) as LabRequest))
-      .then((status): Answer => ({ ok: true, status }), failure)
+      .then(
+        (status): Answer => ({ ok: true, status }),
+        (error): Answer => ({ ok: false, failure: failureOf(error) }),
+      )
       .then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
   });
   const mask = process.umask(0o077);
@@ -83,7 +92,7 @@ export async function askRack(path: string, request: LabRequest): Promise<LabSta
   const answer = JSON.parse(await lineFrom(socket)) as Answer;
   socket.end();
   if (answer.ok) return answer.status;
-  throw new ReveilleError(answer.code, answer.message, answer.hint === undefined ? {} : { hint: answer.hint });
+  throw errorOf(answer.failure);
 }
 
 async function lineFrom(socket: Socket): Promise<string> {
@@ -96,12 +105,18 @@ async function lineFrom(socket: Socket): Promise<string> {
   throw new ReveilleError('LAB_FAILED', 'the rack ended before it answered');
 }
 
-function failure(error: unknown): Answer {
-  const { code, message, hint } = error as Partial<ReveilleError>;
+/** What another process is told of an error; one that is not ours counts as the lab's. */
+export function failureOf(error: unknown): Failure {
+  const { code, message, hint, place } = error as Partial<ReveilleError>;
   return {
-    ok: false,
     code: code !== undefined && code in ERROR_CODES ? code : 'LAB_FAILED',
     message: message ?? String(error),
     ...(hint === undefined ? {} : { hint }),
+    ...(place === undefined ? {} : { place }),
   };
+}
+
+/** The error that was told. */
+export function errorOf({ code, message, ...more }: Failure): ReveilleError {
+  return new ReveilleError(code, message, more);
 }
