@@ -88,16 +88,31 @@ function execCommand(): Command {
     .action(async (command: string[], { state }: Flags) => {
       const status = await standingCloud(state);
       const inside = insideOf(status);
-      const { pid } = requireCloud(status, state) ?? { pid: 0 };
-      const enter = ['nsenter', '--target', `${pid}`, '--mount', '--root', '--net', '--uts', '--ipc', '--pid', '--wd'];
-      await runInside(inside, [...enter, '--', 'env', ...CONTROLLER_ENVIRONMENT, ...command]);
+      const cloud = requireCloud(status, state);
+      if (!cloud?.runs) {
+        throw new ReveilleError('LAB_FAILED', 'the controller has ended', { hint: `its logs are in ${cloud?.logs}` });
+      }
+      const enter = [
+        'nsenter',
+        '--target',
+        `${cloud.pid}`,
+        '--mount',
+        '--root',
+        '--net',
+        '--uts',
+        '--ipc',
+        '--pid',
+        '--wd',
+      ];
+      await runInside(inside, [...enter, '--', 'env', '-i', ...controllerEnvironment(), ...command]);
     });
 }
 
-const CONTROLLER_ENVIRONMENT = [
-  ...['OS_CLOUD=lab', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'],
-  ...['LC_ALL=C.UTF-8', 'PYTHONWARNINGS=ignore'],
-];
+/** Nothing of this machine's, such as proxies, is meant for a program on the controller. */
+function controllerEnvironment(): readonly string[] {
+  const own = ['OS_CLOUD=lab', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C.UTF-8'];
+  return [...own, 'PYTHONWARNINGS=ignore', `TERM=${process.env.TERM ?? 'dumb'}`];
+}
 
 function downCommand(): Command {
   return new Command('down')

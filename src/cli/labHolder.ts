@@ -55,6 +55,8 @@ export async function holdForParent(
   const unwanted = new AbortController();
   const leave = () => unwanted.abort();
   process.once('disconnect', leave);
+  // It may be gone before we could hear of it.
+  if (process.connected === false) leave();
   const tell = (word: Word) => {
     if (process.connected) process.send?.(word);
   };

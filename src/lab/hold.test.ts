@@ -18,8 +18,8 @@ function newState(t: TestContext): string {
 }
 
 /** A process of its own group that holds a rack; the lines that it prints come one by one. */
-function holder(t: TestContext, state: string): { process: ChildProcess; line(): Promise<string> } {
-  const process = spawn(globalThis.process.execPath, [FIXTURE, state], {
+function holder(t: TestContext, ...words: string[]): { process: ChildProcess; line(): Promise<string> } {
+  const process = spawn(globalThis.process.execPath, [FIXTURE, ...words], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -81,4 +81,8 @@ test('a rack whose holder was killed leaves its place', async (t) => {
   await once(first.process, 'exit');
   assert.equal(await askRack(labSocket(state), { op: 'status' }), undefined);
   assert.ok(runs(Number(await holder(t, state).line())));
+});
+
+test('a rack that nobody wants any more is not set up', async (t) => {
+  assert.match(await holder(t, newState(t), 'unwanted').line(), /told to come down while it was being set up/);
 });

@@ -76,6 +76,7 @@ export async function holdRack(
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, comeDown);
   unwanted.addEventListener('abort', comeDown);
+  if (unwanted.aborted) comeDown();
 
   const status = () => (held ? statusOf(held, folders) : { ...folders, pid: process.pid, doing, machines: [] });
   const control = await listenAt(socket, async (request) => {
@@ -93,6 +94,7 @@ export async function holdRack(
   });
   const stand = async () => {
     try {
+      down.signal.throwIfAborted();
       held = await open((words) => {
         doing = words;
       });

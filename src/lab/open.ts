@@ -112,7 +112,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
       const ended = once(server, 'close');
       const socket = join(state, 'reveille.sock');
       for (const deadline = Date.now() + SERVER_PATIENCE_MS; !(await answers(socket)); await sleep(100)) {
-        if (server.exitCode === null && Date.now() < deadline) continue;
+        if (server.exitCode === null && server.signalCode === null && Date.now() < deadline) continue;
         await signalInside(server, 'SIGKILL');
         throw new ReveilleError('LAB_FAILED', `the server did not start:\n${await tail(log)}`);
       }
