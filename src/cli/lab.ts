@@ -4,9 +4,11 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
+import { bmcsOf } from '../lab/bmcs.ts';
 import { openWithServer } from '../lab/hold.ts';
 import type { LabFirmware, NicModel } from '../lab/rack.ts';
 import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
+import { openSiteSecrets } from '../node/siteSecrets.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import { labCloudCommand } from './labCloud.ts';
 import { askStanding, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
@@ -72,9 +74,12 @@ function holdCommand(): Command {
     .description('hold a rack until it is told to come down')
     .action((flags: UpFlags) => {
       const folders = { site: flags.site, state: flags.state };
-      return holdForParent(folders, async () =>
-        openWithServer(rackOfSite(await siteIn(flags.site), shapeOf(flags)), folders),
-      );
+      return holdForParent(folders, async () => {
+        const site = await siteIn(flags.site);
+        const rack = rackOfSite(site, shapeOf(flags));
+        const secrets = openSiteSecrets(() => site, process.env);
+        return openWithServer(rack, await bmcsOf(rack, site, secrets), folders);
+      });
     });
 }
 

@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
+import { type LabBmc, startBmcs } from './bmcs.ts';
 import { type CloudStatus, type LabRequest, type LabStatus, listenAt } from './control.ts';
 import { type OpenRack, openRack } from './open.ts';
 import type { Rack } from './rack.ts';
@@ -30,10 +31,11 @@ export type Folders = { readonly site: string; readonly state: string };
 /** What is held: a rack with a server in it, and perhaps the controller of a cloud. */
 export type Held = { readonly rack: OpenRack; readonly cloud?: () => CloudStatus; close(): Promise<void> };
 
-/** Sets a rack up with a server in it. */
-export async function openWithServer(rack: Rack, folders: Folders): Promise<Held> {
+/** Sets a rack up with a server and BMCs in it. */
+export async function openWithServer(rack: Rack, bmcs: readonly LabBmc[], folders: Folders): Promise<Held> {
   const open = await openRack(rack, { folder: labFolder(folders.state) });
   try {
+    await startBmcs(open, bmcs, { folder: labFolder(folders.state), socket: labSocket(folders.state) });
     const server = await open.startServer(folders);
     const close = async () => {
       await server.stop();

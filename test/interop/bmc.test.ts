@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type FakeSystem, fakeRedfish } from '../../src/bmc/redfishFixture.ts';
 import type { PowerResult } from '../../src/cli/power.ts';
+import { bmcsOf, startBmcs } from '../../src/lab/bmcs.ts';
+import { listenAt } from '../../src/lab/control.ts';
+import type { OpenRack } from '../../src/lab/open.ts';
+import { rackOfSite } from '../../src/lab/siteRack.ts';
+import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
+import { loadSite } from '../../src/site/load.ts';
 import { BMC, realBmc } from './bmc.rig.ts';
 import { PROGRAM } from './program.rig.ts';
 
@@ -138,3 +144,54 @@ test('over Redfish our requests are those of DMTF`s own client', async (t) => {
 function bodyOf(call: string): unknown {
   return JSON.parse(call.slice(call.indexOf('{')));
 }
+
+test('in a virtual rack each machine has its own BMC, which asks the rack', async (t) => {
+  const folder = rackFolder(t);
+  writeSite(folder, {
+    node01: `profiles: [rack], boot: local, bmc: { address: 10.1.0.1, cipher: 3 }`,
+    node02: `profiles: [rack], boot: local, bmc: { address: 10.1.0.2, cipher: 3 }`,
+    node03: `profiles: [rack], boot: local, bmc: { address: bmc3.example.org }`,
+    node04: 'boot: local',
+  });
+  const loaded = await loadSite(folder);
+  assert.ok(loaded.ok);
+  const rack = rackOfSite(loaded.site);
+  const socket = join(folder, "it's lab.sock");
+  const on = new Map(rack.machines.map(({ name }) => [name, false]));
+  const asked: string[] = [];
+  const control = await listenAt(socket, async (request) => {
+    if ('names' in request) {
+      asked.push(`${request.op} ${request.names.join(' ')}`);
+      for (const name of request.names) on.set(name, request.op !== 'off');
+    }
+    const machines = [...on].map(([name, is]) => ({ name, on: is, macs: [], console: '' }));
+    return { site: folder, state: folder, pid: 1, machines };
+  });
+  t.after(() => control.close());
+  const started: ChildProcess[] = [];
+  const inside: Pick<OpenRack, 'exec' | 'spawn'> = {
+    spawn: ([program = '', ...args], options = {}) => {
+      const child = spawn(program, args, options);
+      started.push(child);
+      return child;
+    },
+    exec: async ([program = '', ...args]) => ({ code: 0, ...(await promisify(execFile)(program, args)) }),
+  };
+  t.after(() => started.map((child) => child.kill()));
+
+  const secrets = openSiteSecrets(() => loaded.site, { BMC_PASSWORD: SECRET });
+  const bmcs = await bmcsOf(rack, loaded.site, secrets);
+  assert.deepEqual(
+    bmcs.map(({ name }) => name),
+    ['node01', 'node02'],
+  );
+  await startBmcs(inside, bmcs, { folder, socket });
+  const powers = async (set: string, order: string) =>
+    (await power(folder, set, order, '--json')).results().map((result) => result.power);
+  assert.deepEqual(await powers('node0[1-2]', 'status'), ['off', 'off']);
+  assert.deepEqual(await powers('node02', 'on'), ['on']);
+  assert.deepEqual(await powers('node0[1-2]', 'pxe'), ['off', 'on']);
+  assert.deepEqual(await powers('node02', 'off'), ['off']);
+  assert.deepEqual(asked, ['boot node02', 'off node02']);
+  assert.equal(statSync(join(folder, 'bmc-node01/lan.conf')).mode & 0o777, 0o600);
+});

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { defaultCache } from '../../src/image/cache.ts';
-import { openShelf } from '../../src/image/shelf.ts';
 import { uuidOf } from '../../src/lab/siteRack.ts';
 import { mac } from '../../src/site/fixture.ts';
 import { openBootRack } from './bootRack.ts';
+import { writeTinySystem } from './tinySystem.ts';
 
 const SITE = `site: menus
 networks:
@@ -25,39 +22,11 @@ menu:
 tftp: { root: tftp }
 `;
 
-const INIT = `#!/bin/busybox sh
-/bin/busybox mkdir /proc
-/bin/busybox mount -t proc proc /proc
-echo "tiny is up: $(/bin/busybox cat /proc/cmdline)"
-/bin/busybox poweroff -f
-`;
-
-/** Packs busybox, its libraries and the /init that stands on standard input. */
-const MAKE_INITRD = `set -e
-root=$(mktemp -d)
-trap 'rm -r "$root"' EXIT
-busybox=$(command -v busybox)
-mkdir "$root/bin"
-cp -L "$busybox" "$root/bin/busybox"
-for library in $(ldd "$busybox" | grep -o '/[^ ]*'); do
-  mkdir -p "$root$(dirname "$library")"
-  cp -L "$library" "$root$library"
-done
-cat >"$root/init"
-chmod +x "$root/init"
-(cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$1"
-`;
-
 test('the menu`s other entries boot by themselves, from the operator`s files: over HTTP by iPXE, over TFTP by pxelinux', async () => {
   const card = { nics: 1, model: 'virtio-net-pci' } as const;
   const boots = await openBootRack({ 'site.yaml': SITE, 'tftp/tiny/README': '' }, { node01: card, node02: card });
   try {
-    const tiny = join(boots.siteFolder, 'tftp/tiny');
-    const shelf = openShelf(join(defaultCache(process.env, process.getuid?.()), 'test/images'));
-    const image = await shelf.current('bookworm-ram');
-    assert.ok(image);
-    await copyFile(image.kernel.path, join(tiny, 'linux'));
-    execFileSync('sh', ['-c', MAKE_INITRD, 'sh', join(tiny, 'initrd.gz')], { input: INIT });
+    await writeTinySystem(join(boots.siteFolder, 'tftp/tiny'));
 
     const told = async (name: string) => {
       await boots.rack.boot(name);

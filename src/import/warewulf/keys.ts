@@ -4,7 +4,7 @@
 export type Fate = 'taken' | { readonly left: string };
 
 const IMAGE_BOOTS = 'a node boots the kernel of its image';
-const IPMI = 'Reveille has no part in the BMC itself; what is not secret is kept as `vars.ipmi` for templates';
+const IPMI = 'write `bmc:` from it, its password as a secret: see Switch machines on and off in the guide';
 const SECRET = 'a site is kept in Git: keep passwords elsewhere';
 const DISKS = 'disks are not partitioned: do it in settings.sh, or in an overlay';
 const BOOT = 'the loader and the kernel line come from `loader:` and `kernelArgs:`';
