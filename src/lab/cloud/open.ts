@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
@@ -35,9 +36,13 @@ export type LabCloudOptions = {
 /** The node of the site whose address the controller takes. */
 const CONTROLLER = 'controller';
 
+/** Tells a copy from a folder that somebody calls `site` too. */
+const MARK = '.lab-copy';
+
 /**
  * Copies the site to where a lab cloud serves it from, `<state>/site`, and loads it: the passwords of the lab are no business of
- * the operator's own. Throws SITE_INVALID, and LAB_FAILED where one of the folders lies in the other.
+ * the operator's own. A copy of before is replaced. Throws SITE_INVALID; LAB_FAILED where one of the folders lies in the other;
+ * FOLDER_TAKEN where `<state>/site` is somebody's own.
  */
 export async function copySite(from: string, state: string): Promise<Site> {
   const folder = join(resolve(state), 'site');
@@ -46,8 +51,14 @@ export async function copySite(from: string, state: string): Promise<Site> {
       hint: 'choose a state folder outside of the site',
     });
   }
+  if (existsSync(folder) && !existsSync(join(folder, MARK))) {
+    throw new ReveilleError('FOLDER_TAKEN', `${folder} is there already, and is no copy of a lab's`, {
+      hint: 'choose a state folder of its own for the lab',
+    });
+  }
   await rm(folder, { recursive: true, force: true });
-  await mkdir(state, { recursive: true });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, MARK), '');
   await cp(from, folder, { recursive: true });
   const loaded = await loadSite(folder);
   if (loaded.ok) return loaded.site;
