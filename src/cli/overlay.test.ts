@@ -33,10 +33,7 @@ describe('reveille overlay', () => {
       assert.match(out, /^ {2}\/etc\/nova\/nova\.conf +0640 +root:nova$/m);
       assert.match(out, /^ {2}vars\.nova\.password +needed +Password of the service user nova$/m);
       assert.match(out, /^ {2}vars\.nova\.virt_type +"kvm" +Hypervisor; .*\(kvm, qemu\)$/m);
-      assert.match(
-        out,
-        /^ {2}! systemctl -q is-active nova-compute \|\| systemctl restart nova-compute {3}\(\/etc\/nova\/\*\*/m,
-      );
+      assert.match(out, /^ {2}! systemctl -q cat nova-compute .*try-restart nova-compute {3}\(\/etc\/nova\/\*\*/m);
       const { profiles } = parse(out.slice(out.indexOf('\nexample\n') + '\nexample\n'.length));
       assert.deepEqual(profiles.mine.overlays, ['nova-compute']);
       assert.deepEqual(Object.keys(profiles.mine.vars.nova), [
