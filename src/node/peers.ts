@@ -4,7 +4,7 @@ import { addressesOf } from './net.ts';
 
 /** What a node must know of its peers, itself among them, as files of OpenSSH have it. */
 export type Peers = {
-  /** ssh_known_hosts(5): each peer's names and addresses with its Ed25519 and ECDSA host keys. */
+  /** ssh_known_hosts(5): each peer's names and addresses with its Ed25519 host key: one, as it goes to every peer. */
   readonly knownHosts: string;
   /** authorized_keys(5): each peer's key of the user nova, for commands alone. */
   readonly authorizedKeys: string;
@@ -36,7 +36,7 @@ export function peersText(site: Site, peers: readonly (readonly [SiteNode, Ident
     const network = site.networks.get(node.network ?? '');
     const full = network?.domain === undefined ? [] : [`${node.name}.${network.domain}`];
     const names = [node.name, ...full, ...addressesOf(node, network)].join(',');
-    for (const key of [sshHostKeys.ed25519, sshHostKeys.ecdsa]) known.push(`${names} ${withoutComment(key.public)}\n`);
+    known.push(`${names} ${withoutComment(sshHostKeys.ed25519.public)}\n`);
     if (novaKey) authorized.push(`restrict ${novaKey.public}\n`);
   }
   return { knownHosts: known.join(''), authorizedKeys: authorized.join('') };
