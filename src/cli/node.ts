@@ -100,15 +100,22 @@ function plain(node: SiteNode): Record<string, unknown> {
 
 /** A map as rows of a table; the keys of SSH by their fingerprints. */
 function rows(map: Record<string, unknown>): string[][] {
-  return Object.entries(map).flatMap(([key, value]) =>
-    key === 'sshHostKeys'
-      ? Object.entries(value as Record<string, { fingerprint: string }>).map(([type, one]) => [
-          `ssh ${type}:`,
-          one.fingerprint,
-        ])
-      : [[`${key}:`, words(value)]],
-  );
+  return Object.entries(map).flatMap(([key, value]): string[][] => {
+    if (key === 'sshHostKeys')
+      return Object.entries(value as Record<string, Fingerprint>).map(([type, one]) => [
+        `ssh ${type}:`,
+        one.fingerprint,
+      ]);
+    if (key === 'novaKey') return [['ssh of nova:', (value as Fingerprint).fingerprint]];
+    if (key === 'certificate') {
+      const { names, to } = value as { readonly names: string; readonly to: string };
+      return [['certificate:', `${names}; until ${to}`]];
+    }
+    return [[`${key}:`, words(value)]];
+  });
 }
+
+type Fingerprint = { readonly fingerprint: string };
 
 function bootWords({ image, boot, bootFile }: SiteNode): string {
   if (bootFile !== undefined) return `file: ${bootFile}`;

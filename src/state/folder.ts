@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { unavailable } from './failure.ts';
 
@@ -12,11 +12,15 @@ const WORDS: { readonly [code: string]: string } = {
   EEXIST: 'it is a file',
 };
 
-/** Makes the state folder (mode 0750) if need be and checks that it can be written. Rejects with STATE_UNAVAILABLE. */
+/**
+ * Makes the state folder (mode 0750) if need be and checks that it can be written; the database, which holds private keys, is for
+ * its owner and group whatever the folder lets others do. Rejects with STATE_UNAVAILABLE.
+ */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
     await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
+    await keepFromOthers(join(folder, 'reveille.db'));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     const hint = 'give its owner to the user who serves, or name another folder with --state';
@@ -35,6 +39,19 @@ async function makeFolder(folder: string): Promise<void> {
     if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
     await makeFolder(dirname(folder));
     await make();
+  }
+}
+
+/** SQLite gives the files beside its database the database's mode; those that are there already keep theirs. */
+async function keepFromOthers(database: string): Promise<void> {
+  await (await open(database, 'a', 0o640)).close();
+  for (const file of [database, `${database}-wal`, `${database}-shm`]) {
+    const mode = await stat(file).then(
+      (found) => found.mode & 0o777,
+      () => 0,
+    );
+    // What another user owns cannot be helped here, and may well be right.
+    if (mode & 0o007) await chmod(file, mode & 0o770).catch(() => {});
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -38,6 +38,19 @@ describe('the SQLite store', () => {
     const store = await openStore(folder);
     await store.close();
     assert.equal(statSync(folder).mode & 0o777, 0o750 & ~process.umask());
+  });
+
+  test('keeps what is private from others, also where the folder or an older program let them read', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, 'reveille.db'), '', { mode: 0o644 });
+    const store = await openStore(folder);
+    await store.keepIdentity('node01', new Map([['ssh-rsa', 'secret']]));
+    const files = readdirSync(folder).filter((name) => name.startsWith('reveille.db'));
+    assert(files.length > 1);
+    for (const name of files) assert.equal(statSync(join(folder, name)).mode & 0o007, 0, name);
+    await store.close();
   });
 
   test('remembers after closing', async () => {
