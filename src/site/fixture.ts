@@ -1,6 +1,7 @@
 import { type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import type { Menu, Network, Recipe, Site, SiteNode } from './model.ts';
+import { NO_SETTINGS } from './profiles.ts';
 
 /** A small whole site for tests: one network, one node with an image, one machine that only has an address. */
 export function siteFixture(changes: Partial<Site> = {}): Site {
@@ -56,15 +57,9 @@ export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Parti
   return {
     name,
     macs,
+    ...NO_SETTINGS,
     profiles: [],
     loader: 'auto',
-    kernelArgs: [],
-    overlays: [],
-    overlayOrigins: new Map(),
-    replace: [],
-    services: [],
-    vars: {},
-    options: new Map(),
     folders: [],
     ...more,
   };

@@ -1,21 +1,11 @@
 import type { BmcSettings } from './bmc.ts';
-import type { BootFrom, LoaderChoice, OverlayOrigin, RawOptions, Replacement, Var, Vars } from './model.ts';
+import type { LoaderChoice, RoleSettings, Var, Vars } from './model.ts';
 import { mergeReplacements } from './replace.ts';
 
 /** What a profile or a node says, read and checked. */
-export type Settings = BootFrom & {
-  /** At most one of `image` and `boot`. */
-  readonly image?: string;
-  readonly boot?: string;
+export type Settings = RoleSettings & {
   readonly loader?: LoaderChoice;
-  readonly kernelArgs: readonly string[];
-  readonly overlays: readonly string[];
-  readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
-  readonly replace: readonly Replacement[];
-  readonly services: readonly string[];
-  readonly vars: Vars;
   readonly bmc?: BmcSettings;
-  readonly options: RawOptions;
 };
 
 /**

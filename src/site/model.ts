@@ -124,19 +124,12 @@ export type Bmc = {
     }
 );
 
-/** A node with its profiles merged in order and its own settings last. */
-export type SiteNode = BootFrom & {
-  readonly name: string;
-  readonly macs: readonly [Mac, ...Mac[]];
-  readonly ip?: Ipv4;
-  /** The network that `ip` lies in; absent for a node without an address of its own. */
-  readonly network?: string;
-  readonly profiles: readonly string[];
+/** What a profile or a node says of the machine's role. */
+export type RoleSettings = BootFrom & {
   /** Name of the image to boot. A machine with neither image nor `boot` is only given an address. */
   readonly image?: string;
   /** Instead of an image: the menu entry to boot, or `local` for the next boot device. */
   readonly boot?: string;
-  readonly loader: LoaderChoice;
   readonly kernelArgs: readonly string[];
   readonly overlays: readonly string[];
   /** By overlay, who named it first. */
@@ -144,8 +137,19 @@ export type SiteNode = BootFrom & {
   readonly replace: readonly Replacement[];
   readonly services: readonly string[];
   readonly vars: Vars;
-  readonly bmc?: Bmc;
   readonly options: RawOptions;
+};
+
+/** A node with its profiles merged in order and its own settings last. */
+export type SiteNode = RoleSettings & {
+  readonly name: string;
+  readonly macs: readonly [Mac, ...Mac[]];
+  readonly ip?: Ipv4;
+  /** The network that `ip` lies in; absent for a node without an address of its own. */
+  readonly network?: string;
+  readonly profiles: readonly string[];
+  readonly loader: LoaderChoice;
+  readonly bmc?: Bmc;
   /** The node's own folders below `nodes/` that exist, by address with dashes first, by name second. */
   readonly folders: readonly string[];
 };

@@ -4,7 +4,7 @@ import { didYouMean, type Findings, suggestion } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
-import type { OverlayOrigin } from './model.ts';
+import type { OverlayOrigin, RoleSettings } from './model.ts';
 import { readOptions } from './options.ts';
 import { readReplacements } from './replace.ts';
 import type { ProfileDeclaration } from './schema.ts';
@@ -62,7 +62,7 @@ export class Profiles {
 }
 
 /** Of who says nothing. */
-export const NO_SETTINGS: Settings = {
+export const NO_SETTINGS: RoleSettings = {
   kernelArgs: [],
   overlays: [],
   overlayOrigins: new Map(),
