@@ -58,7 +58,7 @@ test('all nodes follow, some fail, some are not there: each has its result', asy
     new Map([
       ['a', ['done', 2, null]],
       ['b', ['failed', 2, 'hook: broken']],
-      ['off', ['not reachable', 0, null]],
+      ['off', ['not reachable', 0, 'it does not ask for orders: off, booting, or its image has an older agent']],
     ]),
   );
   assert.equal(results.at(-1)?.node, 'off', 'results come as nodes finish');

@@ -91,6 +91,12 @@ function resultOf(node: string, { applied, changed, removed, ms }: News): SyncRe
   return { node, result: failed === undefined ? 'done' : 'failed', changed, removed, ms, detail: failed ?? null };
 }
 
-function silent(node: string, result: SyncResult['result']): SyncResult {
-  return { node, result, changed: 0, removed: 0, ms: null, detail: null };
+/** What an operator may make of silence: whichever it is, the node fetches its files when it boots, or at its next interval. */
+const SILENCE = {
+  'not reachable': 'it does not ask for orders: off, booting, or its image has an older agent',
+  'no answer': 'it took the order and has told nothing since: it went down, or is still at it',
+} as const;
+
+function silent(node: string, result: keyof typeof SILENCE): SyncResult {
+  return { node, result, changed: 0, removed: 0, ms: null, detail: SILENCE[result] };
 }
