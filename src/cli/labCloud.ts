@@ -58,11 +58,13 @@ function upCommand(): Command {
       requireRoot();
       const site = await siteIn(flags.site);
       const there = await ask(flags.state, { op: 'status' });
-      if (there) requireCloud(there, flags.state);
+      if (there) {
+        requireCloud(there, flags.state);
+        console.error(`A lab cloud of ${flags.state} is there already.`);
+      }
       const words = ['lab', 'cloud', 'hold', '--memory', `${flags.memory}`, '--cache', resolve(flags.cache)];
       const shown = plainProgress((line) => console.error(line));
       const status = there ?? (await startHolder(words, flags, (step) => shown({ phase: 'controller', ...step })));
-      if (there) console.error(`A lab cloud of ${flags.state} is there already.`);
       show(status, flags.json);
       if (flags.json || status.doing !== undefined) return;
       console.log(`\n${cloudUsage(status)}`);
