@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { ReveilleError } from '../errors.ts';
 import type { Recipe } from '../site/model.ts';
 import { MARK, quote, recipeHooks } from './hooks.ts';
@@ -95,7 +96,7 @@ export type MmdebstrapRun = {
 
 /** Runs mmdebstrap, tells its progress, and blames what fails on its place in the recipe. */
 export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
-  const [command = '', ...args] = [...endingWithUs(), 'mmdebstrap', ...run.args];
+  const [command = '', ...args] = [...(await endingWithUs()), 'mmdebstrap', ...run.args];
   const program = spawn(command, args, {
     stdio: ['pipe', 'ignore', 'pipe', run.input === undefined ? 'ignore' : 'pipe'],
     env: buildEnvironment(process.env, dirname(run.tar)),
@@ -139,11 +140,18 @@ export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep)
 
 /**
  * What mmdebstrap is started by. As root it mounts on this machine itself, and so may what it starts: in namespaces of its own
- * nothing of it stays, however it ends or we do. An ordinary user's has those by its user namespace.
+ * nothing of it stays, however it ends or we do. An ordinary user's has those by its user namespace; root of a container
+ * that may not have them does without, and mmdebstrap clears up when it is told to end.
  */
-function endingWithUs(): readonly string[] {
-  if (process.getuid?.() !== 0) return ['setpriv', '--pdeathsig', 'TERM'];
+async function endingWithUs(): Promise<readonly string[]> {
   const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const [command = '', ...args] = [...namespaces, 'true'];
+  const may = () =>
+    promisify(execFile)(command, args).then(
+      () => true,
+      () => false,
+    );
+  if (process.getuid?.() !== 0 || !(await may())) return ['setpriv', '--pdeathsig', 'TERM'];
   return ['setpriv', '--pdeathsig', 'KILL', ...namespaces];
 }
 
