@@ -142,13 +142,14 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
           for (const { id } of [...rolls.values()].filter(isActive)) {
             await turn(id, look, act, signal).then(() => (told = ''), tellTrouble);
           }
-          const over = AbortSignal.any([signal, woken.signal]);
-          await after(turnMs, undefined, { signal: over, ref: false }).catch(() => {});
+          if (signal.aborted) return;
+          await after(turnMs, undefined, { signal: woken.signal, ref: false }).catch(() => {});
         }
       })();
       return {
         async [Symbol.asyncDispose]() {
           closing.abort();
+          wake();
           await turning;
         },
       };
