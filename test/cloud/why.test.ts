@@ -69,6 +69,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     files: {
       'usr/lib/libfaketime.so.1': await readFile('/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'),
       'etc/systemd/system/reveille-agent.service.d/clock.conf': CLOCK,
+      'etc/systemd/system/reveille-refresh.service.d/clock.conf': CLOCK,
     },
     says: [/clock is ready and in service/, /Its clock is 120 min .* behind the server's/],
   },
