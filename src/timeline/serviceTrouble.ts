@@ -174,7 +174,7 @@ const PATTERNS: readonly Pattern[] = [
     tells: fixed(
       'identity-lost',
       'is known to Nova, and the node has no /var/lib/nova/compute_id',
-      'the overlay nova-compute hands it out; for a record of an earlier life: openstack compute service delete',
+      'the overlay nova-compute hands it out; where Nova has another: openstack hypervisor show -f value -c id NODE, kept in nodes/NODE/files/var/lib/nova/compute_id',
     ),
   },
   {
