@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { inTurn } from '../inTurn.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import { addressesOf } from './net.ts';
 import { type SignedKey, type Subject, signKey } from './openssl.ts';
@@ -33,14 +34,8 @@ export function openCredentials(
   { scratch, now }: { readonly scratch: string; readonly now: () => number },
 ): (site: Site, node: SiteNode) => Promise<Credentials> {
   const known = new Map<string, SignedKey>();
-  let turn: Promise<unknown> = Promise.resolve();
-
   /** Keys are signed one after the other: a rack that wakes for the first time must not take the whole machine. */
-  const inTurn = (work: () => Promise<SignedKey>): Promise<SignedKey> => {
-    const mine = turn.then(work);
-    turn = mine.catch(() => {});
-    return mine;
-  };
+  const inOrder = inTurn();
 
   const keptOrSigned = async (
     name: string,
@@ -50,7 +45,7 @@ export function openCredentials(
     const before = known.get(name) ?? (await store.certificateOf(name));
     if (before && !known.has(name)) known.set(name, before);
     if (before && stands(before)) return before;
-    return inTurn(async () => {
+    return inOrder(async () => {
       // Whoever asked at the same time may have had it signed.
       const has = known.get(name);
       if (has && stands(has)) return has;

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { inTurn } from '../inTurn.ts';
 import type { Credentials } from './credentials.ts';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
 import { KEPT_PRIVATE } from './secrets.ts';
@@ -47,13 +48,7 @@ export type Identities = {
  */
 export function openIdentities(store: IdentityStore): Identities {
   const known = new Map<string, IdentityParts>();
-  let turn: Promise<unknown> = Promise.resolve();
-
-  const inTurn = (work: () => Promise<IdentityParts>): Promise<IdentityParts> => {
-    const mine = turn.then(work);
-    turn = mine.catch(() => {});
-    return mine;
-  };
+  const inOrder = inTurn();
 
   const completed = async (node: string, kinds: readonly string[]): Promise<IdentityParts> => {
     let parts = known.get(node) ?? (await store.identityOf(node));
@@ -70,7 +65,7 @@ export function openIdentities(store: IdentityStore): Identities {
     async of(node, { rsa = false, nova = false } = {}) {
       const quick = await completed(node, nova ? [...ALWAYS, NOVA_KEY] : ALWAYS);
       if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
-      return identityFrom(await inTurn(() => completed(node, [sshKind('rsa')])));
+      return identityFrom(await inOrder(() => completed(node, [sshKind('rsa')])));
     },
   };
 }
