@@ -44,9 +44,12 @@ it('two machines without disks become a cloud, and are renewed under a running i
     assert.match(text, /nova-compute.*message queue/s);
   });
 
-  await t.test('with the right password it comes into service', async () => {
+  await t.test('with the right password it comes into service, without another boot', async () => {
     await edit('site.yaml', WRONG, NODE02);
-    await rack.reset('node02');
+    await until('the new files', 'node02', async () => {
+      const { code } = await reveille('sync', 'node02');
+      return code === 0 ? true : undefined;
+    });
     await inService('node02');
   });
 
