@@ -57,6 +57,21 @@ test('another image is kept by pins; those that drift are picked', async () => {
   );
 });
 
+test('of all nodes, those that never booted have not drifted, nor those whose image was never built', async () => {
+  const { boot: _, ...off } = runs(OLD_IMAGE);
+  const from = rack({ ...RACK, node04: off });
+  const spare = nodeFixture({ name: 'spare', image: 'never' });
+  const site = { ...from.site, nodes: new Map([...from.site.nodes, ['spare', spare]]) };
+  const roll = await planRoll({ ...WISH, nodes: '', drifted: true }, { ...from, site });
+  assert.deepEqual(
+    roll.nodes.map(({ node }) => node),
+    ['node01', 'node03'],
+  );
+  await assert.rejects(planRoll({ ...WISH, nodes: 'spare', drifted: true }, { ...from, site }), {
+    code: 'IMAGE_MISSING',
+  });
+});
+
 test('what cannot be done is refused before anything is', async () => {
   const compute = { services: ['nova-compute'] };
   const rows: readonly [Partial<Wish>, PlanFrom, string, RegExp][] = [

@@ -37,7 +37,12 @@ export async function planRoll(wish: Wish, from: PlanFrom): Promise<Roll> {
   const { site } = from;
   const all = [...site.nodes.values()];
   const chosen = wish.nodes === '' ? all.filter(({ image }) => image !== undefined) : selectNodes(all, wish.nodes);
-  const nodes = await Promise.all(chosen.map((node) => rollNode(node, wish.image, from)));
+  // Of all nodes, some may never have had an image to run.
+  const isBuilt = async ({ image }: SiteNode) =>
+    wish.nodes !== '' || wish.image !== undefined || (await from.shelf.current(image ?? '')) !== undefined;
+  const built = await Promise.all(chosen.map(isBuilt));
+  const renewable = chosen.filter((_, i) => built[i]);
+  const nodes = await Promise.all(renewable.map((node) => rollNode(node, wish.image, from)));
   const seen = await from.look({ nodes });
   const withBefore = nodes.map((node) => {
     const image = seen.nodes.get(node.node)?.boot?.image;
@@ -114,8 +119,10 @@ export function preview(roll: Roll, seen: Seen): Roll {
   return { ...roll, nodes: roll.nodes.map((node) => ({ ...node, words: words(node) })) };
 }
 
+/** A machine that was never seen booting runs nothing that could have drifted. */
 function hasDrifted({ image }: RollNode, seen: SeenNode | undefined): boolean {
-  return seen?.boot?.image !== image || seen.files === 'others' || seen.files === 'failed';
+  if (seen?.boot === undefined) return false;
+  return seen.boot.image !== image || seen.files === 'others' || seen.files === 'failed';
 }
 
 function requireCloud(site: Site, nodes: readonly RollNode[], policy: Policy): void {
