@@ -67,7 +67,7 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
       address: { ip: address('10.0.0.10'), prefix: 24 },
       onService: () => {},
     });
-    await mkdir(join(site.root, 'secrets'));
+    await mkdir(join(site.root, 'secrets'), { recursive: true });
     for (const [name, value] of Object.entries(controller.passwords))
       await writeFile(join(site.root, 'secrets', name), value);
     await cp(controller.cloudsFile, join(site.root, 'clouds.yaml'));
