@@ -64,6 +64,9 @@ export async function wakeContainer(
     end: async () => {
       await rack.exec(['kill', '-KILL', pid]);
       await ended;
+      // They are this machine's, and would outlast the rack.
+      const groups = join(folder, 'cgroups', `lab-${name}`);
+      await rack.exec(['find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
     },
   };
 }

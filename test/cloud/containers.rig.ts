@@ -55,7 +55,9 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
 
   const bridges = [{ name: 'br0', addresses: [{ ip: address('10.0.0.2'), prefix: 24 }] }];
   const rack = await openRack({ bridges, machines: [] }, { folder: join(state, 'lab'), accelerator: 'tcg' });
+  const awake: Container[] = [];
   const close = async () => {
+    await Promise.all(awake.map((container) => container.end()));
     await rack.close();
     await rm(state, { recursive: true, force: true });
   };
@@ -110,7 +112,10 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
         const kernelLine = /\/vmlinuz (.*) \|\| goto/.exec(stdout)?.[1];
         if (kernelLine === undefined) throw new Error(`no boot script for ${name}: ${stdout}`);
         const files = nodes[name]?.files ?? {};
-        return wakeContainer(rack, { name, ...place, kernelLine, root: lower, folder: join(state, 'lab'), files });
+        const at = { name, ...place, kernelLine, root: lower, folder: join(state, 'lab'), files };
+        const container = await wakeContainer(rack, at);
+        awake.push(container);
+        return container;
       },
     };
   } catch (error) {
