@@ -144,6 +144,17 @@ describe('a boot', () => {
     assert.equal(play(...more, inService).at(-1)?.state, 'failed');
   });
 
+  it('keeps what a failed start printed while its log says nothing', () => {
+    const asked: Happening = { kind: 'node.step', step: 'service libvirtd', status: 'started', during: 'service' };
+    const failed: Happening = { kind: 'node.step', step: 'service libvirtd', status: 'failed', output: 'is masked' };
+    const outputs = (...more: Happening[]) =>
+      play(step('agent', 'started'), failed, ...more)
+        .at(-1)
+        ?.steps.at(-1)?.output;
+    assert.equal(outputs(asked), 'is masked');
+    assert.equal(outputs(asked, { ...asked, output: 'is there' }), 'is there');
+  });
+
   it('that is full keeps how it began, and goes on to say how it stands', () => {
     const standing = (n: number) =>
       ({ kind: 'cloud.standing', standing: n % 2 ? 'cloud' : 'in-service', words: `at ${n}` }) as const;

@@ -177,13 +177,14 @@ function agentStep(event: Event & { kind: 'node.step' }): BootStep {
   };
 }
 
-/** The boot with what a service's log says now beside the step that started it. */
+/** The boot with what a service's log says now beside the step that started it. What a start that failed printed stays until there is more. */
 function withWords(boot: Boot, { step, output }: Event & { kind: 'node.step' }): Boot {
   const at = boot.steps.findLastIndex(({ name }) => name === step);
   const found = boot.steps[at];
   if (found === undefined) return boot;
-  const { output: _, ...rest } = found;
-  return { ...boot, steps: boot.steps.with(at, output === undefined ? rest : { ...rest, output }) };
+  const { output: before, ...rest } = found;
+  const words = output ?? (found.status === 'failed' ? before : undefined);
+  return { ...boot, steps: boot.steps.with(at, words === undefined ? rest : { ...rest, output: words }) };
 }
 
 /** A step that ends takes the place of the same step running; a repeated one takes the place of its last. */

@@ -64,9 +64,10 @@ export async function wakeContainer(
     end: async () => {
       await rack.exec(['kill', '-KILL', pid]);
       await ended;
-      // They are this machine's, and would outlast the rack.
+      // They are this machine's, and would outlast the rack; processes take a moment to leave them.
       const groups = join(folder, 'cgroups', `lab-${name}`);
-      await rack.exec(['find', groups, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
+      const gone = `for _ in $(seq 50); do find "$0" -depth -type d -exec rmdir {} + 2>/dev/null; [ -d "$0" ] || break; sleep 0.1; done`;
+      await rack.exec(['sh', '-c', gone, groups]);
     },
   };
 }

@@ -13,7 +13,7 @@ import { copySite } from '../../src/lab/cloud/open.ts';
 import { type OpenRack, openRack } from '../../src/lab/open.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import type { Status } from '../../src/timeline/status.ts';
-import { PROGRAM } from '../interop/program.rig.ts';
+import { PROGRAM, untilTrue } from '../interop/program.rig.ts';
 import { type Container, mountRoot, wakeContainer } from './container.rig.ts';
 
 /**
@@ -87,15 +87,12 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
       mend: async (name) => {
         const { profiles } = nodes[name]?.site ?? {};
         await writeNodes(file, { ...nodes, [name]: profiles === undefined ? {} : { site: { profiles } } });
-        const { code, stdout, stderr } = await rack.exec([
-          PROGRAM,
-          'sync',
-          name,
-          '--site',
-          site.root,
-          '--state',
-          state,
-        ]);
+        // The server reads the site when it changes.
+        await untilTrue(async () => {
+          const files = (await status()).nodes.find((node) => node.name === name)?.files;
+          return files?.current !== files?.applied;
+        });
+        const { code, stdout, stderr } = await rack.exec([PROGRAM, 'sync', name, '--state', state]);
         if (code !== 0) throw new Error(`${stdout}${stderr}`);
       },
       call: async (service, path, call = {}) => {
