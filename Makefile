@@ -1,11 +1,11 @@
 # make demo      two diskless virtual machines boot into their roles, here and now
+# make demo-cloud  two of them become compute nodes of a real OpenStack (as root)
 # make test      everything: checks, unit tests, interop with real clients, whole boots
 # make check     Biome, tsc, shellcheck
 # make unit      the tests beside the code
 # make interop   real DHCP, TFTP and HTTP clients in network namespaces
 # make boots     virtual racks: whole boots with real firmware
-# make demo-cloud compute nodes come into service in a real OpenStack (as root; a quarter of an hour the first time)
-# make test-cloud  the tests of that: a renewal under running instances (not part of `make test`)
+# make test-cloud  renewal under running instances, Open vSwitch, why: beside a real OpenStack (as root; not in `make test`)
 # make bench     speed, beside Kea, tftpd-hpa, dnsmasq, nginx and mmdebstrap
 # make clean     forget installed modules, images and downloads
 # Each does its own set-up; CI=true answers its questions with yes.

@@ -26,9 +26,7 @@ const WORD_PATIENCE_MS = 180_000;
 /** `reveille demo-cloud`: bare machines to a running instance of a real OpenStack, and the instance to the other node. */
 export function demoCloudCommand(): Command {
   return new Command('demo-cloud')
-    .description(
-      'boot two compute nodes into a real OpenStack cloud (needs root); unfinished: its instances do not come up yet',
-    )
+    .description('boot two compute nodes into a real OpenStack cloud, and move an instance between them (needs root)')
     .option('--cache <dir>', 'folder for packages and images', defaultCache(process.env, process.getuid?.()))
     .addHelpText('after', '\nExample:\n  sudo reveille demo-cloud')
     .action(async ({ cache }: { cache: string }) => {
