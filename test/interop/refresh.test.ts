@@ -171,7 +171,9 @@ for (const flavour of FLAVOURS) {
       await delay(pause);
       killAll();
       await cut;
-      // An order that goes out before the server has heard of the end is lost with whom it was for.
+      // An order that goes out before the server has heard of the end is lost with whom it was for; a last question of the
+      // dead may still be on its way.
+      await delay(500);
       await until(() => !server.orders.isWaiting('node01'));
       const hooks = machine.read('root/hooks');
       void machine.start(KERNEL, 'reveille-refresh');
