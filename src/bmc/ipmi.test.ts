@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import type { Bmc } from '../site/model.ts';
 import { accessArguments, ipmiFailure, openIpmi, type Run } from './ipmi.ts';
-
-const BMC = {
-  kind: 'ipmi',
-  address: '10.1.0.51',
-  port: 623,
-  user: 'admin',
-  password: '{{ secrets.bmc }}',
-  interface: 'lanplus',
-  privilege: 'operator',
-} as const satisfies Bmc;
 
 /** A BMC to which ipmitool says this. */
 function answering(run: Partial<Run>, bmc: Bmc & { kind: 'ipmi' } = BMC) {

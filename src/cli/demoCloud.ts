@@ -6,11 +6,11 @@ import { ReveilleError } from '../errors.ts';
 import { defaultCache } from '../image/cache.ts';
 import type { RootStep } from '../image/mmdebstrap.ts';
 import { controllerRoot } from '../lab/cloud/controllerRoot.ts';
-import type { Instance } from '../lab/cloud/instances.ts';
+import { aliveIn, type Instance } from '../lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../lab/cloud/open.ts';
 import { labFolder } from '../lab/hold.ts';
 import { takeLock } from '../lock.ts';
-import { IN_SERVICE } from '../timeline/boots.ts';
+import { isInService } from '../timeline/boots.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import { bootAll, buildImages, elapsed, forgetLastTime, heading } from './demoStage.ts';
@@ -97,12 +97,11 @@ async function runInstances({ operator, rack, site }: LabCloud): Promise<void> {
 }
 
 function seconds(word: string): number {
-  return Number(/alive for (\d+) s/.exec(word)?.[1]);
+  return aliveIn(word)?.seconds ?? Number.NaN;
 }
 
 function isSettled({ state, boot }: NodeStatus): boolean {
-  const inService = boot?.steps.some(({ name, status }) => name === IN_SERVICE && status === 'done');
-  return state === 'failed' || inService === true;
+  return state === 'failed' || (boot !== null && isInService(boot));
 }
 
 function requireService(cloud: LabCloud, status: Status): void {

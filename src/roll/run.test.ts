@@ -7,6 +7,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { isHostOf } from '../cloud/inService.ts';
 import { ReveilleError } from '../errors.ts';
 import { createOrders, type Order } from '../node/orders.ts';
+import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
 import type { SiteNode } from '../site/model.ts';
 import { emptyStore, fixedStore } from '../state/fakes.ts';
@@ -21,16 +22,6 @@ import { rollsForOperators } from './operators.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import type { Roll } from './record.ts';
 import { openRolls } from './run.ts';
-
-const BMC = {
-  kind: 'ipmi',
-  address: '10.1.0.51',
-  port: 623,
-  user: 'admin',
-  password: '{{ secrets.bmc }}',
-  interface: 'lanplus',
-  privilege: 'operator',
-} as const;
 
 const WISH = {
   nodes: 'node0[1-2]',

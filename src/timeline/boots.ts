@@ -197,3 +197,8 @@ function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep
   if (steps.length < MOST_STEPS) return [...steps, step];
   return [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1), step];
 }
+
+/** Whether the cloud has had the node in service in this boot. */
+export function isInService({ steps }: Pick<Boot, 'steps'>): boolean {
+  return steps.some(({ name, status }) => name === IN_SERVICE && status === 'done');
+}

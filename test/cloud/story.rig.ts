@@ -6,10 +6,11 @@ import { askJson } from '../../src/cli/api.ts';
 import { buildImages, forgetLastTime } from '../../src/cli/demoStage.ts';
 import { nodeNamed } from '../../src/cli/status.ts';
 import { defaultCache } from '../../src/image/cache.ts';
+import { aliveIn } from '../../src/lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../../src/lab/cloud/open.ts';
 import { tail } from '../../src/lab/open.ts';
 import { loadSite } from '../../src/site/load.ts';
-import { IN_SERVICE } from '../../src/timeline/boots.ts';
+import { isInService } from '../../src/timeline/boots.ts';
 import type { NodeStatus, Status } from '../../src/timeline/status.ts';
 import { runProgram } from '../interop/program.rig.ts';
 
@@ -28,7 +29,7 @@ export type CloudStory = {
   /** Waits until the node's newest boot is in service. */
   inService(name: string): Promise<NodeStatus>;
   /** What the instance last said on its console of how long it has lived, in seconds, and whom it reaches. */
-  alive(instance: string): Promise<{ readonly seconds: number; readonly reaches: string } | undefined>;
+  alive(instance: string): Promise<ReturnType<typeof aliveIn>>;
 };
 
 const PATIENCE_MS = 420_000;
@@ -83,14 +84,8 @@ export async function openStory(
       until(`${name} in service`, name, async () => {
         const seen = await node(name);
         if (seen.state === 'failed') throw new Error(`${name} failed: ${JSON.stringify(seen.boot?.steps, null, 1)}`);
-        return seen.boot?.steps.some(({ name: step, status }) => step === IN_SERVICE && status === 'done')
-          ? seen
-          : undefined;
+        return seen.boot !== null && isInService(seen.boot) ? seen : undefined;
       }),
-    alive: async (instance) => {
-      const text = await cloud.operator.run('console', { instance });
-      const said = [...text.matchAll(/alive for (\d+) s, reaches: ([\d ]+|nobody)/g)].at(-1);
-      return said && { seconds: Number(said[1]), reaches: said[2]?.trim() ?? '' };
-    },
+    alive: async (instance) => aliveIn(await cloud.operator.run('console', { instance })),
   };
 }

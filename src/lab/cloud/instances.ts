@@ -176,6 +176,12 @@ export async function consoleOf(session: CloudSession, id: string, lines = 20): 
   return read(z.object({ output: z.string() }), answer, 'compute').output;
 }
 
+/** What an instance last told on its console (see `instance/init`): how long it has lived, and whom it reaches. */
+export function aliveIn(console: string): { readonly seconds: number; readonly reaches: string } | undefined {
+  const told = [...console.matchAll(/alive for (\d+) s, reaches: ([\d ]+|nobody)/g)].at(-1);
+  return told && { seconds: Number(told[1]), reaches: told[2]?.trim() ?? '' };
+}
+
 /** The node's first initrd with another `/init` behind it: of two archives the kernel unpacks, the later one wins. */
 async function instanceRamdisk(from: ShelvedImage): Promise<Buffer> {
   const init = await readFile(INIT);
