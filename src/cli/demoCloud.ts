@@ -22,6 +22,8 @@ const CLOUD_SITE = join(import.meta.dirname, '../../examples/cloud');
 const MEMORY_MB = 2048;
 const BOOT_PATIENCE_MS = 600_000;
 const WORD_PATIENCE_MS = 180_000;
+/** It is nova-compute on the node that reads a console: to ask often slows the instance down. */
+const ASK_AGAIN_MS = 4000;
 
 /** `reveille demo-cloud`: bare machines to a running instance of a real OpenStack, and the instance to the other node. */
 export function demoCloudCommand(): Command {
@@ -86,7 +88,7 @@ async function runInstances({ operator, rack, site }: LabCloud): Promise<void> {
 
   /** The newest line of the instance's console that matches; the console is asked until there is one. */
   async function lastWord(of: Instance, wanted: RegExp, and = (_word: string) => true): Promise<string> {
-    for (const deadline = Date.now() + WORD_PATIENCE_MS; ; await sleep(2000)) {
+    for (const deadline = Date.now() + WORD_PATIENCE_MS; ; await sleep(ASK_AGAIN_MS)) {
       const text = await operator.run('console', { instance: of.id });
       const word = text.split(/\r?\n/).findLast((line) => wanted.test(line) && and(line));
       if (word !== undefined) return word.trim();

@@ -10,7 +10,7 @@ import { ReveilleError } from '../../errors.ts';
 import { cpio } from '../../image/cpio.ts';
 import type { ShelvedImage } from '../../image/shelf.ts';
 
-const INIT = join(import.meta.dirname, 'instance/init');
+const INSTANCE = join(import.meta.dirname, 'instance');
 /** The last byte of an instance's MAC address is its number, and so is that of its address. */
 const NETWORK = '10.77.0.0/24';
 
@@ -40,7 +40,10 @@ const instanceSchema = z.object({
 });
 
 /** What a kernel may leave out where each of its instructions is emulated twice: ACPI alone is a third of its start. */
-const QUICK = 'quiet acpi=off mitigations=off cryptomgr.notests audit=0 tsc=reliable no_timer_check';
+const QUICK = [
+  'quiet acpi=off mitigations=off nokaslr cryptomgr.notests audit=0 tsc=reliable no_timer_check ipv6.disable=1',
+  'initcall_blacklist=crypto_kdf108_init,init_encrypted,init_kprobe_trace',
+].join(' ');
 
 /**
  * Makes a flavor, a network over VXLAN and an image whose kernel and ramdisk are those of a node's image with a squashfs root,
@@ -182,12 +185,15 @@ export function aliveIn(console: string): { readonly seconds: number; readonly r
   return told && { seconds: Number(told[1]), reaches: told[2]?.trim() ?? '' };
 }
 
-/** The node's first initrd with another `/init` behind it: of two archives the kernel unpacks, the later one wins. */
+/** The node's first initrd with files of the instance behind it: of two archives the kernel unpacks, the later one wins. */
 async function instanceRamdisk(from: ShelvedImage): Promise<Buffer> {
-  const init = await readFile(INIT);
-  const entry = { path: 'init', kind: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, size: init.length } as const;
+  const own = { init: await readFile(join(INSTANCE, 'init')), 'etc/fstab': await readFile(join(INSTANCE, 'fstab')) };
+  const members = Object.entries(own).map(([path, bytes], i) => {
+    const entry = { path, kind: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, size: bytes.length } as const;
+    return { entry, inode: i + 1, links: 1, content: [bytes] };
+  });
   const pieces: Uint8Array[] = [];
-  for await (const piece of cpio([{ entry, inode: 1, links: 1, content: [init] }])) pieces.push(piece);
+  for await (const piece of cpio(members)) pieces.push(piece);
   const first = await readFile(from.initrd.path);
   const filling = Buffer.alloc((4 - (first.length % 4)) % 4);
   return Buffer.concat([first, filling, gzipSync(Buffer.concat(pieces))]);
