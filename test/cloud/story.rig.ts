@@ -19,6 +19,8 @@ export type CloudStory = {
   readonly cloud: LabCloud;
   /** The folder of the site that is served. */
   readonly site: string;
+  /** The server's state folder. */
+  readonly state: string;
   /** Runs `reveille` against the server; `text` is all that it printed. */
   reveille(...words: string[]): Promise<{ code: number; text: string }>;
   /** Changes the text of a file of the site, once. */
@@ -38,12 +40,13 @@ const ASK_AGAIN_MS = 3000;
 
 /**
  * Copies a site, lets `change` change its files in that folder, builds its images and starts controller and server. The
- * machines are off; all ends with the test.
+ * machines, of `memoryMb` megabytes, are off; all ends with the test.
  */
 export async function openStory(
   t: TestContext,
   from: string,
   change: (site: string) => Promise<void> = async () => {},
+  memoryMb = 2048,
 ): Promise<CloudStory> {
   const cache = defaultCache(process.env, process.getuid?.());
   const state = join(cache, 'test-cloud');
@@ -55,7 +58,7 @@ export async function openStory(
   if (!loaded.ok) throw new Error(`the test's site does not load: ${JSON.stringify(loaded.findings)}`);
   const { site } = loaded;
   await buildImages(site, state, cache, 'three minutes');
-  const cloud = await openLabCloud(site, { state, cache, memoryMb: 2048, onStep: () => {} });
+  const cloud = await openLabCloud(site, { state, cache, memoryMb, onStep: () => {} });
   t.after(() => cloud.close());
 
   const node = async (name: string) => nodeNamed((await askJson(state, '/api/v1/status')) as Status, name);
@@ -73,6 +76,7 @@ export async function openStory(
   return {
     cloud,
     site: folder,
+    state,
     node,
     until,
     reveille: (...words) => runProgram(...words, '--state', state),
