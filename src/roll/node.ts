@@ -27,8 +27,8 @@ const WAITING_LIMIT = 24 * 60 * MINUTE;
 const ASK_AGAIN_MS = 15_000;
 /** A node that took the order and still asks for more after this time has lost it. */
 const REBOOT_AGAIN_MS = 90_000;
-/** An agent that is there asks again within this time, whatever became of the server. */
-const SILENT_MS = 2 * MINUTE;
+/** An agent that is there asks again within this time, whatever became of the server: it pauses 45 s at most. */
+const SILENT_MS = 90_000;
 /** A node that took the order has gone down by then; its agent waits as long for it. */
 const GOES_DOWN_MS = 5 * MINUTE;
 /** So many orders may get lost before the BMC is asked, where there is one. */

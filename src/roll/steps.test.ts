@@ -205,19 +205,19 @@ describe('the next step of a node', () => {
     ['not if it does not listen', { phase: 'rebooting', rebootFrom: NOW - 1 }, { listens: false }, ['rebooting', '']],
     [
       'nor by its BMC before an agent had time to ask',
-      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 119_999 },
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 89_999 },
       { listens: false, bmc: true },
       ['rebooting', ''],
     ],
     [
       'then by its BMC',
-      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 },
       { listens: false, bmc: true },
       ['rebooting', 'power-cycle'],
     ],
     [
       'an agent that is heard of again is asked',
-      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 },
       { bmc: true },
       ['rebooting', 'reboot'],
     ],
@@ -229,7 +229,7 @@ describe('the next step of a node', () => {
     ],
     [
       'never with an instance that came',
-      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 },
+      { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 },
       { listens: false, bmc: true, cloud: cloud({ disabled: OURS, instances: [instance('a')] }) },
       ['draining', ''],
     ],
@@ -373,7 +373,7 @@ describe('the next step of a node', () => {
   });
 
   it('counts a power cycle as an order, but where the BMC refused it', () => {
-    const deaf = { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 120_000 } as const;
+    const deaf = { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 } as const;
     const { roll } = turn(deaf, { listens: false, bmc: true });
     const action = { kind: 'power-cycle', node: 'node01' } as const;
     const after = (refused: boolean) => noted(roll, action, { refused, words: 'no' }).nodes[0];

@@ -92,7 +92,7 @@ test('a node whose agent is silent is power cycled by its BMC, from the network'
 
   const wanted = await build(shelf, 'new');
   const rolling = runProgram('roll', 'node01', '--json', '--state', state);
-  // An agent is given two minutes. The simulator's machine was off, so that a cycle switches it on.
+  // An agent is given 90 seconds. The simulator's machine was off, so that a cycle switches it on.
   await untilTrue(async () => bmc.told().includes('set power 1'), 180);
   assert.equal(await boot(machine, folder), wanted);
   const { code, text } = await rolling;
