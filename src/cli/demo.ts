@@ -12,7 +12,7 @@ import { dashedIpv4, formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { Status } from '../timeline/status.ts';
-import { bootAll, buildImages, elapsed, forgetLastTime, heading } from './demoStage.ts';
+import { bootAll, buildImages, elapsed, forgetLastTime, heading, showBoots } from './demoStage.ts';
 import { paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { bootText, nodeNamed } from './status.ts';
@@ -56,7 +56,8 @@ export function demoCommand(): Command {
         console.log(`  machines run with ${speed}\n  consoles and the server's log: ${labFolder(state)}`);
 
         heading(4, 'Two machines without disks are switched on');
-        const status = await bootAll(
+        await bootAll(rack);
+        const status = await showBoots(
           rack,
           state,
           deadline * 1000,

@@ -13,7 +13,7 @@ import { takeLock } from '../lock.ts';
 import { isInService } from '../timeline/boots.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
-import { bootAll, buildImages, elapsed, forgetLastTime, heading } from './demoStage.ts';
+import { bootAll, buildImages, elapsed, forgetLastTime, heading, showBoots } from './demoStage.ts';
 import { plainProgress } from './image.ts';
 import { paint } from './print.ts';
 import { bootText, nodeNamed } from './status.ts';
@@ -45,12 +45,15 @@ export function demoCloudCommand(): Command {
         controllerRoot(cache, onStep),
       ]);
 
-      heading(3, 'A controller starts: Keystone, Placement, Nova, Neutron, Glance');
-      const cloud = await openLabCloud(site, { state, cache, memoryMb: MEMORY_MB, onStep });
+      heading(
+        3,
+        'Two machines without disks are switched on, and a controller: Keystone, Placement, Nova, Neutron, Glance',
+      );
+      const cloud = await openLabCloud(site, { state, cache, memoryMb: MEMORY_MB, onStep, meanwhile: bootAll });
       try {
         console.log(`  consoles and logs: ${labFolder(state)}`);
-        heading(4, 'Two machines without disks are switched on and come into service');
-        const status = await bootAll(cloud.rack, state, BOOT_PATIENCE_MS, isSettled);
+        heading(4, 'The machines come into service');
+        const status = await showBoots(cloud.rack, state, BOOT_PATIENCE_MS, isSettled);
         requireService(cloud, status);
         for (const { name } of cloud.rack.rack.machines) console.log(`${bootText(nodeNamed(status, name))}\n`);
         await runInstances(cloud);

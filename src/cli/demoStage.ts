@@ -64,8 +64,13 @@ export async function buildImages(site: Site, state: string, cache: string, pati
   }
 }
 
-/** Switches every machine on and shows what happens, until each is settled or time is up. */
-export async function bootAll(
+/** Switches every machine on. */
+export async function bootAll(rack: OpenRack): Promise<void> {
+  await Promise.all(rack.rack.machines.map(({ name }) => rack.boot(name)));
+}
+
+/** Shows what happens to the machines of a rack, from the beginning, until each is settled or time is up. */
+export async function showBoots(
   rack: OpenRack,
   state: string,
   patienceMs: number,
@@ -74,7 +79,6 @@ export async function bootAll(
   const quiet = new AbortController();
   const shown = showEvents(state, quiet.signal);
   const deadline = Date.now() + patienceMs;
-  await Promise.all(rack.rack.machines.map((machine) => rack.boot(machine.name)));
   for (;;) {
     await sleep(500);
     const status = (await askJson(state, '/api/v1/status')) as Status;

@@ -136,8 +136,14 @@ function holdCommand(): Command {
     .action(({ site: from, state, cache, memory }: UpFlags) =>
       holdForParent({ site: join(state, 'site'), state }, async (onStep) => {
         const site = await copySite(from, state);
-        const { rack, controller, close } = await openLabCloud(site, { state, cache, memoryMb: memory, onStep });
-        const { pid, url, cloudsFile, logs, runs } = controller;
+        const { rack, access, controller, close } = await openLabCloud(site, {
+          state,
+          cache,
+          memoryMb: memory,
+          onStep,
+        });
+        const { cloudsFile } = access;
+        const { pid, url, logs, runs } = controller;
         return { rack, close, cloud: () => ({ runs: runs(), pid, url, cloudsFile, logs }) };
       }),
     );

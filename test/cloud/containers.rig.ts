@@ -7,7 +7,7 @@ import { buildImages } from '../../src/cli/demoStage.ts';
 import type { Call, ServiceType } from '../../src/cloud/session.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
-import { startController } from '../../src/lab/cloud/controller.ts';
+import { startController, writeAccess } from '../../src/lab/cloud/controller.ts';
 import { controllerRoot } from '../../src/lab/cloud/controllerRoot.ts';
 import { copySite } from '../../src/lab/cloud/open.ts';
 import { type OpenRack, openRack } from '../../src/lab/open.ts';
@@ -62,17 +62,12 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
     await rm(state, { recursive: true, force: true });
   };
   try {
-    const controller = await startController(rack, {
-      root,
-      folder: join(state, 'lab/controller'),
-      bridge: 'br0',
-      address: { ip: address('10.0.0.10'), prefix: 24 },
-      onService: () => {},
-    });
+    const place = { root, folder: join(state, 'lab/controller'), address: { ip: address('10.0.0.10'), prefix: 24 } };
+    const { cloudsFile, passwords } = await writeAccess(place);
+    await startController(rack, { ...place, bridge: 'br0', onService: () => {} });
     await mkdir(join(site.root, 'secrets'), { recursive: true });
-    for (const [name, value] of Object.entries(controller.passwords))
-      await writeFile(join(site.root, 'secrets', name), value);
-    await cp(controller.cloudsFile, join(site.root, 'clouds.yaml'));
+    for (const [name, value] of Object.entries(passwords)) await writeFile(join(site.root, 'secrets', name), value);
+    await cp(cloudsFile, join(site.root, 'clouds.yaml'));
     const file = join(site.root, 'site.yaml');
     const places = await writeNodes(file, nodes);
     await rack.startServer({ site: site.root, state });
@@ -96,7 +91,7 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
         if (code !== 0) throw new Error(`${stdout}${stderr}`);
       },
       call: async (service, path, call = {}) => {
-        const asked = [process.execPath, ASK, controller.cloudsFile, service, path, JSON.stringify(call)];
+        const asked = [process.execPath, ASK, cloudsFile, service, path, JSON.stringify(call)];
         const { code, stdout, stderr } = await rack.exec(asked);
         if (code !== 0) throw new Error(stderr);
         return JSON.parse(stdout);

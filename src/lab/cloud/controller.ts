@@ -8,14 +8,18 @@ import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
 import { signalInside } from '../namespace.ts';
 import { type OpenRack, tail } from '../open.ts';
 
-/** A controller that runs beside a rack. */
-export type Controller = {
-  /** Where Keystone answers. */
-  readonly url: string;
+/** What one needs to talk to a controller; known before it runs. */
+export type Access = {
   /** A clouds.yaml with the entry `lab`, as the openstack client and our own read it. */
   readonly cloudsFile: string;
   /** The passwords that the nodes' services need. */
   readonly passwords: { readonly rabbit: string; readonly service: string };
+};
+
+/** A controller that runs beside a rack. */
+export type Controller = {
+  /** Where Keystone answers. */
+  readonly url: string;
   /** Its first process, as the rack numbers them. */
   readonly pid: number;
   /** The folder of its daemons' logs. */
@@ -26,13 +30,17 @@ export type Controller = {
   stop(): Promise<void>;
 };
 
-export type ControllerOptions = {
+/** Where a controller is to be. */
+export type ControllerPlace = {
   /** Tree of a controller (see `controllerRoot`); it is not written to. */
   readonly root: string;
   /** Takes what the controller writes; begins empty. */
   readonly folder: string;
-  readonly bridge: string;
   readonly address: { readonly ip: Ipv4; readonly prefix: number };
+};
+
+export type ControllerOptions = ControllerPlace & {
+  readonly bridge: string;
   /** Hears the name of each service as it answers. */
   readonly onService: (name: string) => void;
 };
@@ -40,13 +48,23 @@ export type ControllerOptions = {
 const ENTER = join(import.meta.dirname, 'controller/enter');
 const PATIENCE_MS = 180_000;
 
-/** Starts a controller on a bridge of the rack and waits until all of its services answer. Throws LAB_FAILED. */
-export async function startController(open: OpenRack, options: ControllerOptions): Promise<Controller> {
-  const { root, folder, bridge, address, onService } = options;
+/** Empties the folder of a controller that is to run there, and writes how to talk to it. */
+export async function writeAccess({ root, folder, address }: ControllerPlace): Promise<Access> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const password = async (name: string) => (await readFile(join(root, 'etc/lab-cloud', name), 'utf8')).trim();
-  const cloudsFile = await writeClouds(folder, formatIpv4(address.ip), await password('admin'));
+  return {
+    cloudsFile: await writeClouds(folder, formatIpv4(address.ip), await password('admin')),
+    passwords: { rabbit: await password('rabbit'), service: await password('service') },
+  };
+}
+
+/**
+ * Starts a controller on a bridge of the rack, its folder as `writeAccess` left it, and waits until all of its services
+ * answer. Throws LAB_FAILED.
+ */
+export async function startController(open: OpenRack, options: ControllerOptions): Promise<Controller> {
+  const { root, folder, bridge, address, onService } = options;
   const logs = join(folder, 'upper/var/log');
   const where = `${formatIpv4(address.ip)}/${address.prefix}`;
   const process = open.spawn([ENTER, root, folder, where], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -86,8 +104,6 @@ export async function startController(open: OpenRack, options: ControllerOptions
     process.stdout.resume();
     return {
       url: keystoneUrl(formatIpv4(address.ip)),
-      cloudsFile,
-      passwords: { rabbit: await password('rabbit'), service: await password('service') },
       pid: await firstInside(open, entered),
       logs,
       runs: () => process.exitCode === null && process.signalCode === null,

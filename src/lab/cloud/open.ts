@@ -10,7 +10,7 @@ import type { Site } from '../../site/model.ts';
 import { labFolder } from '../hold.ts';
 import { type LabServer, type OpenRack, openRack } from '../open.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../siteRack.ts';
-import { type Controller, startController } from './controller.ts';
+import { type Access, type Controller, startController, writeAccess } from './controller.ts';
 import { controllerRoot } from './controllerRoot.ts';
 import { type CloudOperator, openOperator } from './operator.ts';
 
@@ -19,6 +19,7 @@ export type LabCloud = {
   readonly rack: OpenRack;
   readonly site: Site;
   readonly server: LabServer;
+  readonly access: Access;
   readonly controller: Controller;
   readonly operator: CloudOperator;
   /** Ends machines, server and controller. */
@@ -31,6 +32,8 @@ export type LabCloudOptions = {
   readonly cache: string;
   readonly memoryMb: number;
   readonly onStep: (step: RootStep) => void;
+  /** What may go on while the controller starts; the server answers already. */
+  readonly meanwhile?: (rack: OpenRack) => Promise<void>;
 };
 
 /** The node of the site whose address the controller takes. */
@@ -65,41 +68,36 @@ export async function copySite(from: string, state: string): Promise<Site> {
   throw siteInvalid(folder, loaded.findings);
 }
 
-/** Builds what is missing of the controller and starts rack, controller and server. Throws ReveilleError with all ended. */
+/** Builds what is missing of the controller and starts rack, server and controller. Throws ReveilleError with all ended. */
 export async function openLabCloud(site: Site, options: LabCloudOptions): Promise<LabCloud> {
-  const { state, cache, memoryMb, onStep } = options;
-  const { ip, prefix } = controllerAddress(site);
-  const root = await controllerRoot(cache, onStep);
+  const { state, cache, memoryMb, onStep, meanwhile } = options;
+  const address = controllerAddress(site);
+  const place = { root: await controllerRoot(cache, onStep), folder: join(labFolder(state), 'controller'), address };
   const rack = await openRack(rackOfSite(site, { ...DEFAULT_SHAPE, memoryMb, nics: 2 }), { folder: labFolder(state) });
-  let controller: Controller | undefined;
   try {
-    const bridge = rack.rack.bridges[0]?.name ?? '';
-    controller = await startController(rack, {
-      root,
-      folder: join(labFolder(state), 'controller'),
-      bridge,
-      address: { ip, prefix },
-      onService: (name) => onStep({ doing: `${name} answers` }),
-    });
-    await handOver(controller, site.root);
+    const access = await writeAccess(place);
+    await handOver(access, site.root);
     const server = await rack.startServer({ site: site.root, state });
-    const operator = openOperator(rack, controller.cloudsFile, join(state, 'images'));
-    const running = controller;
+    await meanwhile?.(rack);
+    const bridge = rack.rack.bridges[0]?.name ?? '';
+    const onService = (name: string) => onStep({ doing: `${name} answers` });
+    const controller = await startController(rack, { ...place, bridge, onService });
+    const operator = openOperator(rack, access.cloudsFile, join(state, 'images'));
     return {
       rack,
       site,
       server,
-      controller: running,
+      access,
+      controller,
       operator,
       close: async () => {
         operator.close();
         await server.stop();
-        await running.stop();
+        await controller.stop();
         await rack.close();
       },
     };
   } catch (error) {
-    await controller?.stop();
     await rack.close();
     throw error;
   }
@@ -115,7 +113,7 @@ function controllerAddress(site: Site): { readonly ip: Ipv4; readonly prefix: nu
 }
 
 /** Puts the controller's passwords and its clouds.yaml where the site says that they are. */
-async function handOver({ cloudsFile, passwords }: Controller, site: string): Promise<void> {
+async function handOver({ cloudsFile, passwords }: Access, site: string): Promise<void> {
   await mkdir(join(site, 'secrets'), { recursive: true, mode: 0o700 });
   for (const [name, value] of Object.entries(passwords)) {
     await writeFile(join(site, 'secrets', name), `${value}\n`, { mode: 0o600 });
