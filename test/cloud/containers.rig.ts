@@ -49,7 +49,7 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
   const built = join(cache, 'demo-cloud');
   await mkdir(built, { recursive: true });
   const images = openShelf(join(built, 'images'));
-  if (!(await images.current(IMAGE))) await buildImages(site, built, cache, 'minutes');
+  await buildImages(site, built, cache, 'minutes');
   await symlink(join(built, 'images'), join(state, 'images'));
   const root = await controllerRoot(cache, () => {});
 
