@@ -14,13 +14,13 @@ type Limits = {
   readonly policy?: string;
   readonly bootTime?: number;
 };
-type Flags = Limits & {
-  readonly state: string;
-  readonly image?: string;
-  readonly drifted: boolean;
-  readonly dryRun: boolean;
-  readonly json: boolean;
-};
+type Flags = Limits &
+  Shown & {
+    readonly image?: string;
+    readonly drifted: boolean;
+    readonly dryRun: boolean;
+  };
+type Shown = { readonly state: string; readonly json: boolean };
 type Told = { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
 
 /** `reveille roll NODES` and what is done about rolls. */
@@ -33,8 +33,7 @@ export function rollCommand(): Command {
     )
     .addOption(new Option('--image <name>', 'another image than the site gives them; they stay pinned to it'))
     .addOption(new Option('--dry-run', 'say what would be done, and do nothing').default(false));
-  for (const option of limitOptions()) roll.addOption(option);
-  return roll
+  return withLimits(roll)
     .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -52,24 +51,27 @@ export function rollCommand(): Command {
       console.log(flags.json ? JSON.stringify(begun, null, 2) : previewText(begun));
     })
     .addCommand(statusCommand())
-    .addCommand(told('abort', 'begin no more nodes; those not yet rebooted go back into service'))
-    .addCommand(told('resume', 'go on with a roll that stopped or was aborted; failed nodes are tried again'))
+    .addCommand(abortCommand())
+    .addCommand(resumeCommand())
     .addCommand(rollbackCommand());
 }
 
-function limitOptions(): readonly Option[] {
-  return [
-    new Option('--max-unavailable <n>', 'nodes that may be out of service at once (default: 1)').argParser(number(1)),
-    new Option('--failures <n>', 'nodes that may fail before the roll stops (default: 0)').argParser(number(0)),
+/** The options of a roll's limits; `usual` says what counts where one is not given. */
+function withLimits(command: Command, usual?: string): Command {
+  const or = (value: string) => `(default: ${usual ?? value})`;
+  const options = [
+    new Option('--max-unavailable <n>', `nodes that may be out of service at once ${or('1')}`).argParser(number(1)),
+    new Option('--failures <n>', `nodes that may fail before the roll stops ${or('0')}`).argParser(number(0)),
     new Option(
       '--policy <policy>',
-      'for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for somebody to move them, stop-roll stops (default: wait)',
+      `for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for somebody to move them, stop-roll stops ${or('wait')}`,
     ).choices(POLICIES),
-    new Option(
-      '--boot-time <duration>',
-      'how long a rebooted node may take until it is ready (default: 20m)',
-    ).argParser(duration),
+    new Option('--boot-time <duration>', `how long a rebooted node may take until it is ready ${or('20m')}`).argParser(
+      duration,
+    ),
   ];
+  for (const option of options) command.addOption(option);
+  return command;
 }
 
 function statusCommand(): Command {
@@ -82,7 +84,7 @@ function statusCommand(): Command {
       'after',
       '\nExits 1 if the roll stopped or was aborted, or a node failed.\n\nExample:\n  reveille roll status',
     )
-    .action(async (id: string, flags: { state: string; json: boolean }) => {
+    .action(async (id: string, flags: Shown) => {
       const { roll, pins, live } = await shownOrKept(flags.state, id);
       if (!live && !flags.json) console.error('No server is running; this is what the state last held.\n');
       if (flags.json) console.log(JSON.stringify({ roll, pins, live }, null, 2));
@@ -91,40 +93,38 @@ function statusCommand(): Command {
     });
 }
 
-function told(what: 'abort' | 'resume', description: string): Command {
-  return new Command(what)
-    .description(description)
-    .argument('[id]', 'which roll', 'newest')
-    .addOption(stateOption())
-    .addOption(jsonOption())
-    .addHelpText('after', `\nExample:\n  reveille roll ${what}`)
-    .action(async (id: string, flags: { state: string; json: boolean }) =>
-      follow(
-        await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}`),
-        flags,
-        what === 'abort' ? hasFailedNodes : hasGoneWrong,
-      ),
-    );
+function abortCommand(): Command {
+  return ofRoll(new Command('abort'))
+    .description('begin no more nodes; those not yet rebooted go back into service')
+    .addHelpText('after', '\nExample:\n  reveille roll abort')
+    .action(async (id: string, flags: Shown) => follow(await tell(id, 'abort', {}, flags), flags, hasFailedNodes));
+}
+
+function resumeCommand(): Command {
+  return withLimits(ofRoll(new Command('resume')), 'as the roll had it')
+    .description('go on with a roll that stopped or was aborted; failed nodes are tried again')
+    .addHelpText('after', '\nExample:\n  reveille roll resume --boot-time 30m')
+    .action(async (id: string, flags: Limits & Shown) => follow(await tell(id, 'resume', flags, flags), flags));
 }
 
 function rollbackCommand(): Command {
-  const command = new Command('rollback')
+  return withLimits(ofRoll(new Command('rollback')))
     .description(
       'take a roll back: its nodes return to the images they ran before, the same way, and stay pinned to them',
     )
-    .argument('[id]', 'which roll', 'newest');
-  for (const option of limitOptions()) command.addOption(option);
-  return command
-    .addOption(stateOption())
-    .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nThe next roll of a node takes its pin away.\n\nExample:\n  reveille roll rollback --failures 1',
     )
-    .action(async (id: string, flags: Limits & { state: string; json: boolean }) => {
-      const query = new URLSearchParams(limitsQuery(flags));
-      return follow(await post(flags.state, `/api/v1/rolls/${encodeURIComponent(id)}/rollback?${query}`), flags);
-    });
+    .action(async (id: string, flags: Limits & Shown) => follow(await tell(id, 'rollback', flags, flags), flags));
+}
+
+function ofRoll(command: Command): Command {
+  return command.argument('[id]', 'which roll', 'newest').addOption(stateOption()).addOption(jsonOption());
+}
+
+async function tell(id: string, what: string, limits: Limits, { state }: Shown): Promise<Roll> {
+  return post(state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}?${new URLSearchParams(limitsQuery(limits))}`);
 }
 
 function limitsQuery({ maxUnavailable, failures, policy, bootTime }: Limits): Record<string, string> {

@@ -12,13 +12,13 @@ export type RollsForOperators = {
   /** With `dryRun` nothing is begun; the words of each node say what would be done. */
   begin(wish: Wish, dryRun: boolean): Promise<Roll>;
   abort(id: string): Promise<Roll>;
-  resume(id: string): Promise<Roll>;
+  resume(id: string, limits: Partial<RollLimits>): Promise<Roll>;
   rollback(id: string, limits: Partial<RollLimits>): Promise<Roll>;
 };
 
 /**
  * `GET /api/v1/rolls`; `GET /api/v1/rolls/ID`, where `newest` is an id too; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&bootMs=&dryRun=1`;
- * `POST /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`. A roll is answered as it is kept.
+ * `POST /api/v1/rolls/ID/abort`, `.../resume` and `.../rollback`, the latter two with limits like those. A roll is answered as it is kept.
  */
 export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): void {
   app.get('/api/v1/rolls', async (_request, reply) => reply.send(rolls.list()));
@@ -38,9 +38,9 @@ export function addRollRoutes(app: FastifyInstance, rolls: RollsForOperators): v
   app.post('/api/v1/rolls/:id/:what', async (request, reply) => {
     const { id, what } = request.params as { id: string; what: string };
     if (what === 'abort') return reply.send(await rolls.abort(id));
-    if (what === 'resume') return reply.send(await rolls.resume(id));
-    if (what === 'rollback')
-      return reply.send(await rolls.rollback(id, limitsIn(request.query as Record<string, unknown>)));
+    const limits = limitsIn(request.query as Record<string, unknown>);
+    if (what === 'resume') return reply.send(await rolls.resume(id, limits));
+    if (what === 'rollback') return reply.send(await rolls.rollback(id, limits));
     throw new ReveilleError('REQUEST_INVALID', `a roll cannot be told to ${what}`);
   });
 }

@@ -1,7 +1,7 @@
 import { count } from '../timeline/words.ts';
 import type { Action, Failure } from './actions.ts';
 import { advance, begin, isBeforeReboot, restore, type Step } from './node.ts';
-import { isUnderWay, type PinChanges, type Roll, type RollNode } from './record.ts';
+import { isUnderWay, type PinChanges, type Roll, type RollLimits, type RollNode } from './record.ts';
 import type { Seen } from './seen.ts';
 
 /** The record after one more look: it is to be kept, with the pins, before any of the actions is done. */
@@ -83,13 +83,14 @@ export function aborted(roll: Roll): Roll {
   return { ...roll, state: 'stopping', endsAs: 'aborted', words: 'aborted by the operator' };
 }
 
-/** A roll that stopped goes on: nodes that failed or were left are tried again. */
-export function resumed(roll: Roll, now: number): Roll {
+/** A roll that stopped goes on, within its limits but for those given anew: nodes that failed or were left are tried again. */
+export function resumed(roll: Roll, limits: Partial<RollLimits>, now: number): Roll {
   const again = (node: RollNode): RollNode =>
     node.phase === 'failed' || node.phase === 'left'
       ? { ...node, phase: 'waiting', since: now, words: 'is tried again', askedAt: null }
       : node;
-  return { ...roll, state: 'running', endsAs: 'stopped', endedAt: null, words: '', nodes: roll.nodes.map(again) };
+  const nodes = roll.nodes.map(again);
+  return { ...roll, ...limits, state: 'running', endsAs: 'stopped', endedAt: null, words: '', nodes };
 }
 
 function hasFailed({ phase, restoreTo }: RollNode): boolean {

@@ -27,7 +27,7 @@ export function rollsForOperators({ rolls, site, shelf, look, now }: OperatorsRo
       return preview(planned, await look(planned, true));
     },
     abort: (id) => rolls.abort(idOf(id)),
-    resume: (id) => rolls.resume(idOf(id)),
+    resume: (id, limits) => rolls.resume(idOf(id), limits),
     async rollback(id, limits) {
       return rolls.begin(await planRollback(rolls.named(idOf(id)), limits, planFrom()));
     },

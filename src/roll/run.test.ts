@@ -234,8 +234,9 @@ test('a node that does not come back stops the roll; resumed once it is back, th
     steps: [{ at, name: 'kernel', status: 'done', file: `images/${NEW_IMAGE}/vmlinuz` }],
   });
   for (const service of services) service.updatedAt = at;
-  await operators.resume(id);
+  await operators.resume(id, { failures: 1 });
   const roll = await ended(rolls);
+  assert.deepEqual([roll.failures, roll.maxUnavailable], [1, stopped.maxUnavailable]);
   assert.deepEqual(
     [roll.state, roll.nodes.map(({ phase }) => phase)],
     ['done', ['done', 'done']],

@@ -5,7 +5,7 @@ import type { EventSink } from '../timeline/event.ts';
 import type { Action, Failure } from './actions.ts';
 import { aborted, next, noted, resumed } from './next.ts';
 import { refuseCommonNodes } from './plan.ts';
-import { forgettable, isActive, type PinChanges, type Roll, type RollStore } from './record.ts';
+import { forgettable, isActive, type PinChanges, type Roll, type RollLimits, type RollStore } from './record.ts';
 import type { Seen } from './seen.ts';
 
 /** The rolls of this server. All of them last: a server that was killed goes on with them when it starts. */
@@ -19,8 +19,8 @@ export type Rolls = {
   begin(roll: Roll): Promise<Roll>;
   /** Throws REQUEST_INVALID if it is not under way. */
   abort(id: string): Promise<Roll>;
-  /** Throws REQUEST_INVALID if it is under way, or nothing of it is left to do. */
-  resume(id: string): Promise<Roll>;
+  /** With other limits where they are given. Throws REQUEST_INVALID if it is under way, or nothing of it is left to do. */
+  resume(id: string, limits: Partial<RollLimits>): Promise<Roll>;
   /** Goes on with the rolls under way, and with those that are begun, until it is disposed. Turns are `turnMs` apart. */
   run(look: Look, act: Act, turnMs?: number): AsyncDisposable;
 };
@@ -112,7 +112,7 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
       });
       return roll;
     },
-    async resume(id) {
+    async resume(id, limits) {
       const { roll } = await change(() => {
         const ended = named(id);
         if (isActive(ended)) throw new ReveilleError('REQUEST_INVALID', `the roll ${id} is under way`);
@@ -120,7 +120,7 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
           throw new ReveilleError('REQUEST_INVALID', `nothing of the roll ${id} is left to do`);
         }
         refuseCommonNodes(ended, rolls.values());
-        return { roll: resumed(ended, now()) };
+        return { roll: resumed(ended, limits, now()) };
       });
       wake();
       return roll;

@@ -124,7 +124,7 @@ it('two machines without disks become a cloud, and are renewed under a running i
   await t.test('switched on again, it is brought back by resuming the roll', async (t) => {
     await rack.boot('node01');
     await inService('node01');
-    const { text } = await reveille('roll', 'resume', '--json');
+    const { text } = await reveille('roll', 'resume', '--boot-time', '20m', '--json');
     const resumed = JSON.parse(text) as Roll;
     t.diagnostic(
       `${resumed.state}: ${resumed.nodes.map(({ node, phase, words }) => `${node} ${phase} ${words}`).join('; ')}`,
