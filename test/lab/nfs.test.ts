@@ -86,20 +86,12 @@ test(
     try {
       await buildLabImage('lab-nfs', boots.siteFolder, boots.stateFolder);
       const folder = join(boots.stateFolder, '../ganesha');
-      const share = join(folder, 'instances');
+      const at = (name: string) => join(folder, name);
+      const share = at('instances');
       mkdirSync(share, { recursive: true });
       chownSync(share, NOVA, NOVA);
-      writeFileSync(join(folder, 'conf'), ganesha(folder, share));
-      const command = [
-        'ganesha.nfsd',
-        '-F',
-        '-f',
-        join(folder, 'conf'),
-        '-L',
-        join(folder, 'log'),
-        '-p',
-        join(folder, 'pid'),
-      ];
+      writeFileSync(at('conf'), ganesha(folder, share));
+      const command = ['ganesha.nfsd', '-F', '-f', at('conf'), '-L', at('log'), '-p', at('pid')];
       const server = boots.rack.spawn(command, { stdio: 'ignore' });
 
       for (const name of ['node01', 'node02']) await boots.rack.boot(name);
@@ -120,9 +112,13 @@ test(
         boots.event(
           (one) => one.kind === 'node.step' && one.node === 'node02' && one.step === step && one.status === 'failed',
         );
-      console.log(JSON.stringify([await failed('hook'), await failed('service nova-compute')], null, 1));
+      assert.match(
+        JSON.stringify(await failed('hook')),
+        /mounting 10\.0\.0\.2:\/nothing failed.*No such file or directory/,
+      );
+      assert.match(JSON.stringify(await failed('service nova-compute')), /Dependency failed for nova-compute/);
       assert.deepEqual(readdirSync(share), ['node01'], 'nothing was written beside the share');
-      assert.equal(server.exitCode, null, readFileSync(join(folder, 'log'), 'utf8'));
+      assert.equal(server.exitCode, null, readFileSync(at('log'), 'utf8'));
     } finally {
       await boots.close();
     }
