@@ -41,7 +41,7 @@ const instanceSchema = z.object({
 
 /** What a kernel may leave out where each of its instructions is emulated twice: ACPI alone is a third of its start. */
 const QUICK = [
-  'quiet acpi=off mitigations=off nokaslr cryptomgr.notests audit=0 tsc=reliable no_timer_check ipv6.disable=1',
+  'quiet acpi=off mitigations=off nokaslr init_on_alloc=0 cryptomgr.notests audit=0 tsc=reliable no_timer_check ipv6.disable=1',
   'initcall_blacklist=crypto_kdf108_init,init_encrypted,init_kprobe_trace',
 ].join(' ');
 
