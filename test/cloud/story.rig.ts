@@ -6,7 +6,7 @@ import { askJson } from '../../src/cli/api.ts';
 import { buildImages, forgetLastTime } from '../../src/cli/demoStage.ts';
 import { nodeNamed } from '../../src/cli/status.ts';
 import { defaultCache } from '../../src/image/cache.ts';
-import { aliveIn } from '../../src/lab/cloud/instances.ts';
+import { aliveIn, type Instance } from '../../src/lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../../src/lab/cloud/open.ts';
 import { tail } from '../../src/lab/open.ts';
 import { loadSite } from '../../src/site/load.ts';
@@ -32,6 +32,8 @@ export type CloudStory = {
   inService(name: string): Promise<NodeStatus>;
   /** What the instance last said on its console of how long it has lived, in seconds, and whom it reaches. */
   alive(instance: string): Promise<ReturnType<typeof aliveIn>>;
+  /** Where the instance runs, once it has spoken and goes on speaking there: how long it has lived, in seconds. */
+  livesOn(instance: Instance): Promise<Instance & { readonly seconds: number }>;
 };
 
 const PATIENCE_MS = 420_000;
@@ -73,6 +75,7 @@ export async function openStory(
       );
     }
   };
+  const alive: CloudStory['alive'] = async (instance) => aliveIn(await cloud.operator.run('console', { instance }));
   return {
     cloud,
     site: folder,
@@ -92,6 +95,15 @@ export async function openStory(
         if (seen.state === 'failed') throw new Error(`${name} failed: ${JSON.stringify(seen.boot?.steps, null, 1)}`);
         return seen.boot !== null && isInService(seen.boot) ? seen : undefined;
       }),
-    alive: async (instance) => aliveIn(await cloud.operator.run('console', { instance })),
+    alive,
+    livesOn: async ({ id, name }) => {
+      const instance = await cloud.operator.run('instance', { instance: id });
+      const first = await until(`${name} speaks`, instance.host ?? '', () => alive(id));
+      const { seconds } = await until(`${name} goes on speaking`, instance.host ?? '', async () => {
+        const now = await alive(id);
+        return now && now.seconds > first.seconds ? now : undefined;
+      });
+      return { ...instance, seconds };
+    },
   };
 }
