@@ -3,9 +3,13 @@ import { Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { defaultCache } from '../image/cache.ts';
 import { openShelf } from '../image/shelf.ts';
+import { bmcsOf, startBmcs } from '../lab/bmcs.ts';
 import { requireRoot } from '../lab/cloud/controllerRoot.ts';
 import { copySite, openLabCloud } from '../lab/cloud/open.ts';
 import type { CloudStatus, LabStatus } from '../lab/control.ts';
+import { labFolder, labSocket } from '../lab/hold.ts';
+import type { OpenRack } from '../lab/open.ts';
+import { openSiteSecrets } from '../node/siteSecrets.ts';
 import type { Site } from '../site/model.ts';
 import { plainProgress } from './image.ts';
 import { ask, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
@@ -136,12 +140,16 @@ function holdCommand(): Command {
     .action(({ site: from, state, cache, memory }: UpFlags) =>
       holdForParent({ site: join(state, 'site'), state }, async (onStep) => {
         const site = await copySite(from, state);
-        const { rack, access, controller, close } = await openLabCloud(site, {
-          state,
-          cache,
-          memoryMb: memory,
-          onStep,
-        });
+        const meanwhile = async (open: OpenRack) => {
+          const bmcs = await bmcsOf(
+            open.rack,
+            site,
+            openSiteSecrets(() => site, process.env),
+          );
+          await startBmcs(open, bmcs, { folder: labFolder(state), socket: labSocket(state) });
+        };
+        const options = { state, cache, memoryMb: memory, onStep, meanwhile };
+        const { rack, access, controller, close } = await openLabCloud(site, options);
         const { cloudsFile } = access;
         const { pid, url, logs, runs } = controller;
         return { rack, close, cloud: () => ({ runs: runs(), pid, url, cloudsFile, logs }) };

@@ -4,19 +4,17 @@ import { join, resolve } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
 import type { RootStep } from '../../image/mmdebstrap.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
-import { openSiteSecrets } from '../../node/siteSecrets.ts';
 import { siteInvalid } from '../../site/invalid.ts';
 import { loadSite } from '../../site/load.ts';
 import type { Site } from '../../site/model.ts';
-import { bmcsOf, startBmcs } from '../bmcs.ts';
-import { labFolder, labSocket } from '../hold.ts';
+import { labFolder } from '../hold.ts';
 import { type LabServer, type OpenRack, openRack } from '../open.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../siteRack.ts';
 import { type Access, type Controller, startController, writeAccess } from './controller.ts';
 import { controllerRoot } from './controllerRoot.ts';
 import { type CloudOperator, openOperator } from './operator.ts';
 
-/** A rack with a real controller, the real server and the machines' BMCs in it; its machines are off at first. */
+/** A rack with a real controller and the real server in it; its machines are off at first. */
 export type LabCloud = {
   readonly rack: OpenRack;
   readonly site: Site;
@@ -34,7 +32,7 @@ export type LabCloudOptions = {
   readonly cache: string;
   readonly memoryMb: number;
   readonly onStep: (step: RootStep) => void;
-  /** What may go on while the controller starts; the server answers already. */
+  /** What comes before the controller starts; the server answers already. */
   readonly meanwhile?: (rack: OpenRack) => Promise<void>;
 };
 
@@ -70,7 +68,7 @@ export async function copySite(from: string, state: string): Promise<Site> {
   throw siteInvalid(folder, loaded.findings);
 }
 
-/** Builds what is missing of the controller and starts rack, BMCs, server and controller. Throws ReveilleError with all ended. */
+/** Builds what is missing of the controller and starts rack, server and controller. Throws ReveilleError with all ended. */
 export async function openLabCloud(site: Site, options: LabCloudOptions): Promise<LabCloud> {
   const { state, cache, memoryMb, onStep, meanwhile } = options;
   const address = controllerAddress(site);
@@ -79,12 +77,6 @@ export async function openLabCloud(site: Site, options: LabCloudOptions): Promis
   try {
     const access = await writeAccess(place);
     await handOver(access, site.root);
-    const bmcs = await bmcsOf(
-      rack.rack,
-      site,
-      openSiteSecrets(() => site, process.env),
-    );
-    await startBmcs(rack, bmcs, { folder: labFolder(state), socket: labSocket(state) });
     const server = await rack.startServer({ site: site.root, state });
     await meanwhile?.(rack);
     const bridge = rack.rack.bridges[0]?.name ?? '';
