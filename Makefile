@@ -5,7 +5,7 @@
 # make unit      the tests beside the code
 # make interop   real DHCP, TFTP and HTTP clients in network namespaces
 # make boots     virtual racks: whole boots with real firmware
-# make test-cloud  renewal under running instances, Open vSwitch, why: beside a real OpenStack (as root; not in `make test`)
+# make test-cloud  renewal under running instances, Open vSwitch, small machines, why: beside a real OpenStack (as root; not in `make test`)
 # make bench     speed, beside Kea, tftpd-hpa, dnsmasq, nginx and mmdebstrap
 # make clean     forget installed modules, images and downloads
 # Each does its own set-up; CI=true answers its questions with yes.
@@ -46,7 +46,7 @@ interop: setup-test
 boots: setup-test
 	$(tests) --test-concurrency=1 'test/lab/*.test.ts'
 
-# As root, and not part of `test`: it takes half an hour. docs/openstack.md tells of the last run.
+# As root, and not part of `test`: it takes three quarters of an hour. docs/test-cloud.md keeps its last run.
 test-cloud: setup-test setup-cloud
 	$(node) --test --test-timeout=3600000 --test-concurrency=1 'test/cloud/*.test.ts'
 
