@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ const MEGABYTE = 1e6;
 
 it('the compute image is small, and so are the machines that it runs on', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'reveille-small-'));
+  t.after(() => rmSync(folder, { recursive: true }));
   const key = join(folder, 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', key]);
   const { cloud, state, inService } = await openStory(
