@@ -14,6 +14,7 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
   IMAGE_MISSING: 404,
   SITE_INVALID: 422,
   TEMPLATE_INVALID: 422,
+  TOO_MANY_REQUESTS: 429,
   SERVER_BUSY: 503,
   STATE_UNAVAILABLE: 503,
 };

@@ -15,12 +15,17 @@ export function logLine(event: Event): string {
 export function severityOf(event: Event): Severity {
   switch (event.kind) {
     case 'server.trouble':
+    case 'server.fault':
     case 'site.rejected':
       return SEVERITY.error;
     case 'dhcp.nak':
     case 'dhcp.decline':
     case 'dhcp.refused':
     case 'dhcp.other-server':
+    case 'dhcp.wrong-network':
+    case 'server.restarted':
+    case 'server.clock':
+    case 'events.limited':
     case 'packets.malformed':
     case 'tftp.failed':
     case 'http.failed':

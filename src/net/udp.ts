@@ -13,6 +13,7 @@ import {
   SO_REUSEADDR,
   SOCK_DGRAM,
   SystemCallError,
+  sendTo,
   setOption,
 } from './libc.ts';
 import { portHolder } from './portHolder.ts';
@@ -35,11 +36,63 @@ export type UdpOptions = {
  * Rejects with PORT_IN_USE, PRIVILEGE_MISSING or INTERFACE_MISSING.
  */
 export async function openUdp(options: UdpOptions): Promise<Socket> {
-  const fd = bindDescriptor(options);
+  return adoptAlone(bindDescriptor(options));
+}
+
+/** Taking a descriptor over, dgram lets others share its port; this takes that back. */
+async function adoptAlone(fd: number): Promise<Socket> {
   const socket = await adopt(fd);
-  // Taking the descriptor over, dgram lets others share the port; nobody shall.
   setOption(fd, SO_REUSEADDR, 0);
   return socket;
+}
+
+/**
+ * A bound UDP socket that receives through the event loop and sends at once or not at all. What the kernel does not take
+ * (the send buffer is full of packets that wait for ARP, the port is 0, the network is down) is dropped and counted: nothing
+ * waits in this process, so no reply is held up by those before it.
+ */
+export class UdpPort {
+  /** For its `message` and `error` events. Send and close through the port. */
+  readonly socket: Socket;
+  readonly #fd: number;
+  readonly #to = inetAddress(UNSPECIFIED, 0);
+  readonly #view = new DataView(this.#to.buffer);
+  #dropped = 0;
+  #closed = false;
+
+  /** Opens a port like `openUdp`, with the same errors. */
+  static async open(options: UdpOptions): Promise<UdpPort> {
+    const fd = bindDescriptor(options);
+    return new UdpPort(await adoptAlone(fd), fd);
+  }
+
+  private constructor(socket: Socket, fd: number) {
+    this.socket = socket;
+    this.#fd = fd;
+  }
+
+  /** How many datagrams were dropped since opening. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Whether the kernel took the datagram: the first `length` bytes, all of them if not given. Never throws. */
+  send(bytes: Uint8Array, ip: Ipv4, port: number, length = bytes.length): boolean {
+    if (!this.#closed) {
+      this.#view.setUint16(2, port);
+      this.#view.setUint32(4, ip);
+      if (sendTo(this.#fd, bytes, length, this.#to)) return true;
+    }
+    this.#dropped++;
+    return false;
+  }
+
+  /** The socket's descriptor is the kernel's to give away again from here on: nothing is sent any more. */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    return new Promise((resolve) => this.socket.close(() => resolve()));
+  }
 }
 
 /** Hands a bound descriptor to dgram, which closes it from then on. */

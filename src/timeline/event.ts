@@ -54,6 +54,8 @@ type OtherEvent =
   | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string; readonly via?: string }
   /** A client took another DHCP server's offer: a second server is on the wire. */
   | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
+  /** A node's MAC address asks on a network that is not the node's own: a machine moved, or another uses the address. */
+  | { readonly kind: 'dhcp.wrong-network'; readonly network: string; readonly expected: string; readonly via?: string }
   /** Packets that no codec could read, counted since the last such event (at most one a minute for each service). */
   | {
       readonly kind: 'packets.malformed';
@@ -92,6 +94,20 @@ type OtherEvent =
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }
   | { readonly kind: 'server.started' }
+  /** An exception that no code expected was contained. `stack` comes with the first of its kind; `count` is how many there were. */
+  | {
+      readonly kind: 'server.fault';
+      readonly service: string;
+      readonly message: string;
+      readonly count: number;
+      readonly stack?: string;
+    }
+  /** A service was stopped after such an exception, and started anew. */
+  | { readonly kind: 'server.restarted'; readonly service: string }
+  /** The server's clock was set: how far, in milliseconds; negative: back. */
+  | { readonly kind: 'server.clock'; readonly steppedMs: number }
+  /** One sender caused more events than are kept of it; `count` of them are not. `subject`: a node's name, a MAC or an address. */
+  | { readonly kind: 'events.limited'; readonly subject: string; readonly count: number }
   | { readonly kind: 'server.trouble'; readonly code: string; readonly message: string };
 
 /** One thing seen. `at` is milliseconds since the epoch; the machine's fields are present where they are known. */

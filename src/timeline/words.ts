@@ -35,6 +35,8 @@ function inWords(event: Event): string {
       return `DHCP no answer: ${event.reason}`;
     case 'dhcp.other-server':
       return `DHCP another server, ${formatIpv4(event.server)}, was chosen: is a second DHCP server on this wire?`;
+    case 'dhcp.wrong-network':
+      return `DHCP this MAC address asks on network ${event.network}; its node belongs to ${event.expected}`;
     case 'packets.malformed':
       return `${event.service.toUpperCase()} ${event.count} malformed packets, the last: ${event.sample}`;
     case 'tftp.sent':
@@ -67,6 +69,14 @@ function inWords(event: Event): string {
       return `image ${event.image} is now ${event.sha256.slice(0, 12)}`;
     case 'server.started':
       return 'server started';
+    case 'server.fault':
+      return `an exception in ${event.service} was contained (${count(event.count, 'time')}): ${event.message}`;
+    case 'server.restarted':
+      return `${event.service} was restarted after an exception`;
+    case 'server.clock':
+      return `the server's clock was set ${formatMs(Math.abs(event.steppedMs))} ${event.steppedMs < 0 ? 'back' : 'forward'}; leases keep the time that was left`;
+    case 'events.limited':
+      return `${count(event.count, 'event')} of ${event.subject} not kept: too many at once`;
     case 'server.trouble':
       return `trouble: ${event.message} [${event.code}]`;
   }
