@@ -1,13 +1,16 @@
 import type dgram from 'node:dgram';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { openProber, type Prober } from '../net/probe.ts';
 import { openRawSender, type RawSender } from '../net/raw.ts';
 import { openUdp } from '../net/udp.ts';
 import { type Destination, SERVER_PORT } from './destination.ts';
 
-/** What a port tells: requests with the UDP port that they came from, replies that could not be sent, a broken socket. */
+/** Where a datagram came from, as its headers have it: anyone on the wire can write anything there. */
+export type Sender = { readonly ip: Ipv4; readonly port: number };
+
+/** What a port tells: requests with their senders, replies that could not be sent, a broken socket. */
 export type PortListener = {
-  readonly received: (port: Port, bytes: Buffer, fromPort: number) => void;
+  readonly received: (port: Port, bytes: Buffer, sender: Sender) => void;
   readonly unsent: (error: unknown) => void;
   readonly broken: (error: unknown) => void;
 };
@@ -46,7 +49,7 @@ export class Port {
     }
     socket.on('message', (bytes, from) => {
       try {
-        listener.received(this, bytes, from.port);
+        listener.received(this, bytes, { ip: parseIpv4(from.address) ?? UNSPECIFIED, port: from.port });
       } catch (error) {
         // A mistake of ours in answering one client must not end the service for all.
         listener.broken(error);

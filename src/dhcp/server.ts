@@ -16,7 +16,7 @@ import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
 import { type Decision, decide, declined } from './policy.ts';
-import { Port } from './port.ts';
+import { Port, type Sender } from './port.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
 import type { ServedNetwork } from './wire.ts';
 
@@ -152,7 +152,7 @@ class Server implements DhcpServer {
   async #open(name: string): Promise<void> {
     if (this.#ports.has(name)) return;
     const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
-      received: (from, bytes, fromPort) => this.#receive(from, bytes, fromPort),
+      received: (port, bytes, sender) => this.#receive(port, bytes, sender),
       unsent: (error) => this.#unsent.note(wordsOf(error)),
       broken: (error) => this.#trouble(error),
     });
@@ -164,7 +164,7 @@ class Server implements DhcpServer {
     port.close();
   }
 
-  #receive(port: Port, bytes: Buffer, fromPort: number): void {
+  #receive(port: Port, bytes: Buffer, sender: Sender): void {
     const decoded = decodePacket(bytes);
     if (!decoded.ok) {
       this.#malformed.note(decoded.reason);
@@ -174,7 +174,7 @@ class Server implements DhcpServer {
     const request = decoded.packet;
     const client = clientOf(request);
     this.#tellReceived(port, request, client);
-    this.#answer({ port, request, client, fromPort });
+    this.#answer({ port, request, client, sender });
   }
 
   #answer(asked: Asked): void {
@@ -326,9 +326,9 @@ class Server implements DhcpServer {
     });
   }
 
-  #transmit({ port, request, fromPort }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
+  #transmit({ port, request, sender }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
     const bytes = encodePacket(reply, sizeLimit(request));
-    port.send(destinationOf(request, reply.yiaddr, isNak, fromPort), network.server, bytes);
+    port.send(destinationOf(request, reply.yiaddr, isNak, sender.port), network.server, bytes);
   }
 
   #tellReceived(port: Port, request: DhcpPacket, client: Client): void {
@@ -373,7 +373,7 @@ type Asked = {
   readonly port: Port;
   readonly request: DhcpPacket;
   readonly client: Client;
-  readonly fromPort: number;
+  readonly sender: Sender;
 };
 
 type Offer = Decision & { readonly kind: 'offer' };
