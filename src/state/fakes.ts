@@ -30,6 +30,7 @@ export function fixedStore(contents: Contents): Store {
   const applied = new Map(contents.applied ?? []);
   const rolls = new Map<string, Roll>();
   const pins = new Map<string, string>();
+  const tokens = new Map<string, string>();
   let events = [...(contents.events ?? [])];
   let closed = false;
 
@@ -113,6 +114,14 @@ export function fixedStore(contents: Contents): Store {
       }),
     rolls: () => whileOpen(() => oldestFirst(rolls)),
     pins: () => whileOpen(() => new Map(pins)),
+    tokens: () => whileOpen(() => new Map(tokens)),
+    saveTokens: (changed) =>
+      whileOpen(() => {
+        for (const [node, body] of changed) {
+          if (body === null) tokens.delete(node);
+          else tokens.set(node, body);
+        }
+      }),
     pruneEvents: ({ perNode, total }) =>
       whileOpen(() => {
         const seen = new Map<string, number>();
@@ -160,6 +169,8 @@ export function brokenStore(): Store {
     saveRoll: refuse,
     rolls: refuse,
     pins: refuse,
+    tokens: refuse,
+    saveTokens: refuse,
     pruneEvents: refuse,
     close: async () => {},
   };

@@ -39,6 +39,7 @@ const MIGRATIONS: readonly string[] = [
    create table pins (node text primary key, image text not null) strict, without rowid;`,
   'create table certificates (name text primary key, key text not null, certificate text not null) strict',
   `create table boots (node text primary key, seen_at integer not null, body text not null) strict;`,
+  'create table tokens (node text primary key, body text not null) strict, without rowid',
 ];
 
 /** The version of the database that this program reads and writes. */

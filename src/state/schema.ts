@@ -44,6 +44,9 @@ export type RollRow = { id: string; at: number; body: string };
 /** The hash of the image that a node boots, whatever the site says. */
 export type PinRow = { node: string; image: string };
 
+/** What the server knows of a node's token: hashes, never the token itself. */
+export type TokenRow = { node: string; body: string };
+
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
@@ -58,5 +61,6 @@ export type Schema = {
   applied: AppliedRow;
   rolls: RollRow;
   pins: PinRow;
+  tokens: TokenRow;
   meta: MetaRow;
 };

@@ -54,6 +54,10 @@ export type Store = LeaseStore &
     saveBoots(changed: ReadonlyMap<string, SeenBoot>): Promise<void>;
     /** By node. */
     boots(): Promise<ReadonlyMap<string, SeenBoot>>;
+    /** What is known of the nodes' tokens, by node; the text is the writer's own. */
+    tokens(): Promise<ReadonlyMap<string, string>>;
+    /** Keeps what changed in place of what was kept; null forgets. All or none. */
+    saveTokens(changed: ReadonlyMap<string, string | null>): Promise<void>;
     /** Forgets old events, a few at a time so that leases need not wait long. */
     pruneEvents(keep: EventsKept): Promise<void>;
     close(): Promise<void>;
@@ -206,8 +210,7 @@ function sqliteStore(database: Database): Store {
       const forget = db.deleteFrom('rolls').where('id', '=', '').compile();
       const pin = db.replaceInto('pins').values({ node: '', image: '' }).compile();
       const unpin = db.deleteFrom('pins').where('node', '=', '').compile();
-      const pinned = [...pins].filter((one): one is [string, string] => one[1] !== null);
-      const unpinned = [...pins].filter(([, image]) => image === null).map(([node]) => [node]);
+      const [pinned, unpinned] = setAndUnset(pins);
       const statements = [
         statementOf(keep, [[roll.id, roll.begunAt, JSON.stringify(roll)]]),
         statementOf(
@@ -226,6 +229,17 @@ function sqliteStore(database: Database): Store {
     async pins() {
       const rows = await db.selectFrom('pins').selectAll().execute();
       return new Map(rows.map(({ node, image }) => [node, image]));
+    },
+    async tokens() {
+      const rows = await db.selectFrom('tokens').selectAll().execute();
+      return new Map(rows.map(({ node, body }) => [node, body]));
+    },
+    async saveTokens(changed) {
+      const [set, unset] = setAndUnset(changed);
+      const keep = db.replaceInto('tokens').values({ node: '', body: '' }).compile();
+      const forget = db.deleteFrom('tokens').where('node', '=', '').compile();
+      const statements = [statementOf(keep, set), statementOf(forget, unset)];
+      await database.run(statements.filter((statement) => statement.rows.length > 0));
     },
     async pruneEvents({ perNode, total }) {
       const crowded = await db
@@ -247,6 +261,13 @@ function sqliteStore(database: Database): Store {
       await database.close();
     },
   };
+}
+
+/** The rows to write, and those to delete: what stands at null. */
+function setAndUnset(changes: ReadonlyMap<string, string | null>): [[string, string][], [string][]] {
+  const set = [...changes].filter((one): one is [string, string] => one[1] !== null);
+  const unset = [...changes].filter(([, value]) => value === null).map(([key]): [string] => [key]);
+  return [set, unset];
 }
 
 function partsOf(rows: readonly { readonly kind: string; readonly value: string }[]): IdentityParts {

@@ -282,6 +282,29 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       ]);
     });
 
+    test('what is known of a token takes the place of what was, until it is forgotten', async () => {
+      assert.deepEqual(await store.tokens(), new Map());
+      await store.saveTokens(new Map());
+      await store.saveTokens(
+        new Map([
+          ['node01', 'é 1'],
+          ['node02', 'b'],
+          ['node03', null],
+        ]),
+      );
+      await store.saveTokens(
+        new Map([
+          ['node01', 'c'],
+          ['node02', null],
+          ['node03', 'd'],
+        ]),
+      );
+      assert.deepEqual([...(await store.tokens())].sort(), [
+        ['node01', 'c'],
+        ['node03', 'd'],
+      ]);
+    });
+
     test('closed, it refuses', async () => {
       await store.close();
       for (const call of [
