@@ -179,7 +179,7 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   const http = createHttpServer({
     site,
     emit,
-    addressOf: (mac) => dhcp.addressOf(mac),
+    addressOf: (mac, network) => dhcp.addressOf(mac, network),
     imageFile: (sha256, which) => shelvedFile(shelf, sha256, which),
     files: (name) => operatorFile(site(), name),
     ipxeScript: async (mac, from) => {

@@ -37,8 +37,11 @@ export type DhcpServer = {
   reload(): Promise<void>;
   /** Stops listening; leases that are on their way to disk still get there. */
   close(): Promise<void>;
-  /** The address that a machine holds now, if any. */
-  addressOf(mac: Mac): Ipv4 | undefined;
+  /**
+   * The address that a machine holds now in `network`, if any. Without a network: the only one that it holds in any; of a MAC
+   * that holds addresses in two networks nobody knows which machine is meant.
+   */
+  addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined;
   /** Who holds an address now, if anybody. */
   holderOf(ip: Ipv4): Mac | undefined;
 };
@@ -118,13 +121,15 @@ class Server implements DhcpServer {
     this.#unsent.close();
   }
 
-  addressOf(mac: Mac): Ipv4 | undefined {
+  addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined {
     const now = this.#now();
-    for (const network of this.#site.networks.keys()) {
-      const lease = this.#book.leaseOf(network, mac);
-      if (lease?.state === 'bound' && lease.expires > now) return lease.ip;
+    const held: Ipv4[] = [];
+    for (const name of this.#site.networks.keys()) {
+      if (network !== undefined && name !== network) continue;
+      const lease = this.#book.leaseOf(name, mac);
+      if (lease?.state === 'bound' && lease.expires > now) held.push(lease.ip);
     }
-    return undefined;
+    return held.length === 1 ? held[0] : undefined;
   }
 
   holderOf(ip: Ipv4): Mac | undefined {

@@ -17,8 +17,11 @@ import { localIpOf, peerOf } from './peer.ts';
 /** What the nodes' API is made from. `site` is asked anew at every request. */
 export type NodeRoutesFrom = {
   readonly site: () => Site;
-  /** The address that the DHCP server has leased to `mac`, for nodes without an address of their own. */
-  readonly addressOf: (mac: Mac) => Ipv4 | undefined;
+  /**
+   * The address that the DHCP server has leased to `mac` in `network`, for nodes without an address of their own; without a
+   * network, the only one in any.
+   */
+  readonly addressOf: (mac: Mac, network: string | undefined) => Ipv4 | undefined;
   /** Makes a node's bundle. `serverIp` is the address through which the node reached this server. */
   readonly bundleOf: (node: SiteNode, inventory: Inventory | undefined, serverIp: Ipv4) => Promise<Bundle>;
   readonly inventories: Inventories;
@@ -68,7 +71,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     if (node === undefined)
       throw new ReveilleError('NODE_UNKNOWN', `the site lists no node with the MAC address ${mac}`);
     const ip = peerOf(request);
-    const isItself = ip !== UNSPECIFIED && (ip === node.ip || ip === from.addressOf(mac));
+    const isItself = ip !== UNSPECIFIED && (ip === node.ip || ip === from.addressOf(mac, node.network));
     if (!isItself) {
       const words = `${formatIpv4(ip)} asks in the name of ${node.name} (${mac}), whose address it does not have`;
       tellOnce(`${ip} ${mac}`, () => emit({ kind: 'server.trouble', code: 'IDENTITY_REFUSED', message: words, ip }));
