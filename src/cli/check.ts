@@ -5,6 +5,7 @@ import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
 import { jsonOption, siteOption } from './options.ts';
+import { jsonText } from './print.ts';
 
 /** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. */
 export type SiteCheck = (site: Site) => Promise<readonly Finding[]>;
@@ -44,7 +45,7 @@ async function check(folder: string, checks: readonly SiteCheck[]): Promise<Resu
 function asJson({ errors, warnings, summary }: Result): string {
   const flat = ({ place, message, hint }: Finding) => ({ ...place, message, ...(hint === undefined ? {} : { hint }) });
   const result = { ok: errors.length === 0, ...summary, errors: errors.map(flat), warnings: warnings.map(flat) };
-  return JSON.stringify(result, null, 2);
+  return jsonText(result);
 }
 
 /** One line for each finding, as compilers write them, so that editors can jump there; its hint below it. */

@@ -8,7 +8,7 @@ import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
 import { KEPT_PRIVATE } from '../node/secrets.ts';
 import { askJson } from './api.ts';
 import { jsonOption, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 
 /** `reveille diff NODE`: what the next refresh would change on a running node, and what somebody changed there. */
 export function diffCommand(): Command {
@@ -24,7 +24,7 @@ export function diffCommand(): Command {
     .action(async (node: string, flags: { state: string; json: boolean }) => {
       const diff = (await askJson(flags.state, `/api/v1/diff?node=${encodeURIComponent(node)}`)) as NodeDiff;
       if (diff.changes.length > 0) process.exitCode = 1;
-      if (flags.json) console.log(JSON.stringify(diff, null, 2));
+      if (flags.json) console.log(jsonText(diff));
       else console.log(diff.changes.length === 0 ? `Nothing would change on ${node}.` : await diffText(diff));
     });
 }

@@ -27,6 +27,7 @@ import {
   type ToldFiles,
 } from './explainFiles.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
+import { jsonText } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
 import { askState } from './state.ts';
 import { table } from './table.ts';
@@ -79,7 +80,7 @@ export function explainCommand(): Command {
         pins: new Map(),
       });
       const told = await Promise.all(macs.map((mac) => explain(mac, site, known, flags)));
-      if (flags.json) console.log(JSON.stringify(namesOneNode(who) ? told[0] : told, null, 2));
+      if (flags.json) console.log(jsonText(namesOneNode(who) ? told[0] : told));
       else console.log(told.map(words).join('\n\n'));
     });
 }
@@ -91,7 +92,7 @@ async function tellFiles(site: Site, who: string, { state, file, json }: Flags):
   const told: ToldFiles[] = [];
   for (const node of nodes) told.push(await explainFiles(site, node, known.get(node.name)));
   if (file !== undefined) for (const one of told) process.stdout.write(fileContent(one, file));
-  else if (json) console.log(JSON.stringify(namesOneNode(who) ? told.map(filesJson)[0] : told.map(filesJson), null, 2));
+  else if (json) console.log(jsonText(namesOneNode(who) ? told.map(filesJson)[0] : told.map(filesJson)));
   else console.log(told.map(filesText).join('\n\n'));
 }
 

@@ -22,7 +22,7 @@ import { imageDiffCommand } from './imageDiff.ts';
 import { imageGcCommand } from './imageGc.ts';
 import { imageShellCommand } from './imageShell.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { askState } from './state.ts';
 import { table } from './table.ts';
 
@@ -79,7 +79,7 @@ function buildCommand(): Command {
           onProgress,
         }),
       );
-      console.log(flags.json ? JSON.stringify(report, null, 2) : reportText(report));
+      console.log(flags.json ? jsonText(report) : reportText(report));
     });
 }
 
@@ -90,7 +90,7 @@ function listCommand(): Command {
     .addOption(jsonOption())
     .action(async (flags: { readonly state: string; readonly json: boolean }) => {
       const images = await openShelf(`${flags.state}/images`).list();
-      console.log(flags.json ? JSON.stringify(images, null, 2) : listText(images));
+      console.log(flags.json ? jsonText(images) : listText(images));
     });
 }
 

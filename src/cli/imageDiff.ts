@@ -6,6 +6,7 @@ import { findImage } from '../image/find.ts';
 import { openShelf, type Shelf } from '../image/shelf.ts';
 import { formatBytes } from '../timeline/words.ts';
 import { jsonOption, stateOption } from './options.ts';
+import { jsonText } from './print.ts';
 import { table } from './table.ts';
 
 /** `reveille image diff A B`: what changed from one image to another. */
@@ -25,7 +26,7 @@ export function imageDiffCommand(): Command {
       const shelf = openShelf(join(flags.state, 'images'));
       const before = await opened(shelf, b === undefined ? `${a}@1` : a);
       const difference = diffImages(before, await opened(shelf, b ?? a));
-      console.log(flags.json ? JSON.stringify(difference, null, 2) : differenceText(difference, flags.all));
+      console.log(flags.json ? jsonText(difference) : differenceText(difference, flags.all));
     });
 }
 

@@ -7,6 +7,7 @@ import { sweepCache } from '../image/sweepCache.ts';
 import { imagesOfRolls } from '../roll/pins.ts';
 import { formatBytes } from '../timeline/words.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
+import { jsonText } from './print.ts';
 import { siteIn } from './site.ts';
 import { askState } from './state.ts';
 import { table } from './table.ts';
@@ -43,7 +44,7 @@ export function imageGcCommand(): Command {
       const roots = await sweepCache(flags.cache, { recipes: new Set(site.images.keys()), dryRun, now: Date.now() });
       const freed = [...images, ...roots].reduce((sum, { bytes }) => sum + bytes, 0);
       if (flags.json) {
-        console.log(JSON.stringify({ dryRun, images, roots, freed }, null, 2));
+        console.log(jsonText({ dryRun, images, roots, freed }));
         return;
       }
       const rows = [

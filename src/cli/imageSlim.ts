@@ -16,7 +16,7 @@ import type { Recipe } from '../site/model.ts';
 import { formatBytes } from '../timeline/words.ts';
 import { plainProgress, recipeIn } from './image.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { table } from './table.ts';
 
@@ -65,7 +65,7 @@ export function slimCommand(): Command {
         ...(boots === undefined ? {} : { boots: { reports: boots.reports, since: boots.since } }),
         ...(written === undefined ? {} : { written }),
       };
-      console.log(flags.json ? JSON.stringify(report, null, 2) : slimText(report));
+      console.log(flags.json ? jsonText(report) : slimText(report));
     });
 }
 

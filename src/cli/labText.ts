@@ -1,10 +1,10 @@
 import type { CloudStatus, LabStatus } from '../lab/control.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { table } from './table.ts';
 
 /** Prints a rack, with the cloud beside it if there is one. */
 export function show(status: LabStatus, json: boolean | undefined): void {
-  console.log(json ? JSON.stringify(status, null, 2) : rackText(status));
+  console.log(json ? jsonText(status) : rackText(status));
 }
 
 /** A rack as a table of its machines, and its cloud. */

@@ -6,7 +6,7 @@ import { namesOneNode } from '../site/nodeSet.ts';
 import { publicIdentity } from './identity.ts';
 import { addCommand, importCommand, removeCommand } from './nodeAdd.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
 import { askState } from './state.ts';
 import { adoptCommand, strangersCommand } from './strangers.ts';
@@ -26,7 +26,7 @@ export function nodeCommand(): Command {
     .action(async (set: string, flags: ListFlags) => {
       const site = await siteIn(flags.site);
       const nodes = set === '' ? [...site.nodes.values()] : nodesOf(site, set);
-      if (flags.json) return console.log(JSON.stringify(nodes.map(plain), null, 2));
+      if (flags.json) return console.log(jsonText(nodes.map(plain)));
       if (flags.fold) return console.log(foldNames(nodes.map(({ name }) => name)).join(','));
       const rows = nodes.map((node) => [
         node.name,
@@ -60,7 +60,7 @@ export function nodeCommand(): Command {
         [],
       );
       const nodes = chosen.map((node, i) => ({ ...plain(node), identity: known[i] ?? null }));
-      if (flags.json) return console.log(JSON.stringify(namesOneNode(set) ? nodes[0] : nodes, null, 2));
+      if (flags.json) return console.log(jsonText(namesOneNode(set) ? nodes[0] : nodes));
       const shown = nodes.map(({ identity, ...node }) =>
         table([...rows(node), ...(identity === null ? [['identity:', 'made at its first boot']] : rows(identity))]),
       );

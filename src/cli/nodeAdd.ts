@@ -9,7 +9,7 @@ import { editSite } from '../site/edit.ts';
 import { lineDiff } from '../site/lineDiff.ts';
 import { type NodeText, removeNode } from '../site/nodeText.ts';
 import { jsonOption, siteOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 
 type Flags = { readonly site: string; readonly dryRun: boolean; readonly json: boolean };
 type AddFlags = Flags & {
@@ -94,7 +94,7 @@ export function removeCommand(): Command {
     .action(async (name: string, flags: Flags) => {
       const { before, after } = await editSite(flags.site, (text) => removeNode(text, name), flags);
       const diff = lineDiff('site.yaml', before, after);
-      if (flags.json) console.log(JSON.stringify({ removed: name, written: !flags.dryRun, diff }, null, 2));
+      if (flags.json) console.log(jsonText({ removed: name, written: !flags.dryRun, diff }));
       else console.log(flags.dryRun ? inColours(diff) : `Removed ${name} from site.yaml.`);
     });
 }
@@ -102,7 +102,7 @@ export function removeCommand(): Command {
 /** Says what was added, or with --dry-run what would be. */
 export function tellAdded({ edit, entries }: Added, flags: Pick<Flags, 'dryRun' | 'json'>): void {
   const diff = lineDiff('site.yaml', edit.before, edit.after);
-  if (flags.json) console.log(JSON.stringify({ added: entries.map(plain), written: !flags.dryRun, diff }, null, 2));
+  if (flags.json) console.log(jsonText({ added: entries.map(plain), written: !flags.dryRun, diff }));
   else if (flags.dryRun) console.log(inColours(diff));
   else
     for (const { key, macs, ip } of entries) console.log(`Added ${key}: ${[ip, ...macs].filter(Boolean).join(', ')}`);

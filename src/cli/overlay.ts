@@ -5,7 +5,7 @@ import { overlayNamed, overlayNames } from '../node/overlays.ts';
 import { aboutText, exampleVars } from '../node/overlayVars.ts';
 import type { Overlay } from '../node/sources.ts';
 import { jsonOption, siteOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly json: boolean };
@@ -19,7 +19,7 @@ export function overlayCommand(): Command {
     .action(async ({ site, json }: Flags) => {
       const overlays: Overlay[] = [];
       for (const name of await overlayNames(site)) overlays.push(await overlayNamed(site, name));
-      if (json) return console.log(JSON.stringify(overlays.map(plain), null, 2));
+      if (json) return console.log(jsonText(overlays.map(plain)));
       const rows = overlays.map((overlay) => [overlay.name, from(overlay), overlay.about ?? '-']);
       const [heading, ...lines] = table([['OVERLAY', 'FROM', 'ABOUT'], ...rows]).split('\n');
       console.log([paint('bold', heading ?? ''), ...lines].join('\n'));
@@ -32,7 +32,7 @@ export function overlayCommand(): Command {
     .addOption(jsonOption())
     .action(async (name: string, { site, json }: Flags) => {
       const overlay = await overlayNamed(site, name);
-      console.log(json ? JSON.stringify(plain(overlay), null, 2) : words(overlay));
+      console.log(json ? jsonText(plain(overlay)) : words(overlay));
     });
 
   return new Command('overlay')

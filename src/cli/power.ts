@@ -7,7 +7,7 @@ import { openSiteSecrets } from '../node/siteSecrets.ts';
 import type { SiteNode } from '../site/model.ts';
 import { NODE_SET_HELP } from '../site/nodeSet.ts';
 import { jsonOption, siteOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { nodesOf, siteIn } from './site.ts';
 import { table } from './table.ts';
 
@@ -68,7 +68,7 @@ export function powerCommand(): Command {
           return { ...told, power: null, result: 'failed', detail, code: error.code } as const;
         }
       });
-      console.log(flags.json ? JSON.stringify(results, null, 2) : powerText(results));
+      console.log(flags.json ? jsonText(results) : powerText(results));
       if (results.some(({ result }) => result === 'failed')) process.exitCode = 1;
     });
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { formatPlace, ReveilleError } from '../errors.ts';
+import { escapeUnsafe, plainLines } from '../plainText.ts';
 import type { NodeState } from '../timeline/status.ts';
 
 type Colour = Parameters<typeof styleText>[0];
@@ -26,7 +27,12 @@ export function errorText(error: unknown): string {
   if (!(error instanceof ReveilleError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const place = error.place ? `${formatPlace(error.place)}: ` : '';
   const hint = error.hint ? `\n  ${error.hint.replaceAll('\n', '\n  ')}` : '';
-  return `${place}${error.message}${hint} [${error.code}]`;
+  return plainLines(`${place}${error.message}${hint} [${error.code}]`);
+}
+
+/** A value as JSON for standard output: indented, and without a character that a terminal would obey. */
+export function jsonText(value: unknown): string {
+  return escapeUnsafe(JSON.stringify(value, null, 2));
 }
 
 /** `20:31:07.123` in the machine's own time zone. */

@@ -5,6 +5,7 @@ import { isActive, POLICIES, type Roll } from '../roll/record.ts';
 import { parseDuration } from '../site/duration.ts';
 import { askJson } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { jsonText } from './print.ts';
 import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
 import { askState } from './state.ts';
 
@@ -48,7 +49,7 @@ export function rollCommand(): Command {
       if (flags.dryRun) query.set('dryRun', '1');
       const begun = await post(flags.state, `/api/v1/rolls?${query}`);
       if (!flags.dryRun) return follow(begun, flags);
-      console.log(flags.json ? JSON.stringify(begun, null, 2) : previewText(begun));
+      console.log(flags.json ? jsonText(begun) : previewText(begun));
     })
     .addCommand(statusCommand())
     .addCommand(abortCommand())
@@ -87,7 +88,7 @@ function statusCommand(): Command {
     .action(async (id: string, flags: Shown) => {
       const { roll, pins, live } = await shownOrKept(flags.state, id);
       if (!live && !flags.json) console.error('No server is running; this is what the state last held.\n');
-      if (flags.json) console.log(JSON.stringify({ roll, pins, live }, null, 2));
+      if (flags.json) console.log(jsonText({ roll, pins, live }));
       else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
       process.exitCode = hasGoneWrong(roll) ? 1 : 0;
     });
@@ -162,7 +163,7 @@ async function follow(
       if (!isAway(error) || Date.now() - answered > PATIENCE_MS) throw error;
     }
   }
-  if (json) console.log(JSON.stringify(roll, null, 2));
+  if (json) console.log(jsonText(roll));
   if (isWrong(roll)) process.exitCode = 1;
 }
 

@@ -1,5 +1,6 @@
 import { Argument, Command } from 'commander';
 import { jsonSchema, SCHEMAS, type SchemaName } from '../site/jsonSchema.ts';
+import { jsonText } from './print.ts';
 
 const HELP = `
 Example:
@@ -14,5 +15,5 @@ export function schemaCommand(): Command {
     .description('print the JSON Schema of site.yaml, of an image recipe or of a profile, for editors')
     .addArgument(new Argument('[file]', 'which kind of file').choices(Object.keys(SCHEMAS)).default('site'))
     .addHelpText('after', HELP)
-    .action((name: SchemaName) => console.log(JSON.stringify(jsonSchema(name), null, 2)));
+    .action((name: SchemaName) => console.log(jsonText(jsonSchema(name))));
 }

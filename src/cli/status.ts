@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import type { Standing } from '../node/standing.ts';
+import { plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
@@ -11,7 +12,7 @@ import { count, formatMs, formatOff, shortenHashes } from '../timeline/words.ts'
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
-import { paint, STATE_COLOUR } from './print.ts';
+import { jsonText, paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly state: string; readonly summary?: boolean; readonly json?: boolean };
@@ -32,7 +33,7 @@ export function statusCommand(): Command {
     .action(async (set: string, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
       const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
-      if (flags.json) return console.log(JSON.stringify({ ...shown, live }, null, 2));
+      if (flags.json) return console.log(jsonText({ ...shown, live }));
       if (!live) console.error('No server is running; this is what the state last held.\n');
       if (flags.summary) return console.log(summaryText(shown));
       const [first] = shown.nodes;
@@ -135,7 +136,7 @@ export function bootText(node: NodeStatus): string {
       ? [
           '',
           `  what ${step.name} printed last:`,
-          ...step.output
+          ...plainLines(step.output)
             .trimEnd()
             .split('\n')
             .map((line) => `    ${line}`),

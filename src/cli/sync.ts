@@ -4,7 +4,7 @@ import type { SyncResult } from '../node/sync.ts';
 import { parseDuration } from '../site/duration.ts';
 import { askLines } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { jsonText, paint } from './print.ts';
 import { table } from './table.ts';
 
 type Flags = {
@@ -37,7 +37,7 @@ export function syncCommand(): Command {
     )
     .action(async (set: string, flags: Flags) => {
       const results = await run(set, flags, flags.json ? () => {} : progress());
-      if (flags.json) console.log(JSON.stringify(results, null, 2));
+      if (flags.json) console.log(jsonText(results));
       else console.log(syncText(results));
       if (results.some(({ result }) => result !== 'done')) process.exitCode = 1;
     });

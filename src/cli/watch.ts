@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { escapeUnsafe } from '../plainText.ts';
 import type { Event } from '../timeline/event.ts';
 import { describeEvent } from '../timeline/words.ts';
 import { askLines } from './api.ts';
@@ -16,7 +17,7 @@ export function watchCommand(): Command {
     .action(async (set: string, flags: { state: string; json?: boolean }) => {
       const query = set === '' ? '' : `&node=${encodeURIComponent(set)}`;
       for await (const event of askLines(flags.state, `/api/v1/events?follow=1${query}`)) {
-        console.log(flags.json ? JSON.stringify(event) : eventLine(event as Event));
+        console.log(flags.json ? escapeUnsafe(JSON.stringify(event)) : eventLine(event as Event));
       }
     });
 }

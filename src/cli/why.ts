@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { openShelf } from '../image/shelf.ts';
+import { plainLines } from '../plainText.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { type Diagnosis, diagnose } from '../timeline/diagnose.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
+import { jsonText } from './print.ts';
 import { currentStatus, nodesNamed } from './status.ts';
 
 /** `reveille why NODES`: how each node stands, in words, and what to look at next. */
@@ -25,11 +27,11 @@ export function whyCommand(): Command {
         }),
       );
       const plain = told.map(({ node, diagnosis }) => ({ node: node.name, state: node.state, ...diagnosis }));
-      if (flags.json) console.log(JSON.stringify(namesOneNode(set) ? plain[0] : plain, null, 2));
+      if (flags.json) console.log(jsonText(namesOneNode(set) ? plain[0] : plain));
       else console.log(told.map(({ diagnosis }) => text(diagnosis)).join('\n'));
     });
 }
 
 function text({ summary, advice }: Diagnosis): string {
-  return [summary, ...advice.map((line) => `  ${line}`)].join('\n');
+  return plainLines([summary, ...advice.map((line) => `  ${line}`)].join('\n'));
 }

@@ -5,6 +5,7 @@ import type { FileSource } from '../boot/source.ts';
 import { ReveilleError } from '../errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
+import { plainLine } from '../plainText.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { refuse } from './answer.ts';
 import { createContentHashes } from './contentHash.ts';
@@ -122,6 +123,5 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
 
 /** A name as a client sent it, fit for an event. */
 function plain(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
-  return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 200);
+  return plainLine(name, '?').slice(0, 200);
 }

@@ -1,4 +1,5 @@
 import { formatIpv4 } from '../net/ipv4.ts';
+import { escapeUnsafe, plainLine } from '../plainText.ts';
 import type { Event } from '../timeline/event.ts';
 import { describeEvent, formatBytes, formatMs } from '../timeline/words.ts';
 import { SEVERITY, type Severity } from './facility.ts';
@@ -45,7 +46,7 @@ export function severityOf(event: Event): Severity {
 export function jsonLine({ at, ...event }: Event): string {
   const dotted = (key: string, value: unknown): unknown =>
     typeof value === 'number' && ADDRESSES.has(key) ? formatIpv4(value as never) : value;
-  return JSON.stringify({ time: new Date(at).toISOString(), ...event }, dotted);
+  return escapeUnsafe(JSON.stringify({ time: new Date(at).toISOString(), ...event }, dotted));
 }
 
 const ADDRESSES: ReadonlySet<string> = new Set(['ip', 'server', 'requested', 'chosen']);
@@ -120,5 +121,5 @@ function sent({ bytes, ms }: { readonly bytes: number; readonly ms: number }): s
 
 /** Names come from the wire: none of them may begin another line. */
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  return plainLine(text);
 }

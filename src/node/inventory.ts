@@ -1,6 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
+import { plainLine } from '../plainText.ts';
 import { byNaturalName } from './natural.ts';
 
 /** One network card. `up` says that a cable is in and the link stands; `boot` marks the card the machine booted from. */
@@ -116,14 +117,12 @@ function diskOf(from: ReadonlyMap<string, string>): Disk {
 function texts<K extends string>(from: ReadonlyMap<string, string>, ...keys: readonly K[]): { [P in K]?: string } {
   const found: { [P in K]?: string } = {};
   for (const key of keys) {
-    const value = from.get(key)?.replace(CONTROLS, ' ').trim();
+    const raw = from.get(key);
+    const value = raw === undefined ? undefined : plainLine(raw).trim();
     if (value !== undefined && value !== '') found[key] = value;
   }
   return found;
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/g;
 
 /** The keys that begin with `section.`, without it. */
 function below(from: ReadonlyMap<string, string>, section: string): ReadonlyMap<string, string> {

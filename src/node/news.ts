@@ -1,5 +1,5 @@
 import { ReveilleError } from '../errors.ts';
-import { onOneLine } from './report.ts';
+import { plainLine } from '../plainText.ts';
 
 /** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
 export type Drifted = {
@@ -60,7 +60,7 @@ export function parseNews(body: Uint8Array): News {
   const sha256 = head.get('bundle');
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw invalid('bundle= is not the name of a bundle');
   const manifest = end < 0 ? '' : whole.slice(end + 2);
-  const failed = onOneLine(head.get('failed') ?? '');
+  const failed = plainLine(head.get('failed') ?? '', '').trim();
   const sync = head.get('sync');
   return {
     applied: {
@@ -83,7 +83,7 @@ function driftedOf(value: string): Drifted {
     /^(missing|content|access)(?::([0-7]{1,5}):([0-9]{1,10}):([0-9]{1,10}))?\t(\/[^\t]*)$/.exec(value) ?? [];
   if (what === undefined || path === undefined) throw invalid('drift= names no file that changed');
   const access = mode === undefined ? {} : { access: { mode, owner: Number(owner), group: Number(group) } };
-  return { path: onOneLine(path), what: what as Drifted['what'], ...access };
+  return { path: plainLine(path, '').trim(), what: what as Drifted['what'], ...access };
 }
 
 function numberIn(head: ReadonlyMap<string, string>, key: string): number {

@@ -1,4 +1,5 @@
 import { ReveilleError } from '../errors.ts';
+import { plainLine, plainLines } from '../plainText.ts';
 
 /** One report of the agent on a node. `boot` and `seq` name it once and for all, so that a repeated one is known. */
 export type Report = {
@@ -44,8 +45,8 @@ export function parseReport(body: Uint8Array): Report {
     throw invalid('status= is started, done or failed');
   if (seq === undefined || ms === undefined) throw invalid('seq= and ms= are whole numbers');
   const during = head.get('during');
-  const detail = onOneLine(head.get('detail') ?? '');
-  const output = end < 0 ? '' : withoutControls(whole.slice(end + 2)).trimEnd();
+  const detail = plainLine(head.get('detail') ?? '', '').trim();
+  const output = end < 0 ? '' : plainLines(whole.slice(end + 2)).trimEnd();
   return {
     boot,
     seq,
@@ -56,22 +57,6 @@ export function parseReport(body: Uint8Array): Report {
     ...(detail === '' ? {} : { detail }),
     ...(output === '' ? {} : { output }),
   };
-}
-
-/** What a terminal would take as a command (colours, cursor) must not reach the operator's. */
-export function withoutControls(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is taken out here
-      .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, '')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out here
-      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
-  );
-}
-
-/** The same as one line without spaces at its ends. */
-export function onOneLine(text: string): string {
-  return withoutControls(text).replaceAll('\t', ' ').trim();
 }
 
 function wholeNumber(value: string | undefined): number | undefined {

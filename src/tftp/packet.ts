@@ -1,3 +1,4 @@
+import { plainLine } from '../plainText.ts';
 /** One option of a request or an OACK (RFC 2347). The name keeps its sender's spelling; compare it without case. */
 export type Option = { readonly name: string; readonly value: string };
 
@@ -136,8 +137,7 @@ export function encodeError(code: number, message: string): Buffer {
 
 /** `text` without control characters: safe in a log line and on a terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced here
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return plainLine(text, '?');
 }
 
 function malformed(reason: string): Packet {

@@ -1,9 +1,10 @@
 import { formatIpv4 } from '../net/ipv4.ts';
+import { plainLine } from '../plainText.ts';
 import type { Event } from './event.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
 export function describeEvent(event: Event): string {
-  return shortenHashes(inWords(event));
+  return shortenHashes(plainLine(inWords(event)));
 }
 
 /** The first 12 digits of a SHA-256 tell it apart as well, and leave room on the line. */

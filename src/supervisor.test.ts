@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { afterEach, beforeEach, describe, it, type Mock, mock } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Supervisor } from './supervisor.ts';
+import type { Happening } from './timeline/event.ts';
+
+/** A service whose callbacks fail on demand; `starts` counts how often it was started. */
+function failing(fail: () => void) {
+  const service = {
+    starts: 0,
+    async start() {
+      service.starts++;
+      const number = service.starts;
+      return { number, fail, close: async () => {} };
+    },
+  };
+  return service;
+}
+
+const failLater = (schedule: (callback: () => void) => void) => () => {
+  schedule(() => {
+    throw new Error('a mistake');
+  });
+};
+
+/** The runner has handlers of its own, which would fail the test. */
+describe('a supervisor', () => {
+  let supervisor: Supervisor;
+  let events: Happening[];
+  let end: Mock<() => void>;
+  let runners: [NodeJS.UncaughtExceptionListener[], NodeJS.UnhandledRejectionListener[]];
+  beforeEach(() => {
+    runners = [process.listeners('uncaughtException'), process.listeners('unhandledRejection')];
+    process.removeAllListeners('uncaughtException');
+    process.removeAllListeners('unhandledRejection');
+    events = [];
+    end = mock.fn();
+    supervisor = new Supervisor({ emit: (event) => events.push(event), end });
+  });
+  afterEach(() => {
+    supervisor.close();
+    for (const listener of runners[0]) process.on('uncaughtException', listener);
+    for (const listener of runners[1]) process.on('unhandledRejection', listener);
+  });
+  const kinds = () => events.map(({ kind }) => kind);
+
+  const edges: readonly (readonly [string, (callback: () => void) => void])[] = [
+    ['a timer', (callback) => void setTimeout(callback, 1)],
+    ['an immediate', (callback) => void setImmediate(callback)],
+    ['a promise that nobody awaits', (callback) => void Promise.resolve().then(callback)],
+    [
+      'a socket',
+      (callback) => {
+        const socket = createSocket('udp4');
+        socket.on('message', () => {
+          socket.close();
+          callback();
+        });
+        socket.bind(0, '127.0.0.1', () => socket.send('x', socket.address().port, '127.0.0.1'));
+      },
+    ],
+  ];
+  for (const [edge, schedule] of edges) {
+    it(`restarts the service whose exception came from ${edge}, and no other`, async () => {
+      const one = failing(failLater(schedule));
+      const other = failing(() => {});
+      const running = await supervisor.run('one', async () => {
+        const started = await one.start();
+        if (started.number === 1) started.fail();
+        return started;
+      });
+      await supervisor.run('other', () => other.start());
+      for (let i = 0; i < 200 && one.starts < 2; i++) await delay(5);
+      await delay(5);
+      assert.equal(one.starts, 2);
+      assert.equal(running.running?.number, 2);
+      assert.equal(other.starts, 1);
+      assert.deepEqual(kinds(), ['server.fault', 'server.restarted']);
+      assert.partialDeepStrictEqual(events[0], { service: 'one', message: 'a mistake', count: 1 });
+      assert.equal(end.mock.callCount(), 0);
+    });
+  }
+
+  it('lets a service that fails again and again go on, rather than stopping it each time', async () => {
+    const service = failing(failLater((callback) => setTimeout(callback, 1)));
+    await supervisor.run('one', async () => {
+      const started = await service.start();
+      for (let i = 0; i < 3; i++) started.fail();
+      return started;
+    });
+    for (let i = 0; i < 200 && supervisor.faults < 6; i++) await delay(5);
+    assert.equal(supervisor.faults, 6);
+    assert.equal(service.starts, 2);
+    assert.deepEqual(kinds(), ['server.fault', 'server.restarted'], 'the same exception is reported once a minute');
+  });
+
+  it('tries again until a service that stopped starts', async () => {
+    let starts = 0;
+    const service = await supervisor.run('one', async () => {
+      starts++;
+      if (starts === 1) setImmediate(() => assert.fail('the first one breaks'));
+      if (starts === 2) throw new Error('the port is still held');
+      return { close: async () => {} };
+    });
+    for (let i = 0; i < 60 && starts < 3; i++) await delay(50);
+    await delay(5);
+    assert.equal(starts, 3);
+    assert.ok(service.running);
+    assert.deepEqual(kinds(), ['server.fault', 'server.fault', 'server.restarted']);
+  });
+
+  it('ends the process where going on would risk the leases', async () => {
+    await supervisor.vital('state', async () => {
+      setImmediate(() => assert.fail('an answer of nobody'));
+    });
+    await delay(5);
+    assert.equal(end.mock.callCount(), 1);
+    assert.deepEqual(kinds(), ['server.fault']);
+  });
+
+  it('counts what a service contained itself, and reports each kind with its stack once', () => {
+    const faulted = supervisor.sinkOf('tftp');
+    for (let i = 0; i < 1000; i++) faulted(i % 2 ? new Error('odd') : 'even');
+    assert.equal(supervisor.faults, 1000);
+    assert.deepEqual(
+      events.map((event) => event.kind === 'server.fault' && [event.message, event.stack !== undefined]),
+      [
+        ['even', false],
+        ['odd', true],
+      ],
+    );
+  });
+
+  it('remembers a bounded number of kinds', () => {
+    const faulted = supervisor.sinkOf('http');
+    for (let i = 0; i < 1000; i++) faulted(new Error(`number ${i}`));
+    assert.equal(events.length, 100);
+  });
+});

@@ -1,0 +1,165 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type FaultSink, guarded } from './faults.ts';
+import type { EventSink } from './timeline/event.ts';
+
+/** What runs and can be stopped. */
+export type Running = { close(): Promise<void> };
+
+/** One service: `running` is what serves now; absent while it is being started anew. */
+export type Service<T extends Running> = {
+  readonly running: T | undefined;
+  close(): Promise<void>;
+};
+
+export type SupervisorOptions = {
+  readonly emit: EventSink;
+  /** Ends the process at once, for whoever starts it anew: going on would risk the leases. */
+  readonly end: () => void;
+};
+
+/** Faults of a service that are reported with their stack; further kinds are counted alone. */
+const MOST_KINDS = 100;
+/** A fault that repeats is reported no more often than this. */
+const REPORT_EVERY_MS = 60_000;
+/** A service is started anew at most once in this time; until then it goes on as it is. */
+const RESTART_EVERY_MS = 30_000;
+/** A service that does not start is tried again after so long. */
+const RETRY_MS = 1000;
+/** How long a faulty service may take to stop before the next one starts beside it. */
+const STOP_MS = 5000;
+
+type Kind = { count: number; reportedAt: number };
+
+/**
+ * Keeps services apart: an exception that no code expected costs the service in which it happened, and no other. Each service
+ * runs in an asynchronous context of its own, so that an exception in one of its timers or callbacks is known to be its.
+ * One that was contained at an edge (`sinkOf`) is counted and reported; one that reached the event loop also restarts the
+ * service.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #context = new AsyncLocalStorage<Watched>();
+  readonly #kinds = new Map<string, Kind>();
+  readonly #onUncaught = (error: unknown): void => this.#uncaught(error);
+  #faults = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    process.on('uncaughtException', this.#onUncaught);
+    process.on('unhandledRejection', this.#onUncaught);
+  }
+
+  /** How many exceptions there were since the start. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Where a service drops the exceptions that it contains itself. */
+  sinkOf(service: string): FaultSink {
+    return (error) => this.#report(service, error);
+  }
+
+  /** Starts a service that can be started anew. Rejects as its first start does. */
+  async run<T extends Running>(name: string, start: (faulted: FaultSink) => Promise<T>): Promise<Service<T>> {
+    const faulted = this.sinkOf(name);
+    let running: T | undefined;
+    let closed = false;
+    let restarting: Promise<void> | undefined;
+    let restartedAt = Number.NEGATIVE_INFINITY;
+
+    const begin = (): Promise<T> => this.#context.run(watched, () => start(faulted));
+
+    const restart = async (): Promise<void> => {
+      const before = running;
+      running = undefined;
+      if (before) await stopped(before, faulted);
+      while (!closed) {
+        try {
+          running = await begin();
+          this.#options.emit({ kind: 'server.restarted', service: name });
+          return;
+        } catch (error) {
+          faulted(error);
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        }
+      }
+    };
+
+    const watched: Watched = {
+      name,
+      onUncaught: () => {
+        const now = performance.now();
+        if (closed || restarting || !running || now - restartedAt < RESTART_EVERY_MS) return;
+        restartedAt = now;
+        // Outside of the service's context: a mistake made in here is not the service's.
+        restarting = this.#context.exit(restart).finally(() => {
+          restarting = undefined;
+        });
+      },
+    };
+
+    running = await begin();
+    return {
+      get running() {
+        return running;
+      },
+      async close() {
+        closed = true;
+        await restarting;
+        await running?.close();
+        running = undefined;
+      },
+    };
+  }
+
+  /** Runs what must not go on after an exception: the process ends then. */
+  vital<T>(name: string, start: () => Promise<T>): Promise<T> {
+    return this.#context.run({ name, onUncaught: this.#options.end }, start);
+  }
+
+  /** Takes the process' own handlers away again. */
+  close(): void {
+    process.off('uncaughtException', this.#onUncaught);
+    process.off('unhandledRejection', this.#onUncaught);
+  }
+
+  #uncaught(error: unknown): void {
+    const watched = this.#context.getStore();
+    this.#report(watched?.name ?? 'server', error);
+    watched?.onUncaught();
+  }
+
+  #report(service: string, error: unknown): void {
+    this.#faults++;
+    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+    const place = stack?.split('\n').find((line) => line.startsWith('    at ')) ?? '';
+    const key = `${service} ${message.slice(0, 200)} ${place}`;
+    const known = this.#kinds.get(key);
+    const now = performance.now();
+    const kind = known ?? { count: 0, reportedAt: Number.NEGATIVE_INFINITY };
+    kind.count++;
+    if (!known && this.#kinds.size >= MOST_KINDS) return;
+    this.#kinds.set(key, kind);
+    if (now - kind.reportedAt < REPORT_EVERY_MS) return;
+    kind.reportedAt = now;
+    this.#options.emit({
+      kind: 'server.fault',
+      service,
+      message,
+      count: kind.count,
+      ...(known || stack === undefined ? {} : { stack }),
+    });
+  }
+}
+
+type Watched = { readonly name: string; readonly onUncaught: () => void };
+
+/** Settles when a service has stopped, or does not stop in time. */
+async function stopped(service: Running, faulted: FaultSink): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(guarded(faulted, resolve), STOP_MS);
+  });
+  await Promise.race([service.close().catch(faulted), late]);
+  clearTimeout(timer);
+}
