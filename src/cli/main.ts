@@ -9,6 +9,7 @@ import { imageCommand } from './image.ts';
 import { slimCommand } from './imageSlim.ts';
 import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
+import { endUnread } from './lineLog.ts';
 import { nodeCommand } from './node.ts';
 import { overlayCommand } from './overlay.ts';
 import { powerCommand } from './power.ts';
@@ -62,8 +63,7 @@ for (const command of [
 if (import.meta.main) await run();
 
 async function run(): Promise<void> {
-  // A reader that has seen enough (`reveille watch | head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', endUnread);
   try {
     await program.parseAsync();
   } catch (error) {

@@ -4,7 +4,7 @@ import type { LogFormat } from '../log/log.ts';
 import { dropTo, hasToDrop, SERVE_NEEDS } from '../net/capabilities.ts';
 import { tryPorts } from '../preflight.ts';
 import { serve } from '../serve.ts';
-import { openLineLog } from './lineLog.ts';
+import { endUnread, openLineLog, standardOutput } from './lineLog.ts';
 import { siteOption, stateOption } from './options.ts';
 import { eventLine } from './watch.ts';
 
@@ -39,7 +39,8 @@ export function serveCommand(): Command {
         await tryPorts(flags.site);
         dropTo(SERVE_NEEDS, become);
       }
-      const log = openLineLog(process.stdout);
+      process.stdout.off('error', endUnread);
+      const log = openLineLog(standardOutput(process.stdout));
       await using _server = await serve({
         siteFolder: flags.site,
         stateFolder: flags.state,

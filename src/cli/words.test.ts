@@ -5,7 +5,7 @@ import { ReveilleError } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
-import { openLineLog } from './lineLog.ts';
+import { openLineLog, standardOutput } from './lineLog.ts';
 import { errorText } from './print.ts';
 import { bootText, nodeNamed, nodesNamed, rackText, summaryText } from './status.ts';
 import { eventLine } from './watch.ts';
@@ -90,14 +90,7 @@ describe('words on screen', () => {
 describe('the log', () => {
   it('writes the lines of one turn at once', async () => {
     const writes: string[] = [];
-    const log = openLineLog(
-      new Writable({
-        write(chunk, _encoding, done) {
-          writes.push(String(chunk));
-          done();
-        },
-      }),
-    );
+    const log = openLineLog({ waiting: 0, write: (text) => writes.push(text) > 0 });
     log.write(() => 'a');
     log.write(() => 'b');
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -105,13 +98,33 @@ describe('the log', () => {
   });
 
   it('counts what it leaves out while its reader is too slow, and keeps nothing of it', async () => {
-    const out = new Writable({ highWaterMark: 1, write() {} });
-    const log = openLineLog(out);
-    out.write('x'.repeat(2_000_000));
+    const log = openLineLog({ waiting: 2_000_000, write: () => assert.fail('nothing is written') });
     let asked = 0;
     for (let i = 0; i < 1000; i++) log.write(() => `${asked++}`);
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     assert.equal(asked, 0);
-    assert.equal(out.writableLength, 2_000_000);
+  });
+
+  it('counts what its disk does not take, and says so once it does', () => {
+    let full = true;
+    const writes: string[] = [];
+    const log = openLineLog({ waiting: 0, write: (text) => !full && writes.push(text) > 0 });
+    for (const line of ['a', 'b']) log.write(() => line);
+    log.flush();
+    full = false;
+    log.write(() => 'c');
+    log.flush();
+    assert.deepEqual(writes, ['(2 lines left out: this log takes them too slowly, or not at all)\nc\n']);
+  });
+
+  it('outlives its reader', async () => {
+    const pipe = Object.assign(
+      new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error('gone'), { code: 'EPIPE' })) }),
+      { fd: 0 },
+    );
+    const out = standardOutput(pipe);
+    out.write('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(out.write('b'), false);
   });
 });
