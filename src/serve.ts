@@ -47,6 +47,7 @@ import { openBootLog } from './state/bootLog.ts';
 import { openEventLog } from './state/eventLog.ts';
 import { openStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
+import { Supervisor } from './supervisor.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { createBus } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
@@ -58,13 +59,15 @@ export type ServeOptions = {
   readonly stateFolder: string;
   /** Hears every event, and how the site wants standard output written. */
   readonly listener: (event: Event, format: LogFormat) => void;
+  /** Ends the process at once: an exception leaves it unclear which leases are on disk. */
+  readonly end: () => void;
 };
 
 /**
  * Starts the whole server: follows the site, answers DHCP, TFTP and HTTP, keeps state and timeline. Resolves once all of it
  * runs; rejects with everything closed again. Disposing it stops it.
  */
-export async function serve({ siteFolder, stateFolder, listener }: ServeOptions): Promise<AsyncDisposable> {
+export async function serve({ siteFolder, stateFolder, listener, end }: ServeOptions): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
 
   // What the last rooms bring is filled in as they open; an edit may come before that.
@@ -72,27 +75,28 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
   let reload = async (): Promise<void> => {};
   const { emit, subscribe } = createBus((event) => identify(event));
   const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
-  // A mistake of ours that nobody waits for must not end the service for all.
-  process.on('unhandledRejection', trouble);
-  opened.defer(() => void process.off('unhandledRejection', trouble));
+  const supervisor = new Supervisor({ emit, end });
+  opened.defer(() => supervisor.close());
   const takeOver = () => void reload().catch(trouble);
-  const loaded = await followSite(siteFolder, {
-    onLoaded: (site) => {
-      emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-      takeOver();
-    },
-    onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
-  });
+  const loaded = await supervisor.part('site', () =>
+    followSite(siteFolder, {
+      onLoaded: (site) => {
+        emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
+        takeOver();
+      },
+      onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
+    }),
+  );
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { followed } = loaded;
   opened.defer(() => followed.close());
   const site = () => followed.current();
 
-  const store = await openStore(stateFolder);
+  const store = await supervisor.vital('state', () => openStore(stateFolder));
   opened.defer(() => store.close());
   await removeLeftovers(stateFolder);
 
-  const timeline = await openBootLog(store);
+  const timeline = await supervisor.part('timeline', () => openBootLog(store));
   opened.defer(() => timeline.close());
   const log = openEventLog(store, {
     onDropped: (count) =>
@@ -103,15 +107,18 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
       }),
   });
   opened.defer(() => log.close());
-  const strangers = await openStrangerLog(store);
+  const strangers = await supervisor.part('strangers', () => openStrangerLog(store));
   opened.defer(() => strangers.close());
   const daemons = openLog(site().log, (message) => emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
   opened.defer(() => daemons.close());
-  subscribe((event) => listener(event, site().log.format));
-  subscribe((event) => daemons.write(event));
-  subscribe((event) => timeline.see(event));
-  subscribe((event) => strangers.see(event));
-  subscribe((event) => {
+  // What a listener does later is no doing of the service whose event it heard.
+  const listen = (name: string, hear: (event: Event) => void) =>
+    subscribe((event) => supervisor.part(name, () => hear(event)));
+  listen('log', (event) => listener(event, site().log.format));
+  listen('log', (event) => daemons.write(event));
+  listen('timeline', (event) => timeline.see(event));
+  listen('strangers', (event) => strangers.see(event));
+  listen('events', (event) => {
     if (isWorthKeeping(event)) log.append(event);
   });
 
@@ -133,21 +140,25 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     imageFile: async (sha256: string, which: ImageFileName) => (await shelvedFile(shelf, sha256, which))?.path,
   };
 
-  const dhcp = await startDhcpServer({
-    site: where.site,
-    store,
-    events: emit,
-    boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
-  });
+  const dhcp = await supervisor.run('dhcp', () =>
+    startDhcpServer({
+      site: where.site,
+      store,
+      events: emit,
+      boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
+    }),
+  );
   opened.defer(() => dhcp.close());
-  identify = (event) => withNode(event, site(), (ip) => dhcp.holderOf(ip));
+  identify = (event) => withNode(event, site(), (ip) => dhcp.running?.holderOf(ip));
 
-  const tftp = await startTftpServer({
-    addresses: where.serverAddresses,
-    source: bootFiles(files),
-    events: emit,
-    limits: () => site().tftp,
-  });
+  const tftp = await supervisor.run('tftp', () =>
+    startTftpServer({
+      addresses: where.serverAddresses,
+      source: bootFiles(files),
+      events: emit,
+      limits: () => site().tftp,
+    }),
+  );
   opened.defer(() => tftp.close());
 
   const means = {
@@ -176,31 +187,37 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     now: Date.now,
   });
   opened.defer(() => nodeFiles.close());
-  const http = createHttpServer({
-    site,
-    emit,
-    addressOf: (mac, network) => dhcp.addressOf(mac, network),
-    imageFile: (sha256, which) => shelvedFile(shelf, sha256, which),
-    files: (name) => operatorFile(site(), name),
-    ipxeScript: async (mac, from) => {
-      const current = site();
-      const asking = await menuNode(files, current.nodeByMac.get(mac), mac);
-      const network = asking && (current.networks.get(asking.node.network ?? '') ?? where.networkOf(from));
-      const server = network && where.serverOf(network);
-      return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
-    },
-    opened: openedRecords(stateFolder, Date.now),
-    bundleOf: async (node, inventory, ip) => {
-      reachedAt.set(node.name, ip);
-      const bundle = await render(node, inventory, ip);
-      nodeFiles.sent(node, bundle);
-      return bundle;
-    },
-    inventories,
-    orders,
-    onNews: nodeFiles.onNews,
+  const machinesHttp = () =>
+    createHttpServer({
+      site,
+      emit,
+      addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
+      imageFile: (sha256, which) => shelvedFile(shelf, sha256, which),
+      files: (name) => operatorFile(site(), name),
+      ipxeScript: async (mac, from) => {
+        const current = site();
+        const asking = await menuNode(files, current.nodeByMac.get(mac), mac);
+        const network = asking && (current.networks.get(asking.node.network ?? '') ?? where.networkOf(from));
+        const server = network && where.serverOf(network);
+        return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
+      },
+      opened: openedRecords(stateFolder, Date.now),
+      bundleOf: async (node, inventory, ip) => {
+        reachedAt.set(node.name, ip);
+        const bundle = await render(node, inventory, ip);
+        nodeFiles.sent(node, bundle);
+        return bundle;
+      },
+      inventories,
+      orders,
+      onNews: nodeFiles.onNews,
+    });
+  const { port } = site().http;
+  const http = await supervisor.run('http', async () => {
+    const server = machinesHttp();
+    await server.listen({ port });
+    return server;
   });
-  await http.listen({ port: site().http.port });
   opened.defer(() => http.close());
 
   const withCloud = cloudOf(() => site().cloud, process.env);
@@ -216,42 +233,48 @@ export async function serve({ siteFolder, stateFolder, listener }: ServeOptions)
     const node = site().nodes.get(name);
     if (node) await restartFromNetwork(await openBmc(node, means.secrets));
   };
-  opened.use(rolls.run(look, createAct(withCloud, orders, powerCycle)));
-  const operators = createOperatorsServer({
-    status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
-    subscribe,
-    rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
-    nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
-    sync: (nodes, options) => syncNodes(nodes, options, orders, nodeFiles.feed),
-    diff: async (name) => {
-      const node = site().nodes.get(name);
-      if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
-      return nodeFiles.diff(node);
-    },
-    recentEvents: async (filter) => {
-      await log.flush();
-      return store.events(filter);
-    },
-    trouble,
+  opened.use(supervisor.part('rolls', () => rolls.run(look, createAct(withCloud, orders, powerCycle))));
+  const operatorsHttp = () =>
+    createOperatorsServer({
+      status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
+      subscribe,
+      rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
+      nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
+      sync: (nodes, options) => syncNodes(nodes, options, orders, nodeFiles.feed),
+      diff: async (name) => {
+        const node = site().nodes.get(name);
+        if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
+        return nodeFiles.diff(node);
+      },
+      recentEvents: async (filter) => {
+        await log.flush();
+        return store.events(filter);
+      },
+      trouble,
+    });
+  const operators = await supervisor.run('operators', async () => {
+    const server = operatorsHttp();
+    await server.listen(join(stateFolder, 'reveille.sock'));
+    return server;
   });
-  await operators.listen(join(stateFolder, 'reveille.sock'));
   opened.defer(() => operators.close());
 
   const logsOf = askForLogs(orders, Date.now);
   opened.use(
-    followCloud({
-      expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
-      view: () => withCloud(readCloudView),
-      onMissing: ({ node, bootedAt }) => logsOf(node, bootedAt),
-      emit,
-    }),
+    supervisor.part('cloud', () =>
+      followCloud({
+        expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
+        view: () => withCloud(readCloudView),
+        onMissing: ({ node, bootedAt }) => logsOf(node, bootedAt),
+        emit,
+      }),
+    ),
   );
 
-  const port = site().http.port;
   reload = async () => {
     daemons.configure(site().log);
     nodeFiles.siteChanged();
-    await Promise.all([dhcp.reload(), tftp.reload(), tellBadTemplates(site(), emit)]);
+    await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });

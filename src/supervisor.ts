@@ -112,9 +112,14 @@ export class Supervisor {
     };
   }
 
-  /** Runs what must not go on after an exception: the process ends then. */
-  vital<T>(name: string, start: () => Promise<T>): Promise<T> {
-    return this.#context.run({ name, onUncaught: this.#options.end }, start);
+  /** The same for a part that must not go on after an exception: the process ends then. */
+  vital<T>(name: string, work: () => T): T {
+    return this.#context.run({ name, onUncaught: this.#options.end }, work);
+  }
+
+  /** Does work, and what follows from it, as a part of the server that is not started anew: exceptions in it are reported. */
+  part<T>(name: string, work: () => T): T {
+    return this.#context.run({ name, onUncaught: () => {} }, work);
   }
 
   /** Takes the process' own handlers away again. */

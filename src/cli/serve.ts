@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { jsonLine } from '../log/line.ts';
 import type { LogFormat } from '../log/log.ts';
@@ -7,6 +8,9 @@ import { serve } from '../serve.ts';
 import { endUnread, openLineLog, standardOutput } from './lineLog.ts';
 import { siteOption, stateOption } from './options.ts';
 import { eventLine } from './watch.ts';
+
+/** EX_SOFTWARE of sysexits.h. */
+const EXIT_UNSAFE = 70;
 
 type Flags = {
   readonly site: string;
@@ -44,6 +48,11 @@ export function serveCommand(): Command {
       await using _server = await serve({
         siteFolder: flags.site,
         stateFolder: flags.state,
+        end: () => {
+          log.flush();
+          writeSync(2, 'reveille: ended after an exception, so that no lease is lost\n');
+          process.exit(EXIT_UNSAFE);
+        },
         listener: (event, ofSite) => {
           const format = flags.log ?? (flags.json ? 'json' : ofSite);
           log.write(() => (format === 'json' ? jsonLine(event) : eventLine(event)));
