@@ -1,0 +1,40 @@
+import dgram from 'node:dgram';
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import { Worker } from 'node:worker_threads';
+
+// Read by the server under test before its own code (`node --import`). On SIGUSR2 the next event at the edge that the file
+// names throws, as a mistake in the code behind it would.
+
+const EDGES: Readonly<Record<string, (emitter: EventEmitter, event: string) => boolean>> = {
+  dhcp: (emitter, event) => event === 'message' && portOf(emitter) === 67,
+  tftp: (emitter, event) => event === 'message' && portOf(emitter) === 69,
+  http: (emitter, event) => event === 'request' && isHttp(emitter, 'object'),
+  operators: (emitter, event) => event === 'request' && isHttp(emitter, 'string'),
+  state: (emitter, event) => event === 'message' && emitter instanceof Worker,
+};
+
+function portOf(emitter: EventEmitter): number | undefined {
+  return emitter instanceof dgram.Socket ? emitter.address().port : undefined;
+}
+
+/** A server over TCP has an address of several parts, one at a Unix socket its path. */
+function isHttp(emitter: EventEmitter, address: 'object' | 'string'): boolean {
+  return emitter instanceof http.Server && typeof emitter.address() === address;
+}
+
+let armed: string | undefined;
+process.on('SIGUSR2', () => {
+  armed = readFileSync(process.env.REVEILLE_TEST_FAULT ?? '', 'utf8').trim();
+});
+
+const { emit } = EventEmitter.prototype;
+EventEmitter.prototype.emit = function (event: string, ...args: unknown[]): boolean {
+  if (armed !== undefined && EDGES[armed]?.(this, event)) {
+    const edge = armed;
+    armed = undefined;
+    throw new Error(`a mistake behind ${edge}`);
+  }
+  return emit.call(this, event, ...args);
+};
