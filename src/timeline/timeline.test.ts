@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { parseIpv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { createBus } from './bus.ts';
-import type { Event } from './event.ts';
+import type { Event, Happening } from './event.ts';
 import { createTimeline, rememberedTimeline } from './timeline.ts';
 import { describeEvent, formatBytes, formatMs } from './words.ts';
 
@@ -12,10 +12,11 @@ const MAC = '52:54:00:00:00:51' as Mac;
 describe('the bus', () => {
   it('stamps the time, fills in the node and tells every listener until it stops listening', () => {
     const heard: Event[] = [];
-    const bus = createBus(
-      (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
-      () => 1234,
-    );
+    const bus = createBus({
+      identify: (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
+      faulted: assert.fail,
+      now: () => 1234,
+    });
     const stop = bus.subscribe((event) => heard.push(event));
     bus.emit({ kind: 'dhcp.discover', stage: 'os', mac: MAC });
     stop();
@@ -23,9 +24,14 @@ describe('the bus', () => {
     assert.deepEqual(heard, [{ kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01', at: 1234 }]);
   });
 
-  it('goes on when a listener throws', async () => {
-    const warned = new Promise((resolve) => process.once('warning', resolve));
-    const bus = createBus((event) => event);
+  it('goes on when a listener or what names the node throws, and hands the exception on', () => {
+    const faults: string[] = [];
+    const bus = createBus({
+      identify: () => {
+        throw new Error('unnamed');
+      },
+      faulted: (error) => faults.push(String(error)),
+    });
     let heard = 0;
     bus.subscribe(() => {
       throw new Error('broken');
@@ -33,7 +39,52 @@ describe('the bus', () => {
     bus.subscribe(() => heard++);
     bus.emit({ kind: 'server.started' });
     assert.equal(heard, 1);
-    await warned;
+    assert.deepEqual(faults, ['Error: unnamed', 'Error: broken']);
+  });
+
+  it('ends a loop of events that tell of a listener that fails on them', () => {
+    let faults = 0;
+    const bus = createBus({
+      identify: (event) => event,
+      faulted: () => {
+        faults++;
+        bus.emit({ kind: 'server.trouble', code: 'X', message: `${faults}` });
+      },
+    });
+    bus.subscribe(() => {
+      throw new Error('broken');
+    });
+    bus.emit({ kind: 'server.started' });
+    assert(faults < 10);
+    bus.emit({ kind: 'server.started' });
+    assert(faults >= 2);
+  });
+
+  it('cuts texts and lists that are too long, the end of an output and the beginning of all else', () => {
+    const heard: Event[] = [];
+    const bus = createBus({ identify: (event) => event, faulted: assert.fail, now: () => 1 });
+    bus.subscribe((event) => heard.push(event));
+    const long = `begin ${'\u{1f600}'.repeat(50_000)} end`;
+    const short: Happening = { kind: 'node.step', step: 'a', status: 'failed', detail: 'b', output: 'c' };
+    bus.emit(short);
+    bus.emit({ ...short, detail: long, output: long });
+    bus.emit({ kind: 'dhcp.discover', stage: 'os', machine: { hostname: long } });
+    bus.emit({ kind: 'site.rejected', errors: Array.from({ length: 5000 }, () => long) });
+    assert.deepEqual(heard[0], { ...short, at: 1 });
+    assert.deepEqual(
+      heard.map((event) => JSON.stringify(event).length < 1_000_000),
+      [true, true, true, true],
+    );
+    const [, step, asks, site] = heard as [
+      Event,
+      ...Extract<Event, { kind: 'node.step' | 'dhcp.discover' | 'site.rejected' }>[],
+    ];
+    assert(step?.kind === 'node.step' && asks?.kind === 'dhcp.discover' && site?.kind === 'site.rejected');
+    assert.match(step.detail ?? '', /^begin .*\[\.\.\.\]$/u);
+    assert.match(step.output ?? '', /^\[\.\.\.\].* end$/u);
+    assert((step.output?.length ?? 0) <= 8192 && step.output?.isWellFormed());
+    assert.equal(asks.machine?.hostname?.length, 4096);
+    assert.equal(site.errors.length, 100);
   });
 });
 
