@@ -49,8 +49,9 @@ import { openStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTftpServer } from './tftp/server.ts';
-import { createBus } from './timeline/bus.ts';
+import { type Bus, createBus } from './timeline/bus.ts';
 import type { Event, EventSink } from './timeline/event.ts';
+import { openEventGate } from './timeline/eventGate.ts';
 import { statusOf } from './timeline/status.ts';
 import { whereabouts } from './whereabouts.ts';
 
@@ -73,7 +74,9 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   // What the last rooms bring is filled in as they open; an edit may come before that.
   let identify = (event: Event): Event => event;
   let reload = async (): Promise<void> => {};
-  const { emit, subscribe } = createBus((event) => identify(event));
+  const inEvents = (error: unknown) => supervisor.sinkOf('events')(error);
+  const bus = createBus({ identify: (event) => identify(event), faulted: inEvents });
+  const { emit, subscribe } = bus;
   const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
   const supervisor = new Supervisor({ emit, end });
   opened.defer(() => supervisor.close());
@@ -111,14 +114,16 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.defer(() => strangers.close());
   const daemons = openLog(site().log, (message) => emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
   opened.defer(() => daemons.close());
+  const gate = openEventGate(bus, inEvents);
+  opened.defer(() => gate.close());
   // What a listener does later is no doing of the service whose event it heard.
-  const listen = (name: string, hear: (event: Event) => void) =>
-    subscribe((event) => supervisor.part(name, () => hear(event)));
-  listen('log', (event) => listener(event, site().log.format));
-  listen('log', (event) => daemons.write(event));
-  listen('timeline', (event) => timeline.see(event));
-  listen('strangers', (event) => strangers.see(event));
-  listen('events', (event) => {
+  const listen = (to: Pick<Bus, 'subscribe'>, name: string, hear: (event: Event) => void) =>
+    to.subscribe((event) => supervisor.part(name, () => hear(event)));
+  listen(bus, 'timeline', (event) => timeline.see(event));
+  listen(bus, 'strangers', (event) => strangers.see(event));
+  listen(gate, 'log', (event) => listener(event, site().log.format));
+  listen(gate, 'log', (event) => daemons.write(event));
+  listen(gate, 'events', (event) => {
     if (isWorthKeeping(event)) log.append(event);
   });
 

@@ -14,8 +14,9 @@ export type StrangerLog = Strangers & {
 export async function openStrangerLog(store: Store): Promise<StrangerLog> {
   const strangers = createStrangers(await store.strangers());
   const save = async (): Promise<void> => {
-    const { changed, forgotten } = strangers.takeChanges();
-    if (changed.length + forgotten.length > 0) await store.saveStrangers(changed, forgotten).catch(() => {});
+    const changes = strangers.takeChanges();
+    if (changes.changed.length + changes.forgotten.length === 0) return;
+    await store.saveStrangers(changes.changed, changes.forgotten).catch(() => strangers.putBack(changes));
   };
   const timer = setInterval(save, SAVE_EVERY_MS).unref();
   return {

@@ -174,4 +174,28 @@ describe('a boot', () => {
       { numRuns: 5 },
     );
   });
+
+  it('holds a bounded amount of text, whatever its steps print, and what failed longest', () => {
+    const text = 'y'.repeat(8000);
+    const failed: Happening = { kind: 'node.step', step: 'cause', status: 'failed', detail: 'why', output: text };
+    const [boot] = play(
+      step('agent', 'started'),
+      failed,
+      ...Array.from(
+        { length: 1000 },
+        (_, n): Happening => ({
+          kind: 'node.step',
+          step: `step${n}`,
+          status: n % 100 === 50 ? 'failed' : 'done',
+          detail: text.slice(0, 4000),
+          output: text,
+        }),
+      ),
+    );
+    assert(JSON.stringify(boot).length < 150_000, `${JSON.stringify(boot).length} bytes`);
+    const cause = boot?.steps.find(({ name }) => name === 'cause');
+    assert.equal(cause?.detail, 'why');
+    assert(cause?.output === text);
+    assert.equal(boot?.steps.at(-1)?.name, 'step999');
+  });
 });

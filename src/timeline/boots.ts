@@ -32,6 +32,8 @@ const SAME_ATTEMPT_MS = 120_000;
 const MOST_STEPS = 200;
 /** Of a boot that is full the first steps stay, and of the others the newest. */
 const FIRST_STEPS = 100;
+/** Text that the steps of a boot hold together, in UTF-16 code units: ten failures with all that their commands printed. */
+const MOST_TEXT = 100_000;
 
 /**
  * The boot after one more event of its node: the same boot with a step more, a new boot, or the boot as it was where the
@@ -60,7 +62,7 @@ export function advance(boot: Boot | undefined, event: Event): Boot | undefined 
     // The cloud speaks of the node for as long as it runs; the boot itself is over by then.
     updatedAt: event.kind === 'cloud.standing' ? boot.updatedAt : event.at,
     state: stateAfter(boot, event),
-    steps: withStep(boot.steps, step),
+    steps: withinText(withStep(boot.steps, step)),
   };
 }
 
@@ -184,7 +186,8 @@ function withWords(boot: Boot, { step, output }: Event & { kind: 'node.step' }):
   if (found === undefined) return boot;
   const { output: before, ...rest } = found;
   const words = output ?? (found.status === 'failed' ? before : undefined);
-  return { ...boot, steps: boot.steps.with(at, words === undefined ? rest : { ...rest, output: words }) };
+  const steps = boot.steps.with(at, words === undefined ? rest : { ...rest, output: words });
+  return { ...boot, steps: withinText(steps) };
 }
 
 /** A step that ends takes the place of the same step running; a repeated one takes the place of its last. */
@@ -196,6 +199,36 @@ function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep
   }
   if (steps.length < MOST_STEPS) return [...steps, step];
   return [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1), step];
+}
+
+/**
+ * The steps, some of them without what they printed and without details, where there is more text than a boot may hold. The first
+ * failure explains the boot: it keeps its text longest, the oldest step that did not fail loses its own first.
+ */
+function withinText(steps: readonly BootStep[]): readonly BootStep[] {
+  let excess = steps.reduce((sum, step) => sum + textOf(step), 0) - MOST_TEXT;
+  if (excess <= 0) return steps;
+  const bounded = [...steps];
+  const shorten = (index: number, fields: readonly (keyof BootStep)[]): void => {
+    const step = bounded[index];
+    if (step === undefined || excess <= 0) return;
+    const shorter: { -readonly [Key in keyof BootStep]: BootStep[Key] } = { ...step };
+    for (const field of fields) delete shorter[field];
+    excess -= textOf(step) - textOf(shorter);
+    bounded[index] = shorter;
+  };
+  const places = [...steps.keys()];
+  const failed = places.filter((index) => steps[index]?.status === 'failed').reverse();
+  const others = places.filter((index) => steps[index]?.status !== 'failed');
+  for (const some of [others, failed]) {
+    for (const index of some) shorten(index, ['output']);
+    for (const index of some) shorten(index, ['detail', 'hint', 'file']);
+  }
+  return bounded;
+}
+
+function textOf({ name, detail = '', file = '', output = '', hint = '' }: BootStep): number {
+  return name.length + detail.length + file.length + output.length + hint.length;
 }
 
 /** Whether the cloud has had the node in service in this boot. */

@@ -1,25 +1,36 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Event, EventSink } from './event.ts';
+import type { Bus, Listener } from './bus.ts';
 import { EventBudget } from './eventBudget.ts';
 
-/** Stands before whatever writes events down: the event log, standard output, syslog and journald. */
+/** Stands between the bus and whatever writes events down: the event log, standard output, syslog and journald. */
 export type EventGate = {
-  /** Whether the event is to be written; one that is not is counted, and told of as `events.limited`. */
-  admit(event: Event): boolean;
+  /** Hears the events that the budget admits. Returns the way to stop listening. */
+  subscribe(listener: Listener): () => void;
   close(): void;
 };
 
 const TELL_EVERY_MS = 1000;
 
-/** A gate over the budget of events; `emit` takes what it tells. */
-export function openEventGate(emit: EventSink, faulted: FaultSink): EventGate {
+/** A gate behind `bus`. Events that the budget does not admit are counted, and reported as `events.limited`. */
+export function openEventGate(bus: Bus, faulted: FaultSink): EventGate {
   const budget = new EventBudget(performance.now());
+  const listeners = new Set<Listener>();
+  const stop = bus.subscribe((event) => {
+    if (!budget.admit(event, performance.now())) return;
+    for (const listener of listeners) guarded(faulted, listener)(event);
+  });
   const tell = (): void => {
-    for (const happening of budget.takeLimited(performance.now())) emit(happening);
+    for (const happening of budget.takeLimited(performance.now())) bus.emit(happening);
   };
   const timer = setInterval(guarded(faulted, tell), TELL_EVERY_MS).unref();
   return {
-    admit: (event) => budget.admit(event, performance.now()),
-    close: () => clearInterval(timer),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {
+      clearInterval(timer);
+      stop();
+    },
   };
 }

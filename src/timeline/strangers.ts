@@ -32,25 +32,34 @@ export type Strangers = {
   see(event: Event): void;
   /** Newest first. */
   list(): readonly Stranger[];
+  /** What is to be saved next. It counts as saved unless it is given back. */
   takeChanges(): StrangerChanges;
+  /** Takes back changes that could not be saved. */
+  putBack(changes: StrangerChanges): void;
+  /** Takes in strangers that were known before and have not been seen since. */
+  remember(known: readonly Stranger[]): void;
 };
 
 /** A machine that asks again after this time is there to stay, as made-up addresses are not. */
 const SETTLES_MS = 2000;
 /** As many that were seen once, and as many that came again: a flood of the former cannot push the latter out. */
 const MOST_OF_EACH = 500;
+/** A text that a machine tells of itself is cut here. */
+const MOST_TEXT = 255;
 
 /** Strangers, beginning with those that were `known` before. */
 export function createStrangers(known: readonly Stranger[] = []): Strangers {
   const passing = new Map<Mac, Stranger>();
   const settled = new Map<Mac, Stranger>();
   const changed = new Set<Mac>();
+  /** Those that the store has: whoever comes and goes between two savings need not be forgotten there. */
+  const saved = new Set<Mac>();
   const forgotten = new Set<Mac>();
 
   const drop = (mac: Mac): void => {
     if (!passing.delete(mac) && !settled.delete(mac)) return;
     changed.delete(mac);
-    forgotten.add(mac);
+    if (saved.has(mac)) forgotten.add(mac);
   };
   const keep = (stranger: Stranger): void => {
     const { mac, firstSeen, lastSeen } = stranger;
@@ -62,9 +71,25 @@ export function createStrangers(known: readonly Stranger[] = []): Strangers {
     const [oldest] = into.size > MOST_OF_EACH ? into.keys() : [];
     if (oldest !== undefined) drop(oldest);
   };
-  for (const stranger of known.toSorted((a, b) => a.lastSeen - b.lastSeen)) keep(stranger);
+  const remember = (before: readonly Stranger[]): void => {
+    const since = [...settled.values(), ...passing.values()];
+    for (const { mac } of before) saved.add(mac);
+    for (const stranger of before.toSorted((a, b) => a.lastSeen - b.lastSeen)) {
+      const seen = settled.get(stranger.mac) ?? passing.get(stranger.mac);
+      keep(
+        seen ? { ...stranger, ...seen, firstSeen: stranger.firstSeen, count: stranger.count + seen.count } : stranger,
+      );
+    }
+    // The order of the maps is that of the last request.
+    for (const { mac } of since) {
+      const seen = settled.get(mac) ?? passing.get(mac);
+      if (seen) keep(seen);
+    }
+  };
+  remember(known);
 
   return {
+    remember,
     see(event) {
       const { mac } = event;
       if (mac === undefined || event.node !== undefined || !event.kind.startsWith('dhcp.')) return;
@@ -75,9 +100,18 @@ export function createStrangers(known: readonly Stranger[] = []): Strangers {
     takeChanges() {
       const rows = [...changed].flatMap((mac) => settled.get(mac) ?? passing.get(mac) ?? []);
       const changes = { changed: rows, forgotten: [...forgotten] };
+      for (const mac of forgotten) saved.delete(mac);
+      for (const { mac } of rows) saved.add(mac);
       changed.clear();
       forgotten.clear();
       return changes;
+    },
+    putBack(changes) {
+      for (const { mac } of changes.changed) if (settled.has(mac) || passing.has(mac)) changed.add(mac);
+      for (const mac of changes.forgotten) {
+        saved.add(mac);
+        if (!settled.has(mac) && !passing.has(mac)) forgotten.add(mac);
+      }
     },
   };
 }
@@ -86,7 +120,7 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
   const asks = event.kind === 'dhcp.discover' || event.kind === 'dhcp.request' || event.kind === 'dhcp.inform';
   const stage = 'stage' in event ? event.stage : before?.stage;
   const boots = stage === 'firmware' || stage === 'ipxe';
-  const told = 'machine' in event ? (event.machine ?? {}) : {};
+  const told = 'machine' in event ? cut(event.machine ?? {}) : {};
   const network = 'network' in event ? (event.network ?? before?.network) : before?.network;
   const via = 'via' in event ? (event.via ?? before?.via) : before?.via;
   const ip = event.kind === 'dhcp.ack' ? (event.ip ?? before?.ip) : before?.ip;
@@ -105,4 +139,12 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
     ...(ip === undefined ? {} : { ip }),
     ...(refusal === undefined ? {} : { refusal }),
   };
+}
+
+function cut(machine: Machine): Machine {
+  const fields = Object.entries(machine).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.slice(0, MOST_TEXT).toWellFormed() : value?.slice(0, MOST_TEXT),
+  ]);
+  return Object.fromEntries(fields);
 }

@@ -7,6 +7,7 @@ import type { Event, Happening } from './event.ts';
 import { createTimeline, rememberedTimeline } from './timeline.ts';
 import { describeEvent, formatBytes, formatMs } from './words.ts';
 
+const unexpected = (error: unknown): never => assert.fail(String(error));
 const MAC = '52:54:00:00:00:51' as Mac;
 
 describe('the bus', () => {
@@ -14,7 +15,7 @@ describe('the bus', () => {
     const heard: Event[] = [];
     const bus = createBus({
       identify: (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
-      faulted: assert.fail,
+      faulted: unexpected,
       now: () => 1234,
     });
     const stop = bus.subscribe((event) => heard.push(event));
@@ -62,7 +63,7 @@ describe('the bus', () => {
 
   it('cuts texts and lists that are too long, the end of an output and the beginning of all else', () => {
     const heard: Event[] = [];
-    const bus = createBus({ identify: (event) => event, faulted: assert.fail, now: () => 1 });
+    const bus = createBus({ identify: (event) => event, faulted: unexpected, now: () => 1 });
     bus.subscribe((event) => heard.push(event));
     const long = `begin ${'\u{1f600}'.repeat(50_000)} end`;
     const short: Happening = { kind: 'node.step', step: 'a', status: 'failed', detail: 'b', output: 'c' };
@@ -75,10 +76,7 @@ describe('the bus', () => {
       heard.map((event) => JSON.stringify(event).length < 1_000_000),
       [true, true, true, true],
     );
-    const [, step, asks, site] = heard as [
-      Event,
-      ...Extract<Event, { kind: 'node.step' | 'dhcp.discover' | 'site.rejected' }>[],
-    ];
+    const [, step, asks, site] = heard;
     assert(step?.kind === 'node.step' && asks?.kind === 'dhcp.discover' && site?.kind === 'site.rejected');
     assert.match(step.detail ?? '', /^begin .*\[\.\.\.\]$/u);
     assert.match(step.output ?? '', /^\[\.\.\.\].* end$/u);

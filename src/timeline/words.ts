@@ -12,6 +12,9 @@ export function shortenHashes(text: string): string {
   return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
 }
 
+/** Subjects that are no node and no address (EventBudget). */
+const LIMITED: { readonly [subject: string]: string } = { '': 'the server', '*': 'other senders' };
+
 function inWords(event: Event): string {
   switch (event.kind) {
     case 'dhcp.discover':
@@ -77,7 +80,7 @@ function inWords(event: Event): string {
     case 'server.clock':
       return `the server's clock was set ${formatMs(Math.abs(event.steppedMs))} ${event.steppedMs < 0 ? 'back' : 'forward'}; leases keep the time that was left`;
     case 'events.limited':
-      return `${count(event.count, 'event')} of ${event.subject} not kept: too many at once`;
+      return `${count(event.count, 'event')} of ${LIMITED[event.subject] ?? event.subject} not kept: too many at once`;
     case 'server.trouble':
       return `trouble: ${event.message} [${event.code}]`;
   }
