@@ -8,7 +8,7 @@ import { listeningInterface } from '../import/isc/interfaces.ts';
 import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
 import { readTree } from '../import/pxelinux/read.ts';
-import { byPlace, totals } from '../import/report.ts';
+import { byPlace, byReason, more, totals } from '../import/report.ts';
 import { readWarewulf } from '../import/warewulf/read.ts';
 import { REPORT, writeReport, writeSite } from '../import/write.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
@@ -136,16 +136,22 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
 
 const MOST_SHOWN = 15;
 
-/** How much of each kind there is, then what is not simply taken over. */
+/** How much of each kind there is, then the reasons for what is not simply taken over, those that cost clients something first. */
 function remarkLines({ remarks }: SiteDraft, most: number): readonly string[] {
-  const rows = byPlace(remarks).filter(({ kind }) => kind !== 'taken');
-  const shown = rows.slice(0, most);
+  const reasons = byReason(remarks.filter(({ kind }) => kind !== 'taken'));
+  const shown = reasons.slice(0, most);
   const lines = [`${totals(remarks)}.`];
   if (shown.length > 0) {
-    const cells = shown.map(({ kind, place, what, why }) => [kind, formatPlace(place), what, why ?? '']);
+    const cells = shown.map(({ kind, why, remarks: [first, ...others] }) => [
+      kind,
+      formatPlace(first.place),
+      `${first.what}${more([first, ...others])}`,
+      why ?? '',
+    ]);
     lines.push('', table([['', 'WHERE', 'WHAT', 'WHY'], ...cells]));
   }
-  if (rows.length > shown.length) lines.push(`... and ${rows.length - shown.length} more: see ${REPORT}, or --json`);
+  const hidden = reasons.length - shown.length;
+  if (hidden > 0) lines.push(`... and ${hidden} more ${hidden === 1 ? 'reason' : 'reasons'}: see ${REPORT}, or --json`);
   return lines;
 }
 

@@ -9,6 +9,12 @@ export type SiteText = z.input<typeof siteSchema>;
 export type ImageText = z.input<typeof imageSchema>;
 
 /**
+ * Whom a remark concerns: `clients` get something else, or nothing, from the new site; `server`: only the server itself works
+ * otherwise (its log, its files); `other`: another service's settings, such as DNS, which a boot server has no part in.
+ */
+export type Weight = 'clients' | 'server' | 'other';
+
+/**
  * What became of one thing in the configuration that is being moved: taken over as it was, taken over with another
  * meaning, or left out; the latter two say why, and what to do where something is to be done.
  */
@@ -18,7 +24,14 @@ export type Remark = {
   /** The thing in words of the old configuration: `option routers 10.0.0.1`. */
   readonly what: string;
   readonly why?: string;
+  /** `clients` if not given. */
+  readonly weight?: Weight;
+  /** Where in site.yaml, or in a folder that is copied, what was taken over stands now: each path leads to something there. */
+  readonly at?: readonly Path[];
 };
+
+/** More of a remark than its words. */
+export type RemarkMore = Pick<Remark, 'weight' | 'at'>;
 
 /**
  * A site in the making. Every reader of other systems' configuration adds to the same draft, which is then written as a
@@ -43,7 +56,7 @@ export class SiteDraft {
     return this.#comments.get(JSON.stringify(path)) ?? [];
   }
 
-  remark(kind: Remark['kind'], place: Place, what: string, why?: string): void {
-    this.remarks.push({ kind, place, what, ...(why === undefined ? {} : { why }) });
+  remark(kind: Remark['kind'], place: Place, what: string, why?: string, more: RemarkMore = {}): void {
+    this.remarks.push({ kind, place, what, ...(why === undefined ? {} : { why }), ...more });
   }
 }

@@ -1,5 +1,5 @@
 import { formatPlace } from '../errors.ts';
-import type { Remark } from './draft.ts';
+import type { Remark, Weight } from './draft.ts';
 
 const SECTIONS: readonly { readonly kind: Remark['kind']; readonly title: string; readonly lead: string }[] = [
   {
@@ -25,8 +25,8 @@ export function reportText(remarks: readonly Remark[], sources: readonly string[
     `${totals(remarks)}.`,
   ];
   for (const { kind, title, lead } of SECTIONS) {
-    const rows = byPlace(remarks).filter((remark) => remark.kind === kind);
-    if (rows.length === 0) continue;
+    const groups = byReason(remarks.filter((remark) => remark.kind === kind));
+    if (groups.length === 0) continue;
     lines.push(
       '',
       `## ${title}`,
@@ -36,8 +36,8 @@ export function reportText(remarks: readonly Remark[], sources: readonly string[
       kind === 'taken' ? '| where | what | now |' : '| where | what | why |',
       '|---|---|---|',
     );
-    for (const { place, what, why = '' } of rows)
-      lines.push(`| ${cell(formatPlace(place))} | ${code(what)} | ${cell(why)} |`);
+    for (const { remarks: some, why = '' } of groups)
+      lines.push(`| ${cell(places(some))} | ${code(some[0].what)}${more(some)} | ${cell(why)} |`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -46,6 +46,51 @@ export function reportText(remarks: readonly Remark[], sources: readonly string[
 export function totals(remarks: readonly Remark[]): string {
   const count = (kind: Remark['kind']) => remarks.filter((remark) => remark.kind === kind).length;
   return `${count('taken')} taken over, ${count('changed')} changed in meaning, ${count('left')} left out`;
+}
+
+/** Remarks of one kind that say the same reason. */
+export type Reason = {
+  readonly kind: Remark['kind'];
+  readonly why: string | undefined;
+  readonly remarks: readonly [Remark, ...Remark[]];
+};
+
+const WEIGHTS: readonly Weight[] = ['clients', 'server', 'other'];
+
+/**
+ * Remarks by their reasons. What clients lose comes first, what concerns other services last; left out before changed before
+ * taken over; then as the sources stand. Remarks without a reason stand each for itself.
+ */
+export function byReason(remarks: readonly Remark[]): readonly Reason[] {
+  const groups = new Map<string, [Remark, ...Remark[]]>();
+  byPlace(remarks).forEach((remark, index) => {
+    const { kind, why, weight } = remark;
+    const key = JSON.stringify([kind, weight, why ?? index]);
+    const group = groups.get(key);
+    if (group) group.push(remark);
+    else groups.set(key, [remark]);
+  });
+  const rank = ([{ kind, weight = 'clients' }]: readonly [Remark, ...Remark[]]): number =>
+    WEIGHTS.indexOf(weight) * SECTIONS.length + SECTIONS.findIndex((section) => section.kind === kind);
+  return [...groups.values()]
+    .toSorted((a, b) => rank(a) - rank(b))
+    .map((some) => ({ kind: some[0].kind, why: some[0].why, remarks: some }));
+}
+
+const MOST_PLACES = 10;
+
+/** `dhcpd.conf:3:5, 7:5, 9:1`: the file is said where it changes. */
+function places(remarks: readonly Remark[]): string {
+  const shown = remarks.slice(0, MOST_PLACES).map(({ place }, i) => {
+    const isSameFile = remarks[i - 1]?.place.file === place.file;
+    return isSameFile ? `${place.line}:${place.col}` : formatPlace(place);
+  });
+  return remarks.length > MOST_PLACES ? `${shown.join(', ')} ...` : shown.join(', ');
+}
+
+/** ` and 24 more`, or nothing. */
+export function more(remarks: readonly Remark[]): string {
+  return remarks.length === 1 ? '' : ` and ${remarks.length - 1} more`;
 }
 
 function cell(text: string): string {
