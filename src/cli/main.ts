@@ -11,6 +11,7 @@ import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
 import { endUnread } from './lineLog.ts';
 import { nodeCommand } from './node.ts';
+import { siteOption, stateOption } from './options.ts';
 import { overlayCommand } from './overlay.ts';
 import { powerCommand } from './power.ts';
 import { errorText } from './print.ts';
@@ -76,9 +77,16 @@ async function run(): Promise<void> {
   }
 }
 
-/** Commands made elsewhere end by an exception too, so that usage mistakes have one exit code. */
+/**
+ * Commands made elsewhere end by an exception too, so that usage mistakes have one exit code; and each takes `--site` and
+ * `--state`, so that a script may pass both to all of them. Those that have no use for one do not list it.
+ */
 function inherit(command: Command): Command {
   command.copyInheritedSettings(program);
   for (const sub of command.commands) inherit(sub);
+  if (command.commands.length === 0 || command.registeredArguments.length > 0) {
+    for (const option of [siteOption(), stateOption()])
+      if (!command.options.some(({ long }) => long === option.long)) command.addOption(option.hideHelp());
+  }
   return command;
 }
