@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import type { Ipv4 } from '../net/ipv4.ts';
+import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { ip, mac, nodeOf } from '../site/fixture.ts';
 import type { Site, SiteClass } from '../site/model.ts';
@@ -11,28 +11,37 @@ import { machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from '.
 import type { Lease } from './lease.ts';
 import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
-import { BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
-import type { ServedNetwork } from './wire.ts';
+import { asksElsewhere, BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
+import { type ServedNetwork, wireOf } from './wire.ts';
 
 const NODE = machine(0x51);
 const NODE_SECOND = machine(0x52);
 const POOL_NODE = machine(0x60);
+const OF_LAN = machine(0x61);
+const OF_FAR = machine(0x62);
 const STRANGER = machine(0xa1);
 const OTHER = machine(0xa2);
 const RESERVED = ip('10.0.0.51');
 const SERVER = ip('10.0.0.2');
 const T0 = 1_800_000_000_000;
 
+const { interface: _, ...behind } = networkOf('behind', '10.8.0.0/24', [['10.8.0.10-10.8.0.20', 'any']], {
+  server: SERVER,
+});
+
 const site = siteOf(
   [
     networkOf('rack', '10.0.0.0/24', [['10.0.0.200-10.0.0.203', 'known']]),
     networkOf('lan', '192.168.0.0/24', [['192.168.0.111-192.168.0.113', 'unknown']]),
     networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], { interface: 'br7' }),
+    behind,
   ],
   [
     nodeOf('node01', [NODE, NODE_SECOND], { ip: RESERVED, network: 'rack', image: 'bookworm' }),
     nodeOf('node02', [POOL_NODE]),
     nodeOf('kept', [machine(0x70)], { ip: ip('192.168.0.112'), network: 'lan' }),
+    nodeOf('node03', [OF_LAN], { network: 'lan' }),
+    nodeOf('node04', [OF_FAR], { network: 'far' }),
   ],
 );
 
@@ -55,9 +64,10 @@ function ask(
   said: Said[] = [],
   fields: Partial<DhcpPacket> = {},
   through = 'br0',
+  sender = fields.ciaddr ?? UNSPECIFIED,
 ): Decision {
   const request = requestOf(type, who, said, fields);
-  return decide(request, clientOf(request), { site, book, interface: through, now });
+  return decide(request, clientOf(request), { site, book, interface: through, from: sender, now });
 }
 
 function held(who: Mac, address: string, network: string, more: Partial<Lease> = {}): Lease {
@@ -377,12 +387,12 @@ describe('REQUEST in RENEWING and REBINDING: ciaddr', () => {
     ],
     ['the wrong network', () => renew(STRANGER, '172.16.0.9'), 'nak: the address is of no network on this wire'],
     [
-      'routed from a network behind another wire',
+      'routed from a network that only relays reach',
       () => {
-        held(STRANGER, '10.7.0.10', 'far');
-        return renew(STRANGER, '10.7.0.10');
+        held(STRANGER, '10.8.0.10', 'behind');
+        return renew(STRANGER, '10.8.0.10');
       },
-      'ack 10.7.0.10 of far for 7200 s',
+      'ack 10.8.0.10 of behind for 7200 s',
     ],
     [
       'an address that the site keeps for a node since',
@@ -502,7 +512,7 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
   test('a client of BOOTP is given the address of its own, and none that would have to be given back', () => {
     const from = (who: Mac, options = new Map<number, Uint8Array>()) => {
       const request = { ...requestOf('discover', who), options };
-      return told(decide(request, clientOf(request), { site, book, interface: 'br0', now }));
+      return told(decide(request, clientOf(request), { site, book, interface: 'br0', from: UNSPECIFIED, now }));
     };
     assert.equal(from(NODE), 'bootp 10.0.0.51 of rack');
     assert.equal(from(STRANGER), 'silence: BOOTP is answered for nodes that have an address of their own');
@@ -513,6 +523,210 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     held(STRANGER, '10.0.0.51', 'rack');
     assert.match(from(NODE), /^silence/, 'a stranger has it until its lease ends');
   });
+});
+
+describe('what comes from another wire than the lease', () => {
+  const LAN = '192.168.0.111';
+  const FAR = '10.7.0.10';
+  const BEHIND = '10.8.0.10';
+  const lent = () => {
+    held(STRANGER, LAN, 'lan');
+    held(STRANGER, FAR, 'far');
+    held(STRANGER, BEHIND, 'behind');
+  };
+  type Kind = 'release' | 'decline' | 'renew' | 'reboot';
+  /** One that has the client's MAC address ends its lease, or moves it, or does not. */
+  function forge(kind: Kind, address: string, through: string, fields: Partial<DhcpPacket> = {}, sender?: Ipv4) {
+    lent();
+    const [type, more, named] = {
+      release: ['release', { ciaddr: ip(address) }, []],
+      decline: ['decline', fields.ciaddr === undefined ? {} : { ciaddr: ip(address) }, [wants(address)]],
+      renew: ['request', { ciaddr: ip(address) }, []],
+      reboot: ['request', {}, [wants(address)]],
+    }[kind] as [Parameters<typeof requestOf>[0], Partial<DhcpPacket>, Said[]];
+    const decision = ask(type, STRANGER, named, { ...more, ...fields }, through, sender);
+    if ('lease' in decision && decision.lease) book.put(decision.lease);
+    return told(decision);
+  }
+  const keeps = (address: string, network: string) => {
+    const lease = book.leaseAt(ip(address));
+    assert.deepEqual([lease?.mac, lease?.network, lease?.state], [STRANGER, network, 'bound']);
+  };
+  const relay = (address: string): Partial<DhcpPacket> => ({ giaddr: ip(address) });
+
+  const believed: [string, ...Parameters<typeof forge>, expected: string][] = [
+    ['its own wire', 'release', LAN, 'br0', {}, undefined, `released ${LAN}`],
+    ['another network of its wire', 'release', FAR, 'br7', {}, undefined, `released ${FAR}`],
+    ['its relay', 'release', BEHIND, 'br0', relay('10.8.0.1'), undefined, `released ${BEHIND}`],
+    ['behind its relay, directly', 'release', BEHIND, 'br0', {}, undefined, `released ${BEHIND}`],
+    ['a relay on its own wire', 'release', LAN, 'br0', relay('192.168.0.1'), undefined, `released ${LAN}`],
+    ['its own wire', 'decline', LAN, 'br0', {}, undefined, `declined ${LAN}`],
+    ['its relay', 'decline', BEHIND, 'br0', relay('10.8.0.1'), undefined, `declined ${BEHIND}`],
+  ];
+  for (const [where, kind, address, through, fields, sender, expected] of believed) {
+    test(`a ${kind.toUpperCase()} from ${where} is believed`, () => {
+      assert.equal(forge(kind, address, through, fields, sender), expected);
+    });
+  }
+
+  const NOT_HOME = 'silence: a RELEASE or DECLINE that does not come from where the lease lives';
+  const NOT_ITS_ADDRESS = 'silence: a RELEASE that does not come from the address that it gives back';
+  const NOT_HERE = 'nak: the address is of no network on this wire';
+  const OTHERS = ip('10.7.0.66');
+  const refused: [string, network: string, ...Parameters<typeof forge>, expected: string][] = [
+    ['a RELEASE on another wire', 'lan', 'release', LAN, 'br7', {}, undefined, NOT_HOME],
+    ['a RELEASE on another wire, the other way', 'far', 'release', FAR, 'br0', {}, undefined, NOT_HOME],
+    [
+      'a RELEASE that names a relay of its network',
+      'lan',
+      'release',
+      LAN,
+      'br7',
+      relay('192.168.0.1'),
+      undefined,
+      NOT_HOME,
+    ],
+    ['a RELEASE that names a relay of another', 'lan', 'release', LAN, 'br0', relay('10.7.0.1'), undefined, NOT_HOME],
+    [
+      'a RELEASE of a network behind relays from a wire without',
+      'behind',
+      'release',
+      BEHIND,
+      'br7',
+      {},
+      undefined,
+      NOT_HOME,
+    ],
+    ['and one that names the relay', 'behind', 'release', BEHIND, 'br7', relay('10.8.0.1'), undefined, NOT_HOME],
+    ['a RELEASE from another address', 'lan', 'release', LAN, 'br0', {}, OTHERS, NOT_ITS_ADDRESS],
+    ['a RELEASE from no address', 'lan', 'release', LAN, 'br0', {}, UNSPECIFIED, NOT_ITS_ADDRESS],
+    ['one from behind a router, too', 'behind', 'release', BEHIND, 'br0', {}, OTHERS, NOT_ITS_ADDRESS],
+    [
+      'a DECLINE on another wire',
+      'lan',
+      'decline',
+      LAN,
+      'br7',
+      {},
+      undefined,
+      'silence: a DECLINE of an address that is not ours',
+    ],
+    [
+      'a DECLINE that names its address as its own',
+      'lan',
+      'decline',
+      LAN,
+      'br7',
+      { ciaddr: ip(LAN) },
+      undefined,
+      'silence: a DECLINE of an address that is not ours',
+    ],
+    [
+      'a DECLINE that names a relay of its network',
+      'lan',
+      'decline',
+      LAN,
+      'br7',
+      relay('192.168.0.1'),
+      undefined,
+      NOT_HOME,
+    ],
+    [
+      'a DECLINE that names the relay before it',
+      'behind',
+      'decline',
+      BEHIND,
+      'br7',
+      relay('10.8.0.1'),
+      undefined,
+      NOT_HOME,
+    ],
+    ['a renewal on another wire, which is refused there', 'lan', 'renew', LAN, 'br7', {}, undefined, NOT_HERE],
+    ['a return (INIT-REBOOT) on another wire', 'lan', 'reboot', LAN, 'br7', {}, undefined, NOT_HERE],
+    [
+      'a renewal of a free address of its network behind a router',
+      'behind',
+      'renew',
+      '10.8.0.15',
+      'br7',
+      {},
+      undefined,
+      'silence: no record of the lease that it renews from behind a router',
+    ],
+    [
+      'a renewal from behind a router that comes from elsewhere',
+      'behind',
+      'renew',
+      BEHIND,
+      'br7',
+      {},
+      OTHERS,
+      'silence: a renewal that does not come from the address that it renews',
+    ],
+  ];
+  for (const [what, network, kind, address, through, fields, sender, expected] of refused) {
+    test(`${what} leaves the lease alone`, () => {
+      assert.equal(forge(kind, address, through, fields, sender), expected);
+      keeps({ lan: LAN, far: FAR, behind: BEHIND }[network] ?? assert.fail(), network);
+    });
+  }
+
+  test('what a REQUEST names besides does not make it one from behind a router', () => {
+    lent();
+    const says = [from(SERVER), wants('10.8.0.15')];
+    assert.equal(told(ask('request', STRANGER, says, { ciaddr: ip(BEHIND) }, 'br7')), NOT_HERE);
+    keeps(BEHIND, 'behind');
+  });
+
+  test('another server that is chosen elsewhere does not take an offer away', () => {
+    book.offer('lan', STRANGER, ip(LAN), now);
+    const decision = ask('request', STRANGER, [from(ip('10.7.0.77')), wants('10.7.0.12')], {}, 'br7');
+    assert.ok(decision.kind === 'other-server');
+    assert.deepEqual(
+      decision.wire.map(({ name }) => name),
+      ['far'],
+    );
+  });
+});
+
+describe('a node that belongs to a network (`network:`)', () => {
+  const rows: [string, () => Decision, string][] = [
+    ['draws from its pools', () => ask('discover', OF_FAR, [], {}, 'br7'), 'offer 10.7.0.10 of far for 7200 s, probed'],
+    [
+      'not from those of another network of its wire',
+      () => ask('discover', OF_LAN),
+      'silence: no pool here is open to node03, a known node,',
+    ],
+    [
+      'whatever it asks for',
+      () => ask('request', OF_LAN, [from(SERVER), wants('10.0.0.200')]),
+      'nak: node03 belongs to network lan',
+    ],
+    [
+      'on another wire it is a machine like any other',
+      () => ask('discover', OF_LAN, [], {}, 'br7'),
+      'offer 10.7.0.10 of far for 7200 s, probed',
+    ],
+  ];
+  for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));
+
+  const wires: [string, Mac, through: string, fields: Partial<DhcpPacket>, elsewhere: boolean][] = [
+    ['a node with an address, on its wire', NODE, 'br0', {}, false],
+    ['on another', NODE, 'br7', {}, true],
+    ['behind a relay of its network', NODE, 'br7', { giaddr: ip('10.0.0.1') }, false],
+    ['behind a relay of another', NODE, 'br0', { giaddr: ip('10.8.0.1') }, true],
+    ['a node with a network, on its wire', OF_FAR, 'br7', {}, false],
+    ['on another', OF_FAR, 'br0', {}, true],
+    ['a node that may be anywhere', POOL_NODE, 'br7', {}, false],
+    ['a stranger', STRANGER, 'br7', {}, false],
+    ['a wire that is not served', NODE, 'eth9', {}, false],
+  ];
+  for (const [what, who, through, fields, elsewhere] of wires) {
+    test(`${what} ${elsewhere ? 'asks elsewhere' : 'does not ask elsewhere'}`, () => {
+      const request = requestOf('discover', who, [], fields);
+      assert.equal(asksElsewhere(site.nodeByMac.get(who), wireOf(request, site, through)), elsewhere);
+    });
+  }
 });
 
 describe('classes and pools', () => {
@@ -550,7 +764,9 @@ describe('classes and pools', () => {
     const request = requestOf('discover', who, said);
     const fresh = new LeaseBook();
     fresh.configure(of);
-    return told(decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', now }));
+    return told(
+      decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', from: UNSPECIFIED, now }),
+    );
   }
 
   const rows: [what: string, of: Site, who: Mac, expected: string, said?: Said[]][] = [
@@ -591,7 +807,9 @@ describe('classes and pools', () => {
     fresh.put({ ip: ip('10.0.0.200'), mac: OTHER, network: 'rack', state: 'bound', start: T0, expires: T0 + 600_000 });
     const renewal = (said: Said[]) => {
       const request = requestOf('request', OTHER, said, { ciaddr: ip('10.0.0.200') });
-      return told(decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', now }));
+      return told(
+        decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', from: UNSPECIFIED, now }),
+      );
     };
     assert.equal(renewal([pxe]), `ack 10.0.0.200 of rack for ${BOOT_LEASE_SECONDS} s`);
     assert.equal(renewal([]), 'nak: no pool with this address is open to it');

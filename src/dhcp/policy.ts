@@ -10,14 +10,15 @@ import { OPTION } from './options.ts';
 import { type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
-import { networksOf, type ServedNetwork } from './wire.ts';
+import { mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 /** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
 export type Situation = {
   readonly site: Site;
   readonly book: BookView;
-  /** The interface on which the request arrived. */
+  /** The interface on which the request arrived, and the address that its datagram came from. */
   readonly interface: string;
+  readonly from: Ipv4;
   readonly now: number;
 };
 
@@ -40,7 +41,13 @@ export type Decision =
       readonly reason: string;
     }
   /** The client took another server's offer. */
-  | { readonly kind: 'other-server'; readonly network: ServedNetwork; readonly server: Ipv4 }
+  | {
+      readonly kind: 'other-server';
+      readonly network: ServedNetwork;
+      readonly server: Ipv4;
+      /** All networks of the client's wire: what it was offered in them it does not take. */
+      readonly wire: readonly ServedNetwork[];
+    }
   | { readonly kind: 'silence'; readonly reason: string };
 
 /** Firmware and loaders need their address for a minute; a longer lease would keep the pool from others. */
@@ -51,11 +58,21 @@ export const DECLINED_MS = 600_000;
 /** Decides about one request of a client. Pure but for the book's own search for a free address. */
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
   const { site } = situation;
-  const wire = networksOf(request, site, situation.interface);
+  const { networks: wire, reach } = wireOf(request, site, situation.interface);
   if (wire.length === 0)
     return silence(`no network of the site is reached through ${situation.interface}${viaRelay(request)}`);
   const node = site.nodeByMac.get(request.chaddr);
-  const asking: Asking = { request, client, situation, wire, node, classes: classesOf(request, client, site) };
+  const home = node?.ip === undefined ? wire.filter(({ name }) => name === node?.network) : [];
+  const asking: Asking = {
+    request,
+    client,
+    situation,
+    wire,
+    reach,
+    open: home.length > 0 ? home : wire,
+    node,
+    classes: classesOf(request, client, site),
+  };
   switch (read(request.options, OPTION.messageType)) {
     case MESSAGE.discover:
       return discover(asking);
@@ -79,6 +96,9 @@ type Asking = {
   readonly situation: Situation;
   /** The networks that the client's wire carries. */
   readonly wire: readonly ServedNetwork[];
+  readonly reach: Wire['reach'];
+  /** Those whose pools it may draw from: of a node that belongs to one of them, that one. */
+  readonly open: readonly ServedNetwork[];
   readonly node: SiteNode | undefined;
   readonly classes: readonly SiteClass[];
 };
@@ -108,10 +128,10 @@ type ChosenPlace = { readonly network: ServedNetwork; readonly ip: Ipv4; readonl
 function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | string {
   const own = ownPlace(asking);
   if (own) return own;
-  const { request, situation, wire, node } = asking;
+  const { request, situation, open: networks, node } = asking;
   const { book, now } = situation;
   // The network in which it has an address already comes first, so that a client does not wander between networks.
-  const order = wire.length === 1 ? wire : [...wire].sort((a, b) => had(b) - had(a));
+  const order = networks.length === 1 ? networks : [...networks].sort((a, b) => had(b) - had(a));
   let open = false;
   for (const network of order) {
     const pools = openPools(network, asking);
@@ -169,7 +189,7 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
     server === override || [...situation.site.networks.values()].some((network) => network.server === server);
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip)) ?? wire[0];
   if (!network) return silence('no network');
-  if (!ours) return { kind: 'other-server', network, server };
+  if (!ours) return { kind: 'other-server', network, server, wire };
   const refusal = whyNot(asking, ip);
   return refusal === undefined ? grant(asking, ip) : nak(asking, network, ip, refusal);
 }
@@ -189,6 +209,13 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   const refusal = whyNot(asking, ip);
   const { book } = situation;
   const isRecorded = book.leaseAt(ip)?.mac === request.chaddr;
+  if (asking.reach === 'routed') {
+    // Whoever is on any wire may claim to be behind a router: an address is renewed from itself, and none is given away.
+    if (situation.from !== ip) return silence('a renewal that does not come from the address that it renews');
+    if (refusal !== undefined || !(isRecorded || node?.ip === ip))
+      return silence(refusal ?? 'no record of the lease that it renews from behind a router');
+    return grant(asking, ip);
+  }
   if (refusal === undefined) {
     const isOurClient = isRecorded || node?.ip === ip || book.leaseOf(network.name, request.chaddr) !== undefined;
     if (how === 'renew' || isOurClient) return grant(asking, ip);
@@ -201,10 +228,11 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   return silence('the address is not ours to give: another server may have given it');
 }
 
-/** A refusal ends the lease that the client may hold of this very address. */
-function nak({ request, situation }: Asking, network: ServedNetwork, ip: Ipv4, reason: string): Decision {
+/** A refusal ends the lease that the client may hold of this very address, if it is one of this wire. */
+function nak(asking: Asking, network: ServedNetwork, ip: Ipv4, reason: string): Decision {
+  const { request, situation } = asking;
   const lease = situation.book.leaseAt(ip);
-  const isLost = lease?.state === 'bound' && lease.mac === request.chaddr;
+  const isLost = lease?.state === 'bound' && lease.mac === request.chaddr && isFromHome(asking, lease.network);
   return {
     kind: 'nak',
     network,
@@ -220,6 +248,7 @@ function whyNot(asking: Asking, ip: Ipv4): string | undefined {
   if (own) return own.ip === ip ? undefined : `${node?.name} has an address of its own`;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return 'the address is of no network on this wire';
+  if (!asking.open.includes(network)) return `${node?.name} belongs to network ${node?.network}`;
   if (!openPools(network, asking).some(({ range }) => inRange(range, ip)))
     return 'no pool with this address is open to it';
   return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
@@ -252,6 +281,7 @@ function decline(asking: Asking): Decision {
   const ip = read(request.options, OPTION.requestedAddress);
   const network = ip === undefined ? undefined : asking.wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (ip === undefined || !network) return silence('a DECLINE of an address that is not ours');
+  if (!isFromHome(asking, network.name)) return silence(NOT_FROM_HOME);
   if (asking.node?.ip === ip) return silence(`${asking.node.name} declined its own address: another machine uses it`);
   const held = situation.book.leaseAt(ip)?.mac === request.chaddr || situation.book.offerAt(ip)?.mac === request.chaddr;
   if (!held) return silence('a DECLINE of an address that it was not given');
@@ -273,12 +303,21 @@ function release(asking: Asking): Decision {
   const lease = situation.book.leaseAt(request.ciaddr);
   if (lease?.mac !== request.chaddr || lease.state !== 'bound')
     return silence('a RELEASE of an address that it does not hold');
+  if (!isFromHome(asking, lease.network)) return silence(NOT_FROM_HOME);
+  if (asking.reach !== 'relayed' && situation.from !== request.ciaddr)
+    return silence('a RELEASE that does not come from the address that it gives back');
   return {
     kind: 'change',
     event: 'dhcp.release',
     lease: { ...lease, state: 'released', expires: situation.now },
     reason: 'given back',
   };
+}
+
+const NOT_FROM_HOME = 'a RELEASE or DECLINE that does not come from where the lease lives';
+
+function isFromHome({ wire, reach, situation }: Asking, network: string): boolean {
+  return mayEndLeaseOf(network, { networks: wire, reach }, situation.site, situation.interface);
 }
 
 function inform(asking: Asking): Decision {
@@ -299,6 +338,11 @@ function bootp(asking: Asking): Decision {
 function leaseSeconds({ request, client }: Asking, layers: Layers, reserved: boolean): number {
   const seconds = givenLease(layers, read(request.options, OPTION.leaseTime));
   return reserved || client.stage === 'os' ? seconds : Math.min(seconds, BOOT_LEASE_SECONDS);
+}
+
+/** Whether a node's MAC address asks on a wire that its network is not on: the machine was moved, or another has its address. */
+export function asksElsewhere(node: SiteNode | undefined, { networks }: Wire): boolean {
+  return node?.network !== undefined && networks.length > 0 && !networks.some(({ name }) => name === node.network);
 }
 
 function viaRelay(request: DhcpPacket): string {

@@ -1,4 +1,5 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
+import { UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
@@ -12,7 +13,7 @@ import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
 import { type Decision, decide } from './policy.ts';
 import { whyOpen } from './pools.ts';
 import { composeReply } from './reply.ts';
-import { networksOf, type ServedNetwork } from './wire.ts';
+import { type ServedNetwork, wireOf } from './wire.ts';
 
 /**
  * The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking; what it
@@ -62,9 +63,9 @@ export function rehearse(
   book.configure(site);
   book.load(leases);
   const name = interfaceFor(part.mac, site);
-  const decision = decide(request, client, { site, book, interface: name, now });
+  const decision = decide(request, client, { site, book, interface: name, from: UNSPECIFIED, now });
   const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
-  const pools = networksOf(request, site, name).flatMap(({ name: network, pools }) =>
+  const pools = wireOf(request, site, name).networks.flatMap(({ name: network, pools }) =>
     pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),
   );
   const seen = { client, classes: who.classes, pools, decision };

@@ -4,6 +4,7 @@ import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
+import { Seldom } from '../timeline/seldom.ts';
 import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
 import { type Client, clientOf } from './client.ts';
@@ -15,10 +16,11 @@ import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
-import { type Decision, decide, declined } from './policy.ts';
+import { asksElsewhere, type Decision, decide, declined } from './policy.ts';
 import { Port, type Sender } from './port.ts';
+import { isPrivileged } from './privileged.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
-import type { ServedNetwork } from './wire.ts';
+import { type ServedNetwork, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
@@ -42,7 +44,7 @@ export type DhcpServer = {
    * that holds addresses in two networks nobody knows which machine is meant.
    */
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined;
-  /** Who holds an address now, if anybody. */
+  /** Who holds an address now, if anybody. A node's MAC address on a wire that the node does not belong to counts as nobody. */
   holderOf(ip: Ipv4): Mac | undefined;
 };
 
@@ -60,26 +62,28 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
 
 class Server implements DhcpServer {
   readonly #options: DhcpOptions;
-  readonly #events: EventSink;
+  readonly #emit: EventSink;
   readonly #now: () => number;
   readonly #book = new LeaseBook();
   readonly #journal: LeaseJournal;
   readonly #malformed: Tally;
   readonly #unsent: Tally;
   readonly #ports = new Map<string, Port>();
-  readonly #probing = new Set<Mac>();
+  /** Clients, each in its network, for whom an address is being tried. */
+  readonly #probing = new Set<string>();
+  readonly #elsewhere = new Seldom();
   #site: Site;
 
   constructor(options: DhcpOptions) {
     this.#options = options;
-    this.#events = options.events;
+    this.#emit = options.events;
     this.#now = options.now ?? Date.now;
     this.#journal = new LeaseJournal(options.store);
     this.#malformed = new Tally((count, sample) =>
-      this.#events({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
+      this.#emit({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
     );
     this.#unsent = new Tally((count, sample) =>
-      this.#events({
+      this.#emit({
         kind: 'server.trouble',
         code: 'REPLY_UNSENT',
         message: `${count} DHCP replies not sent: ${sample}`,
@@ -134,7 +138,14 @@ class Server implements DhcpServer {
 
   holderOf(ip: Ipv4): Mac | undefined {
     const lease = this.#book.leaseAt(ip);
-    return lease?.state === 'bound' && lease.expires > this.#now() ? lease.mac : undefined;
+    if (lease?.state !== 'bound' || lease.expires <= this.#now()) return undefined;
+    const own = this.#site.nodeByMac.get(lease.mac)?.network;
+    return own === undefined || this.#shareWire(own, lease.network) ? lease.mac : undefined;
+  }
+
+  #shareWire(one: string, other: string): boolean {
+    const through = this.#site.networks.get(one)?.interface;
+    return one === other || (through !== undefined && this.#site.networks.get(other)?.interface === through);
   }
 
   #takeSite(): void {
@@ -177,14 +188,30 @@ class Server implements DhcpServer {
     }
     if (decoded.packet.op !== 'request') return;
     const request = decoded.packet;
-    const client = clientOf(request);
-    this.#tellReceived(port, request, client);
-    this.#answer({ port, request, client, sender });
+    const isElsewhere = this.#noteElsewhere(port, request);
+    const asked = { port, request, client: clientOf(request), sender, isElsewhere };
+    this.#tellReceived(asked);
+    this.#answer(asked);
+  }
+
+  /** Whether the MAC address is of a node that belongs elsewhere; once a minute for each and each network it is an event. */
+  #noteElsewhere(port: Port, request: DhcpPacket): boolean {
+    const mac = request.chaddr;
+    const node = this.#site.nodeByMac.get(mac);
+    if (node?.network === undefined) return false;
+    const wire = wireOf(request, this.#site, port.name);
+    const [here] = wire.networks;
+    if (!here || !asksElsewhere(node, wire)) return false;
+    if (this.#elsewhere.lets(`${mac} ${here.name}`)) {
+      const via = viaOf(port.name, request);
+      this.#emit({ kind: 'dhcp.wrong-network', mac, network: here.name, expected: node.network, via });
+    }
+    return true;
   }
 
   #answer(asked: Asked): void {
-    const { port, request, client } = asked;
-    const decision = this.#decide(port, request, client);
+    const { port, request } = asked;
+    const decision = this.#decide(asked);
     switch (decision.kind) {
       case 'offer':
         this.#offer(asked, decision);
@@ -205,8 +232,8 @@ class Server implements DhcpServer {
         this.#change(asked, decision);
         break;
       case 'other-server':
-        for (const network of this.#site.networks.keys()) this.#book.withdraw(network, request.chaddr);
-        this.#events({
+        for (const { name } of decision.wire) this.#book.withdraw(name, request.chaddr);
+        this.#emit({
           kind: 'dhcp.other-server',
           mac: request.chaddr,
           server: decision.server,
@@ -214,7 +241,7 @@ class Server implements DhcpServer {
         });
         break;
       case 'silence':
-        this.#events({
+        this.#emit({
           kind: 'dhcp.refused',
           mac: request.chaddr,
           via: viaOf(port.name, request),
@@ -224,24 +251,26 @@ class Server implements DhcpServer {
     }
   }
 
-  #decide(port: Port, request: DhcpPacket, client: Client): Decision {
-    return decide(request, client, { site: this.#site, book: this.#book, interface: port.name, now: this.#now() });
+  #decide({ port, request, client, sender }: Asked): Decision {
+    const [site, book] = [this.#site, this.#book];
+    return decide(request, client, { site, book, interface: port.name, from: sender.ip, now: this.#now() });
   }
 
   #offer(asked: Asked, decision: Offer): void {
     const { mac } = asked.client;
+    const who = `${decision.network.name} ${mac}`;
     // The client asks again while an address is being tried for it: the answer is on its way.
-    if (this.#probing.has(mac)) return;
+    if (this.#probing.has(who)) return;
     if (!decision.probe || !this.#canProbe(asked.request)) {
       this.#hold(mac, decision);
       this.#send(asked, 'offer', decision, decision.ip);
     } else if (this.#probing.size >= MOST_PROBES) {
-      this.#events({ kind: 'dhcp.refused', mac, reason: `${MOST_PROBES} addresses are being tried already` });
+      this.#emit({ kind: 'dhcp.refused', mac, reason: `${MOST_PROBES} addresses are being tried already` });
     } else {
-      this.#probing.add(mac);
+      this.#probing.add(who);
       this.#tryOut(asked, decision)
         .catch((error: unknown) => this.#trouble(error))
-        .finally(() => this.#probing.delete(mac));
+        .finally(() => this.#probing.delete(who));
     }
   }
 
@@ -257,7 +286,7 @@ class Server implements DhcpServer {
 
   /** Offers the first address that nobody answers for. It is held meanwhile, so that nobody else is offered it. */
   async #tryOut(asked: Asked, first: Offer): Promise<void> {
-    const { port, request, client } = asked;
+    const { port, client } = asked;
     let offer: Decision = first;
     for (let tries = 0; tries < MOST_TRIES && offer.kind === 'offer'; tries++) {
       const { probe, probeMs } = this.#site.dhcp;
@@ -269,8 +298,8 @@ class Server implements DhcpServer {
       }
       this.#save(declined(ip, client.mac, network.name, this.#now()), () => {});
       const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
-      this.#events({ kind: 'dhcp.refused', mac: client.mac, network: network.name, reason });
-      offer = this.#decide(port, request, client);
+      this.#emit({ kind: 'dhcp.refused', mac: client.mac, network: network.name, reason });
+      offer = this.#decide(asked);
     }
   }
 
@@ -291,22 +320,22 @@ class Server implements DhcpServer {
     this.#refused(lease, 'too many leases wait for the disk');
   }
 
-  #change({ port, request, client }: Asked, decision: Decision & { kind: 'change' }): void {
+  #change(asked: Asked, decision: Decision & { kind: 'change' }): void {
     const { lease, event, reason } = decision;
     // A RELEASE seldom says a name: the lease has it.
     const { hostname } = lease;
-    const who = { ...(hostname === undefined ? {} : { hostname }), ...this.#who(port, request, client) };
-    this.#save(lease, () => this.#events({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
+    const who = { ...(hostname === undefined ? {} : { hostname }), ...this.#who(asked) };
+    this.#save(lease, () => this.#emit({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
   }
 
   #refuse(asked: Asked, { network, reason, lease }: Decision & { kind: 'nak' }): void {
-    const { port, request, client } = asked;
+    const { request } = asked;
     if (lease) this.#save(lease, () => {});
     this.#transmit(asked, composeNak(request, network, reason), network, true);
     const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
-    this.#events({
+    this.#emit({
       kind: 'dhcp.nak',
-      ...this.#who(port, request, client),
+      ...this.#who(asked),
       ...(requested === undefined ? {} : { requested }),
       network: network.name,
       reason,
@@ -319,9 +348,9 @@ class Server implements DhcpServer {
     const boot = givenBoot(to, () => (client.wantsBoot ? this.#options.boot(client, node, network) : NO_BOOT));
     const reply = composeReply(type, { ...to, request, client, ip, boot });
     this.#transmit(asked, reply, network, false);
-    this.#events({
+    this.#emit({
       kind: type === 'offer' ? 'dhcp.offer' : 'dhcp.ack',
-      ...this.#who(asked.port, request, client),
+      ...this.#who(asked),
       ip,
       network: network.name,
       ...(type === 'bootp' ? { bootp: true as const } : {}),
@@ -336,7 +365,8 @@ class Server implements DhcpServer {
     port.send(destinationOf(request, reply.yiaddr, isNak, sender.port), network.server, bytes);
   }
 
-  #tellReceived(port: Port, request: DhcpPacket, client: Client): void {
+  #tellReceived(asked: Asked): void {
+    const { request, client, sender } = asked;
     const type = read(request.options, OPTION.messageType);
     const kind =
       type === MESSAGE.discover
@@ -349,27 +379,39 @@ class Server implements DhcpServer {
     if (!kind) return;
     const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
     const chosen = read(request.options, OPTION.serverId);
-    this.#events({
+    this.#emit({
       kind,
-      ...this.#who(port, request, client),
+      ...this.#who(asked),
       ...(requested === undefined ? {} : { requested }),
       ...(chosen === undefined ? {} : { chosen }),
       ...(this.#site.nodeByMac.has(client.mac) ? {} : { machine: machineOf(request, client) }),
+      ...(isPrivileged(request, sender, (ip) => this.#isOfNode(ip)) ? {} : { unprivileged: true as const }),
     });
   }
 
   /** What every event of an exchange says of its client. */
-  #who(port: Port, request: DhcpPacket, { mac, stage }: Client) {
+  #who({ port, request, client: { mac, stage }, isElsewhere }: Asked) {
     const hostname = hostnameOf(request);
-    return { mac, stage, via: viaOf(port.name, request), ...(hostname === undefined ? {} : { hostname }) };
+    return {
+      mac,
+      stage,
+      via: viaOf(port.name, request),
+      ...(hostname === undefined ? {} : { hostname }),
+      ...(isElsewhere ? { wrongNetwork: true as const } : {}),
+    };
+  }
+
+  #isOfNode(ip: Ipv4): boolean {
+    const holder = this.#book.leaseAt(ip)?.mac;
+    return this.#site.nodeByIp.has(ip) || (holder !== undefined && this.#site.nodeByMac.has(holder));
   }
 
   #refused({ mac, ip, network }: Lease, reason: string): void {
-    this.#events({ kind: 'dhcp.refused', mac, ip, network, reason });
+    this.#emit({ kind: 'dhcp.refused', mac, ip, network, reason });
   }
 
   #trouble(error: unknown): void {
-    this.#events({ kind: 'server.trouble', ...troubleOf(error) });
+    this.#emit({ kind: 'server.trouble', ...troubleOf(error) });
   }
 }
 
@@ -379,6 +421,7 @@ type Asked = {
   readonly request: DhcpPacket;
   readonly client: Client;
   readonly sender: Sender;
+  readonly isElsewhere: boolean;
 };
 
 type Offer = Decision & { readonly kind: 'offer' };

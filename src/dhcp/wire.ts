@@ -1,31 +1,66 @@
 import { type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Network, Site } from '../site/model.ts';
-import type { DhcpPacket } from './packet.ts';
+import { read } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import { type DhcpPacket, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
 
 /** A network that we can answer for: it has an address of ours. */
 export type ServedNetwork = Network & { readonly server: Ipv4 };
 
+/** The wire that a client is on: its networks, and how the request came from there. */
+export type Wire = {
+  readonly networks: readonly ServedNetwork[];
+  /** `routed`: a client that has its address and speaks to us through a router, past its relay. */
+  readonly reach: 'direct' | 'relayed' | 'routed';
+};
+
 /**
- * The networks on the client's wire: through a relay, the one that holds the relay's link and those that share its
- * interface; directly, those of the interface `name`; for a client that renews from another subnet, the one of its address.
+ * The wire of a request that arrived on the interface `name`: through a relay, the network that holds the relay's link and those
+ * that share its interface; directly, the networks of the interface. A client that renews from behind a relay comes without it:
+ * then it is the network of its address, if that has no interface of its own.
  */
-export function networksOf(request: DhcpPacket, site: Site, name: string): readonly ServedNetwork[] {
+export function wireOf(request: DhcpPacket, site: Site, name: string): Wire {
   const served = servedBySite(site);
   const relay = relayOf(request);
   if (relay) {
     const link = served.find((network) => inSubnet(network.subnet, relay.link));
-    if (!link) return [];
-    const beside =
-      link.interface === undefined
-        ? []
-        : served.filter((network) => network !== link && network.interface === link.interface);
-    return [link, ...beside];
+    return { networks: link ? sharing(link, served) : [], reach: 'relayed' };
   }
   const local = served.filter((network) => network.interface === name);
-  if (request.ciaddr === UNSPECIFIED || local.some((network) => inSubnet(network.subnet, request.ciaddr))) return local;
-  const routed = served.filter((network) => inSubnet(network.subnet, request.ciaddr));
-  return routed.length > 0 ? routed : local;
+  const { ciaddr } = request;
+  if (mayBeRouted(request) && !local.some((network) => inSubnet(network.subnet, ciaddr))) {
+    const routed = served.filter((network) => network.interface === undefined && inSubnet(network.subnet, ciaddr));
+    if (routed.length > 0) return { networks: routed, reach: 'routed' };
+  }
+  return { networks: local, reach: 'direct' };
+}
+
+/** Whether it is a message that a client sends from its address to the server's (RFC 2131 section 4.4.4). */
+function mayBeRouted({ ciaddr, options }: DhcpPacket): boolean {
+  if (ciaddr === UNSPECIFIED) return false;
+  const type = read(options, OPTION.messageType);
+  if (type === MESSAGE.request) return !options.has(OPTION.serverId.code);
+  return type === MESSAGE.release || type === MESSAGE.inform;
+}
+
+function sharing(link: ServedNetwork, served: readonly ServedNetwork[]): readonly ServedNetwork[] {
+  if (link.interface === undefined) return [link];
+  return [link, ...served.filter((network) => network !== link && network.interface === link.interface)];
+}
+
+/**
+ * Whether what arrived on the interface `name` may end a lease of `network`: it comes from where the lease lives. A request
+ * may name any relay and any address, so the interface counts too: the network's own, or for one that only relays reach, the
+ * one with the address that its clients and relays send to.
+ */
+export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: Site, name: string): boolean {
+  const home = networks.find((one) => one.name === network);
+  if (!home) return false;
+  if (reach === 'direct') return true;
+  if (home.interface !== undefined) return home.interface === name;
+  const doors = servedBySite(site).filter((one) => one.interface !== undefined && one.server === home.server);
+  return doors.length === 0 || doors.some((door) => door.interface === name);
 }
 
 const SERVED = new WeakMap<Site, readonly ServedNetwork[]>();

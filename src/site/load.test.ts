@@ -114,6 +114,37 @@ const TABLE: readonly Row[] = [
     ],
   },
   {
+    name: 'nodes of networks that are not there, or not theirs',
+    files: edited(
+      ['  compute:\n', '  compute:\n    network: openstak\n'],
+      ['    ip: 10.0.0.52\n', '    ip: 10.0.0.52\n    network: lan\n'],
+    ),
+    errors: [
+      'site.yaml:18:14: there is no network "openstak" | did you mean "openstack"?',
+      'site.yaml:28:9: node "node02" has an address of network "openstack", and `network: lan` | a node belongs to one network: leave `network` out',
+    ],
+  },
+  {
+    name: 'nodes of a network of which no pool is open to them',
+    files: edited(['    ip: 10.0.0.52\n', '    network: lan\n']),
+    warnings: [
+      'site.yaml:25:3: node "node02" has no address and no pool of network "lan" is open to known nodes | give it `ip:`, or a network a pool with `allow: known`',
+    ],
+  },
+  {
+    name: 'nodes that may be on any of several wires',
+    files: edited(
+      ['    interface: br0\n    subnet: 192.168.0.0/24\n', '    subnet: 192.168.0.0/24\n'],
+      [
+        '    ip: 10.0.0.52\n',
+        '  node03: { mac: 52:54:00:00:00:53 }\n  node04: { mac: 52:54:00:00:00:54, network: openstack }\n',
+      ],
+    ),
+    warnings: [
+      'site.yaml:24:3: node[02-03] have neither `ip` nor `network`, and the site has several wires | say `network:` here or in a profile; else whatever has the MAC address on any wire is taken for the node',
+    ],
+  },
+  {
     name: 'classes that say nothing, or what cannot be',
     files: edited([
       'profiles:\n  compute:\n',
@@ -608,6 +639,27 @@ describe('a site that loads', () => {
     assert.deepEqual(site.http, { port: 8080 });
     assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500 });
     assert.deepEqual(site.log, { format: 'text', journald: false });
+  });
+
+  it('has nodes that belong to a network, by their address, their own word or their profile', async () => {
+    const site = await loadGood({
+      'site.yaml': `
+networks:
+  a: { subnet: 10.1.0.0/16, pools: [{ range: 10.1.0.9 }] }
+  b: { subnet: 10.2.0.0/16, pools: [{ range: 10.2.0.9 }] }
+profiles: { far: { network: b } }
+nodes:
+  n1: { mac: 52:54:00:00:00:01, ip: 10.1.0.1 }
+  n2: { mac: 52:54:00:00:00:02, network: a }
+  n3: { mac: 52:54:00:00:00:03, profiles: [far] }
+  n4: { mac: 52:54:00:00:00:04, profiles: [far], network: a }
+  n5: { mac: 52:54:00:00:00:05, ip: 10.2.0.1, profiles: [far] }
+`,
+    });
+    assert.deepEqual(
+      [...site.nodes.values()].map(({ network }) => network),
+      ['a', 'a', 'b', 'a', 'b'],
+    );
   });
 
   it('has a log by facility, and by server', async () => {

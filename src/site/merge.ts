@@ -5,6 +5,7 @@ import { mergeReplacements } from './replace.ts';
 /** What a profile or a node says, read and checked. */
 export type Settings = RoleSettings & {
   readonly loader?: LoaderChoice;
+  readonly network?: string;
   readonly bmc?: BmcSettings;
 };
 
@@ -16,6 +17,7 @@ export type Settings = RoleSettings & {
 export function mergeSettings(layers: readonly Settings[]): Settings {
   const { image, boot } = layers.findLast((layer) => (layer.image ?? layer.boot) !== undefined) ?? {};
   const { loader } = layers.findLast((layer) => layer.loader !== undefined) ?? {};
+  const { network } = layers.findLast((layer) => layer.network !== undefined) ?? {};
   const { nextServer } = layers.findLast((layer) => layer.nextServer !== undefined) ?? {};
   const { bootFile } = layers.findLast((layer) => layer.bootFile !== undefined) ?? {};
   const bmcs = layers.flatMap(({ bmc }) => (bmc === undefined ? [] : [bmc]));
@@ -23,6 +25,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
     ...(image === undefined ? {} : { image }),
     ...(boot === undefined ? {} : { boot }),
     ...(loader === undefined ? {} : { loader }),
+    ...(network === undefined ? {} : { network }),
     ...(nextServer === undefined ? {} : { nextServer }),
     ...(bootFile === undefined ? {} : { bootFile }),
     kernelArgs: joined(layers.map((layer) => layer.kernelArgs)),

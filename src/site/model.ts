@@ -145,7 +145,7 @@ export type SiteNode = RoleSettings & {
   readonly name: string;
   readonly macs: readonly [Mac, ...Mac[]];
   readonly ip?: Ipv4;
-  /** The network that `ip` lies in; absent for a node without an address of its own. */
+  /** The network that `ip` lies in, or that the node is said to belong to; absent where the site says neither. */
   readonly network?: string;
   readonly profiles: readonly string[];
   readonly loader: LoaderChoice;

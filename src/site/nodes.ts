@@ -60,6 +60,8 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
     claimIp(node, declared, nodeByIp, around, once, findings);
   }
   warnOfAwaited(awaited, around.site, findings);
+  const nowhere = [...nodes.values()].filter(({ ip, network }) => ip === undefined && network === undefined);
+  warnOfNowhere(nowhere, names, around, findings);
   warnOfStrayFolders(nodes, around, findings);
   const [known, unknown] = partition(withoutPlaces(nodeByIp), ({ name }) => nodes.has(name));
   return {
@@ -120,19 +122,28 @@ function resolveNode(
   const said = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
   const profiles = new Map(said.flatMap((layer) => [...layer.profiles]));
   const settings = mergeSettings([base, ...profiles.values(), ...said.map(({ own }) => own)]);
-  const { loader = 'auto', bmc: saidOfBmc, ...merged } = settings;
+  const { loader = 'auto', bmc: saidOfBmc, network: saidNetwork, ...merged } = settings;
   const bmc =
     saidOfBmc && completeBmc(bmcAddress === undefined ? saidOfBmc : { ...saidOfBmc, address: bmcAddress }, root);
   if (bmc && 'lacks' in bmc) tellOfBmc(declared, [...profiles.keys()], bmc.lacks, site, once, findings);
   const address = ip?.value;
-  const network = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
+  const around = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
+  const network = around?.name ?? (address === undefined ? saidNetwork : undefined);
+  if (around && networks.has(saidNetwork ?? '') && saidNetwork !== around.name && once('other network', declared)) {
+    const message = `node "${name}" has an address of network "${around.name}", and \`network: ${saidNetwork}\``;
+    findings.error(
+      ip?.place() ?? placeOf(declared, site),
+      message,
+      'a node belongs to one network: leave `network` out',
+    );
+  }
   const own = [...(address === undefined ? [] : [dashedIpv4(address)]), name];
   return {
     name,
     // Without any it is an error by now, and the site does not load.
     macs: macs.map(({ value }) => value) as readonly Mac[] as readonly [Mac, ...Mac[]],
     ...(address === undefined ? {} : { ip: address }),
-    ...(network === undefined ? {} : { network: network.name }),
+    ...(network === undefined ? {} : { network }),
     profiles: [...profiles.keys()],
     ...merged,
     loader,
@@ -249,7 +260,7 @@ function claimIp(
   findings: Findings,
 ): void {
   if (declared.ip === undefined) {
-    warnOfNoAddress(declared, networks, site, once, findings);
+    warnOfNoAddress(node, declared, networks, site, once, findings);
     return;
   }
   const { value: ip, place } = declared.ip;
@@ -277,6 +288,7 @@ function claimIp(
 
 /** Without an address of its own a node needs a pool that is open to it. */
 function warnOfNoAddress(
+  { name, network }: SiteNode,
   node: DeclaredNode,
   networks: ReadonlyMap<string, Network>,
   site: Declared<SiteDeclaration>,
@@ -284,10 +296,32 @@ function warnOfNoAddress(
   findings: Findings,
 ): void {
   if (!knowsAllSubnets(site) || node.entries.some(({ key }) => site.lost(['nodes', key, 'ip']))) return;
-  for (const { pools } of networks.values()) if (pools.some(mayAdmitNodes)) return;
+  const own = networks.get(network ?? '');
+  for (const { pools } of own ? [own] : networks.values()) if (pools.some(mayAdmitNodes)) return;
   if (!once('no address', node)) return;
-  const message = `node "${node.name}" has no address and no pool is open to known nodes`;
+  const where = own ? ` of network "${network}"` : '';
+  const message = `node "${name}" has no address and no pool${where} is open to known nodes`;
   findings.warn(placeOf(node, site), message, 'give it `ip:`, or a network a pool with `allow: known`');
+}
+
+/** Of several wires it has to be known which one a node is on: on any other, its MAC address is somebody else's. */
+function warnOfNowhere(
+  nodes: readonly SiteNode[],
+  places: ReadonlyMap<string, DeclaredNode>,
+  { site, networks }: Surroundings,
+  findings: Findings,
+): void {
+  const wires = new Set([...networks.values()].map((network) => network.interface ?? `behind relays: ${network.name}`));
+  const [first] = nodes;
+  const declared = first && places.get(first.name.toLowerCase());
+  if (wires.size < 2 || !declared || !knowsAllSubnets(site)) return;
+  const names = foldNames(nodes.map(({ name }) => name)).join(', ');
+  const has = nodes.length === 1 ? 'has' : 'have';
+  findings.warn(
+    placeOf(declared, site),
+    `${names} ${has} neither \`ip\` nor \`network\`, and the site has several wires`,
+    'say `network:` here or in a profile; else whatever has the MAC address on any wire is taken for the node',
+  );
 }
 
 /** False if a network was left out for its form: then an address that seems to lie nowhere may lie there. */

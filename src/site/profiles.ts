@@ -21,6 +21,7 @@ export type Referable = {
   /** Those that come with the program, which a site's own of the same name hides. */
   readonly shippedOverlays: readonly string[];
   readonly secrets: readonly string[];
+  readonly networks: readonly string[];
 };
 
 /** Where a profile stands: in its own file, or as an entry of site.yaml. */
@@ -81,7 +82,11 @@ export function readSettings(
   known: Referable,
   findings: Findings,
 ): Settings {
-  const { image, boot, overlays, kernelArgs } = declared;
+  const { image, boot, network, overlays, kernelArgs } = declared;
+  if (network !== undefined && !known.networks.includes(network)) {
+    const hint = suggestion(network, known.networks, 'networks') ?? 'declare it under networks:';
+    findings.error(document.place([...at, 'network']), `there is no network "${network}"`, hint);
+  }
   if (image !== undefined && !known.images.includes(image)) {
     const hint = suggestion(image, known.images, 'images') ?? `write its recipe, images/${image}.yaml`;
     findings.error(document.place([...at, 'image']), `there is no image "${image}"`, hint);
@@ -103,6 +108,7 @@ export function readSettings(
   return {
     ...(image === undefined && boot !== undefined ? { boot } : {}),
     ...(image === undefined ? {} : { image }),
+    ...(network === undefined ? {} : { network }),
     ...(declared.loader === undefined ? {} : { loader: declared.loader }),
     ...(declared.nextServer === undefined ? {} : { nextServer: declared.nextServer }),
     ...(declared.bootFile === undefined ? {} : { bootFile: declared.bootFile }),

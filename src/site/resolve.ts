@@ -41,6 +41,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     overlays: documents.overlays,
     shippedOverlays: documents.shippedOverlays,
     secrets: site.names(['secrets']),
+    networks: site.names(['networks']),
     entries: site.lost(['menu', 'entries']) ? undefined : site.names(['menu', 'entries']),
   };
   const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);

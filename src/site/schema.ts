@@ -216,6 +216,11 @@ const replaced = z
   .transform(String);
 /** What a profile may say, and a node as well. */
 const settings = {
+  network: nameSuchAs('rack')
+    .describe(
+      'Network that the machine belongs to: what has its MAC address elsewhere is not it. Default: the one that `ip` lies in.',
+    )
+    .exactOptional(),
   image: imageName.exactOptional(),
   boot: bootEntry.exactOptional(),
   loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')

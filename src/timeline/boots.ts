@@ -40,6 +40,8 @@ const MOST_TEXT = 100_000;
  * event says nothing about booting. `undefined` stands for a machine that has not booted.
  */
 export function advance(boot: Boot | undefined, event: Event): Boot | undefined {
+  // A machine on another network that has the node's MAC address is not the node.
+  if ('wrongNetwork' in event && event.wrongNetwork) return boot;
   // What a running node does to its files is no part of its boot; what a service that it started says is.
   if (event.kind === 'node.step' && event.during === 'refresh') return boot;
   if (event.kind === 'node.step' && event.during === 'service') return boot && withWords(boot, event);

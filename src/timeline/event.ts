@@ -43,6 +43,10 @@ type DhcpMessageEvent = {
   readonly bootp?: true;
   /** Of a request of a machine that the site does not list. */
   readonly machine?: Machine;
+  /** Of a request that an ordinary user of some machine may have made up: it did not come from a port of DHCP. */
+  readonly unprivileged?: true;
+  /** The MAC address is of a node that belongs to another network than those of this wire: another may be using it. */
+  readonly wrongNetwork?: true;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
   readonly bootFile?: string;
   /** Why, in words, where the kind alone does not say it: `address is outside every network of br0`. */
