@@ -145,11 +145,12 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     imageFile: async (sha256: string, which: ImageFileName) => (await shelvedFile(shelf, sha256, which))?.path,
   };
 
-  const dhcp = await supervisor.run('dhcp', () =>
+  const dhcp = await supervisor.run('dhcp', (faulted) =>
     startDhcpServer({
       site: where.site,
       store,
       events: emit,
+      faulted,
       boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
     }),
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Ipv4 } from '../net/ipv4.ts';
+import { type Ipv4, inSubnet } from '../net/ipv4.ts';
 import { ip } from '../site/fixture.ts';
 import { clientOf } from './client.ts';
 import { destinationOf } from './destination.ts';
@@ -103,9 +103,10 @@ describe('what a relay says', () => {
 describe('where a reply goes (RFC 2131 section 4.1)', () => {
   const yiaddr = ip('10.0.0.51');
   const none = 0 as Ipv4;
-  const everybody = { kind: 'datagram', ip: 0xffffffff, port: 68 };
+  const everybody = { kind: 'frame', ip: 0xffffffff, mac: 'ff:ff:ff:ff:ff:ff', port: 68 };
+  const isLocal = (address: Ipv4): boolean => inSubnet({ base: ip('10.0.0.0'), prefix: 24 }, address);
   const to = (fields: Partial<DhcpPacket>, isNak = false, given: Ipv4 = yiaddr, said: Said[] = []) =>
-    destinationOf(requestOf('request', machine(1), said, fields), given, isNak, 1067);
+    destinationOf(requestOf('request', machine(1), said, fields), { yiaddr: given, isNak, fromPort: 1067, isLocal });
   const giaddr = ip('10.9.0.1');
   const ciaddr = ip('10.0.0.51');
 
@@ -117,8 +118,12 @@ describe('where a reply goes (RFC 2131 section 4.1)', () => {
     assert.deepEqual(to({ giaddr }, false, yiaddr, [[82, Uint8Array.of(19, 0)]]), { ...relay, port: 1067 });
   });
   test('to everybody, where it is a NAK', () => assert.deepEqual(to({ ciaddr }, true, none), everybody));
-  test('to the address that the client has', () => {
-    assert.deepEqual(to({ ciaddr, flags: BROADCAST_FLAG }), { kind: 'datagram', ip: ciaddr, port: 68 });
+  test('to the address that the client has: in a frame of its own on this wire, routed elsewhere', () => {
+    const frame = { kind: 'frame', ip: ciaddr, mac: machine(1), port: 68 };
+    assert.deepEqual(to({ ciaddr, flags: BROADCAST_FLAG }), frame);
+    assert.deepEqual(to({ ciaddr }, false, none), frame);
+    const routed = ip('10.9.0.51');
+    assert.deepEqual(to({ ciaddr: routed }), { kind: 'datagram', ip: routed, port: 68 });
   });
   test('to everybody, where the client asks for it', () => assert.deepEqual(to({ flags: BROADCAST_FLAG }), everybody));
   test('else to its Ethernet address', () => {

@@ -1,5 +1,6 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { troubleOf, wordsOf } from '../errors.ts';
+import { troubleOf } from '../errors.ts';
+import type { FaultSink } from '../faults.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
@@ -20,7 +21,7 @@ import { asksElsewhere, type Decision, decide, declined } from './policy.ts';
 import { Port, type Sender } from './port.ts';
 import { isPrivileged } from './privileged.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
-import { type ServedNetwork, wireOf } from './wire.ts';
+import { isOnWire, type ServedNetwork, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
@@ -28,6 +29,8 @@ export type DhcpOptions = {
   readonly store: LeaseStore;
   readonly boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
   readonly events: EventSink;
+  /** Takes in exceptions that no code expected; if not given, they become events. */
+  readonly faulted?: FaultSink;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
   /** 67 if not given. */
@@ -151,7 +154,7 @@ class Server implements DhcpServer {
   #takeSite(): void {
     this.#site = this.#options.site();
     this.#book.configure(this.#site);
-    for (const port of this.#ports.values()) port.forgetProber();
+    for (const port of this.#ports.values()) port.probeBy(this.#site.dhcp.probe);
   }
 
   #interfaces(): ReadonlySet<string> {
@@ -169,9 +172,11 @@ class Server implements DhcpServer {
     if (this.#ports.has(name)) return;
     const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
       received: (port, bytes, sender) => this.#receive(port, bytes, sender),
-      unsent: (error) => this.#unsent.note(wordsOf(error)),
+      unsent: (to, code) => this.#unsent.note(`${formatIpv4(to.ip)}: ${UNSENT[code] ?? code}`),
       broken: (error) => this.#trouble(error),
+      faulted: (error) => this.#fault(error),
     });
+    port.probeBy(this.#site.dhcp.probe);
     this.#ports.set(name, port);
   }
 
@@ -269,7 +274,7 @@ class Server implements DhcpServer {
     } else {
       this.#probing.add(who);
       this.#tryOut(asked, decision)
-        .catch((error: unknown) => this.#trouble(error))
+        .catch((error: unknown) => this.#fault(error))
         .finally(() => this.#probing.delete(who));
     }
   }
@@ -292,7 +297,7 @@ class Server implements DhcpServer {
       const { probe, probeMs } = this.#site.dhcp;
       const { network, ip } = offer;
       this.#hold(client.mac, offer);
-      if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probe, probeMs))) {
+      if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probeMs))) {
         this.#send(asked, 'offer', offer, ip);
         return;
       }
@@ -361,8 +366,9 @@ class Server implements DhcpServer {
   }
 
   #transmit({ port, request, sender }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
-    const bytes = encodePacket(reply, sizeLimit(request));
-    port.send(destinationOf(request, reply.yiaddr, isNak, sender.port), network.server, bytes);
+    const isLocal = (ip: Ipv4): boolean => isOnWire(this.#site, port.name, ip);
+    const to = destinationOf(request, { yiaddr: reply.yiaddr, isNak, fromPort: sender.port, isLocal });
+    port.send(to, network.server, encodePacket(reply, port.room(to, sizeLimit(request))));
   }
 
   #tellReceived(asked: Asked): void {
@@ -410,6 +416,12 @@ class Server implements DhcpServer {
     this.#emit({ kind: 'dhcp.refused', mac, ip, network, reason });
   }
 
+  #fault(error: unknown): void {
+    const { faulted } = this.#options;
+    if (faulted) faulted(error);
+    else this.#trouble(error);
+  }
+
   #trouble(error: unknown): void {
     this.#emit({ kind: 'server.trouble', ...troubleOf(error) });
   }
@@ -427,3 +439,14 @@ type Asked = {
 type Offer = Decision & { readonly kind: 'offer' };
 
 const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
+
+/** Why a reply was dropped, in words. */
+const UNSENT: { readonly [code: string]: string } = {
+  EAGAIN: 'the answer to ARP, or room on the wire, did not come in time',
+  ENOBUFS: 'no room on the wire',
+  EHOSTUNREACH: 'no route leads there through this interface',
+  EMSGSIZE: 'larger than the interface takes',
+  ENETDOWN: 'the interface is down',
+  EPERM: 'a firewall on this machine forbids it',
+  EINVAL: 'no address and port to send to',
+};

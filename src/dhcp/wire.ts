@@ -63,6 +63,11 @@ export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: 
   return doors.length === 0 || doors.some((door) => door.interface === name);
 }
 
+/** Whether an address lies in a network that the site has on the interface `name`: a frame reaches it. */
+export function isOnWire(site: Site, name: string, ip: Ipv4): boolean {
+  return servedBySite(site).some((network) => network.interface === name && inSubnet(network.subnet, ip));
+}
+
 const SERVED = new WeakMap<Site, readonly ServedNetwork[]>();
 
 function servedBySite(site: Site): readonly ServedNetwork[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { checksum, IPV4_HEADER, UDP_HEADERS, writeIpv4Header, writeUdpPacket } from './frame.ts';
+import { checksum, fragmentsOf, IPV4_HEADER, UDP_HEADERS, writeIpv4Header, writeUdpPacket } from './frame.ts';
 import { type Ipv4, parseIpv4 } from './ipv4.ts';
 
 const ip = (text: string): Ipv4 => {
@@ -67,4 +67,39 @@ test('an old header leaves nothing behind in a reused buffer', () => {
   const fresh = new Uint8Array(20);
   writeIpv4Header(fresh, 1, ip('10.0.0.2'), ip('10.0.0.9'), 28);
   assert.deepEqual(reused, fresh);
+});
+
+describe('a packet that is larger than the link takes', () => {
+  const from = { ip: ip('10.0.0.2'), port: 67 };
+  const to = { ip: ip('10.0.0.51'), port: 68 };
+  const payload = Uint8Array.from({ length: 1472 }, (_, i) => i * 7);
+  const packet = new Uint8Array(1500);
+  const length = writeUdpPacket(packet, from, to, payload);
+  const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset);
+
+  for (const mtu of [28, 68, 576, 1280, 1499]) {
+    test(`fits ${mtu} bytes in fragments that together are the packet (RFC 791 section 3.2)`, () => {
+      const fragments = fragmentsOf(packet, length, mtu, 0x1234);
+      const data = new Uint8Array(length - 20);
+      let end = 0;
+      for (const [i, fragment] of fragments.entries()) {
+        const fields = view(fragment);
+        const isLast = i === fragments.length - 1;
+        assert(fragment.length <= mtu);
+        assert.equal(fields.getUint16(2), fragment.length);
+        assert.equal(fields.getUint16(4), 0x1234);
+        assert.equal(fields.getUint16(6) & 0xe000, isLast ? 0 : 0x2000, 'more fragments, and no "do not fragment"');
+        assert.equal((fields.getUint16(6) & 0x1fff) * 8, end);
+        assert.equal(checksum(fragment, 0, 20), 0);
+        assert.deepEqual(fragment.subarray(12, 20), packet.subarray(12, 20));
+        data.set(fragment.subarray(20), end);
+        end += fragment.length - 20;
+      }
+      assert.deepEqual(data, packet.slice(20, length));
+    });
+  }
+  test('cannot be cut for a link that takes next to nothing', () => {
+    assert.deepEqual(fragmentsOf(packet, length, 27, 1), []);
+    assert.deepEqual(fragmentsOf(packet, length, 0, 1), []);
+  });
 });

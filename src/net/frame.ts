@@ -8,6 +8,7 @@ export const UDP_HEADERS = 28;
 const UDP = 17;
 const TTL = 64;
 const DONT_FRAGMENT = 0x40;
+const MORE_FRAGMENTS = 0x2000;
 
 export type Endpoint = { readonly ip: Ipv4; readonly port: number };
 
@@ -53,6 +54,29 @@ export function writeUdpPacket(into: Uint8Array, from: Endpoint, to: Endpoint, p
   // A sum that comes out as zero is sent as all ones: zero means that there is none.
   put16(into, 26, checksum(into, IPV4_HEADER, length, pseudoHeader) || 0xffff);
   return length;
+}
+
+/**
+ * The fragments (RFC 791 section 3.2) in which an IPv4 packet of `length` bytes passes a link that takes `mtu` bytes at once.
+ * The packet's header has no options. Empty where not even eight bytes fit beside a header.
+ */
+export function fragmentsOf(packet: Uint8Array, length: number, mtu: number, identification: number): Uint8Array[] {
+  const fragments: Uint8Array[] = [];
+  const step = (mtu - IPV4_HEADER) & ~7;
+  if (step < 8) return fragments;
+  for (let at = IPV4_HEADER; at < length; at += step) {
+    const end = Math.min(at + step, length);
+    const fragment = new Uint8Array(IPV4_HEADER + end - at);
+    fragment.set(packet.subarray(0, IPV4_HEADER));
+    fragment.set(packet.subarray(at, end), IPV4_HEADER);
+    put16(fragment, 2, fragment.length);
+    put16(fragment, 4, identification);
+    put16(fragment, 6, ((at - IPV4_HEADER) >>> 3) | (end < length ? MORE_FRAGMENTS : 0));
+    put16(fragment, 10, 0);
+    put16(fragment, 10, checksum(fragment, 0, IPV4_HEADER));
+    fragments.push(fragment);
+  }
+  return fragments;
 }
 
 function halves(ip: Ipv4): number {

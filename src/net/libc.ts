@@ -5,6 +5,7 @@ import { type Mac, macFromBytes, writeMac } from './mac.ts';
 /** Numbers of Linux's socket interface that are the same on every architecture that Reveille runs on. */
 export const AF_UNIX = 1;
 export const AF_INET = 2;
+export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
@@ -13,15 +14,22 @@ export const ETH_P_ARP = 0x0806;
 export const ETH_P_IPV6 = 0x86dd;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_RAW = 255;
+export const NETLINK_ROUTE = 0;
 
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_DONTWAIT = 0x40;
 const ARPHRD_ETHER = 1;
+const SIOCGIFMTU = 0x8921;
+const SIOCGIFHWADDR = 0x8927;
+const SIOCGIFINDEX = 0x8933;
 
 /** Socket options as [level, name]. */
 export const SO_REUSEADDR = [1, 2] as const;
 export const SO_BROADCAST = [1, 6] as const;
+export const SO_SNDBUF = [1, 7] as const;
+export const SO_RCVBUF = [1, 8] as const;
 export const IP_HDRINCL = [0, 3] as const;
 export const ICMP_FILTER = [255, 1] as const;
 const SO_BINDTODEVICE = [1, 25] as const;
@@ -62,7 +70,11 @@ const c = {
     length: number,
     flags: number,
   ) => number,
-  ifNameToIndex: lib.func('uint if_nametoindex(const char *name)') as (name: string) => number,
+  ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)') as (
+    fd: number,
+    request: number,
+    argument: Uint8Array,
+  ) => number,
   getifaddrs: lib.func('getifaddrs', 'int', [koffi.out(koffi.pointer('void *'))]) as (list: [unknown]) => number,
   freeifaddrs: lib.func('void freeifaddrs(void *list)') as (list: unknown) => void,
 };
@@ -137,9 +149,40 @@ export function watchReadable(fd: number, onReadable: () => void): { stop(): voi
   return { stop: () => handle.close() };
 }
 
-/** The kernel's number of an interface; 0 if there is none of this name. */
-export function interfaceIndex(name: string): number {
-  return c.ifNameToIndex(name);
+/** The kernel's number of an interface; 0 if there is none of this name. `fd` is any socket: no other descriptor is needed. */
+export function interfaceIndex(fd: number, name: string): number {
+  return askInterface(fd, SIOCGIFINDEX, name)?.readInt32() ?? 0;
+}
+
+/** The largest IPv4 packet that an interface takes, in bytes; 0 if there is no such interface. `fd` is any socket. */
+export function interfaceMtu(fd: number, name: string): number {
+  return askInterface(fd, SIOCGIFMTU, name)?.readInt32() ?? 0;
+}
+
+/** The Ethernet address of an interface; `undefined` if there is no such interface. `fd` is any socket. */
+export function linkMacOf(fd: number, name: string): Mac | undefined {
+  const address = askInterface(fd, SIOCGIFHWADDR, name);
+  return address && macFromBytes(address.bytes, 2);
+}
+
+/** netdevice(7): what an ioctl fills into `struct ifreq` behind the name; `undefined` where it fails. */
+function askInterface(fd: number, what: number, name: string) {
+  const request = new Uint8Array(40);
+  request.set(Buffer.from(name).subarray(0, NAME_SIZE - 1));
+  if (c.ioctl(fd, what, request) < 0) return undefined;
+  return {
+    bytes: request.subarray(NAME_SIZE),
+    readInt32: () => new Int32Array(request.buffer, NAME_SIZE, 1)[0] ?? 0,
+  };
+}
+
+const NAME_SIZE = 16;
+
+/** `struct sockaddr_nl` of the kernel. */
+export function kernelAddress(): Uint8Array {
+  const bytes = new Uint8Array(12);
+  new Uint16Array(bytes.buffer, 0, 1)[0] = AF_NETLINK;
+  return bytes;
 }
 
 /** `struct sockaddr_in`. */

@@ -36,7 +36,7 @@ function readTable(path: string): TableRow[] {
 
 function processesHolding(sockets: ReadonlySet<string>): string[] {
   const holders: string[] = [];
-  for (const pid of readdirSync('/proc')) {
+  for (const pid of unlessRefused(() => readdirSync('/proc')) ?? []) {
     if (!/^\d+$/.test(pid) || !holdsAny(pid, sockets)) continue;
     const name = unlessRefused(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? 'a program';
     holders.push(`${name} (pid ${pid})`);
@@ -49,7 +49,10 @@ function holdsAny(pid: string, sockets: ReadonlySet<string>): boolean {
   return descriptors.some((fd) => sockets.has(unlessRefused(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? ''));
 }
 
-/** Processes end and descriptors close while one looks, and others' may not be looked at: neither is an error here. */
+/**
+ * Processes end and descriptors close while one looks, others' may not be looked at, and this process may have no descriptor left
+ * to look with: none is an error here.
+ */
 function unlessRefused<T>(look: () => T): T | undefined {
   try {
     return look();

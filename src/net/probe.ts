@@ -1,9 +1,9 @@
+import { type FaultSink, guarded } from '../faults.ts';
 import { checksum, IPV4_HEADER, writeIpv4Header } from './frame.ts';
-import { interfaceMac, interfaceMissing } from './interfaces.ts';
+import { interfaceMissing } from './interfaces.ts';
 import type { Ipv4 } from './ipv4.ts';
 import {
   AF_INET,
-  bindSocket,
   bindToDevice,
   closeDescriptor,
   ETH_P_ARP,
@@ -11,7 +11,6 @@ import {
   IP_HDRINCL,
   IPPROTO_ICMP,
   inetAddress,
-  interfaceIndex,
   linkAddress,
   makeSocket,
   receive,
@@ -23,7 +22,7 @@ import {
 } from './libc.ts';
 import { type Mac, parseMac, writeMac } from './mac.ts';
 import { privilegeMissing } from './privilege.ts';
-import { openPacketSocket } from './raw.ts';
+import { openListening } from './raw.ts';
 
 /** Finds out whether anybody uses an address, before it is handed to somebody else (RFC 2131 section 3.1). */
 export type Prober = {
@@ -52,12 +51,15 @@ type Question = {
 const MOST_QUESTIONS = 4096;
 const PACKETS_PER_TURN = 256;
 
-/** Opens a prober on one interface. Throws INTERFACE_MISSING or PRIVILEGE_MISSING (CAP_NET_RAW). */
-export function openProber(interfaceName: string, method: 'arp' | 'icmp'): Prober {
-  return method === 'arp' ? probing(openArp(interfaceName)) : probing(openIcmp(interfaceName));
+/**
+ * Opens a prober on one interface. Throws INTERFACE_MISSING, PRIVILEGE_MISSING (CAP_NET_RAW), or SystemCallError where no socket
+ * can be made. Once open it needs no further descriptor.
+ */
+export function openProber(interfaceName: string, method: 'arp' | 'icmp', faulted: FaultSink): Prober {
+  return probing(method === 'arp' ? openArp(interfaceName) : openIcmp(interfaceName), faulted);
 }
 
-function probing(method: Method): Prober {
+function probing(method: Method, faulted: FaultSink): Prober {
   const questions = new Map<Ipv4, Question>();
   const packet = new Uint8Array(2048);
   let watch: { stop(): void } | undefined;
@@ -76,13 +78,19 @@ function probing(method: Method): Prober {
   const listen = (): void => {
     if (watch) return;
     for (let i = 0; i < MOST_QUESTIONS && receive(method.fd, packet) >= 0; i++);
-    watch = watchReadable(method.fd, read);
+    watch = watchReadable(method.fd, guarded(faulted, read));
   };
 
   const open = (ip: Ipv4, from: Ipv4, waitMs: number): Question => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const again = setTimeout(() => method.ask(ip, from), waitMs / 2);
-    const giveUp = setTimeout(() => settle(false), waitMs);
+    const again = setTimeout(
+      guarded(faulted, () => method.ask(ip, from)),
+      waitMs / 2,
+    );
+    const giveUp = setTimeout(
+      guarded(faulted, () => settle(false)),
+      waitMs,
+    );
     const settle = (inUse: boolean): void => {
       clearTimeout(again);
       clearTimeout(giveUp);
@@ -121,10 +129,7 @@ const EVERYBODY = parseMac('ff:ff:ff:ff:ff:ff') as Mac;
 
 /** ARP probes (RFC 5227 section 2.1.1): the sender's address is zero, so that nobody's ARP table changes. */
 function openArp(interfaceName: string): Method {
-  const mac = interfaceMac(interfaceName);
-  const fd = openPacketSocket(interfaceName, ETH_P_ARP);
-  const index = interfaceIndex(interfaceName);
-  bindOrClose(fd, linkAddress(index, ETH_P_ARP));
+  const { fd, index, mac } = openListening(interfaceName, ETH_P_ARP);
   const everybody = linkAddress(index, ETH_P_ARP, EVERYBODY);
   const probe = arpProbe(mac);
   return {
@@ -212,13 +217,4 @@ function readIp(bytes: Uint8Array, at: number): Ipv4 {
     ((bytes[at + 2] ?? 0) << 8) |
     (bytes[at + 3] ?? 0)) >>>
     0) as Ipv4;
-}
-
-function bindOrClose(fd: number, address: Uint8Array): void {
-  try {
-    bindSocket(fd, address);
-  } catch (error) {
-    closeDescriptor(fd);
-    throw error;
-  }
 }

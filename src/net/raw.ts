@@ -2,65 +2,72 @@ import { type Endpoint, UDP_HEADERS, writeUdpPacket } from './frame.ts';
 import { interfaceMissing } from './interfaces.ts';
 import {
   AF_PACKET,
+  bindSocket,
   closeDescriptor,
   ETH_P_IP,
   interfaceIndex,
-  lastError,
+  interfaceMtu,
   linkAddress,
+  linkMacOf,
   makeSocket,
   SOCK_DGRAM,
   SystemCallError,
-  sendTo,
   setLinkDestination,
 } from './libc.ts';
 import type { Mac } from './mac.ts';
+import { LARGEST_PACKET, sendPacket } from './packetOut.ts';
 import { privilegeMissing } from './privilege.ts';
 
-/** Sends UDP to machines that do not have their address yet, so that no ARP could find them. */
+/**
+ * Sends UDP in frames to Ethernet addresses: to machines that do not have their address yet, so that no ARP could find them, and
+ * past any queue of packets that wait for ARP.
+ */
 export type RawSender = {
-  /** Sends one datagram to an Ethernet address. Never throws: what the kernel does not take is dropped and counted. */
-  send(to: Endpoint & { readonly mac: Mac }, from: Endpoint, payload: Uint8Array): void;
+  /** `undefined` if the kernel took the datagram, else why it did not: it is dropped. Never throws and never waits. */
+  send(to: Endpoint & { readonly mac: Mac }, from: Endpoint, payload: Uint8Array): string | undefined;
+  /** The largest payload that leaves in one frame; undefined where the interface is gone. */
+  room(): number | undefined;
   /** How many datagrams were dropped since opening. */
   readonly dropped: number;
   close(): void;
 };
-
-/** Larger than any frame of Ethernet, jumbo frames included. */
-const LARGEST_PACKET = 9216;
 
 /** Opens a sender on one interface. Throws INTERFACE_MISSING or PRIVILEGE_MISSING (CAP_NET_RAW). */
 export function openRawSender(interfaceName: string): RawSender {
   // Protocol 0: this socket sends only, and the kernel need not copy packets to it.
   const fd = openPacketSocket(interfaceName, 0);
   const packet = new Uint8Array(LARGEST_PACKET);
-  let destination = linkAddress(interfaceIndex(interfaceName), ETH_P_IP);
+  let destination = linkAddress(interfaceIndex(fd, interfaceName), ETH_P_IP);
   let dropped = 0;
   let closed = false;
 
-  /** An interface that was taken down and made anew has another index. */
-  const isRenumbered = (): boolean => {
-    const error = lastError();
-    if (error !== 'ENXIO' && error !== 'ENODEV') return false;
-    const index = interfaceIndex(interfaceName);
-    if (index === 0) return false;
+  const transmit = (length: number, mac: Mac): string | undefined => {
+    setLinkDestination(destination, mac);
+    return sendPacket(fd, interfaceName, packet, length, destination);
+  };
+
+  const send: RawSender['send'] = (to, from, payload) => {
+    if (closed || to.port === 0) return 'EINVAL';
+    if (UDP_HEADERS + payload.length > LARGEST_PACKET) return 'EMSGSIZE';
+    const length = writeUdpPacket(packet, from, to, payload);
+    const failure = transmit(length, to.mac);
+    if (failure !== 'ENXIO' && failure !== 'ENODEV') return failure;
+    // An interface that was taken down and made anew has another index.
+    const index = interfaceIndex(fd, interfaceName);
+    if (index === 0) return failure;
     destination = linkAddress(index, ETH_P_IP);
-    return true;
+    return transmit(length, to.mac);
   };
 
   return {
     send(to, from, payload) {
-      if (closed || UDP_HEADERS + payload.length > LARGEST_PACKET) {
-        dropped++;
-        return;
-      }
-      const length = writeUdpPacket(packet, from, to, payload);
-      setLinkDestination(destination, to.mac);
-      if (sendTo(fd, packet, length, destination)) return;
-      if (isRenumbered()) {
-        setLinkDestination(destination, to.mac);
-        if (sendTo(fd, packet, length, destination)) return;
-      }
-      dropped++;
+      const failure = send(to, from, payload);
+      if (failure !== undefined) dropped++;
+      return failure;
+    },
+    room() {
+      const mtu = closed ? 0 : interfaceMtu(fd, interfaceName);
+      return mtu === 0 ? undefined : mtu - UDP_HEADERS;
     },
     get dropped() {
       return dropped;
@@ -77,7 +84,28 @@ export function openRawSender(interfaceName: string): RawSender {
  * closes it. Throws INTERFACE_MISSING or PRIVILEGE_MISSING.
  */
 export function openPacketSocket(interfaceName: string, etherType: number): number {
-  if (interfaceIndex(interfaceName) === 0) throw interfaceMissing(interfaceName);
+  const fd = makePacketSocket(interfaceName, etherType);
+  if (interfaceIndex(fd, interfaceName) !== 0) return fd;
+  closeDescriptor(fd);
+  throw interfaceMissing(interfaceName);
+}
+
+/** A packet socket as `openPacketSocket` makes, bound so that it receives what arrives on the interface; with that one's index and address. */
+export function openListening(interfaceName: string, etherType: number): { fd: number; index: number; mac: Mac } {
+  const fd = openPacketSocket(interfaceName, etherType);
+  try {
+    const index = interfaceIndex(fd, interfaceName);
+    const mac = linkMacOf(fd, interfaceName);
+    if (index === 0 || mac === undefined) throw interfaceMissing(interfaceName);
+    bindSocket(fd, linkAddress(index, etherType));
+    return { fd, index, mac };
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+}
+
+function makePacketSocket(interfaceName: string, etherType: number): number {
   try {
     return makeSocket(AF_PACKET, SOCK_DGRAM, ((etherType & 0xff) << 8) | (etherType >>> 8));
   } catch (error) {

@@ -1,17 +1,8 @@
+import { type FaultSink, guarded } from '../faults.ts';
 import { checksum } from './frame.ts';
-import { interfaceMac } from './interfaces.ts';
-import {
-  bindSocket,
-  closeDescriptor,
-  ETH_P_IPV6,
-  interfaceIndex,
-  linkAddress,
-  receive,
-  sendTo,
-  watchReadable,
-} from './libc.ts';
+import { closeDescriptor, ETH_P_IPV6, linkAddress, receive, sendTo, watchReadable } from './libc.ts';
 import { type Mac, parseMac, writeMac } from './mac.ts';
-import { openPacketSocket } from './raw.ts';
+import { openListening } from './raw.ts';
 
 const IPV6_HEADER = 40;
 const ICMPV6 = 58;
@@ -27,21 +18,19 @@ const PACKETS_PER_TURN = 64;
  * DHCPv6. A machine that waits for IPv6 then knows at once that there is none. Throws INTERFACE_MISSING or
  * PRIVILEGE_MISSING (CAP_NET_RAW).
  */
-export function advertiseNoRouter(interfaceName: string): { close(): void } {
-  const mac = interfaceMac(interfaceName);
-  const fd = openPacketSocket(interfaceName, ETH_P_IPV6);
-  const index = interfaceIndex(interfaceName);
-  bindSocket(fd, linkAddress(index, ETH_P_IPV6));
+export function advertiseNoRouter(interfaceName: string, faulted: FaultSink): { close(): void } {
+  const { fd, index, mac } = openListening(interfaceName, ETH_P_IPV6);
   const answer = routerAdvertisement(mac);
   const everybody = linkAddress(index, ETH_P_IPV6, ALL_NODES);
   const packet = new Uint8Array(2048);
-  const watch = watchReadable(fd, () => {
+  const read = (): void => {
     for (let i = 0; i < PACKETS_PER_TURN; i++) {
       const length = receive(fd, packet);
       if (length < 0) return;
       if (isRouterSolicitation(packet, length)) sendTo(fd, answer, answer.length, everybody);
     }
-  });
+  };
+  const watch = watchReadable(fd, guarded(faulted, read));
   return {
     close() {
       watch.stop();

@@ -21,6 +21,10 @@ const sh = (line: string): string => execFileSync('sh', ['-ec', line], { encodin
 const ip = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(`not an address: ${text}`);
 const mac = (text: string): Mac => parseMac(text) ?? assert.fail(`not an Ethernet address: ${text}`);
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
+/** A fault in a test's own callback fails it. */
+const rethrown = (error: unknown): never => {
+  throw error;
+};
 const codeOf = (code: string) => (error: unknown) => error instanceof ReveilleError && error.code === code;
 
 /** Two wires: left0 to the namespace `left`, whose end has 10.0.1.9, and right0 to `right`, whose end has no address. */
@@ -209,17 +213,17 @@ describe('a raw sender', () => {
   test('drops and counts what does not fit or has nowhere to go, and goes on when the interface is back', () => {
     const before = openDescriptors();
     const sender = openRawSender('right0');
-    sender.send(to, from, new Uint8Array(3000));
-    sender.send(to, from, new Uint8Array(100_000));
+    assert.equal(sender.send(to, from, new Uint8Array(100_000)), 'EMSGSIZE');
+    assert.equal(sender.send({ ...to, port: 0 }, from, new Uint8Array(300)), 'EINVAL');
     assert.equal(sender.dropped, 2);
     sh('ip link set right0 down');
-    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.send(to, from, new Uint8Array(300)), 'ENETDOWN');
     assert.equal(sender.dropped, 3);
     sh('ip link set right0 up');
-    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.send(to, from, new Uint8Array(300)), undefined);
     assert.equal(sender.dropped, 3);
     sender.close();
-    sender.send(to, from, new Uint8Array(300));
+    assert.equal(sender.send(to, from, new Uint8Array(300)), 'EINVAL');
     assert.equal(sender.dropped, 4);
     assert.equal(openDescriptors(), before);
   });
@@ -248,7 +252,7 @@ for (const method of ['arp', 'icmp'] as const) {
 
     test('finds the address that somebody has and not the one that nobody has', async () => {
       const before = openDescriptors();
-      const prober = openProber('left0', method);
+      const prober = openProber('left0', method, rethrown);
       const started = performance.now();
       assert.equal(await prober.inUse(ip('10.0.1.9'), server, 1000), true);
       assert(performance.now() - started < 500, 'a taken address is told at once');
@@ -260,7 +264,7 @@ for (const method of ['arp', 'icmp'] as const) {
     });
 
     test('asks for many addresses at once, and for one address only once', async () => {
-      const prober = openProber('left0', method);
+      const prober = openProber('left0', method, rethrown);
       const asked = Array.from({ length: 200 }, (_, i) => ip(`10.0.1.${i + 3}`));
       const answers = await Promise.all(
         [...asked, ip('10.0.1.9')].map(async (address) => [address, await prober.inUse(address, server, 500)] as const),
@@ -271,7 +275,7 @@ for (const method of ['arp', 'icmp'] as const) {
     });
 
     test('lives through an interface that goes down and comes back', async () => {
-      const prober = openProber('left0', method);
+      const prober = openProber('left0', method, rethrown);
       const open = prober.inUse(ip('10.0.1.11'), server, 300);
       sh('ip link set left0 down');
       assert.equal(await open, false);
@@ -283,7 +287,7 @@ for (const method of ['arp', 'icmp'] as const) {
     });
 
     test('closed while asking says no', async () => {
-      const prober = openProber('left0', method);
+      const prober = openProber('left0', method, rethrown);
       const open = prober.inUse(ip('10.0.1.12'), server, 60_000);
       prober.close();
       assert.equal(await open, false);
@@ -291,14 +295,14 @@ for (const method of ['arp', 'icmp'] as const) {
     });
 
     test('names a missing interface', () => {
-      assert.throws(() => openProber('br9', method), codeOf('INTERFACE_MISSING'));
+      assert.throws(() => openProber('br9', method, rethrown), codeOf('INTERFACE_MISSING'));
     });
   });
 }
 
 test('an arp probe leaves no entry in the neighbour table of the machine that it asks', async () => {
   sh('ip -n left neigh flush dev peer');
-  const prober = openProber('left0', 'arp');
+  const prober = openProber('left0', 'arp', rethrown);
   assert.equal(await prober.inUse(ip('10.0.1.9'), ip('10.0.1.2'), 1000), true);
   prober.close();
   assert.doesNotMatch(sh('ip -n left neigh show dev peer'), /10\.0\.1\.2/);

@@ -8,16 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requestOf } from '../../src/dhcp/fixtures.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../src/dhcp/packet.ts';
 import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
-import {
-  bindSocket,
-  closeDescriptor,
-  ETH_P_IP,
-  interfaceIndex,
-  linkAddress,
-  receive,
-  watchReadable,
-} from '../../src/net/libc.ts';
-import { openPacketSocket, openRawSender, type RawSender } from '../../src/net/raw.ts';
+import { closeDescriptor, ETH_P_IP, receive, watchReadable } from '../../src/net/libc.ts';
+import { openListening, openRawSender, type RawSender } from '../../src/net/raw.ts';
 import { mac } from '../../src/site/fixture.ts';
 
 /**
@@ -129,8 +121,7 @@ export class ClientEnd {
   constructor(server: ServerName) {
     const name = `to-${server}`;
     this.#sender = openRawSender(name);
-    this.#fd = openPacketSocket(name, ETH_P_IP);
-    bindSocket(this.#fd, linkAddress(interfaceIndex(name), ETH_P_IP));
+    this.#fd = openListening(name, ETH_P_IP).fd;
     const packet = new Uint8Array(2048);
     this.#watch = watchReadable(this.#fd, () => {
       for (let length = receive(this.#fd, packet); length >= 0; length = receive(this.#fd, packet)) {
