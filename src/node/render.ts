@@ -10,7 +10,7 @@ import { NET_KEYS, resolveNet, searchOf } from './net.ts';
 import type { Peers } from './peers.ts';
 import { replaceTokens } from './replace.ts';
 import type { Source } from './sources.ts';
-import type { Renderer } from './templates.ts';
+import { Budget, type Renderer } from './templates.ts';
 
 /** Where the node finds this server; base URLs without a slash at the end. */
 export type ServerUrls = { readonly ip: string; readonly url: string; readonly bootUrl: string };
@@ -30,31 +30,38 @@ export type RenderFrom = {
 
 /**
  * The files of one node's bundle: generated ones, then the sources in order, of which later ones win, templates
- * rendered, tokens replaced. Pure. Throws TEMPLATE_INVALID with the place in the template.
+ * rendered within one budget, tokens replaced. Pure. Throws TEMPLATE_INVALID with the place in the template.
  */
 export function renderFiles(from: RenderFrom, renderer: Renderer): readonly BundleFile[] {
   const files = new Map<string, BundleFile>();
   for (const file of generated(from.site, from.node)) files.set(file.path, file);
   const winners = new Map(from.sources.map((source) => [source.path, source]));
   const sees = visible(from);
+  const budget = Budget.forBundle();
   for (const source of from.sources) {
     if (winners.get(source.path) !== source) continue;
-    for (const file of renderSource(source, sees, renderer)) files.set(file.path, file);
+    for (const file of renderSource(source, sees, renderer, budget)) files.set(file.path, file);
   }
-  replaceTokens(from.node, files, sees, renderer);
+  replaceTokens(from.node, files, sees, renderer, budget);
   return [...files.values()];
 }
 
 /** One source as it is laid: one file, or as many as its template makes. */
-export function renderSource(source: Source, sees: object, renderer: Renderer): readonly BundleFile[] {
+export function renderSource(
+  source: Source,
+  sees: object,
+  renderer: Renderer,
+  budget = Budget.forBundle(),
+): readonly BundleFile[] {
   const { file, path, mode, owner, group, origin } = source;
   const shared = { path, mode, owner, group, origin };
   if ('target' in source) return [{ ...shared, target: source.target }];
   if (!source.template) return [{ ...shared, content: source.content }];
   const text = templateText(source);
   const own = source.vars === undefined ? sees : { ...sees, vars: structuredClone(source.vars) };
-  if (source.several) return manyFiles({ ...shared, file }, (more) => renderer.render(file, text, { ...own, ...more }));
-  return [{ ...shared, content: Buffer.from(renderer.render(file, text, own)) }];
+  if (source.several)
+    return manyFiles({ ...shared, file }, (more) => renderer.render(file, text, { ...own, ...more }, budget));
+  return [{ ...shared, content: Buffer.from(renderer.render(file, text, own, budget)) }];
 }
 
 /** What must be had before a node's files are rendered, because their templates look at it. */

@@ -1,14 +1,20 @@
 import { type Place, ReveilleError } from '../errors.ts';
 import type { Replacement, SiteNode } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
-import type { Renderer } from './templates.ts';
+import { Budget, type Renderer } from './templates.ts';
 
 /**
  * Swaps the tokens of `node.replace`: in `files` where they are among them, else each file of the image becomes one more of
  * `files`, in which the agent swaps them. Values are templates that see `sees`. Throws TEMPLATE_INVALID with the place.
  */
-export function replaceTokens(node: SiteNode, files: Map<string, BundleFile>, sees: object, renderer: Renderer): void {
-  for (const [path, values] of renderedReplacements(node, sees, renderer)) {
+export function replaceTokens(
+  node: SiteNode,
+  files: Map<string, BundleFile>,
+  sees: object,
+  renderer: Renderer,
+  budget = Budget.forBundle(),
+): void {
+  for (const [path, values] of renderedReplacements(node, sees, renderer, budget)) {
     const file = files.get(path);
     if (file === undefined) {
       const origin = `replace of ${originOf(node, path)}`;
@@ -29,18 +35,19 @@ export function renderedReplacements(
   node: SiteNode,
   sees: object,
   renderer: Renderer,
+  budget = Budget.forBundle(),
 ): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const paths = new Map<string, Map<string, string>>();
   for (const one of node.replace) {
     const values = paths.get(one.path) ?? new Map<string, string>();
-    paths.set(one.path, values.set(one.token, rendered(one, sees, renderer)));
+    paths.set(one.path, values.set(one.token, rendered(one, sees, renderer, budget)));
   }
   return paths;
 }
 
-function rendered({ value: template, place }: Replacement, sees: object, renderer: Renderer): string {
+function rendered({ value: template, place }: Replacement, sees: object, renderer: Renderer, budget: Budget): string {
   return atPlace(place, () => {
-    const value = renderer.render(place.file, template, sees);
+    const value = renderer.render(place.file, template, sees, budget);
     if (!/\p{Cc}/u.test(value.replaceAll('\t', ' '))) return value;
     throw new ReveilleError('TEMPLATE_INVALID', 'what takes the place of a token has to be one line');
   });

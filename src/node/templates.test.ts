@@ -124,7 +124,7 @@ test('errors name file, line and column and say what to do', () => {
     ['a\n{% include "/etc/passwd" %}', 't:2:1', /cannot include/, /write it out/],
     ['{% extends "../../x" %}', 't:1:1', /cannot include/, undefined],
     ['a\n\n{{ 1 | nosuch }}', 't:3:6', /no filter "nosuch"/, undefined],
-    ["{{ [1] | selectattr('a', 'nosuch') }}", 't:1:1', /no test "nosuch"/, undefined],
+    ["{{ [1] | selectattr('a', 'nosuch') }}", 't:1:8', /no test "nosuch"/, undefined],
   ];
   for (const [text, at, message, hint] of cases) {
     const error = refusal('t', text, { vars: {} });
