@@ -1,8 +1,9 @@
-import type { Arguments, CompareOperator, Comparison, Expression, Parameter, Statement } from './ast.ts';
+import type { Arguments, Comparison, Expression, Parameter, Statement } from './ast.ts';
 import type { Budget } from './budget.ts';
 import { filtered, filterNamed } from './filters.ts';
 import { GLOBALS } from './globals.ts';
 import { callMethod } from './methods.ts';
+import { holds, OPERATORS } from './operators.ts';
 import { parse } from './parser.ts';
 import { type At, problem, TemplateProblem } from './problem.ts';
 import { Scope } from './scope.ts';
@@ -442,41 +443,8 @@ function filterOf({ name, of, args, ...place }: Expression & { readonly kind: 'f
 }
 
 function binary({ operator, left, right }: Expression & { readonly kind: 'binary' }): Value {
-  const [first, second] = [value(left), value(right)];
-  const numbers = (of: (a: number, b: number) => number): Value => {
-    return (run) => {
-      run.budget.spend(1);
-      return of(Number(scalar(first(run), run.budget)), Number(scalar(second(run), run.budget)));
-    };
-  };
-  switch (operator) {
-    case '~':
-      return (run) => joinedText(textOf(first(run), run.budget), textOf(second(run), run.budget), run.budget);
-    case '+':
-      return (run) => {
-        const [a, b] = [scalar(first(run), run.budget), scalar(second(run), run.budget)];
-        if (typeof a === 'string' || typeof b === 'string') return joinedText(String(a), String(b), run.budget);
-        run.budget.spend(1);
-        return Number(a) + Number(b);
-      };
-    case '-':
-      return numbers((a, b) => a - b);
-    case '*':
-      return numbers((a, b) => a * b);
-    case '/':
-      return numbers((a, b) => a / b);
-    case '//':
-      return numbers((a, b) => Math.floor(a / b));
-    case '%':
-      return numbers((a, b) => a % b);
-    case '**':
-      return numbers((a, b) => a ** b);
-  }
-}
-
-function joinedText(a: string, b: string, budget: Budget): string {
-  budget.text(a.length + b.length);
-  return a + b;
+  const [first, second, apply] = [value(left), value(right), OPERATORS[operator]];
+  return (run) => apply(first(run), second(run), run.budget);
 }
 
 function comparison(first: Expression, rest: readonly Comparison[]): Value {
@@ -490,41 +458,6 @@ function comparison(first: Expression, rest: readonly Comparison[]): Value {
     }
     return left;
   };
-}
-
-function holds(operator: CompareOperator, left: unknown, right: unknown, budget: Budget): boolean {
-  switch (operator) {
-    case '===':
-      return left === right;
-    case '!==':
-      return left !== right;
-    case '==':
-      return isEqual(left, right, budget);
-    case '!=':
-      return !isEqual(left, right, budget);
-    default: {
-      const [a, b] = [scalar(left, budget), scalar(right, budget)];
-      if (typeof a === 'string' && typeof b === 'string') return ordered(operator, a, b);
-      return ordered(operator, a === undefined ? Number.NaN : Number(a), b === undefined ? Number.NaN : Number(b));
-    }
-  }
-}
-
-function ordered<T extends string | number>(operator: '<' | '>' | '<=' | '>=', a: T, b: T): boolean {
-  if (operator === '<') return a < b;
-  if (operator === '>') return a > b;
-  return operator === '<=' ? a <= b : a >= b;
-}
-
-/** As templates have always compared: a number is equal to its text, and nothing to nothing. */
-function isEqual(left: unknown, right: unknown, budget: Budget): boolean {
-  if (left === right) return true;
-  if (left === undefined || left === null || right === undefined || right === null) {
-    return (left ?? null) === (right ?? null);
-  }
-  if (typeof left === 'object' && typeof right === 'object') return false;
-  const [a, b] = [scalar(left, budget), scalar(right, budget)];
-  return typeof a === typeof b ? a === b : Number(a) === Number(b);
 }
 
 /** What is called, in words for errors. */
