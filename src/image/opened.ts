@@ -1,67 +1,108 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ReveilleError } from '../errors.ts';
+import { readFile } from 'node:fs/promises';
+import { Worker } from 'node:worker_threads';
+import { type ErrorCode, ReveilleError } from '../errors.ts';
 import { inTurn } from '../inTurn.ts';
+import { type Opened, openedPlace, parseRecord } from './openedRecord.ts';
 
-/** What the boots of an image opened, as their nodes told. */
-export type Opened = {
-  /** How many reports are merged in it, and when the first came (ISO 8601). */
-  readonly reports: number;
-  readonly since: string;
-  /** Absolute paths. */
-  readonly paths: ReadonlySet<string>;
+/** What crosses to the thread that keeps reports, and back. */
+export type OpenedJob = { readonly image: string; readonly list: Uint8Array; readonly now: number };
+export type OpenedAnswer = {
+  readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
 };
-
-/** More paths than this are no longer taken in: a node can make up as many as it likes. */
-const MOST_PATHS = 200_000;
-
-/** The record with one more report in it. Pure. */
-export function mergeOpened(before: Opened | undefined, paths: readonly string[], now: number): Opened {
-  const merged = new Set(before?.paths);
-  for (const path of paths) {
-    if (merged.size >= MOST_PATHS) break;
-    merged.add(path);
-  }
-  return {
-    reports: (before?.reports ?? 0) + 1,
-    since: before?.since ?? new Date(now).toISOString(),
-    paths: merged,
-  };
-}
 
 /** What is kept of an image's boots below the state folder, `opened/NAME`; undefined where no node has told anything. */
 export async function readOpened(state: string, image: string): Promise<Opened | undefined> {
-  const text = await readFile(place(state, image), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(openedPlace(state, image), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new ReveilleError('STATE_UNAVAILABLE', `what boots opened cannot be read: ${error.message}`, {
       cause: error,
     });
   });
-  const [head = '', ...lines] = text?.split('\n') ?? [];
-  const [, reports, since] = /^# reports (\d{1,9}) since (\S+)$/.exec(head) ?? [];
-  if (reports === undefined || since === undefined) return undefined;
-  return { reports: Number(reports), since, paths: new Set(lines.filter((line) => line !== '')) };
+  return parseRecord(text);
 }
 
-/** Keeps reports, one after the other, so that two that arrive at once are both taken in. */
-export function openedRecords(
-  state: string,
-  now: () => number,
-): (image: string, paths: readonly string[]) => Promise<void> {
+/** Keeps reports: lists of paths, compressed with gzip. */
+export type OpenedRecords = AsyncDisposable & {
+  /**
+   * Puts a report into the record of an image. Rejects with REQUEST_INVALID for one that cannot be read, with SERVER_BUSY where many
+   * wait already or there is no more room, with STATE_UNAVAILABLE where the disk refuses.
+   */
+  keep(image: string, list: Uint8Array): Promise<void>;
+};
+
+/** Reports that wait for those before them. */
+const MOST_WAITING = 32;
+/** The thread ends after so long without a report. */
+const IDLE_MS = 10_000;
+/** A list of 16 MiB takes some 100 MB while it is merged; a thread that needs more is ended. */
+const THREAD_MB = 256;
+
+/** Keeps reports one after the other, in a thread that runs while there are any: two that arrive at once are both taken in. */
+export function openedRecords(state: string, now: () => number): OpenedRecords {
   const inOrder = inTurn();
-  return (image, paths) =>
-    inOrder(async () => {
-      const { reports, since, paths: all } = mergeOpened(await readOpened(state, image), paths, now());
-      await mkdir(join(state, 'opened'), { recursive: true });
-      const beside = join(state, 'opened', `.${image}.new`);
-      await writeFile(beside, [`# reports ${reports} since ${since}`, ...[...all].sort(), ''].join('\n'));
-      await rename(beside, place(state, image));
+  let waiting = 0;
+  let thread: Worker | undefined;
+  let idle: NodeJS.Timeout | undefined;
+
+  const stop = async (): Promise<void> => {
+    const stopping = thread;
+    thread = undefined;
+    clearTimeout(idle);
+    await stopping?.terminate();
+  };
+
+  const work = async (job: OpenedJob): Promise<void> => {
+    clearTimeout(idle);
+    thread ??= startThread(state, (ended) => {
+      if (thread === ended) thread = undefined;
     });
+    try {
+      const { failure } = await ask(thread, job);
+      if (failure) throw new ReveilleError(failure.code, failure.message, failure);
+      idle = setTimeout(() => void stop(), IDLE_MS).unref();
+    } catch (error) {
+      if (error instanceof ReveilleError) idle = setTimeout(() => void stop(), IDLE_MS).unref();
+      else await stop();
+      throw error;
+    }
+  };
+
+  return {
+    async keep(image, list) {
+      openedPlace(state, image);
+      if (waiting >= MOST_WAITING) throw new ReveilleError('SERVER_BUSY', 'many nodes tell at once what they opened');
+      waiting++;
+      try {
+        await inOrder(() => work({ image, list, now: now() }));
+      } finally {
+        waiting--;
+      }
+    },
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
-function place(state: string, image: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(image)) {
-    throw new ReveilleError('REQUEST_INVALID', `${JSON.stringify(image)} is not the name of an image`);
-  }
-  return join(state, 'opened', image);
+function startThread(state: string, onEnd: (thread: Worker) => void): Worker {
+  const thread = new Worker(new URL('./openedThread.ts', import.meta.url), {
+    workerData: { state },
+    name: 'opened',
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: THREAD_MB },
+  });
+  // Whoever waits for the thread hears of it too.
+  thread.on('error', () => {}).once('exit', () => onEnd(thread));
+  return thread;
+}
+
+/** Rejects if the thread dies. */
+function ask(thread: Worker, job: OpenedJob): Promise<OpenedAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<OpenedAnswer>();
+  const ended = (code: number) => reject(new Error(`the thread that keeps what was opened ended with ${code}`));
+  thread.once('message', resolve).once('error', reject).once('exit', ended);
+  thread.ref();
+  thread.postMessage(job);
+  return promise.finally(() => {
+    thread.off('message', resolve).off('error', reject).off('exit', ended);
+    thread.unref();
+  });
 }
