@@ -10,15 +10,19 @@ import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError, troubleOf } from './errors.ts';
+import type { FaultSink } from './faults.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openedRecords } from './image/opened.ts';
-import { openShelf, type Shelf } from './image/shelf.ts';
+import { servedImages } from './image/served.ts';
+import { openShelf } from './image/shelf.ts';
 import { type LogFormat, openLog } from './log/log.ts';
+import { descriptorLimit, shareDescriptors } from './net/descriptors.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, UNSPECIFIED } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
 import { askForLogs } from './node/askForLogs.ts';
+import { bootedNode } from './node/bootedNode.ts';
 import { checkTemplates } from './node/check.ts';
 import { openContents } from './node/contents.ts';
 import { openCredentials } from './node/credentials.ts';
@@ -33,6 +37,7 @@ import { openSiteSecrets } from './node/siteSecrets.ts';
 import { storedInventories } from './node/storedInventories.ts';
 import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
+import { NodeTokens } from './node/tokens.ts';
 import { createAct } from './roll/act.ts';
 import { createLook } from './roll/look.ts';
 import { rollsForOperators } from './roll/operators.ts';
@@ -127,7 +132,13 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     if (isWorthKeeping(event)) log.append(event);
   });
 
-  const shelf = openShelf(join(stateFolder, 'images'));
+  const tokens = await NodeTokens.open({ store, now: Date.now, trouble });
+  listen(bus, 'tokens', (event) => {
+    const node = bootedNode(event);
+    if (node !== undefined) tokens.bootSeen(node);
+  });
+  const images = servedImages(openShelf(join(stateFolder, 'images')), emit);
+  const { shelf } = images;
   const where = whereabouts(site);
   const rolls = await openRolls(store, emit, Date.now);
   const identities = openIdentities(store);
@@ -142,7 +153,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
         ({ machineId }) => machineId,
         () => undefined,
       ),
-    imageFile: async (sha256: string, which: ImageFileName) => (await shelvedFile(shelf, sha256, which))?.path,
+    imageFile: async (sha256: string, which: ImageFileName) => (await images.file(sha256, which))?.path,
   };
 
   const dhcp = await supervisor.run('dhcp', (faulted) =>
@@ -193,12 +204,16 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     now: Date.now,
   });
   opened.defer(() => nodeFiles.close());
-  const machinesHttp = () =>
+  const opens = opened.use(openedRecords(stateFolder, Date.now));
+  const descriptors = shareDescriptors(descriptorLimit()).http;
+  const machinesHttp = (faulted: FaultSink) =>
     createHttpServer({
+      faulted,
+      descriptors,
       site,
       emit,
       addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
-      imageFile: (sha256, which) => shelvedFile(shelf, sha256, which),
+      imageFile: images.file,
       files: (name) => operatorFile(site(), name),
       ipxeScript: async (mac, from) => {
         const current = site();
@@ -207,7 +222,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
         const server = network && where.serverOf(network);
         return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
       },
-      opened: openedRecords(stateFolder, Date.now),
+      opened: opens.keep,
+      tokens,
       bundleOf: async (node, inventory, ip) => {
         reachedAt.set(node.name, ip);
         const bundle = await render(node, inventory, ip);
@@ -219,8 +235,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       onNews: nodeFiles.onNews,
     });
   const { port } = site().http;
-  const http = await supervisor.run('http', async () => {
-    const server = machinesHttp();
+  const http = await supervisor.run('http', async (faulted) => {
+    const server = machinesHttp(faulted);
     await server.listen({ port });
     return server;
   });
@@ -240,7 +256,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     if (node) await restartFromNetwork(await openBmc(node, means.secrets));
   };
   opened.use(supervisor.part('rolls', () => rolls.run(look, createAct(withCloud, orders, powerCycle))));
-  const operatorsHttp = () =>
+  const operatorsHttp = (faulted: FaultSink) =>
     createOperatorsServer({
       status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
       subscribe,
@@ -254,12 +270,12 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       },
       recentEvents: async (filter) => {
         await log.flush();
-        return store.events({ ...filter, bytes: MOST_READ_BYTES });
+        return store.events(filter);
       },
-      trouble,
+      faulted,
     });
-  const operators = await supervisor.run('operators', async () => {
-    const server = operatorsHttp();
+  const operators = await supervisor.run('operators', async (faulted) => {
+    const server = operatorsHttp(faulted);
     await server.listen(join(stateFolder, 'reveille.sock'));
     return server;
   });
@@ -280,6 +296,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   reload = async () => {
     daemons.configure(site().log);
     nodeFiles.siteChanged();
+    tokens.forgetAllBut((node) => site().nodes.has(node));
     await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
@@ -292,9 +309,6 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   takeOver();
   return opened.move();
 }
-
-/** What operators ask for at once, of the newest events. */
-const MOST_READ_BYTES = 32 * 1024 * 1024;
 
 /** A broken template costs its nodes their bundle and nobody else anything: it is told, and the rest goes on. */
 async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
@@ -315,11 +329,6 @@ function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void)
     if (now !== last) tell();
     last = now;
   };
-}
-
-async function shelvedFile(shelf: Shelf, sha256: string, which: ImageFileName) {
-  const image = await shelf.byHash(sha256);
-  return which === 'vmlinuz' ? image?.kernel : which === 'initrd' ? image?.initrd : image?.root;
 }
 
 /** Says which node an event concerns, by its MAC or by who has its address. */

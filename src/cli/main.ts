@@ -1,6 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import { checkTemplates } from '../node/check.ts';
-import { unservable } from '../site/servable.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { demoCloudCommand } from './demoCloud.ts';
@@ -41,7 +40,7 @@ export const program = new Command('reveille')
 
 for (const command of [
   serveCommand(),
-  checkCommand([async (site) => unservable(site), checkTemplates]),
+  checkCommand([checkTemplates]),
   explainCommand(),
   statusCommand(),
   watchCommand(),

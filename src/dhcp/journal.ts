@@ -1,7 +1,6 @@
-import { type FaultSink, guarded } from '../faults.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 
-/** What waits for a lease to be on disk: `saved` or `lost` is called once. */
+/** What waits for a lease to be on disk: `saved` or `lost` is called once; neither may throw. */
 type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };
 
 /** More than this waiting for the disk are refused: their clients ask again, and memory stays bounded. */
@@ -9,23 +8,15 @@ const MOST_WAITING = 8192;
 
 /**
  * Leases on their way to disk, in groups: while one group is written, the next collects. Under load a group is large
- * and one flush of the disk serves many clients. What a callback throws goes to `faulted` and holds up nothing.
+ * and one flush of the disk serves many clients.
  */
 export class LeaseJournal {
-  readonly #store: Pick<LeaseStore, 'commit'>;
-  readonly #faulted: FaultSink;
+  readonly #store: LeaseStore;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
-  #since: number | undefined;
 
-  constructor(store: Pick<LeaseStore, 'commit'>, faulted: FaultSink) {
+  constructor(store: LeaseStore) {
     this.#store = store;
-    this.#faulted = faulted;
-  }
-
-  /** When the group began that is being written now, on the clock of `performance.now`. */
-  get since(): number | undefined {
-    return this.#since;
   }
 
   /** Takes a lease; `false` if too many wait already, and then neither callback is called. */
@@ -47,11 +38,9 @@ export class LeaseJournal {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
-      this.#since = performance.now();
       const failure = await this.#write(group);
-      this.#since = undefined;
-      if (!failure) for (const { saved } of group) guarded(this.#faulted, saved)();
-      else for (const { lost } of group.reverse()) guarded(this.#faulted, lost)(failure.error);
+      if (!failure) for (const { saved } of group) saved();
+      else for (const { lost } of group.reverse()) lost(failure.error);
     }
     this.#writing = undefined;
   }

@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
+import type { FaultSink } from '../faults.ts';
+import { hasBody } from './peer.ts';
+import { Refused, shortage } from './refused.ts';
 
 /** What an API says instead of an answer: a code for programs, words and a hint for people, a place where there is one. */
 type Refusal = { readonly code: ErrorCode; readonly message: string; readonly hint?: string; readonly place?: object };
@@ -19,22 +22,33 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
   STATE_UNAVAILABLE: 503,
 };
 
-/** Answers with one of our errors, as JSON. */
-export function refuse(reply: FastifyReply, error: ReveilleError, status = STATUS[error.code] ?? 500): FastifyReply {
+/** A client that was refused for what the server lacks asks again after so many seconds. */
+const UNAVAILABLE_SECONDS = 5;
+
+/**
+ * Answers with one of our errors, as JSON. The connection is closed where a body of the request may still come: nobody reads it.
+ */
+export function refuse(reply: FastifyReply, error: ReveilleError, status?: number): FastifyReply {
   const refusal: Refusal = {
     code: error.code,
     message: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     ...(error.place === undefined ? {} : { place: error.place }),
   };
-  return reply.code(status).type('application/json; charset=utf-8').header('cache-control', 'no-store').send(refusal);
+  const { status: own, retryAfter } = error instanceof Refused ? error : {};
+  const code = status ?? own ?? STATUS[error.code] ?? 500;
+  const seconds = retryAfter ?? (code === 503 ? UNAVAILABLE_SECONDS : undefined);
+  if (seconds !== undefined) reply.header('retry-after', String(seconds));
+  if (hasBody(reply.request.raw) && !reply.request.raw.complete) reply.header('connection', 'close');
+  return reply.code(code).type('application/json; charset=utf-8').header('cache-control', 'no-store').send(refusal);
 }
 
 /**
  * Makes every error of `app` one of ours: those of the framework (too long, wrong method, unreadable URL) are
- * REQUEST_INVALID with their own status. What nobody foresaw is told to `trouble` and to the client only as such.
+ * REQUEST_INVALID with their own status, a lack of descriptors is SERVER_BUSY. An error that no code expected goes to `faulted`;
+ * the client learns only that there was one.
  */
-export function refuseInWords(app: FastifyInstance, trouble: (error: unknown) => void): void {
+export function refuseInWords(app: FastifyInstance, faulted: FaultSink): void {
   app.setNotFoundHandler((request, reply) =>
     refuse(
       reply,
@@ -42,11 +56,12 @@ export function refuseInWords(app: FastifyInstance, trouble: (error: unknown) =>
     ),
   );
   app.setErrorHandler((error, _request, reply) => {
-    if (error instanceof ReveilleError) return refuse(reply, error);
+    const ours = error instanceof ReveilleError ? error : shortage(error);
+    if (ours) return refuse(reply, ours);
     const { statusCode, message } = error as { statusCode?: number; message: string };
     if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
       return refuse(reply, new ReveilleError('REQUEST_INVALID', message), statusCode);
-    trouble(error);
+    faulted(error);
     return refuse(reply, new ReveilleError('SERVER_FAILED', ERROR_CODES.SERVER_FAILED), 500);
   });
 }

@@ -1,30 +1,88 @@
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { ReveilleError } from '../errors.ts';
+import { type FaultSink, guarded } from '../faults.ts';
 import { refuse, refuseInWords } from './answer.ts';
+import type { Connections } from './connections.ts';
+import { hasBody } from './peer.ts';
 
 const HEADERS_MS = 10_000;
 const BODY_MS = 60_000;
 const KEEP_ALIVE_MS = 65_000;
+/** How often connections are held against these times. */
+const CHECK_MS = 2000;
+const MOST_HEADERS = 100;
 
 /**
- * A fastify app as this project wants it: bodies as bytes, every error one of ours, no redirects (UEFI firmware does not
- * follow them), doubled slashes taken as one.
+ * A fastify app as this project wants it: bodies are left to the routes (see `Bodies`), every error one of ours, no redirects (UEFI
+ * firmware does not follow them), doubled slashes taken as one. `connections` lets connections in; nothing that a client sends
+ * throws past `faulted`.
  */
-export function createApp(trouble: (error: unknown) => void): FastifyInstance {
+export function createApp(faulted: FaultSink, connections: Connections): FastifyInstance {
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: BODY_MS,
-    http: { headersTimeout: HEADERS_MS, maxHeaderSize: 16 * 1024 },
+    http: { headersTimeout: HEADERS_MS, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: CHECK_MS },
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: false },
+    clientErrorHandler: guarded(faulted, (error, socket) => refuseUnreadable(error, socket, connections)),
     frameworkErrors: (error, _request, reply) => {
       refuse(reply, new ReveilleError('REQUEST_INVALID', error.message), error.statusCode ?? 400);
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  refuseInWords(app, trouble);
+  // Nothing of a body is read before its route knows who sends it.
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'POST' || !hasBody(request.raw)) return;
+    return refuse(reply, new ReveilleError('REQUEST_INVALID', `a ${request.method} brings no body here`));
+  });
+  refuseInWords(app, faulted);
+
+  const { server } = app;
+  server.maxHeadersCount = MOST_HEADERS;
+  // The answer comes first: a route that reads the body says so.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response));
+  const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
+  if (serve === undefined) throw new Error('the HTTP server has no listener for connections');
+  server.removeAllListeners('connection');
+  server.on(
+    'connection',
+    guarded(faulted, (socket: Socket) => {
+      if (connections.admit(socket)) serve.call(server, socket);
+    }),
+  );
+  server.prependListener('request', ({ socket }, response) => {
+    connections.began(socket);
+    response.once('close', () => connections.ended(socket));
+  });
+  app.addHook('onListen', async () => {
+    // Accepting failed: whoever it was asks again.
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.syscall !== 'accept') faulted(error);
+    });
+  });
   return app;
+}
+
+const STATUS_OF: { readonly [code: string]: string } = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** Answers what is no HTTP. Where an earlier request is being answered, that answer is the last. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connections: Connections): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  if (connections.closeAfterAnswer(socket)) return;
+  const status = STATUS_OF[error.code ?? ''] ?? '400 Bad Request';
+  const body = JSON.stringify({ code: 'REQUEST_INVALID', message: 'this is not a request that HTTP knows' });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+  socket.destroySoon();
 }

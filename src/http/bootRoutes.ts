@@ -9,8 +9,11 @@ import { plainLine } from '../plainText.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { refuse } from './answer.ts';
 import { createContentHashes } from './contentHash.ts';
+import { Downloads } from './downloads.ts';
 import { peerOf } from './peer.ts';
-import { type Sendable, send } from './sendFile.ts';
+import { busy, shortage } from './refused.ts';
+import { type Outcome, type Sendable, send } from './sendFile.ts';
+import { Slots } from './slots.ts';
 import { createSmallFiles } from './smallFiles.ts';
 
 export type ImageFile = { readonly path: string; readonly sha256: string };
@@ -25,9 +28,14 @@ export type BootRoutesFrom = {
   readonly files: FileSource;
   readonly emit: EventSink;
   readonly stallMs: number;
+  /** Transfers of large files at once. Small files, scripts and the nodes' API do not wait for them. */
   readonly maxDownloads: number;
   readonly maxDownloadsPerClient: number;
 };
+
+/** Requests at once whose file is being looked for or sent from memory: each takes a moment. */
+const MOST_REQUESTS = 1024;
+const MOST_REQUESTS_PER_CLIENT = 128;
 
 /**
  * Two pieces are held for each download. Those that fit in the processor's cache are fastest; smaller ones keep a thousand
@@ -43,8 +51,8 @@ type Found = Sendable & { readonly mac?: Mac };
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
   const hashes = createContentHashes();
   const smallFiles = createSmallFiles();
-  const running = new Map<Ipv4, number>();
-  let inAll = 0;
+  const downloads = new Downloads<Ipv4>({ most: from.maxDownloads, mostPerClient: from.maxDownloadsPerClient });
+  const requests = new Slots<Ipv4>(MOST_REQUESTS, MOST_REQUESTS_PER_CLIENT);
 
   const serve = async (
     request: FastifyRequest,
@@ -53,20 +61,28 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
     find: (ip: Ipv4) => Promise<Found | undefined>,
   ) => {
     const ip = peerOf(request);
-    const own = running.get(ip) ?? 0;
-    if (inAll >= from.maxDownloads || own >= from.maxDownloadsPerClient) {
-      const busy = new ReveilleError('SERVER_BUSY', 'too many downloads run at once');
-      from.emit({ kind: 'http.failed', file, ip, bytes: 0, reason: busy.message });
-      return refuse(reply.header('retry-after', '2'), busy);
-    }
-    running.set(ip, own + 1);
-    inAll++;
+    const crowded = () => {
+      const error = busy('too many downloads run at once');
+      from.emit({ kind: 'http.failed', file, ip, bytes: 0, reason: error.message });
+      return refuse(reply, error);
+    };
+    if (!requests.take(ip)) return crowded();
+    let isCounted = true;
+    const release = () => {
+      if (isCounted) requests.giveBack(ip);
+      isCounted = false;
+    };
+    const admit = (cut: (reason: string) => void) => {
+      const download = downloads.begin(ip, cut);
+      return download && { ...download, pieceBytes: downloads.size <= FEW_DOWNLOADS ? LARGE_PIECE : SMALL_PIECE };
+    };
+    let about: { readonly file: string; readonly ip: Ipv4; readonly mac?: Mac } = { file, ip };
     try {
       const what = await find(ip);
-      const about = { file, ip, ...(what?.mac === undefined ? {} : { mac: what.mac }) };
-      const pieceBytes = inAll <= FEW_DOWNLOADS ? LARGE_PIECE : SMALL_PIECE;
-      const sending = { hashes, smallFiles, stallMs: from.stallMs, pieceBytes };
-      const outcome = what ? await send(request.raw, reply.raw, file, what, sending) : ({ kind: 'missing' } as const);
+      if (what?.mac !== undefined) about = { ...about, mac: what.mac };
+      const sending = { hashes, smallFiles, stallMs: from.stallMs, found: release, admit };
+      const outcome: Outcome = what ? await send(request.raw, reply.raw, file, what, sending) : { kind: 'missing' };
+      if (outcome.kind === 'crowded') return crowded();
       if (outcome.kind === 'missing') {
         from.emit({ kind: 'http.missing', ...about });
         return refuse(reply, new ReveilleError('FILE_MISSING', `there is no file ${file}`));
@@ -76,11 +92,12 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
         from.emit({ kind: 'http.failed', ...about, bytes: outcome.bytes, reason: outcome.reason });
       }
       return reply.hijack();
+    } catch (error) {
+      const words = error instanceof ReveilleError ? error : shortage(error);
+      if (words) from.emit({ kind: 'http.failed', ...about, bytes: 0, reason: words.message });
+      throw words ?? error;
     } finally {
-      inAll--;
-      const left = (running.get(ip) ?? 1) - 1;
-      if (left === 0) running.delete(ip);
-      else running.set(ip, left);
+      release();
     }
   };
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { fewAtOnce } from './fewAtOnce.ts';
 import { fileState, timesAreSure } from './fileState.ts';
 
 /** SHA-256 of open files, in hex; each state of a file is read once. */
@@ -8,6 +9,8 @@ export type ContentHashes = { of(handle: FileHandle, stat: BigIntStats): Promise
 
 const MOST_REMEMBERED = 4096;
 const PIECE = 1024 * 1024;
+/** Files that are read at once for their hashes: the threads that read files are few, and others need them. */
+const MOST_READ = 2;
 
 /**
  * Remembers hashes by device, inode, size and time of change, the least recently asked goes first. Files are read in
@@ -16,11 +19,12 @@ const PIECE = 1024 * 1024;
  */
 export function createContentHashes(): ContentHashes {
   const known = new Map<string, Promise<string>>();
+  const inTheirTurn = fewAtOnce(MOST_READ);
   return {
     of(handle, stat) {
       const key = fileState(stat);
       const sure = timesAreSure(stat);
-      const hash = known.get(key) ?? hashOf(handle);
+      const hash = known.get(key) ?? inTheirTurn(() => hashOf(handle));
       known.delete(key);
       known.set(key, hash);
       const forget = () => known.delete(key);

@@ -1,36 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatPlace, ReveilleError, wordsOf } from '../errors.ts';
-import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
 import { nodeClocks } from '../node/clocks.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
 import { LONGEST_MANIFEST, LONGEST_NEWS, type News, parseNews } from '../node/news.ts';
-import { LONGEST_OPENED, parseOpened } from '../node/opened.ts';
 import type { Orders } from '../node/orders.ts';
 import { LONGEST_REPORT, parseReport } from '../node/report.ts';
-import type { Site, SiteNode } from '../site/model.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { SiteNode } from '../site/model.ts';
 import { refuse } from './answer.ts';
-import { localIpOf, peerOf } from './peer.ts';
+import { type Asked, type Bounds, type GateFrom, NodeGate } from './nodeGate.ts';
+import { localIpOf } from './peer.ts';
+import { Renderings } from './renderings.ts';
 
 /** What the nodes' API is made from. `site` is asked anew at every request. */
-export type NodeRoutesFrom = {
-  readonly site: () => Site;
-  /**
-   * The address that the DHCP server has leased to `mac` in `network`, for nodes without an address of their own; without a
-   * network, the only one in any.
-   */
-  readonly addressOf: (mac: Mac, network: string | undefined) => Ipv4 | undefined;
+export type NodeRoutesFrom = GateFrom & {
   /** Makes a node's bundle. `serverIp` is the address through which the node reached this server. */
   readonly bundleOf: (node: SiteNode, inventory: Inventory | undefined, serverIp: Ipv4) => Promise<Bundle>;
   readonly inventories: Inventories;
-  /** Takes in which files of its image a node has opened: absolute paths. */
-  readonly opened: (image: string, paths: readonly string[]) => Promise<void>;
+  /** Takes in which files of its image a node has opened: a list compressed with gzip. Rejects with REQUEST_INVALID for any other. */
+  readonly opened: (image: string, list: Uint8Array) => Promise<void>;
   readonly orders: Pick<Orders, 'next' | 'left'>;
   /** Called when a node tells which files it has now. */
   readonly onNews: (node: SiteNode, news: News) => void;
-  readonly emit: EventSink;
 };
 
 /** Where inventories last. */
@@ -43,15 +35,35 @@ export type Inventories = {
 const LONGEST_WAIT = 300;
 /** A node asks by itself up to so many percent of the interval sooner or later, so that a rack does not ask in step. */
 const JITTER_PERCENT = 10;
-/** The same imposter is told of once in this time. */
-const REPEAT_MS = 60_000;
-const MOST_IMPOSTERS = 1000;
+/** The longest list of opened files, in bytes as it comes. */
+const LONGEST_OPENED = 1024 * 1024;
+/** Bundles that are rendered at once; the files of each are read and its templates rendered. */
+const MOST_RENDERED = 4;
+/** A client that takes longer for a bundle has gone, or reads byte by byte. */
+const BUNDLE_MS = 300_000;
+
+/**
+ * What each route takes of one node. A boot sends one inventory, asks for one bundle and reports some 40 steps; where something
+ * fails its agent asks again, at first after a second and then every half minute. An operator who orders one refresh after the other
+ * has to get each.
+ */
+const BOUNDS = {
+  inventory: { body: LONGEST_INVENTORY, rate: { burst: 10, perSecond: 1 / 20 } },
+  bundle: { body: LONGEST_MANIFEST, rate: { burst: 30, perSecond: 1 / 4 } },
+  wait: { body: 0, rate: { burst: 60, perSecond: 1 } },
+  applied: { body: LONGEST_NEWS, rate: { burst: 30, perSecond: 1 / 4 } },
+  opened: { body: LONGEST_OPENED, rate: { burst: 6, perSecond: 1 / 60 } },
+  report: { body: LONGEST_REPORT, rate: { burst: 200, perSecond: 1 / 2 } },
+} as const satisfies Readonly<Record<string, Bounds>>;
 
 /**
  * `POST /node/v1/inventory`, `GET /node/v1/bundle`, `POST /node/v1/report` and, while a node runs, `GET /node/v1/wait` (for
  * orders), `POST /node/v1/bundle` (what differs from the manifest in the body), `POST /node/v1/applied` and `POST
- * /node/v1/opened`, each with `?mac=`.
- * A machine may only speak as the node whose address its connection comes from.
+ * /node/v1/opened`, each with `?mac=`. A machine may only speak as the node whose address its connection comes from (`callerOf`).
+ *
+ * A bundle that is asked for with `&token=want` brings the header `x-reveille-token`. From then on each request of the node needs that
+ * token: in a header of the same name or, for a client whose arguments others can read, with `&token=body` as the first line of a
+ * body, `token=HEX`; `wait` may be posted for that. See `NodeTokens`.
  */
 export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void {
   const { emit } = from;
@@ -59,38 +71,19 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   const inventories = new Map<string, Inventory>();
   const lastReport = new Map<string, { readonly boot: string; readonly seq: number }>();
   const lastRefusal = new Map<string, string>();
-  const imposters = new Map<string, number>();
   const clocks = nodeClocks(Date.now);
+  const renderings = new Renderings<Bundle>(MOST_RENDERED);
+  const gate = new NodeGate(from);
 
-  const whoAsks = (request: FastifyRequest): { node: SiteNode; mac: Mac; ip: Ipv4 } => {
-    const { mac: asked } = request.query as { mac?: unknown };
-    const mac = typeof asked === 'string' ? parseMac(asked) : undefined;
-    if (mac === undefined)
-      throw new ReveilleError('REQUEST_INVALID', '?mac= must name the MAC address of the asking node');
-    const node = from.site().nodeByMac.get(mac);
-    if (node === undefined)
-      throw new ReveilleError('NODE_UNKNOWN', `the site lists no node with the MAC address ${mac}`);
-    const ip = peerOf(request);
-    const isItself = ip !== UNSPECIFIED && (ip === node.ip || ip === from.addressOf(mac, node.network));
-    if (!isItself) {
-      const words = `${formatIpv4(ip)} asks in the name of ${node.name} (${mac}), whose address it does not have`;
-      tellOnce(`${ip} ${mac}`, () => emit({ kind: 'server.trouble', code: 'IDENTITY_REFUSED', message: words, ip }));
-      throw new ReveilleError('IDENTITY_REFUSED', words);
-    }
-    const aheadMs = clocks.hear(node.name, (request.query as { time?: unknown }).time);
-    if (aheadMs !== undefined) emit({ kind: 'node.clock', aheadMs, node: node.name, mac, ip });
-    return { node, mac, ip };
-  };
-
-  const tellOnce = (who: string, tell: () => void): void => {
-    const now = performance.now();
-    const last = imposters.get(who);
-    if (last !== undefined && now - last < REPEAT_MS) return;
-    imposters.delete(who);
-    imposters.set(who, now);
-    const oldest = imposters.size > MOST_IMPOSTERS ? imposters.keys().next().value : undefined;
-    if (oldest !== undefined) imposters.delete(oldest);
-    tell();
+  type Answer = (asked: Asked, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+  const route = (what: keyof typeof BOUNDS, answer: Answer) => {
+    const hear: Answer = (asked, request, reply) => {
+      const { node, mac, ip, query } = asked;
+      const aheadMs = clocks.hear(node.name, query.time);
+      if (aheadMs !== undefined) emit({ kind: 'node.clock', aheadMs, node: node.name, mac, ip });
+      return answer(asked, request, reply);
+    };
+    return gate.route(BOUNDS[what], hear, what === 'bundle');
   };
 
   const inventoryOf = async (node: SiteNode): Promise<Inventory | undefined> => {
@@ -104,30 +97,37 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     }
   };
 
-  app.post('/node/v1/inventory', { bodyLimit: LONGEST_INVENTORY }, async (request, reply) => {
-    const { node, mac, ip } = whoAsks(request);
-    const inventory = parseInventory(bodyOf(request));
-    inventories.set(node.name, inventory);
-    // It boots: what it ran before no longer waits for orders, whatever its connection looks like from here.
-    from.orders.left(node.name);
-    clocks.forget(node.name);
-    try {
-      await from.inventories.save(node.name, inventory);
-    } catch (error) {
-      emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error), node: node.name, mac, ip });
-    }
-    return reply.code(204).send();
-  });
+  app.post(
+    '/node/v1/inventory',
+    route('inventory', async ({ node, mac, ip, body }, _request, reply) => {
+      const inventory = parseInventory(body);
+      inventories.set(node.name, inventory);
+      // It boots: what it ran before no longer waits for orders, whatever its connection looks like from here.
+      from.orders.left(node.name);
+      clocks.forget(node.name);
+      try {
+        await from.inventories.save(node.name, inventory);
+      } catch (error) {
+        emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error), node: node.name, mac, ip });
+      }
+      return reply.code(204).send();
+    }),
+  );
 
-  /** `during` is absent while the node boots. */
-  const sendBundle = async (request: FastifyRequest, reply: FastifyReply, during?: 'refresh') => {
-    const { node, mac, ip } = whoAsks(request);
-    const { applied } = request.query as { applied?: unknown };
+  const sendBundle: Answer = async ({ node, mac, ip, query, body, pass }, request, reply) => {
+    // What is posted is a running node's manifest.
+    const during = request.method === 'POST' ? 'refresh' : undefined;
+    if (pass.token !== undefined) reply.header('x-reveille-token', pass.token);
+    const serverIp = localIpOf(request);
     try {
-      const bundle = await from.bundleOf(node, await inventoryOf(node), localIpOf(request));
+      const bundle = await renderings.run(`${node.name} ${serverIp}`, async () =>
+        from.bundleOf(node, await inventoryOf(node), serverIp),
+      );
       lastRefusal.delete(node.name);
-      if (during && applied === bundle.sha256) return reply.code(204).send();
-      const archive = await packBundle(bundle, during ? new TextDecoder().decode(bodyOf(request)) : '');
+      if (during && query.applied === bundle.sha256) return reply.code(204).send();
+      const archive = await packBundle(bundle, during ? new TextDecoder().decode(body) : '');
+      const late = setTimeout(() => reply.raw.destroy(), BUNDLE_MS);
+      reply.raw.once('close', () => clearTimeout(late));
       return reply
         .type('application/x-tar')
         .header('etag', `"${archive.sha256}"`)
@@ -146,14 +146,12 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
       return refuse(reply, error);
     }
   };
-  app.get('/node/v1/bundle', (request, reply) => sendBundle(request, reply));
-  app.post('/node/v1/bundle', { bodyLimit: LONGEST_MANIFEST }, (request, reply) =>
-    sendBundle(request, reply, 'refresh'),
-  );
+  const bundle = route('bundle', sendBundle);
+  app.get('/node/v1/bundle', bundle);
+  app.post('/node/v1/bundle', bundle);
 
-  app.get('/node/v1/wait', async (request, reply) => {
-    const { node } = whoAsks(request);
-    const { seconds } = request.query as { seconds?: unknown };
+  const wait = route('wait', async ({ node, query }, _request, reply) => {
+    const { seconds } = query;
     const asked = typeof seconds === 'string' && /^[0-9]{1,4}$/.test(seconds) ? Number(seconds) : 0;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
@@ -162,39 +160,42 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
     const lines = [...told, `refresh=${from.site().refreshSeconds}`, `jitter=${JITTER_PERCENT}`, ''];
     return reply.type('text/plain').header('cache-control', 'no-store').send(lines.join('\n'));
   });
+  app.get('/node/v1/wait', wait);
+  app.post('/node/v1/wait', wait);
 
-  app.post('/node/v1/applied', { bodyLimit: LONGEST_NEWS }, async (request, reply) => {
-    const { node } = whoAsks(request);
-    const news = parseNews(bodyOf(request));
-    // A node whose client keeps no body of a refusal knows a status; what was refused, and where, is known here.
-    const refusal = news.applied.failed?.startsWith('bundle: ') ? lastRefusal.get(node.name) : undefined;
-    const applied = refusal === undefined ? news.applied : { ...news.applied, failed: `bundle: ${refusal}` };
-    from.onNews(node, { ...news, applied });
-    return reply.code(204).send();
-  });
+  app.post(
+    '/node/v1/applied',
+    route('applied', async ({ node, body }, _request, reply) => {
+      const news = parseNews(body);
+      // A node whose client keeps no body of a refusal knows a status; what was refused, and where, is known here.
+      const refusal = news.applied.failed?.startsWith('bundle: ') ? lastRefusal.get(node.name) : undefined;
+      const applied = refusal === undefined ? news.applied : { ...news.applied, failed: `bundle: ${refusal}` };
+      from.onNews(node, { ...news, applied });
+      return reply.code(204).send();
+    }),
+  );
 
-  app.post('/node/v1/opened', { bodyLimit: LONGEST_OPENED }, async (request, reply) => {
-    const { node } = whoAsks(request);
-    const paths = await parseOpened(bodyOf(request));
-    if (node.image !== undefined) await from.opened(node.image, paths);
-    return reply.code(204).send();
-  });
+  app.post(
+    '/node/v1/opened',
+    route('opened', async ({ node, body }, _request, reply) => {
+      if (node.image !== undefined) await from.opened(node.image, body);
+      return reply.code(204).send();
+    }),
+  );
 
-  app.post('/node/v1/report', { bodyLimit: LONGEST_REPORT }, async (request, reply) => {
-    const { node, mac, ip } = whoAsks(request);
-    const { boot, seq, ...step } = parseReport(bodyOf(request));
-    // Two programs of the agent count their reports, each for itself.
-    const teller = `${node.name} ${step.during === undefined ? 'boot' : 'refresh'}`;
-    const last = lastReport.get(teller);
-    // A report whose answer got lost is sent again.
-    if (last?.boot !== boot || seq > last.seq) {
-      lastReport.set(teller, { boot, seq });
-      emit({ kind: 'node.step', ...step, node: node.name, mac, ip });
-    }
-    return reply.code(204).send();
-  });
-}
-
-function bodyOf(request: FastifyRequest): Uint8Array {
-  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+  app.post(
+    '/node/v1/report',
+    route('report', async ({ node, mac, ip, body }, _request, reply) => {
+      const { boot, seq, ...step } = parseReport(body);
+      // Two programs of the agent count their reports, each for itself.
+      const teller = `${node.name} ${step.during === undefined ? 'boot' : 'refresh'}`;
+      const last = lastReport.get(teller);
+      // A report whose answer got lost is sent again.
+      if (last?.boot !== boot || seq > last.seq) {
+        lastReport.set(teller, { boot, seq });
+        emit({ kind: 'node.step', ...step, node: node.name, mac, ip });
+      }
+      return reply.code(204).send();
+    }),
+  );
 }

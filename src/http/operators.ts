@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
+import type { FaultSink } from '../faults.ts';
 import type { SyncOptions } from '../node/sync.ts';
 import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
+import { Connections } from './connections.ts';
 import { isSet, wholeNumber } from './query.ts';
 import { addRollRoutes, type RollsForOperators } from './rollRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
@@ -24,8 +26,8 @@ export type OperatorsFrom = {
   /** Oldest first. */
   readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
   readonly rolls: RollsForOperators;
-  /** Told what failed without being foreseen. */
-  readonly trouble: (error: unknown) => void;
+  /** Takes in exceptions that no code expected. */
+  readonly faulted: FaultSink;
 };
 
 export type OperatorsServer = {
@@ -34,6 +36,8 @@ export type OperatorsServer = {
   close(): Promise<void>;
 };
 
+/** Connections at once; commands hold one each. */
+const MOST_OPERATORS = 256;
 const MOST_EVENTS = 10_000;
 const SYNC_PATIENCE_MS = 120_000;
 /** A watcher that does not read is let go rather than remembered for. */
@@ -45,7 +49,7 @@ const MOST_UNREAD = 8 * 1024 * 1024;
  * each; the timeout in milliseconds). Rolls: see rollRoutes.ts.
  */
 export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
-  const app = createApp(from.trouble);
+  const app = createApp(from.faulted, new Connections(MOST_OPERATORS, MOST_OPERATORS));
   addRollRoutes(app, from.rolls);
   app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
   app.get('/api/v1/events', async (request, reply) => {

@@ -4,48 +4,58 @@ import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ContentHashes } from './contentHash.ts';
 import { contentType } from './contentType.ts';
+import type { Download } from './downloads.ts';
 import { isKnown, wantedBytes } from './ranges.ts';
 import { openRegular, readPieces, readSmall } from './readFile.ts';
-import type { SmallFile, SmallFiles } from './smallFiles.ts';
+import { SMALL_BYTES, type SmallFile, type SmallFiles } from './smallFiles.ts';
 
 /** Something to send. `sha256` is given where it is known already; else a file is hashed. `seen` as in `Found`. */
 export type Sendable =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly path: string; readonly sha256?: string; readonly seen?: BigIntStats };
 
-/** How a transfer went. `quiet`: an answer without a body (HEAD, 304, 416). */
+/** How a transfer went. `quiet`: an answer without a body (HEAD, 304, 416). `crowded`: there is no place for a large one now. */
 export type Outcome =
   | { readonly kind: 'sent'; readonly bytes: number; readonly ms: number }
   | { readonly kind: 'failed'; readonly bytes: number; readonly reason: string }
   | { readonly kind: 'missing' }
+  | { readonly kind: 'crowded' }
   | { readonly kind: 'quiet' };
 
-/** What sending needs beside the request. A transfer that moves no byte for `stallMs` is given up. */
+/**
+ * What sending needs beside the request. A transfer that moves no byte for `stallMs` is given up. `found` is called once it is known
+ * what to send. `admit` gives a large transfer its place; what it is called with ends the transfer with a reason in words.
+ */
 export type Sending = {
   readonly hashes: ContentHashes;
   readonly smallFiles: SmallFiles;
   readonly stallMs: number;
-  readonly pieceBytes: number;
+  readonly found: () => void;
+  readonly admit: (cut: (reason: string) => void) => Place | undefined;
 };
+
+/** The place of a large transfer. Two pieces of `pieceBytes` are held for it. */
+export type Place = Download & { readonly pieceBytes: number };
 
 /**
  * Answers a GET or HEAD with `what`: ranges, ETag by content, Content-Length always. A file is opened once, so that
- * renaming another over it never mixes the two. `missing` means that nothing has been answered yet; any other outcome that
- * the answer is complete or its connection closed.
+ * renaming another over it never mixes the two. `missing` and `crowded` mean that nothing has been answered yet; any other
+ * outcome that the answer is complete or its connection closed.
  */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
   name: string,
   what: Sendable,
-  { hashes, smallFiles, stallMs, pieceBytes }: Sending,
+  sending: Sending,
 ): Promise<Outcome> {
+  const { hashes, smallFiles } = sending;
   if (what.kind === 'bytes') {
     const sha256 = createHash('sha256').update(what.bytes).digest('hex');
-    return answer(request, response, name, inMemory({ bytes: what.bytes, sha256 }), stallMs);
+    return answer(request, response, name, inMemory({ bytes: what.bytes, sha256 }), sending);
   }
   const remembered = what.seen && smallFiles.find(what.seen);
-  if (remembered) return answer(request, response, name, inMemory(remembered), stallMs);
+  if (remembered) return answer(request, response, name, inMemory(remembered), sending);
   const handle = await openRegular(what.path);
   if (handle === undefined) return { kind: 'missing' };
   try {
@@ -55,8 +65,8 @@ export async function send(
     if (small) smallFiles.keep(stat, small);
     const body = small
       ? inMemory(small)
-      : onDisk(handle, Number(stat.size), what.sha256 ?? (await hashes.of(handle, stat)), pieceBytes);
-    return await answer(request, response, name, body, stallMs);
+      : onDisk(handle, Number(stat.size), what.sha256 ?? (await hashes.of(handle, stat)));
+    return await answer(request, response, name, body, sending);
   } finally {
     await handle.close();
   }
@@ -65,16 +75,19 @@ export async function send(
 type Body = {
   readonly size: number;
   readonly sha256: string;
+  /** Whether its pieces are read as they are sent. */
+  readonly isOnDisk: boolean;
   /** The bytes from `first` to `last`, both included. A piece is good until the next one is asked for. */
-  pieces(first: number, last: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  pieces(first: number, last: number, pieceBytes: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 };
 
 function inMemory({ bytes, sha256 }: SmallFile): Body {
-  return { size: bytes.length, sha256, pieces: (first, last) => [bytes.subarray(first, last + 1)] };
+  return { size: bytes.length, sha256, isOnDisk: false, pieces: (first, last) => [bytes.subarray(first, last + 1)] };
 }
 
-function onDisk(handle: FileHandle, size: number, sha256: string, pieceBytes: number): Body {
-  return { size, sha256, pieces: (first, last) => readPieces(handle, first, last, pieceBytes) };
+function onDisk(handle: FileHandle, size: number, sha256: string): Body {
+  const pieces: Body['pieces'] = (first, last, pieceBytes) => readPieces(handle, first, last, pieceBytes);
+  return { size, sha256, isOnDisk: true, pieces };
 }
 
 async function answer(
@@ -82,8 +95,9 @@ async function answer(
   response: ServerResponse,
   name: string,
   body: Body,
-  stallMs: number,
+  { stallMs, found, admit }: Sending,
 ): Promise<Outcome> {
+  found();
   const etag = `"${body.sha256}"`;
   const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers;
   response.setHeader('ETag', etag);
@@ -99,6 +113,12 @@ async function answer(
   }
   const [first, last] = wanted.kind === 'part' ? [wanted.first, wanted.last] : [0, body.size - 1];
   const length = last - first + 1;
+  const isLarge = body.isOnDisk && length > SMALL_BYTES && request.method !== 'HEAD';
+  const place = isLarge ? admit((reason) => response.destroy(new Error(reason))) : NO_PLACE;
+  if (place === undefined) {
+    for (const header of ['ETag', 'Accept-Ranges', 'Cache-Control']) response.removeHeader(header);
+    return { kind: 'crowded' };
+  }
   response.statusCode = wanted.kind === 'part' ? 206 : 200;
   response.setHeader('Content-Type', contentType(name));
   response.setHeader('Content-Length', length);
@@ -108,14 +128,21 @@ async function answer(
     end(response, response.statusCode);
     return { kind: 'sent', bytes: 0, ms: 0 };
   }
-  return stream(response, body.pieces(first, last), length, stallMs);
+  try {
+    return await stream(response, body.pieces(first, last, place.pieceBytes), length, stallMs, place);
+  } finally {
+    place.end();
+  }
 }
+
+const NO_PLACE: Place = { pieceBytes: SMALL_BYTES, sent: () => {}, end: () => {} };
 
 async function stream(
   response: ServerResponse,
   pieces: ReturnType<Body['pieces']>,
   length: number,
   stallMs: number,
+  place: Place,
 ): Promise<Outcome> {
   const began = performance.now();
   let bytes = 0;
@@ -126,6 +153,7 @@ async function stream(
     for await (const piece of pieces) {
       await written(response, piece);
       bytes += piece.length;
+      place.sent(piece.length);
     }
     if (bytes < length) throw new Error('the file became shorter while it was sent');
     response.end();

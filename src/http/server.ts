@@ -1,20 +1,28 @@
 import { ReveilleError, wordsOf } from '../errors.ts';
+import type { FaultSink } from '../faults.ts';
+import { interfaceAddresses } from '../net/interfaces.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { portHolder } from '../net/portHolder.ts';
 import { privilegeMissing } from '../net/privilege.ts';
 import { createApp } from './app.ts';
 import { addBootRoutes, type BootRoutesFrom } from './bootRoutes.ts';
+import { Connections } from './connections.ts';
+import { limitsFor } from './limits.ts';
 import { addNodeRoutes, type NodeRoutesFrom } from './nodeRoutes.ts';
 
-/** What the HTTP server is made from; the limits have defaults. */
-export type HttpServerFrom = Omit<BootRoutesFrom, keyof Limits> & NodeRoutesFrom & Partial<Limits>;
+/** What the HTTP server is made from; what is left out has a default. */
+export type HttpServerFrom = Omit<BootRoutesFrom, keyof Limits> &
+  Omit<NodeRoutesFrom, 'addressesOn'> &
+  Partial<Limits & Pick<NodeRoutesFrom, 'addressesOn'>> & {
+    /** Takes in exceptions that no code expected; absent: they become events. */
+    readonly faulted?: FaultSink;
+    /** How many descriptors the server may hold. */
+    readonly descriptors?: number;
+  };
 
 type Limits = Pick<BootRoutesFrom, 'stallMs' | 'maxDownloads' | 'maxDownloadsPerClient'>;
 
-/** A rack of machines that start at once each fetch two files; what is over gets 503 and asks again. */
-const DEFAULTS: Limits = { stallMs: 60_000, maxDownloads: 1024, maxDownloadsPerClient: 64 };
-
-const MOST_CONNECTIONS = 8192;
+const STALL_MS = 60_000;
 
 export type HttpServer = {
   /** Listens on every address, or one; port 0 takes a free one. Resolves to the port. Throws PORT_IN_USE, PRIVILEGE_MISSING. */
@@ -25,12 +33,15 @@ export type HttpServer = {
 
 /** The server for machines: boot files and the nodes' API. */
 export function createHttpServer(from: HttpServerFrom): HttpServer {
-  const app = createApp((error) => {
-    from.emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: `HTTP: ${wordsOf(error)}` });
-  });
-  addBootRoutes(app, { ...DEFAULTS, ...from });
-  addNodeRoutes(app, from);
-  app.server.maxConnections = MOST_CONNECTIONS;
+  const limits = limitsFor(from.descriptors);
+  const faulted =
+    from.faulted ??
+    ((error) => from.emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: `HTTP: ${wordsOf(error)}` }));
+  const connections = new Connections(limits.connections, limits.connectionsPerClient);
+  const app = createApp(faulted, connections);
+  const { downloads: maxDownloads, downloadsPerClient: maxDownloadsPerClient } = limits;
+  addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
+  addNodeRoutes(app, { addressesOn, ...from });
 
   return {
     async listen({ port, ip }) {
@@ -42,8 +53,20 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
       const address = app.server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     },
-    close: () => app.close(),
+    async close() {
+      connections.closeAll();
+      await app.close();
+    },
   };
+}
+
+/** None where they cannot be asked for now. */
+function addressesOn(name: string): readonly Ipv4[] {
+  try {
+    return (interfaceAddresses().get(name) ?? []).map(({ ip }) => ip);
+  } catch {
+    return [];
+  }
 }
 
 /** A failure to listen in words: who holds the port, or which capability is missing. */

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,7 @@ import { openPeers } from '../../src/node/peers.ts';
 import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
+import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
@@ -74,6 +76,12 @@ export async function stage(
   return { machine, site, server };
 }
 
+/** The same site, whose nodes come from the server's own address, as the proxy of a test does. */
+function throughProxy(site: Site): Site {
+  const nodes = [...site.nodeByMac].map(([mac, node]) => [mac, { ...node, ip: ip('10.0.0.2') }] as const);
+  return { ...site, nodeByMac: new Map(nodes) };
+}
+
 /** `bundle` stands in for what the site's files would give. */
 function realServer(site: Site, bundle?: () => Bundle) {
   const events: Steps[] = [];
@@ -89,18 +97,32 @@ function realServer(site: Site, bundle?: () => Bundle) {
   };
   const listeners = new Set<Parameters<NewsFeed>[0]>();
   const stored = new Map<string, Inventory>();
+  // A machine whose DHCP requests no server of a test sees.
+  const tokens = NodeTokens.open({
+    store: emptyStore(),
+    now: Date.now,
+    trouble: (error) => assert.fail(String(error)),
+  });
+  const boot = async () => (await tokens).bootSeen('node01');
   let server: HttpServer | undefined;
   return {
     async listen(port: number) {
+      await boot();
       server = createHttpServer({
-        site: () => site,
+        site: () => (port === PORT ? site : throughProxy(site)),
+        tokens: await tokens,
         ipxeScript: () => undefined,
         imageFile: async () => undefined,
         files: async () => undefined,
-        // The proxy of a test comes from the server's own address.
-        addressOf: () => (port === PORT ? undefined : ip('10.0.0.2')),
-        bundleOf: async (node, inventory, serverIp) =>
-          bundle?.() ?? nodeBundle(site, node, { inventory, server: { ip: serverIp, httpPort: port } }, means),
+        addressOf: () => undefined,
+        bundleOf: async ({ name }, inventory, serverIp) =>
+          bundle?.() ??
+          nodeBundle(
+            site,
+            site.nodes.get(name) ?? nodeFixture(),
+            { inventory, server: { ip: serverIp, httpPort: port } },
+            means,
+          ),
         inventories: {
           load: async (name) => stored.get(name),
           save: async (name, inventory) => void stored.set(name, inventory),
@@ -121,6 +143,8 @@ function realServer(site: Site, bundle?: () => Bundle) {
       await server?.close();
       server = undefined;
     },
+    /** The machine's firmware asks for an address: it boots. */
+    boot,
     events: () => events,
     news: () => news,
     orders,

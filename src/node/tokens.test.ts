@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { brokenStore, emptyStore } from '../state/fakes.ts';
+import type { Event } from '../timeline/event.ts';
+import { bootedNode } from './bootedNode.ts';
+import { formatState, ISSUE_MS, NO_TOKEN, PLAIN_MS, parseState } from './tokenState.ts';
+import { NodeTokens, type TokenStore } from './tokens.ts';
+
+const REFUSED = { code: 'IDENTITY_REFUSED' };
+const START = Date.UTC(2026, 0, 2);
+
+async function tokensOf(store: TokenStore = emptyStore()) {
+  const clock = { now: START };
+  const troubles: unknown[] = [];
+  const reopened = () =>
+    NodeTokens.open({ store, now: () => clock.now, trouble: (error) => void troubles.push(error) });
+  return { tokens: await reopened(), clock, store, troubles, reopened };
+}
+
+/** The token of a boot that is seen now. */
+async function booted(tokens: NodeTokens, node = 'node01'): Promise<string> {
+  tokens.bootSeen(node);
+  return (await tokens.admitBundle(node, undefined, true)).token ?? assert.fail('no token');
+}
+
+describe('the token of a node', () => {
+  it('comes with the first bundle of a boot, and every request needs it from then on', async () => {
+    const { tokens } = await tokensOf();
+    tokens.bootSeen('node01');
+    tokens.admit('node01', undefined);
+    const { token } = await tokens.admitBundle('node01', undefined, true);
+    assert.match(token ?? '', /^[0-9a-f]{64}$/);
+    assert.throws(() => tokens.admit('node01', undefined), REFUSED);
+    assert.throws(() => tokens.admit('node01', '0'.repeat(64)), REFUSED);
+    tokens.admit('node01', token);
+    tokens.admit('node01', token);
+    assert.deepEqual(await tokens.admitBundle('node01', token, false), {});
+  });
+
+  it('is handed out again until it was used, and not after that', async () => {
+    const { tokens } = await tokensOf();
+    const token = await booted(tokens);
+    assert.equal((await tokens.admitBundle('node01', undefined, true)).token, token);
+    tokens.admit('node01', token);
+    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    await assert.rejects(tokens.admitBundle('node01', undefined, false), REFUSED);
+  });
+
+  it('is no other node’s', async () => {
+    const { tokens } = await tokensOf();
+    const first = await booted(tokens);
+    const second = await booted(tokens, 'node02');
+    assert.notEqual(first, second);
+    assert.throws(() => tokens.admit('node02', first), REFUSED);
+  });
+
+  it('is asked for in vain where no boot was seen, or one long ago', async () => {
+    const { tokens, clock } = await tokensOf();
+    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    tokens.bootSeen('node01');
+    clock.now += ISSUE_MS;
+    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+  });
+
+  it('is a new one after the next boot; the old one then opens nothing', async () => {
+    const { tokens, clock } = await tokensOf();
+    const old = await booted(tokens);
+    tokens.admit('node01', old);
+    clock.now += 3_600_000;
+    const next = await booted(tokens);
+    tokens.admit('node01', next);
+    assert.throws(() => tokens.admit('node01', old), REFUSED);
+  });
+
+  it('of a node that goes on running makes a boot that was only pretended void, with what was handed out in it', async () => {
+    const { tokens, clock } = await tokensOf();
+    const token = await booted(tokens);
+    tokens.admit('node01', token);
+    clock.now += 3_600_000;
+    const thief = await booted(tokens);
+    tokens.admit('node01', token);
+    assert.throws(() => tokens.admit('node01', thief), REFUSED);
+    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+  });
+
+  it('survives boots that are pretended while it was not used yet', async () => {
+    const { tokens, clock } = await tokensOf();
+    const token = await booted(tokens);
+    for (let i = 0; i < 3; i++) {
+      clock.now += 120_000;
+      tokens.bootSeen('node01');
+    }
+    tokens.admit('node01', token);
+    assert.throws(() => tokens.admit('node01', undefined), REFUSED);
+  });
+
+  it('is kept as a hash alone, and a restart changes nothing', async () => {
+    const { tokens, store, reopened } = await tokensOf();
+    const token = await booted(tokens);
+    const unused = await booted(tokens, 'node02');
+    tokens.admit('node01', token);
+    await tokens.settled();
+    const text = [...(await store.tokens()).values()].join('\n');
+    assert.ok(!text.includes(token) && text.includes(createHash('sha256').update(token).digest('hex')));
+    const again = await reopened();
+    again.admit('node01', token);
+    again.admit('node02', unused);
+    assert.throws(() => again.admit('node01', undefined), REFUSED);
+    await assert.rejects(again.admitBundle('node01', undefined, true), REFUSED);
+  });
+
+  it('is handed out though the state cannot be written; the next change writes it', async () => {
+    let isBroken = true;
+    const good = emptyStore();
+    const store: TokenStore = {
+      tokens: good.tokens,
+      saveTokens: (changed) => (isBroken ? brokenStore() : good).saveTokens(changed),
+    };
+    const { tokens, troubles, reopened } = await tokensOf(store);
+    const token = await booted(tokens);
+    assert.ok(troubles.length > 0);
+    isBroken = false;
+    tokens.admit('node01', token);
+    await tokens.settled();
+    (await reopened()).admit('node01', token);
+  });
+
+  it('leaves with the node', async () => {
+    const { tokens, store } = await tokensOf();
+    const token = await booted(tokens);
+    tokens.forgetAllBut((node) => node !== 'node01');
+    await tokens.settled();
+    assert.equal((await store.tokens()).size, 0);
+    assert.throws(() => tokens.admit('node01', token), REFUSED);
+  });
+});
+
+describe('an agent that knows of no tokens', () => {
+  it('boots: its bundle within minutes of the boot, everything else at any time', async () => {
+    const { tokens, clock } = await tokensOf();
+    tokens.bootSeen('node01');
+    clock.now += PLAIN_MS - 1;
+    assert.deepEqual(await tokens.admitBundle('node01', undefined, false), {});
+    tokens.admit('node01', undefined);
+    clock.now += 1;
+    await assert.rejects(tokens.admitBundle('node01', undefined, false), (error: { hint?: string }) => {
+      assert.match(error.hint ?? '', /build the image again/);
+      return true;
+    });
+    tokens.admit('node01', undefined);
+    tokens.bootSeen('node01');
+    assert.deepEqual(await tokens.admitBundle('node01', undefined, false), {});
+  });
+
+  it('opens no way to a token for others on its machine', async () => {
+    const { tokens } = await tokensOf();
+    tokens.bootSeen('node01');
+    await tokens.admitBundle('node01', undefined, false);
+    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+  });
+});
+
+describe('what is kept of a token', () => {
+  it('is read back as it was, and any other text as nothing known', () => {
+    const hash = fc.oneof(fc.constant(''), fc.stringMatching(/^[0-9a-f]{64}$/));
+    const state = fc.record({
+      phase: fc.constantFrom('open', 'issued', 'used'),
+      bootedAt: fc.nat(),
+      hash,
+      before: hash,
+      plain: fc.boolean(),
+    });
+    fc.assert(fc.property(state, (any) => assert.deepEqual(parseState(formatState(any)), { ...any })));
+    fc.assert(fc.property(fc.string(), (text) => assert.deepEqual(parseState(text), NO_TOKEN)));
+  });
+});
+
+describe('whoever has no token', () => {
+  it('gets neither bundle nor token after the agent has used its own, whatever comes in between but a boot', async () => {
+    const step = fc.constantFrom('none', 'want', 'plain', 'guess', 'own', 'wait');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+        const { tokens, clock } = await tokensOf();
+        const own = await booted(tokens);
+        tokens.admit('node01', own);
+        for (const one of steps) {
+          if (one === 'wait') clock.now += 400_000;
+          else if (one === 'own') tokens.admit('node01', own);
+          else if (one === 'none') assert.throws(() => tokens.admit('node01', undefined), REFUSED);
+          else if (one === 'guess') assert.throws(() => tokens.admit('node01', 'a'.repeat(64)), REFUSED);
+          else await assert.rejects(tokens.admitBundle('node01', undefined, one === 'want'), REFUSED);
+        }
+      }),
+    );
+  });
+});
+
+describe('an event', () => {
+  const discover = { kind: 'dhcp.discover', at: 1, stage: 'firmware', node: 'node01' } as const;
+  const rows: readonly (readonly [string, object, string | undefined])[] = [
+    ['of the firmware shows a boot', discover, 'node01'],
+    ['of iPXE shows a boot', { ...discover, stage: 'ipxe' }, 'node01'],
+    ['of the operating system does not', { ...discover, stage: 'os' }, undefined],
+    ['that an ordinary user may have caused does not', { ...discover, unprivileged: true }, undefined],
+    ['on another network does not', { ...discover, wrongNetwork: true }, undefined],
+    ['of a stranger does not', { ...discover, node: undefined }, undefined],
+    ['of another kind does not', { ...discover, kind: 'dhcp.request' }, undefined],
+  ];
+  for (const [what, event, node] of rows) it(what, () => assert.equal(bootedNode(event as Event), node));
+});

@@ -1,0 +1,184 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { ReveilleError } from '../errors.ts';
+import {
+  afterBoot,
+  afterIssue,
+  afterPlain,
+  afterUse,
+  formatState,
+  mayIssue,
+  mayLeavePlain,
+  NO_TOKEN,
+  needsToken,
+  parseState,
+  type TokenState,
+} from './tokenState.ts';
+
+/** Where it lasts what is known of the nodes' tokens, by node, as text. */
+export type TokenStore = {
+  tokens(): Promise<ReadonlyMap<string, string>>;
+  /** `null` forgets. All or none. */
+  saveTokens(changed: ReadonlyMap<string, string | null>): Promise<void>;
+};
+
+export type TokensFrom = {
+  readonly store: TokenStore;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Hears of a store that fails. It costs no node its boot: what is known stays in memory. */
+  readonly trouble: (error: unknown) => void;
+};
+
+/** What a bundle's request is answered with: perhaps a token that the node presents from then on. */
+export type Pass = { readonly token?: string };
+
+/** Signs of one boot come within moments: they are written down once in this time. */
+const SAME_BOOT_MS = 60_000;
+const TOKEN = /^[0-9a-f]{64}$/;
+
+/**
+ * The nodes' tokens: an address alone does not tell the agent from another user of its machine, or from an instance whose traffic
+ * the machine masquerades. The first bundle of a boot brings a token that only root on the node can read; from then on each request
+ * of the node presents it. Only hashes are kept, so that a restart changes nothing and no copy of the state helps a thief.
+ */
+export class NodeTokens {
+  readonly #from: TokensFrom;
+  readonly #states: Map<string, TokenState>;
+  /** Tokens that were handed out and not used yet: whoever asks again, because no answer came, gets the same. */
+  readonly #issued = new Map<string, string>();
+  readonly #unsaved = new Set<string>();
+  #saving: Promise<void> | undefined;
+
+  private constructor(from: TokensFrom, states: Map<string, TokenState>) {
+    this.#from = from;
+    this.#states = states;
+  }
+
+  static async open(from: TokensFrom): Promise<NodeTokens> {
+    const kept = await from.store.tokens();
+    return new NodeTokens(from, new Map([...kept].map(([node, text]) => [node, parseState(text)])));
+  }
+
+  /** The node's firmware or loader asked for an address in its own network, from a port that takes root to send from. */
+  bootSeen(node: string): void {
+    const now = this.#from.now();
+    const state = this.#of(node);
+    if (state.phase === 'open' && !state.plain && Math.abs(now - state.bootedAt) < SAME_BOOT_MS) return;
+    this.#issued.delete(node);
+    this.#change(node, afterBoot(state, now));
+  }
+
+  /** Lets a request of `node` pass, or throws IDENTITY_REFUSED. */
+  admit(node: string, token: string | undefined): void {
+    if (token !== undefined && this.#use(node, token)) return;
+    if (token !== undefined) throw refused(node, 'with a token that is not its own');
+    if (needsToken(this.#of(node))) throw refused(node, 'without its token', LOST);
+  }
+
+  /** The same for one that asks for a bundle; `wants`: it asks for a token too. */
+  async admitBundle(node: string, token: string | undefined, wants: boolean): Promise<Pass> {
+    if (token !== undefined) {
+      this.admit(node, token);
+      return {};
+    }
+    const now = this.#from.now();
+    const state = this.#of(node);
+    if (wants) {
+      if (!mayIssue(state, now)) throw refused(node, 'for a token, though no boot of it is under way', LOST);
+      return { token: await this.#issue(node, state) };
+    }
+    if (needsToken(state)) throw refused(node, 'for its bundle without its token', LOST);
+    if (!mayLeavePlain(state, now)) throw refused(node, 'for its bundle without a token, long after its boot', OLD);
+    if (!state.plain) this.#change(node, afterPlain(state));
+    return {};
+  }
+
+  /** Forgets nodes that the site does not have any more. */
+  forgetAllBut(has: (node: string) => boolean): void {
+    for (const node of [...this.#states.keys()]) {
+      if (has(node)) continue;
+      this.#states.delete(node);
+      this.#issued.delete(node);
+      this.#unsaved.add(node);
+    }
+    void this.#save();
+  }
+
+  /** Resolves once everything is written that is to be. */
+  settled(): Promise<void> {
+    return this.#save();
+  }
+
+  async #issue(node: string, state: TokenState): Promise<string> {
+    const before = this.#issued.get(node);
+    if (before !== undefined) return before;
+    const token = randomBytes(32).toString('hex');
+    this.#issued.set(node, token);
+    this.#change(node, afterIssue(state, hashOf(token)));
+    await this.#save();
+    return token;
+  }
+
+  #use(node: string, token: string): boolean {
+    if (!TOKEN.test(token)) return false;
+    const presented = Buffer.from(hashOf(token));
+    const state = this.#of(node);
+    const next = afterUse(state, (hash) => timingSafeEqual(Buffer.from(hash), presented));
+    if (next === undefined) return false;
+    this.#issued.delete(node);
+    if (next.phase !== state.phase || next.hash !== state.hash) this.#change(node, next);
+    return true;
+  }
+
+  #of(node: string): TokenState {
+    return this.#states.get(node) ?? NO_TOKEN;
+  }
+
+  #change(node: string, state: TokenState): void {
+    this.#states.set(node, state);
+    this.#unsaved.add(node);
+    void this.#save();
+  }
+
+  /** One writing at a time; what changes meanwhile is in the next. */
+  #save(): Promise<void> {
+    this.#saving ??= this.#write().finally(() => {
+      this.#saving = undefined;
+    });
+    return this.#saving;
+  }
+
+  async #write(): Promise<void> {
+    // Changes of the same moment go together.
+    await Promise.resolve();
+    while (this.#unsaved.size > 0) {
+      const changed = new Map(
+        [...this.#unsaved].map((node) => {
+          const state = this.#states.get(node);
+          return [node, state === undefined ? null : formatState(state)] as const;
+        }),
+      );
+      this.#unsaved.clear();
+      try {
+        await this.#from.store.saveTokens(changed);
+      } catch (error) {
+        this.#from.trouble(error);
+        // Tried again with the next change.
+        for (const node of changed.keys()) this.#unsaved.add(node);
+        return;
+      }
+    }
+  }
+}
+
+const LOST = 'the node gets a token when it boots: boot it again';
+const OLD = 'its image is of an earlier version: build the image again, and boot the node';
+
+function refused(node: string, how: string, hint?: string): ReveilleError {
+  const words = `${node} asks ${how}${hint === undefined ? '' : ` (${hint})`}`;
+  return new ReveilleError('IDENTITY_REFUSED', words, hint === undefined ? {} : { hint });
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
