@@ -3,7 +3,7 @@ import { listenError } from './http/server.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { openUdp } from './net/udp.ts';
 import { siteInvalid } from './site/invalid.ts';
-import { loadSite } from './site/load.ts';
+import { loadServable } from './site/servable.ts';
 import { serverFor } from './site/servers.ts';
 
 /**
@@ -11,7 +11,7 @@ import { serverFor } from './site/servers.ts';
  * privileges than the server keeps, so this comes before they are given up. Throws what the server would throw.
  */
 export async function tryPorts(siteFolder: string): Promise<void> {
-  const loaded = await loadSite(siteFolder);
+  const { loaded } = await loadServable(siteFolder);
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { networks, http } = loaded.site;
   const addresses = interfaceAddresses();

@@ -270,7 +270,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       },
       recentEvents: async (filter) => {
         await log.flush();
-        return store.events(filter);
+        return store.events({ ...filter, bytes: MOST_READ_BYTES });
       },
       faulted,
     });
@@ -309,6 +309,9 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   takeOver();
   return opened.move();
 }
+
+/** What operators ask for at once, of the newest events. */
+const MOST_READ_BYTES = 32 * 1024 * 1024;
 
 /** A broken template costs its nodes their bundle and nobody else anything: it is told, and the rest goes on. */
 async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {

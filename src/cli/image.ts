@@ -69,7 +69,7 @@ function buildCommand(): Command {
       const recipe = recipeIn(site, name);
       const report = await withProgress(name, (onProgress) =>
         buildImage(recipe, {
-          shelf: openShelf(`${flags.state}/images`, Date.now, () => askState(flags.state, imagesOfRolls, new Set())),
+          shelf: openShelf(`${flags.state}/images`, Date.now, () => neededImages(flags.state)),
           cache: flags.cache,
           site: site.root,
           agent: agentFiles(),
@@ -252,4 +252,11 @@ export function listText(images: readonly ShelvedImage[]): string {
 
 function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** The images that rolls need; undefined where there is a state and it cannot be asked. */
+function neededImages(state: string): Promise<ReadonlySet<string> | undefined> {
+  return askState<ReadonlySet<string> | undefined>(state, imagesOfRolls, new Set(), { required: true }).catch(
+    () => undefined,
+  );
 }

@@ -37,8 +37,10 @@ export function imageGcCommand(): Command {
     .addHelpText('after', '\nExample:\n  reveille image gc --dry-run\n  reveille image gc --keep 0')
     .action(async ({ keep, dryRun, ...flags }: GcFlags) => {
       const site = await siteIn(flags.site);
-      const events = await askState(flags.state, (store) => store.events({ limit: EVERY_EVENT }), []);
-      const ofRolls = await askState(flags.state, imagesOfRolls, new Set<string>());
+      // An image that the state cannot be asked about may be what a node runs.
+      const whole = { required: true };
+      const events = await askState(flags.state, (store) => store.events({ limit: EVERY_EVENT }), [], whole);
+      const ofRolls = await askState(flags.state, imagesOfRolls, new Set<string>(), whole);
       const spared = imagesInUse(events).union(ofRolls);
       const images = await openShelf(join(flags.state, 'images')).prune({ keep, spared, dryRun });
       const roots = await sweepCache(flags.cache, { recipes: new Set(site.images.keys()), dryRun, now: Date.now() });

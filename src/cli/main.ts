@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { checkTemplates } from '../node/check.ts';
+import { unservable } from '../site/servable.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { demoCloudCommand } from './demoCloud.ts';
@@ -40,7 +41,7 @@ export const program = new Command('reveille')
 
 for (const command of [
   serveCommand(),
-  checkCommand([checkTemplates]),
+  checkCommand([async (site) => unservable(site), checkTemplates]),
   explainCommand(),
   statusCommand(),
   watchCommand(),

@@ -1,8 +1,18 @@
 import { ReveilleError } from '../errors.ts';
+import { mayHaveState } from '../state/folder.ts';
 import { openStore, type Store } from '../state/store.ts';
 
-/** What the state in `folder` says, read beside a running server; `otherwise` where there is no state that can be read. */
-export async function askState<T>(folder: string, ask: (store: Store) => Promise<T>, otherwise: T): Promise<T> {
+/**
+ * What the state in `folder` says, read beside a running server; `otherwise` where there is none yet, or where it cannot be read: then
+ * standard error says so. Rejects with STATE_UNAVAILABLE instead where the answer is `required` to be whole.
+ */
+export async function askState<T>(
+  folder: string,
+  ask: (store: Store) => Promise<T>,
+  otherwise: T,
+  { required = false } = {},
+): Promise<T> {
+  if (!(await mayHaveState(folder))) return otherwise;
   try {
     const store = await openStore(folder, { readOnly: true });
     try {
@@ -11,7 +21,8 @@ export async function askState<T>(folder: string, ask: (store: Store) => Promise
       await store.close();
     }
   } catch (error) {
-    if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') return otherwise;
-    throw error;
+    if (required || !(error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE')) throw error;
+    console.error(`The state is left out of account: ${error.message}.`);
+    return otherwise;
   }
 }

@@ -15,6 +15,8 @@ const lease = (n: number): Lease => ({
   expires: 1,
 });
 
+const unexpected = (error: unknown): never => assert.fail(`an exception: ${error}`);
+
 /** A store whose commits settle when the test says so. */
 function slowStore() {
   const commits: { leases: readonly Lease[]; resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -27,7 +29,7 @@ function slowStore() {
 
 test('leases that come together go to disk together, and nobody is told before they are there', async () => {
   const { store, commits } = slowStore();
-  const journal = new LeaseJournal(store);
+  const journal = new LeaseJournal(store, unexpected);
   const told: string[] = [];
   const add = (n: number) =>
     journal.add(
@@ -68,12 +70,10 @@ test('leases that come together go to disk together, and nobody is told before t
 });
 
 test('a store that throws at once loses the group and no more', async () => {
-  const journal = new LeaseJournal({
-    load: async () => [],
-    commit: () => {
-      throw new Error('broken');
-    },
-  });
+  const commit = () => {
+    throw new Error('broken');
+  };
+  const journal = new LeaseJournal({ commit }, unexpected);
   const told: unknown[] = [];
   journal.add(
     lease(1),
@@ -86,7 +86,7 @@ test('a store that throws at once loses the group and no more', async () => {
 
 test('beyond 8192 waiting, leases are refused', async () => {
   const { store, commits } = slowStore();
-  const journal = new LeaseJournal(store);
+  const journal = new LeaseJournal(store, unexpected);
   let saved = 0;
   const add = (n: number) =>
     journal.add(
@@ -103,4 +103,33 @@ test('beyond 8192 waiting, leases are refused', async () => {
   commits[1]?.resolve();
   await journal.drain();
   assert.equal(saved, 8193);
+});
+
+test('a callback that throws is a fault of its own: the others of its group hear, and the next groups are written', async () => {
+  const { store, commits } = slowStore();
+  const faults: string[] = [];
+  const journal = new LeaseJournal(store, (error) => faults.push(String(error)));
+  const told: string[] = [];
+  const add = (n: number, throws = false) => {
+    const tell = (what: string) => () => {
+      if (throws) throw new Error(`${what} ${n}`);
+      told.push(`${what} ${n}`);
+    };
+    assert.ok(journal.add(lease(n), tell('saved'), tell('lost')));
+  };
+  add(1, true);
+  add(2);
+  await turn();
+  add(3, true);
+  add(4);
+  commits[0]?.resolve();
+  await turn();
+  commits[1]?.reject(new Error('disk full'));
+  await journal.drain();
+  add(5);
+  await turn();
+  commits[2]?.resolve();
+  await journal.drain();
+  assert.deepEqual(told, ['saved 2', 'lost 4', 'saved 5']);
+  assert.deepEqual(faults, ['Error: saved 1', 'Error: lost 3']);
 });

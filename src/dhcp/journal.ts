@@ -1,6 +1,7 @@
+import { type FaultSink, guarded } from '../faults.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 
-/** What waits for a lease to be on disk: `saved` or `lost` is called once; neither may throw. */
+/** What waits for a lease to be on disk: `saved` or `lost` is called once. */
 type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };
 
 /** More than this waiting for the disk are refused: their clients ask again, and memory stays bounded. */
@@ -8,15 +9,23 @@ const MOST_WAITING = 8192;
 
 /**
  * Leases on their way to disk, in groups: while one group is written, the next collects. Under load a group is large
- * and one flush of the disk serves many clients.
+ * and one flush of the disk serves many clients. What a callback throws goes to `faulted` and holds up nothing.
  */
 export class LeaseJournal {
-  readonly #store: LeaseStore;
+  readonly #store: Pick<LeaseStore, 'commit'>;
+  readonly #faulted: FaultSink;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
+  #since: number | undefined;
 
-  constructor(store: LeaseStore) {
+  constructor(store: Pick<LeaseStore, 'commit'>, faulted: FaultSink) {
     this.#store = store;
+    this.#faulted = faulted;
+  }
+
+  /** When the group began that is being written now, on the clock of `performance.now`. */
+  get since(): number | undefined {
+    return this.#since;
   }
 
   /** Takes a lease; `false` if too many wait already, and then neither callback is called. */
@@ -38,9 +47,11 @@ export class LeaseJournal {
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
+      this.#since = performance.now();
       const failure = await this.#write(group);
-      if (!failure) for (const { saved } of group) saved();
-      else for (const { lost } of group.reverse()) lost(failure.error);
+      this.#since = undefined;
+      if (!failure) for (const { saved } of group) guarded(this.#faulted, saved)();
+      else for (const { lost } of group.reverse()) guarded(this.#faulted, lost)(failure.error);
     }
     this.#writing = undefined;
   }

@@ -51,8 +51,10 @@ const from = (server: Ipv4): Said => say(OPTION.serverId, server);
 
 let book: LeaseBook;
 let now: number;
+let hasRecords: boolean;
 
 beforeEach(() => {
+  hasRecords = true;
   book = new LeaseBook();
   book.configure(site);
   now = T0;
@@ -67,7 +69,7 @@ function ask(
   sender = fields.ciaddr ?? UNSPECIFIED,
 ): Decision {
   const request = requestOf(type, who, said, fields);
-  return decide(request, clientOf(request), { site, book, interface: through, from: sender, now });
+  return decide(request, clientOf(request), { site, book, interface: through, from: sender, hasRecords, now });
 }
 
 function held(who: Mac, address: string, network: string, more: Partial<Lease> = {}): Lease {
@@ -512,7 +514,9 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
   test('a client of BOOTP is given the address of its own, and none that would have to be given back', () => {
     const from = (who: Mac, options = new Map<number, Uint8Array>()) => {
       const request = { ...requestOf('discover', who), options };
-      return told(decide(request, clientOf(request), { site, book, interface: 'br0', from: UNSPECIFIED, now }));
+      return told(
+        decide(request, clientOf(request), { site, book, interface: 'br0', from: UNSPECIFIED, hasRecords: true, now }),
+      );
     };
     assert.equal(from(NODE), 'bootp 10.0.0.51 of rack');
     assert.equal(from(STRANGER), 'silence: BOOTP is answered for nodes that have an address of their own');
@@ -523,6 +527,38 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     held(STRANGER, '10.0.0.51', 'rack');
     assert.match(from(NODE), /^silence/, 'a stranger has it until its lease ends');
   });
+});
+
+describe('while the leases of the state are not known', () => {
+  const UNKNOWN = 'silence: the leases of the state are not known yet';
+  const rows: [string, () => Decision, string][] = [
+    ['a node is offered its own address', () => ask('discover', NODE), 'offer 10.0.0.51 of rack for 7200 s'],
+    [
+      'and given it',
+      () => ask('request', NODE, [from(SERVER), wants('10.0.0.51')]),
+      'ack 10.0.0.51 of rack for 7200 s',
+    ],
+    ['also after a restart', () => ask('request', NODE, [wants('10.0.0.51')]), 'ack 10.0.0.51 of rack for 7200 s'],
+    ['and to renew', () => ask('request', NODE, [], { ciaddr: RESERVED }), 'ack 10.0.0.51 of rack for 7200 s'],
+    ['not on another wire', () => ask('discover', NODE, [], {}, 'br7'), UNKNOWN],
+    ['a stranger waits', () => ask('discover', STRANGER), UNKNOWN],
+    [
+      'one that asks for a free address',
+      () => ask('request', STRANGER, [from(ip('192.168.0.2')), wants('192.168.0.111')]),
+      UNKNOWN,
+    ],
+    ['one that renews', () => ask('request', STRANGER, [], { ciaddr: ip('192.168.0.113') }), UNKNOWN],
+    ['one that is to be refused', () => ask('request', STRANGER, [wants('172.16.0.9')]), UNKNOWN],
+    ['a RELEASE', () => ask('release', NODE, [], { ciaddr: RESERVED }), UNKNOWN],
+    ['a DECLINE', () => ask('decline', NODE, [wants('10.0.0.51')]), UNKNOWN],
+    ['INFORM asks for no address', () => ask('inform', STRANGER, [], { ciaddr: ip('192.168.0.9') }), 'inform of lan'],
+  ];
+  for (const [what, decision, expected] of rows) {
+    test(what, () => {
+      hasRecords = false;
+      assert.equal(told(decision()), expected);
+    });
+  }
 });
 
 describe('what comes from another wire than the lease', () => {
@@ -765,7 +801,14 @@ describe('classes and pools', () => {
     const fresh = new LeaseBook();
     fresh.configure(of);
     return told(
-      decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', from: UNSPECIFIED, now }),
+      decide(request, clientOf(request), {
+        site: of,
+        book: fresh,
+        interface: 'br0',
+        from: UNSPECIFIED,
+        hasRecords: true,
+        now,
+      }),
     );
   }
 
@@ -808,7 +851,14 @@ describe('classes and pools', () => {
     const renewal = (said: Said[]) => {
       const request = requestOf('request', OTHER, said, { ciaddr: ip('10.0.0.200') });
       return told(
-        decide(request, clientOf(request), { site: of, book: fresh, interface: 'br0', from: UNSPECIFIED, now }),
+        decide(request, clientOf(request), {
+          site: of,
+          book: fresh,
+          interface: 'br0',
+          from: UNSPECIFIED,
+          hasRecords: true,
+          now,
+        }),
       );
     };
     assert.equal(renewal([pxe]), `ack 10.0.0.200 of rack for ${BOOT_LEASE_SECONDS} s`);

@@ -16,6 +16,8 @@ import { mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts'
 export type Situation = {
   readonly site: Site;
   readonly book: BookView;
+  /** Whether the book has the leases of the state: until then nobody is given an address that another may have. */
+  readonly hasRecords: boolean;
   /** The interface on which the request arrived, and the address that its datagram came from. */
   readonly interface: string;
   readonly from: Ipv4;
@@ -26,7 +28,8 @@ export type Situation = {
 export type Decision =
   /** `probe` says that the address is newly given and should be tried first. */
   | (Layers & { readonly kind: 'offer'; readonly ip: Ipv4; readonly seconds: number; readonly probe: boolean })
-  | (Layers & { readonly kind: 'ack'; readonly lease: Lease; readonly seconds: number })
+  /** `reserved`: it is the address that the site keeps for the node. */
+  | (Layers & { readonly kind: 'ack'; readonly lease: Lease; readonly seconds: number; readonly reserved: boolean })
   /** A client of BOOTP's time: it has the address for good, and there is no lease. */
   | (Layers & { readonly kind: 'bootp'; readonly ip: Ipv4 })
   /** An INFORM: options, and no lease. */
@@ -73,7 +76,10 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
     node,
     classes: classesOf(request, client, site),
   };
-  switch (read(request.options, OPTION.messageType)) {
+  const type = read(request.options, OPTION.messageType);
+  if (!situation.hasRecords && mayTouchRecords(type) && !(ownPlace(asking) && mayStandAlone(type)))
+    return silence('the leases of the state are not known yet');
+  switch (type) {
     case MESSAGE.discover:
       return discover(asking);
     case MESSAGE.request:
@@ -88,6 +94,16 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
       if (isBootp(request)) return bootp(asking);
       return silence('the message type is none that a server answers');
   }
+}
+
+/** Whether the answer depends on who has which address. */
+function mayTouchRecords(type: number | undefined): boolean {
+  return type !== undefined && type !== MESSAGE.inform;
+}
+
+/** Whether it can be answered from the site alone where the client has an address of its own. */
+function mayStandAlone(type: number | undefined): boolean {
+  return type === MESSAGE.discover || type === MESSAGE.request;
 }
 
 type Asking = {
@@ -273,7 +289,7 @@ function grant(asking: Asking, ip: Ipv4): Decision {
     ...(clientId === undefined ? {} : { clientId: Uint8Array.from(clientId) }),
     ...(hostname ? { hostname: printable(hostname) } : {}),
   };
-  return { kind: 'ack', ...layers, lease, seconds };
+  return { kind: 'ack', ...layers, lease, seconds, reserved };
 }
 
 function decline(asking: Asking): Decision {

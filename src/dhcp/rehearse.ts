@@ -5,6 +5,7 @@ import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
 import { CIRCUIT_ID, classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
+import { readAt } from './clock.ts';
 import { givenBoot } from './given.ts';
 import type { Lease } from './lease.ts';
 import { write } from './optionSet.ts';
@@ -61,9 +62,9 @@ export function rehearse(
   const client = clientOf(request);
   const book = new LeaseBook();
   book.configure(site);
-  book.load(leases);
+  book.load(leases.map((lease) => readAt(lease, now)));
   const name = interfaceFor(part.mac, site);
-  const decision = decide(request, client, { site, book, interface: name, from: UNSPECIFIED, now });
+  const decision = decide(request, client, { site, book, interface: name, from: UNSPECIFIED, hasRecords: true, now });
   const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
   const pools = wireOf(request, site, name).networks.flatMap(({ name: network, pools }) =>
     pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),

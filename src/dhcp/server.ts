@@ -1,6 +1,6 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { troubleOf } from '../errors.ts';
-import type { FaultSink } from '../faults.ts';
+import { type FaultSink, guarded } from '../faults.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
@@ -9,9 +9,9 @@ import { Seldom } from '../timeline/seldom.ts';
 import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
 import { type Client, clientOf } from './client.ts';
+import { SteadyClock } from './clock.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
 import { givenBoot, type Layers } from './given.ts';
-import { LeaseJournal } from './journal.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
@@ -20,6 +20,7 @@ import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.t
 import { asksElsewhere, type Decision, decide, declined } from './policy.ts';
 import { Port, type Sender } from './port.ts';
 import { isPrivileged } from './privileged.ts';
+import { LeaseRecords } from './records.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
 import { isOnWire, type ServedNetwork, wireOf } from './wire.ts';
 
@@ -31,8 +32,7 @@ export type DhcpOptions = {
   readonly events: EventSink;
   /** Takes in exceptions that no code expected; if not given, they become events. */
   readonly faulted?: FaultSink;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
+  readonly clock?: SteadyClock;
   /** 67 if not given. */
   readonly port?: number;
 };
@@ -66,9 +66,9 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
 class Server implements DhcpServer {
   readonly #options: DhcpOptions;
   readonly #emit: EventSink;
-  readonly #now: () => number;
+  readonly #faulted: FaultSink;
   readonly #book = new LeaseBook();
-  readonly #journal: LeaseJournal;
+  readonly #records: LeaseRecords;
   readonly #malformed: Tally;
   readonly #unsent: Tally;
   readonly #ports = new Map<string, Port>();
@@ -76,12 +76,20 @@ class Server implements DhcpServer {
   readonly #probing = new Set<string>();
   readonly #elsewhere = new Seldom();
   #site: Site;
+  #closed = false;
 
   constructor(options: DhcpOptions) {
     this.#options = options;
-    this.#emit = options.events;
-    this.#now = options.now ?? Date.now;
-    this.#journal = new LeaseJournal(options.store);
+    this.#faulted = options.faulted ?? ((error) => this.#trouble(error));
+    this.#emit = guarded((error) => options.faulted?.(error), options.events);
+    this.#records = new LeaseRecords({
+      store: options.store,
+      book: this.#book,
+      clock: options.clock ?? new SteadyClock(),
+      emit: this.#emit,
+      faulted: this.#faulted,
+      isOfSite: ({ ip, network }) => this.#isOf(ip, network),
+    });
     this.#malformed = new Tally((count, sample) =>
       this.#emit({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
     );
@@ -97,9 +105,8 @@ class Server implements DhcpServer {
 
   async start(): Promise<void> {
     this.#takeSite();
-    const leases = await this.#options.store.load();
-    this.#book.load(leases.filter(({ ip, network }) => this.#isOf(ip, network)));
     try {
+      await this.#records.start();
       for (const name of this.#interfaces()) await this.#open(name);
     } catch (error) {
       await this.close();
@@ -122,14 +129,15 @@ class Server implements DhcpServer {
 
   async close(): Promise<void> {
     for (const port of this.#ports.values()) port.stopReceiving();
-    await this.#journal.drain();
+    await this.#records.close();
+    this.#closed = true;
     for (const port of [...this.#ports.values()]) this.#shut(port);
     this.#malformed.close();
     this.#unsent.close();
   }
 
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined {
-    const now = this.#now();
+    const now = this.#records.now();
     const held: Ipv4[] = [];
     for (const name of this.#site.networks.keys()) {
       if (network !== undefined && name !== network) continue;
@@ -141,7 +149,7 @@ class Server implements DhcpServer {
 
   holderOf(ip: Ipv4): Mac | undefined {
     const lease = this.#book.leaseAt(ip);
-    if (lease?.state !== 'bound' || lease.expires <= this.#now()) return undefined;
+    if (lease?.state !== 'bound' || lease.expires <= this.#records.now()) return undefined;
     const own = this.#site.nodeByMac.get(lease.mac)?.network;
     return own === undefined || this.#shareWire(own, lease.network) ? lease.mac : undefined;
   }
@@ -171,10 +179,10 @@ class Server implements DhcpServer {
   async #open(name: string): Promise<void> {
     if (this.#ports.has(name)) return;
     const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
-      received: (port, bytes, sender) => this.#receive(port, bytes, sender),
+      received: guarded(this.#faulted, (port, bytes, sender) => this.#receive(port, bytes, sender)),
       unsent: (to, code) => this.#unsent.note(`${formatIpv4(to.ip)}: ${UNSENT[code] ?? code}`),
       broken: (error) => this.#trouble(error),
-      faulted: (error) => this.#fault(error),
+      faulted: this.#faulted,
     });
     port.probeBy(this.#site.dhcp.probe);
     this.#ports.set(name, port);
@@ -257,8 +265,14 @@ class Server implements DhcpServer {
   }
 
   #decide({ port, request, client, sender }: Asked): Decision {
-    const [site, book] = [this.#site, this.#book];
-    return decide(request, client, { site, book, interface: port.name, from: sender.ip, now: this.#now() });
+    return decide(request, client, {
+      site: this.#site,
+      book: this.#book,
+      hasRecords: this.#records.isLoaded,
+      interface: port.name,
+      from: sender.ip,
+      now: this.#records.now(),
+    });
   }
 
   #offer(asked: Asked, decision: Offer): void {
@@ -274,7 +288,7 @@ class Server implements DhcpServer {
     } else {
       this.#probing.add(who);
       this.#tryOut(asked, decision)
-        .catch((error: unknown) => this.#fault(error))
+        .catch(this.#faulted)
         .finally(() => this.#probing.delete(who));
     }
   }
@@ -286,7 +300,7 @@ class Server implements DhcpServer {
   }
 
   #hold(mac: Mac, { network, ip }: Offer): void {
-    this.#book.offer(network.name, mac, ip, this.#now());
+    this.#book.offer(network.name, mac, ip, this.#records.now());
   }
 
   /** Offers the first address that nobody answers for. It is held meanwhile, so that nobody else is offered it. */
@@ -298,10 +312,11 @@ class Server implements DhcpServer {
       const { network, ip } = offer;
       this.#hold(client.mac, offer);
       if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probeMs))) {
-        this.#send(asked, 'offer', offer, ip);
+        if (!this.#closed) this.#send(asked, 'offer', offer, ip);
         return;
       }
-      this.#save(declined(ip, client.mac, network.name, this.#now()), () => {});
+      if (this.#closed) return;
+      this.#save(declined(ip, client.mac, network.name, this.#records.now()), () => {});
       const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
       this.#emit({ kind: 'dhcp.refused', mac: client.mac, network: network.name, reason });
       offer = this.#decide(asked);
@@ -309,20 +324,18 @@ class Server implements DhcpServer {
   }
 
   #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
-    this.#save(decision.lease, () => this.#send(asked, 'ack', decision, decision.lease.ip));
+    const { lease, reserved } = decision;
+    const answer = (): void => {
+      if (!this.#closed) this.#send(asked, 'ack', decision, lease.ip);
+    };
+    if (reserved) this.#records.keep(lease, answer);
+    else this.#save(lease, answer);
   }
 
   /** The book changes at once, so that the address is taken; what follows waits until the lease is on disk. */
   #save(lease: Lease, then: () => void): void {
-    const undo = this.#book.put(lease);
-    const queued = this.#journal.add(lease, then, (error) => {
-      undo();
-      this.#refused(lease, 'the lease could not be saved');
-      this.#trouble(error);
-    });
-    if (queued) return;
-    undo();
-    this.#refused(lease, 'too many leases wait for the disk');
+    const { mac, ip, network } = lease;
+    this.#records.save(lease, then, (reason) => this.#emit({ kind: 'dhcp.refused', mac, ip, network, reason }));
   }
 
   #change(asked: Asked, decision: Decision & { kind: 'change' }): void {
@@ -410,16 +423,6 @@ class Server implements DhcpServer {
   #isOfNode(ip: Ipv4): boolean {
     const holder = this.#book.leaseAt(ip)?.mac;
     return this.#site.nodeByIp.has(ip) || (holder !== undefined && this.#site.nodeByMac.has(holder));
-  }
-
-  #refused({ mac, ip, network }: Lease, reason: string): void {
-    this.#emit({ kind: 'dhcp.refused', mac, ip, network, reason });
-  }
-
-  #fault(error: unknown): void {
-    const { faulted } = this.#options;
-    if (faulted) faulted(error);
-    else this.#trouble(error);
   }
 
   #trouble(error: unknown): void {

@@ -113,12 +113,12 @@ export function imageId(files: Pick<Draft, 'kernel' | 'initrd' | 'root'>): strin
 
 /**
  * Opens the shelf in a folder, `<state>/images`. The folder need not exist to be read. `needed` gives the images that a new build
- * may not push out.
+ * may not push out; where it does not know, none is pushed out.
  */
 export function openShelf(
   folder: string,
   now: () => number = Date.now,
-  needed: () => Promise<ReadonlySet<string>> = async () => new Set(),
+  needed: () => Promise<ReadonlySet<string> | undefined> = async () => new Set(),
 ): Shelf {
   const imageFolder = (sha256: string) => join(folder, 'by-hash', sha256);
   const pointer = (name: string) => join(folder, `${name}.json`);
@@ -230,7 +230,8 @@ export function openShelf(
       const old = await readPointer(name);
       const history = old === undefined ? [] : [old.sha256, ...old.before].filter((one) => one !== sha256);
       await point(name, { sha256, before: history.slice(0, KEPT_BEFORE), ...(key === undefined ? {} : { key }) });
-      await prune({ keep: KEPT_BEFORE, spared: await needed(), dryRun: false });
+      const spared = await needed();
+      if (spared) await prune({ keep: KEPT_BEFORE, spared, dryRun: false });
       const image = await byHash(sha256);
       if (image === undefined) throw new ReveilleError('IMAGE_MISSING', `image ${name} was built and is gone`);
       return { ...image, name };

@@ -9,6 +9,9 @@ import type { Site } from './model.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
 
+/** The last line is a comment: without its end the text is still a site. */
+const GOOD_AND_MORE = GOOD.replace('/24 }', '/24 } # the network of the rack');
+
 type Told = ({ readonly loaded: string } | { readonly rejected: readonly string[] })[];
 
 async function following(
@@ -62,6 +65,34 @@ describe('following a site', () => {
         assert.equal(followed.current().name, 'three');
       }),
     ));
+
+  const gone: readonly (readonly [what: string, text: string, reason: string])[] = [
+    ['is empty', '', 'site.yaml:1:1: the site has no network'],
+    ['has no network left', 'site: two\nnodes: {}\n', 'site.yaml:1:1: the site has no network'],
+    [
+      'is cut off within a line',
+      GOOD_AND_MORE.slice(0, -8),
+      'site.yaml:3:48: the file ends here, in the middle of a line',
+    ],
+  ];
+  for (const [what, text, reason] of gone) {
+    it(`keeps the last good site over a file that ${what}`, () =>
+      withSiteFolder({ 'site.yaml': GOOD_AND_MORE }, (folder) =>
+        following(folder, async (followed, told, next) => {
+          await writeFile(join(folder, 'site.yaml'), text);
+          await next();
+          assert.equal(followed.current().networks.size, 1);
+          const [first] = told;
+          assert.ok(first && 'rejected' in first && first.rejected[0]?.startsWith(reason), JSON.stringify(told));
+        }),
+      ));
+  }
+
+  it('does not begin with a site that has no network', () =>
+    withSiteFolder({ 'site.yaml': 'site: one\n' }, async (folder) => {
+      const { ok } = await followSite(folder, { onLoaded: () => {}, onRejected: () => {} });
+      assert.equal(ok, false);
+    }));
 
   it('survives a file that is half written, then completed', () =>
     withSiteFolder({ 'site.yaml': GOOD }, (folder) =>

@@ -1,6 +1,7 @@
 import type { Finding } from './finding.ts';
-import { type Loaded, loadSite } from './load.ts';
+import type { Loaded } from './load.ts';
 import type { Site } from './model.ts';
+import { loadServable } from './servable.ts';
 import { type Watching, watchSite } from './watch.ts';
 
 /** Who is told when the site was read again. They must not throw. */
@@ -37,14 +38,14 @@ export async function followSite(
   const early = new EarlyChanges();
   const watch = watching(folder, early.note);
   await watch.ready;
-  const first = await loadSite(folder);
-  if (!first.ok) {
+  const { loaded, text } = await loadServable(folder);
+  if (!loaded.ok) {
     watch.close();
-    return first;
+    return loaded;
   }
-  const followed = new Follower(folder, first.site, listeners, watch);
+  const followed = new Follower(folder, { site: loaded.site, text }, listeners, watch);
   early.passTo(() => void followed.reload());
-  return { ok: true, followed, warnings: first.warnings };
+  return { ok: true, followed, warnings: loaded.warnings };
 }
 
 /** Remembers that something changed until there is someone to tell. */
@@ -67,21 +68,27 @@ class Follower implements FollowedSite {
   readonly #folder: string;
   readonly #listeners: SiteListeners;
   readonly #watch: Watching;
-  #site: Site;
+  /** The last good site, and the text of its site.yaml. */
+  #served: { readonly site: Site; readonly text: string };
   #closed = false;
   /** The load that runs, and the one that waits for it: an edit during a load asks for one more, not for many. */
   #running: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
 
-  constructor(folder: string, site: Site, listeners: SiteListeners, watch: Watching) {
+  constructor(
+    folder: string,
+    served: { readonly site: Site; readonly text: string },
+    listeners: SiteListeners,
+    watch: Watching,
+  ) {
     this.#folder = folder;
-    this.#site = site;
+    this.#served = served;
     this.#listeners = listeners;
     this.#watch = watch;
   }
 
   current(): Site {
-    return this.#site;
+    return this.#served.site;
   }
 
   reload(): Promise<void> {
@@ -104,10 +111,10 @@ class Follower implements FollowedSite {
   }
 
   async #load(): Promise<void> {
-    const loaded = await loadSite(this.#folder);
+    const { loaded, text } = await loadServable(this.#folder, this.#served.text);
     if (this.#closed) return;
     if (loaded.ok) {
-      this.#site = loaded.site;
+      this.#served = { site: loaded.site, text };
       this.#listeners.onLoaded(loaded.site, loaded.warnings);
     } else {
       this.#listeners.onRejected(loaded.findings);

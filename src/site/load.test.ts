@@ -488,6 +488,23 @@ profiles:
     ],
   },
   {
+    name: 'keys of a node in the column of the nodes',
+    files: {
+      'site.yaml':
+        'networks:\n  a: { subnet: 10.0.0.0/24 }\nnodes:\n  node01:\n  mac: 52:54:00:00:00:51\n  ip: 10.0.0.51\n',
+    },
+    errors: [
+      'site.yaml:5:3: "mac", "ip" stand beside "node01" and not in it | indent it deeper than "node01" in line 4',
+    ],
+  },
+  {
+    name: 'a key of a profile in the column of the profiles',
+    files: { 'site.yaml': 'profiles:\n  image: bookworm\n  compute: {}\n' },
+    errors: [
+      'site.yaml:2:3: "image" stands beside the names of entries and not in it | indent it deeper than the name that it belongs to',
+    ],
+  },
+  {
     name: 'a syntax error in one file, other errors in another',
     files: {
       ...FILES,

@@ -39,7 +39,18 @@ export function hold<T>(file: YamlFile, schema: z.ZodType<T>, findings: Findings
       };
     }
     const wrong = result.error.issues.flatMap(unfold);
-    for (const issue of wrong) tell(issue, kept, file, findings);
+    const outdented = outdentedKeys(wrong, schema, file.value);
+    for (const { holder, owner, keys } of outdented) {
+      const at = [...holder, keys[0]];
+      const beside = owner === undefined ? 'the names of entries' : `"${owner}"`;
+      const message = `${keys.map((key) => `"${key}"`).join(', ')} ${keys.length === 1 ? 'stands' : 'stand'} beside ${beside} and not in it`;
+      const name =
+        owner === undefined
+          ? 'the name that it belongs to'
+          : `"${owner}" in line ${file.keyPlace([...holder, owner]).line}`;
+      findings.error(file.keyPlace(at), message, `indent it deeper than ${name}`);
+    }
+    for (const issue of wrong) if (!outdented.some((group) => isOf(issue, group))) tell(issue, kept, file, findings);
     if (!kept.drop(wrong.flatMap((issue) => toDrop(issue, kept)))) return undefined;
   }
   return undefined;
@@ -58,6 +69,64 @@ function unfold(issue: Issue): readonly Issue[] {
   );
   const isNear = (inner: Issue) => inner.path.length > issue.path.length || inner.code === 'custom';
   return branches.find((branch) => branch.some(isNear)) ?? [issue];
+}
+
+/** Keys of an entry that stand in the column of the entries' names, below `holder`: `owner` is the empty entry before them. */
+type Outdented = { readonly holder: Path; readonly owner: string | undefined; readonly keys: [string, ...string[]] };
+
+/** Where `mac:` has become a node: an entry that is no map and is called as a key of entries is. */
+function outdentedKeys(issues: readonly Issue[], schema: z.ZodType, value: unknown): readonly Outdented[] {
+  const groups = new Map<string, Outdented>();
+  for (const issue of issues) {
+    const path = pathOf(issue);
+    const key = path.at(-1);
+    const shape = shapeAt(schema, path);
+    if (typeof key !== 'string' || path.length < 2 || shape === undefined || !Object.hasOwn(shape, key)) continue;
+    const holder = path.slice(0, -1);
+    const id = JSON.stringify(holder);
+    const known = groups.get(id);
+    if (known) known.keys.push(key);
+    else groups.set(id, { holder, owner: emptyBefore(valueAt(value, holder), key), keys: [key] });
+  }
+  return [...groups.values()];
+}
+
+function isOf(issue: Issue, { holder, owner, keys }: Outdented): boolean {
+  const path = pathOf(issue);
+  const key = path.at(-1);
+  if (path.length !== holder.length + 1 || !holder.every((part, i) => part === path[i])) return false;
+  return typeof key === 'string' && (key === owner || keys.includes(key));
+}
+
+/** The entry before `key`, if it holds nothing. */
+function emptyBefore(map: unknown, key: string): string | undefined {
+  const entries = Object.entries(map ?? {});
+  const before = entries[entries.findIndex(([name]) => name === key) - 1];
+  return before?.[1] === null ? before[0] : undefined;
+}
+
+type Definition = { readonly innerType?: z.ZodType; readonly valueType?: z.ZodType; readonly shape?: Shape };
+type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** The keys of what the schema wants at a path, if that is an entry of a map whose keys the operator chooses. */
+function shapeAt(schema: z.ZodType, path: Path): Shape | undefined {
+  let at = bare(schema);
+  let chosen = false;
+  for (const part of path) {
+    const { shape, valueType }: Definition = at;
+    chosen = valueType !== undefined;
+    const next = valueType ?? shape?.[part];
+    if (next === undefined) return undefined;
+    at = bare(next);
+  }
+  return chosen ? at.shape : undefined;
+}
+
+/** The definition below defaults and the like. */
+function bare(schema: z.ZodType): Definition {
+  let definition = schema.def as Definition;
+  while (definition.innerType !== undefined) definition = definition.innerType.def as Definition;
+  return definition;
 }
 
 function tell(issue: Issue, kept: Kept, file: YamlFile, findings: Findings): void {

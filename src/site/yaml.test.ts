@@ -37,7 +37,18 @@ describe('a YAML file', () => {
 
   const broken: readonly (readonly [string, string, readonly string[]])[] = [
     ['an unclosed list', 'a: [1, 2\nb: 3\n', ['x.yaml:2:1: not YAML: ']],
-    ['a tab as indentation', 'a:\n\tb: 1\n', ['x.yaml:2:1: not YAML: Tabs are not allowed as indentation']],
+    [
+      'a tab as indentation',
+      'a:\n\tb: 1\n',
+      ['x.yaml:2:1: this line is indented with a tab | use spaces: YAML takes no tabs there'],
+    ],
+    [
+      'a wrong indent, once',
+      'a:\n  b: 1\n   c: 2\nd: [\n',
+      [
+        'x.yaml:3:4: this line is indented deeper than line 2, which has a value already | compare with line 2: what belongs together starts in the same column',
+      ],
+    ],
     ['a key given twice', 'a: 1\nb: 2\na: 3\n', ['x.yaml:3:1: key "a" is given twice | it stands in line 1 already']],
     ['an unknown tag', 'a: !vault x\n', ['x.yaml:1:4: not YAML: Unresolved tag: !vault']],
     ['two documents', 'a: 1\n---\nb: 1\n', ['x.yaml:2:1: not YAML: Source contains multiple documents']],

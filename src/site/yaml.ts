@@ -1,6 +1,7 @@
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
 import type { Place } from '../errors.ts';
 import { type Findings, quoted } from './finding.ts';
+import { type IndentationSlip, indentationSlip } from './indentation.ts';
 
 /** The way from a document's root to a value in it: keys of maps, indices of lists. */
 export type Path = readonly (string | number)[];
@@ -54,15 +55,36 @@ function parse(text: string, at: (offset: number) => Place, findings: Findings):
       stringKeys: true,
       version: '1.2',
     });
-    for (const { pos, message } of [...document.errors, ...document.warnings]) {
-      findings.error(at(pos[0]), `not YAML: ${message.split('\n')[0]}`);
-    }
-    return document.errors.length + document.warnings.length > 0 ? undefined : document.contents;
+    const [first] = [...document.errors, ...document.warnings];
+    if (first === undefined) return document.contents;
+    const slip = indentationSlip(text);
+    // After the first mistake the parser is lost: what it says of the rest misleads.
+    if (slip === undefined) findings.error(at(first.pos[0]), `not YAML: ${first.message.split('\n')[0]}`);
+    else findings.error({ file: at(0).file, line: slip.line, col: slip.col }, ...slipInWords(slip));
+    return undefined;
   } catch {
     // The parser recurses: lists within lists by the thousand exhaust its stack.
     findings.error(at(0), 'not YAML that can be read: it is nested too deeply');
     return undefined;
   }
+}
+
+function slipInWords(slip: IndentationSlip): readonly [message: string, hint: string] {
+  switch (slip.kind) {
+    case 'tab':
+      return ['this line is indented with a tab', 'use spaces: YAML takes no tabs there'];
+    case 'deeper':
+      return [
+        `this line is indented deeper than line ${slip.compare}, which has a value already`,
+        compare(slip.compare),
+      ];
+    case 'between':
+      return ['this line is indented like no line above it', compare(slip.compare)];
+  }
+}
+
+function compare(line: number): string {
+  return `compare with line ${line}: what belongs together starts in the same column`;
 }
 
 /** Finds the line and column of an offset into `text`. */

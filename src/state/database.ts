@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { wordsOf } from '../errors.ts';
 import { type Failure, unavailable } from './failure.ts';
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -9,14 +10,14 @@ export type Statement = { readonly sql: string; readonly rows: readonly (readonl
 /** What a statement gave: the rows of its last run, and how many rows all its runs changed. */
 export type Result = { readonly rows: readonly Record<string, unknown>[]; readonly changes: number };
 
-/** What crosses to the thread that owns the database, and back. */
-export type Request = { readonly id: number; readonly statements: readonly Statement[] };
-export type Answer =
-  | { readonly id: number; readonly results: readonly Result[] }
+/** What crosses to the thread that owns a database, and back. */
+export type Request<Asked> = { readonly id: number; readonly asked: Asked };
+export type Answer<Given> =
+  | { readonly id: number; readonly given: Given }
   | { readonly id: number; readonly failure: Failure };
 export type ThreadOptions = { readonly folder: string; readonly readOnly: boolean };
 
-/** A SQLite database in a thread of its own. */
+/** Statements of SQL for a database. */
 export type Database = {
   /** Runs statements in one transaction; settles when they are on disk. Rejects with STATE_UNAVAILABLE: then none counts. */
   run(statements: readonly Statement[]): Promise<readonly Result[]>;
@@ -24,78 +25,155 @@ export type Database = {
   close(): Promise<void>;
 };
 
-type Waiting = { resolve(results: readonly Result[]): void; reject(error: Error): void };
+export type StartThread = (options: ThreadOptions) => Worker;
 
-const startThread = (options: ThreadOptions): Worker =>
+type Waiting<Given> = { readonly askedAt: number; resolve(given: Given): void; reject(error: Error): void };
+
+/** An answer that has not come by then will not come: the disk hangs, or the thread does. Opening may have work to do first. */
+const PATIENCE_MS = 20_000;
+const PATIENCE_AT_FIRST_MS = 120_000;
+const LOOK_EVERY_MS = 1000;
+/** How long closing waits for a thread that does not end. */
+const CLOSE_MS = 10_000;
+
+/** Starts a thread of this folder by its module. */
+export function threadOf(module: string): StartThread {
   // Node's own flags are for the main thread: some of them end a thread that inherits them.
-  new Worker(new URL('./databaseThread.ts', import.meta.url), { workerData: options, name: 'state', execArgv: [] });
+  return (options) =>
+    new Worker(new URL(module, import.meta.url), { workerData: options, name: 'state', execArgv: [] });
+}
 
 /**
- * Opens the database of a state folder, making it if there is none. Rejects with STATE_UNAVAILABLE. If its thread dies,
- * what was asked of it is rejected, and the next call starts another.
+ * A thread that answers one question after the other. If it dies, what was asked of it is rejected, and the next question starts
+ * another; if it hangs, what waits is rejected too, and all that comes until it has ended. Never throws.
  */
-export async function openDatabase(options: ThreadOptions, start: typeof startThread = startThread): Promise<Database> {
-  const waiting = new Map<number, Waiting>();
-  let thread: Worker | undefined;
-  let lastId = 0;
-  let closed = false;
+export class DatabaseThread<Asked, Given> {
+  readonly #options: ThreadOptions;
+  readonly #start: StartThread;
+  readonly #patienceMs: number;
+  readonly #waiting = new Map<number, Waiting<Given>>();
+  #thread: Worker | undefined;
+  #hangs = false;
+  #answered = false;
+  #watch: NodeJS.Timeout | undefined;
+  #lastId = 0;
+  #closed = false;
 
-  const settled = (id: number): Waiting | undefined => {
-    const asker = waiting.get(id);
-    waiting.delete(id);
-    if (waiting.size === 0) thread?.unref();
-    return asker;
-  };
+  constructor(options: ThreadOptions, start: StartThread, patienceMs = PATIENCE_MS) {
+    this.#options = options;
+    this.#start = start;
+    this.#patienceMs = patienceMs;
+  }
 
-  const threadFor = (): Worker => {
-    if (thread) return thread;
-    const started = start(options);
+  /** Rejects with STATE_UNAVAILABLE. */
+  async ask(asked: Asked): Promise<Given> {
+    const { folder } = this.#options;
+    if (this.#closed) throw unavailable({ message: `${folder} has been closed`, hint: '' });
+    if (this.#hangs) throw unavailable(hanging(folder));
+    const { promise, resolve, reject } = Promise.withResolvers<Given>();
+    const id = ++this.#lastId;
+    try {
+      const to = this.#threadFor();
+      // Only an answer that somebody waits for keeps the process alive.
+      if (this.#waiting.size === 0) to.ref();
+      this.#waiting.set(id, { askedAt: performance.now(), resolve, reject });
+      to.postMessage({ id, asked } satisfies Request<Asked>);
+    } catch (error) {
+      this.#settled(id);
+      throw unavailable({ message: `${folder} cannot be asked: ${wordsOf(error)}`, hint: '' }, error);
+    }
+    this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+    return promise;
+  }
+
+  /** Waits for what was asked before, and for the thread to end. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const closing = this.#thread;
+    if (!closing) return;
+    const ended = Promise.withResolvers<void>();
+    closing.once('exit', () => ended.resolve());
+    const late = setTimeout(() => ended.resolve(), this.#hangs ? 0 : CLOSE_MS);
+    closing.ref();
+    closing.postMessage('close');
+    await ended.promise;
+    clearTimeout(late);
+    this.#unwatch();
+  }
+
+  #threadFor(): Worker {
+    if (this.#thread) return this.#thread;
+    const started = this.#start(this.#options);
     let reason: unknown;
-    started.on('message', (answer: Answer) => {
-      const asker = settled(answer.id);
-      if ('results' in answer) asker?.resolve(answer.results);
+    started.on('message', (answer: Answer<Given>) => {
+      this.#answered = true;
+      const asker = this.#settled(answer.id);
+      if ('given' in answer) asker?.resolve(answer.given);
       else asker?.reject(unavailable(answer.failure));
     });
+    // What cannot be read as a message answers nothing: whoever waits for it is released when patience ends.
+    started.on('messageerror', () => {});
     started.on('error', (error) => {
       reason = error;
     });
     started.on('exit', () => {
-      if (thread === started) thread = undefined;
-      const ended = unavailable({ message: `the thread that keeps ${options.folder} has ended`, hint: '' }, reason);
-      for (const id of [...waiting.keys()]) settled(id)?.reject(ended);
+      if (this.#thread !== started) return;
+      this.#thread = undefined;
+      this.#hangs = false;
+      this.#answered = false;
+      this.#unwatch();
+      this.#rejectAll({ message: `the thread that keeps ${this.#options.folder} has ended`, hint: '' }, reason);
     });
-    thread = started;
+    this.#thread = started;
     return started;
-  };
+  }
 
-  const run = (statements: readonly Statement[]): Promise<readonly Result[]> => {
-    if (closed) return Promise.reject(unavailable({ message: `${options.folder} has been closed`, hint: '' }));
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Result[]>();
-    const id = ++lastId;
-    const request: Request = { id, statements };
-    const to = threadFor();
-    // Only an answer that somebody waits for keeps the process alive.
-    if (waiting.size === 0) to.ref();
-    waiting.set(id, { resolve, reject });
-    to.postMessage(request);
-    return promise;
-  };
+  #look(): void {
+    const [oldest] = this.#waiting.values();
+    if (!oldest || this.#hangs) return;
+    const patience = this.#answered ? this.#patienceMs : Math.max(this.#patienceMs, PATIENCE_AT_FIRST_MS);
+    if (performance.now() - oldest.askedAt < patience) return;
+    this.#hangs = true;
+    this.#rejectAll(hanging(this.#options.folder));
+    // A thread that waits for the disk ends when the kernel lets it; its lock is held until then.
+    void this.#thread?.terminate().catch(() => {});
+  }
 
-  const close = async (): Promise<void> => {
-    closed = true;
-    const closing = thread;
-    if (!closing) return;
-    const ended = new Promise((resolve) => closing.once('exit', resolve));
-    closing.ref();
-    closing.postMessage('close');
-    await ended;
-  };
+  #rejectAll(failure: Failure, cause?: unknown): void {
+    for (const id of [...this.#waiting.keys()]) this.#settled(id)?.reject(unavailable(failure, cause));
+  }
 
+  #settled(id: number): Waiting<Given> | undefined {
+    const asker = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#thread?.unref();
+    return asker;
+  }
+
+  #unwatch(): void {
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+  }
+}
+
+function hanging(folder: string): Failure {
+  return {
+    message: `the thread that keeps ${folder} does not answer: the disk hangs, or is very slow`,
+    hint: 'look at the kernel’s log (dmesg)',
+  };
+}
+
+/** Opens the database of a state folder, making it if there is none. Rejects with STATE_UNAVAILABLE. */
+export async function openDatabase(
+  options: ThreadOptions,
+  start: StartThread = threadOf('./databaseThread.ts'),
+): Promise<Database> {
+  const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, start);
   try {
-    await run([]);
+    await thread.ask([]);
   } catch (error) {
-    await close();
+    await thread.close();
     throw error;
   }
-  return { run, close };
+  return { run: (statements) => thread.ask(statements), close: () => thread.close() };
 }

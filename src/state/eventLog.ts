@@ -1,5 +1,7 @@
+import { type FaultSink, guarded } from '../faults.ts';
 import type { Event } from '../timeline/event.ts';
-import type { EventsKept, Store } from './store.ts';
+import { Tally } from '../timeline/tally.ts';
+import type { EventStore } from './eventStore.ts';
 
 /** Where events wait for the disk. Neither appending nor a broken disk ever holds a server up. */
 export type EventLog = {
@@ -12,65 +14,76 @@ export type EventLog = {
 };
 
 export type EventLogOptions = {
-  /** Told how many events were given up because the disk did not take them in time. */
+  /** Called at most once a minute with how many events were given up because the disk did not take them in time. */
   readonly onDropped?: (count: number) => void;
   /** Most events that wait for the disk. */
   readonly capacity?: number;
-  readonly keep?: EventsKept;
+  /** Most text that waits with them, in UTF-16 code units. */
+  readonly capacityOfText?: number;
+  readonly faulted?: FaultSink;
 };
 
 const GATHER_MS = 200;
 const RETRY_MS = 2000;
-const BATCH = 1000;
-const PRUNE_EVERY = 5000;
+/** One transaction: a few milliseconds of the event loop, and of the disk. */
+const BATCH = 500;
+const BATCH_TEXT = 512 * 1024;
 
-/** Opens a log that saves to `store` in batches and has it forget old events now and then. */
-export function openEventLog(store: Store, options: EventLogOptions = {}): EventLog {
-  const { onDropped = () => {}, capacity = 4096, keep = { perNode: 1000, total: 100_000 } } = options;
+/** Opens a log that saves to `store` in batches. */
+export function openEventLog(store: Pick<EventStore, 'saveEvents'>, options: EventLogOptions = {}): EventLog {
+  const { onDropped = () => {}, capacity = 4096, capacityOfText = 8 * 1024 * 1024, faulted = () => {} } = options;
+  const dropped = new Tally((count) => onDropped(count));
   let waiting: Event[] = [];
+  let text = 0;
   let timer: NodeJS.Timeout | undefined;
   let saving: Promise<boolean> | undefined;
-  let savedSincePrune = 0;
   let closed = false;
 
   const wakeIn = (ms: number): void => {
     if (timer || closed) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      void save();
-    }, ms);
+    timer = setTimeout(
+      guarded(faulted, () => {
+        timer = undefined;
+        void save();
+      }),
+      ms,
+    );
     timer.unref();
+  };
+
+  const takeBatch = (): Event[] => {
+    let length = 0;
+    let size = 0;
+    for (const event of waiting) {
+      size += textOf(event);
+      if (length > 0 && (length >= BATCH || size > BATCH_TEXT)) break;
+      length++;
+    }
+    const batch = waiting.slice(0, length);
+    waiting = waiting.slice(length);
+    return batch;
   };
 
   /** Saves batch by batch until none waits; false as soon as one fails, which then waits for the next time. */
   const saveAll = async (): Promise<boolean> => {
     while (waiting.length > 0) {
-      const batch = waiting.slice(0, BATCH);
-      waiting = waiting.slice(batch.length);
+      const batch = takeBatch();
       try {
         await store.saveEvents(batch);
+        text -= sum(batch);
       } catch {
         waiting = batch.concat(waiting);
         makeRoom();
         return false;
       }
-      savedSincePrune += batch.length;
     }
     return true;
-  };
-
-  const prune = async (): Promise<void> => {
-    if (savedSincePrune < PRUNE_EVERY) return;
-    savedSincePrune = 0;
-    // Failing to forget harms nothing: the next time does it.
-    await store.pruneEvents(keep).catch(() => {});
   };
 
   const save = (): Promise<boolean> => {
     saving ??= saveAll().then((saved) => {
       saving = undefined;
       if (!saved) wakeIn(RETRY_MS);
-      void prune();
       return saved;
     });
     return saving;
@@ -78,16 +91,19 @@ export function openEventLog(store: Store, options: EventLogOptions = {}): Event
 
   /** Gives up an eighth more than must go, so that a full log is not sorted through for each event. */
   const makeRoom = (): void => {
-    if (waiting.length <= capacity) return;
-    const before = waiting.length;
-    waiting = withoutOldest(waiting, before - capacity + (capacity >>> 3));
-    onDropped(before - waiting.length);
+    while (waiting.length > 0 && (waiting.length > capacity || text > capacityOfText)) {
+      const before = waiting.length;
+      waiting = withoutOldest(waiting, Math.max(before - capacity, 0) + Math.ceil(Math.min(before, capacity) / 8));
+      text = sum(waiting);
+      dropped.note('', before - waiting.length);
+    }
   };
 
   return {
     append(event) {
       if (closed) return;
       waiting.push(event);
+      text += textOf(event);
       makeRoom();
       wakeIn(GATHER_MS);
     },
@@ -100,6 +116,7 @@ export function openEventLog(store: Store, options: EventLogOptions = {}): Event
       clearTimeout(timer);
       timer = undefined;
       if (await save()) await save();
+      dropped.close();
     },
   };
 }
@@ -113,4 +130,13 @@ export function withoutOldest(events: readonly Event[], count: number): Event[] 
     return false;
   });
   return kept.slice(left);
+}
+
+const sum = (events: readonly Event[]): number => events.reduce((so, event) => so + textOf(event), 0);
+
+/** About how long an event is. */
+function textOf(event: Event): number {
+  let length = 100;
+  for (const value of Object.values(event)) if (typeof value === 'string') length += value.length;
+  return length;
 }

@@ -19,6 +19,8 @@ const WORDS: { readonly [code: number]: Failure } = {
 };
 
 const IO_ERROR = 10;
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
 
 /** SQLite's primary result code, if it was SQLite that failed. */
 function sqliteCode(error: unknown): number | undefined {
@@ -35,9 +37,15 @@ export function failureOf(error: unknown, file: string): Failure {
   return { message: `${file}: ${wordsOf(error)}`, hint: '' };
 }
 
-/** After an input or output error nobody knows what reached the disk: the database must be opened anew. */
+/** Whether what is in the file is no longer a database, as a whole or in part. */
+export function isDamaged(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === CORRUPT || code === NOT_A_DATABASE;
+}
+
+/** After an input or output error it is not known what reached the disk: the database must be opened anew. */
 export function needsReopening(error: unknown): boolean {
-  return sqliteCode(error) === IO_ERROR;
+  return sqliteCode(error) === IO_ERROR || isDamaged(error);
 }
 
 export function unavailable({ message, hint }: Failure, cause?: unknown): ReveilleError {

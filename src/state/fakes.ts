@@ -31,7 +31,7 @@ export function fixedStore(contents: Contents): Store {
   const rolls = new Map<string, Roll>();
   const pins = new Map<string, string>();
   const tokens = new Map<string, string>();
-  let events = [...(contents.events ?? [])];
+  const events = [...(contents.events ?? [])];
   let closed = false;
 
   const whileOpen = async <T>(work: () => T): Promise<T> => {
@@ -52,7 +52,7 @@ export function fixedStore(contents: Contents): Store {
       whileOpen(() => {
         events.push(...given.map((event) => JSON.parse(JSON.stringify(event)) as Event));
       }),
-    events: ({ nodes, mac, since, limit }) =>
+    events: ({ nodes, mac, since, limit, bytes = Number.POSITIVE_INFINITY }) =>
       whileOpen(() => {
         const fitting = events.filter(
           (event) =>
@@ -60,7 +60,13 @@ export function fixedStore(contents: Contents): Store {
             (mac === undefined || event.mac === mac) &&
             (since === undefined || event.at >= since),
         );
-        return fitting.slice(Math.max(0, fitting.length - limit));
+        let left = bytes;
+        const newest = fitting.slice(Math.max(0, fitting.length - limit)).reverse();
+        const tooMuch = newest.findIndex((event) => {
+          left -= Buffer.byteLength(JSON.stringify(event));
+          return left < 0;
+        });
+        return (tooMuch < 0 ? newest : newest.slice(0, tooMuch)).reverse();
       }),
     saveInventory: (mac, at, inventory) =>
       whileOpen(() => {
@@ -122,16 +128,6 @@ export function fixedStore(contents: Contents): Store {
           else tokens.set(node, body);
         }
       }),
-    pruneEvents: ({ perNode, total }) =>
-      whileOpen(() => {
-        const seen = new Map<string, number>();
-        const ofEach = events.reverse().filter((event) => {
-          const subject = event.node ?? event.mac ?? '';
-          seen.set(subject, (seen.get(subject) ?? 0) + 1);
-          return (seen.get(subject) ?? 0) <= perNode;
-        });
-        events = ofEach.slice(0, total).reverse();
-      }),
     close: async () => {
       closed = true;
     },
@@ -171,7 +167,6 @@ export function brokenStore(): Store {
     pins: refuse,
     tokens: refuse,
     saveTokens: refuse,
-    pruneEvents: refuse,
     close: async () => {},
   };
 }

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { access, chmod, mkdir, open, stat } from 'node:fs/promises';
+import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { unavailable } from './failure.ts';
+import { keepPrivate } from './privateFile.ts';
 
 const WORDS: { readonly [code: string]: string } = {
   EACCES: 'this user may not write there',
@@ -14,13 +15,13 @@ const WORDS: { readonly [code: string]: string } = {
 
 /**
  * Makes the state folder (mode 0750) if need be and checks that it can be written; the database, which holds private keys, is for
- * its owner and group whatever the folder lets others do. Rejects with STATE_UNAVAILABLE.
+ * its owner alone whatever the folder lets others do. Rejects with STATE_UNAVAILABLE.
  */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
     await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
-    await keepFromOthers(join(folder, 'reveille.db'));
+    keepPrivate(join(folder, 'reveille.db'));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     const hint = 'give its owner to the user who serves, or name another folder with --state';
@@ -42,27 +43,31 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** SQLite gives the files beside its database the database's mode; those that are there already keep theirs. */
-async function keepFromOthers(database: string): Promise<void> {
-  await (await open(database, 'a', 0o640)).close();
-  for (const file of [database, `${database}-wal`, `${database}-shm`]) {
-    const mode = await stat(file).then(
-      (found) => found.mode & 0o777,
-      () => 0,
-    );
-    // What another user owns cannot be helped here, and may well be right.
-    if (mode & 0o007) await chmod(file, mode & 0o770).catch(() => {});
-  }
-}
-
-/** Checks that there is a state to read. Rejects with STATE_UNAVAILABLE. */
+/** Checks that there is a state, and that this user may read it. Rejects with STATE_UNAVAILABLE. */
 export async function requireState(folder: string): Promise<void> {
   try {
-    await stat(join(folder, 'reveille.db'));
+    await access(join(folder, 'reveille.db'), constants.R_OK);
   } catch (error) {
     throw unavailable(
-      { message: `there is no state in ${folder} yet`, hint: 'has `reveille serve` run with this folder as --state?' },
+      isForbidden(error)
+        ? {
+            message: `the state in ${folder} may be read by the server’s user and by root alone`,
+            hint: 'run this as one of them (sudo), or ask while the server runs',
+          }
+        : { message: `there is no state in ${folder} yet`, hint: NO_STATE_HINT },
       error,
     );
   }
+}
+
+/** Whether there is a state in `folder`, or may be one that this user cannot see. */
+export async function mayHaveState(folder: string): Promise<boolean> {
+  return access(join(folder, 'reveille.db'), constants.F_OK).then(() => true, isForbidden);
+}
+
+const NO_STATE_HINT = 'has `reveille serve` run with this folder as --state?';
+
+function isForbidden(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM';
 }

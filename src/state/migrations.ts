@@ -42,6 +42,21 @@ const MIGRATIONS: readonly string[] = [
   'create table tokens (node text primary key, body text not null) strict, without rowid',
 ];
 
+/** The steps of `events.db`. */
+export const EVENT_MIGRATIONS: readonly string[] = [
+  `create table events (
+     id integer primary key autoincrement,
+     at integer not null,
+     node text,
+     mac text,
+     subject text not null,
+     body text not null
+   ) strict;
+   create index events_by_subject on events (subject, id);
+   create index events_by_node on events (node, id);
+   create index events_by_mac on events (mac, id);`,
+];
+
 /** The version of the database that this program reads and writes. */
 export const VERSION = MIGRATIONS.length;
 
@@ -68,11 +83,11 @@ export function migrate(db: DatabaseSync, migrations: readonly string[] = MIGRAT
 }
 
 /** For those who only read: throws STATE_UNAVAILABLE unless the database has this program's version. */
-export function requireCurrent(db: DatabaseSync): void {
+export function requireCurrent(db: DatabaseSync, migrations: readonly string[] = MIGRATIONS): void {
   const hasMeta = db.prepare("select 1 from sqlite_master where name = 'meta'").get() !== undefined;
   const version = hasMeta ? versionOf(db) : 0;
-  refuseNewer(version, VERSION);
-  if (version === VERSION) return;
+  refuseNewer(version, migrations.length);
+  if (version === migrations.length) return;
   throw new ReveilleError('STATE_UNAVAILABLE', 'the state is of an older program and has not been brought up to date', {
     hint: 'start `reveille serve` once: it does that by itself',
   });

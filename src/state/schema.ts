@@ -12,13 +12,13 @@ export type LeaseRow = {
   hostname: string | null;
 };
 
-/** An event: what it is searched by, and the whole of it as JSON. `id` counts up in the order of saving. */
+/** An event in `events.db`: what it is searched by, and the whole of it as JSON. `id` counts up in the order of saving. */
 export type EventRow = {
   id: Generated<number>;
   at: number;
   node: string | null;
   mac: string | null;
-  /** Whose event it is: the node's name, else the MAC, else empty. Old events are dropped by subject. */
+  /** Whose event it is (the node's name, else the MAC, else the address) and of which class. Old events are dropped by subject. */
   subject: string;
   body: string;
 };
@@ -50,9 +50,9 @@ export type TokenRow = { node: string; body: string };
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
+/** The tables of `reveille.db`. */
 export type Schema = {
   leases: LeaseRow;
-  events: EventRow;
   inventory: InventoryRow;
   identities: IdentityRow;
   certificates: CertificateRow;
@@ -64,3 +64,6 @@ export type Schema = {
   tokens: TokenRow;
   meta: MetaRow;
 };
+
+/** The tables of `events.db`. */
+export type EventsSchema = { events: EventRow; meta: MetaRow };

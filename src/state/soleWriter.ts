@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { ReveilleError } from '../errors.ts';
 import { type Lock, tryLock } from '../lock.ts';
+import { keepPrivate } from './privateFile.ts';
 
 /**
  * Makes sure that one program alone writes to a state folder. It is a lock of the kernel, held through SQLite on a file
@@ -8,6 +9,7 @@ import { type Lock, tryLock } from '../lock.ts';
  * naming who holds it.
  */
 export function lockAsSoleWriter(file: string): Lock {
+  keepPrivate(file);
   const lock = tryLock(file);
   if (lock) return lock;
   const pid = lockHolder(file);

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ReveilleError } from '../errors.ts';
-import { openDatabase } from './database.ts';
+import { DatabaseThread, openDatabase } from './database.ts';
 import { brokenStore, emptyStore, fixedStore } from './fakes.ts';
 import { migrate, VERSION } from './migrations.ts';
 import { openStore } from './store.ts';
@@ -40,17 +41,24 @@ describe('the SQLite store', () => {
     assert.equal(statSync(folder).mode & 0o777, 0o750 & ~process.umask());
   });
 
-  test('keeps what is private from others, also where the folder or an older program let them read', async () => {
+  test('keeps its files for their owner alone, also where the folder, umask or an older program let others read', async () => {
     const folder = newFolder();
     mkdirSync(folder);
     chmodSync(folder, 0o755);
-    writeFileSync(join(folder, 'reveille.db'), '', { mode: 0o644 });
-    const store = await openStore(folder);
-    await store.keepIdentity('node01', new Map([['ssh-rsa', 'secret']]));
-    const files = readdirSync(folder).filter((name) => name.startsWith('reveille.db'));
-    assert(files.length > 1);
-    for (const name of files) assert.equal(statSync(join(folder, name)).mode & 0o007, 0, name);
-    await store.close();
+    for (const name of ['reveille.db', 'reveille.lock', 'events.db', 'events.db-wal'])
+      writeFileSync(join(folder, name), '', { mode: 0o666 });
+    const umask = process.umask(0);
+    try {
+      const store = await openStore(folder);
+      await store.keepIdentity('node01', new Map([['ssh-rsa', 'secret']]));
+      await store.saveEvents([offer(1)]);
+      const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
+      assert(modes.length >= 7, String(modes));
+      for (const [name, mode] of modes) assert.equal(mode, 0o600, String(name));
+      await store.close();
+    } finally {
+      process.umask(umask);
+    }
   });
 
   test('remembers after closing', async () => {
@@ -161,9 +169,9 @@ describe('the SQLite store', () => {
     mkdirSync(folder);
     const dying = `
       const { parentPort } = require('node:worker_threads');
-      parentPort.on('message', ({ id, statements }) => {
-        if (statements.length > 0) throw new Error('out of memory');
-        parentPort.postMessage({ id, results: [] });
+      parentPort.on('message', ({ id, asked }) => {
+        if (asked.length > 0) throw new Error('out of memory');
+        parentPort.postMessage({ id, given: [] });
       });`;
     let started = 0;
     const database = await openDatabase({ folder, readOnly: false }, (data) =>
@@ -178,6 +186,62 @@ describe('the SQLite store', () => {
     assert.deepEqual({ ...result?.rows[0] }, { leases: 0 });
     assert.equal(started, 2);
     await database.close();
+  });
+
+  test('releases who waits for a thread that hangs, refuses meanwhile, and goes on with another', async () => {
+    const hanging = `
+      const { parentPort } = require('node:worker_threads');
+      parentPort.on('message', ({ id, asked }) => {
+        if (asked === 'hang') for (;;);
+        parentPort.postMessage({ id, given: asked });
+      });`;
+    let started = 0;
+    const start = () => {
+      started++;
+      return new Worker(hanging, { eval: true, execArgv: [] });
+    };
+    const thread = new DatabaseThread<string, string>({ folder: 'x', readOnly: false }, start, 500);
+    assert.equal(await thread.ask('a'), 'a');
+    const both = await Promise.allSettled([thread.ask('hang'), thread.ask('b')]);
+    for (const one of both) {
+      assert(one.status === 'rejected');
+      unavailable(/does not answer/)(one.reason);
+    }
+    for (let tries = 0; ; tries++) {
+      try {
+        assert.equal(await thread.ask('c'), 'c');
+        break;
+      } catch (error) {
+        unavailable(/does not answer/)(error);
+        assert(tries < 500);
+        await sleep(10);
+      }
+    }
+    assert.equal(started, 2);
+    await thread.close();
+  });
+
+  test('refuses what cannot be handed to its thread, and a thread that cannot be started, and goes on', async () => {
+    const echo = `
+      const { parentPort } = require('node:worker_threads');
+      parentPort.on('message', (request) => {
+        if (request === 'close') return parentPort.close();
+        parentPort.postMessage({ id: request.id, given: request.asked });
+      });`;
+    let refuse = true;
+    const thread = new DatabaseThread<unknown, unknown>({ folder: 'x', readOnly: false }, () => {
+      if (refuse) throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+      return new Worker(echo, { eval: true, execArgv: [] });
+    });
+    await assert.rejects(thread.ask(1), unavailable(/EAGAIN/));
+    refuse = false;
+    await assert.rejects(
+      thread.ask(() => {}),
+      unavailable(/could not be cloned/),
+    );
+    assert.equal(await thread.ask(2), 2);
+    await thread.close();
+    await assert.rejects(thread.ask(3), unavailable(/closed/));
   });
 
   test('rolls a whole batch back when one statement fails', async () => {

@@ -8,42 +8,29 @@ import type { AppliedStore } from '../node/nodeFiles.ts';
 import type { SignedKey } from '../node/openssl.ts';
 import type { Roll, RollStore } from '../roll/record.ts';
 import type { Boot } from '../timeline/boots.ts';
-import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import type { SeenBoot } from '../timeline/timeline.ts';
-import { type Database, openDatabase, type Statement } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
 import { sqliteDialect, statementOf } from './dialect.ts';
+import { type EventStore, openEventStore } from './eventStore.ts';
+import { EVENTS_KEPT, type EventsKept } from './eventsFile.ts';
 import { prepareFolder, requireState } from './folder.ts';
 import { leaseStore } from './leases.ts';
 import type { Schema } from './schema.ts';
 
-/** Which events to read: those that fit every field given, the newest `limit` of them. `since` is ms since the epoch. */
-export type EventFilter = {
-  readonly nodes?: readonly string[];
-  readonly mac?: Mac;
-  readonly since?: number;
-  readonly limit: number;
-};
-
 /** What a machine last told about itself, and when (ms since the epoch). */
 export type Inventory = { readonly at: number; readonly inventory: unknown };
-
-/** How many events stay: the newest of each node or stranger, and the newest of all. */
-export type EventsKept = { readonly perNode: number; readonly total: number };
 
 /**
  * What the program learned, on disk. Every call rejects with STATE_UNAVAILABLE where the disk is full, broken or held by
  * another; a later call works again once the disk does.
  */
 export type Store = LeaseStore &
+  EventStore &
   IdentityStore &
   CertificateStore &
   AppliedStore &
   RollStore & {
-    /** Saves events in their order, all or none. */
-    saveEvents(events: readonly Event[]): Promise<void>;
-    /** Events in the order in which they were saved, oldest first. */
-    events(filter: EventFilter): Promise<readonly Event[]>;
     /** Keeps what a machine told about itself in place of what it told before. It must fit JSON. */
     saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
     inventories(): Promise<ReadonlyMap<Mac, Inventory>>;
@@ -58,25 +45,27 @@ export type Store = LeaseStore &
     tokens(): Promise<ReadonlyMap<string, string>>;
     /** Keeps what changed in place of what was kept; null forgets. All or none. */
     saveTokens(changed: ReadonlyMap<string, string | null>): Promise<void>;
-    /** Forgets old events, a few at a time so that leases need not wait long. */
-    pruneEvents(keep: EventsKept): Promise<void>;
     close(): Promise<void>;
   };
+
+export type StoreOptions = {
+  readonly readOnly?: boolean;
+  /** How many events stay. */
+  readonly keep?: EventsKept;
+};
 
 /**
  * Opens the state in `folder` (made if need be). One program at a time may write to it; any number may open it with
  * `readOnly` meanwhile. Rejects with STATE_UNAVAILABLE.
  */
-export async function openStore(folder: string, options: { readonly readOnly?: boolean } = {}): Promise<Store> {
-  const readOnly = options.readOnly ?? false;
+export async function openStore(folder: string, options: StoreOptions = {}): Promise<Store> {
+  const { readOnly = false, keep = EVENTS_KEPT } = options;
   await (readOnly ? requireState(folder) : prepareFolder(folder));
-  return sqliteStore(await openDatabase({ folder, readOnly }));
+  const database = await openDatabase({ folder, readOnly });
+  return sqliteStore(database, openEventStore(folder, readOnly, keep));
 }
 
-/** Rows that one transaction forgets: a few milliseconds of work. */
-const PRUNED_AT_ONCE = 500;
-
-function sqliteStore(database: Database): Store {
+function sqliteStore(database: Database, events: ReturnType<typeof openEventStore>): Store {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
   const leases = leaseStore(database, db);
 
@@ -85,30 +74,10 @@ function sqliteStore(database: Database): Store {
   const certificateQuery = (name: string) =>
     db.selectFrom('certificates').select(['key', 'certificate']).where('name', '=', name);
 
-  /** Deletes the oldest `excess` events (of one subject, if given). */
-  const forget = async (excess: number, subject?: string): Promise<void> => {
-    for (let left = excess; left > 0; left -= PRUNED_AT_ONCE) {
-      let oldest = db.selectFrom('events').select('id').orderBy('id').limit(Math.min(left, PRUNED_AT_ONCE));
-      if (subject !== undefined) oldest = oldest.where('subject', '=', subject);
-      await db.deleteFrom('events').where('id', 'in', oldest).execute();
-    }
-  };
-
   return {
     ...leases,
-    async saveEvents(events) {
-      if (events.length === 0) return;
-      const insert = db.insertInto('events').values({ at: 0, node: null, mac: null, subject: '', body: '' }).compile();
-      await database.run([statementOf(insert, events.map(eventRow))]);
-    },
-    async events({ nodes, mac, since, limit }) {
-      let query = db.selectFrom('events').select(['id', 'body']).orderBy('id', 'desc').limit(limit);
-      if (nodes !== undefined) query = query.where('node', 'in', nodes);
-      if (mac !== undefined) query = query.where('mac', '=', mac);
-      if (since !== undefined) query = query.where('at', '>=', since);
-      const rows = await query.execute();
-      return rows.reverse().map(({ body }) => JSON.parse(body) as Event);
-    },
+    saveEvents: events.saveEvents,
+    events: events.events,
     async saveInventory(mac, at, inventory) {
       const body = JSON.stringify(inventory ?? null);
       await db
@@ -241,24 +210,10 @@ function sqliteStore(database: Database): Store {
       const statements = [statementOf(keep, set), statementOf(forget, unset)];
       await database.run(statements.filter((statement) => statement.rows.length > 0));
     },
-    async pruneEvents({ perNode, total }) {
-      const crowded = await db
-        .selectFrom('events')
-        .select((e) => ['subject', e.fn.countAll<number>().as('count')])
-        .groupBy('subject')
-        .having((e) => e.fn.countAll<number>(), '>', perNode)
-        .execute();
-      for (const { subject, count } of crowded) await forget(count - perNode, subject);
-      const all = await db
-        .selectFrom('events')
-        .select((e) => e.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      await forget((all?.count ?? 0) - total);
-    },
     async close() {
       // An empty write ends with the last group of leases; whoever waits for that group hears of its failure.
       await leases.commit([]).catch(() => {});
-      await database.close();
+      await Promise.all([database.close(), events.close()]);
     },
   };
 }
@@ -272,9 +227,4 @@ function setAndUnset(changes: ReadonlyMap<string, string | null>): [[string, str
 
 function partsOf(rows: readonly { readonly kind: string; readonly value: string }[]): IdentityParts {
   return new Map(rows.map(({ kind, value }) => [kind, value]));
-}
-
-function eventRow(event: Event): Statement['rows'][number] {
-  const { at, node, mac } = event;
-  return [at, node ?? null, mac ?? null, node ?? mac ?? '', JSON.stringify(event)];
 }

@@ -161,13 +161,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       assert.deepEqual(byMac, [seen(2, 5), seen(3, 1)]);
     });
 
-    test('pruning keeps the newest of each node and stranger, and the newest of all', async () => {
-      const flood = Array.from({ length: 1200 }, (_, i) => offer(i, { mac: mac(9) }));
-      await store.saveEvents([offer(1, { node: 'node01' }), offer(2, { node: 'node01' }), ...flood]);
-      await store.pruneEvents({ perNode: 3, total: 100 });
-      assert.deepEqual(times(await store.events({ limit: 2000 })), [1, 2, 1197, 1198, 1199]);
-      await store.pruneEvents({ perNode: 3, total: 2 });
-      assert.deepEqual(times(await store.events({ limit: 2000 })), [1198, 1199]);
+    test('events are read up to so many bytes, the newest first', async () => {
+      await store.saveEvents([offer(1), offer(2), offer(3)]);
+      const bytes = JSON.stringify(offer(3)).length;
+      assert.deepEqual(times(await store.events({ limit: 10, bytes: 2 * bytes })), [2, 3]);
+      assert.deepEqual(times(await store.events({ limit: 1, bytes: 2 * bytes })), [3]);
+      assert.deepEqual(times(await store.events({ limit: 10, bytes: bytes - 1 })), []);
+      assert.deepEqual(times(await store.events({ limit: 10, bytes: 1e9 })), [1, 2, 3]);
     });
 
     test('an inventory takes the place of the one before', async () => {

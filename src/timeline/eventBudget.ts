@@ -133,7 +133,7 @@ export class EventBudget {
   }
 
   #subjectOf(side: Side, event: Event, now: number): Subject {
-    const name = event.node ?? event.mac ?? (event.ip === undefined ? '' : formatIpv4(event.ip));
+    const name = subjectOf(event);
     const recent = side.recent.get(name);
     if (recent) return recent;
     const subject = side.earlier.get(name) ?? this.#fresh(name, 'each', now, event.node);
@@ -196,6 +196,11 @@ function hasRoom(subject: Subject, which: number, bytes: number): boolean {
 function take(subject: Subject, which: number, bytes: number): void {
   subject.left[2 * which] = left(subject, 2 * which) - 1;
   subject.left[2 * which + 1] = left(subject, 2 * which + 1) - bytes;
+}
+
+/** Whose event it is: the node's name, else the MAC, else the address; the server's own have none. */
+export function subjectOf({ node, mac, ip }: Event): string {
+  return node ?? mac ?? (ip === undefined ? '' : formatIpv4(ip));
 }
 
 /** The class by which an event is counted. */

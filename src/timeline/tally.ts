@@ -14,8 +14,8 @@ export class Tally {
     this.#tell = tell;
   }
 
-  note(sample: string): void {
-    this.#count++;
+  note(sample: string, count = 1): void {
+    this.#count += count;
     this.#sample = sample;
     if (this.#timer === undefined) this.#report();
   }
@@ -23,15 +23,20 @@ export class Tally {
   /** Tells what is still untold. Nothing may be noted afterwards. */
   close(): void {
     clearTimeout(this.#timer);
-    if (this.#count > 0) this.#tell(this.#count, this.#sample);
-    this.#count = 0;
+    this.#tellCount();
   }
 
   #report(): void {
     this.#timer = undefined;
     if (this.#count === 0) return;
-    this.#tell(this.#count, this.#sample);
-    this.#count = 0;
+    // Before it is told: telling may cause what is counted.
     this.#timer = setTimeout(() => this.#report(), PERIOD_MS).unref();
+    this.#tellCount();
+  }
+
+  #tellCount(): void {
+    const count = this.#count;
+    this.#count = 0;
+    if (count > 0) this.#tell(count, this.#sample);
   }
 }

@@ -16,12 +16,13 @@ export type SeenBoot = { readonly boot: Boot; readonly seenAt: number };
 /** Where events and the newest boot of each node last. */
 export type TimelineStore = {
   /** The newest events, oldest first. */
-  events(filter: { readonly limit: number }): Promise<readonly Event[]>;
+  events(filter: { readonly limit: number; readonly bytes: number }): Promise<readonly Event[]>;
   boots(): Promise<ReadonlyMap<string, SeenBoot>>;
 };
 
 /** How many stored events a timeline is rebuilt from. */
 const EVENTS_REMEMBERED = 50_000;
+const BYTES_REMEMBERED = 16 * 1024 * 1024;
 
 /**
  * The timeline as it was: the newest boots, and what came since they were saved. Events alone would not do: those of a boot are
@@ -30,7 +31,9 @@ const EVENTS_REMEMBERED = 50_000;
 export async function rememberedTimeline(store: TimelineStore): Promise<Timeline> {
   const boots = await store.boots();
   const timeline = createTimeline(boots);
-  for (const event of await store.events({ limit: EVENTS_REMEMBERED })) {
+  // Boots are saved once a minute: without the events of the last one they are as they were then.
+  const events = await store.events({ limit: EVENTS_REMEMBERED, bytes: BYTES_REMEMBERED }).catch(() => []);
+  for (const event of events) {
     const seenAt = boots.get(event.node ?? '')?.seenAt;
     if (seenAt === undefined || event.at > seenAt) timeline.see(event);
   }

@@ -1,0 +1,254 @@
+import { troubleOf } from '../errors.ts';
+import { type FaultSink, guarded } from '../faults.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { EventSink } from '../timeline/event.ts';
+import { Tally } from '../timeline/tally.ts';
+import type { LeaseBook } from './book.ts';
+import { readAt, type SteadyClock, shifted } from './clock.ts';
+import { LeaseJournal } from './journal.ts';
+import type { Lease, LeaseStore } from './lease.ts';
+
+export type RecordsOptions = {
+  readonly store: LeaseStore;
+  readonly book: LeaseBook;
+  readonly clock: SteadyClock;
+  /** Must not throw. */
+  readonly emit: EventSink;
+  readonly faulted: FaultSink;
+  /** Which of the leases on disk are the site's. */
+  readonly isOfSite: (lease: Lease) => boolean;
+};
+
+/** How long an answer about a node's own address waits for the disk. */
+export const PATIENCE_MS = 250;
+/** What could not be read or written is tried again after so long. */
+const RETRY_MS = 5000;
+/** How long the start waits for the leases on disk before nodes with addresses of their own are served without. */
+const LOAD_MS = 2000;
+/** How long the end waits for leases that are on their way to disk. */
+const CLOSE_MS = 3000;
+/** How often the wall clock is looked at where no request comes. */
+const LOOK_MS = 10_000;
+/** Records that are written anew at once, so that new leases need not wait long behind them. */
+const MENDED_AT_ONCE = 1000;
+
+/**
+ * The lease book and its records on disk. The address of a pool is a client's once its lease is on disk; an address that the site
+ * keeps for a node is safe without a record, and waits for the disk no longer than it must. What the disk did not take of the
+ * latter, and leases whose times changed with the wall clock, are written as soon as it can.
+ */
+export class LeaseRecords {
+  readonly #options: RecordsOptions;
+  readonly #journal: LeaseJournal;
+  readonly #trouble: Tally;
+  #code = '';
+  #isLoaded = false;
+  #closed = false;
+  /** Whether the disk refused what it was last given. */
+  #failing = false;
+  /** Addresses whose lease is not on disk as it is in the book. */
+  readonly #unsaved = new Set<Ipv4>();
+  /** How many leases of an address are on their way to disk. */
+  readonly #onTheWay = new Map<Ipv4, number>();
+  /** What the wall clock was ahead when the group that is being written was given to the store. */
+  #writtenAhead = 0;
+  #isMending = false;
+  #retry: NodeJS.Timeout | undefined;
+  readonly #looking: NodeJS.Timeout;
+
+  constructor(options: RecordsOptions) {
+    const { store, clock, faulted, emit } = options;
+    this.#options = options;
+    const commit = (leases: readonly Lease[]): Promise<void> => {
+      this.#writtenAhead = clock.offset;
+      return store.commit(leases.map((lease) => shifted(lease, clock.offset)));
+    };
+    this.#journal = new LeaseJournal({ commit }, faulted);
+    this.#trouble = new Tally((count, words) =>
+      emit({ kind: 'server.trouble', code: this.#code, message: count > 1 ? `${words} (${count} times)` : words }),
+    );
+    this.#looking = setInterval(
+      guarded(faulted, () => this.now()),
+      LOOK_MS,
+    ).unref();
+  }
+
+  /** Whether the leases on disk are known: before that no address of a pool may be given away. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** The time on the book's clock. A wall clock that was set since is noticed here. */
+  now(): number {
+    const { clock, book, emit } = this.#options;
+    const steppedMs = clock.step();
+    const now = clock.now();
+    if (steppedMs !== 0) {
+      for (const { ip, expires } of book.leases()) if (expires > now) this.#unsaved.add(ip);
+      emit({ kind: 'server.clock', steppedMs });
+      this.#mend();
+    }
+    return now;
+  }
+
+  /** Reads the leases on disk. Resolves when they are known, or when waiting for them would keep nodes waiting. Never rejects. */
+  async start(): Promise<void> {
+    await atMost(LOAD_MS, this.#load());
+  }
+
+  async #load(): Promise<void> {
+    const { store, book, faulted, isOfSite } = this.#options;
+    while (!this.#closed) {
+      try {
+        const leases = await store.load();
+        if (this.#closed) return;
+        const { clock } = this.#options;
+        const wall = this.now() + clock.offset;
+        const read = leases.filter(isOfSite).map((lease) => shifted(readAt(lease, wall), -clock.offset));
+        // What was given to nodes meanwhile is newer.
+        book.load(read.filter(({ ip, network, mac }) => !book.leaseAt(ip) && !book.leaseOf(network, mac)));
+        this.#isLoaded = true;
+        return;
+      } catch (error) {
+        guarded(faulted, () => this.#failed('the leases of the state are not known', error))();
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+    }
+  }
+
+  /** Takes a lease of a pool; `saved` is called when it is on disk, else `refused` with the reason, and the book is as it was. */
+  save(lease: Lease, saved: () => void, refused: (reason: string) => void): void {
+    const undo = this.#options.book.put(lease);
+    const lost = (): void => {
+      undo();
+      refused('the lease could not be saved');
+    };
+    if (this.#write(lease, saved, lost)) return;
+    undo();
+    refused('too many leases wait for the disk');
+  }
+
+  /** Takes a lease of a node's own address; `then` is called when it is on disk, or without that when waiting any longer helps nobody. */
+  keep(lease: Lease, then: () => void): void {
+    this.#options.book.put(lease);
+    let timer: NodeJS.Timeout | undefined;
+    let isDone = false;
+    const done = (): void => {
+      clearTimeout(timer);
+      if (isDone) return;
+      isDone = true;
+      then();
+    };
+    const unsaved = (): void => {
+      this.#leaveUnsaved(lease.ip);
+      done();
+    };
+    if (this.#isStuck() || !this.#write(lease, done, unsaved)) unsaved();
+    else timer = setTimeout(guarded(this.#options.faulted, done), PATIENCE_MS);
+  }
+
+  /** Whether a lease given to the disk now would wait longer than a client may. */
+  #isStuck(): boolean {
+    const { since } = this.#journal;
+    return this.#failing || (since !== undefined && performance.now() - since > PATIENCE_MS);
+  }
+
+  /** `false` if too many wait already, and then neither is called. */
+  #write(lease: Lease, saved: () => void, lost: () => void): boolean {
+    const { ip } = lease;
+    const queued = this.#journal.add(
+      lease,
+      () => {
+        this.#arrived(ip);
+        this.#failing = false;
+        if (this.#writtenAhead !== this.#options.clock.offset) this.#unsaved.add(ip);
+        else if (this.#options.book.leaseAt(ip) === lease) this.#unsaved.delete(ip);
+        this.#mend();
+        saved();
+      },
+      (error) => {
+        this.#arrived(ip);
+        // Once for a group: the first of it comes upon a disk that was well.
+        if (!this.#failing) this.#failed('leases could not be saved', error);
+        this.#failing = true;
+        this.#retryLater();
+        lost();
+      },
+    );
+    if (queued) this.#onTheWay.set(ip, (this.#onTheWay.get(ip) ?? 0) + 1);
+    return queued;
+  }
+
+  #arrived(ip: Ipv4): void {
+    const left = (this.#onTheWay.get(ip) ?? 1) - 1;
+    if (left > 0) this.#onTheWay.set(ip, left);
+    else this.#onTheWay.delete(ip);
+  }
+
+  #leaveUnsaved(ip: Ipv4): void {
+    this.#unsaved.add(ip);
+    this.#retryLater();
+  }
+
+  #failed(what: string, error: unknown): void {
+    const { code, message } = troubleOf(error);
+    this.#code = code;
+    this.#trouble.note(`${what}: ${message}`);
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    this.#retry ??= setTimeout(
+      guarded(this.#options.faulted, () => {
+        this.#retry = undefined;
+        this.#mend(true);
+        if (this.#unsaved.size > 0) this.#retryLater();
+      }),
+      RETRY_MS,
+    ).unref();
+  }
+
+  /** Writes what is not on disk, some at a time. `anew`: although the disk refused what it was last given. */
+  #mend(anew = false): void {
+    if (this.#unsaved.size === 0 || this.#isMending || this.#closed || (this.#failing && !anew)) return;
+    const leases: Lease[] = [];
+    for (const ip of this.#unsaved) {
+      if (leases.length === MENDED_AT_ONCE) break;
+      if (this.#onTheWay.has(ip)) continue;
+      const lease = this.#options.book.leaseAt(ip);
+      if (lease) leases.push(lease);
+      else this.#unsaved.delete(ip);
+    }
+    let left = leases.length;
+    const settled = (): void => {
+      this.#isMending = --left > 0;
+      if (!this.#isMending) this.#mend();
+    };
+    for (const lease of leases) {
+      if (!this.#write(lease, settled, settled)) left--;
+    }
+    this.#isMending = left > 0;
+    if (leases.length > 0 && left === 0) this.#retryLater();
+  }
+
+  /** Settles when what is on its way is on disk, or the disk does not take it. Nothing may be saved afterwards. */
+  async close(): Promise<void> {
+    this.now();
+    this.#mend(true);
+    await atMost(CLOSE_MS, this.#journal.drain());
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#looking);
+    this.#trouble.close();
+  }
+}
+
+/** Settles with the work, after `ms` milliseconds at the latest. */
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Finding } from './finding.ts';
+import { type Loaded, loadSite } from './load.ts';
+import type { Site } from './model.ts';
+
+/**
+ * What keeps a site that loads from being served. A file that was cut off, or emptied by a copy onto a full disk, is still a
+ * site of its form; one without a network answers nobody, and takes the place of no other.
+ */
+export function unservable({ networks }: Pick<Site, 'networks'>): readonly Finding[] {
+  if (networks.size > 0) return [];
+  return [
+    {
+      place: { file: 'site.yaml', line: 1, col: 1 },
+      message: 'the site has no network, so that nobody would be answered',
+      hint: 'declare one below networks: (was the file cut off, or its disk full?)',
+    },
+  ];
+}
+
+/**
+ * Whether `text` is what a copy that broke off leaves of `before`: its beginning, up to somewhere within a line. Where the cut
+ * falls between two lines it looks like an edit, and is taken for one.
+ */
+export function isCutOff(text: string, before: string): boolean {
+  return (
+    text !== '' &&
+    text.length < before.length &&
+    before.startsWith(text) &&
+    !text.endsWith('\n') &&
+    before[text.length] !== '\n'
+  );
+}
+
+/** A site as it was loaded, with the text of its site.yaml. */
+export type LoadedText = { readonly loaded: Loaded; readonly text: string };
+
+/** Loads a site to be served: like `loadSite`, and whole only if it can be. `before` is the text that is served now. */
+export async function loadServable(folder: string, before = ''): Promise<LoadedText> {
+  const text = await readFile(join(folder, 'site.yaml'), 'utf8').catch(() => '');
+  const loaded = await loadSite(folder);
+  if (!loaded.ok) return { loaded, text };
+  const findings = isCutOff(text, before) ? [cutOff(text)] : unservable(loaded.site);
+  return { loaded: findings.length === 0 ? loaded : { ok: false, findings, warnings: loaded.warnings }, text };
+}
+
+function cutOff(text: string): Finding {
+  const lines = text.split('\n');
+  return {
+    place: { file: 'site.yaml', line: lines.length, col: (lines.at(-1)?.length ?? 0) + 1 },
+    message: 'the file ends here, in the middle of a line that went on before',
+    hint: 'was it still being copied, or is its disk full? Write it again',
+  };
+}

@@ -1,0 +1,69 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Result, SqlValue, Statement } from './database.ts';
+
+/** How long a statement waits for another program that has the file locked, milliseconds. */
+const BUSY_MS = 2000;
+
+/** A SQLite database as its thread uses it: statements prepared once, transactions that are whole or nothing. */
+export class DatabaseFile {
+  readonly db: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(path: string, readOnly: boolean) {
+    this.db = new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
+    // What SQLite sorts aside needs no descriptor and no room on the disk.
+    this.db.exec('pragma temp_store = memory');
+  }
+
+  /** Runs statements in one transaction. Throws what SQLite throws; then none of them counts. */
+  transact(statements: readonly Statement[]): Result[] {
+    const [first] = statements;
+    if (first === undefined) return [];
+    if (statements.length === 1 && first.rows.length === 1) return [this.execute(first)];
+    return this.inTransaction(() => statements.map((statement) => this.execute(statement)));
+  }
+
+  inTransaction<T>(work: () => T): T {
+    this.db.exec('begin immediate');
+    try {
+      const result = work();
+      this.db.exec('commit');
+      return result;
+    } catch (error) {
+      // On a full disk SQLite has rolled back by itself.
+      if (this.db.isTransaction) this.db.exec('rollback');
+      throw error;
+    }
+  }
+
+  /** Runs one statement for each of its rows. */
+  execute({ sql, rows }: Statement): Result {
+    const statement = this.prepare(sql);
+    const returnsRows = statement.columns().length > 0;
+    let result: Result = { rows: [], changes: 0 };
+    for (const values of rows as SqlValue[][])
+      result = returnsRows
+        ? { rows: statement.all(...values), changes: 0 }
+        : { rows: [], changes: result.changes + Number(statement.run(...values).changes) };
+    return result;
+  }
+
+  prepare(sql: string): StatementSync {
+    let statement = this.#prepared.get(sql);
+    if (!statement) {
+      statement = this.db.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** A number that a pragma gives: `pragma page_count`. */
+  pragma(name: string): number {
+    const row = this.prepare(`pragma ${name}`).get();
+    return Number(Object.values(row ?? {})[0] ?? 0);
+  }
+
+  close(): void {
+    this.db.close();
+  }
+}

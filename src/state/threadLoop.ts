@@ -1,0 +1,74 @@
+import { parentPort } from 'node:worker_threads';
+import type { Answer, Request } from './database.ts';
+import { type Failure, failureOf, needsReopening } from './failure.ts';
+
+/** What a thread does with its database. All of it may throw. */
+export type Work<Opened, Asked, Given> = {
+  /** The file that failures name. */
+  readonly file: string;
+  open(): Opened;
+  answer(opened: Opened, asked: Asked): Given;
+  close(opened: Opened): void;
+  /** Work that nobody waits for, a few milliseconds of it; whether there is more. */
+  tidy?(opened: Opened): boolean;
+};
+
+/** Between two pieces of work that nobody waits for, so that what is asked meanwhile goes first; milliseconds. */
+const TIDY_EVERY_MS = 20;
+
+/**
+ * Answers what is asked of a database, one message after the other. The database is opened by the first message, and anew by the next
+ * one after opening failed or the file could not be trusted any more.
+ */
+export function answerRequests<Opened, Asked, Given>(work: Work<Opened, Asked, Given>): void {
+  let current: Opened | undefined;
+  let tidying: NodeJS.Timeout | undefined;
+
+  const close = (): void => {
+    const closing = current;
+    current = undefined;
+    try {
+      if (closing !== undefined) work.close(closing);
+    } catch {
+      // A database that cannot be closed in order is let go as it is: what was committed is on disk.
+    }
+  };
+
+  const failed = (error: unknown): Failure => {
+    if (needsReopening(error)) close();
+    return failureOf(error, work.file);
+  };
+
+  const tidy = (): void => {
+    tidying = undefined;
+    try {
+      if (current !== undefined && work.tidy?.(current)) tidyLater();
+    } catch (error) {
+      // Whoever asks next hears of it, if it lasts.
+      failed(error);
+    }
+  };
+  const tidyLater = (): void => {
+    tidying ??= setTimeout(tidy, TIDY_EVERY_MS);
+  };
+
+  const answer = ({ id, asked }: Request<Asked>): Answer<Given> => {
+    try {
+      current ??= work.open();
+      return { id, given: work.answer(current, asked) };
+    } catch (error) {
+      return { id, failure: failed(error) };
+    }
+  };
+
+  parentPort?.on('message', (request: Request<Asked> | 'close') => {
+    if (request === 'close') {
+      clearTimeout(tidying);
+      close();
+      parentPort?.close();
+      return;
+    }
+    parentPort?.postMessage(answer(request));
+    if (work.tidy) tidyLater();
+  });
+}
