@@ -3,6 +3,9 @@ import type { Content } from './content.ts';
 /** Bytes read ahead at a time. Two such chunks are held for each transfer, less for small files. */
 export const CHUNK_BYTES = 256 * 1024;
 
+/** Why a transfer ends whose file has fewer bytes than it had at the beginning. */
+export const SHORTENED = 'the file became shorter while it was being sent';
+
 const MOST_IDLE = 32;
 
 /** Chunk buffers kept from transfers that ended for those to come, so that a busy server does not allocate. */
@@ -19,56 +22,83 @@ export class ChunkPool {
   }
 }
 
+export type BlocksOptions = {
+  readonly content: Content;
+  readonly blockSize: number;
+  readonly pool: ChunkPool;
+  /** Block 1, where it has been read already: a client that was not heard yet costs no more than this. */
+  readonly first?: Uint8Array;
+  /** Called after each read: blocks that were not there before may be now, or the content failed. */
+  readonly onRead: (error?: Error) => void;
+};
+
 type Chunk = { readonly buffer: Buffer; index: number };
 
 /**
- * The blocks of one content, read ahead in large chunks so that most of them leave from memory. Two chunks take turns:
- * the one that the oldest unacknowledged block lies in, and the next. A window must fit into one chunk.
+ * The blocks of one content. After `readAhead` they are read in large chunks so that most of them leave from memory. Two
+ * chunks take turns: the one that the oldest unacknowledged block lies in, and the next. A window must fit into one chunk.
  */
 export class Blocks {
-  readonly lastBlock: number;
-  readonly #content: Content;
-  readonly #blockSize: number;
+  readonly #options: BlocksOptions;
   readonly #blocksPerChunk: number;
-  readonly #pool: ChunkPool;
-  readonly #onRead: (error?: Error) => void;
   readonly #chunks: Chunk[] = [];
+  /** Bytes in all; `undefined` while only reading to the end would tell. */
+  #size: number | undefined;
   /** Chunks 0 up to this one have been read. */
   #read = -1;
   #base = 1;
+  #ahead = false;
   #reading: Promise<void> | undefined;
   #closed = false;
 
-  /** `onRead` is called after each read: blocks that were not there before may be now, or the content failed. */
-  constructor(content: Content, blockSize: number, pool: ChunkPool, onRead: (error?: Error) => void) {
-    this.#content = content;
-    this.#blockSize = blockSize;
-    this.#pool = pool;
-    this.#onRead = onRead;
-    this.lastBlock = Math.floor(content.size / blockSize) + 1;
+  constructor(options: BlocksOptions) {
+    this.#options = options;
+    const { content, first, blockSize } = options;
+    const firstIsAll = first !== undefined && first.length < blockSize;
+    this.#size = content.size ?? (firstIsAll ? first.length : undefined);
     this.#blocksPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / blockSize));
-    this.release(1);
+  }
+
+  /** The block that ends the content; Infinity while only reading to the end would tell. */
+  get lastBlock(): number {
+    return this.#size === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#size / this.#options.blockSize) + 1;
+  }
+
+  /** The bytes of all blocks below `block`, as far as they are known. */
+  bytesBefore(block: number): number {
+    return Math.min((block - 1) * this.#options.blockSize, this.#size ?? Number.POSITIVE_INFINITY);
   }
 
   /** Copies block `n` to `into` at `at` and returns its length; -1 while it is not in memory. */
   copy(n: number, into: Uint8Array, at: number): number {
-    const start = (n - 1) * this.#blockSize;
-    const length = Math.min(this.#blockSize, this.#content.size - start);
+    const { blockSize, first } = this.#options;
+    if (n === 1 && first !== undefined) {
+      into.set(first, at);
+      return first.length;
+    }
+    const start = (n - 1) * blockSize;
+    const length = this.#size === undefined ? blockSize : Math.min(blockSize, this.#size - start);
     if (length <= 0) return 0;
     const index = Math.floor((n - 1) / this.#blocksPerChunk);
     const chunk = this.#chunks[index & 1];
     if (chunk === undefined || chunk.index !== index || index > this.#read) return -1;
-    const from = start - index * this.#blocksPerChunk * this.#blockSize;
+    const from = start - index * this.#chunkBytes;
     chunk.buffer.copy(into, at, from, from + length);
     return length;
+  }
+
+  /** From now on blocks are read before they are needed. */
+  readAhead(): void {
+    this.#ahead = true;
+    this.release(this.#base);
   }
 
   /** No block below `base` will be asked for again: its room may be read into. */
   release(base: number): void {
     this.#base = base;
     const next = this.#read + 1;
-    if (this.#reading !== undefined || this.#closed) return;
-    if (next * this.#chunkBytes >= this.#content.size) return;
+    if (!this.#ahead || this.#reading !== undefined || this.#closed) return;
+    if (this.#size !== undefined && next * this.#chunkBytes >= this.#size) return;
     if (next > Math.floor((this.#base - 1) / this.#blocksPerChunk) + 1) return;
     this.#reading = this.#readChunk(next).then(
       () => this.#afterRead(),
@@ -80,31 +110,42 @@ export class Blocks {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#reading;
-    for (const { buffer } of this.#chunks.splice(0)) this.#pool.give(buffer);
-    await this.#content.close();
+    for (const { buffer } of this.#chunks.splice(0)) this.#options.pool.give(buffer);
+    await this.#options.content.close();
   }
 
   get #chunkBytes(): number {
-    return this.#blocksPerChunk * this.#blockSize;
+    return this.#blocksPerChunk * this.#options.blockSize;
   }
 
   async #readChunk(index: number): Promise<void> {
-    const length = Math.min(this.#chunkBytes, this.#content.size - index * this.#chunkBytes);
+    const { content, pool, first } = this.#options;
+    const known = this.#size;
+    const length =
+      known === undefined ? this.#chunkBytes : Math.min(this.#chunkBytes, known - index * this.#chunkBytes);
     let chunk = this.#chunks[index & 1];
     if (chunk === undefined) {
-      chunk = { buffer: this.#pool.take(this.#content.size < CHUNK_BYTES ? length : CHUNK_BYTES), index };
+      chunk = { buffer: pool.take(known !== undefined && known < CHUNK_BYTES ? length : CHUNK_BYTES), index };
       this.#chunks[index & 1] = chunk;
     }
     chunk.index = index;
-    const got = await this.#content.fill(chunk.buffer.subarray(0, length));
-    if (got < length) throw new Error('the file became shorter while it was being sent');
+    let got = 0;
+    if (index === 0 && first !== undefined) {
+      chunk.buffer.set(first);
+      got = first.length;
+    }
+    got += await content.fill(chunk.buffer.subarray(got, length));
+    if (got < length) {
+      if (known !== undefined) throw new Error(SHORTENED);
+      this.#size = index * this.#chunkBytes + got;
+    }
     this.#read = index;
   }
 
   #afterRead(error?: Error): void {
     this.#reading = undefined;
     if (this.#closed) return;
-    this.#onRead(error);
+    this.#options.onRead(error);
     if (error === undefined) this.release(this.#base);
   }
 }

@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Found } from '../boot/source.ts';
-import { netasciiLength, toNetascii } from './netascii.ts';
+import { toNetascii } from './netascii.ts';
 
 /** The bytes that one transfer carries, read once from the front to the back. */
 export type Content = {
-  /** Bytes in all, as they go over the wire. */
-  readonly size: number;
+  /** Bytes in all, as they go over the wire; `undefined` where only reading to the end tells. */
+  readonly size: number | undefined;
   /** Fills `into` with the next bytes; returns fewer than its length only at the end. Not to be called concurrently. */
   fill(into: Uint8Array): Promise<number>;
   close(): Promise<void>;
@@ -20,13 +20,7 @@ const PIECE = 64 * 1024;
  */
 export async function openContent(found: Found, mode: 'octet' | 'netascii'): Promise<Content | undefined> {
   const raw = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
-  if (raw === undefined || mode === 'octet') return raw;
-  try {
-    return netasciiContent(raw, await convertedSize(found, raw.size));
-  } catch (error) {
-    await raw.close();
-    throw error;
-  }
+  return raw === undefined || mode === 'octet' ? raw : netasciiContent(raw);
 }
 
 function bytesContent(bytes: Uint8Array): Content {
@@ -86,27 +80,13 @@ async function openRegular(path: string): Promise<{ handle: FileHandle; size: nu
   return undefined;
 }
 
-/** Reads the content a first time: only then is it known how long it is as netascii, and which block is the last. */
-async function convertedSize(found: Found, rawSize: number): Promise<number> {
-  const content = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
-  if (content === undefined) return rawSize;
-  try {
-    const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, content.size)));
-    let size = 0;
-    for (;;) {
-      const got = await content.fill(piece);
-      size += netasciiLength(piece.subarray(0, got));
-      if (got < piece.length) return size;
-    }
-  } finally {
-    await content.close();
-  }
-}
-
-function netasciiContent(raw: Content, size: number): Content {
-  const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(1, raw.size)));
+/** Converts as it is read: to find out the size beforehand would cost a reading of the whole file for each request. */
+function netasciiContent(raw: Content): Content {
   const pair = Buffer.alloc(2);
-  let unread: Uint8Array = piece.subarray(0, 0);
+  let piece = Buffer.alloc(0);
+  let unread: Uint8Array = piece;
+  let size = 0;
+  let ended = false;
   /** The second half of a pair whose first half ended the bytes last filled. */
   let carried: number | undefined;
 
@@ -117,8 +97,15 @@ function netasciiContent(raw: Content, size: number): Content {
       carried = undefined;
     }
     while (filled < into.length) {
-      if (unread.length === 0) unread = piece.subarray(0, await raw.fill(piece));
-      if (unread.length === 0) break;
+      if (unread.length === 0) {
+        const wanted = Math.min(PIECE, into.length);
+        if (piece.length < wanted) piece = Buffer.allocUnsafe(wanted);
+        unread = piece.subarray(0, await raw.fill(piece));
+      }
+      if (unread.length === 0) {
+        ended = true;
+        break;
+      }
       const { taken, written } = toNetascii(unread, into.subarray(filled));
       unread = unread.subarray(taken);
       filled += written;
@@ -129,7 +116,14 @@ function netasciiContent(raw: Content, size: number): Content {
         carried = pair[1];
       }
     }
+    size += filled;
     return filled;
   }
-  return { size, fill, close: () => raw.close() };
+  return {
+    get size() {
+      return ended ? size : undefined;
+    },
+    fill,
+    close: () => raw.close(),
+  };
 }

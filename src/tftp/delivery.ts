@@ -1,3 +1,4 @@
+import { type FaultSink, guarded } from '../faults.ts';
 import { Blocks, type ChunkPool } from './blocks.ts';
 import type { Content } from './content.ts';
 import type { Terms } from './negotiate.ts';
@@ -5,45 +6,59 @@ import type { Outlet } from './outlet.ts';
 import { DATA_HEADER, ERROR, encodeError, encodeOack, type Packet, writeDataHeader } from './packet.ts';
 import { type Step, Transfer } from './transfer.ts';
 
-/** How a delivery ended. `ms` counts from the start, `bytes` are those that the client acknowledged or, if sent, all. */
+/** How a request ended. `ms` counts from the start, `bytes` are those that the client acknowledged or, if sent, all. */
 export type Outcome =
   | { readonly kind: 'missing' }
   | { readonly kind: 'sent'; readonly bytes: number; readonly ms: number }
   | { readonly kind: 'probed' }
+  /** It got no answer, for want of a descriptor or of a place in the queue: clients ask again. */
+  | { readonly kind: 'unanswered'; readonly reason: 'descriptors' | 'busy' }
   | { readonly kind: 'failed'; readonly reason: string; readonly bytes: number };
+
+export type DeliveryOptions = {
+  readonly content: Content;
+  readonly terms: Terms;
+  readonly outlet: Outlet;
+  readonly pool: ChunkPool;
+  /** Block 1, where the transfer begins with it instead of an OACK. */
+  readonly first?: Uint8Array;
+  /** The client acknowledges for the first time. False: there is no room for it now, and it is as if its ACK were lost. */
+  readonly onHeard: () => boolean;
+  readonly faulted: FaultSink;
+};
+
+/** What the kernel does not take is tried again after 1 ms, then more and more seldom. */
+const LONGEST_PAUSE_MS = 64;
 
 /** Carries out what a `Transfer` decides: moves blocks from the content to the outlet and keeps the time. */
 export class Delivery {
   /** Settles once the delivery has ended and its file is closed. The outlet stays the caller's to close. */
   readonly ended: Promise<Outcome>;
   readonly #resolve: (outcome: Outcome) => void;
-  readonly #content: Content;
-  readonly #terms: Terms;
-  readonly #outlet: Outlet;
+  readonly #options: DeliveryOptions;
   readonly #blocks: Blocks;
   readonly #transfer: Transfer;
   readonly #startedAt = performance.now();
   /** Blocks from `#next` to `#last` are to be sent. */
   #next = 1;
   #last = 0;
-  #packet: Buffer;
+  readonly #packet: Buffer;
   #timer: NodeJS.Timeout | undefined;
   #timerDue = 0;
-  #heardAt = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #pauseMs = 1;
   #over = false;
 
-  constructor(content: Content, terms: Terms, outlet: Outlet, pool: ChunkPool) {
+  constructor(options: DeliveryOptions) {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.ended = promise;
     this.#resolve = resolve;
-    this.#content = content;
-    this.#terms = terms;
-    this.#outlet = outlet;
+    this.#options = options;
+    const { content, terms, pool, first } = options;
     this.#packet = Buffer.allocUnsafeSlow(DATA_HEADER + terms.blockSize);
-    this.#blocks = new Blocks(content, terms.blockSize, pool, (error) => {
-      if (error === undefined) this.#pump();
-      else this.abort(error.message);
-    });
+    const onRead = this.#contained((error?: Error) => this.#onRead(error));
+    const blocks = { content, blockSize: terms.blockSize, pool, onRead };
+    this.#blocks = new Blocks(first === undefined ? blocks : { ...blocks, first });
     this.#transfer = new Transfer({
       lastBlock: this.#blocks.lastBlock,
       windowSize: terms.windowSize,
@@ -56,31 +71,56 @@ export class Delivery {
     this.#perform(this.#transfer.start(performance.now()));
   }
 
-  /** When the client last answered; `undefined` if it has acknowledged nothing yet. */
+  /** When the client last acknowledged something new; `undefined` if it has acknowledged nothing yet. */
   get heardAt(): number | undefined {
-    return this.#transfer.heard ? this.#heardAt : undefined;
+    return this.#transfer.heardAt;
   }
 
-  /** A packet came from the client. */
-  receive(packet: Packet): void {
+  /** Bytes that the client has acknowledged. */
+  get acknowledged(): number {
+    return this.#blocks.bytesBefore(this.#transfer.base);
+  }
+
+  /** The client sent its request once more. */
+  repeat(): void {
+    if (!this.#over) this.#perform(this.#transfer.onRepeatedRequest());
+  }
+
+  /** A packet came from the client. Never throws. */
+  readonly receive: (packet: Packet) => void = this.#contained((packet: Packet) => this.#onPacket(packet));
+
+  #onPacket(packet: Packet): void {
     if (this.#over) return;
-    const now = performance.now();
-    this.#heardAt = now;
-    if (packet.kind === 'ack') this.#perform(this.#transfer.onAck(packet.block, now));
-    else if (packet.kind === 'error') this.#perform(this.#transfer.onError(packet.code, packet.message));
+    if (packet.kind === 'error') this.#perform(this.#transfer.onError(packet.code, packet.message));
+    if (packet.kind !== 'ack') return;
+    if (this.#transfer.heardAt === undefined && this.#transfer.acknowledges(packet.block)) {
+      if (!this.#options.onHeard()) return;
+      this.#blocks.readAhead();
+    }
+    this.#perform(this.#transfer.onAck(packet.block, performance.now()));
   }
 
   /** Ends the delivery as failed, and tells the client. */
   abort(reason: string): void {
     if (this.#over) return;
-    this.#outlet.send(encodeError(ERROR.UNDEFINED, reason));
+    this.#options.outlet.send(encodeError(ERROR.UNDEFINED, reason));
     this.fail(reason);
   }
 
   /** Ends the delivery as failed without a word to the client. */
   fail(reason: string): void {
-    const acknowledged = (this.#transfer.base - 1) * this.#terms.blockSize;
-    this.#end({ kind: 'failed', reason, bytes: Math.min(acknowledged, this.#content.size) });
+    this.#end({ kind: 'failed', reason, bytes: this.acknowledged });
+  }
+
+  #onRead(error?: Error): void {
+    if (error !== undefined) {
+      this.abort(error.message);
+      return;
+    }
+    const { lastBlock } = this.#blocks;
+    this.#last = Math.min(this.#last, lastBlock);
+    this.#perform(this.#transfer.endsAt(lastBlock));
+    this.#pump();
   }
 
   #perform(step: Step): void {
@@ -92,12 +132,12 @@ export class Delivery {
         this.#pump();
         break;
       case 'oack':
-        this.#outlet.send(encodeOack(this.#terms.accepted));
+        this.#options.outlet.send(encodeOack(this.#options.terms.accepted));
         break;
       case 'wait':
         break;
       case 'done':
-        this.#end({ kind: 'sent', bytes: this.#content.size, ms: this.#elapsed() });
+        this.#end({ kind: 'sent', bytes: this.#blocks.bytesBefore(this.#blocks.lastBlock + 1), ms: this.#elapsed() });
         return;
       case 'probed':
         this.#end({ kind: 'probed' });
@@ -110,26 +150,52 @@ export class Delivery {
     if (this.#timer === undefined || this.#transfer.deadline < this.#timerDue) this.#setTimer();
   }
 
-  /** Sends what is due as far as it has been read; the rest follows when its read is done. */
+  /** Sends what is due as far as it has been read and the kernel takes it; the rest follows when that has changed. */
   #pump(): void {
-    const { blockSize } = this.#terms;
     for (; this.#next <= this.#last; this.#next++) {
       const length = this.#blocks.copy(this.#next, this.#packet, DATA_HEADER);
       if (length < 0) return;
       writeDataHeader(this.#packet, this.#next);
-      this.#outlet.send(length === blockSize ? this.#packet : this.#packet.subarray(0, DATA_HEADER + length));
-      if (!this.#outlet.drained) this.#packet = Buffer.allocUnsafeSlow(DATA_HEADER + blockSize);
+      if (!this.#options.outlet.send(this.#packet, DATA_HEADER + length)) {
+        this.#pumpLater();
+        return;
+      }
+      this.#pauseMs = 1;
     }
+  }
+
+  /** A full send buffer empties at the speed of the wire. What a client not heard yet misses it asks for again. */
+  #pumpLater(): void {
+    if (this.#pause !== undefined || this.#transfer.heardAt === undefined) return;
+    this.#pause = setTimeout(
+      this.#contained(() => {
+        this.#pause = undefined;
+        this.#pump();
+      }),
+      this.#pauseMs,
+    );
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
   }
 
   #setTimer(): void {
     clearTimeout(this.#timer);
     this.#timerDue = this.#transfer.deadline;
     const delay = Math.max(0, Math.ceil(this.#timerDue - performance.now()));
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#perform(this.#transfer.onTimer(performance.now()));
-    }, delay);
+    this.#timer = setTimeout(
+      this.#contained(() => {
+        this.#timer = undefined;
+        this.#perform(this.#transfer.onTimer(performance.now()));
+      }),
+      delay,
+    );
+  }
+
+  /** An exception in a callback costs this delivery, and no other. */
+  #contained<Args extends unknown[]>(callback: (...args: Args) => void): (...args: Args) => void {
+    return guarded((error) => {
+      this.#options.faulted(error);
+      this.fail('an exception in the server');
+    }, callback);
   }
 
   #elapsed(): number {
@@ -141,7 +207,9 @@ export class Delivery {
     this.#over = true;
     this.#last = 0;
     clearTimeout(this.#timer);
+    clearTimeout(this.#pause);
     this.#timer = undefined;
+    this.#pause = undefined;
     const end = () => this.#resolve(outcome);
     this.#blocks.close().then(end, end);
   }

@@ -10,8 +10,8 @@ export type Terms = {
 };
 
 export type Bounds = {
-  /** Bytes that the transfer will carry, as tsize is answered (RFC 2349). */
-  readonly size: number;
+  /** Bytes that the transfer will carry, as tsize is answered (RFC 2349); tsize is left out where it is not known yet. */
+  readonly size: number | undefined;
   /** The largest packet of the link; larger blocks would be fragmented, which boot ROMs reassemble badly. */
   readonly mtu: number;
   /** Most bytes that may be under way before an acknowledgement. */
@@ -49,7 +49,7 @@ export function negotiate(asked: readonly Option[], bounds: Bounds): Terms {
   if (timeout !== undefined) answers.set('timeout', timeout);
   if (windowsize !== undefined) answers.set('windowsize', windowSize);
   // curl takes a size of 0 for a broken answer and gives up; without it, it fetches the empty file.
-  if (tsize !== undefined && bounds.size > 0) answers.set('tsize', bounds.size);
+  if (tsize !== undefined && bounds.size !== undefined && bounds.size > 0) answers.set('tsize', bounds.size);
 
   const accepted: Option[] = [];
   for (const { name } of asked) {

@@ -2,13 +2,6 @@ const LF = 10;
 const CR = 13;
 const NUL = 0;
 
-/** Bytes that `bytes` takes up as netascii: a line feed and a carriage return become two bytes each. */
-export function netasciiLength(bytes: Uint8Array): number {
-  let length = bytes.length;
-  for (const byte of bytes) if (byte === LF || byte === CR) length++;
-  return length;
-}
-
 /**
  * Writes as much of `from` as netascii (RFC 764: LF is CR LF, CR is CR NUL) into `into` as fits. A pair is never split
  * between two calls, so up to one byte of `into` may stay free. Returns the bytes taken and the bytes written.

@@ -229,13 +229,14 @@ test('malformed packets are told of once a minute, the first at once', () =>
     assert.ok(events[2]?.kind === 'packets.malformed' && events[2].count === 19);
   }));
 
-test('a repeated request starts no second transfer; another one replaces the first', () =>
+test('a repeated request is answered by the same packet and starts no second transfer; another one replaces the first', () =>
   onStage({}, async ({ client, events, server }) => {
     const one = await client();
     one.ask('big');
     const first = await one.next();
+    await one.silent(1200);
     one.ask('big');
-    await one.silent(100);
+    assert.deepEqual(await one.next(), first);
     assert.equal(server.stats().transfers, 1);
     one.ask('small');
     const second = await one.next();

@@ -1,15 +1,20 @@
 import type { FileSource } from '../boot/source.ts';
 import { ReveilleError } from '../errors.ts';
+import { type FaultSink, guarded } from '../faults.ts';
 import { inTurn } from '../inTurn.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { openUdp } from '../net/udp.ts';
+import { Neighbours } from '../net/neighbours.ts';
+import { UdpPort } from '../net/udp.ts';
 import type { EventSink } from '../timeline/event.ts';
-import { Tally } from '../timeline/tally.ts';
-import { Admission, type AdmissionLimits } from './admission.ts';
+import { Admission } from './admission.ts';
 import { ChunkPool } from './blocks.ts';
-import { type House, Listener } from './listener.ts';
+import { admissionLimits, type TransferLimits } from './limits.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+import { LookUps } from './lookUps.ts';
+import { Replies } from './replies.ts';
+import { Reports } from './reports.ts';
 
-export type TftpLimits = AdmissionLimits & {
+export type TftpLimits = TransferLimits & {
   /** All transfers through the listening port, for clients behind NAT or strict firewalls; slower. */
   readonly singlePort: boolean;
 };
@@ -21,14 +26,28 @@ export type TftpOptions = {
   readonly events: EventSink;
   /** Asked at each request. */
   readonly limits: () => TftpLimits;
+  /** How many descriptors the transfers may hold at once; without it as many as the limits allow. */
+  readonly descriptors?: number;
+  /** Whether an address is that of a node or of the holder of a lease: those come first. Without it all are alike. */
+  readonly isKnown?: (ip: Ipv4) => boolean;
+  /** Takes exceptions that no code expected, of this server and of what it was given. Without it they become events. */
+  readonly faulted?: FaultSink;
   /** The largest packet of the boot networks, in bytes; 1500 if not given. */
   readonly mtu?: number;
   /** 69 if not given. */
   readonly port?: number;
 };
 
-/** `transfers`: requests being served now. `sent` and `bytesSent` count whole files since the start. */
-export type TftpStats = { readonly transfers: number; readonly sent: number; readonly bytesSent: number };
+/**
+ * `transfers`: requests being served now, `unheard` those of them whose clients have acknowledged nothing yet. `sent` and
+ * `bytesSent` count whole files since the start.
+ */
+export type TftpStats = {
+  readonly transfers: number;
+  readonly unheard: number;
+  readonly sent: number;
+  readonly bytesSent: number;
+};
 
 export type TftpServer = {
   /** Listens on addresses that are new and no longer on those that are gone. Trouble with one is told as an event. */
@@ -40,34 +59,39 @@ export type TftpServer = {
 
 const TFTP_PORT = 69;
 const ETHERNET_MTU = 1500;
+/** The thread pool has four threads; more look-ups at once than keep them busy gain nothing. */
+const LOOK_UPS_AT_ONCE = 32;
+const LOOK_UPS_WAITING = 512;
 
 /** Serves files read-only over TFTP (RFC 1350, 2347, 2348, 2349, 7440). Rejects if an address cannot be listened on. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
-  const { events } = options;
+  const port = options.port ?? TFTP_PORT;
+  const { faulted, events } = edges(options);
   const admission = new Admission();
   const totals = { sent: 0, bytesSent: 0 };
-  const house: House = {
+  const reports = new Reports(events);
+  const neighbours = new Neighbours();
+  const listeners = new Map<Ipv4, Listener>();
+  const common: ListenerOptions = {
     source: options.source,
-    events,
-    limits: options.limits,
+    limits: () => admissionLimits(options.limits(), options.descriptors),
     mtu: options.mtu ?? ETHERNET_MTU,
     pool: new ChunkPool(),
     admission,
+    lookUps: new LookUps(LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING),
+    replies: new Replies({ isKnown: knownTo(options, faulted), wayTo: (ip, now) => neighbours.wayTo(ip, now) }),
+    reports,
     totals,
-    malformed: new Tally((count, sample) => events({ kind: 'packets.malformed', service: 'tftp', count, sample })),
-    busy: new Tally((count, sample) =>
-      events({ kind: 'server.trouble', code: 'TFTP_BUSY', message: `${count} TFTP requests had to wait: ${sample}` }),
-    ),
+    isOwn: (peer) => peer.port === port && listeners.has(peer.ip),
+    faulted,
   };
-  const listeners = new Map<Ipv4, Listener>();
   let closed = false;
   /** A reload and a close that come together run one after the other. */
   const inOrder = inTurn();
 
   async function listenOn(address: Ipv4): Promise<void> {
     if (listeners.has(address)) return;
-    const socket = await openUdp({ address, port: options.port ?? TFTP_PORT });
-    listeners.set(address, new Listener(address, socket, house));
+    listeners.set(address, new Listener(address, await UdpPort.open({ address, port }), common));
   }
 
   async function leave(address: Ipv4, reason: string): Promise<void> {
@@ -79,23 +103,19 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   async function follow(): Promise<void> {
     if (closed) return;
     const wanted = new Set(options.addresses());
-    await Promise.all(
-      [...listeners.keys()]
-        .filter((address) => !wanted.has(address))
-        .map((gone) => leave(gone, 'this address is gone')),
-    );
+    const gone = [...listeners.keys()].filter((address) => !wanted.has(address));
+    await Promise.all(gone.map((address) => leave(address, 'this address is gone')));
     for (const address of wanted) {
       await listenOn(address).catch((error: Error) => {
-        const code = error instanceof ReveilleError ? error.code : 'TFTP_LISTEN';
-        events({ kind: 'server.trouble', code, message: error.message });
+        reports.trouble(error instanceof ReveilleError ? error.code : 'TFTP_LISTEN', error.message);
       });
     }
   }
 
   async function end(): Promise<void> {
     await Promise.all([...listeners.keys()].map((address) => leave(address, 'the server is stopping')));
-    house.malformed.close();
-    house.busy.close();
+    neighbours.close();
+    reports.close();
   }
 
   try {
@@ -105,11 +125,39 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     throw error;
   }
   return {
-    reload: () => inOrder(follow),
+    reload: () => inOrder(follow).catch(faulted),
     close() {
       closed = true;
       return inOrder(end);
     },
-    stats: () => ({ transfers: admission.size, ...totals }),
+    stats: () => ({ transfers: admission.size, unheard: admission.unheard, ...totals }),
+  };
+}
+
+/** Where exceptions go, and a sink for events that throws into there. */
+function edges({ events, faulted }: TftpOptions): { faulted: FaultSink; events: EventSink } {
+  const take = faulted ?? asEvent(events);
+  return { faulted: take, events: guarded(take, events) };
+}
+
+function asEvent(events: EventSink): FaultSink {
+  return (error) => {
+    try {
+      const { message, stack } = error instanceof Error ? error : new Error(String(error));
+      events({ kind: 'server.fault', service: 'tftp', message, count: 1, ...(stack === undefined ? {} : { stack }) });
+    } catch {
+      // There is nowhere left to report it to.
+    }
+  };
+}
+
+function knownTo({ isKnown }: TftpOptions, faulted: FaultSink): (ip: Ipv4) => boolean {
+  return (ip) => {
+    try {
+      return isKnown?.(ip) ?? false;
+    } catch (error) {
+      faulted(error);
+      return false;
+    }
   };
 }

@@ -1,94 +1,105 @@
 import { cleanName } from '../boot/confine.ts';
 import type { FileSource } from '../boot/source.ts';
-import { type Ipv4, parseIpv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { EventSink } from '../timeline/event.ts';
-import type { Ticket } from './admission.ts';
-import { CHUNK_BYTES, type ChunkPool } from './blocks.ts';
-import { openContent } from './content.ts';
+import type { FaultSink } from '../faults.ts';
+import type { Session } from './admission.ts';
+import { CHUNK_BYTES, type ChunkPool, SHORTENED } from './blocks.ts';
+import { type Content, openContent } from './content.ts';
 import { Delivery, type Outcome } from './delivery.ts';
-import { negotiate } from './negotiate.ts';
+import type { LookUps } from './lookUps.ts';
+import { negotiate, type Terms } from './negotiate.ts';
 import type { Inlet, Outlet } from './outlet.ts';
-import { ERROR, encodeError, printable, type Request } from './packet.ts';
+import { ERROR, encodeError, type Request } from './packet.ts';
 
 /** What serving a request needs. `refuse` answers without a transfer, at once; `openOutlet` begins one. */
 export type Service = {
   readonly source: FileSource;
-  readonly events: EventSink;
+  readonly lookUps: LookUps;
   readonly mtu: number;
   readonly pool: ChunkPool;
   readonly refuse: (packet: Buffer) => void;
   readonly openOutlet: (inlet: Inlet) => Promise<Outlet>;
+  /** The client acknowledged for the first time; false if there is no room for it. */
+  readonly onHeard: () => boolean;
+  readonly faulted: FaultSink;
 };
 
-/** Why a request gets no file: an error for the client, and for the timeline unless the file is merely missing. */
-type Refusal = { readonly code: number; readonly message: string };
-
-/** Serves one request from the look-up of its file to the last acknowledgement; returns the bytes sent. Never rejects. */
-export async function serve(request: Request, ticket: Ticket, service: Service): Promise<Outcome> {
-  const file = printable(cleanName(request.file) ?? request.file);
-  const ip: Ipv4 = parseIpv4(ticket.peer.address) ?? UNSPECIFIED;
-  const outcome = await attempt(request, ip, ticket, service).catch((error: Error): Outcome => {
+/** Serves one request from the look-up of its file to the last acknowledgement. Never rejects. */
+export async function serve(request: Request, session: Session, service: Service): Promise<Outcome> {
+  try {
+    return await attempt(request, session, service);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // An ERROR is final for the client. Without an answer it asks again, when there may be a descriptor for it.
+    if (SHORTAGES.has(code ?? '')) return { kind: 'unanswered', reason: 'descriptors' };
     service.refuse(encodeError(ERROR.UNDEFINED, 'the server failed to read the file'));
-    return { kind: 'failed', reason: error.message, bytes: 0 };
-  });
-  switch (outcome.kind) {
-    case 'sent':
-      service.events({ kind: 'tftp.sent', ip, file, bytes: outcome.bytes, ms: outcome.ms });
-      break;
-    case 'missing':
-      service.events({ kind: 'tftp.missing', ip, file });
-      break;
-    case 'failed':
-      service.events({ kind: 'tftp.failed', ip, file, reason: outcome.reason, bytes: outcome.bytes });
-      break;
-    case 'probed':
-      break;
-  }
-  return outcome;
-}
-
-async function attempt(request: Request, ip: Ipv4, ticket: Ticket, service: Service): Promise<Outcome> {
-  const name = cleanName(request.file);
-  const refusal = refusalOf(request, name);
-  if (refusal !== undefined || name === undefined) {
-    const { code, message } = refusal ?? NOT_ALLOWED;
-    service.refuse(encodeError(code, message));
     return { kind: 'failed', reason: message, bytes: 0 };
   }
-  const found = await service.source(name, ip);
-  const mode = request.mode === 'netascii' ? 'netascii' : 'octet';
-  const content = found === undefined ? undefined : await openContent(found, mode);
-  if (content === undefined) {
+}
+
+/** Why the system refuses to open a file or a socket now, and may allow it soon. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']);
+
+async function attempt(request: Request, session: Session, service: Service): Promise<Outcome> {
+  const opened = await service.lookUps.run({
+    known: session.known,
+    isStale: () => session.cancelled !== undefined,
+    work: () => open(request, session, service),
+  });
+  if (session.cancelled !== undefined) {
+    if (opened !== undefined && opened !== 'missing') await opened.content.close();
+    return { kind: 'failed', reason: session.cancelled, bytes: 0 };
+  }
+  if (opened === undefined) return { kind: 'unanswered', reason: 'busy' };
+  if (opened === 'missing') {
     service.refuse(encodeError(ERROR.NOT_FOUND, 'file not found'));
     return { kind: 'missing' };
   }
+  return deliver(opened, session, service);
+}
+
+/** What the first packet is made of. `first` is block 1 where the transfer begins with it, and absent before an OACK. */
+type Opened = { readonly content: Content; readonly terms: Terms; readonly first?: Uint8Array };
+
+async function open(request: Request, session: Session, { source, mtu }: Service): Promise<Opened | 'missing'> {
+  const name = cleanName(request.file);
+  const found = name === undefined ? undefined : await source(name, session.peer.ip);
+  const content = found && (await openContent(found, request.mode === 'netascii' ? 'netascii' : 'octet'));
+  if (content === undefined) return 'missing';
+  try {
+    const terms = negotiate(request.options, { size: content.size, mtu, windowBytes: CHUNK_BYTES / 2 });
+    return terms.accepted.length > 0 ? { content, terms } : { content, terms, first: await firstBlock(content, terms) };
+  } catch (error) {
+    await content.close();
+    throw error;
+  }
+}
+
+async function firstBlock({ size, fill }: Content, { blockSize }: Terms): Promise<Uint8Array> {
+  const block = Buffer.allocUnsafeSlow(Math.min(blockSize, size ?? blockSize));
+  const got = await fill(block);
+  if (size !== undefined && got < block.length) throw new Error(SHORTENED);
+  return block.subarray(0, got);
+}
+
+async function deliver(opened: Opened, session: Session, service: Service): Promise<Outcome> {
+  const { pool, onHeard, faulted } = service;
   let delivery: Delivery | undefined;
-  let outlet: Outlet;
+  let outlet: Outlet | undefined;
   try {
     outlet = await service.openOutlet({
       onPacket: (packet) => delivery?.receive(packet),
       onTrouble: (error) => delivery?.fail(error.message),
     });
+    delivery = new Delivery({ ...opened, outlet, pool, onHeard, faulted });
+    session.delivery = delivery;
+    if (session.cancelled === undefined) delivery.start();
+    else delivery.fail(session.cancelled);
+    return await delivery.ended;
   } catch (error) {
-    await content.close();
+    if (delivery === undefined) await opened.content.close();
+    else delivery.fail('an exception in the server');
     throw error;
+  } finally {
+    await outlet?.close();
   }
-  const bounds = { size: content.size, mtu: service.mtu, windowBytes: CHUNK_BYTES / 2 };
-  delivery = new Delivery(content, negotiate(request.options, bounds), outlet, service.pool);
-  ticket.delivery = delivery;
-  if (ticket.cancelled === undefined) delivery.start();
-  else delivery.abort(ticket.cancelled);
-  const outcome = await delivery.ended;
-  await outlet.close();
-  return outcome;
-}
-
-const NOT_ALLOWED: Refusal = { code: ERROR.ACCESS, message: 'access denied: the name leaves the boot files' };
-
-function refusalOf(request: Request, name: string | undefined): Refusal | undefined {
-  if (request.kind === 'wrq') return { code: ERROR.ACCESS, message: 'access denied: this server is read-only' };
-  if (request.mode !== 'octet' && request.mode !== 'netascii') {
-    return { code: ERROR.ILLEGAL, message: `mode ${printable(request.mode).slice(0, 20)} is not supported` };
-  }
-  return name === undefined ? NOT_ALLOWED : undefined;
 }

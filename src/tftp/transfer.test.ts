@@ -19,7 +19,7 @@ function short(step: Step): string {
   }
 }
 
-/** Plays `a3` (ACK 3), `e8` (ERROR 8) and `t` (the timer, when it is due) and tells what each, and the start, led to. */
+/** Plays `a3` (ACK 3), `e8` (ERROR 8), `r` (the request again) and `t` (the timer, when it is due) and tells what each, and the start, led to. */
 function play(terms: Partial<TransferTerms>, ...inputs: string[]): string {
   const transfer = new Transfer({ ...LOCKSTEP, ...terms });
   let now = 1000;
@@ -27,7 +27,8 @@ function play(terms: Partial<TransferTerms>, ...inputs: string[]): string {
   for (const input of inputs) {
     now += 1;
     const number = Number(input.slice(1));
-    if (input === 't') {
+    if (input === 'r') told.push(short(transfer.onRepeatedRequest()));
+    else if (input === 't') {
       now = transfer.deadline;
       told.push(short(transfer.onTimer(now)));
     } else told.push(short(input.startsWith('a') ? transfer.onAck(number, now) : transfer.onError(number, 'no')));
@@ -51,24 +52,23 @@ test('lockstep', () => {
     ['an old ACK', {}, ['a1', 'a2', 'a1'], '1 2 3 -'],
     ['a future ACK', {}, ['a2', 'a9', 'a65535', 'a1'], '1 - - - 2'],
     ['a lost block', {}, ['a1', 't', 'a2', 'a3'], '1 2 2 3 done'],
-    ['a lost OACK', { oack: true }, ['t', 't', 'a0', 'a1'], 'oack oack oack 1 2'],
-    ['the echo of a retransmission', {}, ['t', 'a1', 'a1', 'a2', 'a2', 'a3'], '1 1 2 - 3 - done'],
-    ['a client that never answers', {}, ['t', 't', 't', 't', 't', 't'], '1 1 1 1 1 1 failed'],
-    ['one that never answers, small file', { lastBlock: 1 }, ['t', 't', 't', 't', 't', 't'], '1 1 1 1 1 1 failed'],
-    [
-      'one that never answers the OACK',
-      { oack: true },
-      ['t', 't', 't', 't', 't', 't'],
-      'oack oack oack oack oack oack failed',
-    ],
+    ['a lost OACK: the request again', { oack: true }, ['r', 'r', 'a0', 'a1'], 'oack oack oack 1 2'],
+    ['a lost first block: the request again', {}, ['r', 'r', 'a1', 'a2'], '1 1 1 2 3'],
+    ['the request again, too late', {}, ['a1', 'r', 'a2'], '1 2 - 3'],
+    ['the same with options', { oack: true }, ['a0', 'r', 'a1'], 'oack 1 - 2'],
+    ['the echo of a repeated request', {}, ['r', 'a1', 'a1', 'a2', 'a2', 'a3'], '1 1 2 - 3 - done'],
+    ['the echo of a retransmission', {}, ['a1', 't', 'a2', 'a2', 'a3'], '1 2 2 3 - done'],
+    ['a client that never answers gets one packet', {}, ['t'], '1 failed'],
+    ['one that never answers, small file', { lastBlock: 1 }, ['t'], '1 failed'],
+    ['one that never answers the OACK', { oack: true }, ['t'], 'oack failed'],
     ['one that vanishes midway', {}, ['a1', 't', 't', 't', 't', 't', 't'], '1 2 2 2 2 2 2 failed'],
     ['the final ACK never comes', {}, ['a1', 'a2', 't', 't', 't', 't'], '1 2 3 3 3 3 done?'],
     ['the final ACK comes late', {}, ['a1', 'a2', 't', 't', 'a3'], '1 2 3 3 3 done'],
     [
       'progress counts the retries anew',
       { lastBlock: 9 },
-      ['t', 't', 't', 't', 'a1', 't', 't', 't', 't', 't', 't'],
-      '1 1 1 1 1 2 2 2 2 2 2 failed',
+      ['a1', 't', 't', 't', 't', 'a2', 't', 't', 't', 't', 't', 't'],
+      '1 2 2 2 2 2 3 3 3 3 3 3 failed',
     ],
     ['a tsize probe, error 8', { oack: true }, ['e8'], 'oack probed'],
     ['a tsize probe, error 0', { oack: true }, ['e0'], 'oack probed'],
@@ -118,11 +118,13 @@ test('a window that spans the wrap is acknowledged in part and in full', () => {
   assert.deepEqual(transfer.onAck(16, 0), { do: 'send', first: 65553, last: 65568 });
 });
 
+/** How long a client that acknowledged block 1 is waited for, from one retransmission to the next. */
 function waits(terms: Partial<TransferTerms>): number[] {
   const transfer = new Transfer({ ...LOCKSTEP, ...terms });
   const gaps: number[] = [];
   transfer.start(0);
-  for (let now = 0; ; ) {
+  transfer.onAck(1, 1000);
+  for (let now = 1000; ; ) {
     gaps.push(transfer.deadline - now);
     now = transfer.deadline;
     assert.equal(transfer.onTimer(now - 1).do, 'wait');
@@ -133,7 +135,60 @@ function waits(terms: Partial<TransferTerms>): number[] {
 test('the time-out backs off, from one second or from what the client asked', () => {
   assert.deepEqual(waits({}), [1000, 1000, 2000, 4000, 8000, 8000]);
   assert.deepEqual(waits({ timeoutMs: 3000 }), [3000, 3000, 6000, 8000, 8000, 8000]);
-  assert.deepEqual(waits({ timeoutMs: 20_000 }), [20_000, 20_000, 20_000, 20_000, 20_000, 20_000]);
+});
+
+test('whatever timeout a client asks for, its silence is borne for a minute and retransmissions come within 20 s', () => {
+  for (const timeoutMs of [20_000, 60_000, 255_000]) assert.deepEqual(waits({ timeoutMs }), [20_000, 20_000, 20_000]);
+});
+
+test('a client that was not heard is waited for 10 s, whatever timeout it asks for', () => {
+  for (const oack of [false, true]) {
+    for (const timeoutMs of [1000, 255_000]) {
+      const transfer = new Transfer({ ...LOCKSTEP, oack, timeoutMs });
+      transfer.start(500);
+      assert.equal(transfer.deadline, 10_500);
+      transfer.onRepeatedRequest();
+      assert.equal(transfer.deadline, 10_500);
+      assert.equal(transfer.onTimer(10_499).do, 'wait');
+      assert.equal(transfer.onTimer(10_500).do, 'failed');
+    }
+  }
+});
+
+test('which ACKs say something new', () => {
+  const plain = new Transfer(LOCKSTEP);
+  plain.start(0);
+  assert.deepEqual(
+    [0, 1, 2, 65535].filter((block) => plain.acknowledges(block)),
+    [1],
+  );
+  const withOptions = new Transfer({ ...LOCKSTEP, oack: true, windowSize: 2 });
+  withOptions.start(0);
+  assert.deepEqual(
+    [0, 1, 2, 65535].filter((block) => withOptions.acknowledges(block)),
+    [0],
+  );
+  withOptions.onAck(0, 1);
+  assert.deepEqual(
+    [0, 1, 2, 3].filter((block) => withOptions.acknowledges(block)),
+    [1, 2],
+  );
+});
+
+test('an end that only reading tells is heeded whenever it comes', () => {
+  const endless = { ...LOCKSTEP, lastBlock: Number.POSITIVE_INFINITY, windowSize: 4, oack: true };
+  const transfer = new Transfer(endless);
+  transfer.start(0);
+  assert.deepEqual(transfer.onAck(0, 1), { do: 'send', first: 1, last: 4 });
+  assert.deepEqual(transfer.endsAt(2), { do: 'wait' });
+  assert.deepEqual(transfer.onAck(2, 2), { do: 'done', confirmed: true });
+
+  // A client that acknowledges what was never sent has what it asked for.
+  const hasty = new Transfer(endless);
+  hasty.start(0);
+  hasty.onAck(0, 1);
+  hasty.onAck(4, 2);
+  assert.deepEqual(hasty.endsAt(2), { do: 'done', confirmed: true });
 });
 
 test('measured round trips bring the first retransmission forward, unless the client chose the time', () => {
@@ -171,6 +226,8 @@ test('over any wire that loses, repeats and delays packets, every block arrives 
         let now = 0;
         let got = 0;
         let sends = 0;
+        /** How often the client has sent its request again. */
+        let asked = 0;
         let lastStep: Step = transfer.start(now);
         const acks: number[] = [];
         const receive = (step: Step): void => {
@@ -191,7 +248,10 @@ test('over any wire that loses, repeats and delays packets, every block arrives 
         for (let i = 0; i < 5000 && lastStep.do !== 'done' && lastStep.do !== 'failed'; i++) {
           const ack = acks.shift();
           now++;
-          if (ack === undefined) {
+          if (ack === undefined && transfer.heardAt === undefined && asked++ < 5) {
+            now += 1000;
+            lastStep = transfer.onRepeatedRequest();
+          } else if (ack === undefined) {
             now = transfer.deadline;
             lastStep = transfer.onTimer(now);
           } else if (lost()) continue;

@@ -10,7 +10,7 @@ export type Step =
   | { readonly do: 'failed'; readonly reason: string };
 
 export type TransferTerms = {
-  /** The block that ends the file: shorter than the others, maybe empty. */
+  /** The block that ends the file: shorter than the others, maybe empty. Infinity where only `endsAt` will tell. */
   readonly lastBlock: number;
   readonly windowSize: number;
   /** Whether an OACK opens the transfer and its ACK 0 is awaited. */
@@ -27,6 +27,15 @@ const LONGEST_TIMEOUT_MS = 8000;
 /** Round trips to wait for an ACK before the first retransmission. */
 const PATIENCE = 8;
 const MOST_RETRIES = 5;
+/**
+ * A client that has acknowledged nothing may not exist. It gets one packet and this time, whatever timeout it asked for; it
+ * gets that packet again only when it asks again.
+ */
+const UNHEARD_MS = 10_000;
+/** A client may ask for a timeout of 255 s (RFC 2349); retransmissions are not put off for longer than this. */
+const MOST_TIMEOUT_MS = 20_000;
+/** The longest silence of a client that was heard. */
+const MOST_SILENCE_MS = 60_000;
 /** Clients often leave after the last block without an ACK. */
 const MOST_FINAL_RETRIES = 3;
 
@@ -40,7 +49,8 @@ export class Transfer {
   #acked: number;
   /** Highest block ordered to be sent. */
   #sent = 0;
-  #heard = false;
+  #lastBlock: number;
+  #heardAt: number | undefined;
   #retries = 0;
   /** Whether the blocks after `#acked` were sent more than once: further ACKs of it then ask for nothing. */
   #wentBack = false;
@@ -50,6 +60,7 @@ export class Transfer {
 
   constructor(terms: TransferTerms) {
     this.#terms = terms;
+    this.#lastBlock = terms.lastBlock;
     this.#acked = terms.oack ? -1 : 0;
   }
 
@@ -63,16 +74,39 @@ export class Transfer {
     return Math.max(1, this.#acked + 1);
   }
 
-  /** Whether the client has acknowledged anything yet. */
-  get heard(): boolean {
-    return this.#heard;
+  /** When the client last acknowledged something new; `undefined` if it has acknowledged nothing yet. */
+  get heardAt(): number | undefined {
+    return this.#heardAt;
   }
 
+  /** The first packet. It is one alone, since a window is agreed on by an OACK: nothing shows yet that the client exists. */
   start(now: number): Step {
-    if (this.#acked >= 0) return this.#sendWindow(now);
     this.#sentAt = now;
-    this.#arm(now);
-    return { do: 'oack' };
+    this.#deadline = now + UNHEARD_MS;
+    if (this.#acked < 0) return { do: 'oack' };
+    this.#sent = Math.min(this.#terms.windowSize, this.#lastBlock);
+    return { do: 'send', first: 1, last: this.#sent };
+  }
+
+  /** The client sent its request once more: it gets the first packet again, unless it has acknowledged that one. */
+  onRepeatedRequest(): Step {
+    if (this.#heardAt !== undefined) return WAIT;
+    this.#wentBack = true;
+    return this.#acked < 0 ? { do: 'oack' } : { do: 'send', first: 1, last: this.#sent };
+  }
+
+  /** Whether an ACK of this 16-bit block number would acknowledge something new. */
+  acknowledges(wire: number): boolean {
+    if (this.#acked < 0) return wire === 0;
+    const ahead = (wire - this.#acked) & 0xffff;
+    return ahead > 0 && this.#acked + ahead <= this.#sent;
+  }
+
+  /** The end of the content has been read: `lastBlock` ends the file. */
+  endsAt(lastBlock: number): Step {
+    this.#lastBlock = lastBlock;
+    this.#sent = Math.min(this.#sent, lastBlock);
+    return this.#acked >= lastBlock ? { do: 'done', confirmed: true } : WAIT;
   }
 
   /** An ACK came; `wire` is its 16-bit block number. */
@@ -86,7 +120,7 @@ export class Transfer {
     if (block > this.#sent) return WAIT;
     if (block === this.#acked) return this.#onRepeatedAck(now);
     this.#progress(block, now);
-    if (block === this.#terms.lastBlock) return { do: 'done', confirmed: true };
+    if (block === this.#lastBlock) return { do: 'done', confirmed: true };
     // An ACK short of the window's end: the client misses the block after it (RFC 7440 section 4).
     const gap = block < this.#sent;
     const step = this.#sendWindow(now);
@@ -104,14 +138,19 @@ export class Transfer {
   /** To be called at `deadline` or later; earlier calls do nothing. */
   onTimer(now: number): Step {
     if (now < this.#deadline) return WAIT;
-    const finishing = this.#heard && this.#sent === this.#terms.lastBlock;
-    if (this.#retries >= (finishing ? MOST_FINAL_RETRIES : MOST_RETRIES)) {
+    const finishing = this.#heardAt !== undefined && this.#sent === this.#lastBlock;
+    if (this.#hasGivenUp(now, finishing ? MOST_FINAL_RETRIES : MOST_RETRIES)) {
       if (finishing) return { do: 'done', confirmed: false };
       const awaited = this.#acked < 0 ? 'the option acknowledgement' : `block ${this.#sent}`;
       return { do: 'failed', reason: `the client never acknowledged ${awaited}` };
     }
     this.#retries++;
     return this.#resend(now);
+  }
+
+  #hasGivenUp(now: number, retries: number): boolean {
+    if (this.#heardAt === undefined || this.#retries >= retries) return true;
+    return now - this.#heardAt >= MOST_SILENCE_MS;
   }
 
   /**
@@ -130,14 +169,14 @@ export class Transfer {
       this.#roundTripMs = Math.max(took, 0.875 * (this.#roundTripMs ?? took) + 0.125 * took);
     }
     this.#acked = block;
-    this.#heard = true;
+    this.#heardAt = now;
     this.#retries = 0;
     this.#wentBack = false;
   }
 
   #sendWindow(now: number): Step {
     this.#sentAt = now;
-    this.#sent = Math.min(this.#acked + this.#terms.windowSize, this.#terms.lastBlock);
+    this.#sent = Math.min(this.#acked + this.#terms.windowSize, this.#lastBlock);
     this.#arm(now);
     return { do: 'send', first: this.#acked + 1, last: this.#sent };
   }
@@ -149,15 +188,18 @@ export class Transfer {
   }
 
   #arm(now: number): void {
+    const silenceEnds = (this.#heardAt ?? now) + MOST_SILENCE_MS;
+    this.#deadline = Math.min(now + this.#timeout(), silenceEnds);
+  }
+
+  #timeout(): number {
     const { timeoutMs } = this.#terms;
-    const regular = timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const regular = Math.min(timeoutMs ?? DEFAULT_TIMEOUT_MS, MOST_TIMEOUT_MS);
     if (this.#retries > 0) {
       const backedOff = regular * 2 ** (this.#retries - 1);
-      this.#deadline = now + Math.min(backedOff, Math.max(regular, LONGEST_TIMEOUT_MS));
-    } else if (timeoutMs !== undefined || this.#roundTripMs === undefined) {
-      this.#deadline = now + regular;
-    } else {
-      this.#deadline = now + Math.min(regular, Math.max(LEAST_TIMEOUT_MS, PATIENCE * this.#roundTripMs));
+      return Math.min(backedOff, Math.max(regular, LONGEST_TIMEOUT_MS));
     }
+    if (timeoutMs !== undefined || this.#roundTripMs === undefined) return regular;
+    return Math.min(regular, Math.max(LEAST_TIMEOUT_MS, PATIENCE * this.#roundTripMs));
   }
 }
