@@ -19,13 +19,16 @@ import {
  */
 export type Reach = 'ready' | 'waits' | 'none';
 
+/** The same, with `ready` in two: the address itself is next (or this machine's own), or a router is. */
+export type Way = 'neighbour' | 'router' | 'waits' | 'none';
+
 /** How long an address that was ready is taken to be so: a next hop that goes silent is known to the kernel for longer. */
 const READY_MS = 1000;
 const MOST_READY = 4096;
 
 /** Asks the kernel's tables of routes and neighbours, without waiting and without making entries in them. */
 export class NextHops {
-  readonly #interface: string;
+  readonly #interface: string | undefined;
   readonly #fd: number;
   readonly #kernel = kernelAddress();
   readonly #received = new Uint8Array(4096);
@@ -38,18 +41,19 @@ export class NextHops {
   #sequence = 0;
   #closed = false;
 
-  /** For packets that leave through one interface. Throws SystemCallError if no socket can be made. */
-  constructor(interfaceName: string) {
+  /** For packets that leave through one interface, or through any. Throws SystemCallError if no socket can be made. */
+  constructor(interfaceName?: string) {
     this.#interface = interfaceName;
     this.#fd = makeSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-    this.#index = interfaceIndex(this.#fd, interfaceName);
+    this.#index = this.#findIndex();
   }
 
   /** `now` is milliseconds of a clock that only goes forward. Never throws. */
   reach(ip: Ipv4, now: number): Reach {
     const readyAt = this.#readyAt.get(ip);
     if (readyAt !== undefined && now - readyAt < READY_MS) return 'ready';
-    const reach = this.#ask(ip);
+    const way = this.wayTo(ip);
+    const reach = way === 'neighbour' || way === 'router' ? 'ready' : way;
     this.#readyAt.delete(ip);
     if (reach === 'ready') {
       if (this.#readyAt.size >= MOST_READY) this.#readyAt.clear();
@@ -58,25 +62,34 @@ export class NextHops {
     return reach;
   }
 
+  /** What the kernel's tables say at this moment: two calls into the kernel. Never throws. */
+  wayTo(ip: Ipv4): Way {
+    this.#route.ask(ip, this.#index);
+    if (!this.#request(this.#route)) {
+      // An interface that was made anew has another index.
+      this.#index = this.#findIndex();
+      return 'none';
+    }
+    const type = this.#reply.getUint8(HEADER + ROUTE_TYPE_AT);
+    if (type === LOCAL) return 'neighbour';
+    if (type !== UNICAST) return 'none';
+    const router = this.#attribute(GATEWAY);
+    const index = this.#index || (this.#attribute(OUTPUT)?.index ?? 0);
+    this.#neighbour.ask(router?.ip ?? ip, index);
+    const isKnown =
+      this.#request(this.#neighbour) && (this.#reply.getUint16(HEADER + STATE_AT, LITTLE) & STATES_VALID) !== 0;
+    if (!isKnown) return 'waits';
+    return router === undefined ? 'neighbour' : 'router';
+  }
+
   close(): void {
     if (!this.#closed) closeDescriptor(this.#fd);
     this.#closed = true;
   }
 
-  #ask(ip: Ipv4): Reach {
-    this.#route.ask(ip, this.#index);
-    if (!this.#request(this.#route)) {
-      // An interface that was made anew has another index.
-      this.#index = interfaceIndex(this.#fd, this.#interface);
-      return 'none';
-    }
-    const type = this.#reply.getUint8(HEADER + ROUTE_TYPE_AT);
-    if (type === LOCAL) return 'ready';
-    if (type !== UNICAST) return 'none';
-    this.#neighbour.ask(this.#gateway() ?? ip, this.#index);
-    const isKnown =
-      this.#request(this.#neighbour) && (this.#reply.getUint16(HEADER + STATE_AT, LITTLE) & STATES_VALID) !== 0;
-    return isKnown ? 'ready' : 'waits';
+  /** 0 stands for any interface. */
+  #findIndex(): number {
+    return this.#interface === undefined ? 0 : interfaceIndex(this.#fd, this.#interface);
   }
 
   /** Whether the kernel answers a request otherwise than with an error; the answer is in `#reply` then. */
@@ -96,12 +109,14 @@ export class NextHops {
     return false;
   }
 
-  /** The router of the route in `#reply`, if there is one. */
-  #gateway(): Ipv4 | undefined {
+  /** An attribute of the route in `#reply`, read as an address and as a number; `undefined` if it is not there. */
+  #attribute(type: number): { ip: Ipv4; index: number } | undefined {
     for (let at = HEADER + BODY; at + 8 <= this.#length; ) {
       const length = this.#reply.getUint16(at, LITTLE);
       if (length < 4) return undefined;
-      if (this.#reply.getUint16(at + 2, LITTLE) === GATEWAY) return this.#reply.getUint32(at + 4) as Ipv4;
+      if (this.#reply.getUint16(at + 2, LITTLE) === type) {
+        return { ip: this.#reply.getUint32(at + 4) as Ipv4, index: this.#reply.getInt32(at + 4, LITTLE) };
+      }
       at += (length + 3) & ~3;
     }
     return undefined;

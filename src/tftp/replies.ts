@@ -1,12 +1,12 @@
 import type { Ipv4 } from '../net/ipv4.ts';
-import type { Way } from '../net/neighbours.ts';
+import type { Way } from '../net/nextHop.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
 
-/** What the limits are decided by. */
 export type ReplyRules = {
   /** Whether the address is that of a node, or of the holder of a lease. */
   readonly isKnown: (ip: Ipv4) => boolean;
-  readonly wayTo: (ip: Ipv4, now: number) => Way;
+  /** How a packet to the address would leave. */
+  readonly wayTo: (ip: Ipv4) => Way;
 };
 
 /**
@@ -17,31 +17,32 @@ const OF_ONE: Allowance = { burst: 64, perSecond: 16 };
 const OF_ONE_KNOWN: Allowance = { burst: 128, perSecond: 32 };
 
 /**
- * For all addresses of a kind. Packets to addresses that the kernel has to ask for by ARP take up its table of neighbours
- * (1024 entries) and the send buffer for 3 s each: both kinds together come to 250 entries.
+ * For all addresses of a kind. Whoever sends over Ethernet has asked for this machine's Ethernet address before, and the kernel
+ * knows the asker since: it answers at once. An address that waits for ARP is most likely forged, and takes up the kernel's
+ * table of neighbours (1024 entries) and the send buffer for 3 s; both kinds that wait come to 250 entries.
  */
 const OF_ALL = {
   known: { burst: 2000, perSecond: 2000 },
-  resolved: { burst: 500, perSecond: 500 },
-  routed: { burst: 250, perSecond: 200 },
-  unresolved: { burst: 32, perSecond: 20 },
-  knownUnresolved: { burst: 64, perSecond: 30 },
+  neighbour: { burst: 500, perSecond: 500 },
+  router: { burst: 250, perSecond: 200 },
+  waits: { burst: 32, perSecond: 20 },
+  knownWaits: { burst: 64, perSecond: 30 },
 } as const satisfies Record<string, Allowance>;
 
 /**
  * How many packets leave to addresses that have acknowledged nothing: such an address may be forged, and the packet hit
  * somebody who did not ask, or nobody. The limits hold for each address and for all, in memory that does not grow. What comes
- * from forged addresses does not use up what is for known ones, nor for neighbours whose Ethernet address the kernel has.
+ * from forged addresses does not use up what is for known ones, nor for neighbours.
  */
 export class Replies {
   readonly #rules: ReplyRules;
   readonly #ofOne = new AddressBuckets();
   readonly #ofAll = {
     known: new Bucket(OF_ALL.known),
-    resolved: new Bucket(OF_ALL.resolved),
-    routed: new Bucket(OF_ALL.routed),
-    unresolved: new Bucket(OF_ALL.unresolved),
-    knownUnresolved: new Bucket(OF_ALL.knownUnresolved),
+    neighbour: new Bucket(OF_ALL.neighbour),
+    router: new Bucket(OF_ALL.router),
+    waits: new Bucket(OF_ALL.waits),
+    knownWaits: new Bucket(OF_ALL.knownWaits),
   };
 
   constructor(rules: ReplyRules) {
@@ -51,8 +52,9 @@ export class Replies {
   /** Whether one packet more may go to `ip`, and counts it. `now` is in milliseconds of one monotonic clock. */
   take(ip: Ipv4, known: boolean, now: number): boolean {
     if (!this.#ofOne.take(ip, known ? OF_ONE_KNOWN : OF_ONE, now)) return false;
-    const way = this.#rules.wayTo(ip, now);
-    if (way === 'unresolved') return this.#ofAll[known ? 'knownUnresolved' : 'unresolved'].take(now);
+    const way = this.#rules.wayTo(ip);
+    if (way === 'none') return false;
+    if (way === 'waits') return this.#ofAll[known ? 'knownWaits' : 'waits'].take(now);
     return this.#ofAll[known ? 'known' : way].take(now);
   }
 

@@ -3,7 +3,7 @@ import { ReveilleError } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import { inTurn } from '../inTurn.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { Neighbours } from '../net/neighbours.ts';
+import { NextHops } from '../net/nextHop.ts';
 import { UdpPort } from '../net/udp.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { Admission } from './admission.ts';
@@ -70,7 +70,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   const admission = new Admission();
   const totals = { sent: 0, bytesSent: 0 };
   const reports = new Reports(events);
-  const neighbours = new Neighbours();
+  const hops = new NextHops();
   const listeners = new Map<Ipv4, Listener>();
   const common: ListenerOptions = {
     source: options.source,
@@ -79,7 +79,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     pool: new ChunkPool(),
     admission,
     lookUps: new LookUps(LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING),
-    replies: new Replies({ isKnown: knownTo(options, faulted), wayTo: (ip, now) => neighbours.wayTo(ip, now) }),
+    replies: new Replies({ isKnown: knownTo(options, faulted), wayTo: (ip) => hops.wayTo(ip) }),
     reports,
     totals,
     isOwn: (peer) => peer.port === port && listeners.has(peer.ip),
@@ -114,7 +114,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
 
   async function end(): Promise<void> {
     await Promise.all([...listeners.keys()].map((address) => leave(address, 'the server is stopping')));
-    neighbours.close();
+    hops.close();
     reports.close();
   }
 
