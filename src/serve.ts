@@ -258,7 +258,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.use(supervisor.part('rolls', () => rolls.run(look, createAct(withCloud, orders, powerCycle))));
   const operatorsHttp = (faulted: FaultSink) =>
     createOperatorsServer({
-      status: async () => statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing),
+      status: async () =>
+        statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing, followed.refused()),
       subscribe,
       rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
       nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
-import { ReveilleError } from '../errors.ts';
+import { formatPlace, ReveilleError } from '../errors.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import type { Standing } from '../node/standing.ts';
-import { plainLines } from '../plainText.ts';
+import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
@@ -12,7 +12,7 @@ import { count, formatMs, formatOff, shortenHashes } from '../timeline/words.ts'
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
-import { jsonText, paint, STATE_COLOUR } from './print.ts';
+import { clock, jsonText, paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly state: string; readonly summary?: boolean; readonly json?: boolean };
@@ -32,12 +32,15 @@ export function statusCommand(): Command {
     )
     .action(async (set: string, flags: Flags) => {
       const { status, live } = await currentStatus(flags);
+      if (status.refused) process.exitCode = 1;
       const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
       if (flags.json) return console.log(jsonText({ ...shown, live }));
       if (!live) console.error('No server is running; this is what the state last held.\n');
-      if (flags.summary) return console.log(summaryText(shown));
+      const refused = refusedText(shown.refused);
       const [first] = shown.nodes;
-      console.log(set !== '' && namesOneNode(set) && first ? bootText(first) : rackText(shown));
+      if (!flags.summary && (set === '' || !namesOneNode(set) || !first)) return console.log(rackText(shown));
+      console.log(flags.summary || !first ? summaryText(shown) : bootText(first));
+      if (refused !== undefined) console.log(`\n${refused}`);
     });
 }
 
@@ -107,8 +110,18 @@ export function rackText(status: Status): string {
     const state = status.nodes[i]?.state ?? 'unseen';
     return line.replace(`  ${state} `, `  ${paint(STATE_COLOUR[state], state)} `);
   });
-  const strangers = strangersLine(status.strangers);
-  return [paint('bold', heading ?? ''), ...coloured, ...(strangers === undefined ? [] : ['', strangers])].join('\n');
+  const below = [strangersLine(status.strangers), refusedText(status.refused)].filter((part) => part !== undefined);
+  return [paint('bold', heading ?? ''), ...coloured, ...below.flatMap((part) => ['', part])].join('\n');
+}
+
+/** Which edit of the site the server refused, and what it serves instead; nothing where the site is served as it is. */
+export function refusedText(refused: Status['refused']): string | undefined {
+  const first = refused?.findings[0];
+  if (!refused || !first) return undefined;
+  const others = refused.findings.length === 1 ? '' : ` (and ${refused.findings.length - 1} more)`;
+  const since = clock(refused.servingSince).slice(0, 'hh:mm:ss'.length);
+  const text = `${formatPlace(first.place)} is refused: ${first.message}${others}; serving the version of ${since}`;
+  return `${paint('red', plainLine(text))}\n  reveille check names all that is wrong`;
 }
 
 /** `3 unknown machines tried to boot (reveille node strangers)`, or nothing. */

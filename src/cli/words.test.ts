@@ -7,7 +7,7 @@ import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
 import { openLineLog, standardOutput } from './lineLog.ts';
 import { errorText } from './print.ts';
-import { bootText, nodeNamed, nodesNamed, rackText, summaryText } from './status.ts';
+import { bootText, nodeNamed, nodesNamed, rackText, refusedText, summaryText } from './status.ts';
 import { eventLine } from './watch.ts';
 
 const MAC = '52:54:00:00:00:51' as Mac;
@@ -31,7 +31,7 @@ const node: NodeStatus = {
   boot,
   files: null,
 };
-const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [] };
+const status = { site: 'rack', bootUrl: null, nodes: [node], strangers: [], refused: null };
 
 describe('words on screen', () => {
   it('status is a table that lines up', () => {
@@ -39,6 +39,27 @@ describe('words on screen', () => {
       'NODE    ADDRESS    MAC                IMAGE     STATE   FILES  TOOK       LAST STEP',
       'node01  10.0.0.51  52:54:00:00:00:51  bookworm  failed  -      1 min 2 s  settings failed: exit code 3',
     ]);
+  });
+
+  it('an edit that was refused stands below the table, with what is served instead', () => {
+    const refused = {
+      at: Date.now(),
+      servingSince: new Date(2026, 10, 30, 17, 10, 5).getTime(),
+      findings: [
+        { place: { file: 'site.yaml', line: 11, col: 3 }, message: 'unknown key "gatway"' },
+        { place: { file: 'site.yaml', line: 12, col: 3 }, message: 'another' },
+      ],
+    };
+    assert.deepEqual(
+      rackText({ ...status, refused })
+        .split('\n')
+        .slice(-2),
+      [
+        'site.yaml:11:3 is refused: unknown key "gatway" (and 1 more); serving the version of 17:10:05',
+        '  reveille check names all that is wrong',
+      ],
+    );
+    assert.equal(refusedText(null), undefined);
   });
 
   it('a summary names the nodes of each state in ranges', () => {

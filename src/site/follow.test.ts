@@ -60,9 +60,14 @@ describe('following a site', () => {
         await next();
         assert.equal(followed.current().name, 'one');
         assert.deepEqual(told, [{ rejected: ['site.yaml:3:16: "10.0.0.0" is not a subnet | such as 10.0.0.0/24'] }]);
+        assert.deepEqual(
+          followed.refused()?.findings.map(findingText),
+          told.flatMap((one) => ('rejected' in one ? one.rejected : [])),
+        );
         await writeFile(join(folder, 'site.yaml'), GOOD.replace('one', 'three'));
         await next();
         assert.equal(followed.current().name, 'three');
+        assert.equal(followed.refused(), undefined);
       }),
     ));
 

@@ -12,10 +12,15 @@ export type SiteListeners = {
   readonly onRejected: (findings: readonly Finding[]) => void;
 };
 
+/** An edit that was refused, and since when the site before it has been in force; times are milliseconds since the epoch. */
+export type RefusedEdit = { readonly at: number; readonly findings: readonly Finding[]; readonly servingSince: number };
+
 /** A site that follows its folder. */
 export type FollowedSite = {
   /** The last good site. */
   current(): Site;
+  /** What is wrong with the site folder as it is now; `undefined` if it is what is in force. */
+  refused(): RefusedEdit | undefined;
   /** Reads the folder again now; settles once that is done. */
   reload(): Promise<void>;
   close(): void;
@@ -70,6 +75,8 @@ class Follower implements FollowedSite {
   readonly #watch: Watching;
   /** The last good site, and the text of its site.yaml. */
   #served: { readonly site: Site; readonly text: string };
+  #since = Date.now();
+  #refused: RefusedEdit | undefined;
   #closed = false;
   /** The load that runs, and the one that waits for it: an edit during a load asks for one more, not for many. */
   #running: Promise<void> | undefined;
@@ -89,6 +96,10 @@ class Follower implements FollowedSite {
 
   current(): Site {
     return this.#served.site;
+  }
+
+  refused(): RefusedEdit | undefined {
+    return this.#refused;
   }
 
   reload(): Promise<void> {
@@ -115,8 +126,11 @@ class Follower implements FollowedSite {
     if (this.#closed) return;
     if (loaded.ok) {
       this.#served = { site: loaded.site, text };
+      this.#since = Date.now();
+      this.#refused = undefined;
       this.#listeners.onLoaded(loaded.site, loaded.warnings);
     } else {
+      this.#refused = { at: Date.now(), findings: loaded.findings, servingSince: this.#since };
       this.#listeners.onRejected(loaded.findings);
     }
   }

@@ -2,6 +2,7 @@ import { type BootServer, bootUrl } from '../boot/server.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Standing } from '../node/standing.ts';
+import type { RefusedEdit } from '../site/follow.ts';
 import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
 import type { Boot } from './boots.ts';
 import type { Stranger } from './strangers.ts';
@@ -38,6 +39,8 @@ export type Status = {
   readonly bootUrl: string | null;
   readonly nodes: readonly NodeStatus[];
   readonly strangers: readonly Stranger[];
+  /** The edit of the site that the running server refused, if its site folder is not what it serves. */
+  readonly refused: RefusedEdit | null;
 };
 
 /** Puts together what the site declares and what the timeline saw. Pure. */
@@ -47,6 +50,7 @@ export function statusOf(
   strangers: readonly Stranger[],
   serverOf: (network: Network) => BootServer | undefined,
   standingOf: (node: string) => Standing | undefined,
+  refused?: RefusedEdit,
 ): Status {
   const servers = [...site.networks.values()].map(serverOf).filter((found) => found !== undefined);
   const [server] = servers;
@@ -54,6 +58,7 @@ export function statusOf(
   return {
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
+    refused: refused ?? null,
     strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
     nodes: [...site.nodes.values()].map((node) => ({
       ...bootStatus(node, lastFiles(node, site.menu, ours), timeline.boots(node.name)[0]),
