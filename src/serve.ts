@@ -38,6 +38,7 @@ import { storedInventories } from './node/storedInventories.ts';
 import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
 import { NodeTokens } from './node/tokens.ts';
+import { missingFor } from './readiness.ts';
 import { createAct } from './roll/act.ts';
 import { createLook } from './roll/look.ts';
 import { rollsForOperators } from './roll/operators.ts';
@@ -46,7 +47,7 @@ import { openRolls } from './roll/run.ts';
 import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
-import type { Site, SiteNode } from './site/model.ts';
+import type { Network, Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
 import { openBootLog } from './state/bootLog.ts';
 import { openEventLog } from './state/eventLog.ts';
@@ -55,7 +56,7 @@ import { openStrangerLog } from './state/strangerLog.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { type Bus, createBus } from './timeline/bus.ts';
-import type { Event, EventSink } from './timeline/event.ts';
+import type { Event, EventSink, ServedAs } from './timeline/event.ts';
 import { openEventGate } from './timeline/eventGate.ts';
 import { statusOf } from './timeline/status.ts';
 import { whereabouts } from './whereabouts.ts';
@@ -306,13 +307,22 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   };
   const watching = setInterval(whenChanged(interfaceAddresses, takeOver), ADDRESSES_MS).unref();
   opened.defer(() => clearInterval(watching));
-  emit({ kind: 'server.started' });
+  emit({ kind: 'server.started', httpPort: port, serves: [...where.site().networks.values()].map(servedAs) });
+  for (const missing of await missingFor(site(), shelf)) emit({ kind: 'server.trouble', ...missing });
   takeOver();
   return opened.move();
 }
 
 /** What operators ask for at once, of the newest events. */
 const MOST_READ_BYTES = 32 * 1024 * 1024;
+
+function servedAs({ name, interface: device, server }: Network): ServedAs {
+  return {
+    network: name,
+    ...(device === undefined ? {} : { interface: device }),
+    ...(server === undefined ? {} : { server }),
+  };
+}
 
 /** A broken template costs its nodes their bundle and nobody else anything: it is told, and the rest goes on. */
 async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {

@@ -74,6 +74,15 @@ describe('a line of the log', () => {
     [{ at: 0, kind: 'http.missing', ip, file: 'x' }, 'GET from 10.0.0.51 filename x: not found'],
     [{ at: 0, kind: 'node.step', node: 'node01', step: 'ready', status: 'done' }, 'node01: node ready done'],
     [{ at: 0, kind: 'server.started' }, 'server started'],
+    [
+      {
+        at: 0,
+        kind: 'server.started',
+        httpPort: 8080,
+        serves: [{ network: 'rack', interface: 'br0', server: 0x0a000002 as Ipv4 }, { network: 'far' }],
+      },
+      'server started: rack on br0 as 10.0.0.2, far by relays, which has no address there yet; HTTP on port 8080',
+    ],
   ];
   for (const [event, line] of table) it(line, () => assert.equal(logLine(event), line));
 

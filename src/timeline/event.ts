@@ -53,6 +53,9 @@ type DhcpMessageEvent = {
   readonly reason?: string;
 };
 
+/** A network that the server answers, and where: the interface (absent: only relays reach it) and its own address there. */
+export type ServedAs = { readonly network: string; readonly interface?: string; readonly server?: Ipv4 };
+
 type OtherEvent =
   /** A request that got no answer, and why. */
   | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string; readonly via?: string }
@@ -97,7 +100,7 @@ type OtherEvent =
   | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }
-  | { readonly kind: 'server.started' }
+  | { readonly kind: 'server.started'; readonly httpPort?: number; readonly serves?: readonly ServedAs[] }
   /** An exception that no code expected was contained. `stack` comes with the first of its kind; `count` is how many there were. */
   | {
       readonly kind: 'server.fault';

@@ -72,7 +72,7 @@ function inWords(event: Event): string {
     case 'image.changed':
       return `image ${event.image} is now ${event.sha256.slice(0, 12)}`;
     case 'server.started':
-      return 'server started';
+      return startedWords(event);
     case 'server.fault':
       return `an exception in ${event.service} was contained (${count(event.count, 'time')}): ${event.message}`;
     case 'server.restarted':
@@ -84,6 +84,17 @@ function inWords(event: Event): string {
     case 'server.trouble':
       return `trouble: ${event.message} [${event.code}]`;
   }
+}
+
+/** `server started: rack on br0 as 10.0.0.2, far by relays; HTTP on port 8080`. */
+function startedWords({ serves = [], httpPort }: Event & { readonly kind: 'server.started' }): string {
+  const networks = serves.map(({ network, interface: name, server }) => {
+    const as = server === undefined ? ', which has no address there yet' : ` as ${formatIpv4(server)}`;
+    return `${network} ${name === undefined ? 'by relays' : `on ${name}`}${as}`;
+  });
+  const parts = [networks.join(', '), httpPort === undefined ? '' : `HTTP on port ${httpPort}`];
+  const told = parts.filter((part) => part !== '').join('; ');
+  return told === '' ? 'server started' : `server started: ${told}`;
 }
 
 /** `1 node`, `2 nodes`. */
