@@ -9,7 +9,7 @@ import { OPTIONS } from '../dhcp/options.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { openShelf } from '../image/shelf.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { imageOf } from '../roll/pins.ts';
 import type { Site } from '../site/model.ts';
@@ -40,6 +40,7 @@ type Flags = {
   readonly vendorClass?: string;
   readonly userClass?: string;
   readonly circuitId?: string;
+  readonly relay?: Ipv4;
   readonly files: boolean;
   readonly file?: string;
   readonly json: boolean;
@@ -61,6 +62,12 @@ export function explainCommand(): Command {
     .addOption(new Option('--vendor-class <text>', 'what it says in option 60, such as "MSFT 5.0"'))
     .addOption(new Option('--user-class <text>', 'what it says in option 77'))
     .addOption(new Option('--circuit-id <text>', 'what a relay or switch says of its port in option 82'))
+    .addOption(
+      new Option(
+        '--relay <address>',
+        'through which relay it asks (giaddr); default: none, or one of its network',
+      ).argParser(relayAddress),
+    )
     .addOption(new Option('--files', 'list the files that it gets, and who gives each').default(false))
     .addOption(new Option('--file <path>', 'print one of these files as it would be laid; private keys are left out'))
     .addOption(jsonOption())
@@ -216,6 +223,12 @@ function optionText(code: number, bytes: Uint8Array): string {
   const kind = OPTIONS.find((option) => option.code === code)?.kind;
   const value = kind?.decode(bytes);
   return kind && value !== undefined ? kind.show(value) : Buffer.from(bytes).toString('hex');
+}
+
+function relayAddress(text: string): Ipv4 {
+  const ip = parseIpv4(text);
+  if (ip === undefined) throw new InvalidArgumentError('it is an IPv4 address');
+  return ip;
 }
 
 function architecture(text: string): number {

@@ -56,6 +56,7 @@ export function networkOf(
     ntp: [],
     search: [],
     routes: [],
+    relays: [],
     leaseSeconds: 7200,
     pools: pools.map(([range, members]) => poolOf(range, members)),
     options: new Map(),

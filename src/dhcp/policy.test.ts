@@ -27,6 +27,7 @@ const T0 = 1_800_000_000_000;
 
 const { interface: _, ...behind } = networkOf('behind', '10.8.0.0/24', [['10.8.0.10-10.8.0.20', 'any']], {
   server: SERVER,
+  relays: [{ first: ip('172.16.8.1'), last: ip('172.16.8.4') }],
 });
 
 const site = siteOf(
@@ -48,6 +49,10 @@ const site = siteOf(
 const pxe = say(OPTION.vendorClass, 'PXEClient:Arch:00000:UNDI:002001');
 const wants = (address: string): Said => say(OPTION.requestedAddress, ip(address));
 const from = (server: Ipv4): Said => say(OPTION.serverId, server);
+
+const selects = (network: string): Said => [82, Uint8Array.of(5, 4, ...network.split('.').map(Number))];
+const foreign = (relay: string): string =>
+  `silence: the relay ${relay} speaks for no network of the site: it lies in none, and under no \`relays\` of one`;
 
 let book: LeaseBook;
 let now: number;
@@ -173,8 +178,33 @@ describe('DISCOVER', () => {
     ],
     [
       'or the one that it selects',
-      () => ask('discover', STRANGER, [[82, Uint8Array.of(5, 4, 10, 7, 0, 0)]], { giaddr: ip('172.16.0.1') }),
+      () => ask('discover', STRANGER, [selects('10.7.0.0')], { giaddr: ip('10.0.0.9') }),
       'offer 10.7.0.10 of far for 7200 s, probed',
+    ],
+    [
+      'also with an address of no network, where the network lists the relay',
+      () => ask('discover', STRANGER, [selects('10.8.0.0')], { giaddr: ip('172.16.8.3') }),
+      'offer 10.8.0.10 of behind for 7200 s, probed',
+    ],
+    [
+      'which then need not select',
+      () => ask('discover', STRANGER, [], { giaddr: ip('172.16.8.4') }),
+      'offer 10.8.0.10 of behind for 7200 s, probed',
+    ],
+    [
+      'it speaks for that network, and for no other',
+      () => ask('discover', STRANGER, [selects('10.7.0.0')], { giaddr: ip('172.16.8.3') }),
+      foreign('172.16.8.3'),
+    ],
+    [
+      'a relay that nobody lists speaks for none, whatever it selects',
+      () => ask('discover', STRANGER, [selects('10.7.0.0')], { giaddr: ip('172.16.0.1') }),
+      foreign('172.16.0.1'),
+    ],
+    [
+      'nor one that selects what is not there',
+      () => ask('discover', STRANGER, [selects('172.17.0.0')], { giaddr: ip('172.16.8.3') }),
+      foreign('172.16.8.3'),
     ],
     [
       'or one that shares its wire',
@@ -184,7 +214,7 @@ describe('DISCOVER', () => {
     [
       'a relay of no network of ours is not answered',
       () => ask('discover', NODE, [], { giaddr: ip('172.16.0.1') }),
-      'silence: no network of the site is reached through br0 by this relay',
+      foreign('172.16.0.1'),
     ],
   ];
   for (const [what, decision, expected] of rows) test(what, () => assert.equal(told(decision()), expected));

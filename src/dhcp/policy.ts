@@ -1,4 +1,4 @@
-import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import type { BookView } from './book.ts';
 import { classesOf } from './classes.ts';
@@ -62,8 +62,7 @@ export const DECLINED_MS = 600_000;
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
   const { site } = situation;
   const { networks: wire, reach } = wireOf(request, site, situation.interface);
-  if (wire.length === 0)
-    return silence(`no network of the site is reached through ${situation.interface}${viaRelay(request)}`);
+  if (wire.length === 0) return silence(whyUnserved(request, situation.interface));
   const node = site.nodeByMac.get(request.chaddr);
   const home = node?.ip === undefined ? wire.filter(({ name }) => name === node?.network) : [];
   const asking: Asking = {
@@ -361,8 +360,10 @@ export function asksElsewhere(node: SiteNode | undefined, { networks }: Wire): b
   return node?.network !== undefined && networks.length > 0 && !networks.some(({ name }) => name === node.network);
 }
 
-function viaRelay(request: DhcpPacket): string {
-  return request.giaddr === UNSPECIFIED ? '' : ' by this relay';
+/** Why a request of no network of ours is not answered. */
+export function whyUnserved({ giaddr }: DhcpPacket, through: string): string {
+  if (giaddr === UNSPECIFIED) return `no network of the site is reached through ${through}`;
+  return `the relay ${formatIpv4(giaddr)} speaks for no network of the site: it lies in none, and under no \`relays\` of one`;
 }
 
 /** A client's own name is shown to people and goes into the database: one short line. */

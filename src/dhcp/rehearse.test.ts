@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideBoot } from '../boot/decide.ts';
-import { mac, siteFixture } from '../site/fixture.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { ip, mac, nodeOf, siteFixture } from '../site/fixture.ts';
+import type { Network } from '../site/model.ts';
 import { textPattern } from './bytePattern.ts';
-import { poolOf } from './fixtures.ts';
+import { networkOf, poolOf, siteOf } from './fixtures.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { rehearse } from './rehearse.ts';
@@ -32,6 +34,23 @@ describe('a rehearsed DISCOVER', () => {
       assert.equal(reply && read(reply.options, OPTION.bootFile), file);
     });
   }
+
+  it('of a node behind relays is one through a relay of its network, unless another is named', () => {
+    const { interface: _, ...far } = networkOf('far', '10.8.0.0/24', [['10.8.0.10-10.8.0.20', 'known']]);
+    const node = nodeOf('node08', [mac('52:54:00:00:08:01')], { network: 'far' });
+    const played = (relays: Network['relays'], relay?: Ipv4) =>
+      rehearse(
+        { mac: node.macs[0], architecture: 0, ipxe: false, ...(relay === undefined ? {} : { relay }) },
+        siteOf([networkOf('lan', '10.0.0.0/24', []), { ...far, relays }], [node]),
+        [],
+        () => ({ kind: 'none', reason: 'nothing boots' }),
+        0,
+      ).decision;
+    const listed = { first: ip('172.16.0.1'), last: ip('172.16.0.9') };
+    for (const decision of [played([]), played([listed]), played([listed], ip('172.16.0.4'))])
+      assert.equal(decision.kind === 'offer' && decision.network.name, 'far');
+    assert.match(JSON.stringify(played([listed], ip('172.16.0.10'))), /speaks for no network of the site/);
+  });
 
   it('of a stranger where no pool is open to it is not answered', () => {
     const { decision, reply } = play('52:54:00:00:99:99', 0, false);

@@ -1,7 +1,7 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { UNSPECIFIED } from '../net/ipv4.ts';
+import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
+import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { LeaseBook } from './book.ts';
 import { CIRCUIT_ID, classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
@@ -27,6 +27,8 @@ export type Part = {
   readonly vendorClass?: string;
   readonly userClass?: string;
   readonly circuitId?: string;
+  /** The relay (giaddr) through which it asks. Absent: none, if a wire leads to its network, else the network's own. */
+  readonly relay?: Ipv4;
 };
 
 export type PoolVerdict = {
@@ -58,7 +60,8 @@ export function rehearse(
   boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer,
   now: number,
 ): Rehearsal {
-  const request = discover(part);
+  const own = site.networks.get(site.nodeByMac.get(part.mac)?.network ?? '');
+  const request = { ...discover(part), giaddr: part.relay ?? (own ? relayInto(own) : UNSPECIFIED) };
   const client = clientOf(request);
   const book = new LeaseBook();
   book.configure(site);
@@ -77,6 +80,12 @@ export function rehearse(
     boot: answer,
     reply: composeReply('offer', { request, client, boot: answer, ...decision }),
   };
+}
+
+/** A relay's address for a network that only relays reach. */
+function relayInto({ interface: through, relays: [relay], gateway, subnet }: Network): Ipv4 {
+  if (through !== undefined) return UNSPECIFIED;
+  return relay?.first ?? gateway ?? ((subnet.base + 1) as Ipv4);
 }
 
 /** The interface that leads to the machine's own network; a stranger is taken to be on the first. */

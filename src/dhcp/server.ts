@@ -6,6 +6,7 @@ import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { Seldom } from '../timeline/seldom.ts';
+import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
 import { LeaseBook } from './book.ts';
 import { type Client, clientOf } from './client.ts';
@@ -17,12 +18,12 @@ import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
-import { asksElsewhere, type Decision, decide, declined } from './policy.ts';
+import { asksElsewhere, type Decision, decide, declined, whyUnserved } from './policy.ts';
 import { Port, type Sender } from './port.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
-import { isOnWire, type ServedNetwork, wireOf } from './wire.ts';
+import { isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
@@ -75,6 +76,7 @@ class Server implements DhcpServer {
   /** Clients, each in its network, for whom an address is being tried. */
   readonly #probing = new Set<string>();
   readonly #elsewhere = new Seldom();
+  readonly #relays: Tallies<{ readonly mac: Mac; readonly reason: string }>;
   #site: Site;
   #closed = false;
 
@@ -99,6 +101,9 @@ class Server implements DhcpServer {
         code: 'REPLY_UNSENT',
         message: `${count} DHCP replies not sent: ${sample}`,
       }),
+    );
+    this.#relays = new Tallies((via, count, { mac, reason }) =>
+      this.#emit({ kind: 'dhcp.refused', mac, via: via ?? 'many relays', reason, ...(count > 1 ? { count } : {}) }),
     );
     this.#site = options.site();
   }
@@ -132,6 +137,7 @@ class Server implements DhcpServer {
     await this.#records.close();
     this.#closed = true;
     for (const port of [...this.#ports.values()]) this.#shut(port);
+    this.#relays.close();
     this.#malformed.close();
     this.#unsent.close();
   }
@@ -201,18 +207,31 @@ class Server implements DhcpServer {
     }
     if (decoded.packet.op !== 'request') return;
     const request = decoded.packet;
-    const isElsewhere = this.#noteElsewhere(port, request);
+    const wire = wireOf(request, this.#site, port.name);
+    if (wire.reach === 'relayed' && wire.networks.length === 0) {
+      this.#refuseRelay(port, request);
+      return;
+    }
+    const isElsewhere = this.#noteElsewhere(port, request, wire);
     const asked = { port, request, client: clientOf(request), sender, isElsewhere };
     this.#tellReceived(asked);
     this.#answer(asked);
   }
 
+  /** A relay of no network of ours may be made up with each packet: it gets no answer, and an event a minute. */
+  #refuseRelay(port: Port, request: DhcpPacket): void {
+    const { chaddr: mac } = request;
+    const via = viaOf(port.name, request);
+    const reason = whyUnserved(request, port.name);
+    if (!this.#site.nodeByMac.has(mac)) this.#relays.note(via, { mac, reason });
+    else if (this.#elsewhere.lets(`${mac} ${via}`)) this.#emit({ kind: 'dhcp.refused', mac, via, reason });
+  }
+
   /** Whether the MAC address is of a node that belongs elsewhere; once a minute for each and each network it is an event. */
-  #noteElsewhere(port: Port, request: DhcpPacket): boolean {
+  #noteElsewhere(port: Port, request: DhcpPacket, wire: Wire): boolean {
     const mac = request.chaddr;
     const node = this.#site.nodeByMac.get(mac);
     if (node?.network === undefined) return false;
-    const wire = wireOf(request, this.#site, port.name);
     const [here] = wire.networks;
     if (!here || !asksElsewhere(node, wire)) return false;
     if (this.#elsewhere.lets(`${mac} ${here.name}`)) {

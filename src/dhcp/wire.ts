@@ -1,4 +1,4 @@
-import { type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
+import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Network, Site } from '../site/model.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
@@ -24,7 +24,7 @@ export function wireOf(request: DhcpPacket, site: Site, name: string): Wire {
   const served = servedBySite(site);
   const relay = relayOf(request);
   if (relay) {
-    const link = served.find((network) => inSubnet(network.subnet, relay.link));
+    const link = linkOf(request.giaddr, relay.link, served);
     return { networks: link ? sharing(link, served) : [], reach: 'relayed' };
   }
   const local = served.filter((network) => network.interface === name);
@@ -42,6 +42,18 @@ function mayBeRouted({ ciaddr, options }: DhcpPacket): boolean {
   const type = read(options, OPTION.messageType);
   if (type === MESSAGE.request) return !options.has(OPTION.serverId.code);
   return type === MESSAGE.release || type === MESSAGE.inform;
+}
+
+/**
+ * The network that a relay speaks for: the one that it selects or its own address lies in. Replies go to that address, which anybody
+ * can make up: it has to be one of the site, in a subnet or listed under `relays` of the network.
+ */
+function linkOf(giaddr: Ipv4, selected: Ipv4, served: readonly ServedNetwork[]): ServedNetwork | undefined {
+  const around = served.find((network) => inSubnet(network.subnet, giaddr));
+  const link = selected === giaddr ? around : served.find((network) => inSubnet(network.subnet, selected));
+  const isListed = (network: ServedNetwork): boolean => network.relays.some((range) => inRange(range, giaddr));
+  if (link) return around || isListed(link) ? link : undefined;
+  return selected === giaddr ? served.find(isListed) : undefined;
 }
 
 function sharing(link: ServedNetwork, served: readonly ServedNetwork[]): readonly ServedNetwork[] {

@@ -79,7 +79,7 @@ function lineOf(event: Event): string {
     case 'dhcp.inform':
       return `DHCPINFORM from ${event.requested === undefined ? client(event) : formatIpv4(event.requested)}${via(event)}`;
     case 'dhcp.refused':
-      return `no answer to ${event.mac}${via(event)}: ${event.reason}`;
+      return `no answer to ${event.mac}${via(event)}: ${event.reason}${event.count === undefined ? '' : ` (${event.count} requests)`}`;
     case 'dhcp.other-server':
       return `DHCPREQUEST from ${event.mac}: it chose another server, ${formatIpv4(event.server)}`;
     case 'tftp.sent':

@@ -45,6 +45,7 @@ export function networkFixture(changes: Partial<Network> = {}): Network {
     ntp: [],
     search: [],
     routes: [],
+    relays: [],
     leaseSeconds: 7200,
     pools: [],
     options: new Map(),

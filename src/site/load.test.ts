@@ -125,6 +125,22 @@ const TABLE: readonly Row[] = [
     ],
   },
   {
+    name: 'relays that may speak for either of two networks',
+    files: edited(
+      [
+        '    interface: br0\n    subnet: 10.0.0.0/24\n',
+        '    subnet: 10.0.0.0/24\n    relays: [172.16.0.1, 172.16.0.8-172.16.0.9]\n',
+      ],
+      [
+        '    interface: br0\n    subnet: 192.168.0.0/24\n',
+        '    subnet: 192.168.0.0/24\n    relays: 172.16.0.9-172.16.0.12\n',
+      ],
+    ),
+    warnings: [
+      'site.yaml:12:13: relay 172.16.0.9-172.16.0.12 of network "lan" overlaps relay 172.16.0.8-172.16.0.9 of network "openstack" (site.yaml:5:26) | it has to say which network it means (option 82, link selection); else the first is taken',
+    ],
+  },
+  {
     name: 'nodes of a network of which no pool is open to them',
     files: edited(['    ip: 10.0.0.52\n', '    network: lan\n']),
     warnings: [
@@ -644,6 +660,7 @@ describe('a site that loads', () => {
       ntp: [],
       search: [],
       routes: [],
+      relays: [],
       leaseSeconds: 3600,
       pools: [
         { range: { first: ip('10.1.0.9'), last: ip('10.1.0.9') }, allow: ['known'], deny: [], options: new Map() },

@@ -6,7 +6,7 @@ import { readLending } from './lending.ts';
 import type { Network } from './model.ts';
 import { readOptions } from './options.ts';
 import { overlaps } from './overlap.ts';
-import { checkPools, poolClaims, resolvePools } from './pools.ts';
+import { checkPools, poolClaims, rangeWords, resolvePools } from './pools.ts';
 import type { NetworkDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
@@ -25,6 +25,7 @@ export function resolveNetworks(site: Declared<SiteDeclaration>, findings: Findi
     networks.set(name, network);
   }
   checkOverlaps(networks, site, findings);
+  warnOfSharedRelays(site, findings);
   return networks;
 }
 
@@ -97,6 +98,22 @@ function checkOverlaps(
   for (const { claim, earlier } of [...overlaps(subnets), ...overlaps(claimed)]) {
     const message = `${claim.words} overlaps ${earlier.words} (${formatPlace(earlier.place())})`;
     findings.error(claim.place(), message, 'an address can belong to one of them only');
+  }
+}
+
+/** A relay that may speak for several networks has to say for which it does. */
+function warnOfSharedRelays(site: Declared<SiteDeclaration>, findings: Findings): void {
+  const claims = Object.entries(site.value.networks).flatMap(([name, { relays }]) =>
+    relays.map((range, i) => ({
+      range,
+      words: `relay ${rangeWords(range)} of network "${name}"`,
+      place: () => site.place(['networks', name, 'relays', i]),
+    })),
+  );
+  for (const { claim, earlier } of overlaps(claims)) {
+    const message = `${claim.words} overlaps ${earlier.words} (${formatPlace(earlier.place())})`;
+    const hint = 'it has to say which network it means (option 82, link selection); else the first is taken';
+    findings.warn(claim.place(), message, hint);
   }
 }
 

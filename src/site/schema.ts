@@ -149,6 +149,11 @@ const network = keyed(
     routes: listOf(route, 'routes')
       .prefault([])
       .describe('Static routes (option 121). Clients that take them ignore `gateway`: add 0.0.0.0/0 here too.'),
+    relays: oneOrMore(range, 'an address or a range', 'them')
+      .prefault([])
+      .describe(
+        'Addresses from which relays of this network speak (giaddr), where they lie in no subnet of the site. Others are not answered.',
+      ),
     lease: lease.prefault('1h').describe('How long an address is lent: 2h, 30m, a number of seconds, or infinite.'),
     ...leaseLimits,
     pools: listOf(pool, 'pools').prefault([]).describe('Ranges from which clients without an own address get one.'),

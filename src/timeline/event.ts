@@ -57,8 +57,14 @@ type DhcpMessageEvent = {
 export type ServedAs = { readonly network: string; readonly interface?: string; readonly server?: Ipv4 };
 
 type OtherEvent =
-  /** A request that got no answer, and why. */
-  | { readonly kind: 'dhcp.refused'; readonly reason: string; readonly network?: string; readonly via?: string }
+  /** A request that got no answer, and why. `count`: how many alike there were since the last such event, this one the newest. */
+  | {
+      readonly kind: 'dhcp.refused';
+      readonly reason: string;
+      readonly network?: string;
+      readonly via?: string;
+      readonly count?: number;
+    }
   /** A client took another DHCP server's offer: a second server is on the wire. */
   | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
   /** A node's MAC address asks on a network that is not the node's own: a machine moved, or another uses the address. */

@@ -36,7 +36,7 @@ function inWords(event: Event): string {
       return parts.filter((part) => part !== '').join(' ');
     }
     case 'dhcp.refused':
-      return `DHCP no answer: ${event.reason}`;
+      return `DHCP no answer: ${event.reason}${event.count === undefined ? '' : ` (${event.count} requests)`}`;
     case 'dhcp.other-server':
       return `DHCP another server, ${formatIpv4(event.server)}, was chosen: is a second DHCP server on this wire?`;
     case 'dhcp.wrong-network':

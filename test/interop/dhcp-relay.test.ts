@@ -45,16 +45,17 @@ after(async () => {
 });
 
 /** The rack's site and a network that only relays reach. */
-function siteBehindRelay(): Site {
+function siteBehindRelay(relays: Network['relays'] = []): Site {
   const site = rackSite();
   const { interface: _, ...far } = networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], {
     server: ip('10.0.0.2'),
+    relays,
   });
   return { ...site, networks: new Map<string, Network>([...site.networks, ['far', far]]) };
 }
 
 test('behind a relay a client gets an address of its own network, renews it directly and gives it back', async () => {
-  const { events, kinds } = await serve(siteBehindRelay());
+  const { server, events, kinds } = await serve(siteBehindRelay());
   const wire = start('relay', 'tcpdump', '--immediate-mode', '-lnvi', 'eth0', 'udp port 67 and src host 10.0.0.2');
   const relay = start('relay', 'dhcrelay', '-4', '-d', '-a', '-iu', 'eth0', '-id', 'to-behind', '10.0.0.2');
   await until('the relay', 10, () => relay.output().includes('Sending on'), relay.output);
@@ -79,4 +80,31 @@ test('behind a relay a client gets an address of its own network, renews it dire
 
   client.child.kill('SIGUSR2');
   await until('release', 10, () => kinds().includes('release'), client.output);
+  for (const program of [client, relay, wire]) await program.stop('SIGKILL');
+  await server.close();
+});
+
+test('a relay whose address lies in no network of the site is answered where the network lists it, and reported once where none does', async () => {
+  sh(`ip -n relay addr flush dev to-behind
+    ip -n relay addr add 172.16.9.1/24 dev to-behind
+    ip route add 172.16.9.0/24 via 10.0.0.9
+    ip -n behind addr flush dev eth0`);
+  let site = siteBehindRelay();
+  const { server, events, kinds } = await serve(() => site);
+  const relay = start('relay', 'dhcrelay', '-4', '-d', '-a', '-iu', 'eth0', '-id', 'to-behind', '10.0.0.2');
+  await until('the relay', 10, () => relay.output().includes('Sending on'), relay.output);
+  const client = start('behind', 'udhcpc', '-f', '-i', 'eth0', '-s', script, '-t', '30', '-T', '1');
+  await until(
+    'three requests',
+    15,
+    () => (client.output().match(/broadcasting discover/g) ?? []).length > 2,
+    client.output,
+  );
+  assert.deepEqual(kinds(), ['refused']);
+  assert.match(JSON.stringify(events), /"via":"172\.16\.9\.1","reason":"the relay 172\.16\.9\.1 speaks for no network/);
+
+  site = siteBehindRelay([{ first: ip('172.16.9.1'), last: ip('172.16.9.4') }]);
+  await server.reload();
+  await until('address', 15, () => addressesOf('behind').some((one) => one.startsWith('10.7.0.1')), client.output);
+  await relay.stop();
 });
