@@ -30,6 +30,7 @@ import { openIdentities } from './node/identity.ts';
 import type { Inventory } from './node/inventory.ts';
 import { nodeBundle } from './node/nodeBundle.ts';
 import { openNodeFiles } from './node/nodeFiles.ts';
+import { createNodeMasks } from './node/nodeMasks.ts';
 import { removeLeftovers } from './node/openssl.ts';
 import { createOrders } from './node/orders.ts';
 import { openPeers } from './node/peers.ts';
@@ -186,11 +187,15 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
+  const masks = createNodeMasks(means.secrets);
   const inventories = storedInventories(store, site);
   /** The address through which a node last reached this server: templates may say it. */
   const reachedAt = new Map<string, Ipv4>();
-  const render = (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) =>
-    nodeBundle(site(), node, { inventory, server: { ip, httpPort: site().http.port } }, means);
+  const render = async (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) => {
+    const bundle = await nodeBundle(site(), node, { inventory, server: { ip, httpPort: site().http.port } }, means);
+    masks.note(node.name, bundle.mask);
+    return bundle;
+  };
   const orders = createOrders();
   const nodeFiles = await openNodeFiles({
     nodes: () => site().nodes,
@@ -231,6 +236,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
         nodeFiles.sent(node, bundle);
         return bundle;
       },
+      maskOf: masks.of,
       inventories,
       orders,
       onNews: nodeFiles.onNews,

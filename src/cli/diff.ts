@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
-import { KEPT_PRIVATE } from '../node/secrets.ts';
+import { KEPT_PRIVATE } from '../node/secretMask.ts';
 import { askJson } from './api.ts';
 import { jsonOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';

@@ -4,9 +4,10 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
 import { nodeClocks } from '../node/clocks.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
-import { LONGEST_MANIFEST, LONGEST_NEWS, type News, parseNews } from '../node/news.ts';
+import { LONGEST_MANIFEST, LONGEST_NEWS, maskedNews, type News, parseNews } from '../node/news.ts';
 import type { Orders } from '../node/orders.ts';
-import { LONGEST_REPORT, parseReport } from '../node/report.ts';
+import { LONGEST_REPORT, maskedReport, parseReport } from '../node/report.ts';
+import type { SecretMask } from '../node/secretMask.ts';
 import type { SiteNode } from '../site/model.ts';
 import { refuse } from './answer.ts';
 import { type Asked, type Bounds, type GateFrom, NodeGate } from './nodeGate.ts';
@@ -17,6 +18,8 @@ import { Renderings } from './renderings.ts';
 export type NodeRoutesFrom = GateFrom & {
   /** Makes a node's bundle. `serverIp` is the address through which the node reached this server. */
   readonly bundleOf: (node: SiteNode, inventory: Inventory | undefined, serverIp: Ipv4) => Promise<Bundle>;
+  /** Hides the secrets that reach a node in what it tells. Never rejects. */
+  readonly maskOf: (node: SiteNode) => Promise<SecretMask>;
   readonly inventories: Inventories;
   /** Takes in which files of its image a node has opened: a list compressed with gzip. Rejects with REQUEST_INVALID for any other. */
   readonly opened: (image: string, list: Uint8Array) => Promise<void>;
@@ -166,7 +169,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   app.post(
     '/node/v1/applied',
     route('applied', async ({ node, body }, _request, reply) => {
-      const news = parseNews(body);
+      const news = maskedNews(parseNews(body), await from.maskOf(node));
       // A node whose client keeps no body of a refusal knows a status; what was refused, and where, is known here.
       const refusal = news.applied.failed?.startsWith('bundle: ') ? lastRefusal.get(node.name) : undefined;
       const applied = refusal === undefined ? news.applied : { ...news.applied, failed: `bundle: ${refusal}` };
@@ -186,7 +189,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   app.post(
     '/node/v1/report',
     route('report', async ({ node, mac, ip, body }, _request, reply) => {
-      const { boot, seq, ...step } = parseReport(body);
+      const { boot, seq, ...step } = maskedReport(parseReport(body), await from.maskOf(node));
       // Two programs of the agent count their reports, each for itself.
       const teller = `${node.name} ${step.during === undefined ? 'boot' : 'refresh'}`;
       const last = lastReport.get(teller);

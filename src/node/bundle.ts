@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pack } from 'tar-stream';
+import { NO_SECRETS, type SecretMask } from './secretMask.ts';
 
 /** Where a file of a bundle comes from, in words: `overlay nova-compute`, `nodes/10-0-0-51`, `generated`. */
 export type Origin = string;
@@ -34,8 +35,8 @@ export type Bundle = {
   readonly blobs: ReadonlyMap<string, Uint8Array>;
   /** SHA-256 in hex of the manifest and the hooks, one after the other: it names the bundle, contents included. */
   readonly sha256: string;
-  /** Values within the blobs that must not be shown or kept. */
-  readonly secrets: ReadonlySet<string>;
+  /** Hides what must not be shown or kept of the blobs. */
+  readonly mask: SecretMask;
 };
 
 /** Where the agent finds the node's script; it runs as root at every boot. */
@@ -64,7 +65,7 @@ export function manifestFiles(manifest: string): readonly ManifestFile[] {
 export function makeBundle(
   files: readonly BundleFile[],
   hooks: readonly Hook[],
-  secrets: ReadonlySet<string> = new Set(),
+  mask: SecretMask = NO_SECRETS,
 ): Bundle {
   const blobs = new Map<string, Uint8Array>();
   const keep = (content: Uint8Array | string): string => {
@@ -82,14 +83,15 @@ export function makeBundle(
     return paths.map((path) => `${blob}\t${path}\n`);
   });
   const lines = [...new Set(watched)].join('');
-  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)), secrets };
+  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)), mask };
 }
 
 /** An archive and the SHA-256 of its bytes, in hex. */
 export type Archive = { readonly tar: Buffer; readonly sha256: string };
 
 /**
- * Packs a bundle into a tar that any tar unpacks: `manifest`, `hooks`, and `data/<sha256>` for each blob but those that
+ * Packs a bundle into a tar that any tar unpacks: `manifest`, `hooks`, `mask` where secrets reach the node (what its agent has
+ * to hide in all that it tells, a literal text a line, longest first), and `data/<sha256>` for each blob but those that
  * only files need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
  */
 export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive> {
@@ -100,6 +102,7 @@ export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive>
   })();
   archive.entry(header('manifest'), bundle.manifest);
   archive.entry(header('hooks'), bundle.hooks);
+  if (bundle.mask.agentList !== '') archive.entry(header('mask'), bundle.mask.agentList);
   for (const sha256 of needed(bundle, applied)) {
     const content = bundle.blobs.get(sha256);
     if (content) archive.entry(header(`data/${sha256}`), bufferOf(content));

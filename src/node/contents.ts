@@ -3,7 +3,6 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path';
 import { type Bundle, manifestFiles } from './bundle.ts';
 import { textOf } from './diff.ts';
-import { hasSecret } from './secrets.ts';
 
 /** What the files of bundles said, by SHA-256, so that a later bundle can be compared with one that a node has. */
 export type Contents = {
@@ -52,8 +51,9 @@ export function openContents(folder: string, trouble: (error: unknown) => void):
 
   return {
     keep(bundle) {
-      const texts = textsOf(bundle).filter(([sha256]) => !present.has(sha256));
-      if (texts.length === 0 || waiting >= MOST_WAITING) return;
+      if (waiting >= MOST_WAITING) return;
+      const texts = textsOf(bundle, present);
+      if (texts.length === 0) return;
       waiting++;
       last = last
         .then(async () => {
@@ -78,13 +78,14 @@ export function openContents(folder: string, trouble: (error: unknown) => void):
   };
 }
 
-function textsOf(bundle: Bundle): readonly (readonly [string, Uint8Array])[] {
+/** The texts of a bundle that are to be kept, apart from those that are. */
+function textsOf(bundle: Bundle, present: ReadonlySet<string>): readonly (readonly [string, Uint8Array])[] {
   let room = LARGEST_BUNDLE;
   return manifestFiles(bundle.manifest).flatMap(({ blob }) => {
-    const content = bundle.blobs.get(blob);
+    const content = present.has(blob) ? undefined : bundle.blobs.get(blob);
     if (!content || content.length > LARGEST_TEXT || content.length > room) return [];
     const text = textOf(content);
-    if (text === undefined || hasSecret(text, bundle.secrets)) return [];
+    if (text === undefined || bundle.mask.finds(text)) return [];
     room -= content.length;
     return [[blob, content]];
   });

@@ -8,14 +8,13 @@ import { type BundleFile, makeBundle } from './bundle.ts';
 import { openContents } from './contents.ts';
 import { diffNode } from './diff.ts';
 import type { Applied } from './news.ts';
-import { withoutSecrets } from './secrets.ts';
+import { NO_SECRETS } from './secretMask.ts';
 import { standingOf } from './standing.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'reveille-diff-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const KEY = ['-----BEGIN OPENSSH PRIVATE KEY-----', 'c2VjcmV0', '-----END OPENSSH PRIVATE KEY-----', ''].join('\n');
-const NO_VALUES: ReadonlySet<string> = new Set();
 const access = { mode: 0o644, owner: 'root', group: 'root', origin: 'overlay x' };
 const file = (path: string, text: string, more: Partial<BundleFile> = {}) =>
   ({ ...access, path, content: Buffer.from(text), ...more }) as BundleFile;
@@ -89,9 +88,9 @@ test('nothing changes where nothing differs, whatever the files are', async () =
 
 test('private keys are left out wherever they stand', () => {
   const pem = KEY.replaceAll('OPENSSH ', '');
-  assert.equal(withoutSecrets(`a\n${KEY}b ${pem}`, NO_VALUES), 'a\n(kept private)\nb (kept private)\n');
-  assert.equal(withoutSecrets('-----BEGIN RSA PRIVATE KEY-----\ncut off', NO_VALUES), '(kept private)');
-  assert.equal(withoutSecrets('-----BEGIN CERTIFICATE-----', NO_VALUES), '-----BEGIN CERTIFICATE-----');
+  assert.equal(NO_SECRETS.mask(`a\n${KEY}b ${pem}`), 'a\n(kept private)\nb (kept private)\n');
+  assert.equal(NO_SECRETS.mask('-----BEGIN RSA PRIVATE KEY-----\ncut off'), '(kept private)');
+  assert.equal(NO_SECRETS.mask('-----BEGIN CERTIFICATE-----'), '-----BEGIN CERTIFICATE-----');
 });
 
 test('how files stand', () => {

@@ -1,6 +1,6 @@
 import { type Bundle, type ManifestFile, manifestFiles } from './bundle.ts';
 import type { Applied, Drifted } from './news.ts';
-import { withoutSecrets } from './secrets.ts';
+import type { SecretMask } from './secretMask.ts';
 
 /** What a file is made from and for whom; `null` for what does not apply (a file in which tokens are replaced keeps its own). */
 export type FileForm = {
@@ -45,8 +45,8 @@ export async function diffNode(
   const had = byPath(applied.manifest ?? '');
   const gets = byPath(bundle.manifest);
   const drift = new Map(applied.drift.map((one) => [one.path, one]));
-  const old = async (file: ManifestFile) => formOf(file, await text(file.blob), bundle.secrets);
-  const fresh = (file: ManifestFile) => formOf(file, textIn(bundle, file.blob), bundle.secrets);
+  const old = async (file: ManifestFile) => formOf(file, await text(file.blob), bundle.mask);
+  const fresh = (file: ManifestFile) => formOf(file, textIn(bundle, file.blob), bundle.mask);
 
   const changes: FileChange[] = [];
   for (const path of new Set([...had.keys(), ...gets.keys()].sort())) {
@@ -83,18 +83,14 @@ function sameForm(a: ManifestFile, b: ManifestFile): boolean {
   return a.blob === b.blob && a.kind === b.kind && a.mode === b.mode && a.owner === b.owner && a.group === b.group;
 }
 
-function formOf(
-  { kind, mode, owner, group }: ManifestFile,
-  text: string | undefined,
-  secrets: ReadonlySet<string>,
-): FileForm {
+function formOf({ kind, mode, owner, group }: ManifestFile, text: string | undefined, mask: SecretMask): FileForm {
   const own = (value: string) => (value === '-' ? null : value);
   return {
     kind: kind === 'link' || kind === 'replace' ? kind : 'file',
     mode: own(mode),
     owner: own(owner),
     group: own(group),
-    text: text === undefined ? null : withoutSecrets(text, secrets),
+    text: text === undefined ? null : mask.mask(text),
   };
 }
 
@@ -117,5 +113,5 @@ export function textOf(content: Uint8Array): string | undefined {
 function hooksOf(bundle: Bundle, touched: ReadonlySet<string>): readonly string[] {
   const lines = bundle.hooks.split('\n').map((line) => line.split('\t'));
   const blobs = new Set(lines.flatMap(([blob, path]) => (blob && path && touched.has(path) ? [blob] : [])));
-  return [...blobs].flatMap((blob) => textIn(bundle, blob)?.split('\n')[0] ?? []);
+  return [...blobs].flatMap((blob) => bundle.mask.mask(textIn(bundle, blob) ?? '').split('\n')[0] ?? []);
 }

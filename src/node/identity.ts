@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { inTurn } from '../inTurn.ts';
 import type { Credentials } from './credentials.ts';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
-import { KEPT_PRIVATE } from './secrets.ts';
+import { KEPT_PRIVATE } from './secretMask.ts';
 
 /** What makes a machine the same one at every boot, though it has no disk to keep it on. */
 export type Identity = {
@@ -102,6 +102,12 @@ export function identityFrom(parts: IdentityParts): Identity {
 /** Whether any identity can be made of these parts. */
 export function isWhole(parts: IdentityParts): boolean {
   return lacking(parts, ALWAYS).length === 0;
+}
+
+/** What of an identity is private. */
+export function privateKeysOf({ sshHostKeys, novaKey, tls }: Identity): readonly string[] {
+  const keys = [...Object.values(sshHostKeys), ...(novaKey ? [novaKey] : [])].map((key) => key.private);
+  return [...keys, ...(tls ? [tls.key] : [])];
 }
 
 /** The same identity to be shown: what is private stays so. */

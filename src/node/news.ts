@@ -1,5 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import { plainLine } from '../plainText.ts';
+import type { SecretMask } from './secretMask.ts';
 
 /** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
 export type Drifted = {
@@ -75,6 +76,17 @@ export function parseNews(body: Uint8Array): News {
     ms: numberIn(head, 'ms'),
     ...(sync === undefined || sync === '' ? {} : { sync }),
   };
+}
+
+/** The same without the secrets that reached the node. */
+export function maskedNews(news: News, mask: SecretMask): News {
+  const { failed, drift } = news.applied;
+  const applied = {
+    ...news.applied,
+    ...(failed === undefined ? {} : { failed: mask.mask(failed) }),
+    drift: drift.map((one) => ({ ...one, path: mask.mask(one.path) })),
+  };
+  return { ...news, applied };
 }
 
 /** `missing`, `content` or `access:MODE:OWNER:GROUP`, a tab, the path. */

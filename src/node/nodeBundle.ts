@@ -1,12 +1,14 @@
 import { type BootServer, bootUrl, serverUrl } from '../boot/server.ts';
+import { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
 import type { Credentials } from './credentials.ts';
-import type { Identities } from './identity.ts';
+import { type Identities, privateKeysOf } from './identity.ts';
 import { factsOf, type Inventory } from './inventory.ts';
 import type { Peers } from './peers.ts';
 import { askedBy, renderFiles } from './render.ts';
+import { SecretMask } from './secretMask.ts';
 import type { SiteSecrets } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
@@ -23,7 +25,7 @@ export type BundleMeans = {
 /**
  * A node's bundle as the site is on disk now: its files read, rendered. `server` is where the node finds us; `inventory` is
  * absent until the machine told what it is. Throws SITE_INVALID or TEMPLATE_INVALID with the place of what is wrong,
- * SECRET_MISSING with the secret's name.
+ * SECRET_MISSING with the secret's name; no secret's value stands in their words.
  */
 export async function nodeBundle(
   site: Site,
@@ -33,13 +35,30 @@ export async function nodeBundle(
 ): Promise<Bundle> {
   const { vars, values } = await secrets.reveal(declared.vars);
   const node = { ...declared, vars };
-  const { sources, hooks } = await readSources(site, node);
-  const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
-  const facts = inventory && factsOf(inventory);
-  const asked = askedBy(node, sources);
-  const own = asked.identity && (await identities.of(node.name, asked.identity));
-  const identity = own && asked.identity?.tls ? { ...own, tls: await credentialsOf(site, declared) } : own;
-  const peers = asked.peers ? await peersOf(site, declared) : undefined;
-  const files = renderFiles({ site, node, sources, facts, identity, peers, server: urls }, renderer);
-  return makeBundle(files, hooks, values);
+  let mask = SecretMask.of(values);
+  try {
+    const { sources, hooks } = await readSources(site, node);
+    const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
+    const facts = inventory && factsOf(inventory);
+    const asked = askedBy(node, sources);
+    const own = asked.identity && (await identities.of(node.name, asked.identity));
+    const identity = own && asked.identity?.tls ? { ...own, tls: await credentialsOf(site, declared) } : own;
+    if (identity) mask = SecretMask.of(values, privateKeysOf(identity));
+    const peers = asked.peers ? await peersOf(site, declared) : undefined;
+    const files = renderFiles({ site, node, sources, facts, identity, peers, server: urls }, renderer);
+    return makeBundle(files, hooks, mask);
+  } catch (error) {
+    throw withoutSecrets(error, mask);
+  }
+}
+
+/** A template may quote a value in what it refuses with. */
+function withoutSecrets(error: unknown, mask: SecretMask): unknown {
+  if (!(error instanceof ReveilleError)) return error;
+  const { code, message, hint, place } = error;
+  // Without what it was made from, which has the same words.
+  return new ReveilleError(code, mask.mask(message), {
+    ...(hint === undefined ? {} : { hint: mask.mask(hint) }),
+    ...(place === undefined ? {} : { place }),
+  });
 }

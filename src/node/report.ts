@@ -1,5 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import { plainLine, plainLines } from '../plainText.ts';
+import type { SecretMask } from './secretMask.ts';
 
 /** One report of the agent on a node. `boot` and `seq` name it once and for all, so that a repeated one is known. */
 export type Report = {
@@ -56,6 +57,21 @@ export function parseReport(body: Uint8Array): Report {
     ...(during === 'refresh' || during === 'service' ? { during } : {}),
     ...(detail === '' ? {} : { detail }),
     ...(output === '' ? {} : { output }),
+  };
+}
+
+/** As long as the agent lets a detail and an output become, but for what its own masking takes away. */
+const CUT_DETAIL = 450;
+const CUT_OUTPUT = 3500;
+
+/** The same without the secrets that reached the node. An output is the end of a longer one, a detail the beginning. */
+export function maskedReport(report: Report, mask: SecretMask): Report {
+  const { detail, output } = report;
+  const masked = (text: string, cut: number) => (text.length < cut ? mask.mask(text) : mask.maskCut(text));
+  return {
+    ...report,
+    ...(detail === undefined ? {} : { detail: masked(detail, CUT_DETAIL) }),
+    ...(output === undefined ? {} : { output: masked(output, CUT_OUTPUT) }),
   };
 }
 

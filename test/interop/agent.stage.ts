@@ -14,6 +14,7 @@ import type { News } from '../../src/node/news.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { createOrders } from '../../src/node/orders.ts';
 import { openPeers } from '../../src/node/peers.ts';
+import { NO_SECRETS } from '../../src/node/secretMask.ts';
 import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
@@ -123,6 +124,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
             { inventory, server: { ip: serverIp, httpPort: port } },
             means,
           ),
+        maskOf: async () => NO_SECRETS,
         inventories: {
           load: async (name) => stored.get(name),
           save: async (name, inventory) => void stored.set(name, inventory),

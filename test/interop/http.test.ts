@@ -31,6 +31,7 @@ import { parseSubnet } from '../../src/net/ipv4.ts';
 import { makeBundle } from '../../src/node/bundle.ts';
 import type { News } from '../../src/node/news.ts';
 import { createOrders } from '../../src/node/orders.ts';
+import { NO_SECRETS, SecretMask } from '../../src/node/secretMask.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
@@ -494,6 +495,7 @@ async function parts(events: Happening[]): Promise<HttpServerFrom> {
     bundleOf: async () => {
       throw new ReveilleError('TEMPLATE_INVALID', 'broken', { place: { file: 'overlays/x/a.j2', line: 3, col: 4 } });
     },
+    maskOf: async () => NO_SECRETS,
     inventories: { load: async () => undefined, save: async () => {} },
     opened: async () => {},
     orders: createOrders(),
@@ -552,3 +554,21 @@ async function until(holds: () => boolean): Promise<void> {
   }
   throw new Error('waited 20 s in vain');
 }
+
+test('what a node tells is kept without the secrets that reached it', async (t) => {
+  const news: News[] = [];
+  const { base, events } = await server(t, {
+    maskOf: async (node) => SecretMask.of([`secret of ${node.name}`]),
+    onNews: (_, told) => news.push(told),
+  });
+  const api = base.replace('/boot', '/node/v1');
+  const head = 'boot=0b9f7a6e-1c7b-4a2a-9d52-0c5c5d1f3a10\nseq=1\nstep=hook\nstatus=failed\nms=5\n';
+  const report = `${head}detail=with secret of node01\n\n"secret of node01" refused`;
+  await curl(`${api}/report?mac=52:54:00:00:00:51`, '--data-binary', report);
+  const applied = `reveille.applied=1\nbundle=${'0'.repeat(64)}\nfailed=hook: secret of node01\n\n`;
+  await curl(`${api}/applied?mac=52:54:00:00:00:51`, '--data-binary', applied);
+  const [step] = events.filter(({ kind }) => kind === 'node.step');
+  assert(step?.kind === 'node.step');
+  assert.deepEqual([step.detail, step.output], ['with (kept private)', '"(kept private)" refused']);
+  assert.equal(news[0]?.applied.failed, 'hook: (kept private)');
+});
