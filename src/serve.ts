@@ -10,7 +10,7 @@ import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError, troubleOf } from './errors.ts';
-import type { FaultSink } from './faults.ts';
+import { type FaultSink, guarded } from './faults.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openedRecords } from './image/opened.ts';
@@ -18,7 +18,7 @@ import { servedImages } from './image/served.ts';
 import { openShelf } from './image/shelf.ts';
 import { type LogFormat, openLog } from './log/log.ts';
 import { descriptorLimit, shareDescriptors } from './net/descriptors.ts';
-import { interfaceAddresses } from './net/interfaces.ts';
+import { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type Ipv4, UNSPECIFIED } from './net/ipv4.ts';
 import type { Mac } from './net/mac.ts';
 import { askForLogs } from './node/askForLogs.ts';
@@ -141,7 +141,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   });
   const images = servedImages(openShelf(join(stateFolder, 'images')), emit);
   const { shelf } = images;
-  const where = whereabouts(site);
+  const interfaces = new InterfaceWatch();
+  const where = whereabouts(site, () => interfaces.addresses);
   const rolls = await openRolls(store, emit, Date.now);
   const identities = openIdentities(store);
   const files = {
@@ -302,6 +303,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   );
 
   reload = async () => {
+    interfaces.look();
     daemons.configure(site().log);
     nodeFiles.siteChanged();
     tokens.forgetAllBut((node) => site().nodes.has(node));
@@ -311,7 +313,12 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
     }
   };
-  const watching = setInterval(whenChanged(interfaceAddresses, takeOver), ADDRESSES_MS).unref();
+  const watching = setInterval(
+    guarded(supervisor.sinkOf('interfaces'), () => {
+      if (interfaces.look()) takeOver();
+    }),
+    ADDRESSES_MS,
+  ).unref();
   opened.defer(() => clearInterval(watching));
   emit({ kind: 'server.started', httpPort: port, serves: [...where.site().networks.values()].map(servedAs) });
   for (const missing of await missingFor(site(), shelf)) emit({ kind: 'server.trouble', ...missing });
@@ -339,17 +346,6 @@ async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
 
 /** A bridge that gets its address late, or another one, is noticed within this time. */
 const ADDRESSES_MS = 5000;
-
-/** Calls `tell` whenever `look` gives something else than the last time. */
-function whenChanged(look: () => ReadonlyMap<string, unknown>, tell: () => void): () => void {
-  const picture = () => JSON.stringify([...look()]);
-  let last = picture();
-  return () => {
-    const now = picture();
-    if (now !== last) tell();
-    last = now;
-  };
-}
 
 /** Says which node an event concerns, by its MAC or by who has its address. */
 function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefined): Event {

@@ -1,23 +1,21 @@
 import type { BootServer } from './boot/server.ts';
-import { interfaceAddresses } from './net/interfaces.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Network, Site } from './site/model.ts';
-import { serverFor, withServers } from './site/servers.ts';
+import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
 
-/** Where this machine is reached. Interfaces are asked each time: an address may come and go under a running server. */
-export function whereabouts(site: () => Site) {
+/** Where this machine is reached, by the `addresses` that it was last seen to have: one may come and go under a running server. */
+export function whereabouts(site: () => Site, addresses: () => InterfaceAddresses) {
   const serverOf = (network: Network): BootServer | undefined => {
-    const ip = serverFor(network, interfaceAddresses(), site().networks.values());
+    const ip = serverFor(network, addresses(), site().networks.values());
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
   };
   return {
     /** The site with the server's address in each network that this machine has one for. */
-    site: (): Site => withServers(site(), interfaceAddresses()),
+    site: (): Site => withServers(site(), addresses()),
     serverOf,
     serverAddresses: (): readonly Ipv4[] => {
-      const addresses = interfaceAddresses();
       const networks = [...site().networks.values()];
-      const servers = networks.map((network) => serverFor(network, addresses, networks));
+      const servers = networks.map((network) => serverFor(network, addresses(), networks));
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
     /** The network that an address is in; for addresses of none, the first network. */

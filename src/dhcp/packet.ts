@@ -72,7 +72,7 @@ const ETHERNET = 1;
 /** Clients of BOOTP's time drop what is shorter, and take no more (RFC 1542 section 2.1). */
 export const BOOTP_SIZE = 300;
 /** Room for every real request and far beyond; it bounds the work that a forged one can cause. */
-const LONGEST_REQUEST = 4096;
+export const LONGEST_REQUEST = 4096;
 /** A relay's option is echoed whole or, beyond any that a relay makes, not at all. */
 const LONGEST_RELAY_OPTION = 512;
 

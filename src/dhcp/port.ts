@@ -1,18 +1,25 @@
-import type dgram from 'node:dgram';
 import { type FaultSink, guarded } from '../faults.ts';
-import { type Ipv4, parseIpv4, UNSPECIFIED } from '../net/ipv4.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
 import { openProber, type Prober } from '../net/probe.ts';
 import { openRawSender, type RawSender } from '../net/raw.ts';
+import { UdpReceiver } from '../net/receiver.ts';
 import { RoutedSender } from '../net/routed.ts';
-import { openUdp } from '../net/udp.ts';
+import { Backlog, type Waiting } from './backlog.ts';
 import { type Destination, SERVER_PORT } from './destination.ts';
+import { LONGEST_REQUEST } from './packet.ts';
 
 /** Where a datagram came from, as its headers have it: anyone on the wire can write anything there. */
 export type Sender = { readonly ip: Ipv4; readonly port: number };
 
-/** What a port tells: requests with their senders, replies that could not be sent and why (`ENETDOWN`), a broken socket. */
+/** What a port asks and tells. Nothing but `received` may throw. */
 export type PortListener = {
   readonly received: (port: Port, bytes: Buffer, sender: Sender) => void;
+  /** Whether the site lists a machine: its requests go before others'. */
+  readonly isListed: (mac: Mac) => boolean;
+  /** A request was dropped, since more come than can be answered. */
+  readonly dropped: () => void;
+  /** A reply was dropped, and why: `ENETDOWN`. */
   readonly unsent: (to: Destination, code: string) => void;
   readonly broken: (error: unknown) => void;
   /** An exception that no code expected, in answering one client: it must not end the service for all. */
@@ -22,48 +29,44 @@ export type PortListener = {
 /** What every client takes (RFC 2131 section 2: 576 bytes with the headers of IP and UDP). */
 const SMALLEST_ROOM = 548;
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
+/** How long requests are answered before the event loop turns to other services, those of listed machines and others, in milliseconds. */
+const LISTED_MS = 10;
+const OTHERS_MS = 4;
 
 /** One interface: requests arrive on it, and their replies leave through it. */
 export class Port {
   readonly name: string;
-  readonly #socket: dgram.Socket;
+  readonly #listener: PortListener;
+  readonly #receiver: UdpReceiver;
   readonly #frames: RawSender;
   readonly #routed: RoutedSender;
-  readonly #listener: PortListener;
+  readonly #backlog: Backlog;
+  readonly #work: () => void;
+  #working = false;
   #prober: Prober | undefined;
   #closed = false;
 
-  /** Rejects with PORT_IN_USE, PRIVILEGE_MISSING or INTERFACE_MISSING. */
-  static async open(name: string, udpPort: number, listener: PortListener): Promise<Port> {
-    const socket = await openUdp({ interface: name, port: udpPort, broadcast: true });
-    try {
-      return new Port(name, socket, listener);
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-  }
-
-  constructor(name: string, socket: dgram.Socket, listener: PortListener) {
+  /** Throws PORT_IN_USE, PRIVILEGE_MISSING, INTERFACE_MISSING, or SystemCallError where no socket can be made. */
+  constructor(name: string, udpPort: number, listener: PortListener) {
     this.name = name;
-    this.#socket = socket;
-    this.#frames = openRawSender(name);
-    try {
-      this.#routed = RoutedSender.open(name);
-    } catch (error) {
-      this.#frames.close();
-      throw error;
-    }
     this.#listener = listener;
-    try {
-      socket.setRecvBufferSize(RECEIVE_BUFFER);
-    } catch {
-      // A smaller buffer only loses more under a flood.
-    }
-    const received = (bytes: Buffer, from: dgram.RemoteInfo): void =>
-      listener.received(this, bytes, { ip: parseIpv4(from.address) ?? UNSPECIFIED, port: from.port });
-    socket.on('message', guarded(listener.faulted, received));
-    socket.on('error', guarded(listener.faulted, listener.broken));
+    this.#backlog = new Backlog(listener.isListed);
+    this.#work = guarded(listener.faulted, () => this.#answerSome());
+    using opened = new DisposableStack();
+    this.#receiver = opened.adopt(
+      new UdpReceiver({
+        interface: name,
+        port: udpPort,
+        buffer: RECEIVE_BUFFER,
+        longest: LONGEST_REQUEST,
+        received: (bytes, from) => this.#queue(bytes, from),
+        faulted: listener.faulted,
+      }),
+      (receiver) => receiver.close(),
+    );
+    this.#frames = opened.adopt(openRawSender(name), (sender) => sender.close());
+    this.#routed = RoutedSender.open(name);
+    opened.move();
   }
 
   /** How many bytes of `wanted`, the most that a client takes, go to `to` at once: a frame is not cut up for less than a full reply. */
@@ -98,15 +101,47 @@ export class Port {
 
   /** Takes no more requests; replies can still be sent. */
   stopReceiving(): void {
-    this.#socket.removeAllListeners('message');
+    this.#receiver.stop();
+    this.#backlog.clear();
   }
 
   close(): void {
     this.#closed = true;
-    this.#socket.close();
+    this.#backlog.clear();
+    this.#receiver.close();
     this.#frames.close();
     this.#routed.close();
     this.#prober?.close();
     this.#prober = undefined;
+  }
+
+  #queue(bytes: Buffer, from: Sender): void {
+    if (!this.#backlog.add(bytes, from)) this.#listener.dropped();
+    this.#continue();
+  }
+
+  /** All that the kernel has is queued before the first is answered, so that listed machines pass the others there too. */
+  #continue(): void {
+    if (this.#working) return;
+    this.#working = true;
+    setImmediate(this.#work);
+  }
+
+  #answerSome(): void {
+    this.#working = false;
+    this.#answerFor(LISTED_MS, () => this.#backlog.nextListed());
+    this.#answerFor(OTHERS_MS, () => this.#backlog.nextOther());
+    if (!this.#backlog.isEmpty) this.#continue();
+  }
+
+  #answerFor(ms: number, take: () => Waiting | undefined): void {
+    const end = performance.now() + ms;
+    for (let next = take(); next; next = performance.now() < end ? take() : undefined) {
+      try {
+        this.#listener.received(this, next.bytes, next.from);
+      } catch (error) {
+        this.#listener.faulted(error);
+      }
+    }
   }
 }

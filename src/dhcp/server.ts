@@ -72,6 +72,7 @@ class Server implements DhcpServer {
   readonly #records: LeaseRecords;
   readonly #malformed: Tally;
   readonly #unsent: Tally;
+  readonly #dropped: Tally;
   readonly #ports = new Map<string, Port>();
   /** Clients, each in its network, for whom an address is being tried. */
   readonly #probing = new Set<string>();
@@ -105,6 +106,13 @@ class Server implements DhcpServer {
     this.#relays = new Tallies((via, count, { mac, reason }) =>
       this.#emit({ kind: 'dhcp.refused', mac, via: via ?? 'many relays', reason, ...(count > 1 ? { count } : {}) }),
     );
+    this.#dropped = new Tally((count, name) =>
+      this.#emit({
+        kind: 'server.trouble',
+        code: 'REQUESTS_DROPPED',
+        message: `${count} DHCP requests of machines that the site does not list dropped on ${name}: more come than can be answered`,
+      }),
+    );
     this.#site = options.site();
   }
 
@@ -112,7 +120,7 @@ class Server implements DhcpServer {
     this.#takeSite();
     try {
       await this.#records.start();
-      for (const name of this.#interfaces()) await this.#open(name);
+      for (const name of this.#interfaces()) this.#open(name);
     } catch (error) {
       await this.close();
       throw error;
@@ -125,7 +133,7 @@ class Server implements DhcpServer {
     for (const port of [...this.#ports.values()]) if (!wanted.has(port.name)) this.#shut(port);
     for (const name of wanted) {
       try {
-        await this.#open(name);
+        this.#open(name);
       } catch (error) {
         this.#trouble(error);
       }
@@ -140,6 +148,7 @@ class Server implements DhcpServer {
     this.#relays.close();
     this.#malformed.close();
     this.#unsent.close();
+    this.#dropped.close();
   }
 
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined {
@@ -182,10 +191,12 @@ class Server implements DhcpServer {
     return found !== undefined && inSubnet(found.subnet, ip);
   }
 
-  async #open(name: string): Promise<void> {
+  #open(name: string): void {
     if (this.#ports.has(name)) return;
-    const port = await Port.open(name, this.#options.port ?? SERVER_PORT, {
-      received: guarded(this.#faulted, (port, bytes, sender) => this.#receive(port, bytes, sender)),
+    const port = new Port(name, this.#options.port ?? SERVER_PORT, {
+      received: (port, bytes, sender) => this.#receive(port, bytes, sender),
+      isListed: (mac) => this.#site.nodeByMac.has(mac),
+      dropped: () => this.#dropped.note(name),
       unsent: (to, code) => this.#unsent.note(`${formatIpv4(to.ip)}: ${UNSENT[code] ?? code}`),
       broken: (error) => this.#trouble(error),
       faulted: this.#faulted,

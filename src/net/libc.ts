@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import koffi from 'koffi';
 import type { Ipv4 } from './ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from './mac.ts';
@@ -69,6 +70,14 @@ const c = {
     into: Uint8Array,
     length: number,
     flags: number,
+  ) => number,
+  recvfrom: lib.func('long recvfrom(int fd, void *data, size_t length, int flags, void *from, void *fromLength)') as (
+    fd: number,
+    into: Uint8Array,
+    length: number,
+    flags: number,
+    from: Uint8Array,
+    fromLength: Uint32Array,
   ) => number,
   ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)') as (
     fd: number,
@@ -143,11 +152,51 @@ export function receive(fd: number, into: Uint8Array): number {
   return c.recv(fd, into, into.length, MSG_DONTWAIT);
 }
 
-/** Calls `onReadable` from the event loop while `fd` has something to read, until the returned `stop` is called. */
-export function watchReadable(fd: number, onReadable: () => void): { stop(): void } {
-  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
-  return { stop: () => handle.close() };
+/** Receives one datagram like `receive`, and writes the sender's `struct sockaddr_in` into `from`. */
+export function receiveFrom(fd: number, into: Uint8Array, from: Uint8Array): number {
+  FROM_LENGTH[0] = from.length;
+  return c.recvfrom(fd, into, into.length, MSG_DONTWAIT, from, FROM_LENGTH);
 }
+
+const FROM_LENGTH = new Uint32Array(1);
+
+/**
+ * Calls `onReadable` from the event loop while `fd` has something to read, until the returned `stop` is called, in the asynchronous
+ * context of whoever watches. A socket with an error, as when its interface goes down, counts as readable: reading takes the error.
+ * `onReadable` must not throw.
+ */
+export function watchReadable(fd: number, onReadable: () => void): { stop(): void } {
+  const read = AsyncResource.bind(onReadable);
+  let again: NodeJS.Timeout | undefined;
+  let stopped = false;
+  // The event loop stops to watch a descriptor that has an error, and says so with a negative status.
+  const onEvent = (status: unknown): void => {
+    read();
+    if (typeof status === 'number' && status < 0 && !stopped) again = setTimeout(resume, RESUME_MS);
+  };
+  const resume = (): void => {
+    try {
+      handle.start({ readable: true }, onEvent);
+    } catch {
+      again = setTimeout(resume, RESUME_MS);
+    }
+  };
+  const handle = koffi.node.poll(fd, { readable: true }, onEvent);
+  WATCHES.add(handle);
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(again);
+      WATCHES.delete(handle);
+      handle.close();
+    },
+  };
+}
+
+/** A descriptor with an error that stays is looked at no more often than this. */
+const RESUME_MS = 100;
+/** A handle that nothing refers to is collected, and its descriptor is watched no more. */
+const WATCHES = new Set<object>();
 
 /** The kernel's number of an interface; 0 if there is none of this name. `fd` is any socket: no other descriptor is needed. */
 export function interfaceIndex(fd: number, name: string): number {

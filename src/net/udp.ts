@@ -121,7 +121,8 @@ function addressesOnly(
   done(null, address, 4);
 }
 
-function bindDescriptor(options: UdpOptions): number {
+/** The descriptor of a bound UDP socket, which the caller closes. Throws what `openUdp` rejects with. */
+export function bindDescriptor(options: UdpOptions): number {
   let fd: number | undefined;
   try {
     fd = makeSocket(AF_INET, SOCK_DGRAM, 0);

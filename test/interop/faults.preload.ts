@@ -8,7 +8,6 @@ import { Worker } from 'node:worker_threads';
 // names throws, as a mistake in the code behind it would.
 
 const EDGES: Readonly<Record<string, (emitter: EventEmitter, event: string) => boolean>> = {
-  dhcp: (emitter, event) => event === 'message' && portOf(emitter) === 67,
   tftp: (emitter, event) => event === 'message' && portOf(emitter) === 69,
   http: (emitter, event) => event === 'request' && isHttp(emitter, 'object'),
   operators: (emitter, event) => event === 'request' && isHttp(emitter, 'string'),
@@ -38,3 +37,16 @@ EventEmitter.prototype.emit = function (event: string, ...args: unknown[]): bool
   }
   return emit.call(this, event, ...args);
 };
+
+// DHCP has no emitter at its edge: it answers what it has read in a callback of the event loop.
+const { setImmediate: schedule } = globalThis;
+globalThis.setImmediate = Object.assign(
+  (callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate => {
+    if (armed !== 'dhcp' || !new Error().stack?.includes('/src/dhcp/port.ts')) return schedule(callback, ...args);
+    armed = undefined;
+    return schedule(() => {
+      throw new Error('a mistake behind dhcp');
+    });
+  },
+  schedule,
+);

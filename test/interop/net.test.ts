@@ -7,11 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ReveilleError } from '../../src/errors.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
-import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { portHolder } from '../../src/net/portHolder.ts';
 import { openProber } from '../../src/net/probe.ts';
 import { openRawSender } from '../../src/net/raw.ts';
+import { UdpReceiver } from '../../src/net/receiver.ts';
 import { openUdp } from '../../src/net/udp.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through test/isolated');
@@ -153,6 +154,85 @@ describe('a UDP socket', () => {
     });
     await assert.rejects(openUdp({ address: ip('10.9.9.9'), port: 6767 }), codeOf('INTERFACE_MISSING'));
     assert.equal(openDescriptors(), before);
+  });
+});
+
+describe('a receiver', () => {
+  const open = (received: (bytes: Buffer, from: { ip: Ipv4; port: number }) => void, faulted = rethrown) =>
+    new UdpReceiver({ interface: 'left0', port: 6969, buffer: 1 << 20, longest: 600, received, faulted });
+
+  test('hands on each datagram with its sender, cut off beyond the longest, and leaves no descriptor', async () => {
+    const before = openDescriptors();
+    const heard: [number, string, number][] = [];
+    const receiver = open((bytes, from) => heard.push([bytes.length, formatIpv4(from.ip), bytes[0] ?? -1]));
+    assert.throws(() => open(() => {}), codeOf('PORT_IN_USE'));
+    for (const text of ['one', 'x'.repeat(600), 'y'.repeat(1400)]) broadcastFrom('left', 6969, text);
+    for (let i = 0; i < 100 && heard.length < 3; i++) await sleep(20);
+    receiver.close();
+    receiver.close();
+    assert.deepEqual(heard, [
+      [3, '10.0.1.9', 'o'.charCodeAt(0)],
+      [600, '10.0.1.9', 'x'.charCodeAt(0)],
+      [601, '10.0.1.9', 'y'.charCodeAt(0)],
+    ]);
+    await sleep(10);
+    assert(openDescriptors() <= before);
+  });
+
+  test('goes on after an exception in what it hands to, while its interface is down, and stops when it is to', async () => {
+    const faults: unknown[] = [];
+    let heard = 0;
+    const receiver = open(
+      () => {
+        heard++;
+        throw new Error('a mistake');
+      },
+      (error) => faults.push(error) as never,
+    );
+    broadcastFrom('left', 6969, 'first');
+    sh('ip link set left0 down; sleep 0.1; ip link set left0 up');
+    await sleep(100);
+    broadcastFrom('left', 6969, 'second');
+    for (let i = 0; i < 100 && heard < 2; i++) await sleep(20);
+    assert.equal(faults.length, 2);
+    receiver.stop();
+    broadcastFrom('left', 6969, 'third');
+    await sleep(100);
+    assert.equal(heard, 2);
+    receiver.close();
+  });
+});
+
+describe('a watch over a descriptor', () => {
+  /** Asks by ARP for an address of this end of the left wire: `left0` receives it. */
+  const arp = (): string => sh('ip netns exec left arping -c 1 -w 1 -I peer 10.0.1.2');
+
+  test('outlives the collection of what nothing refers to, and an interface that goes down', async () => {
+    const source = (file: string): string =>
+      JSON.stringify(fileURLToPath(new URL(`../../src/net/${file}`, import.meta.url)));
+    const code = `
+      const { receive, watchReadable, ETH_P_ARP } = await import(${source('libc.ts')});
+      const { openListening } = await import(${source('raw.ts')});
+      const { fd } = openListening('left0', ETH_P_ARP);
+      const packet = new Uint8Array(2048);
+      watchReadable(fd, () => { while (receive(fd, packet) >= 0) console.log('heard'); });
+      setTimeout(() => { gc(); console.log('collected'); }, 50);`;
+    const { child, output } = await startAndAwait(
+      [process.execPath, '--expose-gc', '--input-type=module', '-e', code],
+      'collected',
+    );
+    const hears = async (what: string): Promise<void> => {
+      const before = output().split('heard').length;
+      arp();
+      for (let i = 0; i < 50 && output().split('heard').length === before; i++) await sleep(20);
+      assert(output().split('heard').length > before, what);
+    };
+    await hears('after the collection');
+    sh('ip link set left0 down; sleep 0.1; ip link set left0 up');
+    await sleep(300);
+    await hears('after the interface came back');
+    child.kill();
+    await once(child, 'exit');
   });
 });
 
