@@ -39,6 +39,141 @@ test('an address that is kept for a node whose card is not known yet is given to
   assert.equal(book.isFree(ip('10.0.0.4'), machine(1), 0), false);
 });
 
+describe('a pool that nodes draw from, too', () => {
+  const pool = lan.pools[0] ?? assert.fail();
+  const drawing = (n: number, network?: string) =>
+    Array.from({ length: n }, (_, i) => nodeOf(`n${i}`, [machine(200 + i)], network === undefined ? {} : { network }));
+  /** 10.0.0.4 to .6 are left of the pool. */
+  const take = (book: LeaseBook, who: Mac, last: number, ms = 60_000) =>
+    book.put(bound(who, ip(`10.0.0.${last}`), 'lan', 0, ms));
+  const rows: [
+    string,
+    nodes: number,
+    network: string | undefined,
+    held: [who: number, last: number][],
+    room: boolean,
+  ][] = [
+    [
+      'no node draws from it',
+      0,
+      undefined,
+      [
+        [1, 4],
+        [2, 5],
+      ],
+      true,
+    ],
+    [
+      'one node: an address is left for it',
+      1,
+      undefined,
+      [
+        [1, 4],
+        [2, 5],
+      ],
+      false,
+    ],
+    ['and beside it one for a stranger', 1, undefined, [[1, 4]], true],
+    [
+      'unless the node has one',
+      1,
+      undefined,
+      [
+        [1, 4],
+        [200, 5],
+      ],
+      true,
+    ],
+    ['many nodes: half of it at most', 50, undefined, [[1, 4]], true],
+    [
+      'many nodes: the half is kept',
+      50,
+      undefined,
+      [
+        [1, 4],
+        [2, 5],
+      ],
+      false,
+    ],
+    [
+      'nodes of another network',
+      50,
+      'two',
+      [
+        [1, 4],
+        [2, 5],
+      ],
+      true,
+    ],
+    [
+      'nodes of this network',
+      1,
+      'lan',
+      [
+        [1, 4],
+        [2, 5],
+      ],
+      false,
+    ],
+  ];
+  for (const [what, nodes, network, held, room] of rows) {
+    test(`${what}: ${room ? 'room' : 'no room'} for strangers`, () => {
+      const book = bookOf(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
+      for (const [who, last] of held) take(book, machine(who), last);
+      assert.equal(book.hasRoomForStrangers(pool, 0), room);
+      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'all have expired');
+      book.configure(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
+      assert.equal(book.hasRoomForStrangers(pool, 0), room, 'the same after an edit');
+    });
+  }
+
+  test('offers count, and what was declined', () => {
+    const book = bookOf(siteOf([lan, two], [kept, ...drawing(1)]));
+    book.offer('lan', machine(1), ip('10.0.0.4'), 0);
+    assert.equal(book.hasRoomForStrangers(pool, 0), true);
+    book.put({ ...bound(machine(2), ip('10.0.0.5'), 'lan', 0, 60_000), state: 'declined' });
+    assert.equal(book.hasRoomForStrangers(pool, 0), false);
+    book.withdraw('lan', machine(1));
+    assert.equal(book.hasRoomForStrangers(pool, 0), true);
+  });
+
+  test('its counts stay right whatever happens', () => {
+    fc.assert(
+      fc.property(steps, (played) => {
+        const book = bookOf(siteOf([lan, two], [kept, ...drawing(1)]));
+        let now = 0;
+        for (const step of played) {
+          if (step.do === 'wait') now += step.ms;
+          else if (step.do !== 'reload') {
+            const who = machine(step.who);
+            const address = book.choose(lan, lan.pools, who, undefined, now);
+            if (address === undefined) continue;
+            if (step.do === 'discover') book.offer('lan', who, address, now);
+            else {
+              const state = step.do === 'release' ? 'released' : step.do === 'decline' ? 'declined' : 'bound';
+              const undo = book.put({ ...bound(who, address, 'lan', now, 60_000), state });
+              if (step.do === 'fail') undo();
+            }
+          }
+        }
+        // Once all is over, as much is free as there was in the beginning.
+        now += 10_000_000;
+        book.choose(lan, lan.pools, machine(999), undefined, now);
+        const free = new Set<Ipv4>();
+        for (let n = 300; n < 310; n++) {
+          const address = book.choose(lan, lan.pools, machine(n), undefined, now);
+          if (address === undefined) break;
+          book.put(bound(machine(n), address, 'lan', now, 60_000));
+          free.add(address);
+          assert.equal(book.hasRoomForStrangers(pool, now), free.size < 2);
+        }
+        assert.equal(free.size, 3);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 type Step =
   | { readonly do: 'discover' | 'request' | 'fail' | 'release' | 'decline'; readonly who: number; readonly net: 0 | 1 }
   | { readonly do: 'wait'; readonly ms: number }

@@ -4,6 +4,7 @@ import type { Network, Pool, Site } from '../site/model.ts';
 import { Expiries } from './expiries.ts';
 import { FreeAddresses } from './freeAddresses.ts';
 import type { Lease } from './lease.ts';
+import { mayAdmitNodes } from './pools.ts';
 
 /** An address held for a client between OFFER and REQUEST. It is in memory only. */
 export type Offer = { readonly ip: Ipv4; readonly mac: Mac; readonly network: string; readonly until: number };
@@ -16,6 +17,12 @@ export type BookView = {
   leaseOf(network: string, mac: Mac): Lease | undefined;
   leaseAt(ip: Ipv4): Lease | undefined;
   offerAt(ip: Ipv4): Offer | undefined;
+  offerOf(network: string, mac: Mac): Offer | undefined;
+  /**
+   * Whether a machine that the site does not list finds room in the pool at `now`: of a pool that nodes draw from, too, as many
+   * addresses are left to them as there are nodes without, up to half of it.
+   */
+  hasRoomForStrangers(pool: Pool, now: number): boolean;
   /** Whether `mac` may have `ip` at `now`: nobody else holds it and it is kept for nobody. */
   isFree(ip: Ipv4, mac: Mac, now: number): boolean;
   /**
@@ -39,6 +46,9 @@ export class LeaseBook implements BookView {
   #expiries = new Expiries();
   /** One for each pool of the site, by its first address. */
   #free: readonly FreeAddresses[] = [];
+  /** By a pool's first address: how many of its addresses can be lent, and how many nodes may draw from it. */
+  #sizes: ReadonlyMap<Ipv4, { readonly size: number; readonly nodes: number }> = new Map();
+  #nodes: ReadonlyMap<Mac, unknown> = new Map();
   /** Addresses that are kept for some machines, or with none for nobody. */
   #kept: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
 
@@ -53,6 +63,8 @@ export class LeaseBook implements BookView {
       }
     }
     this.#kept = kept;
+    this.#nodes = site.nodeByMac;
+    this.#sizes = sizesOf(site, kept);
     this.#free = [...site.networks.values()]
       .flatMap(({ pools }) => pools.map(({ range }) => new FreeAddresses(range)))
       .sort((a, b) => a.range.first - b.range.first);
@@ -75,6 +87,20 @@ export class LeaseBook implements BookView {
 
   offerAt(ip: Ipv4): Offer | undefined {
     return this.#offers.get(ip);
+  }
+
+  offerOf(network: string, mac: Mac): Offer | undefined {
+    return this.#offerOf.get(clientKey(network, mac));
+  }
+
+  hasRoomForStrangers({ range }: Pool, now: number): boolean {
+    this.#collect(now);
+    const sizes = this.#sizes.get(range.first);
+    const free = this.#freeIn(range.first);
+    if (!sizes || !free) return true;
+    const { held, byNodes, declined } = free.taken;
+    const forNodes = Math.min(sizes.nodes, sizes.size >> 1) - byNodes;
+    return forNodes <= 0 || sizes.size - held - declined > forNodes;
   }
 
   leases(): IterableIterator<Lease> {
@@ -114,7 +140,7 @@ export class LeaseBook implements BookView {
     const other = this.#offers.get(ip);
     if (other) this.withdraw(other.network, other.mac);
     const offer = { ip, mac, network, until: now + OFFER_MS };
-    this.#freeIn(ip)?.take(ip);
+    this.#freeIn(ip)?.take(ip, this.#nodes.has(mac));
     this.#offers.set(ip, offer);
     this.#offerOf.set(clientKey(network, mac), offer);
     return offer;
@@ -176,7 +202,7 @@ export class LeaseBook implements BookView {
     }
     const free = this.#freeIn(lease.ip);
     if (lease.state === 'declined') free?.setAside(lease.ip);
-    else free?.take(lease.ip);
+    else free?.take(lease.ip, this.#nodes.has(lease.mac));
     this.#expiries.push(lease.ip, lease.expires);
   }
 
@@ -212,6 +238,22 @@ export class LeaseBook implements BookView {
     const pool = this.#free[low - 1];
     return pool?.holds(ip) ? pool : undefined;
   }
+}
+
+/** Of each pool by its first address: what can be lent of it, and how many nodes without an address of their own may draw from it. */
+function sizesOf({ networks, nodes }: Site, kept: ReadonlyMap<Ipv4, unknown>) {
+  const sizes = new Map<Ipv4, { size: number; nodes: number }>();
+  for (const { name, pools } of networks.values()) {
+    const drawing = [...nodes.values()].filter(
+      ({ ip, network }) => ip === undefined && (network ?? name) === name,
+    ).length;
+    for (const pool of pools) {
+      const { first, last } = pool.range;
+      const keptIn = [...kept.keys()].filter((ip) => inRange(pool.range, ip)).length;
+      sizes.set(first, { size: last - first + 1 - keptIn, nodes: mayAdmitNodes(pool) ? drawing : 0 });
+    }
+  }
+  return sizes;
 }
 
 function firstOf(pools: readonly FreeAddresses[], find: (pool: FreeAddresses) => Ipv4 | undefined): Ipv4 | undefined {

@@ -61,7 +61,7 @@ function testsOf({ macs, arch, vendorClass, userClass, circuitId, remoteId }: Co
 
 /** Sub-options of option 82 (RFC 3046). */
 export const CIRCUIT_ID = 1;
-const REMOTE_ID = 2;
+export const REMOTE_ID = 2;
 
 function macTest(macs: NonNullable<Conditions['macs']>): Test {
   const whole = new Set(macs.filter(({ bits }) => bits === 48).map(({ mac }) => mac));

@@ -12,6 +12,9 @@ export class FreeAddresses {
   readonly #returned = new Set<Ipv4>();
   /** Addresses that were declined, the oldest first. */
   readonly #declined = new Set<Ipv4>();
+  /** Addresses that somebody holds, and whether that is a node. */
+  readonly #held = new Map<Ipv4, boolean>();
+  #heldByNodes = 0;
 
   constructor(range: Ipv4Range) {
     this.range = range;
@@ -22,21 +25,34 @@ export class FreeAddresses {
     return inRange(this.range, ip);
   }
 
-  /** The address is held by somebody. */
-  take(ip: Ipv4): void {
+  /** How many addresses are held, of those how many by nodes, and how many are set aside. */
+  get taken(): { readonly held: number; readonly byNodes: number; readonly declined: number } {
+    return { held: this.#held.size, byNodes: this.#heldByNodes, declined: this.#declined.size };
+  }
+
+  /** The address is held by somebody: a node, or a machine that the site does not list. */
+  take(ip: Ipv4, byNode: boolean): void {
+    this.#leave(ip);
+    this.#held.set(ip, byNode);
+    if (byNode) this.#heldByNodes++;
+  }
+
+  #leave(ip: Ipv4): void {
     this.#returned.delete(ip);
     this.#declined.delete(ip);
+    if (this.#held.get(ip)) this.#heldByNodes--;
+    this.#held.delete(ip);
   }
 
   /** Nobody holds the address any more. */
   giveBack(ip: Ipv4): void {
-    this.take(ip);
+    this.#leave(ip);
     this.#returned.add(ip);
   }
 
   /** Somebody who did not get the address from us uses it. */
   setAside(ip: Ipv4): void {
-    this.take(ip);
+    this.#leave(ip);
     this.#declined.add(ip);
   }
 

@@ -4,6 +4,7 @@ import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import { ip, mac, nodeOf } from '../site/fixture.ts';
 import type { Site, SiteClass } from '../site/model.ts';
+import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
 import { textPattern } from './bytePattern.ts';
 import { clientOf } from './client.ts';
@@ -57,9 +58,12 @@ const foreign = (relay: string): string =>
 let book: LeaseBook;
 let now: number;
 let hasRecords: boolean;
+let admission: Admission;
 
 beforeEach(() => {
   hasRecords = true;
+  admission = new Admission();
+  admission.configure(site);
   book = new LeaseBook();
   book.configure(site);
   now = T0;
@@ -74,7 +78,15 @@ function ask(
   sender = fields.ciaddr ?? UNSPECIFIED,
 ): Decision {
   const request = requestOf(type, who, said, fields);
-  return decide(request, clientOf(request), { site, book, interface: through, from: sender, hasRecords, now });
+  return decide(request, clientOf(request), {
+    site,
+    book,
+    interface: through,
+    from: sender,
+    admission,
+    hasRecords,
+    now,
+  });
 }
 
 function held(who: Mac, address: string, network: string, more: Partial<Lease> = {}): Lease {
@@ -545,7 +557,15 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     const from = (who: Mac, options = new Map<number, Uint8Array>()) => {
       const request = { ...requestOf('discover', who), options };
       return told(
-        decide(request, clientOf(request), { site, book, interface: 'br0', from: UNSPECIFIED, hasRecords: true, now }),
+        decide(request, clientOf(request), {
+          site,
+          book,
+          interface: 'br0',
+          from: UNSPECIFIED,
+          admission,
+          hasRecords: true,
+          now,
+        }),
       );
     };
     assert.equal(from(NODE), 'bootp 10.0.0.51 of rack');
@@ -556,6 +576,88 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     );
     held(STRANGER, '10.0.0.51', 'rack');
     assert.match(from(NODE), /^silence/, 'a stranger has it until its lease ends');
+  });
+});
+
+describe('limits for machines that the site does not list', () => {
+  const SHARED = networkOf('shared', '10.4.0.0/24', [['10.4.0.10-10.4.0.13', 'any']], { interface: 'br4' });
+  const NODES = [nodeOf('p1', [machine(0x91)]), nodeOf('p2', [machine(0x92)])];
+  const of = siteOf([SHARED], NODES);
+  const port: Said = [82, Uint8Array.of(1, 2, 0x70, 0x31, 2, 2, 0x73, 0x37)];
+  let here: LeaseBook;
+  beforeEach(() => {
+    here = new LeaseBook();
+    here.configure(of);
+    admission.configure({ ...of, dhcp: { ...of.dhcp, strangersPerPort: 2 } });
+  });
+  function asks(type: Parameters<typeof requestOf>[0], who: Mac, said: Said[] = [], fields: Partial<DhcpPacket> = {}) {
+    const request = requestOf(type, who, said, fields);
+    const around = { site: of, book: here, admission, hasRecords: true, interface: 'br4', from: UNSPECIFIED, now };
+    return decide(request, clientOf(request), around);
+  }
+  /** Asks, and takes what it is given. */
+  function lives(who: Mac, said: Said[] = []): Decision {
+    const decision = asks('discover', who, said);
+    if (decision.kind !== 'offer') return decision;
+    const { ip: address, stranger } = decision;
+    here.put({ ip: address, mac: who, network: 'shared', state: 'bound', start: now, expires: now + 60_000 });
+    if (stranger) admission.take(stranger, address, now + 60_000, now);
+    return decision;
+  }
+
+  test('half of a pool is left to the nodes that draw from it, whatever strangers ask', () => {
+    assert.match(told(lives(machine(1))), /^offer/);
+    assert.match(told(lives(machine(2))), /^offer/);
+    const KEPT = 'silence: what is left of the pools that are open to a stranger is kept for nodes';
+    assert.equal(told(lives(machine(3))), KEPT);
+    assert.equal(
+      told(asks('request', machine(3), [], { ciaddr: ip('10.4.0.13') })),
+      'silence: what is left of the pool is kept for nodes',
+    );
+    assert.match(told(lives(machine(1))), /^offer/, 'who has an address keeps it');
+    assert.match(told(asks('request', machine(1), [], { ciaddr: ip('10.4.0.10') })), /^ack/);
+    for (const { macs } of NODES) assert.match(told(lives(macs[0])), /^offer/);
+    now += 60_000;
+    assert.match(told(lives(machine(3))), /^offer/);
+  });
+
+  const FULL = /^silence: its switch port has 2 addresses/;
+  const FAST = /^silence: more than 1 new machines a second/;
+  const wishes: [string, (who: Mac, said: Said[]) => Decision][] = [
+    ['DISCOVER', (who, said) => asks('discover', who, said)],
+    [
+      'REQUEST of an address that was not offered',
+      (who, said) => asks('request', who, [...said, from(ip('10.4.0.2')), wants('10.4.0.12')]),
+    ],
+    ['renewal without a record', (who, said) => asks('request', who, said, { ciaddr: ip('10.4.0.12') })],
+  ];
+  for (const [what, wish] of wishes) {
+    test(`${what}: a full switch port gets no more, another does`, () => {
+      for (const n of [1, 2]) lives(machine(n), [port]);
+      here = new LeaseBook();
+      here.configure(of);
+      assert.match(told(wish(machine(3), [port])), FULL);
+      assert.doesNotMatch(told(wish(machine(3), [])), FULL);
+      assert.doesNotMatch(told(wish(NODES[0]?.macs[0] ?? assert.fail(), [port])), FULL);
+    });
+
+    test(`${what}: no more new machines in a second than the site says, and nodes do not count`, () => {
+      admission.configure({ ...of, dhcp: { ...of.dhcp, strangersPerSecond: 1 } });
+      for (let n = 0; n < 5; n++)
+        admission.take({ port: undefined, wire: 'br4', isNew: true }, ip('10.4.0.11'), now, now);
+      assert.match(told(wish(machine(3), [])), FAST);
+      assert.doesNotMatch(told(wish(NODES[0]?.macs[0] ?? assert.fail(), [])), FAST);
+      now += 1000;
+      assert.doesNotMatch(told(wish(machine(3), [])), FAST);
+    });
+  }
+
+  test('an offer that is taken counts once', () => {
+    const offered = asks('discover', machine(1));
+    assert.ok(offered.kind === 'offer' && offered.stranger?.isNew);
+    here.offer('shared', machine(1), offered.ip, now);
+    const taken = asks('request', machine(1), [from(ip('10.4.0.2')), wants('10.4.0.10')]);
+    assert.ok(taken.kind === 'ack' && taken.stranger?.isNew === false);
   });
 });
 
@@ -836,6 +938,7 @@ describe('classes and pools', () => {
         book: fresh,
         interface: 'br0',
         from: UNSPECIFIED,
+        admission,
         hasRecords: true,
         now,
       }),
@@ -886,6 +989,7 @@ describe('classes and pools', () => {
           book: fresh,
           interface: 'br0',
           from: UNSPECIFIED,
+          admission,
           hasRecords: true,
           now,
         }),

@@ -1,5 +1,6 @@
 import { formatIpv4, type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
+import type { AdmissionView, Newcomer } from './admission.ts';
 import type { BookView } from './book.ts';
 import { classesOf } from './classes.ts';
 import type { Client } from './client.ts';
@@ -10,12 +11,14 @@ import { OPTION } from './options.ts';
 import { type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
+import { switchPortOf } from './switchPort.ts';
 import { mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 /** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
 export type Situation = {
   readonly site: Site;
   readonly book: BookView;
+  readonly admission: AdmissionView;
   /** Whether the book has the leases of the state: until then nobody is given an address that another may have. */
   readonly hasRecords: boolean;
   /** The interface on which the request arrived, and the address that its datagram came from. */
@@ -27,9 +30,21 @@ export type Situation = {
 /** What to do about one request. */
 export type Decision =
   /** `probe` says that the address is newly given and should be tried first. */
-  | (Layers & { readonly kind: 'offer'; readonly ip: Ipv4; readonly seconds: number; readonly probe: boolean })
+  | (Layers & {
+      readonly kind: 'offer';
+      readonly ip: Ipv4;
+      readonly seconds: number;
+      readonly probe: boolean;
+      readonly stranger?: Stranger;
+    })
   /** `reserved`: it is the address that the site keeps for the node. */
-  | (Layers & { readonly kind: 'ack'; readonly lease: Lease; readonly seconds: number; readonly reserved: boolean })
+  | (Layers & {
+      readonly kind: 'ack';
+      readonly lease: Lease;
+      readonly seconds: number;
+      readonly reserved: boolean;
+      readonly stranger?: Stranger;
+    })
   /** A client of BOOTP's time: it has the address for good, and there is no lease. */
   | (Layers & { readonly kind: 'bootp'; readonly ip: Ipv4 })
   /** An INFORM: options, and no lease. */
@@ -53,8 +68,13 @@ export type Decision =
     }
   | { readonly kind: 'silence'; readonly reason: string };
 
+/** A machine that the site does not list; `isNew`: it had no address in this network. */
+export type Stranger = Newcomer & { readonly isNew: boolean };
+
 /** Firmware and loaders need their address for a minute; a longer lease would keep the pool from others. */
 export const BOOT_LEASE_SECONDS = 120;
+/** A client identifier that is one option long is kept with the lease; no real one is longer. */
+const LONGEST_CLIENT_ID = 255;
 /** How long a declined address is set aside. */
 export const DECLINED_MS = 600_000;
 
@@ -134,6 +154,7 @@ function discover(asking: Asking): Decision {
     ip,
     seconds: leaseSeconds(asking, layers, reserved),
     probe: !reserved && !known,
+    ...strangerIn(network, asking),
   };
 }
 
@@ -148,13 +169,20 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | strin
   // The network in which it has an address already comes first, so that a client does not wander between networks.
   const order = networks.length === 1 ? networks : [...networks].sort((a, b) => had(b) - had(a));
   let open = false;
+  let kept = false;
   for (const network of order) {
-    const pools = openPools(network, asking);
-    if (pools.length === 0) continue;
+    const all = openPools(network, asking);
+    if (all.length === 0) continue;
     open = true;
+    const isNew = isNewIn(network, asking);
+    const refusal = isNew ? situation.admission.whyNot(newcomer(asking), now) : undefined;
+    if (refusal !== undefined) return refusal;
+    const pools = isNew ? all.filter((pool) => book.hasRoomForStrangers(pool, now)) : all;
+    kept ||= pools.length < all.length;
     const ip = book.choose(network, pools, request.chaddr, wanted, now);
     if (ip !== undefined) return { network, ip, reserved: false };
   }
+  if (kept) return 'what is left of the pools that are open to a stranger is kept for nodes';
   const who = node ? `${node.name}, a known node,` : 'a stranger';
   return open ? `every pool that is open to ${who} is used up` : `no pool here is open to ${who}`;
 
@@ -174,6 +202,24 @@ function ownPlace({ wire, node, situation }: Asking): ChosenPlace | undefined {
   const lease = situation.book.leaseAt(ip);
   const isTaken = lease?.state === 'bound' && lease.expires > situation.now && !node?.macs.includes(lease.mac);
   return network && !isTaken ? { network, ip, reserved: true } : undefined;
+}
+
+/** Whether it is a machine that the site does not list, and has no address in this network. */
+function isNewIn({ name }: Network, { node, request, situation }: Asking): boolean {
+  if (node) return false;
+  const { book, now } = situation;
+  const lease = book.leaseOf(name, request.chaddr);
+  if (lease?.state === 'bound' && lease.expires > now) return false;
+  return (book.offerOf(name, request.chaddr)?.until ?? 0) <= now;
+}
+
+/** The wire of a machine, and its place there, as limits for machines that the site does not list have them. */
+function newcomer({ request, reach, wire, situation }: Asking): Newcomer {
+  return { port: switchPortOf(request), wire: reach === 'direct' ? situation.interface : `behind ${wire[0]?.name}` };
+}
+
+function strangerIn(network: Network, asking: Asking): { readonly stranger?: Stranger } {
+  return asking.node ? {} : { stranger: { ...newcomer(asking), isNew: isNewIn(network, asking) } };
 }
 
 function openPools(network: Network, asking: Asking): readonly Pool[] {
@@ -206,7 +252,7 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
   if (!network) return silence('no network');
   if (!ours) return { kind: 'other-server', network, server, wire };
   const refusal = whyNot(asking, ip);
-  return refusal === undefined ? grant(asking, ip) : nak(asking, network, ip, refusal);
+  return refusal === undefined ? grantOrWait(asking, network, ip) : nak(asking, network, ip, refusal);
 }
 
 /**
@@ -227,13 +273,12 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   if (asking.reach === 'routed') {
     // Whoever is on any wire may claim to be behind a router: an address is renewed from itself, and none is given away.
     if (situation.from !== ip) return silence('a renewal that does not come from the address that it renews');
-    if (refusal !== undefined || !(isRecorded || node?.ip === ip))
-      return silence(refusal ?? 'no record of the lease that it renews from behind a router');
-    return grant(asking, ip);
+    if (refusal === undefined && !isRecorded && node?.ip !== ip)
+      return silence('no record of the lease that it renews from behind a router');
   }
   if (refusal === undefined) {
     const isOurClient = isRecorded || node?.ip === ip || book.leaseOf(network.name, request.chaddr) !== undefined;
-    if (how === 'renew' || isOurClient) return grant(asking, ip);
+    if (how === 'renew' || isOurClient) return grantOrWait(asking, network, ip);
     return silence('no record of the lease that it wants back: another server may have given it');
   }
   const isOurs = network.pools.some(({ range }) => inRange(range, ip)) || situation.site.nodeByIp.has(ip);
@@ -269,6 +314,17 @@ function whyNot(asking: Asking, ip: Ipv4): string | undefined {
   return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
 }
 
+/** A machine that the site does not list, and that takes an address without an offer, waits like one that asks for an offer. */
+function grantOrWait(asking: Asking, network: ServedNetwork, ip: Ipv4): Decision {
+  if (!isNewIn(network, asking)) return grant(asking, ip);
+  const { book, admission, now } = asking.situation;
+  const pool = network.pools.find(({ range }) => inRange(range, ip));
+  const refusal = admission.whyNot(newcomer(asking), now);
+  if (refusal !== undefined) return silence(refusal);
+  if (pool && !book.hasRoomForStrangers(pool, now)) return silence('what is left of the pool is kept for nodes');
+  return grant(asking, ip);
+}
+
 function grant(asking: Asking, ip: Ipv4): Decision {
   const { request, situation, wire, node } = asking;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
@@ -285,10 +341,10 @@ function grant(asking: Asking, ip: Ipv4): Decision {
     state: 'bound',
     start: situation.now,
     expires: situation.now + seconds * 1000,
-    ...(clientId === undefined ? {} : { clientId: Uint8Array.from(clientId) }),
+    ...(clientId === undefined || clientId.length > LONGEST_CLIENT_ID ? {} : { clientId: Uint8Array.from(clientId) }),
     ...(hostname ? { hostname: printable(hostname) } : {}),
   };
-  return { kind: 'ack', ...layers, lease, seconds, reserved };
+  return { kind: 'ack', ...layers, lease, seconds, reserved, ...strangerIn(network, asking) };
 }
 
 function decline(asking: Asking): Decision {

@@ -17,6 +17,11 @@ export function whyOpen(pool: Pool, who: Candidate): { readonly open: boolean; r
   return { open: false, why: `open only to ${pool.allow.map(inWords).join(', ') || 'nobody'}` };
 }
 
+/** Whether nodes may be let in, by what the pool says of nodes at large; of classes it depends on the node. */
+export function mayAdmitNodes({ allow, deny }: Pool): boolean {
+  return allow.some((word) => word !== 'unknown') && !deny.includes('known') && !deny.includes('any');
+}
+
 /** The first of the words that holds of the client. */
 function wordFor(words: readonly string[], { node, classes }: Candidate): string | undefined {
   for (const word of words) {

@@ -2,6 +2,7 @@ import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
+import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
 import { CIRCUIT_ID, classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
@@ -67,7 +68,15 @@ export function rehearse(
   book.configure(site);
   book.load(leases.map((lease) => readAt(lease, now)));
   const name = interfaceFor(part.mac, site);
-  const decision = decide(request, client, { site, book, interface: name, from: UNSPECIFIED, hasRecords: true, now });
+  const decision = decide(request, client, {
+    site,
+    book,
+    admission: new Admission(),
+    interface: name,
+    from: UNSPECIFIED,
+    hasRecords: true,
+    now,
+  });
   const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
   const pools = wireOf(request, site, name).networks.flatMap(({ name: network, pools }) =>
     pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),

@@ -8,7 +8,8 @@ import type { EventSink } from '../timeline/event.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
-import { LeaseBook } from './book.ts';
+import { Admission } from './admission.ts';
+import { LeaseBook, OFFER_MS } from './book.ts';
 import { type Client, clientOf } from './client.ts';
 import { SteadyClock } from './clock.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
@@ -23,6 +24,7 @@ import { Port, type Sender } from './port.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
+import { switchPortOf } from './switchPort.ts';
 import { isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
@@ -54,6 +56,8 @@ export type DhcpServer = {
 
 /** Probes that run at once; a client beyond them gets its offer when it asks again. */
 const MOST_PROBES = 256;
+/** Of these, what machines that the site does not list may have: nodes do not wait behind a flood of them. */
+const MOST_STRANGERS_PROBES = 192;
 /** How many addresses are tried for one client before it has to ask again. */
 const MOST_TRIES = 3;
 
@@ -69,6 +73,7 @@ class Server implements DhcpServer {
   readonly #emit: EventSink;
   readonly #faulted: FaultSink;
   readonly #book = new LeaseBook();
+  readonly #admission = new Admission();
   readonly #records: LeaseRecords;
   readonly #malformed: Tally;
   readonly #unsent: Tally;
@@ -177,6 +182,7 @@ class Server implements DhcpServer {
   #takeSite(): void {
     this.#site = this.#options.site();
     this.#book.configure(this.#site);
+    this.#admission.configure(this.#site);
     for (const port of this.#ports.values()) port.probeBy(this.#site.dhcp.probe);
   }
 
@@ -298,6 +304,7 @@ class Server implements DhcpServer {
     return decide(request, client, {
       site: this.#site,
       book: this.#book,
+      admission: this.#admission,
       hasRecords: this.#records.isLoaded,
       interface: port.name,
       from: sender.ip,
@@ -313,8 +320,8 @@ class Server implements DhcpServer {
     if (!decision.probe || !this.#canProbe(asked.request)) {
       this.#hold(mac, decision);
       this.#send(asked, 'offer', decision, decision.ip);
-    } else if (this.#probing.size >= MOST_PROBES) {
-      this.#emit({ kind: 'dhcp.refused', mac, reason: `${MOST_PROBES} addresses are being tried already` });
+    } else if (this.#probing.size >= (decision.stranger ? MOST_STRANGERS_PROBES : MOST_PROBES)) {
+      this.#emit({ kind: 'dhcp.refused', mac, reason: `${this.#probing.size} addresses are being tried already` });
     } else {
       this.#probing.add(who);
       this.#tryOut(asked, decision)
@@ -329,8 +336,10 @@ class Server implements DhcpServer {
     return probe === 'icmp' || (probe === 'arp' && request.giaddr === UNSPECIFIED);
   }
 
-  #hold(mac: Mac, { network, ip }: Offer): void {
-    this.#book.offer(network.name, mac, ip, this.#records.now());
+  #hold(mac: Mac, { network, ip, stranger }: Offer): void {
+    const now = this.#records.now();
+    const { until } = this.#book.offer(network.name, mac, ip, now);
+    if (stranger) this.#admission.take(stranger, ip, until, now);
   }
 
   /** Offers the first address that nobody answers for. It is held meanwhile, so that nobody else is offered it. */
@@ -354,10 +363,15 @@ class Server implements DhcpServer {
   }
 
   #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
-    const { lease, reserved } = decision;
+    const { lease, reserved, stranger } = decision;
     const answer = (): void => {
+      if (stranger) this.#admission.hold(stranger.port, lease.ip, lease.expires);
       if (!this.#closed) this.#send(asked, 'ack', decision, lease.ip);
     };
+    const before = this.#book.leaseOf(lease.network, lease.mac);
+    if (before && before.ip !== lease.ip) this.#admission.drop(before.ip);
+    const now = this.#records.now();
+    if (stranger) this.#admission.take(stranger, lease.ip, now + OFFER_MS, now);
     if (reserved) this.#records.keep(lease, answer);
     else this.#save(lease, answer);
   }
@@ -373,12 +387,18 @@ class Server implements DhcpServer {
     // A RELEASE seldom says a name: the lease has it.
     const { hostname } = lease;
     const who = { ...(hostname === undefined ? {} : { hostname }), ...this.#who(asked) };
+    if (lease.state === 'released') this.#admission.drop(lease.ip);
+    else if (!this.#site.nodeByMac.has(lease.mac))
+      this.#admission.hold(switchPortOf(asked.request), lease.ip, lease.expires);
     this.#save(lease, () => this.#emit({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
   }
 
   #refuse(asked: Asked, { network, reason, lease }: Decision & { kind: 'nak' }): void {
     const { request } = asked;
-    if (lease) this.#save(lease, () => {});
+    if (lease) {
+      this.#admission.drop(lease.ip);
+      this.#save(lease, () => {});
+    }
     this.#transmit(asked, composeNak(request, network, reason), network, true);
     const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
     this.#emit({

@@ -220,6 +220,16 @@ export type Recipe = {
 
 export type Probe = 'arp' | 'icmp' | 'off';
 
+export type DhcpSettings = {
+  readonly probe: Probe;
+  readonly probeMs: number;
+  /** How many addresses machines that the site does not list may have at one switch port, and through one relay that names none. */
+  readonly strangersPerPort: number;
+  readonly strangersPerRelay?: number;
+  /** How many of them may be new in one second on one wire. */
+  readonly strangersPerSecond: number;
+};
+
 /** Where a secret is kept: a file (absolute path), the server's environment, or what a shell line prints. */
 export type SecretSource =
   | { readonly kind: 'file'; readonly path: string }
@@ -252,7 +262,7 @@ export type Site = {
     readonly maxTransfersPerClient: number;
   };
   readonly http: { readonly port: number };
-  readonly dhcp: { readonly probe: Probe; readonly probeMs: number };
+  readonly dhcp: DhcpSettings;
   readonly log: LogSettings;
   /** The cloud that the nodes serve. `name` absent: the environment's OS_CLOUD; `file` is absolute. */
   readonly cloud?: { readonly name?: string; readonly file?: string };

@@ -1,3 +1,4 @@
+import { mayAdmitNodes } from '../dhcp/pools.ts';
 import { formatPlace, type Place } from '../errors.ts';
 import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
@@ -9,7 +10,6 @@ import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
 import { type DeclaredNode, gatherNodes, isRange, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
-import { mayAdmitNodes } from './pools.ts';
 import { NO_SETTINGS, type Profiles } from './profiles.ts';
 import type { NodeDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';

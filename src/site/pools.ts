@@ -102,11 +102,6 @@ export function poolClaims(network: string, site: Declared<SiteDeclaration>): re
   );
 }
 
-/** Whether a node may be let in, by what `allow` and `deny` say of nodes at large; of classes it depends on the node. */
-export function mayAdmitNodes({ allow, deny }: Pool): boolean {
-  return allow.some((word) => word !== 'unknown') && !deny.includes('known') && !deny.includes('any');
-}
-
 /** `10.0.0.200-10.0.0.220`, or one address. */
 export function rangeWords({ first, last }: Ipv4Range): string {
   return first === last ? formatIpv4(first) : `${formatIpv4(first)}-${formatIpv4(last)}`;

@@ -4,7 +4,7 @@ import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import type { ImageDeclaration } from './imageSchema.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
-import type { Site } from './model.ts';
+import type { DhcpSettings, Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
 import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
@@ -79,13 +79,17 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       maxTransfersPerClient: tftp.maxTransfersPerClient,
     },
     http,
-    dhcp: { probe: dhcp.probe, probeMs: dhcp.probeTime },
+    dhcp: dhcpSettings(dhcp),
     log,
     ...(cloud === undefined
       ? {}
       : { cloud: { ...cloud, ...(cloud.file === undefined ? {} : { file: resolve(root, cloud.file) }) } }),
     refreshSeconds: site.value.refresh,
   };
+}
+
+function dhcpSettings({ probeTime, ...settings }: SiteDeclaration['dhcp']): DhcpSettings {
+  return { ...settings, probeMs: probeTime };
 }
 
 /** The absolute paths outside the site's own files that it names: whether they exist is asked of the disk. */

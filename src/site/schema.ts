@@ -361,6 +361,17 @@ const dhcp = keyed(
       .prefault('arp')
       .describe('How an address is tried before it is newly offered from a pool.'),
     probeTime: duration('500ms', 10, 10_000).prefault('500ms').describe('How long an answer to the probe is awaited.'),
+    strangersPerPort: whole('a number of addresses', 1, 100_000)
+      .prefault(64)
+      .describe(
+        'Addresses that machines that the site does not list may have at one switch port (circuit id and remote id of option 82).',
+      ),
+    strangersPerRelay: whole('a number of addresses', 1, 1_000_000)
+      .describe('The same for all machines behind a relay that names no ports. Default: what the pools hold.')
+      .exactOptional(),
+    strangersPerSecond: whole('a number of machines', 1, 1_000_000)
+      .prefault(200)
+      .describe('Machines that the site does not list that may be new in a second on one wire; five seconds at once.'),
   },
   'the settings of DHCP',
 );

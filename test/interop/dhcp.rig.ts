@@ -18,7 +18,7 @@ import type { Happening } from '../../src/timeline/event.ts';
 export const NODE_MAC = mac('52:54:00:00:00:51');
 
 /** Node01 has 10.0.0.51; node02 draws from its network's pool; strangers are given addresses of the other network. */
-export function rackSite(leaseSeconds = 7200, dhcp: Site['dhcp'] = { probe: 'off', probeMs: 300 }): Site {
+export function rackSite(leaseSeconds = 7200, dhcp: Partial<Site['dhcp']> = {}): Site {
   const rack = networkOf('rack', '10.0.0.0/24', [['10.0.0.200-10.0.0.209', 'known']], {
     leaseSeconds,
     dns: [ip('10.0.0.3')],
@@ -36,7 +36,8 @@ export function rackSite(leaseSeconds = 7200, dhcp: Site['dhcp'] = { probe: 'off
     nodeOf('node01', [NODE_MAC], { ip: ip('10.0.0.51'), network: 'rack' }),
     nodeOf('node02', [mac('52:54:00:00:00:52')]),
   ];
-  return { ...siteOf([rack, lan], nodes), dhcp };
+  const site = siteOf([rack, lan], nodes);
+  return { ...site, dhcp: { ...site.dhcp, ...dhcp } };
 }
 
 /** What `tidy` undoes, the newest first. */

@@ -1,0 +1,116 @@
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Site } from '../site/model.ts';
+import type { SwitchPort } from './switchPort.ts';
+
+/** A machine that the site does not list, as far as its share of the pools is concerned. */
+export type Newcomer = {
+  readonly port: SwitchPort | undefined;
+  /** Its wire: the interface, or the network of its relay. */
+  readonly wire: string;
+};
+
+/** What decisions may ask. */
+export type AdmissionView = {
+  /** Why a machine that the site does not list may not have an address more at `now`, in words; `undefined` if it may. */
+  whyNot(who: Newcomer, now: number): string | undefined;
+};
+
+/** A bucket holds what comes in so many seconds: machines that are switched on together all get in. */
+const BURST_SECONDS = 5;
+
+/**
+ * How much of the pools machines that the site does not list may have: so many addresses at one switch port or relay, so many new
+ * machines a second on one wire. Nodes never ask here. Its memory is bounded by the addresses of the pools and the wires.
+ */
+export class Admission implements AdmissionView {
+  #limits: Site['dhcp'] | undefined;
+  readonly #held = new HeldByPort();
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  configure(site: Site): void {
+    this.#limits = site.dhcp;
+    this.#buckets.clear();
+  }
+
+  whyNot({ port, wire }: Newcomer, now: number): string | undefined {
+    if (!this.#limits) return undefined;
+    const { strangersPerPort, strangersPerRelay, strangersPerSecond } = this.#limits;
+    const most = port?.kind === 'port' ? strangersPerPort : strangersPerRelay;
+    if (port && most !== undefined && this.#held.isFull(port.key, most, now)) {
+      const what = port.kind === 'port' ? 'its switch port has' : `its relay ${port.key} has`;
+      return `${what} ${most} addresses of machines that the site does not list: dhcp.${port.kind === 'port' ? 'strangersPerPort' : 'strangersPerRelay'}`;
+    }
+    if (this.#bucket(wire, now).tokens >= 1) return undefined;
+    return `more than ${strangersPerSecond} new machines a second that the site does not list ask here: dhcp.strangersPerSecond`;
+  }
+
+  /** One is given or offered an address until then; if it had none, it counts as new. */
+  take({ port, wire, isNew }: Newcomer & { readonly isNew: boolean }, ip: Ipv4, until: number, now: number): void {
+    if (isNew) {
+      const bucket = this.#bucket(wire, now);
+      bucket.tokens = Math.max(0, bucket.tokens - 1);
+    }
+    this.hold(port, ip, until);
+  }
+
+  /** An address counts for a port until then. */
+  hold(port: SwitchPort | undefined, ip: Ipv4, until: number): void {
+    if (port) this.#held.hold(port.key, ip, until);
+    else this.#held.drop(ip);
+  }
+
+  /** An address was given back. */
+  drop(ip: Ipv4): void {
+    this.#held.drop(ip);
+  }
+
+  #bucket(wire: string, now: number): { tokens: number; at: number } {
+    const rate = this.#limits?.strangersPerSecond ?? 0;
+    const full = rate * BURST_SECONDS;
+    let bucket = this.#buckets.get(wire);
+    if (!bucket) {
+      bucket = { tokens: full, at: now };
+      this.#buckets.set(wire, bucket);
+    }
+    bucket.tokens = Math.min(full, bucket.tokens + ((now - bucket.at) / 1000) * rate);
+    bucket.at = now;
+    return bucket;
+  }
+}
+
+/** Which addresses are held at which port, and until when. An address is at one port at most. */
+class HeldByPort {
+  readonly #ports = new Map<string, Map<Ipv4, number>>();
+  readonly #portOf = new Map<Ipv4, string>();
+
+  /** Whether so many are held that have not expired. Those that have are forgotten once their place is needed. */
+  isFull(port: string, most: number, now: number): boolean {
+    const held = this.#ports.get(port);
+    if (!held || held.size < most) return false;
+    for (const [ip, until] of held) if (until <= now) this.drop(ip);
+    return held.size >= most;
+  }
+
+  hold(port: string, ip: Ipv4, until: number): void {
+    const held = this.#ports.get(port);
+    const before = held?.get(ip);
+    if (before !== undefined) {
+      // An offer does not end a lease.
+      held?.set(ip, Math.max(before, until));
+      return;
+    }
+    this.drop(ip);
+    this.#portOf.set(ip, port);
+    if (held) held.set(ip, until);
+    else this.#ports.set(port, new Map([[ip, until]]));
+  }
+
+  drop(ip: Ipv4): void {
+    const port = this.#portOf.get(ip);
+    if (port === undefined) return;
+    this.#portOf.delete(ip);
+    const held = this.#ports.get(port);
+    held?.delete(ip);
+    if (held?.size === 0) this.#ports.delete(port);
+  }
+}
