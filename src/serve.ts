@@ -89,13 +89,17 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.defer(() => supervisor.close());
   const takeOver = () => void reload().catch(trouble);
   const loaded = await supervisor.part('site', () =>
-    followSite(siteFolder, {
-      onLoaded: (site) => {
-        emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-        takeOver();
+    followSite(
+      siteFolder,
+      {
+        onLoaded: (site) => {
+          emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
+          takeOver();
+        },
+        onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
       },
-      onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
-    }),
+      { stateFolder },
+    ),
   );
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { followed } = loaded;

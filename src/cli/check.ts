@@ -4,13 +4,13 @@ import { formatPlace } from '../errors.ts';
 import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
-import { jsonOption, siteOption } from './options.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 
 /** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. */
 export type SiteCheck = (site: Site) => Promise<readonly Finding[]>;
 
-type Flags = { readonly site: string; readonly json: boolean };
+type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
 
 type Result = {
   readonly errors: readonly Finding[];
@@ -24,17 +24,18 @@ export function checkCommand(checks: readonly SiteCheck[] = []): Command {
   return new Command('check')
     .description('validate a site folder; tell everything that is wrong with file, line and column')
     .addOption(siteOption())
+    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille check --site examples/g-rack')
-    .action(async ({ site: folder, json }: Flags) => {
-      const result = await check(folder, checks);
+    .action(async ({ site: folder, state, json }: Flags) => {
+      const result = await check(folder, state, checks);
       console.log(json ? asJson(result) : asText(result, folder));
       if (result.errors.length > 0) process.exitCode = 1;
     });
 }
 
-async function check(folder: string, checks: readonly SiteCheck[]): Promise<Result> {
-  const loaded = await loadSite(folder);
+async function check(folder: string, stateFolder: string, checks: readonly SiteCheck[]): Promise<Result> {
+  const loaded = await loadSite(folder, { stateFolder });
   if (!loaded.ok) return { errors: loaded.findings, warnings: loaded.warnings };
   const { site, warnings } = loaded;
   const errors = (await Promise.all(checks.map((run) => run(site)))).flat();

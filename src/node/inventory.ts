@@ -102,7 +102,8 @@ function nicOf(from: ReadonlyMap<string, string>): Nic {
 
 /** Kernel names may hold anything but white space and slashes; templates put them into scripts, so less is taken. */
 function interfaceName(name: string | undefined): string {
-  if (name === undefined || !/^[A-Za-z0-9_.:@-]{1,15}$/.test(name)) throw invalid('a network card has no usable name');
+  if (name === undefined || !/^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(name))
+    throw invalid('a network card has no usable name');
   return name;
 }
 

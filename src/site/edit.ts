@@ -40,7 +40,7 @@ function decode(bytes: Uint8Array, file: string): string {
 }
 
 async function siteWith(folder: string, text: string): Promise<Site> {
-  const loaded = await loadSite(folder, text);
+  const loaded = await loadSite(folder, { siteText: text });
   if (loaded.ok) return loaded.site;
   const [first, ...more] = loaded.findings;
   const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;

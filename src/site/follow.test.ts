@@ -130,14 +130,16 @@ describe('following a site', () => {
       const result = await followSite(
         folder,
         { onLoaded: (site) => told.push(site.name), onRejected: () => assert.fail('the site is good') },
-        (_, onChange) => {
-          setImmediate(onChange);
-          return {
-            ready: Promise.resolve(),
-            close: () => {
-              closed = true;
-            },
-          };
+        {
+          watching: (_, onChange) => {
+            setImmediate(onChange);
+            return {
+              ready: Promise.resolve(),
+              close: () => {
+                closed = true;
+              },
+            };
+          },
         },
       );
       if (!result.ok) assert.fail('the site is good');

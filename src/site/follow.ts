@@ -1,7 +1,7 @@
 import type { Finding } from './finding.ts';
 import type { Loaded } from './load.ts';
 import type { Site } from './model.ts';
-import { loadServable } from './servable.ts';
+import { type LoadedText, loadServable } from './servable.ts';
 import { type Watching, watchSite } from './watch.ts';
 
 /** Who is told when the site was read again. They must not throw. */
@@ -32,23 +32,30 @@ export type Followed =
 
 /**
  * Loads the site in `folder` and follows edits from then on. The first load is the result itself, and nothing is
- * followed if it fails; the listeners are told of every later one.
+ * followed if it fails; the listeners are told of every later one. `stateFolder` is that of the server that serves it.
  */
 export async function followSite(
   folder: string,
   listeners: SiteListeners,
-  watching: (folder: string, onChange: () => void) => Watching = watchSite,
+  {
+    watching = watchSite,
+    stateFolder,
+  }: {
+    readonly watching?: (folder: string, onChange: () => void) => Watching;
+    readonly stateFolder?: string;
+  } = {},
 ): Promise<Followed> {
   // Watched before it is read, so that no edit falls between the two.
   const early = new EarlyChanges();
   const watch = watching(folder, early.note);
   await watch.ready;
-  const { loaded, text } = await loadServable(folder);
+  const load = (before?: string) => loadServable(folder, { ...(before === undefined ? {} : { before }), stateFolder });
+  const { loaded, text } = await load();
   if (!loaded.ok) {
     watch.close();
     return loaded;
   }
-  const followed = new Follower(folder, { site: loaded.site, text }, listeners, watch);
+  const followed = new Follower(load, { site: loaded.site, text }, listeners, watch);
   early.passTo(() => void followed.reload());
   return { ok: true, followed, warnings: loaded.warnings };
 }
@@ -70,7 +77,7 @@ class EarlyChanges {
 }
 
 class Follower implements FollowedSite {
-  readonly #folder: string;
+  readonly #read: (before: string) => Promise<LoadedText>;
   readonly #listeners: SiteListeners;
   readonly #watch: Watching;
   /** The last good site, and the text of its site.yaml. */
@@ -83,12 +90,12 @@ class Follower implements FollowedSite {
   #waiting: Promise<void> | undefined;
 
   constructor(
-    folder: string,
+    read: (before: string) => Promise<LoadedText>,
     served: { readonly site: Site; readonly text: string },
     listeners: SiteListeners,
     watch: Watching,
   ) {
-    this.#folder = folder;
+    this.#read = read;
     this.#served = served;
     this.#listeners = listeners;
     this.#watch = watch;
@@ -122,7 +129,7 @@ class Follower implements FollowedSite {
   }
 
   async #load(): Promise<void> {
-    const { loaded, text } = await loadServable(this.#folder, this.#served.text);
+    const { loaded, text } = await this.#read(this.#served.text);
     if (this.#closed) return;
     if (loaded.ok) {
       this.#served = { site: loaded.site, text };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ANY_BYTES } from '../dhcp/bytePattern.ts';
@@ -439,6 +439,47 @@ profiles:
       'site.yaml:6:21: "../x" leaves tftp.root | write a path below it, without ".."',
     ],
   },
+  ...(
+    [
+      ['.', 'FOLDER holds the site'],
+      ['./', 'FOLDER holds the site'],
+      ['nodes/..', 'FOLDER holds the site'],
+      ['..', 'PARENT holds the site'],
+      ['/', '/ holds the site'],
+      ['overlays', 'FOLDER/overlays holds overlays'],
+      ['overlays/nova', 'FOLDER/overlays/nova holds overlays'],
+      ['overlays/nova/etc', 'FOLDER/overlays/nova/etc is part of an overlay'],
+    ] as const
+  ).map(([root, words]) => ({
+    name: `tftp.root: ${root}`,
+    files: {
+      ...edited(['site: g-rack', `site: g-rack\ntftp: { root: ${root} }`]),
+      'nodes/node01/hosts': '',
+      'overlays/nova/etc/x': '',
+    },
+    errors: [
+      `site.yaml:2:15: ${words}, which anyone on the boot network could fetch | make a folder for what is to be served and nothing else, such as \`tftp: { root: tftp }\``,
+    ],
+  })),
+  {
+    name: 'secrets where others can read them',
+    files: {
+      ...edited([
+        'site: g-rack',
+        'site: g-rack\ntftp: { root: boot }\nsecrets:\n  a: { file: boot/a }\n  b: { file: nodes/node01/files/etc/b }\n  c: { file: overlays/nova/etc/c }\n  d: { file: kept/d }\n  e: { file: nodes/node02/not-yet }',
+      ]),
+      'boot/a': 'x',
+      'nodes/node01/files/etc/b': 'x',
+      'overlays/nova/etc/c': 'x',
+      'kept/d': 'x',
+    },
+    errors: [
+      'site.yaml:4:3: the file of secret "a" lies below tftp.root: anyone on the boot network could fetch it | move it, for example to secrets/a',
+      'site.yaml:5:3: the file of secret "b" lies in the folder of a node: anyone on the boot network could fetch it | move it, for example to secrets/b',
+      'site.yaml:6:3: the file of secret "c" lies in an overlay: every node with that overlay would get it | move it, for example to secrets/c',
+      'site.yaml:8:3: the file of secret "e" lies in the folder of a node: anyone on the boot network could fetch it | move it, for example to secrets/not-yet',
+    ],
+  },
   {
     name: 'tftp.root that is not there',
     files: edited(['site: g-rack', 'site: g-rack\ntftp: { root: /nonexistent/tftp }']),
@@ -573,25 +614,26 @@ profiles:
     name: 'nodes that boot a menu entry',
     files: {
       'site.yaml': `networks: { openstack: { subnet: 10.0.0.0/24 } }
-tftp: { root: . }
+tftp: { root: tftp }
 profiles:
   old: { boot: nvoa, image: none }
   new: { boot: local, kernelArgs: [quiet] }
 menu:
   entries:
-    nova: { kernel: site.yaml, ipappend: 0 }
-    tiny: { kernel: site.yaml }
-    local: { kernel: site.yaml }
-    failed: { kernel: site.yaml }
+    nova: { kernel: linux, ipappend: 0 }
+    tiny: { kernel: linux }
+    local: { kernel: linux }
+    failed: { kernel: linux }
 nodes:
   node01: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, profiles: [old], boot: nova }
 `,
+      'tftp/linux': 'x',
     },
     errors: [
       'site.yaml:4:16: `boot` and `image` stand side by side | a machine boots one of the two: leave one out',
       'site.yaml:4:16: there is no menu entry "nvoa" | did you mean "nova"?',
       'site.yaml:4:29: there is no image "none" | write its recipe, images/none.yaml',
-      'site.yaml:8:42: 0 is not a sum of pxelinux ipappend bits from 1 to 262143',
+      'site.yaml:8:38: 0 is not a sum of pxelinux ipappend bits from 1 to 262143',
       'site.yaml:10:5: "local" cannot name a menu entry | it stands for the next boot device',
       'site.yaml:11:5: "failed" cannot name a menu entry | it stands for a boot that failed',
     ],
@@ -620,7 +662,8 @@ describe('loading a site folder', () => {
     it(name, () =>
       withSiteFolder(files, async (folder) => {
         const loaded = await loadSite(folder);
-        const told = (list: Loaded['warnings']) => list.map((one) => findingText(one).replaceAll(folder, 'FOLDER'));
+        const told = (list: Loaded['warnings']) =>
+          list.map((one) => findingText(one).replaceAll(folder, 'FOLDER').replaceAll(dirname(folder), 'PARENT'));
         assert.deepEqual(loaded.ok ? [] : told(loaded.findings), errors);
         assert.deepEqual(told(loaded.warnings), warnings);
       }),
@@ -638,6 +681,41 @@ describe('loading a site folder', () => {
         'profiles/link.yaml:1:1: there is no profiles/link.yaml in FOLDER',
       ]);
     }));
+
+  it('follows links to where what it serves really lies, and knows the state folder', async () => {
+    const words = async (files: SiteFiles, links: Readonly<Record<string, string>>, stateFolder?: string) =>
+      withSiteFolder(files, async (folder) => {
+        for (const [path, target] of Object.entries(links)) {
+          await mkdir(dirname(join(folder, path)), { recursive: true });
+          await symlink(target.replace('FOLDER', folder), join(folder, path));
+        }
+        const state = stateFolder === undefined ? {} : { stateFolder: join(folder, stateFolder) };
+        const loaded = await loadSite(folder, state);
+        return loaded.ok
+          ? []
+          : loaded.findings.map(({ message }) => message.replaceAll(folder, 'FOLDER').replace(/,? which anyone.*/, ''));
+      });
+    const served = edited(['site: g-rack', 'site: g-rack\ntftp: { root: boot }']);
+    const secret = edited(['site: g-rack', 'site: g-rack\ntftp: { root: boot }\nsecrets: { a: { file: kept/a } }']);
+    assert.deepEqual(await words(served, { boot: 'FOLDER' }), ['FOLDER/boot holds the site']);
+    assert.deepEqual(await words(served, { boot: 'overlays' }), ['FOLDER/boot holds overlays']);
+    assert.deepEqual(await words({ ...served, 'boot/x': '' }, { 'overlays/linked': '../boot' }), [
+      'FOLDER/boot holds overlays',
+    ]);
+    assert.deepEqual(await words({ ...secret, 'boot/real': 'x' }, { 'kept/a': '../boot/real' }), [
+      'the file of secret "a" lies below tftp.root: anyone on the boot network could fetch it',
+    ]);
+    assert.deepEqual(await words({ ...secret, 'boot/x': '' }, { kept: 'boot' }), [
+      'the file of secret "a" lies below tftp.root: anyone on the boot network could fetch it',
+    ]);
+    assert.deepEqual(await words({ ...served, 'boot/state/x': '' }, {}, 'boot/state'), ['FOLDER/boot holds the state']);
+    assert.deepEqual(await words({ ...served, 'boot/x': '' }, {}, 'boot'), ['FOLDER/boot holds the state']);
+    assert.deepEqual(await words({ ...served, 'real/x': '' }, { boot: 'real', state: 'real' }, 'state'), [
+      'FOLDER/boot holds the state',
+    ]);
+    // Beside each other, they do not concern each other; nor does a folder whose name only begins like another's.
+    assert.deepEqual(await words({ ...secret, 'boot/x': '', 'boot-state/x': '', 'kept/a': 'x' }, {}, 'boot-state'), []);
+  });
 
   it('tells of a folder that is not there', async () => {
     const loaded = await loadSite('/nonexistent/site');

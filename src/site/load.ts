@@ -3,6 +3,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { type Place, wordsOf } from '../errors.ts';
+import { checkExposure } from './exposure.ts';
 import { type Finding, Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { imageSchema } from './imageSchema.ts';
@@ -22,9 +23,13 @@ export type Loaded =
 /**
  * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
  * nodes/. Tells all that is wrong at once. Places name files relative to `folder`. Never rejects for what the operator
- * wrote or for what the disk lacks. `siteText` stands in for what is in site.yaml, to try an edit.
+ * wrote or for what the disk lacks. `siteText` stands in for what is in site.yaml, to try an edit; `stateFolder` is where
+ * the server that serves the site keeps its state, if that is known.
  */
-export async function loadSite(folder: string, siteText?: string): Promise<Loaded> {
+export async function loadSite(
+  folder: string,
+  { siteText, stateFolder }: { readonly siteText?: string; readonly stateFolder?: string } = {},
+): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
   const documents = await readDocuments(root, siteText, findings);
@@ -33,6 +38,7 @@ export async function loadSite(folder: string, siteText?: string): Promise<Loade
   const kinds = new Map<string, PathKind>();
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
   const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', findings);
+  await checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
   return errors.length > 0 ? { ok: false, findings: errors, warnings } : { ok: true, site, warnings };
 }

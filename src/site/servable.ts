@@ -37,9 +37,12 @@ export function isCutOff(text: string, before: string): boolean {
 export type LoadedText = { readonly loaded: Loaded; readonly text: string };
 
 /** Loads a site to be served: like `loadSite`, and whole only if it can be. `before` is the text that is served now. */
-export async function loadServable(folder: string, before = ''): Promise<LoadedText> {
+export async function loadServable(
+  folder: string,
+  { before = '', stateFolder }: { readonly before?: string; readonly stateFolder?: string | undefined } = {},
+): Promise<LoadedText> {
   const text = await readFile(join(folder, 'site.yaml'), 'utf8').catch(() => '');
-  const loaded = await loadSite(folder);
+  const loaded = await loadSite(folder, stateFolder === undefined ? {} : { stateFolder });
   if (!loaded.ok) return { loaded, text };
   const findings = isCutOff(text, before) ? [cutOff(text)] : unservable(loaded.site);
   return { loaded: findings.length === 0 ? loaded : { ok: false, findings, warnings: loaded.warnings }, text };

@@ -1,0 +1,71 @@
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import type { Findings } from './finding.ts';
+import type { Site } from './model.ts';
+import type { SiteDocuments } from './resolve.ts';
+
+/**
+ * Looks for what would be served to the whole boot network though it must not be: a `tftp.root` that is or holds the site, the
+ * state folder (if that is known) or overlays, or lies in one; and files of secrets below `tftp.root`, in node folders (which
+ * are served too) or in overlays (which nodes get). Links are followed: what counts is where a file really lies.
+ */
+export async function checkExposure(
+  { root, site: document, overlays, nodeFolders }: SiteDocuments,
+  { tftp, secrets }: Pick<Site, 'tftp' | 'secrets'>,
+  stateFolder: string | undefined,
+  findings: Findings,
+): Promise<void> {
+  const all = (paths: readonly string[]) => Promise.all(paths.map(realOf));
+  const inSite = (folder: string, names: readonly string[]) => [folder, ...names.map((name) => `${folder}/${name}`)];
+  const overlayFolders = await all(inSite('overlays', overlays).map((path) => join(root, path)));
+  const folders = await all(inSite('nodes', nodeFolders).map((path) => join(root, path)));
+  const served = tftp.root === undefined ? undefined : await realOf(tftp.root);
+
+  if (served !== undefined) {
+    const place = document.place(['tftp', 'root']);
+    const hint = 'make a folder for what is to be served and nothing else, such as `tftp: { root: tftp }`';
+    const error = (what: string) =>
+      findings.error(place, `${tftp.root} ${what}, which anyone on the boot network could fetch`, hint);
+    const state = stateFolder === undefined ? undefined : await realOf(stateFolder);
+    const ofSite = await all([root, join(root, 'site.yaml')]);
+    if (ofSite.some((path) => holds(served, path))) error('holds the site');
+    else if (overlayFolders.some((path) => holds(served, path))) error('holds overlays');
+    else if (overlayFolders.some((path) => holds(path, served))) error('is part of an overlay');
+    if (state !== undefined && holds(served, state)) error('holds the state');
+  }
+
+  for (const [name, source] of secrets) {
+    if (source.kind !== 'file') continue;
+    const path = await realOf(source.path);
+    const where =
+      served !== undefined && holds(served, path)
+        ? 'below tftp.root: anyone on the boot network could fetch it'
+        : folders.some((folder) => holds(folder, path))
+          ? 'in the folder of a node: anyone on the boot network could fetch it'
+          : overlayFolders.some((folder) => holds(folder, path))
+            ? 'in an overlay: every node with that overlay would get it'
+            : undefined;
+    if (where === undefined) continue;
+    findings.error(
+      document.keyPlace(['secrets', name]),
+      `the file of secret "${name}" lies ${where}`,
+      `move it, for example to secrets/${basename(path)}`,
+    );
+  }
+}
+
+/** Where a path really is; what does not exist yet is where its folder is. */
+async function realOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await realOf(parent), basename(path));
+  }
+}
+
+/** Whether `path` is `folder` or something below it. */
+function holds(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
+}
