@@ -20,6 +20,7 @@ export const NETLINK_ROUTE = 0;
 
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
+const F_DUPFD_CLOEXEC = 1030;
 const MSG_DONTWAIT = 0x40;
 const ARPHRD_ETHER = 1;
 const SIOCGIFMTU = 0x8921;
@@ -79,6 +80,12 @@ const c = {
     from: Uint8Array,
     fromLength: Uint32Array,
   ) => number,
+  fcntl: lib.func('int fcntl(int fd, int command, ...)') as (
+    fd: number,
+    command: number,
+    type: 'int',
+    argument: number,
+  ) => number,
   ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)') as (
     fd: number,
     request: number,
@@ -120,6 +127,11 @@ function succeed(call: string, result: number): number {
 /** Makes a non-blocking socket that children do not inherit; returns its descriptor, which the caller closes. */
 export function makeSocket(domain: number, type: number, protocol: number): number {
   return succeed('socket', c.socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+/** Another number for what a descriptor stands for; children do not inherit it. The caller closes both. */
+export function duplicate(fd: number): number {
+  return succeed('fcntl', c.fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0));
 }
 
 export function closeDescriptor(fd: number): void {

@@ -7,6 +7,7 @@ import {
   bindSocket,
   bindToDevice,
   closeDescriptor,
+  duplicate,
   inetAddress,
   makeSocket,
   SO_BROADCAST,
@@ -36,14 +37,44 @@ export type UdpOptions = {
  * Rejects with PORT_IN_USE, PRIVILEGE_MISSING or INTERFACE_MISSING.
  */
 export async function openUdp(options: UdpOptions): Promise<Socket> {
-  return adoptAlone(bindDescriptor(options));
+  return (await adoptAlone(bindDescriptor(options))).socket;
 }
 
+type Adopted = { readonly socket: Socket; readonly fd: number };
+
 /** Taking a descriptor over, dgram lets others share its port; this takes that back. */
-async function adoptAlone(fd: number): Promise<Socket> {
-  const socket = await adopt(fd);
-  setOption(fd, SO_REUSEADDR, 0);
-  return socket;
+async function adoptAlone(bound: number): Promise<Adopted> {
+  const adopted = await adoptFree(bound);
+  try {
+    setOption(adopted.fd, SO_REUSEADDR, 0);
+  } catch (error) {
+    adopted.socket.close();
+    throw error;
+  }
+  return adopted;
+}
+
+/**
+ * The event loop knows sockets by their numbers. One that was closed behind its back leaves a number that the kernel gives away
+ * again and the loop refuses: the new socket gets another number then.
+ */
+async function adoptFree(fd: number): Promise<Adopted> {
+  try {
+    return { socket: await adopt(fd), fd };
+  } catch (error) {
+    try {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const other = duplicate(fd);
+      try {
+        return { socket: await adopt(other), fd: other };
+      } catch (again) {
+        closeDescriptor(other);
+        throw again;
+      }
+    } finally {
+      closeDescriptor(fd);
+    }
+  }
 }
 
 /**
@@ -62,8 +93,8 @@ export class UdpPort {
 
   /** Opens a port like `openUdp`, with the same errors. */
   static async open(options: UdpOptions): Promise<UdpPort> {
-    const fd = bindDescriptor(options);
-    return new UdpPort(await adoptAlone(fd), fd);
+    const { socket, fd } = await adoptAlone(bindDescriptor(options));
+    return new UdpPort(socket, fd);
   }
 
   private constructor(socket: Socket, fd: number) {
@@ -95,20 +126,23 @@ export class UdpPort {
   }
 }
 
-/** Hands a bound descriptor to dgram, which closes it from then on. */
+/** Hands a bound descriptor to dgram, which closes it from then on; if this rejects it is still the caller's. */
 function adopt(fd: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type: 'udp4', lookup: addressesOnly });
     const refused = (error: Error): void => {
       socket.close();
-      closeDescriptor(fd);
       reject(error);
     };
     socket.once('error', refused);
-    socket.bind({ fd }, () => {
-      socket.off('error', refused);
-      resolve(socket);
-    });
+    try {
+      socket.bind({ fd }, () => {
+        socket.off('error', refused);
+        resolve(socket);
+      });
+    } catch (error) {
+      refused(error as Error);
+    }
   });
 }
 

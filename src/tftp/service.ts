@@ -30,14 +30,20 @@ export async function serve(request: Request, session: Session, service: Service
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // An ERROR is final for the client. Without an answer it asks again, when there may be a descriptor for it.
-    if (SHORTAGES.has(code ?? '')) return { kind: 'unanswered', reason: 'descriptors' };
+    if (isShortage(code)) return LACKING;
     service.refuse(encodeError(ERROR.UNDEFINED, 'the server failed to read the file'));
     return { kind: 'failed', reason: message, bytes: 0 };
   }
 }
 
+const LACKING: Outcome = { kind: 'unanswered', reason: 'descriptors' };
+
 /** Why the system refuses to open a file or a socket now, and may allow it soon. */
 const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN']);
+
+function isShortage(code: string | undefined): boolean {
+  return code !== undefined && SHORTAGES.has(code);
+}
 
 async function attempt(request: Request, session: Session, service: Service): Promise<Outcome> {
   const opened = await service.lookUps.run({
@@ -84,12 +90,18 @@ async function firstBlock({ size, fill }: Content, { blockSize }: Terms): Promis
 async function deliver(opened: Opened, session: Session, service: Service): Promise<Outcome> {
   const { pool, onHeard, faulted } = service;
   let delivery: Delivery | undefined;
-  let outlet: Outlet | undefined;
+  let outlet: Outlet;
   try {
     outlet = await service.openOutlet({
       onPacket: (packet) => delivery?.receive(packet),
       onTrouble: (error) => delivery?.fail(error.message),
     });
+  } catch (error) {
+    await opened.content.close();
+    const { code, message } = error as NodeJS.ErrnoException;
+    return isShortage(code) ? LACKING : { kind: 'failed', reason: `no port to answer from: ${message}`, bytes: 0 };
+  }
+  try {
     delivery = new Delivery({ ...opened, outlet, pool, onHeard, faulted });
     session.delivery = delivery;
     if (session.cancelled === undefined) delivery.start();
@@ -100,6 +112,6 @@ async function deliver(opened: Opened, session: Session, service: Service): Prom
     else delivery.fail('an exception in the server');
     throw error;
   } finally {
-    await outlet?.close();
+    await outlet.close();
   }
 }
