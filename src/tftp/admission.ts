@@ -161,10 +161,10 @@ export class Admission {
   }
 }
 
-/** Ends what a session is served, now or as soon as it would begin; `telling` sends the client an ERROR with the reason. */
-export function cancel(session: Session, reason: string, how: 'telling' | 'silently'): void {
+/** Ends what a session is served, now or as soon as it would begin; `with ERROR` sends the client the reason. */
+export function cancel(session: Session, reason: string, how: 'with ERROR' | 'silently'): void {
   session.cancelled = reason;
-  if (how === 'telling') session.delivery?.abort(reason);
+  if (how === 'with ERROR') session.delivery?.abort(reason);
   else session.delivery?.fail(reason);
 }
 

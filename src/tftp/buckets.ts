@@ -30,7 +30,7 @@ const SLOT_BITS = 14;
 
 /**
  * A token bucket for each address, in memory that does not grow: addresses are spread over a fixed number of buckets by a
- * hash that nobody outside knows. Two addresses seldom share one, and a flood from many is thin in each.
+ * hash with a secret. Two addresses seldom share one, and a flood from many is thin in each.
  */
 export class AddressBuckets {
   readonly #salt = randomBytes(4).readUInt32LE();

@@ -123,7 +123,7 @@ test('blocks are the content cut evenly, the last one shorter', async () => {
   }
 });
 
-test('a file that becomes shorter is told, not padded', () =>
+test('a file that becomes shorter fails its transfer and is not padded', () =>
   folder(async (path) => {
     const file = join(path, 'file');
     await writeFile(file, Buffer.alloc(4 * CHUNK_BYTES));

@@ -58,13 +58,13 @@ const WINDOWED = [
 
 const noFault = (error: unknown): never => assert.fail(String(error));
 
-type Told = { outcome: Outcome; wire: Wire; faults: unknown[] };
+type Delivered = { outcome: Outcome; wire: Wire; faults: unknown[] };
 
 async function deliver(
   content: Content,
   kernel: Kernel,
   more: { options?: typeof WINDOWED; onHeard?: () => boolean } = {},
-): Promise<Told> {
+): Promise<Delivered> {
   const terms = negotiate(more.options ?? WINDOWED, { size: content.size, mtu: 1500, windowBytes: 128 * 1024 });
   const wire = new Wire(kernel, terms);
   const faults: unknown[] = [];

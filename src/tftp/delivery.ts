@@ -11,7 +11,7 @@ export type Outcome =
   | { readonly kind: 'missing' }
   | { readonly kind: 'sent'; readonly bytes: number; readonly ms: number }
   | { readonly kind: 'probed' }
-  /** It got no answer, for want of a descriptor or of a place in the queue: clients ask again. */
+  /** It got no answer, for lack of a descriptor or of a place in the queue: clients ask again. */
   | { readonly kind: 'unanswered'; readonly reason: 'descriptors' | 'busy' }
   | { readonly kind: 'failed'; readonly reason: string; readonly bytes: number };
 

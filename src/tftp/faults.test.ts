@@ -161,7 +161,7 @@ function listenerOn(send: UdpPort['send'], faults: unknown[]) {
 const SMALL = encodeRequest('rrq', 'small', 'octet', []);
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
-test('a datagram that the codec throws at, and an error of the socket, cost nobody anything', async () => {
+test('a datagram that the codec throws at, and an error of the socket, cost no other packet anything', async () => {
   const sent: number[] = [];
   const faults: unknown[] = [];
   const { listener, say, socket, events } = listenerOn((bytes) => sent.push(bytes[1] ?? 0) > 0, faults);

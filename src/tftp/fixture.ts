@@ -18,7 +18,7 @@ export const LOCAL = ip('127.0.0.1');
 
 export type Reply = { packet: Packet; port: number; address: string };
 
-/** A client that says what it is told to, packet by packet. */
+/** A client that the test drives packet by packet. */
 export class Client {
   readonly #socket = dgram.createSocket('udp4');
   readonly #inbox: Reply[] = [];

@@ -61,10 +61,10 @@ export class Listener {
     enlargeBuffers(port);
   }
 
-  /** Ends its transfers, telling the clients why, and closes the socket. */
+  /** Ends its transfers with an ERROR to their clients, and closes the socket. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
-    for (const session of this.#serving.keys()) cancel(session, reason, 'telling');
+    for (const session of this.#serving.keys()) cancel(session, reason, 'with ERROR');
     let late: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(resolve, CLOSING_MS);

@@ -50,7 +50,7 @@ export async function openOutlet({ address, peer, inlet, mayAnswer, faulted }: O
   };
 }
 
-/** The listening port as the way to many clients, told apart by where they send from. */
+/** The listening port as the way to many clients, distinguished by address and port. */
 export class SharedPort {
   readonly #port: Pick<UdpPort, 'send'>;
   readonly #inlets = new Map<number, Inlet>();

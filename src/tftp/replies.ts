@@ -30,8 +30,8 @@ const OF_ALL = {
 } as const satisfies Record<string, Allowance>;
 
 /**
- * How many packets leave to addresses that have acknowledged nothing: such an address may be forged, and the packet hit
- * somebody who did not ask, or nobody. The limits hold for each address and for all, in memory that does not grow. What comes
+ * How many packets leave to addresses that have acknowledged nothing: such an address may be forged, and then the
+ * packet reaches a machine that did not ask, or none. The limits hold for each address and for all, in memory that does not grow. What comes
  * from forged addresses does not use up what is for known ones, nor for neighbours.
  */
 export class Replies {

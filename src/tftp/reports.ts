@@ -83,7 +83,7 @@ export class Reports {
     }
   }
 
-  /** Tells what has been counted. */
+  /** Reports what has been counted. */
   close(): void {
     for (const tally of this.#tallies) tally.close();
   }

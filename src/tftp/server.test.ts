@@ -57,7 +57,7 @@ test('what is refused, and with which error', () =>
     assert.equal(server.stats().transfers, 0);
   }));
 
-test('a source that fails is told, and the server lives', () =>
+test('a source that fails becomes an event, and the server goes on', () =>
   onStage(
     {},
     async ({ client, events }) => {
@@ -76,7 +76,7 @@ test('a source that fails is told, and the server lives', () =>
     },
   ));
 
-test('malformed packets are told of once a minute, the first at once', () =>
+test('malformed packets are reported once a minute, the first at once', () =>
   onStage({}, async ({ client, events, server }) => {
     const one = await client();
     for (let i = 0; i < 20; i++) one.send(Buffer.from([9, 9, 9, 9]));

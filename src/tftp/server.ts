@@ -50,9 +50,9 @@ export type TftpStats = {
 };
 
 export type TftpServer = {
-  /** Listens on addresses that are new and no longer on those that are gone. Trouble with one is told as an event. */
+  /** Listens on addresses that are new and no longer on those that are gone. Trouble with one becomes an event. */
   reload(): Promise<void>;
-  /** Ends all transfers, telling their clients, and gives sockets and files back. */
+  /** Ends all transfers with an ERROR to their clients, and gives sockets and files back. */
   close(): Promise<void>;
   stats(): TftpStats;
 };

@@ -23,17 +23,17 @@ function short(step: Step): string {
 function play(terms: Partial<TransferTerms>, ...inputs: string[]): string {
   const transfer = new Transfer({ ...LOCKSTEP, ...terms });
   let now = 1000;
-  const told = [short(transfer.start(now))];
+  const steps = [short(transfer.start(now))];
   for (const input of inputs) {
     now += 1;
     const number = Number(input.slice(1));
-    if (input === 'r') told.push(short(transfer.onRepeatedRequest()));
+    if (input === 'r') steps.push(short(transfer.onRepeatedRequest()));
     else if (input === 't') {
       now = transfer.deadline;
-      told.push(short(transfer.onTimer(now)));
-    } else told.push(short(input.startsWith('a') ? transfer.onAck(number, now) : transfer.onError(number, 'no')));
+      steps.push(short(transfer.onTimer(now)));
+    } else steps.push(short(input.startsWith('a') ? transfer.onAck(number, now) : transfer.onError(number, 'no')));
   }
-  return told.join(' ');
+  return steps.join(' ');
 }
 
 test('lockstep', () => {
@@ -86,7 +86,7 @@ test('windows', () => {
     ['in order', four, ['a4', 'a8', 'a10'], '1-4 5-8 9-10 done'],
     ['a file shorter than the window', { windowSize: 4, lastBlock: 2 }, ['a2'], '1-2 done'],
     ['a partial ACK: from there again', four, ['a4', 'a6', 'a10'], '1-4 5-8 7-10 done'],
-    ['a gap told of more than once is heeded once', four, ['a4', 'a6', 'a6', 'a6', 'a10'], '1-4 5-8 7-10 - - done'],
+    ['a gap reported more than once is heeded once', four, ['a4', 'a6', 'a6', 'a6', 'a10'], '1-4 5-8 7-10 - - done'],
     ['the first block of a window lost: heeded once', four, ['a4', 'a4', 'a4', 'a8'], '1-4 5-8 5-8 - 9-10'],
     ['an ACK of an earlier window', four, ['a4', 'a8', 'a4', 'a5'], '1-4 5-8 9-10 - -'],
     ['a future ACK', four, ['a5', 'a11'], '1-4 - -'],

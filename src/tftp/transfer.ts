@@ -1,4 +1,4 @@
-/** What a transfer wants done next. Blocks count from 1 and do not wrap; the packet carries them modulo 65536. */
+/** What is to be done next for a transfer. Blocks count from 1 and do not wrap; the packet carries them modulo 65536. */
 export type Step =
   | { readonly do: 'wait' }
   | { readonly do: 'oack' }
@@ -163,7 +163,7 @@ export class Transfer {
   }
 
   #progress(block: number, now: number): void {
-    // Karn: after a retransmission nobody knows which of the packets this answers.
+    // Karn: after a retransmission it is unknown which of the packets this answers.
     if (this.#retries === 0 && !this.#wentBack) {
       const took = now - this.#sentAt;
       this.#roundTripMs = Math.max(took, 0.875 * (this.#roundTripMs ?? took) + 0.125 * took);

@@ -6,18 +6,18 @@ import { once } from 'node:events';
 export const SERVER = '10.9.0.1';
 export const SECOND = '10.9.0.2';
 export const LOSSY = '10.9.0.3';
-const CLIENT = '10.9.0.9';
-const NAMESPACE = 'tftp-client';
+export const CLIENT = '10.9.0.9';
+export const NAMESPACE = 'tftp-client';
 
-/** Lays a veth wire from this namespace to a new one for clients. */
-export function layWire(): void {
+/** Lays a veth wire from this namespace to a new one for clients; `prefix` is the length of their network's. */
+export function layWire(prefix = 24): void {
   if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this as: test/isolated node --test FILE');
   for (const tool of ['tftp', 'atftp', 'busybox', 'curl', 'ip']) execFileSync('which', [tool]);
   ip('netns', 'add', NAMESPACE);
   ip('link', 'add', 'server0', 'type', 'veth', 'peer', 'name', 'client0', 'netns', NAMESPACE);
-  for (const address of [SERVER, SECOND, LOSSY]) ip('addr', 'add', `${address}/24`, 'dev', 'server0');
+  for (const address of [SERVER, SECOND, LOSSY]) ip('addr', 'add', `${address}/${prefix}`, 'dev', 'server0');
   ip('link', 'set', 'server0', 'up');
-  ip('-n', NAMESPACE, 'addr', 'add', `${CLIENT}/24`, 'dev', 'client0');
+  ip('-n', NAMESPACE, 'addr', 'add', `${CLIENT}/${prefix}`, 'dev', 'client0');
   ip('-n', NAMESPACE, 'link', 'set', 'client0', 'up');
 }
 
