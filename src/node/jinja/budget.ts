@@ -1,9 +1,9 @@
 import { problem, TemplateProblem } from './problem.ts';
 
 /** The work of one file's template: some 0.3 seconds of a slow processor. */
-export const FILE_STEPS = 5_000_000;
+export const FILE_STEPS = 3_000_000;
 /** The work of all templates of one bundle. */
-export const BUNDLE_STEPS = 15_000_000;
+export const BUNDLE_STEPS = 9_000_000;
 /** The longest text that a template makes or prints, in UTF-16 units. */
 export const LONGEST_TEXT = 16 * 1024 * 1024;
 /** The files that the templates of one bundle make, together. */

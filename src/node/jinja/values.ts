@@ -113,7 +113,7 @@ export function listOf(value: unknown): readonly unknown[] {
 export function keysOf(value: Dict, budget: Budget): readonly string[] {
   const keys = Object.keys(value);
   budget.list(keys.length);
-  budget.spend(keys.length * 2);
+  budget.spend(keys.length * 3);
   return keys;
 }
 
@@ -127,7 +127,7 @@ export function plain(
   options: { readonly shared?: Map<unknown, unknown>; readonly cost?: number } = {},
   depth = 0,
 ): unknown {
-  const { shared, cost = 4 } = options;
+  const { shared, cost = 6 } = options;
   budget.spend(cost);
   if (typeof value === 'string') {
     // Each character may become two, or six.
