@@ -54,8 +54,9 @@ export function createApp(faulted: FaultSink, connections: Connections): Fastify
       if (connections.admit(socket)) serve.call(server, socket);
     }),
   );
-  server.prependListener('request', ({ socket }, response) => {
-    connections.began(socket);
+  server.prependListener('request', (request, response) => {
+    const { socket } = request;
+    connections.began(request, response);
     response.once('close', () => connections.ended(socket));
   });
   app.addHook('onListen', async () => {
@@ -72,13 +73,13 @@ const STATUS_OF: { readonly [code: string]: string } = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-/** Answers what is no HTTP. Where an earlier request is being answered, that answer is the last. */
+/** Answers what is no HTTP, after what came before it. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connections: Connections): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  if (connections.closeAfterAnswer(socket)) return;
+  if (connections.closeUnreadable(socket)) return;
   const status = STATUS_OF[error.code ?? ''] ?? '400 Bad Request';
   const body = JSON.stringify({ code: 'REQUEST_INVALID', message: 'this is not a request that HTTP knows' });
   socket.end(

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { busy, RETRY_SECONDS, Refused, tooMany } from './refused.ts';
 
-/** Bytes of bodies that are in memory at once. */
-export type BodyLimits = { readonly inAll: number; readonly each: number };
+/** Bytes of bodies that are in memory at once, and how long one may take to come besides the time for its length. */
+export type BodyLimits = { readonly inAll: number; readonly each: number; readonly graceMs?: number };
 
 /** A body that was read. Its bytes count until it is disposed of. */
 export type ReadBody = Disposable & { readonly bytes: Buffer };
 
-/** A body has this long, and longer by its length at this rate. */
 const GRACE_MS = 10_000;
+/** The slowest that a body may come in all, in the time that its length gives it. */
 const SLOWEST_BYTES_PER_MS = 64;
 
 /**
@@ -43,7 +43,7 @@ export class Bodies {
     };
     try {
       if (/100-continue/i.test(request.headers.expect ?? '')) response.writeContinue();
-      const bytes = await collect(request, length, GRACE_MS + length / SLOWEST_BYTES_PER_MS);
+      const bytes = await collect(request, length, (this.#limits.graceMs ?? GRACE_MS) + length / SLOWEST_BYTES_PER_MS);
       return { bytes, [Symbol.dispose]: giveBack };
     } catch (error) {
       giveBack();

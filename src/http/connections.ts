@@ -1,9 +1,18 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { RETRY_SECONDS } from './refused.ts';
 
 /** `fresh`: no request has come yet; `idle`: the last answer is out; `busy`: a request is being answered. */
 type Phase = 'fresh' | 'idle' | 'busy';
-type Connection = { readonly socket: Socket; readonly client: Client; phase: Phase; running: number; isLast?: true };
+type Connection = {
+  readonly socket: Socket;
+  readonly client: Client;
+  phase: Phase;
+  running: number;
+  /** The request that came last, and its answer. */
+  last?: { readonly request: IncomingMessage; readonly response: ServerResponse };
+  closes?: true;
+};
 /** Connections by phase, each in the order in which they came to it. */
 type Client = { readonly address: string; readonly in: { readonly [P in Phase]: Set<Connection> } };
 
@@ -49,11 +58,12 @@ export class Connections {
     return true;
   }
 
-  /** A request came. */
-  began(socket: Socket): void {
-    const connection = this.#of.get(socket);
+  /** A request came, that `response` is to answer. */
+  began(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#of.get(request.socket);
     if (connection === undefined) return;
     connection.running++;
+    connection.last = { request, response };
     move(connection, 'busy');
   }
 
@@ -64,15 +74,24 @@ export class Connections {
     connection.running--;
     if (connection.running > 0) return;
     move(connection, 'idle');
-    if (connection.isLast) socket.destroySoon();
+    if (connection.closes) socket.destroySoon();
   }
 
-  /** Reads no more from a connection, and closes it once what runs is answered; `false` if nothing runs. */
-  closeAfterAnswer(socket: Socket): boolean {
+  /**
+   * What comes on a connection cannot be read any more. Requests that came whole are still answered before it is closed; where a
+   * request broke off and others are being answered it is closed at once. `false` if an answer may be written: nothing else is.
+   */
+  closeUnreadable(socket: Socket): boolean {
     const connection = this.#of.get(socket);
     if (connection?.phase !== 'busy') return false;
-    connection.isLast = true;
-    socket.pause();
+    const { last, running } = connection;
+    if (last?.request.complete) {
+      connection.closes = true;
+      socket.pause();
+      return true;
+    }
+    if (running === 1 && !last?.response.headersSent) return false;
+    socket.destroy();
     return true;
   }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ReveilleError } from '../errors.ts';
-import { LONGEST_NEWS, parseNews } from './news.ts';
+import { LONGEST_NEWS, maskedNews, parseNews } from './news.ts';
+import { NO_SECRETS } from './secretMask.ts';
 
 const SHA = 'ab'.repeat(32);
 const head = (...lines: string[]) => ['reveille.applied=1', `bundle=${SHA}`, ...lines, '', ''].join('\n');
@@ -98,4 +99,9 @@ test('no body makes it throw anything but its own error, and none is too much fo
   assert.throws(() => parseNews(Buffer.alloc(LONGEST_NEWS + 1, 'x')), { code: 'REQUEST_INVALID' });
   const many = read(head(...Array.from({ length: 500 }, (_, i) => `drift=missing\t/etc/${i}`)));
   assert.equal(many.applied.drift.length, 100);
+  const long = 'x'.repeat(50_000);
+  const told = read(head(`drift=content\t/${long}`, `failed=${long}`, `sync=${long}`, `other=${long}`));
+  const { applied, sync } = maskedNews(told, NO_SECRETS);
+  assert.ok(JSON.stringify(applied).length < 4000);
+  assert.equal(sync, undefined);
 });

@@ -38,7 +38,11 @@ export const LONGEST_NEWS = 1024 * 1024 + 256 * 1024;
 /** The longest manifest that is asked with, in bytes. */
 export const LONGEST_MANIFEST = 1024 * 1024;
 
+/** What is kept of drift and of what failed: entries, and UTF-16 code units of each, once secrets are hidden: half of one is none to a mask. */
 const MOST_DRIFT = 100;
+const LONGEST_PATH = 1024;
+const LONGEST_FAILED = 2000;
+const KEYS: ReadonlySet<string> = new Set(['bundle', 'changed', 'removed', 'ms', 'drifted', 'failed', 'sync']);
 
 /**
  * Reads what an agent tells: lines `key=value`, the first `reveille.applied=1`, then an empty line and the manifest, if the
@@ -55,8 +59,8 @@ export function parseNews(body: Uint8Array): News {
   for (const line of lines.slice(1)) {
     const [, key, value] = /^([a-z]+)=(.*)$/.exec(line) ?? [];
     if (key === undefined || value === undefined) throw invalid('news begin with lines key=value');
-    if (key === 'drift') drift.push(driftedOf(value));
-    else head.set(key, value);
+    if (key === 'drift' && drift.length < MOST_DRIFT) drift.push(driftedOf(value));
+    if (KEYS.has(key)) head.set(key, value);
   }
   const sha256 = head.get('bundle');
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) throw invalid('bundle= is not the name of a bundle');
@@ -69,22 +73,22 @@ export function parseNews(body: Uint8Array): News {
       ...(manifest === '' ? {} : { manifest }),
       ...(failed === '' ? {} : { failed }),
       drifted: numberIn(head, 'drifted'),
-      drift: drift.slice(0, MOST_DRIFT),
+      drift,
     },
     changed: numberIn(head, 'changed'),
     removed: numberIn(head, 'removed'),
     ms: numberIn(head, 'ms'),
-    ...(sync === undefined || sync === '' ? {} : { sync }),
+    ...(sync !== undefined && /^[a-z0-9-]{1,64}$/.test(sync) ? { sync } : {}),
   };
 }
 
-/** The same without the secrets that reached the node. */
+/** The same without the secrets that reached the node, and no longer than is kept. */
 export function maskedNews(news: News, mask: SecretMask): News {
   const { failed, drift } = news.applied;
   const applied = {
     ...news.applied,
-    ...(failed === undefined ? {} : { failed: mask.mask(failed) }),
-    drift: drift.map((one) => ({ ...one, path: mask.mask(one.path) })),
+    ...(failed === undefined ? {} : { failed: mask.mask(failed).slice(0, LONGEST_FAILED) }),
+    drift: drift.map((one) => ({ ...one, path: mask.mask(one.path).slice(0, LONGEST_PATH) })),
   };
   return { ...news, applied };
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
@@ -45,10 +46,12 @@ export type NodeFilesFrom = {
 };
 
 const TIDY_MS = 3_600_000;
+/** Manifests of all nodes together, in UTF-16 code units; one that comes when there are more is not kept. */
+const MOST_MANIFESTS = 256 * 1024 * 1024;
 
 /**
  * Opens it with what the store remembers. A store that fails is told and does no harm: what nodes tell is kept in memory too.
- * Nodes that left the site are forgotten here, and texts that no node has are forgotten every hour.
+ * Nodes that left the site are forgotten, and texts that no node has are forgotten every hour.
  */
 export async function openNodeFiles({ nodes, render, store, contents, emit, now }: NodeFilesFrom): Promise<NodeFiles> {
   const applied = new Map(await store.applied());
@@ -67,12 +70,25 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   });
   current.changed();
 
-  const tidy = () => {
-    const used = [...applied.values()].flatMap(({ manifest = '' }) => manifestFiles(manifest).map(({ blob }) => blob));
-    void contents.forgetAllBut(new Set(used)).catch(trouble);
+  const tidy = async () => {
+    const used = new Set<string>();
+    for (const { manifest = '' } of [...applied.values()]) {
+      for (const { blob } of manifestFiles(manifest)) used.add(blob);
+      // A manifest takes milliseconds; requests come in between.
+      await setImmediate();
+    }
+    await contents.forgetAllBut(used);
   };
-  const tidying = setInterval(tidy, TIDY_MS).unref();
-  tidy();
+  const tidying = setInterval(() => void tidy().catch(trouble), TIDY_MS).unref();
+  void tidy().catch(trouble);
+  const save = latestOf((node: string, { at, ...told }: AppliedAt) => store.saveApplied(node, at, told), trouble);
+  const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
+  let manifestLength = manifests();
+  const roomFor = (told: Applied, before: Applied | undefined): Applied => {
+    const { manifest, ...rest } = told;
+    const length = manifestLength - (before?.manifest?.length ?? 0) + (manifest?.length ?? 0);
+    return manifest === undefined || length <= MOST_MANIFESTS ? told : rest;
+  };
 
   return {
     sent(node, bundle) {
@@ -80,11 +96,12 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       contents.keep(bundle);
     },
     onNews(node, news) {
-      const before = applied.get(node.name)?.drift ?? [];
-      const at = now();
-      applied.set(node.name, { ...news.applied, at });
-      void store.saveApplied(node.name, at, news.applied).catch(trouble);
-      const words = driftWords(before, news.applied);
+      const before = applied.get(node.name);
+      const told = { ...roomFor(news.applied, before), at: now() };
+      manifestLength += (told.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
+      applied.set(node.name, told);
+      save(node.name, told);
+      const words = driftWords(before?.drift ?? [], news.applied);
       if (words !== undefined) {
         const step = { kind: 'node.step', step: 'drift', status: 'done', during: 'refresh' } as const;
         emit({ ...step, detail: words, node: node.name });
@@ -112,11 +129,38 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       const diff = await diffNode(told, bundle, (sha256) => contents.text(sha256));
       return { applied: told.sha256, current: bundle.sha256, ...diff };
     },
-    siteChanged: () => current.changed(),
+    siteChanged() {
+      const left = [...applied.keys()].filter((name) => !nodes().has(name));
+      for (const name of left) applied.delete(name);
+      manifestLength = manifests();
+      if (left.length > 0) void store.forgetApplied(left).catch(trouble);
+      current.changed();
+    },
     close() {
       clearInterval(tidying);
       current.close();
     },
+  };
+}
+
+/** Saves one value of each key at a time; of those that come meanwhile the latest alone. */
+function latestOf<V>(
+  save: (key: string, value: V) => Promise<void>,
+  trouble: (error: unknown) => void,
+): (key: string, value: V) => void {
+  const waiting = new Map<string, V>();
+  const running = new Set<string>();
+  const work = async (key: string): Promise<void> => {
+    running.add(key);
+    for (let value = waiting.get(key); value !== undefined; value = waiting.get(key)) {
+      waiting.delete(key);
+      await save(key, value).catch(trouble);
+    }
+    running.delete(key);
+  };
+  return (key, value) => {
+    waiting.set(key, value);
+    if (!running.has(key)) void work(key);
   };
 }
 

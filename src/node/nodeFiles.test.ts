@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { nodeFixture } from '../site/fixture.ts';
+import { emptyStore } from '../state/fakes.ts';
+import { makeBundle } from './bundle.ts';
+import type { Applied, News } from './news.ts';
+import { type AppliedStore, openNodeFiles } from './nodeFiles.ts';
+
+const newsOf = (manifest: string, more: Partial<Applied> = {}): News => ({
+  applied: { sha256: 'ab'.repeat(32), manifest, drifted: 0, drift: [], ...more },
+  changed: 0,
+  removed: 0,
+  ms: 0,
+});
+
+async function filesOf(store: AppliedStore, nodes = new Map([['node01', nodeFixture()]])) {
+  return openNodeFiles({
+    nodes: () => nodes,
+    render: async () => makeBundle([], []),
+    store,
+    contents: { keep: () => {}, text: async () => undefined, forgetAllBut: async () => {}, settled: async () => {} },
+    emit: () => {},
+    now: () => 1,
+  });
+}
+
+test('what a node tells in quick succession is saved one at a time, the last for good', async (t) => {
+  const store = emptyStore();
+  const saved: unknown[] = [];
+  let go = (): void => {};
+  const slow: AppliedStore = {
+    ...store,
+    saveApplied: async (_node, _at, { manifest }) => {
+      saved.push(manifest);
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+    },
+  };
+  const files = await filesOf(slow);
+  t.after(() => files.close());
+  for (let i = 0; i < 100; i++) files.onNews(nodeFixture(), newsOf(`manifest ${i}`));
+  for (let i = 0; i < 3; i++) {
+    go();
+    await setImmediate();
+  }
+  assert.deepEqual(saved, ['manifest 0', 'manifest 99']);
+});
+
+test('a node that left the site takes what it told with it', async (t) => {
+  const store = emptyStore();
+  const nodes = new Map([['node01', nodeFixture()]]);
+  const files = await filesOf(store, nodes);
+  t.after(() => files.close());
+  files.onNews(nodeFixture(), newsOf('a manifest'));
+  await setImmediate();
+  assert.equal((await store.applied()).size, 1);
+  nodes.clear();
+  files.siteChanged();
+  await setImmediate();
+  assert.equal((await store.applied()).size, 0);
+  assert.equal(files.standing('node01'), undefined);
+});
+
+test('the manifests of all nodes together have a bound; what is over it is told without', async (t) => {
+  const store = emptyStore();
+  const names = Array.from({ length: 300 }, (_, i) => `node${i}`);
+  const nodes = new Map(names.map((name) => [name, nodeFixture({ name })]));
+  const files = await filesOf({ ...store, saveApplied: async () => {} }, nodes);
+  t.after(() => files.close());
+  const manifest = 'x'.repeat(1024 * 1024);
+  for (const node of nodes.values()) files.onNews(node, newsOf(manifest));
+  const last = nodes.get('node299') ?? assert.fail();
+  await assert.rejects(files.diff(last), /has more files than it can list/);
+  const first = nodes.get('node0') ?? assert.fail();
+  await files.diff(first);
+  // Room that one gives up is there for another.
+  files.onNews(first, newsOf(''));
+  files.onNews(last, newsOf(manifest));
+  await files.diff(last);
+});
