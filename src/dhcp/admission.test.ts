@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { ip } from '../site/fixture.ts';
-import { Admission } from './admission.ts';
+import { Admission, type Newcomer } from './admission.ts';
 import { machine, networkOf, requestOf, type Said, siteOf } from './fixtures.ts';
 import { type SwitchPort, switchPortOf } from './switchPort.ts';
 
-const site = siteOf([networkOf('lan', '10.0.0.0/16', [['10.0.1.0-10.0.9.255', 'any']])]);
+const site = siteOf([]);
+const BR0 = [networkOf('lan', '10.0.0.0/16', [['10.0.1.0-10.0.9.255', 'any']])];
+const BR1 = [networkOf('other', '10.1.0.0/16', [], { interface: 'br1' })];
+const BEHIND = [networkOf('big', '10.2.0.0/16', [['10.2.0.10-10.2.255.255', 'any']], { interface: 'br2' })];
 const port = (key: string): SwitchPort => ({ kind: 'port', key });
 const relay: SwitchPort = { kind: 'relay', key: '10.0.0.9' };
 const address = (n: number): Ipv4 => ((ip('10.0.1.0') as number) + n) as Ipv4;
@@ -20,7 +23,7 @@ beforeEach(() => {
 });
 
 /** Lets machines in one after the other, each for an hour; says how many. */
-function letIn(at: SwitchPort | undefined, wire: string, most: number, now: number, from = 0): number {
+function letIn(at: SwitchPort | undefined, wire: Newcomer['wire'], most: number, now: number, from = 0): number {
   for (let n = 0; n < most; n++) {
     if (admission.whyNot({ port: at, wire }, now) !== undefined) return n;
     admission.take({ port: at, wire, isNew: true }, address(from + n), now + 3_600_000, now);
@@ -30,50 +33,53 @@ function letIn(at: SwitchPort | undefined, wire: string, most: number, now: numb
 
 describe('machines that the site does not list', () => {
   test('have so many addresses at one switch port, and others at another', () => {
-    assert.equal(letIn(port('a'), 'br0', 100, 0), 3);
-    assert.match(String(admission.whyNot({ port: port('a'), wire: 'br0' }, 0)), /3 addresses .*dhcp\.strangersPerPort/);
-    assert.equal(letIn(port('b'), 'br0', 100, 0, 10), 3);
+    assert.equal(letIn(port('a'), BR0, 100, 0), 3);
+    assert.match(String(admission.whyNot({ port: port('a'), wire: BR0 }, 0)), /3 addresses .*dhcp\.strangersPerPort/);
+    assert.equal(letIn(port('b'), BR0, 100, 0, 10), 3);
   });
 
   test('find room there again when an address expired or was given back, and not when one is offered anew', () => {
-    letIn(port('a'), 'br0', 3, 0);
-    admission.take({ port: port('a'), wire: 'br0', isNew: false }, address(0), 30_000, 0);
-    assert.notEqual(admission.whyNot({ port: port('a'), wire: 'br0' }, 31_000), undefined, 'an offer ends no lease');
+    letIn(port('a'), BR0, 3, 0);
+    admission.take({ port: port('a'), wire: BR0, isNew: false }, address(0), 30_000, 0);
+    assert.notEqual(admission.whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined, 'an offer ends no lease');
     admission.drop(address(1));
-    assert.equal(admission.whyNot({ port: port('a'), wire: 'br0' }, 31_000), undefined);
-    letIn(port('a'), 'br0', 1, 31_000, 5);
-    assert.notEqual(admission.whyNot({ port: port('a'), wire: 'br0' }, 3_599_999), undefined);
-    assert.equal(admission.whyNot({ port: port('a'), wire: 'br0' }, 3_600_000), undefined);
+    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined);
+    letIn(port('a'), BR0, 1, 31_000, 5);
+    assert.notEqual(admission.whyNot({ port: port('a'), wire: BR0 }, 3_599_000), undefined);
+    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 3_600_000), undefined);
   });
 
   test('take their address along to another port', () => {
-    letIn(port('a'), 'br0', 3, 0);
+    letIn(port('a'), BR0, 3, 0);
     admission.hold(port('b'), address(0), 3_600_000);
-    assert.equal(admission.whyNot({ port: port('a'), wire: 'br0' }, 0), undefined);
-    assert.equal(letIn(port('b'), 'br0', 100, 0, 10), 2);
+    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 0), undefined);
+    assert.equal(letIn(port('b'), BR0, 100, 0, 10), 2);
   });
 
   test('behind a relay that names no port have what the pools hold, unless the site says less', () => {
-    assert.equal(letIn(relay, 'behind lan', 1000, 0), 1000);
+    assert.equal(letIn(relay, BEHIND, 1000, 0), 1000);
     configure({ strangersPerRelay: 1000 });
-    assert.match(
-      String(admission.whyNot({ port: relay, wire: 'behind lan' }, 0)),
-      /10\.0\.0\.9 .*dhcp\.strangersPerRelay/,
-    );
+    assert.match(String(admission.whyNot({ port: relay, wire: BEHIND }, 0)), /10\.0\.0\.9 .*dhcp\.strangersPerRelay/);
   });
 
   test('are so many new ones a second on each wire, of which five seconds may come at once', () => {
     configure({ strangersPerSecond: 10 });
-    assert.equal(letIn(undefined, 'br0', 1000, 0), 50);
+    assert.equal(letIn(undefined, BR0, 1000, 0), 50);
     assert.match(
-      String(admission.whyNot({ port: undefined, wire: 'br0' }, 0)),
+      String(admission.whyNot({ port: undefined, wire: BR0 }, 0)),
       /more than 10 .*dhcp\.strangersPerSecond/,
     );
-    assert.equal(letIn(undefined, 'br1', 1000, 0), 50, 'another wire does not wait');
-    assert.equal(letIn(undefined, 'br0', 1000, 1000), 10);
-    admission.take({ port: undefined, wire: 'br0', isNew: false }, address(0), 5000, 1500);
-    assert.equal(letIn(undefined, 'br0', 1000, 2000), 10, 'one that has an address already does not count');
-    assert.equal(letIn(undefined, 'br0', 1000, 3_600_000), 50);
+    assert.equal(letIn(undefined, BR1, 1000, 0), 50, 'another wire does not wait');
+    assert.equal(letIn(undefined, BR0, 1000, 1000), 10);
+    admission.take({ port: undefined, wire: BR0, isNew: false }, address(0), 5000, 1500);
+    assert.equal(letIn(undefined, BR0, 1000, 2000), 10, 'one that has an address already does not count');
+    assert.equal(letIn(undefined, BR0, 1000, 3_600_000), 50);
+  });
+
+  test('are 200 new ones a second where the site does not say, or an eighth of large pools', () => {
+    assert.equal(letIn(undefined, BR1, 5000, 0), 1000);
+    assert.equal(letIn(undefined, BR0, 5000, 0), 5 * ((9 * 256) / 8));
+    assert.equal(letIn(undefined, BEHIND, 50_000, 0), 5 * Math.floor((65536 - 10) / 8));
   });
 });
 

@@ -1,12 +1,13 @@
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Site } from '../site/model.ts';
 import type { SwitchPort } from './switchPort.ts';
+import type { Wire } from './wire.ts';
 
 /** A machine that the site does not list, as far as its share of the pools is concerned. */
 export type Newcomer = {
   readonly port: SwitchPort | undefined;
-  /** Its wire: the interface, or the network of its relay. */
-  readonly wire: string;
+  /** The networks of its wire. */
+  readonly wire: Wire['networks'];
 };
 
 /** What decisions may ask. */
@@ -15,6 +16,9 @@ export type AdmissionView = {
   whyNot(who: Newcomer, now: number): string | undefined;
 };
 
+/** New machines a second on a wire where the site does not say: so many, or a part of the addresses of the wire's pools. */
+const USUAL_RATE = 200;
+const USUAL_PART = 8;
 /** A bucket holds what comes in so many seconds: machines that are switched on together all get in. */
 const BURST_SECONDS = 5;
 
@@ -25,7 +29,7 @@ const BURST_SECONDS = 5;
 export class Admission implements AdmissionView {
   #limits: Site['dhcp'] | undefined;
   readonly #held = new HeldByPort();
-  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+  readonly #buckets = new Map<string, Bucket>();
 
   configure(site: Site): void {
     this.#limits = site.dhcp;
@@ -34,14 +38,15 @@ export class Admission implements AdmissionView {
 
   whyNot({ port, wire }: Newcomer, now: number): string | undefined {
     if (!this.#limits) return undefined;
-    const { strangersPerPort, strangersPerRelay, strangersPerSecond } = this.#limits;
+    const { strangersPerPort, strangersPerRelay } = this.#limits;
     const most = port?.kind === 'port' ? strangersPerPort : strangersPerRelay;
     if (port && most !== undefined && this.#held.isFull(port.key, most, now)) {
       const what = port.kind === 'port' ? 'its switch port has' : `its relay ${port.key} has`;
       return `${what} ${most} addresses of machines that the site does not list: dhcp.${port.kind === 'port' ? 'strangersPerPort' : 'strangersPerRelay'}`;
     }
-    if (this.#bucket(wire, now).tokens >= 1) return undefined;
-    return `more than ${strangersPerSecond} new machines a second that the site does not list ask here: dhcp.strangersPerSecond`;
+    const { tokens, rate } = this.#bucket(wire, now);
+    if (tokens >= 1) return undefined;
+    return `more than ${rate} new machines a second that the site does not list ask here: dhcp.strangersPerSecond`;
   }
 
   /** One is given or offered an address until then; if it had none, it counts as new. */
@@ -64,45 +69,63 @@ export class Admission implements AdmissionView {
     this.#held.drop(ip);
   }
 
-  #bucket(wire: string, now: number): { tokens: number; at: number } {
-    const rate = this.#limits?.strangersPerSecond ?? 0;
-    const full = rate * BURST_SECONDS;
-    let bucket = this.#buckets.get(wire);
+  #bucket(wire: Wire['networks'], now: number): Bucket {
+    const key = wire[0]?.interface ?? wire[0]?.name ?? '';
+    let bucket = this.#buckets.get(key);
     if (!bucket) {
-      bucket = { tokens: full, at: now };
-      this.#buckets.set(wire, bucket);
+      const rate = this.#limits?.strangersPerSecond ?? usualRate(wire);
+      bucket = { rate, tokens: rate * BURST_SECONDS, at: now };
+      this.#buckets.set(key, bucket);
     }
-    bucket.tokens = Math.min(full, bucket.tokens + ((now - bucket.at) / 1000) * rate);
+    const { rate, at, tokens } = bucket;
+    bucket.tokens = Math.min(rate * BURST_SECONDS, tokens + ((now - at) / 1000) * rate);
     bucket.at = now;
     return bucket;
   }
 }
 
+type Bucket = { readonly rate: number; tokens: number; at: number };
+
+function usualRate(wire: Wire['networks']): number {
+  const ranges = wire.flatMap(({ pools }) => pools.map(({ range }) => range));
+  const addresses = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  return Math.max(USUAL_RATE, Math.floor(addresses / USUAL_PART));
+}
+
+/** What is held at one port, each address until when; and when that was last gone through. */
+type Held = { readonly until: Map<Ipv4, number>; sweptAt: number };
+
+/** A full port is gone through for what has expired no more often than this. */
+const SWEEP_MS = 1000;
+
 /** Which addresses are held at which port, and until when. An address is at one port at most. */
 class HeldByPort {
-  readonly #ports = new Map<string, Map<Ipv4, number>>();
+  readonly #ports = new Map<string, Held>();
   readonly #portOf = new Map<Ipv4, string>();
 
   /** Whether so many are held that have not expired. Those that have are forgotten once their place is needed. */
   isFull(port: string, most: number, now: number): boolean {
     const held = this.#ports.get(port);
-    if (!held || held.size < most) return false;
-    for (const [ip, until] of held) if (until <= now) this.drop(ip);
-    return held.size >= most;
+    if (!held || held.until.size < most) return false;
+    if (now - held.sweptAt >= SWEEP_MS) {
+      held.sweptAt = now;
+      for (const [ip, until] of held.until) if (until <= now) this.drop(ip);
+    }
+    return held.until.size >= most;
   }
 
   hold(port: string, ip: Ipv4, until: number): void {
     const held = this.#ports.get(port);
-    const before = held?.get(ip);
+    const before = held?.until.get(ip);
     if (before !== undefined) {
       // An offer does not end a lease.
-      held?.set(ip, Math.max(before, until));
+      held?.until.set(ip, Math.max(before, until));
       return;
     }
     this.drop(ip);
     this.#portOf.set(ip, port);
-    if (held) held.set(ip, until);
-    else this.#ports.set(port, new Map([[ip, until]]));
+    if (held) held.until.set(ip, until);
+    else this.#ports.set(port, { until: new Map([[ip, until]]), sweptAt: Number.NEGATIVE_INFINITY });
   }
 
   drop(ip: Ipv4): void {
@@ -110,7 +133,7 @@ class HeldByPort {
     if (port === undefined) return;
     this.#portOf.delete(ip);
     const held = this.#ports.get(port);
-    held?.delete(ip);
-    if (held?.size === 0) this.#ports.delete(port);
+    held?.until.delete(ip);
+    if (held?.until.size === 0) this.#ports.delete(port);
   }
 }

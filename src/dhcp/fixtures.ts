@@ -96,7 +96,7 @@ export function siteOf(
     menu: { timeoutSeconds: 3, default: 'node', entries: [] },
     tftp: { singlePort: false, maxTransfers: 1, maxTransfersPerClient: 1 },
     http: { port: 8080 },
-    dhcp: { probe: 'off', probeMs: 100, strangersPerPort: 64, strangersPerSecond: 1_000_000 },
+    dhcp: { probe: 'off', probeMs: 100, strangersPerPort: 64 },
     log: { format: 'text', journald: false },
     refreshSeconds: 0,
   };

@@ -644,7 +644,7 @@ describe('limits for machines that the site does not list', () => {
     test(`${what}: no more new machines in a second than the site says, and nodes do not count`, () => {
       admission.configure({ ...of, dhcp: { ...of.dhcp, strangersPerSecond: 1 } });
       for (let n = 0; n < 5; n++)
-        admission.take({ port: undefined, wire: 'br4', isNew: true }, ip('10.4.0.11'), now, now);
+        admission.take({ port: undefined, wire: [SHARED], isNew: true }, ip('10.4.0.11'), now, now);
       assert.match(told(wish(machine(3), [])), FAST);
       assert.doesNotMatch(told(wish(NODES[0]?.macs[0] ?? assert.fail(), [])), FAST);
       now += 1000;

@@ -213,9 +213,9 @@ function isNewIn({ name }: Network, { node, request, situation }: Asking): boole
   return (book.offerOf(name, request.chaddr)?.until ?? 0) <= now;
 }
 
-/** The wire of a machine, and its place there, as limits for machines that the site does not list have them. */
-function newcomer({ request, reach, wire, situation }: Asking): Newcomer {
-  return { port: switchPortOf(request), wire: reach === 'direct' ? situation.interface : `behind ${wire[0]?.name}` };
+/** What limits for machines that the site does not list ask of one. */
+function newcomer({ request, wire }: Asking): Newcomer {
+  return { port: switchPortOf(request), wire };
 }
 
 function strangerIn(network: Network, asking: Asking): { readonly stranger?: Stranger } {

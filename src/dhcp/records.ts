@@ -44,8 +44,9 @@ export class LeaseRecords {
   #code = '';
   #isLoaded = false;
   #closed = false;
-  /** Whether the disk refused what it was last given. */
+  /** Whether the disk refused what it was last given, or takes longer for it than a client can wait. */
   #failing = false;
+  #isSlow = false;
   /** Addresses whose lease is not on disk as it is in the book. */
   readonly #unsaved = new Set<Ipv4>();
   /** How many leases of an address are on their way to disk. */
@@ -144,13 +145,19 @@ export class LeaseRecords {
       done();
     };
     if (this.#isStuck() || !this.#write(lease, done, unsaved)) unsaved();
-    else timer = setTimeout(guarded(this.#options.faulted, done), PATIENCE_MS);
+    else {
+      const late = (): void => {
+        this.#isSlow = true;
+        done();
+      };
+      timer = setTimeout(guarded(this.#options.faulted, late), PATIENCE_MS);
+    }
   }
 
   /** Whether a lease given to the disk now would wait longer than a client may. */
   #isStuck(): boolean {
     const { since } = this.#journal;
-    return this.#failing || (since !== undefined && performance.now() - since > PATIENCE_MS);
+    return this.#failing || this.#isSlow || (since !== undefined && performance.now() - since > PATIENCE_MS);
   }
 
   /** `false` if too many wait already, and then neither is called. */
@@ -161,6 +168,7 @@ export class LeaseRecords {
       () => {
         this.#arrived(ip);
         this.#failing = false;
+        this.#isSlow = false;
         if (this.#writtenAhead !== this.#options.clock.offset) this.#unsaved.add(ip);
         else if (this.#options.book.leaseAt(ip) === lease) this.#unsaved.delete(ip);
         this.#mend();
@@ -171,6 +179,7 @@ export class LeaseRecords {
         // Once for a group: the first of it comes upon a disk that was well.
         if (!this.#failing) this.#failed('leases could not be saved', error);
         this.#failing = true;
+        this.#isSlow = false;
         this.#retryLater();
         lost();
       },

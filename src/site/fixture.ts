@@ -25,7 +25,7 @@ export function siteFixture(changes: Partial<Site> = {}): Site {
     menu: menuFixture(),
     tftp: { singlePort: false, maxTransfers: 64, maxTransfersPerClient: 8 },
     http: { port: 8080 },
-    dhcp: { probe: 'off', probeMs: 0, strangersPerPort: 64, strangersPerSecond: 200 },
+    dhcp: { probe: 'off', probeMs: 0, strangersPerPort: 64 },
     log: { format: 'text', journald: false },
     refreshSeconds: 600,
     ...changes,

@@ -749,7 +749,7 @@ describe('a site that loads', () => {
     assert.deepEqual(site.menu, { timeoutSeconds: 3, default: 'node', entries: [] });
     assert.deepEqual(site.tftp, { singlePort: false, maxTransfers: 1024, maxTransfersPerClient: 16 });
     assert.deepEqual(site.http, { port: 8080 });
-    assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500, strangersPerPort: 64, strangersPerSecond: 200 });
+    assert.deepEqual(site.dhcp, { probe: 'arp', probeMs: 500, strangersPerPort: 64 });
     assert.deepEqual(site.log, { format: 'text', journald: false });
   });
 

@@ -226,8 +226,8 @@ export type DhcpSettings = {
   /** How many addresses machines that the site does not list may have at one switch port, and through one relay that names none. */
   readonly strangersPerPort: number;
   readonly strangersPerRelay?: number;
-  /** How many of them may be new in one second on one wire. */
-  readonly strangersPerSecond: number;
+  /** How many of them may be new in one second on one wire; absent: 200, or an eighth of the addresses of the wire's pools. */
+  readonly strangersPerSecond?: number;
 };
 
 /** Where a secret is kept: a file (absolute path), the server's environment, or what a shell line prints. */

@@ -370,8 +370,10 @@ const dhcp = keyed(
       .describe('The same for all machines behind a relay that names no ports. Default: what the pools hold.')
       .exactOptional(),
     strangersPerSecond: whole('a number of machines', 1, 1_000_000)
-      .prefault(200)
-      .describe('Machines that the site does not list that may be new in a second on one wire; five seconds at once.'),
+      .describe(
+        "Machines that the site does not list that may be new in a second on one wire, five seconds' worth at once. Default: 200, or an eighth of the addresses of its pools.",
+      )
+      .exactOptional(),
   },
   'the settings of DHCP',
 );
