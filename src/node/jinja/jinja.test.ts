@@ -80,7 +80,7 @@ const CASES: readonly (readonly [string, string])[] = [
   ['{% block b %}x{{ n }}{% endblock %}{% block c %}y{% endblock c %}', 'x7y'],
   ['{% switch n %}{% case 1 %}{% case 7 %}seven{% default %}other{% endswitch %}', 'seven'],
   ['{% switch n %}{% case 1 %}one{% default %}other{% endswitch %}', 'other'],
-  ['{% include "x" ignore missing %}{% if false %}{% include "x" %}{% endif %}', ''],
+  ['{% include "x" ignore missing %}{% if false %}{% include "x" %}{{ 1 | nosuch }}{{ 1 is nosuch }}{% endif %}', ''],
   // Filters and tests.
   [
     '{{ list | sort }} {{ list | sort(reverse=true) }} {{ maps | sort(attribute="v") | map(attribute="v") }}',

@@ -432,7 +432,12 @@ function call({ of, args, ...place }: Expression & { readonly kind: 'call' }): V
 function filterOf({ name, of, args, ...place }: Expression & { readonly kind: 'filter' }): Value {
   const at = placeOf(place);
   const filter = filterNamed(name);
-  if (filter === undefined) throw new TemplateProblem('no-filter', `there is no filter "${name}"`, at);
+  if (filter === undefined) {
+    // As ever, a branch that is not taken may name what there is not.
+    return () => {
+      throw new TemplateProblem('no-filter', `there is no filter "${name}"`, at);
+    };
+  }
   const [from, given] = [value(of), givenBy(args)];
   return (run) => {
     const [taken, arguments_] = [from(run), given(run)];
