@@ -178,13 +178,18 @@ const FROM_LENGTH = new Uint32Array(1);
  * `onReadable` must not throw.
  */
 export function watchReadable(fd: number, onReadable: () => void): { stop(): void } {
-  const read = AsyncResource.bind(onReadable);
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
+  // What koffi calls back does not run what promises wait for; an immediate of this same turn does.
+  const read = AsyncResource.bind(() => {
+    setImmediate(() => {
+      if (!stopped) onReadable();
+    });
+  });
   // The event loop stops to watch a descriptor that has an error, and says so with a negative status.
   const onEvent = (status: unknown): void => {
     read();
-    if (typeof status === 'number' && status < 0 && !stopped) again = setTimeout(resume, RESUME_MS);
+    if (typeof status === 'number' && status < 0) again = setTimeout(resume, RESUME_MS);
   };
   const resume = (): void => {
     try {

@@ -207,7 +207,7 @@ describe('a watch over a descriptor', () => {
   /** Asks by ARP for an address of this end of the left wire: `left0` receives it. */
   const arp = (): string => sh('ip netns exec left arping -c 1 -w 1 -I peer 10.0.1.2');
 
-  test('outlives the collection of what nothing refers to, and an interface that goes down', async () => {
+  test('runs what promises wait for, outlives the collection of what nothing refers to and an interface that goes down', async () => {
     const source = (file: string): string =>
       JSON.stringify(fileURLToPath(new URL(`../../src/net/${file}`, import.meta.url)));
     const code = `
@@ -215,7 +215,8 @@ describe('a watch over a descriptor', () => {
       const { openListening } = await import(${source('raw.ts')});
       const { fd } = openListening('left0', ETH_P_ARP);
       const packet = new Uint8Array(2048);
-      watchReadable(fd, () => { while (receive(fd, packet) >= 0) console.log('heard'); });
+      const heard = () => { if (receive(fd, packet) >= 0) Promise.resolve().then(() => console.log('heard')).then(heard); };
+      watchReadable(fd, heard);
       setTimeout(() => { gc(); console.log('collected'); }, 50);`;
     const { child, output } = await startAndAwait(
       [process.execPath, '--expose-gc', '--input-type=module', '-e', code],
