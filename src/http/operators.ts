@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
-import type { FaultSink } from '../faults.ts';
+import { type FaultSink, guarded } from '../faults.ts';
 import type { SyncOptions } from '../node/sync.ts';
 import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
@@ -72,7 +72,7 @@ export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
       wait: isSet(query.wait),
       patienceMs: query.timeout === undefined ? SYNC_PATIENCE_MS : wholeNumber('timeout', query.timeout),
     });
-    return streamLines(reply, nodes, results);
+    return streamLines(reply, nodes, results, from.faulted);
   });
 
   let release: (() => Promise<void>) | undefined;
@@ -106,7 +106,12 @@ async function streamEvents(
   };
   const meanwhile: Event[] = [];
   let live = false;
-  const stop = follow ? from.subscribe((event) => (live ? write(event) : meanwhile.push(event))) : () => {};
+  const hear = (event: Event): void => {
+    if (live) write(event);
+    // A store that takes so long has more to tell than this follower can read.
+    else if (meanwhile.push(event) > MOST_EVENTS) response.destroy();
+  };
+  const stop = follow ? from.subscribe(guarded(from.faulted, hear)) : () => {};
   try {
     const events = follow && filter.since === undefined ? [] : await from.recentEvents(filter);
     reply.hijack();
@@ -118,10 +123,19 @@ async function streamEvents(
     live = true;
     if (!follow) response.end();
     else if (!response.destroyed) await once(response, 'close');
+  } catch (error) {
+    breakOff(reply, error, from.faulted);
   } finally {
     stop();
   }
   return reply;
+}
+
+/** An answer that has begun can only be cut off; before that it is refused as any other is. */
+function breakOff(reply: FastifyReply, error: unknown, faulted: FaultSink): void {
+  if (!reply.raw.headersSent) throw error;
+  reply.raw.destroy();
+  faulted(error);
 }
 
 /** An event that the store told of already, though it also came live. */
@@ -147,12 +161,17 @@ async function streamLines(
   reply: FastifyReply,
   nodes: readonly string[],
   results: AsyncIterable<unknown>,
+  faulted: FaultSink,
 ): Promise<FastifyReply> {
   const response = reply.raw;
   reply.hijack();
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
   response.write(`${JSON.stringify({ nodes })}\n`);
-  for await (const result of results) response.write(`${JSON.stringify(result)}\n`);
-  response.end();
+  try {
+    for await (const result of results) response.write(`${JSON.stringify(result)}\n`);
+    response.end();
+  } catch (error) {
+    breakOff(reply, error, faulted);
+  }
   return reply;
 }

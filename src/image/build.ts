@@ -9,6 +9,7 @@ import { type LinkedRoot, type MissingLibraries, missingLibraries } from './chec
 import { runChecks } from './check/lines.ts';
 import { watchLinks } from './check/watch.ts';
 import type { Member } from './cpio.ts';
+import { writeFileList } from './fileList.ts';
 import { type FirstInitrd, firstInitrd } from './firstInitrd/contents.ts';
 import { indexRoot } from './index.ts';
 import { chooseCompression, findKernel } from './kernel.ts';
@@ -182,6 +183,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       );
     }
     onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
+    await writeFileList(draft, index);
     const image = await timed('shelve', () =>
       shelf.put(
         draft,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -7,6 +7,8 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { ReveilleError } from '../errors.ts';
+import type { Entry } from './entry.ts';
+import { writeFileList } from './fileList.ts';
 import { openedRecords, readOpened } from './opened.ts';
 import { openedPaths } from './openedList.ts';
 import { mergeOpened, OPENED_LIMITS } from './openedRecord.ts';
@@ -46,6 +48,29 @@ test('a record does not grow without end, by number or by bytes', () => {
   const { paths } = mergeOpened(undefined, long, 0);
   assert.ok([...paths].join('\n').length <= OPENED_LIMITS.bytes);
   assert.equal(mergeOpened({ reports: 1, since: '', paths }, ['/more'.repeat(300)], 0).paths.size, paths.size);
+});
+
+test('only files that the image has count, where its list is there', async (t) => {
+  const state = stateFolder(t);
+  const images = join(state, 'images');
+  const file = (path: string) => [path, { kind: 'file', path } as Entry] as const;
+  const entries = new Map([
+    file('usr/bin/a'),
+    file('etc/b'),
+    ['usr', { kind: 'folder', path: 'usr' } as unknown as Entry],
+  ]);
+  const folder = join(images, 'by-hash', 'a'.repeat(64));
+  mkdirSync(folder, { recursive: true });
+  await writeFileList(folder, { entries, links: new Map([['usr/bin/a', ['usr/bin/also a']]]) });
+  writeFileSync(join(images, 'one.json'), JSON.stringify({ sha256: 'a'.repeat(64), before: [] }));
+  await using records = openedRecords(state, Date.now);
+  const report = list('/usr/bin/a', '/made/up', '/usr/bin/also a', '/usr', '/etc/b');
+  await Promise.all(['one', 'other'].map((image) => records.keep(image, report)));
+  assert.deepEqual([...((await readOpened(state, 'one'))?.paths ?? [])], ['/etc/b', '/usr/bin/a', '/usr/bin/also a']);
+  assert.equal((await readOpened(state, 'other'))?.paths.size, 5);
+  writeFileSync(join(folder, 'files.gz'), 'damaged');
+  await records.keep('one', list('/more'));
+  assert.equal((await readOpened(state, 'one'))?.paths.size, 4);
 });
 
 test('records of all images together have a bound, and more reports than wait are turned away', async (t) => {

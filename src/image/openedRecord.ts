@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
+import { fileListOf } from './fileList.ts';
 import { openedPaths } from './openedList.ts';
 
 /** What the boots of an image opened, as their nodes told. */
@@ -15,13 +16,20 @@ export type Opened = {
 /** How much is kept: a node can make up as many paths as it likes. A full image has some 60,000 of 55 bytes. */
 export const OPENED_LIMITS = { paths: 100_000, bytes: 8 * 1024 * 1024, bytesOfAll: 64 * 1024 * 1024 };
 
-/** The record with one more report in it, as far as it has room. Pure. */
-export function mergeOpened(before: Opened | undefined, paths: Iterable<string>, now: number): Opened {
-  const merged = new Set(before?.paths);
+/**
+ * The record with one more report in it, as far as it has room. Of paths only those of `files` count, where the files of the image
+ * are known. Pure.
+ */
+export function mergeOpened(
+  before: Opened | undefined,
+  paths: Iterable<string>,
+  now: number,
+  files?: ReadonlySet<string>,
+): Opened {
+  const merged = new Set<string>();
   let bytes = 0;
-  for (const path of merged) bytes += Buffer.byteLength(path) + 1;
-  for (const path of paths) {
-    if (merged.has(path)) continue;
+  for (const path of bothOf(before?.paths ?? [], paths)) {
+    if (merged.has(path) || files?.has(path) === false) continue;
     bytes += Buffer.byteLength(path) + 1;
     if (merged.size >= OPENED_LIMITS.paths || bytes > OPENED_LIMITS.bytes) break;
     merged.add(path);
@@ -33,10 +41,16 @@ export function mergeOpened(before: Opened | undefined, paths: Iterable<string>,
   };
 }
 
+function* bothOf<T>(first: Iterable<T>, second: Iterable<T>): Iterable<T> {
+  yield* first;
+  yield* second;
+}
+
 /** Puts one more report into an image's record. All of it is done at once: it is for a thread that has nothing else to do. */
 export function recordOpened(state: string, image: string, list: Uint8Array, now: number): void {
   const place = openedPlace(state, image);
-  const { reports, since, paths } = mergeOpened(parseRecord(readIfThere(place)), openedPaths(list), now);
+  const files = fileListOf(join(state, 'images'), image);
+  const { reports, since, paths } = mergeOpened(parseRecord(readIfThere(place)), openedPaths(list), now, files);
   const folder = join(state, 'opened');
   mkdirSync(folder, { recursive: true });
   const text = [`# reports ${reports} since ${since}`, ...[...paths].sort(), ''].join('\n');

@@ -102,6 +102,9 @@ const nameSchema = z.object({
   key: z.string().exactOptional(),
 });
 type Pointer = z.infer<typeof nameSchema>;
+type Manifest = z.infer<typeof manifestSchema>;
+
+const MOST_REMEMBERED = 64;
 
 /** The identity of an image: the SHA-256 of `vmlinuz <sha256>\ninitrd <sha256>\n`, and `root.squashfs <sha256>\n` if it has one. */
 export function imageId(files: Pick<Draft, 'kernel' | 'initrd' | 'root'>): string {
@@ -125,10 +128,26 @@ export function openShelf(
 
   const readPointer = (name: string) => readManifest(pointer(name), nameSchema);
 
+  /** A manifest lists hundreds of packages, and is asked for at each request for a file of its image. */
+  const remembered = new Map<string, { readonly state: string; readonly manifest: Manifest }>();
+  const manifestAt = async (path: string): Promise<Manifest | undefined> => {
+    const seen = await stat(path, { bigint: true }).catch(ifMissing(undefined));
+    const state = seen && `${seen.ino}:${seen.size}:${seen.mtimeNs}:${seen.ctimeNs}`;
+    const known = remembered.get(path);
+    if (known !== undefined && known.state === state) return known.manifest;
+    remembered.delete(path);
+    const manifest = await readManifest(path, manifestSchema);
+    if (manifest === undefined || state === undefined) return manifest;
+    remembered.set(path, { state, manifest });
+    const oldest = remembered.size > MOST_REMEMBERED ? remembered.keys().next().value : undefined;
+    if (oldest !== undefined) remembered.delete(oldest);
+    return manifest;
+  };
+
   const byHash = async (sha256: string): Promise<ShelvedImage | undefined> => {
     if (!SHA256.test(sha256)) return undefined;
     const at = imageFolder(sha256);
-    const manifest = await readManifest(join(at, 'manifest.json'), manifestSchema);
+    const manifest = await manifestAt(join(at, 'manifest.json'));
     if (manifest === undefined) return undefined;
     const { kernel, initrd, root, ...rest } = manifest;
     return {
