@@ -161,23 +161,33 @@ export class LeaseBook implements BookView {
   put(lease: Lease): () => void {
     const atIp = this.#byIp.get(lease.ip);
     const ofClient = lease.state === 'declined' ? undefined : this.leaseOf(lease.network, lease.mac);
-    const replaced = [atIp, ofClient].filter((before) => before !== undefined);
+    const replaced = [...new Set([atIp, ofClient])].filter((before) => before !== undefined);
     this.withdraw(lease.network, lease.mac);
     for (const before of replaced) this.#forget(before);
     this.#write(lease);
     return () => {
       this.#undone.set(lease, replaced);
+      const before = this.#savedBefore(lease);
+      // A client may ask on and on while the disk takes nothing: what is looked at must not become longer each time.
+      this.#undone.set(lease, before);
       if (this.#byIp.get(lease.ip) !== lease) return;
       this.#forget(lease);
-      for (const saved of this.#savedBefore(lease)) {
+      for (const saved of before) {
         if (!this.#byIp.has(saved.ip) && !this.leaseOf(saved.network, saved.mac)) this.#write(saved);
       }
     };
   }
 
+  /** What a lease that could not be saved had replaced, as far as that was saved or still may be. */
   #savedBefore(lease: Lease): readonly Lease[] {
-    const replaced = this.#undone.get(lease);
-    return replaced ? replaced.flatMap((before) => this.#savedBefore(before)) : [lease];
+    const saved = new Set<Lease>();
+    const open = [lease];
+    for (let next = open.pop(); next; next = open.pop()) {
+      const replaced = this.#undone.get(next);
+      if (replaced) open.push(...replaced);
+      else saved.add(next);
+    }
+    return [...saved];
   }
 
   #write(lease: Lease): void {
