@@ -175,11 +175,15 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.defer(() => dhcp.close());
   identify = (event) => withNode(event, site(), (ip) => dhcp.running?.holderOf(ip));
 
-  const tftp = await supervisor.run('tftp', () =>
+  const descriptors = shareDescriptors(descriptorLimit());
+  const tftp = await supervisor.run('tftp', (faulted) =>
     startTftpServer({
       addresses: where.serverAddresses,
       source: bootFiles(files),
       events: emit,
+      faulted,
+      descriptors: descriptors.tftp,
+      isKnown: (ip) => site().nodeByIp.has(ip) || dhcp.running?.holderOf(ip) !== undefined,
       limits: () => site().tftp,
     }),
   );
@@ -216,11 +220,10 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   });
   opened.defer(() => nodeFiles.close());
   const opens = opened.use(openedRecords(stateFolder, Date.now));
-  const descriptors = shareDescriptors(descriptorLimit()).http;
   const machinesHttp = (faulted: FaultSink) =>
     createHttpServer({
       faulted,
-      descriptors,
+      descriptors: descriptors.http,
       site,
       emit,
       addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
