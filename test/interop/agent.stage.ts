@@ -164,7 +164,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
 export function leftBeside(root: string): string[] {
   return ['etc', 'root', 'var', 'run'].flatMap((name) =>
     readdirSync(join(root, name), { recursive: true, encoding: 'utf8' }).filter((path) =>
-      path.endsWith('.reveille-new'),
+      /reveille-(new|pin)$/.test(path),
     ),
   );
 }

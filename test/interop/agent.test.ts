@@ -25,7 +25,17 @@ const FLAVOURS: readonly Flavour[] = ['dash', 'busybox'];
 const AGENT = join(import.meta.dirname, '../../src/node/agent');
 
 test('the shell programs are clean', () => {
-  const programs = ['reveille-agent', 'reveille-refresh', 'reveille-hold', 'talk.sh', 'apply.sh', 'services.sh'];
+  const programs = [
+    'reveille-agent',
+    'reveille-refresh',
+    'reveille-hold',
+    'reveille-opened',
+    'talk.sh',
+    'hide.sh',
+    'place.sh',
+    'apply.sh',
+    'services.sh',
+  ];
   execFileSync('shellcheck', ['-s', 'sh', ...programs.map((name) => join(AGENT, name))], { stdio: 'inherit' });
 });
 

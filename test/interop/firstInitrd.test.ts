@@ -13,7 +13,7 @@ import { parseReport, type Report } from '../../src/node/report.ts';
 // The script of the first initrd, run by busybox as it is run on a node, but for what would reboot the machine.
 
 const INIT = join(import.meta.dirname, '../../src/image/firstInitrd/init');
-const TALK = join(import.meta.dirname, '../../src/node/agent/talk.sh');
+const AGENT = join(import.meta.dirname, '../../src/node/agent');
 const PATIENCE_MS = 60_000;
 
 let tools = '';
@@ -28,7 +28,7 @@ after(() => rmSync(tools, { recursive: true, force: true }));
 
 /** The script's functions, without its pauses and with `reboot` as an exit code. */
 function prelude(folder: string): string {
-  return `TALK=${TALK}
+  return `LIB=${AGENT}
 . ${INIT}
 PATH=${tools}
 WORK=${folder}

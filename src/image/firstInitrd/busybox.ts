@@ -7,7 +7,19 @@ import { ReveilleError } from '../../errors.ts';
 export type InitrdFile = { readonly path: string; readonly mode: number; readonly content: Uint8Array };
 
 /** What the first initrd's script calls, beside what every busybox has. */
-const APPLETS = ['udhcpc', 'wget', 'modprobe', 'switch_root', 'sha256sum', 'mount', 'ip', 'timeout', 'stat', 'reboot'];
+const APPLETS = [
+  'udhcpc',
+  'wget',
+  'modprobe',
+  'switch_root',
+  'sha256sum',
+  'mount',
+  'ip',
+  'timeout',
+  'stat',
+  'reboot',
+  'awk',
+];
 
 /**
  * The build machine's busybox, and if it is not a static one its libraries, each at its own place. Throws TOOL_MISSING

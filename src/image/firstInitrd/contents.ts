@@ -71,7 +71,13 @@ export async function firstInitrd(order: FirstInitrdOrder): Promise<FirstInitrd>
   const own = `lib/modules/${kernel.version}`;
   const files: readonly InitrdFile[] = [
     { path: 'init', mode: 0o755, content: await readFile(join(import.meta.dirname, 'init')) },
-    { path: 'lib/reveille/talk.sh', mode: 0o644, content: await readFile(TALK) },
+    ...(await Promise.all(
+      SHARED.map(async (name) => ({
+        path: `lib/reveille/${name}`,
+        mode: 0o644,
+        content: await readFile(join(AGENT, name)),
+      })),
+    )),
     { path: 'etc/udhcpc', mode: 0o755, content: await readFile(join(import.meta.dirname, 'udhcpc')) },
     ...(await busyboxFiles()),
     { path: `${own}/modules.dep`, mode: 0o644, content: Buffer.from(chosen.dep) },
@@ -87,8 +93,9 @@ export async function firstInitrd(order: FirstInitrdOrder): Promise<FirstInitrd>
   };
 }
 
-/** Shell functions of the agent that `init` uses too. */
-const TALK = join(import.meta.dirname, '../../node/agent/talk.sh');
+/** What of the agent `init` uses too. */
+const SHARED = ['talk.sh', 'hide.sh', 'hide.awk'];
+const AGENT = join(import.meta.dirname, '../../node/agent');
 
 /** The contents of some files of a root's tar. */
 async function contentsOf(root: string, wanted: ReadonlySet<string>): Promise<ReadonlyMap<string, Buffer>> {

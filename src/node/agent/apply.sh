@@ -6,12 +6,16 @@
 #   applied    the manifest as it was laid       hooks, hook/  which command watches which file; the commands
 #   laid       the paths that were ever laid     pending       hooks that are still to run
 #   original/  what the image had in their place made          folders that were made for them
-#   seen       what the laid files looked like right after (checksum or target, mode, owner, group, path)
+#   seen       what the laid files looked like as they were laid (bytes:checksum or >target, mode, owner, group, path)
+#   stages-*   mounts on which a folder for what is being laid was made (see place.sh)
 # shellcheck disable=SC2034 # what is set here is used there
 
 HOOK_SECONDS=300
 LARGEST_MANIFEST=1048576
 MOST_DRIFT_TOLD=100
+# What another user put where a file is to be laid is kept up to this size, and copied this long.
+LARGEST_OF_OTHERS=67108864
+COPY_SECONDS=60
 
 # ------------------------------------------------------------------------------------------------- one at a time, troubles
 
@@ -20,15 +24,32 @@ begin_applying() {
   WORK=$RUN/$1
   mkdir -p "$WORK" "$KEPT/hook" "$KEPT/original"
   chmod 0700 "$WORK" "$KEPT/hook" "$KEPT/original"
-  touch "$KEPT/applied" "$KEPT/hooks" "$KEPT/laid" "$KEPT/pending" "$KEPT/made" "$KEPT/seen"
+  touch "$KEPT/applied" "$KEPT/hooks" "$KEPT/laid" "$KEPT/pending" "$KEPT/made" "$KEPT/seen" "$WORK/looks"
   PROBLEMS=0 FAILURE='' CHANGED=0 REMOVED=0
+  begin_placing "$1"
+}
+
+# name_process PID: sets PROCESS to the number and the start time of that process, if it lives: numbers are given again, also to
+# processes of other users.
+name_process() {
+  PROCESS=''
+  [ -r "/proc/$1/stat" ] && { IFS= read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+  holder=$1
+  # shellcheck disable=SC2086 # numbers; the name, which may hold anything, is cut off
+  set -- ${line##*) }
+  case $1 in [ZXx]) ;; *) PROCESS=$holder.${20} ;; esac
 }
 
 # hold NAME: takes a lock; fails while a living program of ours has it.
 hold() {
-  until ln -s $$ "$RUN/$1" 2>/dev/null; do
-    holder=$(readlink "$RUN/$1") || continue
-    if [ "$holder" != $$ ] && [ -r "/proc/$holder/cmdline" ] && tr '\000' ' ' <"/proc/$holder/cmdline" | grep -q reveille-; then return 1; fi
+  name_process $$
+  own=$PROCESS
+  until ln -s "$own" "$RUN/$1" 2>/dev/null; do
+    lock_of=$(readlink "$RUN/$1") || continue
+    if [ "$lock_of" != "$own" ]; then
+      name_process "${lock_of%%.*}"
+      [ "$PROCESS" != "$lock_of" ] || return 1
+    fi
     rm -f "$RUN/$1"
   done
 }
@@ -54,6 +75,7 @@ complain() {
 # knows itself: only a bad answer is told. Fails with 1, or with 2 if the server says that the node has it all.
 fetch_bundle() {
   request /node/v1/bundle "$WORK/bundle.tar" ${1:+"$1"}
+  case $STATUS in 2??) keep_token ;; esac
   [ "$STATUS" != 204 ] || return 2
   if [ "$STATUS" != 200 ]; then
     REFUSAL=$(words "$WORK/bundle.tar")
@@ -75,6 +97,7 @@ fetch_bundle() {
   rm -f "$WORK/bundle.tar"
   # A server of before has no hooks.
   [ -e "$WORK/stage/hooks" ] || : >"$WORK/stage/hooks"
+  if [ -e "$WORK/stage/mask" ]; then add_to_mask "$WORK/stage/mask"; fi
 }
 
 # name_of MANIFEST HOOKS: what a bundle is called: the checksum of the two.
@@ -112,7 +135,8 @@ plan() {
 }
 
 # lay_bundle MANIFEST: lays what differs from MANIFEST and takes away what left the bundle. At boot a file that cannot be
-# laid ends it (the site may be mended, and the next try fetches anew); later it is told, and tried again next time.
+# laid ends it (the site may be mended, and the next try fetches anew), unless another user of the machine may be the cause,
+# who must not keep it from booting; later it is told, and tried again next time.
 lay_bundle() {
   begin files
   if ! plan "$1" 2>"$WORK/trouble" || ! keep_hooks 2>"$WORK/trouble"; then
@@ -123,13 +147,16 @@ lay_bundle() {
   : >"$WORK/changed"
   : >"$WORK/removed"
   : >"$WORK/failed"
+  : >"$WORK/looks"
   while IFS=$TAB read -r when kind mode owner group blob path; do
     # A default gives way to a link: whatever made it keeps that file itself (resolv.conf).
     if [ "$kind" = default ] && [ -L "$path" ]; then continue; fi
-    if lay "$when" "$kind" "$mode" "$owner" "$group" "$blob" "$path" 2>"$WORK/trouble"; then
+    lay "$when" "$kind" "$mode" "$owner" "$group" "$blob" "$path" 2>"$WORK/trouble"
+    outcome=$?
+    if [ "$outcome" = 0 ]; then
       printf '%s\n' "$path" >>"$WORK/changed"
       case $path in */systemd/system/*) units=yes ;; esac
-    elif [ -z "${DURING-}" ] && [ "$kind" != replace ]; then
+    elif [ -z "${DURING-}" ] && [ "$kind" != replace ] && [ "$outcome" != 2 ]; then
       fail "$path could not be laid" "$WORK/trouble"
       return 1
     else
@@ -163,39 +190,65 @@ keep_hooks() {
 
 # lay WHEN KIND MODE OWNER GROUP BLOB PATH: puts one file in place, whole or not at all.
 lay() {
-  case $7 in /*) ;; *) echo "$7: not an absolute path" >&2 && return 1 ;; esac
-  if [ -d "$7" ] && [ ! -L "$7" ]; then
-    echo "$7: is a folder on this machine" >&2
-    return 1
+  name=${7##*/}
+  case $7 in
+    /*/.. | /*/. | */ | [!/]*)
+      echo "$7: not the absolute path of a file" >&2
+      return 1
+      ;;
+  esac
+  MAKING='make'
+  at "${7%/*}" lay_here "$@"
+  laid=$?
+  MAKING=''
+  return "$laid"
+}
+
+# The same with the file's folder as the working directory.
+lay_here() {
+  if [ -d "./$name" ] && [ ! -L "./$name" ]; then
+    refuse "$7: is a folder on this machine"
+    return
   fi
-  if [ "$2" = replace ] && [ "$1" = first ] && [ ! -f "$7" ]; then
+  if [ "$2" = replace ] && [ "$1" = first ] && [ ! -f "./$name" ]; then
     echo "$7: the image has no such file in which tokens could be replaced" >&2
     return 1
   fi
-  if [ "$1" = first ]; then keep_original "$7" || return 1; fi
-  beside=$7.reveille-new
-  make_folder "${7%/*}" || return 1
-  if [ -L "$beside" ] || [ -e "$beside" ]; then rm -f "$beside"; fi
+  if [ "$1" = first ]; then keep_original "$7" || return; fi
   shift
-  if ! make "$@" || ! put "$beside" "$6"; then
-    rm -f "$beside"
-    return 1
+  if [ -L "$NEW" ] || [ -e "$NEW" ]; then rm -f "$NEW"; fi
+  make "$@" && look "$1" "$5" "$6" && put "$name"
+  laid=$?
+  if [ "$laid" = 0 ]; then
+    printf '%s\n' "$LOOK" >>"$WORK/looks"
+  else
+    rm -f "$NEW"
   fi
+  return "$laid"
 }
 
-# make KIND MODE OWNER GROUP BLOB PATH: the file beside its place, which nobody else may read until it has its owner.
+# make KIND MODE OWNER GROUP BLOB PATH: the file, with its owner and mode, where only root reaches it.
 make() {
   case $1 in
-    link) ln -s "$(cat "$WORK/stage/data/$5")" "$beside" && chown -h "$3:$4" "$beside" ;;
+    link) ln -s "$(cat "$WORK/stage/data/$5")" "$NEW" && chown -h "$3:$4" "$NEW" ;;
     replace) replace "$WORK/stage/data/$5" "$6" ;;
-    *)
-      umask 077
-      cp "$WORK/stage/data/$5" "$beside"
-      copied=$?
-      umask 022
-      [ "$copied" = 0 ] && chown "$3:$4" "$beside" && chmod "$2" "$beside"
-      ;;
+    *) cp "$WORK/stage/data/$5" "$NEW" && chown "$3:$4" "$NEW" && chmod "$2" "$NEW" ;;
   esac
+}
+
+# look KIND BLOB PATH: sets LOOK to the line for `seen` of what was just made. A file's blob is named by its checksum.
+look() {
+  case $1 in
+    link) sum='>'$(readlink "$NEW") ;;
+    replace)
+      sum=$(sha256sum <"$NEW")
+      sum=${sum%% *}
+      ;;
+    *) sum=$2 ;;
+  esac
+  access=$(stat -c "%s$TAB%a$TAB%u$TAB%g" "$NEW") || return
+  [ "$1" = link ] || sum=${access%%"$TAB"*}:$sum
+  LOOK=$sum$TAB${access#*"$TAB"}$TAB$3
 }
 
 # replace TOKENS PATH: the image's own file with each token (lines of token, tab, value) in its value's place, literally. Where
@@ -214,7 +267,7 @@ replace() {
   [ -n "$(tail -c 1 "$original")" ] || ended=yes
   # The copy has the owner and mode that the text is then written into.
   # shellcheck disable=SC2016 # awk's own variables
-  cp -p "$original" "$beside" && TOKENS=$1 ENDED=$ended awk '
+  cp -p "$original" "$NEW" && TOKENS=$1 ENDED=$ended awk '
     BEGIN {
       ORS = ""
       while ((getline line < ENVIRON["TOKENS"]) > 0) {
@@ -244,32 +297,34 @@ replace() {
       before = "\n"
     }
     END { if (NR && ENVIRON["ENDED"] != "") print "\n" }
-  ' <"$original" >"$beside"
+  ' <"$original" >"$NEW"
 }
 
-# put NEW PATH: renames, also where PATH is a link to a folder, into which a plain mv would move it.
-put() {
-  if [ -L "$2" ] && [ -d "$2" ]; then
-    mv -fT "$1" "$2" 2>/dev/null || { rm -f "$2" && mv -f "$1" "$2"; }
-  else
-    mv -f "$1" "$2"
-  fi
-}
-
-# keep_original PATH: notes that PATH is ours from now on, with what the image has there.
+# keep_original PATH: notes that PATH is ours from now on, with what the image has there. Its folder is the working directory.
 keep_original() {
-  if [ -L "$1" ] || [ -e "$1" ]; then
+  if [ -L "./$name" ] || [ -e "./$name" ]; then
+    pin "$name" || return
     original=$KEPT/original$1
-    mkdir -p "${original%/*}" && rm -f "$original.reveille-new" &&
-      cp -pP "$1" "$original.reveille-new" && mv -f "$original.reveille-new" "$original" || return 1
+    if only_roots; then
+      copy_original
+    elif [ "$(stat -c %s "$PINNED")" -gt "$LARGEST_OF_OTHERS" ]; then
+      echo "$1: is too large on this machine to be kept, more than $LARGEST_OF_OTHERS bytes" >&2
+      unpin
+      return 2
+    else
+      copy_original timeout "$COPY_SECONDS"
+    fi
+    copied=$?
+    unpin
+    [ "$copied" = 0 ] || return 1
   fi
   printf '%s\n' "$1" >>"$KEPT/laid"
 }
 
-# make_folder PATH: with its parents; those that were not there are noted as ours.
-make_folder() {
-  if [ -z "$1" ] || [ -d "$1/" ]; then return 0; fi
-  make_folder "${1%/*}" && mkdir "$1" && printf '%s\n' "$1" >>"$KEPT/made"
+# copy_original [COMMAND...]: the copy is made by COMMAND.
+copy_original() {
+  mkdir -p "${original%/*}" && rm -f "$original.reveille-new" &&
+    "$@" cp -pP "$PINNED" "$original.reveille-new" && mv -f "$original.reveille-new" "$original"
 }
 
 # Takes away what left the bundle: the image's file comes back, or the file goes, and folders of ours that are empty then.
@@ -289,42 +344,96 @@ remove_left() {
 }
 
 remove() {
-  if [ -d "$1" ] && [ ! -L "$1" ]; then
-    echo "$1: is a folder on this machine" >&2
-    return 1
-  fi
+  name=${1##*/}
   original=$KEPT/original$1
   if [ -L "$original" ] || [ -e "$original" ]; then
-    make_folder "${1%/*}" && rm -f "$1.reveille-new" && cp -pP "$original" "$1.reveille-new" && put "$1.reveille-new" "$1"
+    MAKING='make'
+    at "${1%/*}" give_back "$1"
   else
-    rm -f "$1" && remove_empty "${1%/*}"
+    enter "${1%/*}" && take_away "$1"
   fi
+  gone=$?
+  MAKING=''
+  cd /
+  # Its folder has gone already.
+  [ "$gone" != 3 ] || gone=0
+  return "$gone"
 }
 
+give_back() {
+  if [ -d "./$name" ] && [ ! -L "./$name" ]; then
+    refuse "$1: is a folder on this machine"
+    return
+  fi
+  rm -f "$NEW"
+  cp -pP "$original" "$NEW" && put "$name" && return
+  rm -f "$NEW"
+  return 1
+}
+
+take_away() {
+  if [ -d "./$name" ] && [ ! -L "./$name" ]; then
+    refuse "$1: is a folder on this machine"
+    return
+  fi
+  rm -f "./$name" && remove_empty "$PWD"
+}
+
+# remove_empty FOLDER: and those above it, as far as they are ours and empty.
 remove_empty() {
-  if ! grep -qxF -- "$1" "$KEPT/made" || ! rmdir "$1" 2>/dev/null; then return 0; fi
-  awk -v folder="$1" '$0 != folder' "$KEPT/made" >"$KEPT/made.new"
+  grep -qxF -- "$1" "$KEPT/made" || return 0
+  if ! enter "${1%/*}" || ! rmdir "./${1##*/}" 2>/dev/null; then return 0; fi
+  # shellcheck disable=SC2016 # awk's own variables
+  FOLDER=$1 awk '$0 != ENVIRON["FOLDER"]' "$KEPT/made" >"$KEPT/made.new"
   mv -f "$KEPT/made.new" "$KEPT/made"
   remove_empty "${1%/*}"
 }
 
 # ------------------------------------------------------------------------------------------------ what others did to files
 
-# picture PATHS: a line for each of these files that is there: checksum or target, mode, owner, group, path.
+# picture LINES: of each file that is there of those that these lines of `seen` speak of, what it looks like now, as such a line.
+# What another user may swap or write to is pinned before it is looked at, and read as far as it had bytes when it was laid:
+# a checksum of anything longer is not worth its time.
 picture() {
   : >"$WORK/sums"
+  : >"$WORK/others"
+  cut -f 5 "$1" >"$WORK/paths"
+  in=''
   while IFS= read -r path; do
-    if [ -L "$path" ]; then
-      printf '>%s\t%s\n' "$(readlink "$path")" "$path" >>"$WORK/sums"
-    elif [ -f "$path" ]; then
+    folder=${path%/*}
+    if [ "${folder:-/}" != "$in" ]; then
+      in=${folder:-/}
+      enter "$in" 2>/dev/null
+      entered=$?
+    fi
+    [ "$entered" = 0 ] || continue
+    name=${path##*/}
+    if ! only_roots; then
+      printf '%s\n' "$path" >>"$WORK/others"
+    else
+      if [ -L "./$name" ]; then
+        printf '>%s\t%s\n' "$(readlink "./$name")" "$path" >>"$WORK/sums"
+      elif [ ! -f "./$name" ]; then
+        continue
+      fi
       printf '%s\000' "$path"
     fi
-  done <"$1" >"$WORK/plain"
-  xargs -0 -r sha256sum <"$WORK/plain" 2>/dev/null >"$WORK/hashed"
-  tr '\n' '\000' <"$1" | xargs -0 -r stat -c "%a$TAB%u$TAB%g$TAB%n" 2>/dev/null >"$WORK/modes"
+  done <"$WORK/paths" >"$WORK/plain"
+  cd /
+  xargs -0 -r stat -c "%a$TAB%u$TAB%g$TAB%s$TAB%n" <"$WORK/plain" 2>/dev/null >"$WORK/modes"
+  # Root's files by the hundred, the others one by one.
+  awk -F '\t' -v hash="$WORK/hash" -v others="$WORK/others" '
+    BEGIN { printf "" > hash }
+    n == 1 { size[$5] = substr($1, 1, index($1, ":") - 1); next }
+    n == 2 { link[$NF] = 1; next }
+    $5 in link { next }
+    $2 != 0 || $1 ~ /[2367]$|[2367].$/ { print $5 >> others; next }
+    size[$5] == "" || size[$5] == $4 { print $5 > hash }
+  ' n=1 "$1" n=2 "$WORK/sums" n=3 "$WORK/modes"
+  tr '\n' '\000' <"$WORK/hash" | xargs -0 -r sha256sum 2>/dev/null >"$WORK/hashed"
   # sha256sum of coreutils writes \\ for \ in a name, and a \ before such a line.
   awk -F '\t' '
-    n == 1 { sum[$2] = $1 }
+    n == 1 { sum[$NF] = $1; next }
     n == 2 {
       name = $0
       if (substr(name, 1, 1) == "\\") {
@@ -333,25 +442,59 @@ picture() {
         name = part[1]
         for (i = 2; i <= parts; i++) name = name "\\" part[i]
       }
-      sum[substr(name, 67)] = substr(name, 1, 64)
+      hash[substr(name, 67)] = substr(name, 1, 64)
+      next
     }
-    n == 3 && ($4 in sum) { print sum[$4] "\t" $0 }
-  ' n=1 "$WORK/sums" n=2 "$WORK/hashed" n=3 "$WORK/modes"
+    n == 3 { other[$0] = 1; next }
+    !($5 in other) { print (($5 in sum) ? sum[$5] : $4 ":" hash[$5]) "\t" $1 "\t" $2 "\t" $3 "\t" $5 }
+  ' n=1 "$WORK/sums" n=2 "$WORK/hashed" n=3 "$WORK/others" n=4 "$WORK/modes"
+  awk -F '\t' 'n == 1 { other[$0] = 1; next } $5 in other { print substr($1, 1, index($1, ":")) "\t" $5 }' \
+    n=1 "$WORK/others" n=2 "$1" >"$WORK/sizes"
+  while IFS=$TAB read -r size path; do
+    name=${path##*/}
+    at "${path%/*}" picture_here "${size%:}" "$path" 2>/dev/null
+  done <"$WORK/sizes"
+}
+
+# picture_here SIZE PATH: the same of one file in the working directory, which had SIZE bytes once.
+picture_here() {
+  pin "$name" || return
+  if [ -L "$PINNED" ]; then
+    sum='>'$(readlink "$PINNED")
+  else
+    bytes=$(stat -c %s "$PINNED")
+    sum=''
+    if [ "$bytes" = "${1:-$bytes}" ]; then
+      sum=$(head -c "$bytes" "$PINNED" | sha256sum)
+      sum=${sum%% *}
+    fi
+    sum=$bytes:$sum
+  fi
+  printf '%s\t%s\t%s\n' "$sum" "$(stat -c "%a$TAB%u$TAB%g" "$PINNED")" "$2"
+  unpin
 }
 
 # Notes what the files that were just laid look like.
 remember() {
-  picture "$WORK/changed" >"$WORK/new"
   awk -F '\t' 'n < 3 { old[$0] = 1; next } !($5 in old)' n=1 "$WORK/changed" n=2 "$WORK/removed" n=3 "$KEPT/seen" \
     >"$KEPT/seen.new"
-  cat "$WORK/new" >>"$KEPT/seen.new"
+  cat "$WORK/looks" >>"$KEPT/seen.new"
   mv -f "$KEPT/seen.new" "$KEPT/seen"
+}
+
+# look_again PATH: the agent itself changed a file of root's that was laid.
+look_again() {
+  # shellcheck disable=SC2016 # awk's own variables
+  LAID=$1 awk -F '\t' -v OFS='\t' '$5 == ENVIRON["LAID"] { $1 = ":"; print }' "$WORK/looks" >"$WORK/look"
+  [ -s "$WORK/look" ] || return 0
+  picture "$WORK/look" >"$WORK/new"
+  LAID=$1 awk -F '\t' '$5 != ENVIRON["LAID"]' "$WORK/looks" >>"$WORK/new"
+  mv -f "$WORK/new" "$WORK/looks"
 }
 
 # Writes to drift the laid files that are no longer as they were: `missing`, `content` or `access:MODE:OWNER:GROUP`, tab, path.
 find_drift() {
-  cut -f 5 "$KEPT/seen" >"$WORK/paths"
-  picture "$WORK/paths" >"$WORK/now"
+  picture "$KEPT/seen" >"$WORK/now"
   awk -F '\t' '
     n == 1 { now[$5] = $0; sum[$5] = $1; access[$5] = $2 ":" $3 ":" $4; next }
     !($5 in now) { print "missing\t" $5; next }
@@ -389,6 +532,7 @@ run_hooks() {
 as_root() {
   (
     cd / || exit 1
+    umask 022
     unset LC_ALL
     export HOME=/root REVEILLE_NODE="$NODE" REVEILLE_SERVER="$SERVER" REVEILLE_IP="$IP" REVEILLE_MAC="$MAC" \
       REVEILLE_BOOT_NIC="$NIC"
@@ -435,7 +579,6 @@ add_key() {
   fi
   keys=/root/.ssh/authorized_keys
   if (
-    umask 077
     mkdir -p /root/.ssh && chmod 0700 /root/.ssh || exit 1
     if ! grep -qF "$KEY_TYPE $KEY_DATA" "$keys" 2>/dev/null; then
       {
@@ -449,6 +592,7 @@ add_key() {
     fi
     chmod 0600 "$keys"
   ) 2>"$WORK/trouble"; then
+    look_again "$keys"
     finish
   else
     complain "the key could not be added to $keys" "$WORK/trouble"
@@ -462,12 +606,14 @@ run_settings() {
   [ -e "$script" ] || return 0
   start settings
   log=$RUN/settings.log
-  (umask 077 && : >"$log")
+  : >"$log"
   if [ "$(head -c 2 "$script")" = '#!' ]; then set -- "$script"; else set -- sh "$script"; fi
   as_root "$@" >>"$log" 2>&1 </dev/null
   code=$?
+  # What it printed so far is kept as it may be shown, in the same file: what it left running appends to that.
+  masked <"$log" >"$WORK/output" && cat "$WORK/output" >"$log"
   if [ "$code" = 0 ]; then
-    cat "$log"
+    cat "$WORK/output"
     finish
   else
     complain "settings.sh ended with exit code $code" "$log"
@@ -481,7 +627,8 @@ run_settings() {
 write_news() {
   {
     printf 'boot=%s\nbundle=%s\n' "$BOOT" "$(name_of "$KEPT/applied" "$KEPT/hooks")"
-    [ -z "$FAILURE" ] || printf 'failed=%s\n' "$(printf %s "$FAILURE" | plain | head -c 500)"
+    tidy "$FAILURE"
+    [ -z "$TIDY" ] || printf 'failed=%s\n' "$(printf %s "$TIDY" | head -c 500)"
     printf 'drifted=%s\n' $(($(wc -l <"$WORK/drift")))
     head -n "$MOST_DRIFT_TOLD" "$WORK/drift" | sed 's/^/drift=/'
     echo
@@ -499,11 +646,15 @@ write_news() {
 # Delivers the news, if there are any. News that the server will never take are dropped.
 deliver_news() {
   [ -e "$RUN/news" ] || return 0
+  is_quiet && return 1
   request /node/v1/applied "$WORK/answer" "$RUN/news"
   case $STATUS in
     200 | 204) ;;
     400 | 404 | 413) say "not taken by the server: $(words "$WORK/answer")" ;;
-    *) return 1 ;;
+    *)
+      be_quiet
+      return 1
+      ;;
   esac
   cp "$RUN/standing" "$RUN/told"
   rm -f "$RUN/news"

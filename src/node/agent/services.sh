@@ -38,7 +38,7 @@ bring_up() {
 # service.log.
 start_service() {
   if ! has_systemd; then
-    "/etc/init.d/$1" start >"$WORK/service.log" 2>&1 </dev/null
+    (umask 022 && exec "/etc/init.d/$1" start) >"$WORK/service.log" 2>&1 </dev/null
     return
   fi
   name_unit "$1"
@@ -88,17 +88,29 @@ service_words() {
       masked | cut -c 1-300
   fi
   for folder in "/var/log/$name" "/var/log/${name%%-*}"; do
-    [ -d "$folder" ] || continue
-    if [ -f "$folder/$name.log" ]; then
-      tail -c 65536 "$folder/$name.log" | troubles_only
-      return 0
-    fi
-    # shellcheck disable=SC2010,SC2012 # names that a service gives its logs
-    ls -t "$folder" | grep '\.log$' | head -n 2 | while IFS= read -r file; do
-      [ ! -f "$folder/$file" ] || tail -c 65536 "$folder/$file" | troubles_only
-    done
-    return 0
+    # The folder is the service's: it may hold what root should not read for anyone, or what never ends.
+    at "$folder" log_words "$name.log" 2>/dev/null
+    [ $? = 3 ] || break
   done
+  leave_stages
+}
+
+# log_words FILE: of that log in the working directory; without it of the two logs that changed last.
+log_words() {
+  if [ -e "./$1" ]; then
+    log_end "$1"
+    return 0
+  fi
+  # shellcheck disable=SC2010,SC2012 # names that a service gives its logs
+  ls -t . | grep '\.log$' | head -n 2 | while IFS= read -r file; do log_end "$file"; done
+  return 0
+}
+
+# log_end FILE: not of what has another name elsewhere, which may be another's file.
+log_end() {
+  pin "$1" || return 0
+  if [ ! -L "$PINNED" ] && [ "$(stat -c %h "$PINNED")" -le 2 ]; then end_of "$PINNED" 65536 | troubles_only; fi
+  unpin
 }
 
 troubles_only() {

@@ -2,7 +2,8 @@
 # What the agent's programs share: small tools, the kernel line, asking the server, reports. Read by them, not run.
 # shellcheck disable=SC2034 # what is set here is used there
 
-umask 022
+# What is written is root's alone; what others must read is made with umask 022.
+umask 077
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -12,9 +13,18 @@ RUN=/run/reveille     # this boot: staged bundle, reports not yet delivered, log
 KEPT=/var/lib/reveille # what was laid, and what it took the place of
 LONGEST_PAUSE=30
 TAIL_BYTES=4096
+# A server that asks to be left alone is asked again within this many seconds at the latest.
+LONGEST_RETRY=300
 TAB=$(printf '\t')
+MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT=''
 
-say() { printf 'reveille: %s\n' "$*"; }
+# shellcheck source=hide.sh
+. "$LIB/hide.sh"
+
+say() {
+  tidy "$*"
+  printf 'reveille: %s\n' "$TIDY"
+}
 
 # Sets NOW to the milliseconds since the kernel started.
 clock() {
@@ -22,17 +32,17 @@ clock() {
   NOW=$((${up%.*} * 1000 + (1${up#*.} - 100) * 10))
 }
 
-# Waits DELAY seconds, up to half less or more so that a rack does not ask in step, and doubles DELAY.
+# Waits DELAY seconds, up to half less or more so that a rack does not ask in step, and doubles DELAY. Where the server asked
+# for a longer pause, that long at least.
 pause() {
   read -r uuid </proc/sys/kernel/random/uuid
   wait_ms=$((DELAY * (500 + 0x${uuid%%-*} % 1000)))
+  [ "$wait_ms" -ge $((RETRY_AFTER * 1000)) ] || wait_ms=$((RETRY_AFTER * 1000 + wait_ms / 2))
+  RETRY_AFTER=0
   sleep "$(printf '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000)))" 2>/dev/null || sleep "$DELAY"
   DELAY=$((DELAY * 2))
   [ "$DELAY" -le "$LONGEST_PAUSE" ] || DELAY=$LONGEST_PAUSE
 }
-
-# Standard input as one line of text: control characters become spaces, the ends are trimmed.
-plain() { tr '\000-\037\177' ' ' | sed 's/^ *//; s/ *$//'; }
 
 # Sets VALUE to the first line of a file of the kernel; to nothing if it cannot be read. Forks nothing: on a small
 # machine the number of processes is what the agent's time goes into.
@@ -81,20 +91,39 @@ read_kernel_line() {
 
 # request PATH ANSWER [BODY]: asks the server, POST if there is a body file. Sets STATUS, 000 if no whole answer came.
 # ASKING is the rest of the query. An answer that may stay away for HELD_SECONDS is waited for that long and a bit more.
+# The node's token goes along, unless NAMELESS is set. RETRY_AFTER is what a server says that asks to be left alone.
 request() {
   : >"$2"
   : >"$WORK/headers"
+  find_client
   # With its own time, so that a clock that is off is seen.
-  url="$SERVER$1?mac=$MAC&time=$(date +%s)${ASKING-}"
-  if command -v curl >/dev/null; then
+  query="mac=$MAC&time=$(date +%s)${ASKING-}"
+  body=${3-}
+  token=''
+  if [ -z "${NAMELESS-}" ] && [ -s "$RUN/token" ]; then token=yes; fi
+  if [ -n "$token" ] && [ "$CLIENT" = wget ]; then
+    # Any user of the machine reads the arguments of its processes: the token goes first in a body.
+    {
+      printf 'token=%s\n' "$(cat "$RUN/token")"
+      [ -z "$body" ] || cat "$body"
+    } >"$WORK/body"
+    body=$WORK/body
+    query="$query&token=body"
+  fi
+  url="$SERVER$1?$query"
+  if [ "$CLIENT" = curl ]; then
     limits='--speed-limit 1 --speed-time 30'
     [ -z "${HELD_SECONDS-}" ] || limits="--max-time $((HELD_SECONDS + 30))"
     # shellcheck disable=SC2086 # words
-    STATUS=$(curl -qsS --noproxy '*' --connect-timeout 5 $limits -D "$WORK/headers" -o "$2" \
-      -w '%{http_code}' ${3:+--data-binary "@$3"} "$url" 2>"$WORK/trouble") || STATUS=000
+    STATUS=$(curl -qsS --noproxy '*' --connect-timeout 5 $limits -D "$WORK/headers" -o "$2" ${token:+-K "$RUN/token.curl"} \
+      -w '%{http_code}' ${body:+--data-binary "@$body"} "$url" 2>"$WORK/trouble") || STATUS=000
   else
+    set -- "$2"
+    if [ -n "$token" ] && [ "$CLIENT" = gnu ]; then set -- "$1" env "WGETRC=$RUN/token.wgetrc"; fi
+    answer=$1
+    shift
     # Not wget's own -T: a busybox that was built without it crashes on it.
-    if timeout $((${HELD_SECONDS:-270} + 30)) wget -S -O "$2" ${3:+--post-file "$3"} "$url" 2>"$WORK/headers"; then
+    if timeout $((${HELD_SECONDS:-270} + 30)) "$@" wget -S -O "$answer" ${body:+--post-file "$body"} "$url" 2>"$WORK/headers"; then
       # busybox takes every status from 200 to 206 as a success.
       STATUS=$(sed -n 's/.*HTTP\/1\.[01] \(2[0-9][0-9]\).*/\1/p' "$WORK/headers" | tail -n 1)
       STATUS=${STATUS:-200}
@@ -102,25 +131,57 @@ request() {
       STATUS=$(sed -n 's/.*HTTP\/1\.[01] \([45][0-9][0-9]\).*/\1/p' "$WORK/headers" | tail -n 1)
       STATUS=${STATUS:-000}
     fi
-    tail -n 1 "$WORK/headers" >"$WORK/trouble"
+    grep -v -i '^ *x-reveille-token' "$WORK/headers" | tail -n 1 >"$WORK/trouble"
   fi
+  RETRY_AFTER=0
+  case $STATUS in
+    429 | 503)
+      RETRY_AFTER=$(header retry-after '[0-9]\{1,5\}')
+      [ "${RETRY_AFTER:=1}" -le "$LONGEST_RETRY" ] || RETRY_AFTER=$LONGEST_RETRY
+      ;;
+  esac
+}
+
+# Sets CLIENT to curl, to gnu for GNU's wget, which reads options from a file, or to wget for one that knows only arguments.
+find_client() {
+  [ -z "$CLIENT" ] || return 0
+  if command -v curl >/dev/null; then
+    CLIENT=curl
+  else
+    case $(wget --version 2>/dev/null) in 'GNU Wget 1.'*) CLIENT=gnu ;; *) CLIENT=wget ;; esac
+  fi
+}
+
+# header NAME VALUE: that header of the last answer, if it is of the form VALUE (for sed).
+header() {
+  tr -d '\r' <"$WORK/headers" | tr '[:upper:]' '[:lower:]' | sed -n "s/^ *$1: *\($2\)\$/\1/p" | tail -n 1
+}
+
+# keep_token: from now on the server knows this node by the token that its last answer brought, if it brought one. Written in the
+# forms in which curl and GNU's wget read a header.
+keep_token() {
+  kept=$(header x-reveille-token '[0-9a-f]\{64\}')
+  [ -n "$kept" ] || return 0
+  printf '%s\n' "$kept" >"$RUN/token.new"
+  printf 'header = "x-reveille-token: %s"\n' "$kept" >"$RUN/token.curl"
+  printf 'header = x-reveille-token: %s\n' "$kept" >"$RUN/token.wgetrc"
+  mv -f "$RUN/token.new" "$RUN/token"
+  add_to_mask "$RUN/token"
 }
 
 # Why the last request was not answered as hoped: the server's words, the client's, or the bare status.
 words() {
   if [ "$STATUS" != 000 ] && [ -s "$1" ]; then
-    head -c 500 "$1" | plain
+    start_of "$1" 500
   elif [ -s "$WORK/trouble" ]; then
-    head -c 500 "$WORK/trouble" | plain
+    start_of "$WORK/trouble" 500
   else
     echo "status $STATUS"
   fi
 }
 
 # The checksum header of the last answer.
-checksum_header() {
-  tr -d '\r' <"$WORK/headers" | sed -n 's/^ *[Xx]-[Rr]eveille-[Ss]ha256: *\([0-9a-f]*\)$/\1/p' | tail -n 1
-}
+checksum_header() { header x-reveille-sha256 '[0-9a-f]*'; }
 
 # ------------------------------------------------------------------------------------------------------------- reports
 
@@ -156,19 +217,15 @@ fail() {
   report failed "$@"
 }
 
-# masked: standard input with passwords hidden: those in URLs, up to the last of several hosts, and values of such settings.
-masked() {
-  sed -e 's#://[^ "'\'']*@#://***@#g' \
-    -e 's/\([Pp]ass[A-Za-z_]*["'\'']\{0,1\} *[=:] *["'\'']\{0,1\}\)[^ "'\'',;}]\{1,\}/\1***/g'
-}
-
-# tail_of FILE: its end. What is cut off in the middle of a password must not be what is left of it.
-tail_of() { tail -c $((2 * TAIL_BYTES)) "$1" | tr -d '\000' | masked | tail -c "$TAIL_BYTES"; }
+# tail_of FILE: its end, as it may leave.
+tail_of() { end_of "$1" $((2 * TAIL_BYTES)) | masked | tail -c "$TAIL_BYTES"; }
 
 # begin_reports: the first report's number. Numbers go on where a program that was cut off left them: the server takes
 # each number of a boot once. All have the same number of digits, so that their order is that of their names.
 begin_reports() {
   mkdir -p "$RUN/reports" "$KEPT"
+  chmod 0700 "$RUN" "$KEPT"
+  load_mask
   read -r BOOT </proc/sys/kernel/random/boot_id
   clock
   SEQUENCE=$((1000000000 + NOW))
@@ -179,8 +236,8 @@ report() {
   clock
   SEQUENCE=$((SEQUENCE + 1))
   file=$RUN/reports/$SEQUENCE
-  detail=${2-}
-  case $detail in *[[:cntrl:]]*) detail=$(printf %s "$detail" | plain) ;; esac
+  tidy "${2-}"
+  detail=$TIDY
   [ "${#detail}" -le 500 ] || detail=$(printf %s "$detail" | head -c 500)
   {
     printf 'boot=%s\nseq=%s\nstep=%s\nstatus=%s\nms=%s\n' "$BOOT" "$SEQUENCE" "$STEP" "$1" $((NOW - STEP_BEGAN))
@@ -194,18 +251,35 @@ report() {
 }
 
 # Sends the reports that wait, oldest first. Fails at the first that does not arrive; one that the server will never
-# take is dropped.
+# take is dropped. While a server asks to be left alone, they wait.
 deliver() {
   [ -n "$ONLINE" ] || return 1
+  is_quiet && return 1
   for waiting in "$RUN"/reports/*[0-9]; do
     [ -e "$waiting" ] || return 0
     request /node/v1/report "$WORK/answer" "$waiting"
     case $STATUS in
       200 | 204) ;;
       400 | 413) say "report refused: $(words "$WORK/answer")" ;;
-      *) return 1 ;;
+      *)
+        be_quiet
+        return 1
+        ;;
     esac
     rm -f "$waiting"
   done
+}
+
+# Whether the server asked not to be sent anything yet.
+is_quiet() {
+  [ "$QUIET_UNTIL" != 0 ] || return 1
+  clock
+  [ "$NOW" -lt "$QUIET_UNTIL" ]
+}
+
+# What waits to be sent waits as long as the last answer asked for.
+be_quiet() {
+  clock
+  QUIET_UNTIL=$((NOW + RETRY_AFTER * 1000))
 }
 
