@@ -33,6 +33,12 @@ export function wire({ address = true } = {}): void {
   if (address) sh(`ip -n ${NAMESPACE} addr add 10.0.0.51/24 dev eth0; ip -n ${NAMESPACE} link set eth0 up`);
 }
 
+/** Asks for an address as the machine's firmware does: it boots. The address is not set. */
+export function askAsFirmware(): void {
+  const vendor = 'PXEClient:Arch:00000:UNDI:002001';
+  sh(`ip netns exec ${NAMESPACE} busybox udhcpc -i eth0 -n -q -f -V ${vendor} -s /bin/true 2>&1`);
+}
+
 /** Ends what runs on the machine, the refresher among it. */
 export function killAll(): void {
   sh(`for _ in 1 2 3; do ip netns pids ${NAMESPACE} | xargs -r kill -9 2>/dev/null || true; done`);

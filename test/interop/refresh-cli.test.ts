@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { NodeDiff } from '../../src/node/diff.ts';
 import type { Status } from '../../src/timeline/status.ts';
-import { killAll, rig, unwire, wire } from './agent.rig.ts';
+import { askAsFirmware, killAll, rig, unwire, wire } from './agent.rig.ts';
 import { KERNEL, scratch } from './agent.stage.ts';
 import { runProgram, serveProgram, untilTrue } from './program.rig.ts';
 
@@ -52,6 +52,7 @@ test('an operator edits the site, looks at the difference, applies it, and finds
   assert.equal(early.code, 1);
   assert.match(early.text, /node01 has not told yet which files it has[\s\S]*\[FILES_UNKNOWN\]/);
   const machine = rig(folder, 'dash');
+  askAsFirmware();
   const { code, printed } = await machine.start(KERNEL);
   assert.equal(code, 0, printed);
   assert.deepEqual(await filesOf(), ['in sync', null]);

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { openShelf } from '../../src/image/shelf.ts';
 import type { Roll } from '../../src/roll/record.ts';
-import { killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
+import { askAsFirmware, killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 import { fakeSystemd, KERNEL, scratch } from './agent.stage.ts';
 import { BMC, realBmc } from './bmc.rig.ts';
 import { runProgram, serveProgram, untilTrue } from './program.rig.ts';
@@ -40,7 +40,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   t.after(() => server.kill('SIGKILL'));
   const machine = rig(folder, 'busybox');
   fakeSystemd(machine);
-  assert.equal(await boot(machine, folder), old);
+  assert.equal(await boot(machine), old);
 
   const wanted = await build(shelf, 'new');
   const dry = await reveille('roll', 'node01', '--dry-run');
@@ -51,7 +51,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   killAll();
   server.kill('SIGKILL');
   server = await serveProgram(site, state);
-  assert.equal(await boot(machine, folder), wanted);
+  assert.equal(await boot(machine), wanted);
   const { code, text } = await rolling;
   const roll = JSON.parse(text) as Roll;
   assert.deepEqual([code, roll.state, roll.nodes.map(({ phase }) => phase)], [0, 'done', ['done']], text);
@@ -64,7 +64,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   const back = reveille('roll', 'rollback', roll.id);
   await untilTrue(async () => rebootsOf(machine) === 1);
   killAll();
-  assert.equal(await boot(machine, folder), old);
+  assert.equal(await boot(machine), old);
   assert.equal((await back).code, 0, (await back).text);
   const status = await reveille('roll', 'status');
   assert.match(status.text, new RegExp(`1 of 1 done, 0 failed[\\s\\S]*pinned to ${old.slice(0, 12)}: node01`));
@@ -87,14 +87,14 @@ test('a node whose agent is silent is power cycled by its BMC, from the network'
   t.after(() => server.kill('SIGKILL'));
   const machine = rig(folder, 'busybox');
   fakeSystemd(machine);
-  await boot(machine, folder);
+  await boot(machine);
   killAll();
 
   const wanted = await build(shelf, 'new');
   const rolling = runProgram('roll', 'node01', '--json', '--state', state);
   // An agent is given 90 seconds. The simulator's machine was off, so that a cycle switches it on.
   await untilTrue(async () => bmc.told().includes('set power 1'), 180);
-  assert.equal(await boot(machine, folder), wanted);
+  assert.equal(await boot(machine), wanted);
   const { code, text } = await rolling;
   const [node] = (JSON.parse(text) as Roll).nodes;
   assert.deepEqual(
@@ -113,15 +113,13 @@ function writeSite(site: string, ofNode = ''): void {
 }
 
 /** Boots the machine as its firmware, iPXE and image do, as far as the server sees it; gives the image that it was told. */
-async function boot(machine: Rig, folder: string): Promise<string> {
+async function boot(machine: Rig): Promise<string> {
   for (const gone of ['run/reveille', 'var/lib/reveille', 'root/systemctl']) {
     rmSync(join(machine.root, gone), { recursive: true, force: true });
   }
   const inside = (...command: string[]) =>
     execFileSync('ip', ['netns', 'exec', 'node', ...command], { encoding: 'utf8' });
-  const script = join(folder, 'udhcpc');
-  writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
-  inside('busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-V', 'PXEClient:Arch:00000:UNDI:002001', '-s', script);
+  askAsFirmware();
   const base = 'http://10.0.0.2:8080/boot';
   const ipxe = inside('curl', '-sf', '--noproxy', '*', `${base}/ipxe/52:54:00:00:00:51`);
   const image = /images\/([0-9a-f]{64})\/vmlinuz/.exec(ipxe)?.[1] ?? '';
