@@ -226,6 +226,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       descriptors: descriptors.http,
       site,
       emit,
+      addressesOn: (name) => (interfaces.addresses.get(name) ?? []).map(({ ip }) => ip),
       addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
       imageFile: images.file,
       files: (name) => operatorFile(site(), name),

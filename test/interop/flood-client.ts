@@ -9,7 +9,7 @@ import { read } from '../../src/dhcp/optionSet.ts';
 import { OPTION } from '../../src/dhcp/options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket, MESSAGE } from '../../src/dhcp/packet.ts';
 import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
-import { ETH_P_IP, receive, watchReadable } from '../../src/net/libc.ts';
+import { ETH_P_IP, receive, SO_RCVBUF, setOption, watchReadable } from '../../src/net/libc.ts';
 import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { UdpPort } from '../../src/net/udp.ts';
 import { ip, mac } from '../../src/site/fixture.ts';
@@ -38,6 +38,8 @@ function heard(bytes: Buffer): void {
 function direct(): (packet: DhcpPacket) => void {
   const sender = openRawSender('eth0');
   const { fd } = openListening('eth0', ETH_P_IP);
+  // It hears the whole flood, and must not lose what is for it.
+  setOption(fd, SO_RCVBUF, 8 * 1024 * 1024);
   const frame = Buffer.alloc(2048);
   watchReadable(fd, () => {
     for (let length = receive(fd, frame); length >= 0; length = receive(fd, frame)) {
