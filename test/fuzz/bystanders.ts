@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addMachine } from '../rig/network.ts';
+import { OF_OTHERS } from './secrets.ts';
+import { BIG, BYSTANDERS, type FuzzSite, HELLO } from './site.ts';
+
+/** A program of a real client; `seconds` at most. */
+type Ran = { readonly ok: boolean; readonly output: string; readonly ms: number };
+
+/** What one kind of client saw: the times of its right answers (ms), and what was wrong. */
+export type Seen = { readonly times: number[]; wrong: number };
+
+/** A client that gets no right answer within this time has failed. */
+const PATIENCE_S = 15;
+const AS_FIRMWARE = ['-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'];
+
+/** Known machines with real clients, which go on booting while the fuzzers are at work. */
+export class Bystanders {
+  readonly seen = new Map<string, Seen>();
+  readonly #site: FuzzSite;
+  readonly #folder: string;
+  readonly #wrong: (client: string, words: string) => void;
+  #running: Promise<unknown> = Promise.resolve();
+  #stopped = false;
+
+  /** Puts the machines on the wire. `wrong` hears of each answer that is wrong or late. */
+  constructor(site: FuzzSite, folder: string, wrong: (client: string, words: string) => void) {
+    this.#site = site;
+    this.#folder = folder;
+    this.#wrong = wrong;
+    addMachine('firmware', BYSTANDERS.firmware.mac);
+    addMachine('files', BYSTANDERS.files.mac, `${BYSTANDERS.files.ip}/12`);
+    addMachine('pool', BYSTANDERS.pool.mac);
+    writeFileSync(join(folder, 'script'), '#!/bin/sh\n[ "$1" != bound ] || echo "bound $ip"\n');
+    chmodSync(join(folder, 'script'), 0o755);
+  }
+
+  start(): void {
+    this.#stopped = false;
+    const { firmware, files } = BYSTANDERS;
+    this.#running = Promise.all([
+      this.#again(() => this.#lease('firmware', `bound ${firmware.ip}\n`)),
+      this.#again(() => this.#lease('pool', 'bound 10.0.2.')),
+      this.#again(async () => {
+        await this.#lease('files', `bound ${files.ip}\n`, AS_FIRMWARE);
+        await this.#http('script', `/boot/ipxe/${files.mac}`, (got) => got.includes(this.#site.image));
+        await this.#http('initrd', `/boot/images/${this.#site.image}/initrd`, (got) => got.equals(this.#site.initrd));
+        await this.#http('file', '/boot/files/hello.txt', (got) => got.toString() === HELLO);
+        await this.#http('bundle', `/node/v1/bundle?mac=${files.mac}&token=want`, (got) =>
+          got.includes(OF_OTHERS.text),
+        );
+        await this.#tftp('hello.txt', Buffer.from(HELLO));
+        await this.#tftp('big.bin', BIG);
+      }),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #again(once: () => Promise<void>): Promise<void> {
+    while (!this.#stopped) {
+      await once();
+      await sleep(200);
+    }
+  }
+
+  async #lease(machine: string, expected: string, more: readonly string[] = []): Promise<void> {
+    const script = join(this.#folder, 'script');
+    const ran = await on(
+      machine,
+      'udhcpc',
+      '-f',
+      '-n',
+      '-q',
+      '-i',
+      'eth0',
+      '-t',
+      '10',
+      '-T',
+      '1',
+      '-s',
+      script,
+      ...more,
+    );
+    this.#count(`udhcpc ${machine}`, ran.output.includes(expected), ran.ms, ran.output);
+  }
+
+  async #http(what: string, path: string, isRight: (got: Buffer) => boolean): Promise<void> {
+    const into = join(this.#folder, 'http');
+    rmSync(into, { force: true });
+    const format = '%{http_code} %{time_total}';
+    const url = `http://10.0.0.2:8080${path}`;
+    const ran = await on(
+      'files',
+      'curl',
+      '-sS',
+      '--noproxy',
+      '*',
+      '--max-time',
+      `${PATIENCE_S}`,
+      '-o',
+      into,
+      '-w',
+      format,
+      url,
+    );
+    const [code, seconds] = ran.output.split(' ');
+    const got = contentOf(into);
+    this.#count(
+      `curl ${what}`,
+      code === '200' && isRight(got),
+      Number(seconds) * 1000,
+      `${ran.output}\n${got.toString('latin1', 0, 300)}`,
+    );
+  }
+
+  async #tftp(name: string, expected: Buffer): Promise<void> {
+    const into = join(this.#folder, 'tftp');
+    rmSync(into, { force: true });
+    const ran = await on('files', 'tftp', '-m', 'binary', '10.0.0.2', '-c', 'get', name, into);
+    const got = contentOf(into);
+    this.#count(
+      `tftp ${name}`,
+      got.equals(expected),
+      ran.ms,
+      `${ran.output}\n${got.length} bytes of ${expected.length}`,
+    );
+  }
+
+  #count(client: string, isRight: boolean, ms: number, words: string): void {
+    if (this.#stopped) return;
+    const seen = this.seen.get(client) ?? { times: [], wrong: 0 };
+    this.seen.set(client, seen);
+    if (isRight) seen.times.push(ms);
+    else {
+      seen.wrong++;
+      this.#wrong(client, words);
+    }
+  }
+}
+
+function on(machine: string, program: string, ...args: string[]): Promise<Ran> {
+  const since = performance.now();
+  const inside = ['netns', 'exec', machine, 'timeout', `${PATIENCE_S}`, program, ...args];
+  return new Promise((resolve) => {
+    execFile('ip', inside, (error, out, err) => {
+      resolve({ ok: !error, output: `${out}${err}`, ms: performance.now() - since });
+    });
+  });
+}
+
+function contentOf(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+/** The time within which this part (0 to 1) of them stayed; 0 for none. */
+export function percentile(times: readonly number[], part: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * part) - 1)] ?? 0;
+}

@@ -1,0 +1,134 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LoggedEvent, Server } from '../rig/server.ts';
+import { percentile, type Seen } from './bystanders.ts';
+import type { Findings } from './findings.ts';
+import type { Inside, Inspector } from './inspector.ts';
+import { canaryIn, OF_NOBODY, OF_VICTIMS } from './secrets.ts';
+
+/** Bounds that hold whatever is sent. */
+const MOST_RSS_MB = 1200;
+const MOST_DESCRIPTORS = 3000;
+const MOST_STATE_MB = 300;
+const MOST_STALL_MS = 1500;
+/** What counts as growth between the first and the last third of a run, and the run that is long enough to tell. */
+const GROWTH = { part: 0.2, mb: 24, descriptors: 24, leastSamples: 9 } as const;
+/** An answer may take this long in 99 of 100 cases, and so many times what it took at rest. */
+const P99_MS = 1000;
+const P99_OF_REST = 4;
+/** Troubles that are a mistake of the program's, whatever a client sent. */
+const MISTAKES: ReadonlySet<unknown> = new Set(['SERVER_FAILED']);
+
+type Sample = { readonly rssMb: number; readonly descriptors: number; readonly inside?: Inside };
+
+/** Holds what must be so all the time, and reports each breach as a finding. */
+export class Invariants {
+  readonly #server: Server;
+  readonly #state: string;
+  readonly #findings: Findings;
+  readonly #samples: Sample[] = [];
+  #stallMs = 0;
+  #stateMb = 0;
+
+  constructor(server: Server, state: string, findings: Findings) {
+    this.#server = server;
+    this.#state = state;
+    this.#findings = findings;
+  }
+
+  /** Takes in one line of the server's log. */
+  hear(event: LoggedEvent): void {
+    const text = JSON.stringify(event);
+    if (event.kind === 'server.fault' || event.kind === 'server.restarted') this.#findings.report(event.kind, text);
+    if (event.kind === 'server.trouble' && MISTAKES.has(event.code))
+      this.#findings.report(`trouble ${event.code}`, text);
+    if (
+      event.kind === 'output' &&
+      /error|exception|warning|\n? at .*:[0-9]+/i.test(text) &&
+      !/[Dd]ebugger|inspector/.test(text)
+    )
+      this.#findings.report('the server printed a failure', text);
+    const leak = canaryIn(Buffer.from(text), [...OF_NOBODY, OF_VICTIMS]);
+    if (leak) this.#findings.report(`${leak.name} is in the log`, text);
+  }
+
+  /** Measures once, with a collection of garbage: every few seconds while the fuzzers work. */
+  async sample(inspector: Inspector | undefined): Promise<Sample | undefined> {
+    const gauges = this.#server.gauges();
+    if (!gauges) return undefined;
+    const inside = await inspector?.look().catch(() => undefined);
+    const sample = { ...gauges, ...(inside && { inside }) };
+    this.#samples.push(sample);
+    this.#stateMb = bytesIn(this.#state) / 2 ** 20;
+    this.#stallMs = Math.max(this.#stallMs, inside?.stallMs ?? 0);
+    this.#bound('memory in use', gauges.rssMb, MOST_RSS_MB, 'MB');
+    this.#bound('open descriptors', gauges.descriptors, MOST_DESCRIPTORS, '');
+    this.#bound('the state folder', this.#stateMb, MOST_STATE_MB, 'MB');
+    if (inside) this.#bound('a turn of the event loop', inside.stallMs, MOST_STALL_MS, 'ms');
+    return sample;
+  }
+
+  get stateMb(): number {
+    return this.#stateMb;
+  }
+
+  get stallMs(): number {
+    return this.#stallMs;
+  }
+
+  /** At the end: nothing grew after the first third, and the real clients were answered in time. */
+  finish(seen: ReadonlyMap<string, Seen>, atRest: ReadonlyMap<string, Seen>): void {
+    const samples = this.#samples.slice(Math.floor(this.#samples.length / 4));
+    if (samples.length >= GROWTH.leastSamples) {
+      this.#growth(
+        'memory of JavaScript',
+        samples,
+        ({ inside }) => inside && inside.heapMb + inside.externalMb,
+        GROWTH.mb,
+      );
+      this.#growth('memory in use', samples, ({ rssMb }) => rssMb, GROWTH.mb * 4);
+      this.#growth('open descriptors', samples, ({ descriptors }) => descriptors, GROWTH.descriptors);
+    }
+    for (const [client, { times, wrong }] of seen) {
+      const p99 = percentile(times, 0.99);
+      const limit = Math.max(P99_MS, P99_OF_REST * Math.max(0, ...(atRest.get(client)?.times ?? [])));
+      if (p99 > limit)
+        this.#findings.report(
+          `${client} is late`,
+          `p99 ${Math.round(p99)} ms of ${times.length}, limit ${Math.round(limit)} ms`,
+        );
+      if (times.length === 0) this.#findings.report(`${client} got no answer`, `${wrong} tries`);
+    }
+  }
+
+  /** The least of the last third is compared with the median of the first: what comes and goes is no growth. */
+  #growth(what: string, samples: readonly Sample[], of: (sample: Sample) => number | undefined, slack: number): void {
+    const values = samples.map(of).filter((value) => value !== undefined);
+    const third = Math.floor(values.length / 3);
+    const before = percentile(values.slice(0, third), 0.5);
+    const after = Math.min(...values.slice(-third));
+    if (after > before * (1 + GROWTH.part) + slack)
+      this.#findings.report(
+        `${what} grew`,
+        `from ${before.toFixed(1)} to ${after.toFixed(1)}: ${values.map((value) => value.toFixed(0)).join(' ')}`,
+      );
+  }
+
+  #bound(what: string, value: number, most: number, unit: string): void {
+    if (value > most)
+      this.#findings.report(`${what} beyond its bound`, `${value.toFixed(1)} ${unit}, bound ${most} ${unit}`);
+  }
+}
+
+function bytesIn(folder: string): number {
+  let sum = 0;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    try {
+      sum += statSync(join(entry.parentPath, entry.name)).size;
+    } catch {
+      // It went meanwhile.
+    }
+  }
+  return sum;
+}
