@@ -6,13 +6,15 @@
 # make interop   real DHCP, TFTP and HTTP clients in network namespaces
 # make boots     virtual racks: whole boots with real firmware
 # make test-cloud  renewal under running instances, Open vSwitch, small machines, why: beside a real OpenStack (as root; not in `make test`)
+# make fuzz      DHCP, TFTP and HTTP fuzzers against the running server, real clients beside it (SECONDS=600, SEED, ONLY, REPLAY)
+# make chaos     kill -9, full, read-only and broken state, EMFILE, clock steps, lost interfaces under load (ROUNDS=200, SEED, KINDS)
 # make bench     speed, beside Kea, tftpd-hpa, dnsmasq, nginx and mmdebstrap
 # make clean     forget installed modules, images and downloads
 # Each does its own set-up; CI=true answers its questions with yes.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test test-cloud check unit interop boots bench clean
+.PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test test-cloud check unit interop boots fuzz chaos bench clean
 
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
 # A client or a machine that hangs fails its test instead of stalling the run; whole suites take up to five minutes.
@@ -50,6 +52,10 @@ boots: setup-test
 test-cloud: setup-test setup-cloud
 	$(node) --test --test-timeout=3600000 --test-concurrency=1 'test/cloud/*.test.ts'
 
+# Longer than what `test` has of them; docs/hardening.md keeps the last figures.
+fuzz chaos: setup-test
+	REVEILLE_CACHE="$$(setup/cache)" SECONDS="$(or $(SECONDS),600)" test/isolated $(node) test/$@/main.ts
+
 # The quick ones first.
 test: check unit interop boots
 
@@ -57,5 +63,5 @@ bench: setup-bench
 	$(node) bench/run.ts
 
 clean:
-	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab cloud demo-cloud
+	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab cloud demo-cloud fuzz chaos
 	rm -rf node_modules

@@ -20,7 +20,8 @@ export type ServerOptions = {
   readonly onEvent?: (event: LoggedEvent) => void;
   /** After its end it is started anew, like systemd does; absent: it stays down. */
   readonly restartAfterMs?: number;
-  readonly onExit?: (how: string) => void;
+  /** `wanted`: by `stop`. */
+  readonly onExit?: (how: string, wanted: boolean) => void;
 };
 
 /** The real program on the server's machine. */
@@ -110,7 +111,7 @@ export class Server {
       if (this.#child === child) this.#child = undefined;
       const how = signal ?? `exit code ${code}`;
       this.#log.write(`-- the server ended: ${how}\n`);
-      onExit?.(how);
+      onExit?.(how, this.#stopping);
       if (!this.#stopping && restartAfterMs !== undefined)
         this.#restart = setTimeout(() => this.#spawn(), restartAfterMs);
     });

@@ -30,10 +30,10 @@ export class Wire {
 
   /** `onFrame` gets what comes in through the interface, not what leaves; the bytes are its own. */
   constructor(interfaceName: string, onFrame?: (frame: Buffer) => void) {
-    const index = interfaceIndex(interfaceName);
-    if (index === 0) throw new Error(`there is no interface ${interfaceName}`);
     const protocol = onFrame ? ETH_P_ALL : 0;
     this.#fd = makeSocket(AF_PACKET, SOCK_RAW, protocol << 8);
+    const index = interfaceIndex(this.#fd, interfaceName);
+    if (index === 0) throw new Error(`there is no interface ${interfaceName}`);
     this.#to = linkAddress(index, protocol);
     bindSocket(this.#fd, this.#to);
     if (!onFrame) return;

@@ -1,0 +1,335 @@
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { percentile } from '../fuzz/bystanders.ts';
+import { FROM_SERVER, ip, layNetwork, sh } from '../rig/network.ts';
+import { Random } from '../rig/random.ts';
+import { type LoggedEvent, Server } from '../rig/server.ts';
+import { Capture } from './capture.ts';
+import { Disk } from './disk.ts';
+import { Ledger, leasesIn } from './ledger.ts';
+import { LOAD_IP, Load } from './load.ts';
+import { MISCHIEFS } from './mischief/all.ts';
+import { Prober, SERVICES } from './prober.ts';
+import { database, type Mischief, type Stage, untilDown } from './stage.ts';
+
+export type ChaosOptions = {
+  readonly rounds: number;
+  readonly seed: number;
+  /** Kinds of mischief, as `MISCHIEFS` names them. */
+  readonly kinds: readonly string[];
+  /** perfdhcp's exchanges a second. */
+  readonly rate: number;
+  /** Where the evidence of failed rounds is kept. */
+  readonly evidence: string;
+  readonly print: (line: string) => void;
+};
+
+export type Round = {
+  readonly number: number;
+  readonly mischief: string;
+  /** From the mischief's end until everything had answered rightly, milliseconds; absent: it did not. */
+  readonly backMs?: number;
+  /** Leases whose records the mischief destroyed. */
+  readonly voided: number;
+  readonly failures: readonly string[];
+};
+
+const TOOLS = ['perfdhcp', 'tcpdump', 'prlimit', 'mkfs.ext4', 'e2fsck'];
+const RESERVED = new Map([1, 2, 3, 4].map((n) => [`52:54:00:00:00:5${n}`, ip(`10.0.0.5${n}`)]));
+const HELLO = { name: 'hello.txt', content: 'hello from the shelf\n' };
+const SITE = `site: chaos
+networks:
+  rack:
+    interface: br0
+    subnet: 10.0.0.0/12
+    server: 10.0.0.2
+    gateway: 10.0.0.1
+    lease: 4h
+    pools: [{ range: 10.1.0.0-10.9.255.255, allow: any }]
+dhcp: { probe: off }
+tftp: { root: tftp }
+nodes:
+${[1, 2, 3, 4].map((n) => `  node0${n}: { mac: 52:54:00:00:00:5${n}, ip: 10.0.0.5${n} }\n`).join('')}`;
+
+/** Service is to be back within this time on a machine that starts the server in `USUAL_START_MS` or less, else in proportion. */
+const BACK_MS = 5000;
+const USUAL_START_MS = 1200;
+/** systemd's RestartSec. */
+const RESTART_MS = 2000;
+/** How long it is waited for what is late. */
+const PATIENCE_MS = 40_000;
+/** While a mischief lasts, what must go on is answered at least this often; its first moments do not count. */
+const GAP_MS = 2500;
+const SETTLE_MS = 700;
+
+/** Runs the rounds. Only in a namespace made by `test/isolated`, and once in it. */
+export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
+  const { print, seed } = options;
+  layNetwork(TOOLS);
+  sh(`ip addr add ${LOAD_IP}/12 dev rack`);
+  const folder = mkdtempSync(join(tmpdir(), 'reveille-chaos-'));
+  const site = join(folder, 'site');
+  mkdirSync(join(site, 'tftp'), { recursive: true });
+  writeFileSync(join(site, 'site.yaml'), SITE);
+  writeFileSync(join(site, 'tftp', HELLO.name), HELLO.content);
+  const disk = new Disk(folder);
+  const clock = join(folder, 'clock');
+  writeFileSync(clock, '+0\n');
+  const log = join(folder, 'serve.log');
+  const faults: string[] = [];
+  let ends = 0;
+  const server = new Server({
+    site,
+    state: disk.state,
+    log,
+    env: fakeClock(clock),
+    restartAfterMs: RESTART_MS,
+    onExit: (_how, wanted) => {
+      if (!wanted) ends++;
+    },
+    onEvent: (event: LoggedEvent) => {
+      if (event.kind === 'server.fault' || event.code === 'SERVER_FAILED')
+        faults.push(JSON.stringify(event).slice(0, 800));
+    },
+  });
+  const startMs = await timedStart(server);
+  const limitMs = BACK_MS * Math.max(1, startMs / USUAL_START_MS);
+  print(
+    `the server starts in ${Math.round(startMs)} ms; service is to be back within ${(limitMs / 1000).toFixed(1)} s; state on ${disk.kind}`,
+  );
+
+  const ledger = new Ledger(RESERVED);
+  const prober = new Prober(RESERVED, HELLO);
+  const random = new Random(seed);
+  const rounds: Round[] = [];
+  try {
+    for (let number = 1; number <= options.rounds; number++) {
+      const own = random.fork();
+      const mischief = choose(options.kinds, number, own, disk.kind === 'ext4');
+      faults.length = 0;
+      ends = 0;
+      const round = await playRound({
+        number,
+        mischief,
+        server,
+        disk,
+        site,
+        clock,
+        random: own,
+        ledger,
+        prober,
+        folder,
+        limitMs,
+        rate: options.rate,
+      });
+      const failures = [...round.failures, ...faults.map((fault) => `FAULT ${fault}`)];
+      if (ends > 0 && !mischief.ends) failures.push(`ENDED: the server's process ended ${ends} times`);
+      rounds.push({ ...round, failures });
+      print(lineOf({ ...round, failures }, ledger));
+      if (failures.length > 0) keepEvidence(options.evidence, { ...round, failures }, folder, disk, seed);
+      rmSync(captureOf(folder, number), { force: true });
+      prober.forget(Date.now());
+      if (round.backMs === undefined && !(await revive(server))) {
+        print('the server does not come up any more');
+        break;
+      }
+    }
+  } finally {
+    prober.close();
+    await server.stop();
+    disk.close();
+  }
+  summary(rounds, print);
+  rmSync(folder, { recursive: true, force: true });
+  return rounds;
+}
+
+type Playing = Omit<Stage, 'begun' | 'over'> & {
+  readonly number: number;
+  readonly mischief: Mischief;
+  readonly ledger: Ledger;
+  readonly prober: Prober;
+  readonly folder: string;
+  readonly limitMs: number;
+  readonly rate: number;
+};
+
+async function playRound(playing: Playing): Promise<Round> {
+  const { number, mischief, server, disk, ledger, prober, folder, limitMs, rate } = playing;
+  const failures: string[] = [];
+  const backup = join(folder, 'backup.db');
+  if (mischief.destroys) copyDatabase(database({ disk }), backup);
+  const capture = await Capture.start(FROM_SERVER.rack, captureOf(folder, number), (captured) => ledger.see(captured));
+  const load = new Load(rate, number);
+  const [before] = await backAfter(ledger, prober, Date.now(), PATIENCE_MS);
+  if (before === undefined) failures.push('NOT SERVED before the mischief');
+  await sleep(500);
+
+  let begun = Date.now();
+  let over = begun;
+  await mischief.run({
+    ...playing,
+    begun: () => {
+      begun = Date.now();
+    },
+    over: () => {
+      over = Date.now();
+    },
+  });
+  failures.push(...gaps(mischief, prober, begun, over));
+  let [backMs, missing] = await backAfter(ledger, prober, over, mischief.destroys ? limitMs : PATIENCE_MS);
+  let voided = 0;
+  if (mischief.destroys && missing.length > 0) {
+    // An operator brings the copy back.
+    if (missing.includes('reserved')) failures.push('RESERVED nodes got no answers after it');
+    await server.stop('SIGKILL');
+    for (const suffix of ['-wal', '-shm']) rmSync(database({ disk }) + suffix, { force: true });
+    copyFileSync(backup, database({ disk }));
+    voided = ledger.void();
+    over = Date.now();
+    await server.start().catch(() => {});
+    [backMs, missing] = await backAfter(ledger, prober, over, PATIENCE_MS);
+  }
+  if (backMs === undefined)
+    failures.push(`NOT BACK: no answer of ${missing.join(', ')} within ${PATIENCE_MS / 1000} s`);
+  else if (backMs > limitMs) failures.push(`LATE: back after ${(backMs / 1000).toFixed(1)} s`);
+  await sleep(500);
+  await load.stop();
+  await sleep(SETTLE_MS);
+  await capture.stop();
+
+  failures.push(...ledger.takeWrong(), ...prober.takeWrong());
+  try {
+    const lost = ledger.lost(leasesIn(database({ disk })), Date.now());
+    // What it destroyed on a stopped server cannot be brought back by anybody.
+    if (mischief.destroys && mischief.ends && lost.length > 0) voided += ledger.void();
+    else {
+      failures.push(...lost);
+      if (lost.length > 0) ledger.void();
+    }
+  } catch (error) {
+    failures.push(`UNREADABLE database: ${String(error)}`);
+    ledger.void();
+  }
+  return { number, mischief: mischief.name, ...(backMs !== undefined && { backMs }), voided, failures };
+}
+
+/** How long after `since` everything had answered, and what had not within the patience. */
+async function backAfter(
+  ledger: Ledger,
+  prober: Prober,
+  since: number,
+  patienceMs: number,
+): Promise<[number | undefined, string[]]> {
+  let pool = 0;
+  void ledger.poolAckAfter(since).then((at) => {
+    pool = at;
+  });
+  for (;;) {
+    const times = new Map<string, number | undefined>([
+      ...SERVICES.map((service) => [service, prober.firstAfter(service, since)] as const),
+      ['pool', pool || undefined],
+    ]);
+    const missing = [...times].filter(([, at]) => at === undefined).map(([service]) => service);
+    if (missing.length === 0) return [Math.max(...times.values().map((at) => at ?? 0)) - since, []];
+    if (Date.now() - since > patienceMs) return [undefined, missing];
+    await sleep(20);
+  }
+}
+
+/** What was to go on while it lasted and did not. */
+function gaps({ served }: Mischief, prober: Prober, begun: number, over: number): string[] {
+  const services = served === 'nothing' ? [] : served === 'reserved' ? (['reserved'] as const) : SERVICES;
+  return services.flatMap((service) => {
+    const gap = prober.longestGap(service, begun, over);
+    return gap > GAP_MS ? [`SILENT: ${service} was not answered for ${(gap / 1000).toFixed(1)} s meanwhile`] : [];
+  });
+}
+
+/** Each kind once, in an order of chance, before any comes a second time. */
+function choose(kinds: readonly string[], number: number, random: Random, isRoot: boolean): Mischief {
+  const kind = kinds[(number - 1) % kinds.length] ?? '';
+  const possible = (MISCHIEFS[kind] ?? []).filter(({ needsRoot }) => !needsRoot || isRoot);
+  return random.pick(possible);
+}
+
+async function timedStart(server: Server): Promise<number> {
+  await server.start();
+  await server.stop();
+  const since = performance.now();
+  await server.start();
+  return performance.now() - since;
+}
+
+async function revive(server: Server): Promise<boolean> {
+  await server.stop('SIGKILL');
+  await untilDown(server);
+  return server.start().then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The program's clock, and nobody else's: libfaketime reads the offset from a file once a second. */
+function fakeClock(file: string): Record<string, string> {
+  const library = readdirSync('/usr/lib')
+    .map((name) => `/usr/lib/${name}/faketime/libfaketimeMT.so.1`)
+    .find((path) => sh(`test -e ${path} && echo yes || true`) !== '');
+  if (!library) throw new Error('libfaketime is missing');
+  return {
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_CACHE_DURATION: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+}
+
+/** A copy as a backup makes one: with what stands in the WAL. */
+function copyDatabase(from: string, to: string): void {
+  rmSync(to, { force: true });
+  const db = new DatabaseSync(from, { timeout: 5000 });
+  db.exec(`vacuum into '${to}'`);
+  db.close();
+}
+
+const captureOf = (folder: string, number: number): string => join(folder, `round-${number}.pcap`);
+
+function keepEvidence(into: string, round: Round, folder: string, disk: Disk, seed: number): void {
+  const at = join(into, `${new Date().toISOString().replace(/[:.]/g, '-')}-round-${round.number}`);
+  mkdirSync(at, { recursive: true });
+  writeFileSync(join(at, 'round.json'), `${JSON.stringify({ seed, ...round }, undefined, 2)}\n`);
+  copyFileSync(captureOf(folder, round.number), join(at, 'wire.pcap'));
+  copyFileSync(join(folder, 'serve.log'), join(at, 'serve.log'));
+  for (const file of ['reveille.db', 'reveille.db-wal']) {
+    try {
+      copyFileSync(join(disk.state, file), join(at, file));
+    } catch {
+      // It may well be gone.
+    }
+  }
+}
+
+function lineOf({ number, mischief, backMs, voided, failures }: Round, ledger: Ledger): string {
+  const back = backMs === undefined ? 'NOT back' : `back in ${(backMs / 1000).toFixed(2)} s`;
+  const words = `${String(number).padStart(3)}  ${mischief.padEnd(36)} ${back.padEnd(16)} ${ledger.acks} ACKs, ${ledger.held} leases${voided > 0 ? `, ${voided} destroyed` : ''}`;
+  return [
+    words,
+    ...failures.slice(0, 5).map((failure) => `       ${failure.slice(0, 400)}`),
+    ...(failures.length > 5 ? [`       and ${failures.length - 5} more`] : []),
+  ].join('\n');
+}
+
+function summary(rounds: readonly Round[], print: (line: string) => void): void {
+  print(
+    `${'mischief'.padEnd(38)}${'rounds'.padStart(7)}${'failed'.padStart(8)}${'p50 s'.padStart(8)}${'p99 s'.padStart(8)}`,
+  );
+  for (const [name, own] of [...Map.groupBy(rounds, ({ mischief }) => mischief), ['all', rounds] as const]) {
+    const times = own.flatMap(({ backMs }) => backMs ?? []);
+    const failed = own.filter(({ failures }) => failures.length > 0).length;
+    const [p50, p99] = [0.5, 0.99].map((part) => (percentile(times, part) / 1000).toFixed(2).padStart(8));
+    print(`${name.padEnd(38)}${String(own.length).padStart(7)}${String(failed).padStart(8)}${p50}${p99}`);
+  }
+}
