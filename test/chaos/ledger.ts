@@ -96,17 +96,16 @@ export class Ledger {
     return this.#wrong.splice(0);
   }
 
-  /** The leases that run by the wire at `now` and that the database does not have. */
-  lost(rows: readonly LeaseRow[], now: number): string[] {
+  /** The leases that run by the wire at `now` and that the database does not have; `at`: when they were acknowledged. */
+  lost(rows: readonly LeaseRow[], now: number): { readonly at: number; readonly words: string }[] {
     const kept = new Map(rows.map((row) => [row.ip, row]));
-    const lost: string[] = [];
+    const lost: { at: number; words: string }[] = [];
     for (const [ip, { mac, at, until, given }] of this.#byIp) {
       if (given !== 'held' || until <= now) continue;
       const row = kept.get(ip);
       if (row?.mac === mac && row.state === 'bound') continue;
-      lost.push(
-        `LOST ${formatIpv4(ip)} of ${mac} since ${new Date(at).toISOString()}: ${row ? `${row.state} of ${row.mac}` : 'no row'}`,
-      );
+      const words = `LOST ${formatIpv4(ip)} of ${mac} since ${new Date(at).toISOString()}: ${row ? `${row.state} of ${row.mac}` : 'no row'}`;
+      lost.push({ at, words });
     }
     return lost;
   }

@@ -123,6 +123,7 @@ export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
         prober,
         folder,
         limitMs,
+        upMs: limitMs,
         rate: options.rate,
       });
       const failures = [...round.failures, ...faults.map((fault) => `FAULT ${fault}`)];
@@ -164,8 +165,8 @@ async function playRound(playing: Playing): Promise<Round> {
   if (mischief.destroys) copyDatabase(database({ disk }), backup);
   const capture = await Capture.start(FROM_SERVER.rack, captureOf(folder, number), (captured) => ledger.see(captured));
   const load = new Load(rate, number);
-  const [before] = await backAfter(ledger, prober, Date.now(), PATIENCE_MS);
-  if (before === undefined) failures.push('NOT SERVED before the mischief');
+  const before = await backAfter(ledger, prober, Date.now(), PATIENCE_MS);
+  if (before.ms === undefined) failures.push(`NOT SERVED before the mischief: ${before.words}`);
   await sleep(500);
 
   let begun = Date.now();
@@ -180,62 +181,59 @@ async function playRound(playing: Playing): Promise<Round> {
     },
   });
   failures.push(...gaps(mischief, prober, begun, over));
-  let [backMs, missing] = await backAfter(ledger, prober, over, mischief.destroys ? limitMs : PATIENCE_MS);
+  let back = await backAfter(ledger, prober, over, mischief.destroys ? limitMs : PATIENCE_MS);
   let voided = 0;
-  if (mischief.destroys && missing.length > 0) {
-    // An operator brings the copy back.
-    if (missing.includes('reserved')) failures.push('RESERVED nodes got no answers after it');
+  /** An operator brings a copy of the database back. */
+  const repair = async (loaded: boolean): Promise<void> => {
     await server.stop('SIGKILL');
     for (const suffix of ['-wal', '-shm']) rmSync(database({ disk }) + suffix, { force: true });
     copyFileSync(backup, database({ disk }));
-    voided = ledger.void();
+    voided += ledger.void();
     over = Date.now();
     await server.start().catch(() => {});
-    [backMs, missing] = await backAfter(ledger, prober, over, PATIENCE_MS);
+    if (loaded) back = await backAfter(ledger, prober, over, PATIENCE_MS);
+  };
+  if (mischief.destroys && back.ms === undefined) {
+    if (back.missing.some((service) => service !== 'pool')) failures.push(`NOT BACK by itself: ${back.words}`);
+    await repair(true);
   }
-  if (backMs === undefined)
-    failures.push(`NOT BACK: no answer of ${missing.join(', ')} within ${PATIENCE_MS / 1000} s`);
-  else if (backMs > limitMs) failures.push(`LATE: back after ${(backMs / 1000).toFixed(1)} s`);
+  if (back.ms === undefined) failures.push(`NOT BACK within ${PATIENCE_MS / 1000} s: ${back.words}`);
+  else if (back.ms > limitMs) failures.push(`LATE: ${back.words}`);
   await sleep(500);
   await load.stop();
   await sleep(SETTLE_MS);
   await capture.stop();
 
   failures.push(...ledger.takeWrong(), ...prober.takeWrong());
-  try {
-    const lost = ledger.lost(leasesIn(database({ disk })), Date.now());
-    // What it destroyed on a stopped server cannot be brought back by anybody.
-    if (mischief.destroys && mischief.ends && lost.length > 0) voided += ledger.void();
-    else {
-      failures.push(...lost);
-      if (lost.length > 0) ledger.void();
-    }
-  } catch (error) {
-    failures.push(`UNREADABLE database: ${String(error)}`);
-    ledger.void();
-  }
-  return { number, mischief: mischief.name, ...(backMs !== undefined && { backMs }), voided, failures };
+  if (mischief.destroys && !isWhole(database({ disk }))) await repair(false);
+  const lost = ledger.lost(leasesIn(database({ disk })), Date.now());
+  // Records that were destroyed by hand are nobody's fault, but what was acknowledged later has to be there.
+  failures.push(...lost.filter(({ at }) => !mischief.destroys || at > over).map(({ words }) => words));
+  if (lost.length > 0) voided += ledger.void();
+  return { number, mischief: mischief.name, ...(back.ms !== undefined && { backMs: back.ms }), voided, failures };
 }
 
-/** How long after `since` everything had answered, and what had not within the patience. */
-async function backAfter(
-  ledger: Ledger,
-  prober: Prober,
-  since: number,
-  patienceMs: number,
-): Promise<[number | undefined, string[]]> {
-  let pool = 0;
+type Back = { readonly ms: number | undefined; readonly missing: readonly string[]; readonly words: string };
+
+/** How long after `since` everything had answered, or what had not within the patience. */
+async function backAfter(ledger: Ledger, prober: Prober, since: number, patienceMs: number): Promise<Back> {
+  let pool: number | undefined;
   void ledger.poolAckAfter(since).then((at) => {
     pool = at;
   });
   for (;;) {
-    const times = new Map<string, number | undefined>([
+    const firsts = [
       ...SERVICES.map((service) => [service, prober.firstAfter(service, since)] as const),
-      ['pool', pool || undefined],
-    ]);
-    const missing = [...times].filter(([, at]) => at === undefined).map(([service]) => service);
-    if (missing.length === 0) return [Math.max(...times.values().map((at) => at ?? 0)) - since, []];
-    if (Date.now() - since > patienceMs) return [undefined, missing];
+      ['pool', pool] as const,
+    ];
+    const missing = firsts.filter(([, at]) => at === undefined).map(([service]) => service);
+    if (missing.length === 0 || Date.now() - since > patienceMs) {
+      const words = firsts.map(
+        ([name, at]) => `${name} ${at === undefined ? 'never' : `${((at - since) / 1000).toFixed(1)} s`}`,
+      );
+      const ms = missing.length > 0 ? undefined : Math.max(...firsts.map(([, at]) => at ?? 0)) - since;
+      return { ms, missing, words: words.join(', ') };
+    }
     await sleep(20);
   }
 }
@@ -293,6 +291,20 @@ function copyDatabase(from: string, to: string): void {
   const db = new DatabaseSync(from, { timeout: 5000 });
   db.exec(`vacuum into '${to}'`);
   db.close();
+}
+
+/** Whether SQLite finds nothing wrong with a database. */
+function isWhole(file: string): boolean {
+  try {
+    const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+    try {
+      return db.prepare('pragma integrity_check').get()?.integrity_check === 'ok' && leasesIn(file).length >= 0;
+    } finally {
+      db.close();
+    }
+  } catch {
+    return false;
+  }
 }
 
 const captureOf = (folder: string, number: number): string => join(folder, `round-${number}.pcap`);

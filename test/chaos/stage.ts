@@ -13,6 +13,8 @@ export type Stage = {
   /** The file that sets the server's clock: an offset in seconds (see libfaketime). */
   readonly clock: string;
   readonly random: Random;
+  /** Within this time after its end the server is up again, restart included, if nothing keeps it. */
+  readonly upMs: number;
   /** From here on it lasts; until then all goes its way. */
   begun(): void;
   /** From here on the server can recover. */

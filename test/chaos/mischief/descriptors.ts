@@ -1,8 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { sh } from '../../rig/network.ts';
 import { linger, type Mischief } from '../stage.ts';
-
-const USUAL = 65_536;
 
 /** No more descriptors are to be had (EMFILE), while clients connect. Files cannot be opened then; DHCP has all that it needs. */
 export const noDescriptors: Mischief = {
@@ -10,6 +9,7 @@ export const noDescriptors: Mischief = {
   served: 'reserved',
   async run({ server, random, begun, over }) {
     const { pid } = server;
+    const usual = /^Max open files +([0-9]+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1];
     const used = server.gauges()?.descriptors ?? 30;
     begun();
     sh(`prlimit --pid ${pid} --nofile=${random.pick([8, used - 2, used, used + 2])}:`);
@@ -22,7 +22,7 @@ export const noDescriptors: Mischief = {
     await linger(random, 2000, 4000);
     for (const socket of sockets) socket.destroy();
     // It may have ended by it, which is not as it should be and is seen elsewhere.
-    sh(`prlimit --pid ${pid} --nofile=${USUAL}: || true`);
+    if (existsSync(`/proc/${pid}`)) sh(`prlimit --pid ${pid} --nofile=${usual}:`);
     over();
   },
 };

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { linger, type Mischief, type Stage, untilDown } from '../stage.ts';
 
 /** Keeps the disk full for a time, whatever the server makes room for. */
-async function keepFull({ disk, random }: Stage): Promise<void> {
-  for (const end = Date.now() + random.between(2500, 4500); Date.now() < end; await sleep(100)) disk.fill();
+async function keepFull({ disk }: Stage, ms: number): Promise<void> {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) disk.fill();
 }
 
 export const diskFull: Mischief = {
@@ -12,25 +12,25 @@ export const diskFull: Mischief = {
   async run(stage) {
     stage.disk.fill();
     stage.begun();
-    await keepFull(stage);
+    await keepFull(stage, stage.random.between(2500, 4500));
     stage.disk.free();
     stage.over();
   },
 };
 
-/** The server is killed and starts on a full disk. */
+/** The server is killed and starts on a full disk: nodes with addresses of their own boot all the same. */
 export const diskFullAtStart: Mischief = {
   name: 'disk full at start',
-  served: 'nothing',
+  served: 'reserved',
   ends: true,
   async run(stage) {
-    const { disk, server } = stage;
+    const { disk, server, upMs } = stage;
     disk.fill();
-    stage.begun();
     server.kill('SIGKILL');
     await untilDown(server);
-    await keepFull(stage);
-    await keepFull(stage);
+    await keepFull(stage, upMs);
+    stage.begun();
+    await keepFull(stage, stage.random.between(2500, 4500));
     disk.free();
     stage.over();
   },
@@ -56,14 +56,15 @@ export const diskAborted: Mischief = {
 /** The server starts on a disk that is mounted read-only, and the disk becomes writable then. */
 export const diskReadOnlyAtStart: Mischief = {
   name: 'disk read-only at start',
-  served: 'nothing',
+  served: 'reserved',
   ends: true,
-  async run({ disk, server, random, begun, over }) {
-    begun();
+  async run({ disk, server, random, upMs, begun, over }) {
     await server.stop('SIGKILL');
     disk.remount('ro');
     void server.start().catch(() => {});
-    await linger(random, 4000, 6000);
+    await sleep(upMs);
+    begun();
+    await linger(random, 2500, 4500);
     disk.remount('rw');
     over();
   },
