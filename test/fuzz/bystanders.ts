@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addMachine } from '../rig/network.ts';
+import { addMachine, ON_SERVER } from '../rig/network.ts';
 import { OF_OTHERS } from './secrets.ts';
 import { BIG, BYSTANDERS, type FuzzSite, HELLO } from './site.ts';
 
@@ -14,6 +14,9 @@ export type Seen = { readonly times: number[]; wrong: number };
 
 /** A client that gets no right answer within this time has failed. */
 const PATIENCE_S = 15;
+/** A server that has nothing to do with ours: what it takes to answer is the machine's doing. */
+export const REFERENCE = 'reference';
+const REFERENCE_PORT = 8099;
 const AS_FIRMWARE = ['-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'];
 
 /** Known machines with real clients, which go on booting while the fuzzers are at work. */
@@ -22,6 +25,7 @@ export class Bystanders {
   readonly #site: FuzzSite;
   readonly #folder: string;
   readonly #wrong: (client: string, words: string) => void;
+  #reference: ChildProcess | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
@@ -37,10 +41,16 @@ export class Bystanders {
     chmodSync(join(folder, 'script'), 0o755);
   }
 
+  /** Starts the clients, and beside them the server that they are compared with. */
   start(): void {
     this.#stopped = false;
     const { firmware, files } = BYSTANDERS;
+    this.#reference ??= startReference();
     this.#running = Promise.all([
+      this.#again(async () => {
+        const ran = await on('firmware', 'curl', ...CURL, `http://10.0.0.2:${REFERENCE_PORT}/`);
+        if (ran.ok) this.#count(REFERENCE, true, Number(ran.output.split(' ').at(-1)) * 1000, '');
+      }),
       this.#again(() => this.#lease('firmware', `bound ${firmware.ip}\n`)),
       this.#again(() => this.#lease('pool', 'bound 10.0.2.')),
       this.#again(async () => {
@@ -60,6 +70,10 @@ export class Bystanders {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+  }
+
+  close(): void {
+    this.#reference?.kill('SIGKILL');
   }
 
   async #again(once: () => Promise<void>): Promise<void> {
@@ -93,22 +107,8 @@ export class Bystanders {
   async #http(what: string, path: string, isRight: (got: Buffer) => boolean): Promise<void> {
     const into = join(this.#folder, 'http');
     rmSync(into, { force: true });
-    const format = '%{http_code} %{time_total}';
     const url = `http://10.0.0.2:8080${path}`;
-    const ran = await on(
-      'files',
-      'curl',
-      '-sS',
-      '--noproxy',
-      '*',
-      '--max-time',
-      `${PATIENCE_S}`,
-      '-o',
-      into,
-      '-w',
-      format,
-      url,
-    );
+    const ran = await on('files', 'curl', ...CURL, '-o', into, url);
     const [code, seconds] = ran.output.split(' ');
     const got = contentOf(into);
     this.#count(
@@ -142,6 +142,14 @@ export class Bystanders {
       this.#wrong(client, words);
     }
   }
+}
+
+const CURL = ['-sS', '--noproxy', '*', '--max-time', `${PATIENCE_S}`, '-w', '%{http_code} %{time_total}'];
+
+function startReference(): ChildProcess {
+  const [program, ...args] = [...ON_SERVER, process.execPath];
+  const code = `require('node:http').createServer((_, response) => response.end('here ')).listen(${REFERENCE_PORT})`;
+  return spawn(program, [...args, '-e', code], { stdio: 'ignore' });
 }
 
 function on(machine: string, program: string, ...args: string[]): Promise<Ran> {

@@ -18,7 +18,7 @@ export type Played = { readonly at: number; readonly input: Input };
 
 /** Inputs that are kept for a finding's file. */
 const RECENT = 3000;
-const RECENT_BYTES = 64 * 1024 * 1024;
+const RECENT_BYTES = 16 * 1024 * 1024;
 
 /** Gathers findings: the first of each kind becomes a file, the others are counted. */
 export class Findings {

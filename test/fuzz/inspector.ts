@@ -13,11 +13,11 @@ const STALLS = `globalThis.fuzzStalls ??= (() => {
   histogram.enable();
   return histogram;
 })(); undefined`;
-const READ = `(() => {
+const STALL = 'Math.max(0, fuzzStalls.max / 1e6 - 10)';
+const MEMORY = `(() => {
   const { heapUsed, external } = process.memoryUsage();
-  const stallMs = Math.max(0, fuzzStalls.max / 1e6 - 10);
   fuzzStalls.reset();
-  return { heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20, stallMs };
+  return { heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20 };
 })()`;
 
 export type Inside = {
@@ -87,14 +87,16 @@ export class Inspector {
     };
   }
 
-  /** Collects garbage and says what is left. */
-  async look(): Promise<Inside> {
+  /** Collects garbage and says what is left. What looking costs is no stall. */
+  async look(): Promise<Inside & { readonly newCode: readonly string[] }> {
+    const stallMs = await this.#evaluate<number>(STALL);
     await this.#ask('HeapProfiler.collectGarbage');
-    return this.#inside();
+    const newCode = await this.#newCode();
+    return { ...(await this.#evaluate<Omit<Inside, 'stallMs'>>(MEMORY)), stallMs, newCode };
   }
 
   /** The pieces of the server's own code that ran for the first time since the last call: `dhcp/policy.ts decide 1234`. */
-  async newCode(): Promise<string[]> {
+  async #newCode(): Promise<string[]> {
     const { result } = (await this.#ask('Profiler.takePreciseCoverage')) as Coverage;
     return result
       .filter(({ url }) => url.includes('/src/'))
@@ -111,9 +113,9 @@ export class Inspector {
     this.#socket.close();
   }
 
-  async #inside(): Promise<Inside> {
-    const reply = await this.#ask('Runtime.evaluate', { expression: READ, returnByValue: true });
-    return (reply as { result: { value: Inside } }).result.value;
+  async #evaluate<T>(expression: string): Promise<T> {
+    const reply = await this.#ask('Runtime.evaluate', { expression, returnByValue: true });
+    return (reply as { result: { value: T } }).result.value;
   }
 
   #ask(method: string, params: object = {}): Promise<unknown> {

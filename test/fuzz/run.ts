@@ -45,7 +45,7 @@ const TOOLS = ['udhcpc', 'curl', 'tftp', 'timeout'];
 /** The real clients are alone with the server for so long, and after the last input they go on. */
 const REST_MS = 4000;
 const AFTER_MS = 2000;
-const SAMPLE_MS = 3000;
+const SAMPLE_MS = 4000;
 const REPORT_MS = 10_000;
 
 /** Runs the fuzzers against the real program for some seconds. Only in a namespace made by `test/isolated`, and once in it. */
@@ -185,7 +185,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   const atRest = new Map(bystanders.seen);
   bystanders.seen.clear();
   bystanders.start();
-  await inspector?.newCode();
+  await inspector?.look();
 
   busy = true;
   const since = performance.now();
@@ -202,9 +202,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   };
   let looking = Promise.resolve();
   const look = async (): Promise<void> => {
-    await invariants.sample(inspector);
-    for (const place of (await inspector?.newCode().catch(() => [])) ?? [])
-      theNovelty.heard(roomProtocol(place), `code ${place}`);
+    for (const place of await invariants.sample(inspector)) theNovelty.heard(roomProtocol(place), `code ${place}`);
     // A server that was started anew is looked into anew.
     if (options.inspect && server.ups > 0 && server.gauges() && inspector?.isGone)
       inspector = await Inspector.attach().catch(() => undefined);
@@ -239,6 +237,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   for (const fuzzer of fuzzers.values()) fuzzer.close();
   for (const wire of Object.values(wires)) wire.close();
   inspector?.close();
+  bystanders.close();
   await server.stop();
   if (findings.kinds.size === 0) rmSync(folder, { recursive: true });
   else print(`site, state and log are in ${folder}`);
