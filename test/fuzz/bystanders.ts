@@ -28,6 +28,8 @@ export class Bystanders {
   #reference: ChildProcess | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
+  #looking = 0;
+  #looked = 0;
 
   /** Puts the machines on the wire. `wrong` hears of each answer that is wrong or late. */
   constructor(site: FuzzSite, folder: string, wrong: (client: string, words: string) => void) {
@@ -48,7 +50,7 @@ export class Bystanders {
     this.#reference ??= startReference();
     this.#running = Promise.all([
       this.#again(async () => {
-        const ran = await on('firmware', 'curl', ...CURL, `http://10.0.0.2:${REFERENCE_PORT}/`);
+        const ran = await on('files', 'curl', ...CURL, `http://10.0.0.2:${REFERENCE_PORT}/`);
         if (ran.ok) this.#count(REFERENCE, true, Number(ran.output.split(' ').at(-1)) * 1000, '');
       }),
       this.#again(() => this.#lease('firmware', `bound ${firmware.ip}\n`)),
@@ -70,6 +72,17 @@ export class Bystanders {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+  }
+
+  /** What clients wait meanwhile is not counted: looking into the server stops it. */
+  async untimed<T>(look: () => Promise<T>): Promise<T> {
+    this.#looking++;
+    try {
+      return await look();
+    } finally {
+      this.#looking--;
+      this.#looked = performance.now();
+    }
   }
 
   close(): void {
@@ -136,8 +149,9 @@ export class Bystanders {
     if (this.#stopped) return;
     const seen = this.seen.get(client) ?? { times: [], wrong: 0 };
     this.seen.set(client, seen);
-    if (isRight) seen.times.push(ms);
-    else {
+    const isTimed = this.#looking === 0 && this.#looked < performance.now() - ms;
+    if (isRight && isTimed) seen.times.push(ms);
+    else if (!isRight) {
       seen.wrong++;
       this.#wrong(client, words);
     }

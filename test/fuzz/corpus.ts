@@ -5,6 +5,8 @@ import type { Random } from '../rig/random.ts';
 import type { Input } from './input.ts';
 
 const MOST = 3000;
+/** Larger inputs are not kept, in characters of JSON. */
+const LONGEST = 100_000;
 /** The newest so many are picked as often as all others together: what was just found leads on. */
 const NEWEST = 40;
 
@@ -38,11 +40,13 @@ export class Corpus<I extends Input> {
   /** Puts inputs into the corpus; those that are there already are passed over. Over 3,000 the oldest that are no seeds go. */
   keep(inputs: readonly I[]): void {
     for (const input of inputs) {
+      const text = JSON.stringify(input);
       const name = nameOf(input);
+      if (text.length > LONGEST) continue;
       if (this.#folder === undefined || this.#names.has(name)) continue;
       this.#names.add(name);
       this.#inputs.push(input);
-      writeFileSync(join(this.#folder, `${name}.json`), `${JSON.stringify(input)}\n`);
+      writeFileSync(join(this.#folder, `${name}.json`), `${text}\n`);
       if (this.#inputs.length <= MOST) continue;
       const [gone] = this.#inputs.splice(this.#seeds, 1);
       if (gone) rmSync(join(this.#folder, `${nameOf(gone)}.json`), { force: true });

@@ -14,19 +14,9 @@ const STALLS = `globalThis.fuzzStalls ??= (() => {
   return histogram;
 })(); undefined`;
 const STALL = 'Math.max(0, fuzzStalls.max / 1e6 - 10)';
-const MEMORY = `(() => {
-  const { heapUsed, external } = process.memoryUsage();
-  fuzzStalls.reset();
-  return { heapMb: heapUsed / 2 ** 20, externalMb: external / 2 ** 20 };
-})()`;
-
-export type Inside = {
-  /** What is alive after a collection of garbage: JavaScript's heap, and what belongs to it outside. */
-  readonly heapMb: number;
-  readonly externalMb: number;
-  /** The longest time since the last look in which the event loop did not turn. */
-  readonly stallMs: number;
-};
+const RESET = 'fuzzStalls.reset()';
+/** JavaScript's heap and what belongs to it outside. */
+const MEMORY = '(({ heapUsed, external }) => (heapUsed + external) / 2 ** 20)(process.memoryUsage())';
 
 type Reply = { readonly id?: number; readonly result?: unknown; readonly error?: { readonly message: string } };
 type Coverage = {
@@ -87,15 +77,23 @@ export class Inspector {
     };
   }
 
-  /** Collects garbage and says what is left. What looking costs is no stall. */
-  async look(): Promise<Inside & { readonly newCode: readonly string[] }> {
+  /** The longest stall since the last look, and the pieces of the server's own code that ran for the first time since then. */
+  async look(): Promise<{ readonly stallMs: number; readonly newCode: readonly string[] }> {
     const stallMs = await this.#evaluate<number>(STALL);
-    await this.#ask('HeapProfiler.collectGarbage');
     const newCode = await this.#newCode();
-    return { ...(await this.#evaluate<Omit<Inside, 'stallMs'>>(MEMORY)), stallMs, newCode };
+    await this.#evaluate(RESET);
+    return { stallMs, newCode };
   }
 
-  /** The pieces of the server's own code that ran for the first time since the last call: `dhcp/policy.ts decide 1234`. */
+  /** What is alive after a collection of garbage, MB; the server stands still for as long as that takes. */
+  async liveMemory(): Promise<number> {
+    await this.#ask('HeapProfiler.collectGarbage');
+    const memory = await this.#evaluate<number>(MEMORY);
+    await this.#evaluate(RESET);
+    return memory;
+  }
+
+  /** `dhcp/policy.ts decide 1234` */
   async #newCode(): Promise<string[]> {
     const { result } = (await this.#ask('Profiler.takePreciseCoverage')) as Coverage;
     return result

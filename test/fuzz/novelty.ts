@@ -2,8 +2,8 @@ import type { Corpus } from './corpus.ts';
 import { type Input, PROTOCOLS, type Protocol } from './input.ts';
 
 /** What nobody can be blamed for alone is the doing of the last so many inputs. */
-const SUSPECTS = 24;
-/** An input that led to nothing but a busy server is no lead: after so many kinds only what it did itself counts. */
+const SUSPECTS = 8;
+/** Kinds beyond these are not remembered. */
 const MOST_KINDS = 50_000;
 
 /** Knows which kinds of behaviour were seen before, and puts the inputs behind new ones into the corpus. */

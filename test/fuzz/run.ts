@@ -202,7 +202,8 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   };
   let looking = Promise.resolve();
   const look = async (): Promise<void> => {
-    for (const place of await invariants.sample(inspector)) theNovelty.heard(roomProtocol(place), `code ${place}`);
+    for (const place of await bystanders.untimed(() => invariants.sample(inspector)))
+      theNovelty.heard(roomProtocol(place), `code ${place}`);
     // A server that was started anew is looked into anew.
     if (options.inspect && server.ups > 0 && server.gauges() && inspector?.isGone)
       inspector = await Inspector.attach().catch(() => undefined);
