@@ -65,7 +65,9 @@ export class Prober {
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#tftp?.close();
+    const socket = this.#tftp;
+    this.#tftp = undefined;
+    socket?.close();
     this.#wire.close();
     this.#from.close();
   }
@@ -154,6 +156,7 @@ export class Prober {
     const deadline = setTimeout(done, PATIENCE_MS);
     socket.on('error', done);
     socket.on('message', (bytes, { port, address }) => {
+      if (this.#tftp !== socket) return;
       // A short file is one block.
       if (bytes.readUInt16BE(0) === 3 && bytes.toString('utf8', 4) === this.#file.content)
         this.#answers.tftp.push(Date.now());

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile } from '../fuzz/bystanders.ts';
-import { FROM_SERVER, ip, layNetwork, sh } from '../rig/network.ts';
+import { clearNetwork, FROM_SERVER, ip, layNetwork, sh } from '../rig/network.ts';
 import { Random } from '../rig/random.ts';
 import { type LoggedEvent, Server } from '../rig/server.ts';
 import { Capture } from './capture.ts';
@@ -37,7 +37,7 @@ export type Round = {
   readonly failures: readonly string[];
 };
 
-const TOOLS = ['perfdhcp', 'tcpdump', 'prlimit', 'mkfs.ext4', 'e2fsck'];
+const TOOLS = ['perfdhcp', 'prlimit', 'mkfs.ext4', 'e2fsck'];
 const RESERVED = new Map([1, 2, 3, 4].map((n) => [`52:54:00:00:00:5${n}`, ip(`10.0.0.5${n}`)]));
 const HELLO = { name: 'hello.txt', content: 'hello from the shelf\n' };
 const SITE = `site: chaos
@@ -49,7 +49,7 @@ networks:
     gateway: 10.0.0.1
     lease: 4h
     pools: [{ range: 10.1.0.0-10.9.255.255, allow: any }]
-dhcp: { probe: off }
+dhcp: { probe: off, strangersPerSecond: 10000 }
 tftp: { root: tftp }
 nodes:
 ${[1, 2, 3, 4].map((n) => `  node0${n}: { mac: 52:54:00:00:00:5${n}, ip: 10.0.0.5${n} }\n`).join('')}`;
@@ -142,6 +142,7 @@ export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
     prober.close();
     await server.stop();
     disk.close();
+    clearNetwork();
   }
   summary(rounds, print);
   rmSync(folder, { recursive: true, force: true });

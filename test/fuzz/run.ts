@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatIpv4 } from '../../src/net/ipv4.ts';
 import { arpReply, readArpRequest, readUdpFrame } from '../rig/frames.ts';
-import { FROM_SERVER, layNetwork, mac, serverMac, sh } from '../rig/network.ts';
+import { clearNetwork, FROM_SERVER, layNetwork, mac, serverMac, sh } from '../rig/network.ts';
 import { Random } from '../rig/random.ts';
 import { type LoggedEvent, Server } from '../rig/server.ts';
 import { Wire } from '../rig/wire.ts';
@@ -43,7 +43,7 @@ export type FuzzResult = {
 
 const TOOLS = ['udhcpc', 'curl', 'tftp', 'timeout'];
 /** The real clients are alone with the server for so long, and after the last input they go on. */
-const REST_MS = 4000;
+const MOST_REST_MS = 4000;
 const AFTER_MS = 2000;
 const SAMPLE_MS = 4000;
 const REPORT_MS = 10_000;
@@ -180,7 +180,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
     findings.report(`${client} got a wrong answer`, words),
   );
   bystanders.start();
-  await sleep(REST_MS);
+  await sleep(Math.min(MOST_REST_MS, options.seconds * 300));
   await bystanders.stop();
   const atRest = new Map(bystanders.seen);
   bystanders.seen.clear();
@@ -240,6 +240,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   inspector?.close();
   bystanders.close();
   await server.stop();
+  clearNetwork();
   if (findings.kinds.size === 0) rmSync(folder, { recursive: true });
   else print(`site, state and log are in ${folder}`);
   return { findings, inputs, clients: bystanders.seen };

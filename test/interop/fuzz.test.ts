@@ -11,7 +11,7 @@ test('whatever is sent over DHCP, TFTP and HTTP, the server stays whole and know
   const folder = mkdtempSync(join(tmpdir(), 'reveille-fuzz-findings-'));
   const lines: string[] = [];
   const print = (line: string): void => void lines.push(line);
-  const result = await fuzz({ seconds: 10, seed: 10, protocols: PROTOCOLS, findings: folder, inspect: true, print });
+  const result = await fuzz({ seconds: 7, seed: 10, protocols: PROTOCOLS, findings: folder, inspect: true, print });
   const found = [...result.findings.kinds].map(([what, { detail, file }]) => `${what}: ${detail}\n${file}`);
   assert.deepEqual(found, [], lines.join('\n'));
   for (const protocol of PROTOCOLS) assert.ok((result.inputs.get(protocol) ?? 0) > 100, lines.join('\n'));

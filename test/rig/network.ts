@@ -50,6 +50,14 @@ export function layNetwork(tools: readonly string[]): void {
   sh('ip -n server route add 10.200.0.0/16 via 10.0.0.9; ip addr add 10.0.0.9/12 dev rack');
 }
 
+/** Takes all of it down. */
+export function clearNetwork(): void {
+  for (const name of machines.splice(0)) sh(`ip netns del ${name}`);
+  sh('ip netns del server; ip link del rack; ip link del guests');
+}
+
+const machines: string[] = [];
+
 /** Makes one of the server's bridges, as at its boot, and after it was deleted. */
 export function layServerBridge(number: 0 | 1): void {
   const address = ['10.0.0.2/12', '10.20.0.2/24'][number];
@@ -66,6 +74,7 @@ export function serverMac() {
 
 /** Puts a machine on a wire: a namespace with eth0, which has `address` (`10.0.0.51/12`) if one is given. */
 export function addMachine(name: string, macText: string, address?: string, wire: 'rack' | 'guests' = 'rack'): void {
+  machines.push(name);
   sh(`ip netns add ${name}
     ip link add to-${name} type veth peer name eth0 netns ${name}
     ip -n ${name} link set eth0 address ${macText}

@@ -28,8 +28,8 @@ export class Wire {
   readonly #watch: { stop(): void } | undefined;
   readonly #into = Buffer.alloc(LONGEST_FRAME);
 
-  /** `onFrame` gets what comes in through the interface, not what leaves; the bytes are its own. */
-  constructor(interfaceName: string, onFrame?: (frame: Buffer) => void) {
+  /** `onFrame` gets what comes in through the interface, and with `outgoing` what leaves there; the bytes are its own. */
+  constructor(interfaceName: string, onFrame?: (frame: Buffer) => void, options: { readonly outgoing?: boolean } = {}) {
     const protocol = onFrame ? ETH_P_ALL : 0;
     this.#fd = makeSocket(AF_PACKET, SOCK_RAW, protocol << 8);
     const index = interfaceIndex(this.#fd, interfaceName);
@@ -37,7 +37,7 @@ export class Wire {
     this.#to = linkAddress(index, protocol);
     bindSocket(this.#fd, this.#to);
     if (!onFrame) return;
-    setOption(this.#fd, PACKET_IGNORE_OUTGOING, 1);
+    if (!options.outgoing) setOption(this.#fd, PACKET_IGNORE_OUTGOING, 1);
     try {
       setOption(this.#fd, SO_RCVBUFFORCE, RECEIVE_BUFFER);
     } catch {
