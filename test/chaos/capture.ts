@@ -23,8 +23,8 @@ export class Capture {
   static async start(interfaceName: string, file: string, onDatagram: (captured: Captured) => void): Promise<Capture> {
     const recorder = join(import.meta.dirname, 'recorder.ts');
     const child = spawn(process.execPath, [recorder, interfaceName, file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [said] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-    if (!String(said).includes('listening')) throw new Error(`the recorder does not listen on ${interfaceName}`);
+    const [output] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+    if (!String(output).includes('listening')) throw new Error(`the recorder does not listen on ${interfaceName}`);
     return new Capture(child, file, onDatagram);
   }
 

@@ -3,22 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { percentile } from '../fuzz/bystanders.ts';
+import { percentile } from '../fuzz/realClients.ts';
 import { clearNetwork, FROM_SERVER, ip, layNetwork, sh } from '../rig/network.ts';
 import { Random } from '../rig/random.ts';
 import { type LoggedEvent, Server } from '../rig/server.ts';
 import { Capture } from './capture.ts';
 import { Disk } from './disk.ts';
+import { DISTURBANCES } from './disturbances/all.ts';
 import { Ledger, leasesIn } from './ledger.ts';
 import { LOAD_IP, Load } from './load.ts';
-import { MISCHIEFS } from './mischief/all.ts';
 import { Prober, SERVICES } from './prober.ts';
-import { database, type Mischief, type Stage, untilDown } from './stage.ts';
+import { type Disturbance, database, type Stage, untilDown } from './stage.ts';
 
 export type ChaosOptions = {
   readonly rounds: number;
   readonly seed: number;
-  /** Kinds of mischief, as `MISCHIEFS` names them. */
+  /** Kinds of disturbance, as `DISTURBANCES` names them. */
   readonly kinds: readonly string[];
   /** perfdhcp's exchanges a second. */
   readonly rate: number;
@@ -29,10 +29,10 @@ export type ChaosOptions = {
 
 export type Round = {
   readonly number: number;
-  readonly mischief: string;
-  /** From the mischief's end until everything had answered rightly, milliseconds; absent: it did not. */
+  readonly disturbance: string;
+  /** From the disturbance's end until everything had answered rightly, milliseconds; absent: it did not. */
   readonly backMs?: number;
-  /** Leases whose records the mischief destroyed. */
+  /** Leases whose records the disturbance destroyed. */
   readonly voided: number;
   readonly failures: readonly string[];
 };
@@ -61,7 +61,7 @@ const USUAL_START_MS = 1200;
 const RESTART_MS = 2000;
 /** How long it is waited for what is late. */
 const PATIENCE_MS = 40_000;
-/** While a mischief lasts, what must go on is answered at least this often; its first moments do not count. */
+/** While a disturbance lasts, what must go on is answered at least this often; its first moments do not count. */
 const GAP_MS = 2500;
 const SETTLE_MS = 700;
 
@@ -108,12 +108,12 @@ export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
   try {
     for (let number = 1; number <= options.rounds; number++) {
       const own = random.fork();
-      const mischief = choose(options.kinds, number, own, disk.kind === 'ext4');
+      const disturbance = choose(options.kinds, number, own, disk.kind === 'ext4');
       faults.length = 0;
       ends = 0;
       const round = await playRound({
         number,
-        mischief,
+        disturbance,
         server,
         disk,
         site,
@@ -127,7 +127,7 @@ export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
         rate: options.rate,
       });
       const failures = [...round.failures, ...faults.map((fault) => `FAULT ${fault}`)];
-      if (ends > 0 && !mischief.ends) failures.push(`ENDED: the server's process ended ${ends} times`);
+      if (ends > 0 && !disturbance.ends) failures.push(`ENDED: the server's process ended ${ends} times`);
       rounds.push({ ...round, failures });
       print(lineOf({ ...round, failures }, ledger));
       if (failures.length > 0) keepEvidence(options.evidence, { ...round, failures }, folder, disk, seed);
@@ -151,7 +151,7 @@ export async function chaos(options: ChaosOptions): Promise<readonly Round[]> {
 
 type Playing = Omit<Stage, 'begun' | 'over'> & {
   readonly number: number;
-  readonly mischief: Mischief;
+  readonly disturbance: Disturbance;
   readonly ledger: Ledger;
   readonly prober: Prober;
   readonly folder: string;
@@ -160,19 +160,19 @@ type Playing = Omit<Stage, 'begun' | 'over'> & {
 };
 
 async function playRound(playing: Playing): Promise<Round> {
-  const { number, mischief, server, disk, ledger, prober, folder, limitMs, rate } = playing;
+  const { number, disturbance, server, disk, ledger, prober, folder, limitMs, rate } = playing;
   const failures: string[] = [];
   const backup = join(folder, 'backup.db');
-  if (mischief.destroys) copyDatabase(database({ disk }), backup);
+  if (disturbance.destroys) copyDatabase(database({ disk }), backup);
   const capture = await Capture.start(FROM_SERVER.rack, captureOf(folder, number), (captured) => ledger.see(captured));
   const load = new Load(rate, number);
   const before = await backAfter(ledger, prober, Date.now(), PATIENCE_MS);
-  if (before.ms === undefined) failures.push(`NOT SERVED before the mischief: ${before.words}`);
+  if (before.ms === undefined) failures.push(`NOT SERVED before the disturbance: ${before.words}`);
   await sleep(500);
 
   let begun = Date.now();
   let over = begun;
-  await mischief.run({
+  await disturbance.run({
     ...playing,
     begun: () => {
       begun = Date.now();
@@ -181,8 +181,8 @@ async function playRound(playing: Playing): Promise<Round> {
       over = Date.now();
     },
   });
-  failures.push(...gaps(mischief, prober, begun, over));
-  let back = await backAfter(ledger, prober, over, mischief.destroys ? limitMs : PATIENCE_MS);
+  failures.push(...gaps(disturbance, prober, begun, over));
+  let back = await backAfter(ledger, prober, over, disturbance.destroys ? limitMs : PATIENCE_MS);
   let voided = 0;
   /** An operator brings a copy of the database back. */
   const repair = async (loaded: boolean): Promise<void> => {
@@ -194,7 +194,7 @@ async function playRound(playing: Playing): Promise<Round> {
     await server.start().catch(() => {});
     if (loaded) back = await backAfter(ledger, prober, over, PATIENCE_MS);
   };
-  if (mischief.destroys && back.ms === undefined) {
+  if (disturbance.destroys && back.ms === undefined) {
     if (back.missing.some((service) => service !== 'pool')) failures.push(`NOT BACK by itself: ${back.words}`);
     await repair(true);
   }
@@ -206,12 +206,12 @@ async function playRound(playing: Playing): Promise<Round> {
   await capture.stop();
 
   failures.push(...ledger.takeWrong(), ...prober.takeWrong());
-  if (mischief.destroys && !isWhole(database({ disk }))) await repair(false);
+  if (disturbance.destroys && !isWhole(database({ disk }))) await repair(false);
   const lost = ledger.lost(leasesIn(database({ disk })), Date.now());
-  // Records that were destroyed by hand are nobody's fault, but what was acknowledged later has to be there.
-  failures.push(...lost.filter(({ at }) => !mischief.destroys || at > over).map(({ words }) => words));
+  // Records that were destroyed by hand cannot be asked for, but what was acknowledged later has to be there.
+  failures.push(...lost.filter(({ at }) => !disturbance.destroys || at > over).map(({ words }) => words));
   if (lost.length > 0) voided += ledger.void();
-  return { number, mischief: mischief.name, ...(back.ms !== undefined && { backMs: back.ms }), voided, failures };
+  return { number, disturbance: disturbance.name, ...(back.ms !== undefined && { backMs: back.ms }), voided, failures };
 }
 
 type Back = { readonly ms: number | undefined; readonly missing: readonly string[]; readonly words: string };
@@ -240,7 +240,7 @@ async function backAfter(ledger: Ledger, prober: Prober, since: number, patience
 }
 
 /** What was to go on while it lasted and did not. */
-function gaps({ served }: Mischief, prober: Prober, begun: number, over: number): string[] {
+function gaps({ served }: Disturbance, prober: Prober, begun: number, over: number): string[] {
   const services = served === 'nothing' ? [] : served === 'reserved' ? (['reserved'] as const) : SERVICES;
   return services.flatMap((service) => {
     const gap = prober.longestGap(service, begun, over);
@@ -249,9 +249,9 @@ function gaps({ served }: Mischief, prober: Prober, begun: number, over: number)
 }
 
 /** Each kind once, in an order of chance, before any comes a second time. */
-function choose(kinds: readonly string[], number: number, random: Random, isRoot: boolean): Mischief {
+function choose(kinds: readonly string[], number: number, random: Random, isRoot: boolean): Disturbance {
   const kind = kinds[(number - 1) % kinds.length] ?? '';
-  const possible = (MISCHIEFS[kind] ?? []).filter(({ needsRoot }) => !needsRoot || isRoot);
+  const possible = (DISTURBANCES[kind] ?? []).filter(({ needsRoot }) => !needsRoot || isRoot);
   return random.pick(possible);
 }
 
@@ -272,7 +272,7 @@ async function revive(server: Server): Promise<boolean> {
   );
 }
 
-/** The program's clock, and nobody else's: libfaketime reads the offset from a file once a second. */
+/** The program's clock alone: libfaketime reads the offset from a file once a second. */
 function fakeClock(file: string): Record<string, string> {
   const library = readdirSync('/usr/lib')
     .map((name) => `/usr/lib/${name}/faketime/libfaketimeMT.so.1`)
@@ -325,9 +325,9 @@ function keepEvidence(into: string, round: Round, folder: string, disk: Disk, se
   }
 }
 
-function lineOf({ number, mischief, backMs, voided, failures }: Round, ledger: Ledger): string {
+function lineOf({ number, disturbance, backMs, voided, failures }: Round, ledger: Ledger): string {
   const back = backMs === undefined ? 'NOT back' : `back in ${(backMs / 1000).toFixed(2)} s`;
-  const words = `${String(number).padStart(3)}  ${mischief.padEnd(36)} ${back.padEnd(16)} ${ledger.acks} ACKs, ${ledger.held} leases${voided > 0 ? `, ${voided} destroyed` : ''}`;
+  const words = `${String(number).padStart(3)}  ${disturbance.padEnd(36)} ${back.padEnd(16)} ${ledger.acks} ACKs, ${ledger.held} leases${voided > 0 ? `, ${voided} destroyed` : ''}`;
   return [
     words,
     ...failures.slice(0, 5).map((failure) => `       ${failure.slice(0, 400)}`),
@@ -337,9 +337,9 @@ function lineOf({ number, mischief, backMs, voided, failures }: Round, ledger: L
 
 function summary(rounds: readonly Round[], print: (line: string) => void): void {
   print(
-    `${'mischief'.padEnd(38)}${'rounds'.padStart(7)}${'failed'.padStart(8)}${'p50 s'.padStart(8)}${'p99 s'.padStart(8)}`,
+    `${'disturbance'.padEnd(38)}${'rounds'.padStart(7)}${'failed'.padStart(8)}${'p50 s'.padStart(8)}${'p99 s'.padStart(8)}`,
   );
-  for (const [name, own] of [...Map.groupBy(rounds, ({ mischief }) => mischief), ['all', rounds] as const]) {
+  for (const [name, own] of [...Map.groupBy(rounds, ({ disturbance }) => disturbance), ['all', rounds] as const]) {
     const times = own.flatMap(({ backMs }) => backMs ?? []);
     const failed = own.filter(({ failures }) => failures.length > 0).length;
     const [p50, p99] = [0.5, 0.99].map((part) => (percentile(times, part) / 1000).toFixed(2).padStart(8));

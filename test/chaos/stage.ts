@@ -4,7 +4,7 @@ import type { Random } from '../rig/random.ts';
 import type { Server } from '../rig/server.ts';
 import type { Disk } from './disk.ts';
 
-/** What a mischief may lay its hands on. */
+/** What a disturbance may lay its hands on. */
 export type Stage = {
   readonly server: Server;
   /** The disk with the state folder, which is `<disk>/state`. */
@@ -24,7 +24,7 @@ export type Stage = {
 /** What the server must go on doing meanwhile. */
 export type Served = 'nothing' | 'reserved' | 'all';
 
-export type Mischief = {
+export type Disturbance = {
   readonly name: string;
   readonly served: Served;
   /** The process ends by it, and is started again. */

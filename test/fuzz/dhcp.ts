@@ -8,7 +8,7 @@ import type { Wire } from '../rig/wire.ts';
 import { OPTIONS_AT, option, optionsOf, readDhcp, writeOptions } from './dhcpBytes.ts';
 import { type DhcpInput, type Fuzzer, type Heard, slowness } from './input.ts';
 import { havoc, splice } from './mutate.ts';
-import { VICTIMS } from './site.ts';
+import { IMPERSONATED } from './site.ts';
 
 /** An answer is waited for so long. */
 const PATIENCE_MS = 25;
@@ -182,7 +182,7 @@ function elsewhere(random: Random): Partial<DhcpInput> {
 }
 
 function machine(random: Random): Mac {
-  if (random.chance(0.15)) return mac(random.pick(VICTIMS).mac);
+  if (random.chance(0.15)) return mac(random.pick(IMPERSONATED).mac);
   const n = random.chance(0.5) ? random.below(FEW_MACHINES) : random.below(65536);
   const phone = random.chance(0.1) ? '00:04:13:00' : '02:fe:00:00';
   return mac(`${phone}:${hex(n >> 8)}:${hex(n)}`);
@@ -328,7 +328,7 @@ function makeSeeds(): DhcpInput[] {
     seeds.push({ ...base, payload: recorded(name, fitting).toString('base64') });
     seeds.push({
       ...base,
-      payload: recorded(name, { ...fitting, mac: mac(VICTIMS[0]?.mac ?? '') }).toString('base64'),
+      payload: recorded(name, { ...fitting, mac: mac(IMPERSONATED[0]?.mac ?? '') }).toString('base64'),
     });
   }
   const blank = recorded('dhclient: DISCOVER', { mac: stranger });

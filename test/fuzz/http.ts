@@ -3,12 +3,14 @@ import { gzipSync } from 'node:zlib';
 import type { Random } from '../rig/random.ts';
 import { type Fuzzer, type Heard, type HttpInput, shapeOf, slowness } from './input.ts';
 import { bend, havoc, NUMBERS, splice } from './mutate.ts';
-import { type Canary, canaryIn, OF_NOBODY, OF_VICTIMS } from './secrets.ts';
-import { HTTP_VICTIMS } from './site.ts';
+import { type Canary, canaryIn, NEVER_SHOWN, OF_IMPERSONATED } from './secrets.ts';
+import { HTTP_IMPERSONATED } from './site.ts';
 
 const SERVER = { host: '10.0.0.2', port: 8080 } as const;
-/** Addresses of this namespace: those of victims, one of no node, and one on the second wire, which reaches the server there. */
-const FROM = [...HTTP_VICTIMS.map(({ ip }) => ip), '10.0.0.100'];
+/** The server's address on the second wire, and ours there. */
+const ON_GUESTS = { host: '10.20.0.2', port: 8080, localAddress: '10.20.0.100' } as const;
+/** Addresses of this namespace: those of impersonated nodes, one of no node, and one on the second wire. */
+const FROM = [...HTTP_IMPERSONATED.map(({ ip }) => ip), '10.0.0.100', ON_GUESTS.localAddress];
 const PATIENCE_MS = 250;
 /** After a whole answer others are waited for so long: to a second request, or one that should not be. */
 const AFTER_WHOLE_MS = 4;
@@ -77,12 +79,12 @@ const OPERATOR_PATHS = [
   '/api/v1/events',
   '/api/v1/events?limit=5',
   '/api/v1/events?since=0&limit=100000',
-  '/api/v1/diff?node=victim1',
-  '/api/v1/sync?nodes=victim1&timeout=1',
+  '/api/v1/diff?node=asked1',
+  '/api/v1/sync?nodes=asked1&timeout=1',
   '/api/v1/rolls',
   '/api/v1/rolls/x',
   '/api/v1/rolls/x/abort',
-  '/api/v1/rolls?nodes=victim[1-900000]&dryRun=1',
+  '/api/v1/rolls?nodes=asked[1-900000]&dryRun=1',
   '/metrics',
   '/',
 ];
@@ -258,7 +260,8 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
 
   async play(input: HttpInput): Promise<void> {
     const since = performance.now();
-    const socket = input.to === 'operators' ? connect(this.#socket) : connect({ ...SERVER, localAddress: input.from });
+    const way = input.from === ON_GUESTS.localAddress ? ON_GUESTS : { ...SERVER, localAddress: input.from };
+    const socket = input.to === 'operators' ? connect(this.#socket) : connect(way);
     const answer = await talk(socket, this.#partsOf(input), input.end);
     this.#note(input, answer, performance.now() - since);
   }
@@ -282,8 +285,8 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
   }
 
   #note(input: HttpInput, answer: Buffer, ms: number): void {
-    const isVictim = input.to === 'machines' && HTTP_VICTIMS.some(({ ip }) => ip === input.from);
-    const leak = canaryIn(answer, isVictim ? OF_NOBODY : [...OF_NOBODY, OF_VICTIMS]);
+    const isImpersonated = input.to === 'machines' && HTTP_IMPERSONATED.some(({ ip }) => ip === input.from);
+    const leak = canaryIn(answer, isImpersonated ? NEVER_SHOWN : [...NEVER_SHOWN, OF_IMPERSONATED]);
     if (leak) this.#leaked(leak, input);
     const head = answer.toString('latin1', 0, 4096);
     const [, token] = /^x-reveille-token: ([0-9a-f]{64})\r$/im.exec(head) ?? [];
@@ -306,11 +309,11 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
 
   #fresh(random: Random): HttpInput {
     const to = random.chance(0.12) ? 'operators' : 'machines';
-    const victim = random.pick(HTTP_VICTIMS);
+    const impersonated = random.pick(HTTP_IMPERSONATED);
     const isNode = to === 'machines' && random.chance(0.6);
     const path = to === 'operators' ? random.pick(OPERATOR_PATHS) : random.pick(isNode ? NODE_PATHS : PATHS);
     const query = [
-      ...(isNode && random.chance(0.95) ? [`mac=${victim.mac}`] : []),
+      ...(isNode && random.chance(0.95) ? [`mac=${impersonated.mac}`] : []),
       ...Array.from({ length: random.pick([0, 0, 1, 2]) }, () => random.pick(QUERIES)),
     ];
     const url = `${path}${query.length === 0 ? '' : `${path.includes('?') ? '&' : '?'}${query.join('&')}`}`.replaceAll(
@@ -337,7 +340,7 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
       sent,
       {
         to,
-        from: isNode && random.chance(0.9) ? victim.ip : random.pick(FROM),
+        from: isNode && random.chance(0.9) ? impersonated.ip : random.pick(FROM),
         end: random.pick(['wait', 'wait', 'wait', 'wait', 'half', 'reset']),
       },
       random,

@@ -1,10 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoggedEvent, Server } from '../rig/server.ts';
-import { percentile, REFERENCE, type Seen } from './bystanders.ts';
 import type { Findings } from './findings.ts';
 import type { Inspector } from './inspector.ts';
-import { canaryIn, OF_NOBODY, OF_VICTIMS } from './secrets.ts';
+import { percentile, REFERENCE, type Seen } from './realClients.ts';
+import { canaryIn, NEVER_SHOWN, OF_IMPERSONATED } from './secrets.ts';
 
 /** Bounds that hold whatever is sent. */
 const MOST_RSS_MB = 1200;
@@ -53,7 +53,7 @@ export class Invariants {
       !/[Dd]ebugger|inspector/.test(text)
     )
       this.#findings.report('the server printed a failure', text);
-    const leak = canaryIn(Buffer.from(text), [...OF_NOBODY, OF_VICTIMS]);
+    const leak = canaryIn(Buffer.from(text), [...NEVER_SHOWN, OF_IMPERSONATED]);
     if (leak) this.#findings.report(`${leak.name} is in the log`, text);
   }
 

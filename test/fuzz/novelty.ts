@@ -1,8 +1,8 @@
 import type { Corpus } from './corpus.ts';
 import { type Input, PROTOCOLS, type Protocol } from './input.ts';
 
-/** What nobody can be blamed for alone is the doing of the last so many inputs. */
-const SUSPECTS = 8;
+/** What belongs to no single input counts as the doing of the last so many. */
+const LAST_INPUTS = 8;
 /** Kinds beyond these are not remembered. */
 const MOST_KINDS = 50_000;
 
@@ -31,7 +31,7 @@ export class Novelty {
   sent(input: Input): void {
     const last = this.#last.get(input.protocol);
     last?.push(input);
-    if (last && last.length > SUSPECTS) last.shift();
+    if (last && last.length > LAST_INPUTS) last.shift();
   }
 
   /** Something was seen: the doing of `input`, or of the last inputs of a protocol, or of all. */

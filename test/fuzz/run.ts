@@ -8,7 +8,6 @@ import { clearNetwork, FROM_SERVER, layNetwork, mac, serverMac, sh } from '../ri
 import { Random } from '../rig/random.ts';
 import { type LoggedEvent, Server } from '../rig/server.ts';
 import { Wire } from '../rig/wire.ts';
-import { Bystanders, percentile, type Seen } from './bystanders.ts';
 import { Corpus } from './corpus.ts';
 import { DhcpFuzzer } from './dhcp.ts';
 import { type Finding, Findings } from './findings.ts';
@@ -17,8 +16,9 @@ import { type Fuzzer, type Input, PROTOCOLS, type Protocol, shapeOf } from './in
 import { ENDING, INSPECTED, Inspector } from './inspector.ts';
 import { Invariants } from './invariants.ts';
 import { Novelty } from './novelty.ts';
-import { canaryIn, OF_NOBODY, OF_VICTIMS } from './secrets.ts';
-import { HTTP_VICTIMS, writeFuzzSite } from './site.ts';
+import { percentile, RealClients, type Seen } from './realClients.ts';
+import { canaryIn, NEVER_SHOWN, OF_IMPERSONATED } from './secrets.ts';
+import { HTTP_IMPERSONATED, writeFuzzSite } from './site.ts';
 import { machineOf, TftpFuzzer } from './tftp.ts';
 
 export type FuzzOptions = {
@@ -108,7 +108,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   const { print, seed } = options;
   layNetwork(TOOLS);
   sh('ip -n server addr add 192.168.7.2/24 dev br0');
-  for (const { ip } of HTTP_VICTIMS) sh(`ip addr add ${ip}/12 dev rack`);
+  for (const { ip } of HTTP_IMPERSONATED) sh(`ip addr add ${ip}/12 dev rack`);
   const folder = mkdtempSync(join(tmpdir(), 'reveille-fuzz-'));
   const written = await writeFuzzSite(folder);
   const findings = new Findings(options.findings, seed);
@@ -160,7 +160,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
     if (!datagram) return;
     dhcp.hear(datagram);
     tftp.hear(datagram);
-    const leak = canaryIn(datagram.payload, [...OF_NOBODY, OF_VICTIMS]);
+    const leak = canaryIn(datagram.payload, [...NEVER_SHOWN, OF_IMPERSONATED]);
     if (leak)
       findings.report(`${leak.name} is in a datagram`, `to ${formatIpv4(datagram.to)} from port ${datagram.fromPort}`);
   };
@@ -176,15 +176,15 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   );
   const theNovelty = novelty;
 
-  const bystanders = new Bystanders(written, folder, (client, words) =>
+  const realClients = new RealClients(written, folder, (client, words) =>
     findings.report(`${client} got a wrong answer`, words),
   );
-  bystanders.start();
+  realClients.start();
   await sleep(Math.min(MOST_REST_MS, options.seconds * 300));
-  await bystanders.stop();
-  const atRest = new Map(bystanders.seen);
-  bystanders.seen.clear();
-  bystanders.start();
+  await realClients.stop();
+  const atRest = new Map(realClients.seen);
+  realClients.seen.clear();
+  realClients.start();
   await inspector?.look();
 
   busy = true;
@@ -195,14 +195,14 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
     );
     const gauges = server.gauges();
     const late = percentile(
-      [...bystanders.seen.values()].flatMap(({ times }) => times),
+      [...realClients.seen.values()].flatMap(({ times }) => times),
       0.99,
     );
     return `${Math.round((performance.now() - since) / 1000)} s  ${sent.join('  ')}  kinds ${theNovelty.size}  ${gauges ? `${Math.round(gauges.rssMb)} MB, ${gauges.descriptors} descriptors` : 'DOWN'}, stall ${Math.round(invariants.stallMs)} ms, clients' p99 ${Math.round(late)} ms`;
   };
   let looking = Promise.resolve();
   const look = async (): Promise<void> => {
-    for (const place of await bystanders.untimed(() => invariants.sample(inspector)))
+    for (const place of await realClients.untimed(() => invariants.sample(inspector)))
       theNovelty.heard(roomProtocol(place), `code ${place}`);
     // A server that was started anew is looked into anew.
     if (options.inspect && server.ups > 0 && server.gauges() && inspector?.isGone)
@@ -231,19 +231,19 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   }
   await looking;
   await invariants.sample(inspector);
-  await bystanders.stop();
+  await realClients.stop();
   busy = false;
-  invariants.finish(bystanders.seen, atRest);
-  printTable(print, bystanders.seen, atRest);
+  invariants.finish(realClients.seen, atRest);
+  printTable(print, realClients.seen, atRest);
   for (const fuzzer of fuzzers.values()) fuzzer.close();
   for (const wire of Object.values(wires)) wire.close();
   inspector?.close();
-  bystanders.close();
+  realClients.close();
   await server.stop();
   clearNetwork();
   if (findings.kinds.size === 0) rmSync(folder, { recursive: true });
   else print(`site, state and log are in ${folder}`);
-  return { findings, inputs, clients: bystanders.seen };
+  return { findings, inputs, clients: realClients.seen };
 }
 
 function printTable(

@@ -2,15 +2,15 @@
 export type Canary = { readonly name: string; readonly text: string };
 
 /** The secret of the nodes whose addresses the HTTP fuzzer uses: their own bundles have it. */
-export const OF_VICTIMS: Canary = { name: 'the secret of other nodes', text: 'vctmSecret7Qx2LkfW' };
+export const OF_IMPERSONATED: Canary = { name: 'the secret of other nodes', text: 'vctmSecret7Qx2LkfW' };
 /** In no answer that a fuzzer may get. */
-export const OF_NOBODY: readonly Canary[] = [
+export const NEVER_SHOWN: readonly Canary[] = [
   { name: 'a secret of a node', text: 'ownrSecret3Zt9HmbR' },
   { name: 'the site file', text: 'cnrySiteFile5Yd8PqcN' },
   { name: 'a file outside of the roots', text: 'cnryOutside6Wb4JvsT' },
   { name: '/etc/passwd', text: 'root:x:0:0:' },
 ];
-export const [OF_OTHERS, IN_SITE, OUTSIDE] = OF_NOBODY as readonly [Canary, Canary, Canary, Canary];
+export const [OF_OTHERS, IN_SITE, OUTSIDE] = NEVER_SHOWN as readonly [Canary, Canary, Canary, Canary];
 
 /** The first of the canaries that bytes hold: as it is, in base64 (whatever stands before it), or in hex. */
 export function canaryIn(bytes: Buffer, canaries: readonly Canary[]): Canary | undefined {

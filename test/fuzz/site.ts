@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openShelf } from '../../src/image/shelf.ts';
-import { IN_SITE, OF_OTHERS, OF_VICTIMS, OUTSIDE } from './secrets.ts';
+import { IN_SITE, OF_IMPERSONATED, OF_OTHERS, OUTSIDE } from './secrets.ts';
 
 /** Machines with real clients: no fuzzer uses their addresses. */
-export const BYSTANDERS = {
+export const CLIENT_NODES = {
   firmware: { name: 'node01', mac: '52:54:00:00:00:51', ip: '10.0.0.51' },
   files: { name: 'node02', mac: '52:54:00:00:00:52', ip: '10.0.0.52' },
   pool: { name: 'node03', mac: '52:54:00:00:00:53' },
 } as const;
 
 /** Nodes in whose name the fuzzers ask; the first four have their addresses in this namespace. */
-export const VICTIMS = [1, 2, 3, 4, 5, 6].map((n) => ({
-  name: `victim${n}`,
+export const IMPERSONATED = [1, 2, 3, 4, 5, 6].map((n) => ({
+  name: `asked${n}`,
   mac: `52:54:00:00:00:6${n}`,
   ip: `10.0.0.6${n}`,
 }));
-export const HTTP_VICTIMS = VICTIMS.slice(0, 4);
+export const HTTP_IMPERSONATED = IMPERSONATED.slice(0, 4);
 
 export const HELLO = 'hello from the server\n'.repeat(40);
 export const BIG = Buffer.alloc(300_000, 'all work and no play makes a long file. ');
@@ -64,28 +64,28 @@ classes:
   loader: { userClass: iPXE }
 tftp: { root: tftp }
 secrets:
-  victims: { file: secrets/victims }
+  impersonated: { file: secrets/impersonated }
   others: { file: secrets/others }
 profiles:
   worker:
     image: small
     overlays: [app, identity]
     vars: { app: { secret: '{{ secrets.others }}' } }
-  victim:
+  impersonated:
     image: small
     overlays: [app, identity]
-    vars: { app: { secret: '{{ secrets.victims }}' } }
+    vars: { app: { secret: '{{ secrets.impersonated }}' } }
 nodes:
-${Object.values(BYSTANDERS)
+${Object.values(CLIENT_NODES)
   .map((node) => `  ${node.name}: { mac: ${node.mac}, ${'ip' in node ? `ip: ${node.ip}, ` : ''}profiles: [worker] }\n`)
   .join(
     '',
-  )}${VICTIMS.map(({ name, mac, ip }) => `  ${name}: { mac: ${mac}, ip: ${ip}, profiles: [victim] }\n`).join('')}`;
+  )}${IMPERSONATED.map(({ name, mac, ip }) => `  ${name}: { mac: ${mac}, ip: ${ip}, profiles: [impersonated] }\n`).join('')}`;
 
 const FILES: Readonly<Record<string, string | Buffer>> = {
   'site/site.yaml': SITE,
   'site/images/small.yaml': 'from: { debian: bookworm }\n',
-  'site/secrets/victims': `${OF_VICTIMS.text}\n`,
+  'site/secrets/impersonated': `${OF_IMPERSONATED.text}\n`,
   'site/secrets/others': `${OF_OTHERS.text}\n`,
   'site/overlays/app/etc/app.conf.j2':
     "secret={{ vars.app.secret }}\nserial={{ facts.system.serial if facts else '' }}\n",

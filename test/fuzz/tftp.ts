@@ -6,7 +6,7 @@ import type { Random } from '../rig/random.ts';
 import type { Wire } from '../rig/wire.ts';
 import { type Fuzzer, type Heard, shapeOf, slowness, type TftpInput, type TftpStep } from './input.ts';
 import { bend, havoc, NUMBERS, splice } from './mutate.ts';
-import { HTTP_VICTIMS } from './site.ts';
+import { HTTP_IMPERSONATED } from './site.ts';
 
 const PATIENCE_MS = 40;
 /** Clients that exist: ARP for 10.0.77.0/24 is answered. The odd ones of 10.0.78.0/24 do not, and answers to them wait in vain. */
@@ -21,7 +21,7 @@ const NAMES = [
   'link-out/canary.txt',
   '../site.yaml',
   '../../outside/canary.txt',
-  '../secrets/victims',
+  '../secrets/impersonated',
   '/etc/passwd',
   '/../../../../../../etc/passwd',
   'sub/../../site.yaml',
@@ -255,7 +255,7 @@ function somewhere(random: Random): Pick<TftpInput, 'from' | 'fromPort'> {
       fromPort,
       from: ip(random.pick(['0.0.0.0', '255.255.255.255', '127.0.0.1', '224.0.0.1', '10.0.0.2', '10.15.255.255'])),
     };
-  if (random.chance(0.06)) return { fromPort, from: ip(random.pick(HTTP_VICTIMS).ip) };
+  if (random.chance(0.06)) return { fromPort, from: ip(random.pick(HTTP_IMPERSONATED).ip) };
   return { fromPort, from: (ip('10.0.77.0') + (random.chance(0.05) ? 256 : 0) + 1 + random.below(CLIENTS)) as Ipv4 };
 }
 

@@ -1,4 +1,4 @@
-import type { Mischief } from '../stage.ts';
+import type { Disturbance } from '../stage.ts';
 import { clockSteps } from './clock.ts';
 import { databaseBroken, databaseLocked } from './database.ts';
 import { noDescriptors } from './descriptors.ts';
@@ -8,7 +8,7 @@ import { interfaceLoss } from './network.ts';
 import { siteBroken } from './site.ts';
 
 /** By kind: each kind is as likely as another. */
-export const MISCHIEFS: Readonly<Record<string, readonly Mischief[]>> = {
+export const DISTURBANCES: Readonly<Record<string, readonly Disturbance[]>> = {
   kill: [killed, killed, killedTwice],
   pause: [paused],
   full: [diskFull, diskFullAtStart],

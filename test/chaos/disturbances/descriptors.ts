@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { sh } from '../../rig/network.ts';
-import { linger, type Mischief } from '../stage.ts';
+import { type Disturbance, linger } from '../stage.ts';
 
 /** No more descriptors are to be had (EMFILE), while clients connect. Files cannot be opened then; DHCP has all that it needs. */
-export const noDescriptors: Mischief = {
+export const noDescriptors: Disturbance = {
   name: 'EMFILE',
   served: 'reserved',
   async run({ server, random, begun, over }) {

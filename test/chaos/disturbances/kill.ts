@@ -1,4 +1,4 @@
-import { linger, type Mischief, type Stage, untilDown } from '../stage.ts';
+import { type Disturbance, linger, type Stage, untilDown } from '../stage.ts';
 
 async function kill({ server, begun, over }: Stage): Promise<void> {
   begun();
@@ -8,10 +8,10 @@ async function kill({ server, begun, over }: Stage): Promise<void> {
 }
 
 /** `kill -9` at any moment under load. */
-export const killed: Mischief = { name: 'kill -9', served: 'nothing', ends: true, run: kill };
+export const killed: Disturbance = { name: 'kill -9', served: 'nothing', ends: true, run: kill };
 
 /** `kill -9` again while it starts: in the middle of reading the state or binding its ports. */
-export const killedTwice: Mischief = {
+export const killedTwice: Disturbance = {
   name: 'kill -9, again at start',
   served: 'nothing',
   ends: true,
@@ -28,7 +28,7 @@ export const killedTwice: Mischief = {
 };
 
 /** The whole process stands still, as a machine that swaps or a guest that is moved. */
-export const paused: Mischief = {
+export const paused: Disturbance = {
   name: 'pause',
   served: 'nothing',
   async run({ server, random, begun, over }) {

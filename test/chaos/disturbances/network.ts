@@ -1,7 +1,7 @@
 import { layServerBridge, sh } from '../../rig/network.ts';
-import { linger, type Mischief } from '../stage.ts';
+import { type Disturbance, linger } from '../stage.ts';
 
-const loss = (name: string, lose: () => void, restore: () => void): Mischief => ({
+const loss = (name: string, lose: () => void, restore: () => void): Disturbance => ({
   name,
   served: 'nothing',
   async run({ random, begun, over }) {
@@ -13,7 +13,7 @@ const loss = (name: string, lose: () => void, restore: () => void): Mischief => 
   },
 });
 
-export const interfaceLoss: readonly Mischief[] = [
+export const interfaceLoss: readonly Disturbance[] = [
   loss(
     'link down',
     () => sh('ip -n server link set eth0 down'),

@@ -1,9 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linger, type Mischief } from '../stage.ts';
+import { type Disturbance, linger } from '../stage.ts';
 
 /** A bad edit leaves the last good site serving. */
-export const siteBroken: Mischief = {
+export const siteBroken: Disturbance = {
   name: 'site broken',
   served: 'all',
   async run({ site, random, begun, over }) {

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { linger, type Mischief } from '../stage.ts';
+import { type Disturbance, linger } from '../stage.ts';
 
 const HOUR = 3600;
 
-const step = (name: string, seconds: number): Mischief => ({
+const step = (name: string, seconds: number): Disturbance => ({
   name: `clock ${name}`,
   served: 'all',
   async run({ clock, random, begun, over }) {
@@ -18,7 +18,7 @@ const step = (name: string, seconds: number): Mischief => ({
 });
 
 /** The clock is set, and set right again some seconds later. Leases last four hours. */
-export const clockSteps: readonly Mischief[] = [
+export const clockSteps: readonly Disturbance[] = [
   step('an hour back', -HOUR),
   step('an hour ahead', HOUR),
   step('ten hours ahead', 10 * HOUR),

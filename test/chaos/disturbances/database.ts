@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { Random } from '../../rig/random.ts';
-import { database, linger, type Mischief, untilDown } from '../stage.ts';
+import { type Disturbance, database, linger, untilDown } from '../stage.ts';
 
 type Damage = readonly [what: string, damage: (file: string, random: Random) => void];
 
@@ -24,7 +24,7 @@ const DAMAGES: readonly Damage[] = [
   ['WAL overwritten', (file, random) => existsSync(`${file}-wal`) && overwrite(`${file}-wal`, random)],
 ];
 
-const whileRunning = ([what, damage]: Damage): Mischief => ({
+const whileRunning = ([what, damage]: Damage): Disturbance => ({
   name: `database: ${what}`,
   served: 'reserved',
   destroys: true,
@@ -36,7 +36,7 @@ const whileRunning = ([what, damage]: Damage): Mischief => ({
   },
 });
 
-const whileStopped = ([what, damage]: Damage): Mischief => ({
+const whileStopped = ([what, damage]: Damage): Disturbance => ({
   name: `database: ${what}, stopped`,
   served: 'nothing',
   ends: true,
@@ -51,7 +51,7 @@ const whileStopped = ([what, damage]: Damage): Mischief => ({
 });
 
 /** Another program holds the database for a while. */
-export const databaseLocked: Mischief = {
+export const databaseLocked: Disturbance = {
   name: 'database: locked',
   served: 'reserved',
   async run(stage) {
@@ -65,7 +65,7 @@ export const databaseLocked: Mischief = {
   },
 };
 
-export const databaseBroken: readonly Mischief[] = [...DAMAGES.map(whileRunning), ...DAMAGES.map(whileStopped)];
+export const databaseBroken: readonly Disturbance[] = [...DAMAGES.map(whileRunning), ...DAMAGES.map(whileStopped)];
 
 function overwrite(file: string, random: Random): void {
   const fd = openSync(file, 'r');

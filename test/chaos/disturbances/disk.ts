@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { linger, type Mischief, type Stage, untilDown } from '../stage.ts';
+import { type Disturbance, linger, type Stage, untilDown } from '../stage.ts';
 
 /** Keeps the disk full for a time, whatever the server makes room for. */
 async function keepFull({ disk }: Stage, ms: number): Promise<void> {
   for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) disk.fill();
 }
 
-export const diskFull: Mischief = {
+export const diskFull: Disturbance = {
   name: 'disk full',
   served: 'reserved',
   async run(stage) {
@@ -19,7 +19,7 @@ export const diskFull: Mischief = {
 };
 
 /** The server is killed and starts on a full disk: nodes with addresses of their own boot all the same. */
-export const diskFullAtStart: Mischief = {
+export const diskFullAtStart: Disturbance = {
   name: 'disk full at start',
   served: 'reserved',
   ends: true,
@@ -37,7 +37,7 @@ export const diskFullAtStart: Mischief = {
 };
 
 /** The kernel makes the file system read-only after an error; an operator checks and mounts it, and starts the server anew. */
-export const diskAborted: Mischief = {
+export const diskAborted: Disturbance = {
   name: 'disk read-only',
   served: 'reserved',
   ends: true,
@@ -54,7 +54,7 @@ export const diskAborted: Mischief = {
 };
 
 /** The server starts on a disk that is mounted read-only, and the disk becomes writable then. */
-export const diskReadOnlyAtStart: Mischief = {
+export const diskReadOnlyAtStart: Disturbance = {
   name: 'disk read-only at start',
   served: 'reserved',
   ends: true,

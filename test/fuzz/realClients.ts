@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addMachine, ON_SERVER } from '../rig/network.ts';
 import { OF_OTHERS } from './secrets.ts';
-import { BIG, BYSTANDERS, type FuzzSite, HELLO } from './site.ts';
+import { BIG, CLIENT_NODES, type FuzzSite, HELLO } from './site.ts';
 
 /** A program of a real client; `seconds` at most. */
 type Ran = { readonly ok: boolean; readonly output: string; readonly ms: number };
@@ -20,7 +20,7 @@ const REFERENCE_PORT = 8099;
 const AS_FIRMWARE = ['-V', 'PXEClient:Arch:00007:UNDI:003016', '-x', '0x5d:0007'];
 
 /** Known machines with real clients, which go on booting while the fuzzers are at work. */
-export class Bystanders {
+export class RealClients {
   readonly seen = new Map<string, Seen>();
   readonly #site: FuzzSite;
   readonly #folder: string;
@@ -36,9 +36,9 @@ export class Bystanders {
     this.#site = site;
     this.#folder = folder;
     this.#wrong = wrong;
-    addMachine('firmware', BYSTANDERS.firmware.mac);
-    addMachine('files', BYSTANDERS.files.mac, `${BYSTANDERS.files.ip}/12`);
-    addMachine('pool', BYSTANDERS.pool.mac);
+    addMachine('firmware', CLIENT_NODES.firmware.mac);
+    addMachine('files', CLIENT_NODES.files.mac, `${CLIENT_NODES.files.ip}/12`);
+    addMachine('pool', CLIENT_NODES.pool.mac);
     writeFileSync(join(folder, 'script'), '#!/bin/sh\n[ "$1" != bound ] || echo "bound $ip"\n');
     chmodSync(join(folder, 'script'), 0o755);
   }
@@ -46,7 +46,7 @@ export class Bystanders {
   /** Starts the clients, and beside them the server that they are compared with. */
   start(): void {
     this.#stopped = false;
-    const { firmware, files } = BYSTANDERS;
+    const { firmware, files } = CLIENT_NODES;
     this.#reference ??= startReference();
     this.#running = Promise.all([
       this.#again(async () => {
