@@ -18,9 +18,10 @@ const classOf = (name: string, more: Partial<SiteClass>): SiteClass => ({
   ...more,
 });
 
-function layers(network: BootFrom, classes: readonly BootFrom[] = [], node?: BootFrom): Layers {
+function layers(network: BootFrom, classes: readonly BootFrom[] = [], node?: BootFrom, pool?: BootFrom): Layers {
   return {
     network: networkOf('rack', '10.0.0.0/24', [], network),
+    pool: pool && poolOf('10.0.0.9', 'any', pool),
     classes: classes.map((more, i) => classOf(`c${i}`, more)),
     node: node && nodeOf('node01', [machine(1)], node),
   };
@@ -35,6 +36,22 @@ describe('what a client is told to boot', () => {
       layers({ bootFile: 'a', nextServer: NINE }),
       OURS,
       { bootFile: 'a', nextServer: NINE, reason: 'bootFile of network rack, nextServer of network rack' },
+    ],
+    [
+      "a pool's before the network's",
+      layers({ bootFile: 'a', nextServer: NINE }, [], undefined, { bootFile: 'p', nextServer: TEN }),
+      OURS,
+      {
+        bootFile: 'p',
+        nextServer: TEN,
+        reason: 'bootFile of the pool from 10.0.0.9, nextServer of the pool from 10.0.0.9',
+      },
+    ],
+    [
+      "a class's before the pool's",
+      layers({}, [{ bootFile: 'b' }], undefined, { bootFile: 'p' }),
+      OURS,
+      { bootFile: 'b' },
     ],
     ["a class's before the network's", layers({ bootFile: 'a' }, [{ bootFile: 'b' }]), OURS, { bootFile: 'b' }],
     ["the later class's", layers({}, [{ bootFile: 'b' }, { bootFile: 'c' }, {}]), OURS, { bootFile: 'c' }],

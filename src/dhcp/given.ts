@@ -1,4 +1,5 @@
 import type { BootAnswer } from '../boot/client.ts';
+import { formatIpv4 } from '../net/ipv4.ts';
 import type { BootFrom, Lending, Pool, SiteClass, SiteNode } from '../site/model.ts';
 import type { Options } from './optionSet.ts';
 import type { ServedNetwork } from './wire.ts';
@@ -77,7 +78,7 @@ export function givenBoot(layers: Layers, decided: () => BootAnswer): BootAnswer
 
 /** What the innermost layer says, and which one that is. */
 function from<K extends keyof BootFrom>(
-  { network, classes, node }: Layers,
+  { network, pool, classes, node }: Layers,
   key: K,
 ): { readonly value: NonNullable<BootFrom[K]>; readonly where: string } | undefined {
   const own = node?.[key];
@@ -86,6 +87,8 @@ function from<K extends keyof BootFrom>(
     const value = classes[i]?.[key];
     if (value !== undefined) return { value, where: `class ${classes[i]?.name}` };
   }
+  const drawn = pool?.[key];
+  if (pool && drawn !== undefined) return { value: drawn, where: `the pool from ${formatIpv4(pool.range.first)}` };
   const value = network[key];
   return value === undefined ? undefined : { value, where: `network ${network.name}` };
 }

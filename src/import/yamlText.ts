@@ -52,7 +52,9 @@ const BOOTING = [
   'vars',
   'options',
 ];
-const POOL: Order = { keys: ['range', 'allow', 'deny', 'lease', 'minLease', 'maxLease', 'options'] };
+const POOL: Order = {
+  keys: ['range', 'allow', 'deny', 'lease', 'minLease', 'maxLease', 'nextServer', 'bootFile', 'options'],
+};
 const SITE: Order = {
   keys: ['site', 'networks', 'classes', 'profiles', 'nodes', 'menu', 'tftp', 'http', 'dhcp', 'log'],
   in: {

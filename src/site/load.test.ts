@@ -795,7 +795,14 @@ networks:
   a:
     subnet: 10.1.0.0/16
     nextServer: 10.1.0.9
-    pools: [{ range: [10.1.0.9, 10.1.0.20-10.1.0.29], allow: [rack, known], deny: phones, lease: 5m, options: { mtu: 1400 } }]
+    pools:
+      - range: [10.1.0.9, 10.1.0.20-10.1.0.29]
+        allow: [rack, known]
+        deny: phones
+        lease: 5m
+        nextServer: 10.1.0.7
+        bootFile: c
+        options: { mtu: 1400 }
 classes:
   rack:
     macs: [52:54:00:00:00:51, '52-54-01:*', 00:1a:4b:80:00:00/25]
@@ -833,6 +840,8 @@ nodes: { n: { mac: 52:54:00:00:00:51, profiles: [p], bootFile: b } }
         allow: ['rack', 'known'],
         deny: ['phones'],
         leaseSeconds: 300,
+        nextServer: ip('10.1.0.7'),
+        bootFile: 'c',
         options: new Map([[26, Uint8Array.of(0x05, 0x78)]]),
       })),
     );

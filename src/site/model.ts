@@ -24,18 +24,19 @@ export type Lending = {
   readonly maxLeaseSeconds?: number;
 };
 
-/** A range of addresses that are lent. */
-export type Pool = Lending & {
-  readonly range: Ipv4Range;
-  /** `known` (nodes of the site), `unknown` (strangers), `any`, or names of classes; any of them suffices. */
-  readonly allow: readonly string[];
-  /** The same words; none of these may draw from it, whatever `allow` says. */
-  readonly deny: readonly string[];
-  readonly options: RawOptions;
-};
-
 /** A boot server and a boot file that the operator names. */
 export type BootFrom = { readonly nextServer?: Ipv4; readonly bootFile?: string };
+
+/** A range of addresses that are lent. */
+export type Pool = BootFrom &
+  Lending & {
+    readonly range: Ipv4Range;
+    /** `known` (nodes of the site), `unknown` (strangers), `any`, or names of classes; any of them suffices. */
+    readonly allow: readonly string[];
+    /** The same words; none of these may draw from it, whatever `allow` says. */
+    readonly deny: readonly string[];
+    readonly options: RawOptions;
+  };
 
 /** Who belongs to a class: each condition that is there has to hold, by any of its values. */
 export type Conditions = {

@@ -19,7 +19,7 @@ export function resolvePools(
   findings: Findings,
 ): readonly Pool[] {
   const words = [...MEMBER_WORDS, ...site.names(['classes'])];
-  return declared.flatMap(({ range: ranges, options, allow, deny, ...lending }, i) => {
+  return declared.flatMap(({ range: ranges, options, allow, deny, nextServer, bootFile, ...lending }, i) => {
     const at: Path = ['networks', network, 'pools', i];
     for (const [key, members] of [['allow', allow] as const, ['deny', deny] as const]) {
       for (const [j, member] of members.entries()) {
@@ -32,6 +32,8 @@ export function resolvePools(
       allow,
       deny,
       ...readLending(lending, at, site, findings),
+      ...(nextServer === undefined ? {} : { nextServer }),
+      ...(bootFile === undefined ? {} : { bootFile }),
       options: readOptions(options, [...at, 'options'], site, findings),
     };
     return ranges.map((range) => ({ range, ...settings }));

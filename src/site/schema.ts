@@ -69,6 +69,7 @@ const pool = keyed(
     deny: poolMembers.prefault([]).describe('Who may not draw from it, whatever `allow` says.'),
     lease: lease.describe('How long an address of this pool is lent, instead of as the network says.').exactOptional(),
     ...leaseLimits,
+    ...bootFrom,
     options: options.prefault({}),
   },
   'a pool',
