@@ -4,9 +4,16 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootAnswer } from '../../src/boot/client.ts';
-import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
+import { networkOf, requestOf, say, siteOf } from '../../src/dhcp/fixtures.ts';
+import { read } from '../../src/dhcp/optionSet.ts';
+import { OPTION } from '../../src/dhcp/options.ts';
+import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket, MESSAGE } from '../../src/dhcp/packet.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
+import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
+import { closeDescriptor, ETH_P_IP, receive } from '../../src/net/libc.ts';
+import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/model.ts';
 import type { Happening } from '../../src/timeline/event.ts';
@@ -48,11 +55,13 @@ after(async () => {
 
 type Served = { readonly server: DhcpServer; readonly events: Happening[]; readonly faults: unknown[] };
 
-async function serve(more: { boot?: () => BootAnswer; events?: (happening: Happening) => void } = {}): Promise<Served> {
+async function serve(
+  more: { site?: Site; boot?: () => BootAnswer; events?: (happening: Happening) => void } = {},
+): Promise<Served> {
   const events: Happening[] = [];
   const faults: unknown[] = [];
   const server = await startDhcpServer({
-    site: () => site,
+    site: () => more.site ?? site,
     store: memoryStore(),
     boot: more.boot ?? (() => ({ kind: 'none', reason: 'nothing boots in this test' })),
     events: (happening) => {
@@ -160,4 +169,47 @@ describe('a kernel that refuses', () => {
     assert.equal(await leased('stranger', '10.0.0.20'), true, 'the probe hears again too');
     assert.deepEqual(faults, []);
   });
+});
+
+test('a reply is no larger than its interface takes in one frame, whatever the client says that it takes', async () => {
+  sh(`ip link add a0 type veth peer name b0
+    ip addr add 10.3.0.2/24 dev a0
+    ip link set a0 up
+    ip link set b0 up`);
+  const options = new Map(Array.from({ length: 5 }, (_, i) => [224 + i, new Uint8Array(200).fill(i)]));
+  const wide = siteOf([
+    networkOf('wide', '10.3.0.0/24', [['10.3.0.10-10.3.0.20', 'any']], { interface: 'a0', options }),
+  ]);
+  await serve({ site: wide });
+  const frames = openRawSender('b0');
+  const { fd } = openListening('b0', ETH_P_IP);
+  const buffer = Buffer.alloc(2048);
+  const ask = async (xid: number, flags: number): Promise<{ length: number; packet: DhcpPacket }> => {
+    const request = requestOf('discover', FIRST, [say(OPTION.maxMessageSize, 1500)], { xid, flags });
+    const everybody = { ip: LIMITED_BROADCAST, mac: mac('ff:ff:ff:ff:ff:ff'), port: 67 };
+    frames.send(everybody, { ip: UNSPECIFIED, port: 68 }, encodePacket(request));
+    for (let i = 0; i < 100; i++) {
+      for (let length = receive(fd, buffer); length >= 0; length = receive(fd, buffer)) {
+        const decoded = decodePacket(Buffer.from(buffer.subarray(28, length)));
+        if (decoded.ok && decoded.packet.op === 'reply' && decoded.packet.xid === xid)
+          return { length, packet: decoded.packet };
+      }
+      await sleep(20);
+    }
+    return assert.fail('no answer');
+  };
+  const large = (packet: DhcpPacket): number => [...packet.options.keys()].filter((code) => code >= 224).length;
+  for (const [n, flags] of [0, BROADCAST_FLAG].entries()) {
+    sh('ip link set a0 mtu 1500');
+    const whole = await ask(10 * n + 1, flags);
+    assert.deepEqual([large(whole.packet), whole.length > 1200], [5, true]);
+    sh('ip link set a0 mtu 900');
+    const cut = await ask(10 * n + 2, flags);
+    assert.ok(cut.length <= 900, `${cut.length} bytes`);
+    assert.ok(large(cut.packet) >= 2 && large(cut.packet) < 5, `${large(cut.packet)} of the large options`);
+    assert.equal(read(cut.packet.options, OPTION.messageType), MESSAGE.offer);
+  }
+  frames.close();
+  closeDescriptor(fd);
+  sh('ip link del a0');
 });
