@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { wordsOf } from '../errors.ts';
-import { type Failure, unavailable } from './failure.ts';
+import type { MainThreadOptions } from './databaseThread.ts';
+import { type Failure, StateTaken, unavailable } from './failure.ts';
+import type { Notice } from './notice.ts';
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
@@ -12,6 +14,7 @@ export type Result = { readonly rows: readonly Record<string, unknown>[]; readon
 
 /** What crosses to the thread that owns a database, and back. */
 export type Request<Asked> = { readonly id: number; readonly asked: Asked };
+/** What comes back; a notice answers nothing. */
 export type Answer<Given> =
   | { readonly id: number; readonly given: Given }
   | { readonly id: number; readonly failure: Failure };
@@ -26,6 +29,13 @@ export type Database = {
 };
 
 export type StartThread = (options: ThreadOptions) => Worker;
+
+export type DatabaseThreadOptions = {
+  readonly start: StartThread;
+  readonly onNotice?: (notice: Notice) => void;
+  /** How long an answer is waited for, milliseconds. */
+  readonly patienceMs?: number;
+};
 
 type Waiting<Given> = { readonly askedAt: number; resolve(given: Given): void; reject(error: Error): void };
 
@@ -50,6 +60,7 @@ export function threadOf(module: string): StartThread {
 export class DatabaseThread<Asked, Given> {
   readonly #options: ThreadOptions;
   readonly #start: StartThread;
+  readonly #onNotice: (notice: Notice) => void;
   readonly #patienceMs: number;
   readonly #waiting = new Map<number, Waiting<Given>>();
   #thread: Worker | undefined;
@@ -59,9 +70,10 @@ export class DatabaseThread<Asked, Given> {
   #lastId = 0;
   #closed = false;
 
-  constructor(options: ThreadOptions, start: StartThread, patienceMs = PATIENCE_MS) {
+  constructor(options: ThreadOptions, { start, onNotice = () => {}, patienceMs = PATIENCE_MS }: DatabaseThreadOptions) {
     this.#options = options;
     this.#start = start;
+    this.#onNotice = onNotice;
     this.#patienceMs = patienceMs;
   }
 
@@ -105,7 +117,8 @@ export class DatabaseThread<Asked, Given> {
     if (this.#thread) return this.#thread;
     const started = this.#start(this.#options);
     let reason: unknown;
-    started.on('message', (answer: Answer<Given>) => {
+    started.on('message', (answer: Answer<Given> | { readonly notice: Notice }) => {
+      if ('notice' in answer) return this.#onNotice(answer.notice);
       this.#answered = true;
       const asker = this.#settled(answer.id);
       if ('given' in answer) asker?.resolve(answer.given);
@@ -163,17 +176,36 @@ function hanging(folder: string): Failure {
   };
 }
 
-/** Opens the database of a state folder, making it if there is none. Rejects with STATE_UNAVAILABLE. */
+export type DatabaseOptions = ThreadOptions & {
+  /** How long a lease may live that was lost with its record, milliseconds. */
+  readonly longestLeaseMs?: number;
+  /** Goes on where the disk fails, full or broken, and heals with it: calls reject meanwhile. */
+  readonly patient?: boolean;
+  readonly onNotice?: (notice: Notice) => void;
+};
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Opens the database of a state folder, making it if there is none. Rejects with STATE_UNAVAILABLE; `patient`, only where another
+ * program has the state or a newer one wrote it.
+ */
 export async function openDatabase(
-  options: ThreadOptions,
+  { folder, readOnly, longestLeaseMs = DAY_MS, patient = false, onNotice }: DatabaseOptions,
   start: StartThread = threadOf('./databaseThread.ts'),
 ): Promise<Database> {
-  const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, start);
+  const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, mends: patient };
+  const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, {
+    start,
+    ...(onNotice && { onNotice }),
+  });
   try {
     await thread.ask([]);
   } catch (error) {
-    await thread.close();
-    throw error;
+    if (!patient || error instanceof StateTaken) {
+      await thread.close();
+      throw error;
+    }
   }
   return { run: (statements) => thread.ask(statements), close: () => thread.close() };
 }

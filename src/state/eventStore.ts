@@ -37,7 +37,7 @@ export function openEventStore(
   keep: EventsKept,
 ): EventStore & { close(): Promise<void> } {
   const options: EventsThreadOptions = { folder, readOnly, keep };
-  const thread = new DatabaseThread<EventsAsked, readonly Result[]>(options, threadOf('./eventsThread.ts'));
+  const thread = new DatabaseThread<EventsAsked, readonly Result[]>(options, { start: threadOf('./eventsThread.ts') });
   const close = () => thread.close();
   const reader: Database = { run: (read) => thread.ask({ read }), close };
   const db = new Kysely<EventsSchema>({ dialect: sqliteDialect(reader) });

@@ -4,7 +4,7 @@ import { workerData } from 'node:worker_threads';
 import type { Result, Statement, ThreadOptions } from './database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { type EventRow, EventsFile, type EventsKept } from './eventsFile.ts';
-import { isDamaged } from './failure.ts';
+import { isDamaged, needsReopening } from './failure.ts';
 import { EVENT_MIGRATIONS, requireCurrent } from './migrations.ts';
 import { keepPrivate } from './privateFile.ts';
 import { answerRequests } from './threadLoop.ts';
@@ -19,6 +19,9 @@ export type EventsThreadOptions = ThreadOptions & { readonly keep: EventsKept };
 export type EventsAsked = { readonly save: readonly EventRow[] } | { readonly read: readonly Statement[] };
 
 type Opened = Pick<EventsFile, 'save' | 'read' | 'tidy' | 'close'>;
+
+/** Between two steps of forgetting. */
+const STEP_MS = 20;
 
 let damaged = false;
 
@@ -75,6 +78,7 @@ answerRequests<Opened, EventsAsked, Result[]>({
       opened.save(asked.save);
       return [];
     }),
-  tidy: (opened) => noticing(() => opened.tidy()),
+  tidy: (opened) => (noticing(() => opened.tidy()) ? STEP_MS : undefined),
+  needsReopening,
   close: (opened) => opened.close(),
 });

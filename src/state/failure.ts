@@ -1,7 +1,22 @@
 import { ReveilleError, wordsOf } from '../errors.ts';
 
-/** Why the state cannot be had, in words, in a form that crosses from one thread to another. */
-export type Failure = { readonly message: string; readonly hint: string };
+/**
+ * Why the state cannot be had, in words, in a form that crosses from one thread to another. `lasting`: another program or a newer one
+ * has it, and waiting does not help.
+ */
+export type Failure = { readonly message: string; readonly hint: string; readonly lasting?: true };
+
+/** Another program has the state, or a newer one has written it. */
+export class StateTaken extends ReveilleError {
+  constructor(message: string, hint: string) {
+    super('STATE_UNAVAILABLE', message, { hint });
+  }
+}
+
+/** The file under the database's name is not the one that is open, or has lost its end. */
+export class FileReplaced extends Error {
+  readonly code = 'FILE_REPLACED';
+}
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html) that operators meet. */
 const WORDS: { readonly [code: number]: Failure } = {
@@ -20,6 +35,7 @@ const WORDS: { readonly [code: number]: Failure } = {
 
 const IO_ERROR = 10;
 const CORRUPT = 11;
+const FULL = 13;
 const NOT_A_DATABASE = 26;
 
 /** SQLite's primary result code, if it was SQLite that failed. */
@@ -30,11 +46,20 @@ function sqliteCode(error: unknown): number | undefined {
 
 /** Says what went wrong with `file`. */
 export function failureOf(error: unknown, file: string): Failure {
-  if (error instanceof ReveilleError) return { message: error.message, hint: error.hint ?? '' };
+  if (error instanceof ReveilleError) {
+    const { message, hint = '' } = error;
+    return error instanceof StateTaken ? { message, hint, lasting: true } : { message, hint };
+  }
   const code = sqliteCode(error);
-  const words = code === undefined ? undefined : WORDS[code];
+  const words = isFull(error) ? WORDS[FULL] : code === undefined ? undefined : WORDS[code];
   if (words) return { message: `${file} ${words.message}`, hint: words.hint };
   return { message: `${file}: ${wordsOf(error)}`, hint: '' };
+}
+
+/** Whether the disk, or this user's share of it, has no room. */
+export function isFull(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return sqliteCode(error) === FULL || code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** Whether what is in the file is no longer a database, as a whole or in part. */
@@ -48,6 +73,7 @@ export function needsReopening(error: unknown): boolean {
   return sqliteCode(error) === IO_ERROR || isDamaged(error);
 }
 
-export function unavailable({ message, hint }: Failure, cause?: unknown): ReveilleError {
+export function unavailable({ message, hint, lasting }: Failure, cause?: unknown): ReveilleError {
+  if (lasting) return new StateTaken(message, hint);
   return new ReveilleError('STATE_UNAVAILABLE', message, { ...(hint && { hint }), cause });
 }

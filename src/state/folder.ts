@@ -29,6 +29,12 @@ export async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
+/** Whether what `prepareFolder` rejected with may pass: the disk is full, failing or read-only, or descriptors are short. */
+export function isPassing(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  return code !== undefined && ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM'].includes(code);
+}
+
 /** Like mkdir's own `recursive`, which hides why it fails: on a read-only disk it says ENOENT. */
 async function makeFolder(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o750 });

@@ -4,11 +4,24 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Database, SqlValue, Statement } from './database.ts';
 import { statementOf } from './dialect.ts';
+import { type Failure, unavailable } from './failure.ts';
 import { groupCommit } from './groupCommit.ts';
+import { LeaseMirror } from './leaseMirror.ts';
+import { HELD_UNTIL, RELEASE_HELD } from './rebuild.ts';
 import type { LeaseRow, Schema } from './schema.ts';
 
+/** Leases in a file that may lose them. */
+export type LastingLeases = LeaseStore & {
+  /** Has the next transaction begin with all leases as they were last committed, in place of those in the file. */
+  replay(): void;
+};
+
 /** The leases of a database; those that come while others are on their way to the disk share the next transaction. */
-export function leaseStore(database: Database, db: Kysely<Schema>): LeaseStore {
+export function leaseStore(database: Database, db: Kysely<Schema>): LastingLeases {
+  const mirror = new LeaseMirror();
+  /** Whether the mirror has all that was in the file. */
+  let isWhole = false;
+  let mustReplay = false;
   const upsertLease = db
     .insertInto('leases')
     .values(SAMPLE_ROW)
@@ -32,9 +45,16 @@ export function leaseStore(database: Database, db: Kysely<Schema>): LeaseStore {
     .where('state', '!=', 'declined')
     .compile();
 
+  const selectAll = db.selectFrom('leases').selectAll().compile();
+
   const commit = groupCommit<Lease>(async (leases) => {
-    if (leases.length === 0) return;
-    await database.run(runsOf(leases).flatMap(statementsFor));
+    const replays = mustReplay;
+    if (leases.length === 0 && !replays) return;
+    const all = replays ? [{ sql: 'delete from leases', rows: [[]] }, ...statementsFor(mirror.all()), RELEASED] : [];
+    // What the mirror lacks is in this very group.
+    await database.run([...all, ...runsOf(leases).flatMap(statementsFor)]);
+    mirror.keep(leases);
+    if (replays) mustReplay = false;
   });
 
   /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
@@ -54,10 +74,31 @@ export function leaseStore(database: Database, db: Kysely<Schema>): LeaseStore {
 
   return {
     async load() {
-      const rows = await db.selectFrom('leases').selectAll().execute();
-      return rows.map(leaseOf);
+      const [held, found] = await database.run([{ sql: HELD_UNTIL, rows: [[]] }, statementOf(selectAll)]);
+      const until = Number(held?.rows[0]?.value ?? 0);
+      if (until > Date.now()) throw unavailable(heldFailure(until));
+      const leases = ((found?.rows ?? []) as LeaseRow[]).map(leaseOf);
+      // What was committed before this is among them.
+      mirror.keep(leases);
+      isWhole = true;
+      return leases;
     },
     commit,
+    replay() {
+      if (!isWhole) return;
+      mustReplay = true;
+      // Whoever commits next learns of a failure; here it is tried at once.
+      commit([]).catch(() => {});
+    },
+  };
+}
+
+const RELEASED: Statement = { sql: RELEASE_HELD, rows: [[]] };
+
+function heldFailure(until: number): Failure {
+  return {
+    message: `leases were lost with their records: until ${new Date(until).toISOString()} some may be in use that are not known`,
+    hint: 'nodes with addresses of their own are served; bring back a copy of the state to serve all',
   };
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { ReveilleError } from '../errors.ts';
+import { StateTaken } from './failure.ts';
 
 /** Every step that the database has gone through since its beginning. Steps are only ever added, never changed. */
 const MIGRATIONS: readonly string[] = [
@@ -100,9 +101,8 @@ function versionOf(db: DatabaseSync): number {
 
 function refuseNewer(found: number, known: number): void {
   if (found <= known) return;
-  throw new ReveilleError(
-    'STATE_UNAVAILABLE',
+  throw new StateTaken(
     `the state was written by a newer program: its version is ${found}, and this program knows ${known}`,
-    { hint: 'run the newer program, or let this one use another state folder' },
+    'run the newer program, or let this one use another state folder',
   );
 }

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { ReveilleError } from '../errors.ts';
 import { type Lock, tryLock } from '../lock.ts';
+import { StateTaken } from './failure.ts';
 import { keepPrivate } from './privateFile.ts';
 
 /**
@@ -13,10 +13,9 @@ export function lockAsSoleWriter(file: string): Lock {
   const lock = tryLock(file);
   if (lock) return lock;
   const pid = lockHolder(file);
-  throw new ReveilleError(
-    'STATE_UNAVAILABLE',
+  throw new StateTaken(
     `another reveille${pid === undefined ? '' : ` (pid ${pid})`} is serving from this state folder`,
-    { hint: 'stop it first, or give this one another folder with --state' },
+    'stop it first, or give this one another folder with --state',
   );
 }
 

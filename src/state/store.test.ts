@@ -200,7 +200,7 @@ describe('the SQLite store', () => {
       started++;
       return new Worker(hanging, { eval: true, execArgv: [] });
     };
-    const thread = new DatabaseThread<string, string>({ folder: 'x', readOnly: false }, start, 500);
+    const thread = new DatabaseThread<string, string>({ folder: 'x', readOnly: false }, { start, patienceMs: 500 });
     assert.equal(await thread.ask('a'), 'a');
     const both = await Promise.allSettled([thread.ask('hang'), thread.ask('b')]);
     for (const one of both) {
@@ -229,10 +229,11 @@ describe('the SQLite store', () => {
         parentPort.postMessage({ id: request.id, given: request.asked });
       });`;
     let refuse = true;
-    const thread = new DatabaseThread<unknown, unknown>({ folder: 'x', readOnly: false }, () => {
+    const start = () => {
       if (refuse) throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
       return new Worker(echo, { eval: true, execArgv: [] });
-    });
+    };
+    const thread = new DatabaseThread<unknown, unknown>({ folder: 'x', readOnly: false }, { start });
     await assert.rejects(thread.ask(1), unavailable(/EAGAIN/));
     refuse = false;
     await assert.rejects(

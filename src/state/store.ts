@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Kysely } from 'kysely';
 import type { LeaseStore } from '../dhcp/lease.ts';
 import type { Mac } from '../net/mac.ts';
@@ -14,8 +16,10 @@ import { type Database, openDatabase } from './database.ts';
 import { sqliteDialect, statementOf } from './dialect.ts';
 import { type EventStore, openEventStore } from './eventStore.ts';
 import { EVENTS_KEPT, type EventsKept } from './eventsFile.ts';
-import { prepareFolder, requireState } from './folder.ts';
+import { unavailable } from './failure.ts';
+import { isPassing, prepareFolder, requireState } from './folder.ts';
 import { leaseStore } from './leases.ts';
+import { LOST_KEYS } from './rebuild.ts';
 import type { Schema } from './schema.ts';
 
 /** What a machine last told about itself, and when (ms since the epoch). */
@@ -62,14 +66,65 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
   const { readOnly = false, keep = EVENTS_KEPT } = options;
   await (readOnly ? requireState(folder) : prepareFolder(folder));
   const database = await openDatabase({ folder, readOnly });
-  return sqliteStore(database, openEventStore(folder, readOnly, keep));
+  return sqliteStore(folder, database, openEventStore(folder, readOnly, keep));
 }
 
-function sqliteStore(database: Database, events: ReturnType<typeof openEventStore>): Store {
+export type PatientOptions = Omit<StoreOptions, 'readOnly'> & {
+  /** The longest that an address may be lent, milliseconds; leases that were lost are waited for so long. */
+  readonly longestLeaseMs: number;
+  /** Told when the state breaks, when it is well again, and what was done about it. */
+  readonly onNotice: (code: string, message: string) => void;
+};
+
+/**
+ * Opens the state for a server that goes on whatever the disk does. Calls reject while it fails, and work again once it does; what
+ * can still be read is read. Rejects with STATE_UNAVAILABLE where waiting does not help: another program has the state, a newer one
+ * wrote it, or this user may not use the folder.
+ */
+export async function openPatientStore(folder: string, options: PatientOptions): Promise<Store> {
+  const { keep = EVENTS_KEPT, longestLeaseMs, onNotice } = options;
+  await prepareFolder(folder).catch((error) => {
+    if (!isPassing(error)) throw error;
+    onNotice('STATE_UNAVAILABLE', error.message);
+  });
+  let leasesLost = (): void => {};
+  const database = await openDatabase({
+    folder,
+    readOnly: false,
+    longestLeaseMs,
+    patient: true,
+    onNotice: (notice) => {
+      if (notice.leasesLost) leasesLost();
+      onNotice(notice.code, notice.message);
+    },
+  });
+  return sqliteStore(folder, database, openEventStore(folder, false, keep), (replay) => {
+    leasesLost = replay;
+  });
+}
+
+function sqliteStore(
+  folder: string,
+  database: Database,
+  events: ReturnType<typeof openEventStore>,
+  whenLeasesAreLost: (replay: () => void) => void = () => {},
+): Store {
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
-  const leases = leaseStore(database, db);
+  const { replay, ...leases } = leaseStore(database, db);
+  whenLeasesAreLost(replay);
 
   const partsQuery = (node: string) => db.selectFrom('identities').select(['kind', 'value']).where('node', '=', node);
+
+  /** Where keys of nodes were lost, others in their place would part those nodes from all that knew them: an operator decides. */
+  const refuseNewKeys = async (of: string): Promise<void> => {
+    const [lost] = await database.run([{ sql: LOST_KEYS, rows: [[]] }]);
+    const damaged = lost?.rows[0]?.value;
+    if (typeof damaged !== 'string' || !existsSync(join(folder, damaged))) return;
+    throw unavailable({
+      message: `no keys are made for ${of}: its own may have been lost with ${join(folder, damaged)}`,
+      hint: 'bring back a copy of the state, or move that file away to have new ones made',
+    });
+  };
 
   const certificateQuery = (name: string) =>
     db.selectFrom('certificates').select(['key', 'certificate']).where('name', '=', name);
@@ -100,6 +155,7 @@ function sqliteStore(database: Database, events: ReturnType<typeof openEventStor
         .onConflict((conflict) => conflict.doNothing())
         .compile();
       const rows = [...parts].map(([kind, value]) => [node, kind, value]);
+      if (rows.length > 0) await refuseNewKeys(node);
       const results = await database.run([
         ...(rows.length === 0 ? [] : [statementOf(insert, rows)]),
         statementOf(partsQuery(node).compile()),
@@ -110,6 +166,7 @@ function sqliteStore(database: Database, events: ReturnType<typeof openEventStor
       return certificateQuery(name).executeTakeFirst();
     },
     async keepCertificate(name, { key, certificate }, before) {
+      if (before === undefined) await refuseNewKeys(name === '' ? 'the authority' : name);
       const keep = db
         .insertInto('certificates')
         .values({ name, key, certificate })

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { Answer, Request } from './database.ts';
-import { type Failure, failureOf, needsReopening } from './failure.ts';
+import { type Failure, failureOf } from './failure.ts';
+import type { Notice } from './notice.ts';
 
 /** What a thread does with its database. All of it may throw. */
 export type Work<Opened, Asked, Given> = {
@@ -9,12 +10,14 @@ export type Work<Opened, Asked, Given> = {
   open(): Opened;
   answer(opened: Opened, asked: Asked): Given;
   close(opened: Opened): void;
-  /** Work that nobody waits for, a few milliseconds of it; whether there is more. */
-  tidy?(opened: Opened): boolean;
+  /** Work that nobody waits for, a few milliseconds of it; milliseconds until there is more, if there is. */
+  tidy(opened: Opened): number | undefined;
+  /** Whether the database must be opened anew after this failure. */
+  needsReopening(error: unknown): boolean;
 };
 
-/** Between two pieces of work that nobody waits for, so that what is asked meanwhile goes first; milliseconds. */
-const TIDY_EVERY_MS = 20;
+/** What is asked meanwhile goes before work that nobody waits for; milliseconds. */
+const TIDY_AFTER_MS = 20;
 
 /**
  * Answers what is asked of a database, one message after the other. The database is opened by the first message, and anew by the next
@@ -35,21 +38,22 @@ export function answerRequests<Opened, Asked, Given>(work: Work<Opened, Asked, G
   };
 
   const failed = (error: unknown): Failure => {
-    if (needsReopening(error)) close();
+    if (work.needsReopening(error)) close();
     return failureOf(error, work.file);
   };
 
   const tidy = (): void => {
     tidying = undefined;
     try {
-      if (current !== undefined && work.tidy?.(current)) tidyLater();
+      const more = current === undefined ? undefined : work.tidy(current);
+      if (more !== undefined) tidyIn(more);
     } catch (error) {
       // Whoever asks next hears of it, if it lasts.
       failed(error);
     }
   };
-  const tidyLater = (): void => {
-    tidying ??= setTimeout(tidy, TIDY_EVERY_MS);
+  const tidyIn = (ms: number): void => {
+    tidying ??= setTimeout(tidy, ms);
   };
 
   const answer = ({ id, asked }: Request<Asked>): Answer<Given> => {
@@ -69,6 +73,11 @@ export function answerRequests<Opened, Asked, Given>(work: Work<Opened, Asked, G
       return;
     }
     parentPort?.postMessage(answer(request));
-    if (work.tidy) tidyLater();
+    tidyIn(TIDY_AFTER_MS);
   });
+}
+
+/** Reports something that nobody asked. */
+export function notify(notice: Notice): void {
+  parentPort?.postMessage({ notice });
 }

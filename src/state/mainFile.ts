@@ -1,0 +1,331 @@
+import { existsSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Lock } from '../lock.ts';
+import type { Result, Statement } from './database.ts';
+import { DatabaseFile } from './databaseFile.ts';
+import { type Failure, FileReplaced, failureOf, isDamaged, isFull, needsReopening, StateTaken } from './failure.ts';
+import { migrate } from './migrations.ts';
+import { moveEvents } from './moveEvents.ts';
+import type { Notice } from './notice.ts';
+import { keepPrivate } from './privateFile.ts';
+import { openCopy } from './readableCopy.ts';
+import { adoptRebuilt, holdLeases, rebuild } from './rebuild.ts';
+import { Reserve } from './reserve.ts';
+import { lockAsSoleWriter } from './soleWriter.ts';
+
+export type MainFileOptions = {
+  readonly folder: string;
+  /** The longest that an address may be lent, milliseconds: so long a lease may live that was lost with its record. */
+  readonly longestLeaseMs: number;
+  /** Whether a damaged file is rebuilt. */
+  readonly mends: boolean;
+  readonly notify: (notice: Notice) => void;
+};
+
+/** A file that could not be opened is not tried again before this; milliseconds. */
+const REOPEN_MS = 500;
+/** Nor is a damaged file read through again before this. */
+const MEND_MS = 10_000;
+/** What is looked at now and then: the reserve, and whether a disk that failed is well again. */
+const LOOK_MS = 2000;
+/** Between two steps of taking the reserve, so that leases need not wait. */
+const STEP_MS = 50;
+/** Free pages that the file keeps: leases that come on a full disk need none of it. */
+const SPARE_BYTES = 4 * 1024 * 1024;
+const MB = 1024 * 1024;
+
+/**
+ * `reveille.db` in the hands of its only writer, through all that may become of the disk: a full disk is met with the reserve; what
+ * cannot be opened to be written is read from a copy; a damaged file is rebuilt of what it still says. What fails is tried again by
+ * each call, and heals as the disk does.
+ */
+export class MainFile {
+  readonly #options: MainFileOptions;
+  readonly #path: string;
+  readonly #reserve: Reserve;
+  /** Whether this folder had a state when it was first looked at. */
+  readonly #wasUsed: boolean;
+  #lock: Lock | undefined;
+  #writer: DatabaseFile | undefined;
+  /** The file that is open, and the least that it must hold. */
+  #inode = 0;
+  #logInode = 0;
+  #size = 0;
+  #copy: DatabaseFile | undefined;
+  #failure: unknown;
+  #triedAt = Number.NEGATIVE_INFINITY;
+  #mendedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the last write failed, and its failure was reported. */
+  #isBroken = false;
+  #withoutReserve = false;
+
+  constructor(options: MainFileOptions) {
+    const { folder } = options;
+    this.#options = options;
+    this.#path = join(folder, 'reveille.db');
+    this.#wasUsed = existsSync(join(folder, 'reveille.lock'));
+    this.#reserve = new Reserve(join(folder, 'reveille.reserve'));
+  }
+
+  /** Runs statements in one transaction. Throws what SQLite or the system throws, StateTaken where the state is another's. */
+  answer(statements: readonly Statement[]): Result[] {
+    // What asks nothing asks whether all is well.
+    const writes = statements.length === 0 || statements.some(({ sql }) => !/^\s*select\b/i.test(sql));
+    try {
+      return this.#run(statements, writes);
+    } catch (error) {
+      if (error instanceof StateTaken || isRefused(error)) throw error;
+      const after = this.#afterFailure(error, statements, writes);
+      if ('results' in after) return after.results;
+      if (!this.#writer || writes) this.#broken(after.error);
+      if (this.#copy && !writes) return this.#copy.transact(statements);
+      throw after.error;
+    }
+  }
+
+  /** Work that nobody waits for; milliseconds until there is more. */
+  tidy(): number {
+    if (this.#isBroken) this.#tryToWrite();
+    return this.#takeReserve() ? STEP_MS : LOOK_MS;
+  }
+
+  close(): void {
+    try {
+      this.#closeWriter();
+      this.#copy?.close();
+    } finally {
+      this.#copy = undefined;
+      this.#lock?.release();
+      this.#lock = undefined;
+    }
+  }
+
+  #run(statements: readonly Statement[], writes: boolean): Result[] {
+    const writer = this.#writer ?? this.#open();
+    if (writes) this.#requireSame();
+    const results = writer.transact(statements);
+    if (writes) {
+      this.#size = Math.max(this.#size, statSync(this.#path).size);
+      this.#well();
+    }
+    return results;
+  }
+
+  /** Does about a failure what can be done, and tries once more where that may help. */
+  #afterFailure(
+    error: unknown,
+    statements: readonly Statement[],
+    writes: boolean,
+  ): { readonly results: Result[] } | { readonly error: unknown } {
+    let last = error;
+    const again = (): { readonly results: Result[] } | undefined => {
+      try {
+        return { results: this.#run(statements, writes) };
+      } catch (next) {
+        last = next;
+        return undefined;
+      }
+    };
+    if (isFull(error) && this.#reserve.giveUp()) {
+      this.#withoutReserve = true;
+      this.#options.notify({
+        code: 'DISK_FULL',
+        message: `the disk is full: ${RESERVED} are given up for the records of leases. Make room`,
+      });
+      this.#triedAt = Number.NEGATIVE_INFINITY;
+      const results = again();
+      if (results) return results;
+    }
+    if (last instanceof FileReplaced || isDamaged(last)) {
+      if (this.#mend(last)) {
+        const results = again();
+        if (results) return results;
+      }
+    }
+    if (last instanceof FileReplaced) this.#closeReplaced();
+    else if (needsReopening(last)) this.#closeWriter();
+    if (!this.#writer && !this.#copy) {
+      try {
+        this.#copy = openCopy(this.#path);
+      } catch {
+        // Then it cannot be read either.
+      }
+    }
+    return { error: last };
+  }
+
+  #open(): DatabaseFile {
+    if (performance.now() - this.#triedAt < REOPEN_MS) throw this.#failure;
+    this.#triedAt = performance.now();
+    try {
+      const writer = this.#openWriter();
+      this.#copy?.close();
+      this.#copy = undefined;
+      this.#triedAt = Number.NEGATIVE_INFINITY;
+      return writer;
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  #openWriter(): DatabaseFile {
+    const { folder, longestLeaseMs, notify } = this.#options;
+    this.#lock ??= lockAsSoleWriter(join(folder, 'reveille.lock'));
+    adoptRebuilt(folder);
+    const isGone = (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    keepPrivate(this.#path);
+    const writer = new DatabaseFile(this.#path, false);
+    try {
+      // WAL lets others read meanwhile; FULL has each commit wait for the disk.
+      writer.db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 16777216');
+      migrate(writer.db);
+      if (isGone && this.#wasUsed) {
+        holdLeases(writer, Date.now() + longestLeaseMs);
+        notify({ code: 'STATE_GONE', message: `${this.#path} was gone: a new one was made`, leasesLost: true });
+      }
+      moveEvents(writer, folder);
+      requireSound(writer);
+      this.#spare(writer);
+      this.#inode = statSync(this.#path).ino;
+      this.#logInode = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.ino ?? 0;
+      this.#size = 0;
+      this.#writer = writer;
+      return writer;
+    } catch (error) {
+      writer.close();
+      throw error;
+    }
+  }
+
+  /** Makes free pages in the file, and as much of its log, while there is room. */
+  #spare(writer: DatabaseFile): void {
+    if (this.#free() < 16 * SPARE_BYTES) return;
+    const spare = writer.pragma('freelist_count') * writer.pragma('page_size');
+    if (spare > SPARE_BYTES / 2) return;
+    writer.inTransaction(() => {
+      writer.db.exec(`create table spare (filling blob); insert into spare values (zeroblob(${SPARE_BYTES}))`);
+      writer.db.exec('drop table spare');
+    });
+  }
+
+  #requireSame(): void {
+    const { ino = 0, size = 0 } = statSync(this.#path, { throwIfNoEntry: false }) ?? {};
+    if (ino === this.#inode && size >= this.#size) return;
+    throw new FileReplaced(
+      `${this.#path} ${ino === 0 ? 'was removed' : ino === this.#inode ? 'was cut off' : 'was replaced'} while it was open`,
+    );
+  }
+
+  /** Brings a damaged, removed or replaced file back; whether that worked. */
+  #mend(error: unknown): boolean {
+    const { folder, longestLeaseMs, notify } = this.#options;
+    if (!this.#lock || !this.#options.mends) return false;
+    const there = statSync(this.#path, { throwIfNoEntry: false });
+    if (error instanceof FileReplaced && there && there.ino !== this.#inode && there.size > 0) {
+      // Another file was put there on purpose. What it says of leases is older than what is known.
+      this.#closeReplaced();
+      notify({ code: 'STATE_REPLACED', message: `${this.#path} was replaced while it was open`, leasesLost: true });
+      return true;
+    }
+    if (performance.now() - this.#mendedAt < MEND_MS) return false;
+    this.#mendedAt = performance.now();
+    try {
+      // A file that was removed is still there for who has it open.
+      const source = there ? undefined : this.#writer;
+      if (!source) this.#closeWriter();
+      const outcome = rebuild({ folder, open: source, longestLeaseMs, now: Date.now() });
+      this.#closeWriter();
+      notify(outcome);
+      this.#triedAt = Number.NEGATIVE_INFINITY;
+      return true;
+    } catch {
+      // What is wrong with the file is reported, not what came of mending it.
+      return false;
+    }
+  }
+
+  /** SQLite leaves its log where the file is another by now, and would take it for the other's. */
+  #closeReplaced(): void {
+    this.#closeWriter();
+    const log = `${this.#path}-wal`;
+    if (statSync(log, { throwIfNoEntry: false })?.ino === this.#logInode) rmSync(log, { force: true });
+  }
+
+  #closeWriter(): void {
+    const closing = this.#writer;
+    this.#writer = undefined;
+    try {
+      closing?.close();
+    } catch {
+      // A database that cannot be closed in order is let go as it is: what was committed is on disk.
+    }
+  }
+
+  #tryToWrite(): void {
+    const note: Statement = {
+      sql: "insert or replace into meta (key, value) values ('written', ?)",
+      rows: [[String(Date.now())]],
+    };
+    try {
+      this.answer([note]);
+    } catch {
+      // It is tried again.
+    }
+  }
+
+  #takeReserve(): boolean {
+    try {
+      if (!this.#lock || this.#reserve.isWhole) return false;
+      const more = this.#reserve.take(this.#free());
+      if (!more && this.#withoutReserve && this.#reserve.isWhole) {
+        this.#withoutReserve = false;
+        this.#options.notify({
+          code: 'DISK_HAS_ROOM',
+          message: `the disk has room again: ${RESERVED} are kept for leases`,
+        });
+      }
+      return more;
+    } catch {
+      // Without it a full disk stops leases sooner, and nothing else is the worse for it.
+      return false;
+    }
+  }
+
+  #free(): number {
+    const { bavail, bsize } = statfsSync(this.#options.folder);
+    return bavail * bsize;
+  }
+
+  #broken(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    const { message, hint }: Failure = failureOf(error, this.#path);
+    this.#options.notify({ code: 'STATE_UNAVAILABLE', message: hint === '' ? message : `${message}; ${hint}` });
+  }
+
+  #well(): void {
+    if (!this.#isBroken) return;
+    this.#isBroken = false;
+    this.#options.notify({ code: 'STATE_AVAILABLE', message: `${this.#path} is written again` });
+  }
+}
+
+const RESERVED = '16 MiB that were kept';
+
+/** A statement that the database itself refuses says nothing about the disk: SQLITE_ERROR, _CONSTRAINT, _MISMATCH, _RANGE. */
+function isRefused(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode;
+  return code !== undefined && [1, 19, 20, 25].includes(code & 0xff);
+}
+
+/** Larger files are trusted: reading them all would keep nodes waiting. */
+const MOST_CHECKED = 64 * MB;
+
+/** Reads all of the file once, so that damage is known before it costs a client its answer. */
+function requireSound(writer: DatabaseFile): void {
+  if (writer.pragma('page_count') * writer.pragma('page_size') > MOST_CHECKED) return;
+  const [first] = writer.db.prepare('pragma quick_check(1)').all();
+  const found = Object.values(first ?? {})[0];
+  if (found !== 'ok') throw Object.assign(new Error(String(found)), { errcode: 11 });
+}
