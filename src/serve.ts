@@ -48,11 +48,12 @@ import { openRolls } from './roll/run.ts';
 import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
+import { longestLease } from './site/lending.ts';
 import type { Network, Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
 import { openBootLog } from './state/bootLog.ts';
 import { openEventLog } from './state/eventLog.ts';
-import { openStore } from './state/store.ts';
+import { openPatientStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTftpServer } from './tftp/server.ts';
@@ -106,9 +107,14 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.defer(() => followed.close());
   const site = () => followed.current();
 
-  const store = await supervisor.vital('state', () => openStore(stateFolder));
+  const store = await supervisor.vital('state', () =>
+    openPatientStore(stateFolder, {
+      longestLeaseMs: longestLease(site()) * 1000,
+      onNotice: (code, message) => emit({ kind: 'server.trouble', code, message }),
+    }),
+  );
   opened.defer(() => store.close());
-  await removeLeftovers(stateFolder);
+  await removeLeftovers(stateFolder).catch(trouble);
 
   const timeline = await supervisor.part('timeline', () => openBootLog(store));
   opened.defer(() => timeline.close());

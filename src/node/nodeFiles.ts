@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
+import { recall } from '../recall.ts';
 import type { SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { type Bundle, manifestFiles } from './bundle.ts';
@@ -54,13 +55,9 @@ const MOST_MANIFESTS = 256 * 1024 * 1024;
  * Nodes that left the site are forgotten, and texts that no node has are forgotten every hour.
  */
 export async function openNodeFiles({ nodes, render, store, contents, emit, now }: NodeFilesFrom): Promise<NodeFiles> {
-  const applied = new Map(await store.applied());
-  const gone = [...applied.keys()].filter((name) => !nodes().has(name));
-  for (const name of gone) applied.delete(name);
+  const applied = new Map<string, AppliedAt>();
   const trouble = (error: unknown) =>
     emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error) });
-  await store.forgetApplied(gone).catch(trouble);
-
   const listeners = new Set<(node: string, news: News) => void>();
   const known = () => [...applied.keys()].filter((name) => nodes().has(name));
   const current = createCurrentBundles(known, async (name) => {
@@ -68,8 +65,6 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     // What does not render is told where the site is checked.
     return node && (await render(node).catch(() => undefined))?.sha256;
   });
-  current.changed();
-
   const tidy = async () => {
     const used = new Set<string>();
     for (const { manifest = '' } of [...applied.values()]) {
@@ -79,16 +74,26 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     }
     await contents.forgetAllBut(used);
   };
-  const tidying = setInterval(() => void tidy().catch(trouble), TIDY_MS).unref();
-  void tidy().catch(trouble);
   const save = latestOf((node: string, { at, ...told }: AppliedAt) => store.saveApplied(node, at, told), trouble);
   const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
-  let manifestLength = manifests();
+  let manifestLength = 0;
   const roomFor = (told: Applied, before: Applied | undefined): Applied => {
     const { manifest, ...rest } = told;
     const length = manifestLength - (before?.manifest?.length ?? 0) + (manifest?.length ?? 0);
     return manifest === undefined || length <= MOST_MANIFESTS ? told : rest;
   };
+  let tidying: NodeJS.Timeout | undefined;
+  const stopRecalling = await recall(async () => {
+    const kept = await store.applied();
+    const gone = [...kept.keys()].filter((name) => !nodes().has(name));
+    for (const [name, told] of kept) if (nodes().has(name) && !applied.has(name)) applied.set(name, told);
+    manifestLength = manifests();
+    await store.forgetApplied(gone).catch(trouble);
+    current.changed();
+    // Before it is known what nodes have, no text is known to be unused.
+    tidying = setInterval(() => void tidy().catch(trouble), TIDY_MS).unref();
+    void tidy().catch(trouble);
+  }, trouble);
 
   return {
     sent(node, bundle) {
@@ -137,6 +142,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       current.changed();
     },
     close() {
+      stopRecalling();
       clearInterval(tidying);
       current.close();
     },

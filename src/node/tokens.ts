@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
+import { recall } from '../recall.ts';
 import {
   afterBoot,
   afterIssue,
@@ -43,26 +44,39 @@ const TOKEN = /^[0-9a-f]{64}$/;
  */
 export class NodeTokens {
   readonly #from: TokensFrom;
-  readonly #states: Map<string, TokenState>;
+  readonly #states = new Map<string, TokenState>();
+  /** Why the store could not be read yet. */
+  #unknown: unknown;
   /** Tokens that were handed out and not used yet: whoever asks again, because no answer came, gets the same. */
   readonly #issued = new Map<string, string>();
   readonly #unsaved = new Set<string>();
   #saving: Promise<void> | undefined;
 
-  private constructor(from: TokensFrom, states: Map<string, TokenState>) {
+  private constructor(from: TokensFrom) {
     this.#from = from;
-    this.#states = states;
   }
 
+  /** Opens them with what the store keeps. Until that can be read, only nodes that were seen booting meanwhile are answered. */
   static async open(from: TokensFrom): Promise<NodeTokens> {
-    const kept = await from.store.tokens();
-    return new NodeTokens(from, new Map([...kept].map(([node, text]) => [node, parseState(text)])));
+    const tokens = new NodeTokens(from);
+    await recall(
+      async () => {
+        for (const [node, text] of await from.store.tokens())
+          if (!tokens.#states.has(node)) tokens.#states.set(node, parseState(text));
+        tokens.#unknown = undefined;
+      },
+      (error) => {
+        tokens.#unknown = error;
+      },
+    );
+    return tokens;
   }
 
   /** The node's firmware or loader asked for an address in its own network, from a port that takes root to send from. */
   bootSeen(node: string): void {
     const now = this.#from.now();
-    const state = this.#of(node);
+    // A boot counts whatever was known before it.
+    const state = this.#states.get(node) ?? NO_TOKEN;
     if (state.phase === 'open' && !state.plain && Math.abs(now - state.bootedAt) < SAME_BOOT_MS) return;
     this.#issued.delete(node);
     this.#change(node, afterBoot(state, now));
@@ -131,7 +145,9 @@ export class NodeTokens {
   }
 
   #of(node: string): TokenState {
-    return this.#states.get(node) ?? NO_TOKEN;
+    const state = this.#states.get(node);
+    if (state === undefined && this.#unknown !== undefined) throw this.#unknown;
+    return state ?? NO_TOKEN;
   }
 
   #change(node: string, state: TokenState): void {

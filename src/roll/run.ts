@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { ReveilleError, troubleOf } from '../errors.ts';
 import { inTurn } from '../inTurn.ts';
+import { recall } from '../recall.ts';
 import type { EventSink } from '../timeline/event.ts';
 import type { Action, Failure } from './actions.ts';
 import { aborted, next, noted, resumed } from './next.ts';
@@ -32,12 +33,28 @@ const TURN_MS = 3000;
 
 type Change = { readonly roll: Roll; readonly pins?: PinChanges };
 
-/** Opens the rolls and pins that the store holds. Nothing is done before `run`. */
+/**
+ * Opens the rolls and pins that the store holds. Nothing is done before `run`, nor before they can be read: until then nodes boot
+ * what the site says, and no roll is begun.
+ */
 export async function openRolls(store: RollStore, emit: EventSink, now: () => number): Promise<Rolls> {
-  const rolls = new Map((await store.rolls()).map((roll) => [roll.id, roll]));
-  const pins = new Map(await store.pins());
+  const rolls = new Map<string, Roll>();
+  const pins = new Map<string, string>();
   const inOrder = inTurn();
   let wake = (): void => {};
+  let unknown: unknown;
+  await recall(
+    async () => {
+      const [known, pinned] = [await store.rolls(), await store.pins()];
+      for (const roll of known) rolls.set(roll.id, roll);
+      for (const [node, image] of pinned) pins.set(node, image);
+      unknown = undefined;
+      wake();
+    },
+    (error) => {
+      unknown = error;
+    },
+  );
 
   /**
    * What is decided stands on disk before it counts, and before anything is done about it. Changes come one after the other,
@@ -45,6 +62,7 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
    */
   const change = <T extends Change>(decide: () => T): Promise<T> =>
     inOrder(async () => {
+      if (unknown !== undefined) throw unknown;
       const changed = decide();
       const { roll, pins: pinned = new Map() } = changed;
       const before = rolls.get(roll.id);

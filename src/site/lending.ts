@@ -1,5 +1,5 @@
 import type { Findings } from './finding.ts';
-import type { Lending } from './model.ts';
+import type { Lending, Site } from './model.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
@@ -31,4 +31,17 @@ export function readLending(
     ...(minLease === undefined ? {} : { minLeaseSeconds: minLease }),
     ...(maxLease === undefined ? {} : { maxLeaseSeconds: maxLease }),
   };
+}
+
+/** The longest that any address may be lent, in seconds. */
+export function longestLease({ networks, classes }: Pick<Site, 'networks' | 'classes'>): number {
+  const layers: Lending[] = [...networks.values()].flatMap((network) => [network, ...network.pools]);
+  const times = [...layers, ...classes.values()].flatMap(
+    ({ leaseSeconds = 0, minLeaseSeconds = 0, maxLeaseSeconds = 0 }) => [
+      leaseSeconds,
+      minLeaseSeconds,
+      maxLeaseSeconds,
+    ],
+  );
+  return Math.max(0, ...times);
 }

@@ -1,10 +1,12 @@
-import { rememberedTimeline, type SeenBoot, type Timeline } from '../timeline/timeline.ts';
+import { recall } from '../recall.ts';
+import { createTimeline, rememberedTimeline, type SeenBoot, type Timeline } from '../timeline/timeline.ts';
 import type { Store } from './store.ts';
 
 /** What a boot did within this time is in the newest events as well. */
 const SAVE_EVERY_MS = 60_000;
-/** Boots in one transaction: leases need not wait long. */
+/** Boots in one transaction, and how much they say: leases need not wait long. */
 const AT_ONCE = 100;
+const TEXT_AT_ONCE = 256 * 1024;
 
 /** The timeline that lasts: the newest boot of each node is saved as it changes. */
 export type BootLog = Timeline & {
@@ -12,14 +14,18 @@ export type BootLog = Timeline & {
   close(): Promise<void>;
 };
 
-/** Opens the timeline that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile. */
+/**
+ * Opens the timeline that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile; what cannot be read yet is
+ * read later.
+ */
 export async function openBootLog(store: Store): Promise<BootLog> {
-  const timeline = await rememberedTimeline(store);
+  const timeline = createTimeline();
+  const forget = await recall(async () => timeline.adopt(await rememberedTimeline(store)), noted);
   let unsaved = new Map<string, SeenBoot>();
   const save = async (): Promise<void> => {
     unsaved = new Map([...unsaved, ...timeline.takeChanges()]);
     while (unsaved.size > 0) {
-      const some = new Map([...unsaved].slice(0, AT_ONCE));
+      const some = firstOf(unsaved);
       for (const node of some.keys()) unsaved.delete(node);
       try {
         await store.saveBoots(some);
@@ -33,8 +39,23 @@ export async function openBootLog(store: Store): Promise<BootLog> {
   return {
     ...timeline,
     async close() {
+      forget();
       clearInterval(timer);
       await save();
     },
   };
+}
+
+/** The store reports itself what is wrong with it. */
+const noted = (): void => {};
+
+function firstOf(boots: ReadonlyMap<string, SeenBoot>): Map<string, SeenBoot> {
+  const some = new Map<string, SeenBoot>();
+  let text = 0;
+  for (const [node, seen] of boots) {
+    text += JSON.stringify(seen).length;
+    if (some.size > 0 && (some.size >= AT_ONCE || text > TEXT_AT_ONCE)) break;
+    some.set(node, seen);
+  }
+  return some;
 }

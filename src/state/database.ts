@@ -194,7 +194,7 @@ export async function openDatabase(
   { folder, readOnly, longestLeaseMs = DAY_MS, patient = false, onNotice }: DatabaseOptions,
   start: StartThread = threadOf('./databaseThread.ts'),
 ): Promise<Database> {
-  const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, mends: patient };
+  const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, serves: patient };
   const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, {
     start,
     ...(onNotice && { onNotice }),

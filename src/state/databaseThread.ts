@@ -8,10 +8,10 @@ import { requireCurrent } from './migrations.ts';
 import { answerRequests, notify } from './threadLoop.ts';
 
 /** The thread that owns `reveille.db`, so that waiting for the disk never holds up the event loop. */
-const { folder, readOnly, longestLeaseMs, mends } = workerData as MainThreadOptions;
+const { folder, readOnly, longestLeaseMs, serves } = workerData as MainThreadOptions;
 const file = join(folder, 'reveille.db');
 
-export type MainThreadOptions = ThreadOptions & { readonly longestLeaseMs: number; readonly mends: boolean };
+export type MainThreadOptions = ThreadOptions & { readonly longestLeaseMs: number; readonly serves: boolean };
 
 if (readOnly) {
   answerRequests<DatabaseFile, readonly Statement[], Result[]>({
@@ -34,7 +34,7 @@ if (readOnly) {
 } else {
   answerRequests<MainFile, readonly Statement[], Result[]>({
     file,
-    open: () => new MainFile({ folder, longestLeaseMs, mends, notify }),
+    open: () => new MainFile({ folder, longestLeaseMs, serves, notify }),
     answer: (main, statements) => main.answer(statements),
     tidy: (main) => main.tidy(),
     // It sees to that itself, and keeps its lock.

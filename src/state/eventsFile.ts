@@ -1,9 +1,10 @@
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { Result, SqlValue, Statement } from './database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { EVENT_MIGRATIONS, migrate } from './migrations.ts';
+import { Reserve, roomBeforeEvents, roomOf } from './reserve.ts';
 
 /** How much stays: the newest events of each subject, of those that are no node's, of all, and so many bytes with their indexes. */
 export type EventsKept = {
@@ -30,8 +31,6 @@ const FORGOTTEN_AT_ONCE = 200;
 /** Free pages that stay in the file for the next events, and those that one step gives back to the file system. */
 const FREE_PAGES = 256;
 const PAGES_AT_ONCE = 256;
-/** Room on the disk that is for leases alone, at most; of a small disk a twentieth. */
-const ROOM_FOR_LEASES = 64 * MB;
 
 /**
  * The file of the events. Forgetting is part of saving, in steps of bounded work: no flood keeps it from happening, and the file is
@@ -140,8 +139,9 @@ export class EventsFile {
         'STATE_UNAVAILABLE',
         `${this.#path}-wal is full: another program reads and does not go on`,
       );
-    const { bavail, blocks, bsize } = statfsSync(dirname(this.#path));
-    if (bavail * bsize < Math.min(ROOM_FOR_LEASES, (blocks * bsize) / 20))
+    const folder = dirname(this.#path);
+    const room = roomOf(folder);
+    if (room.free < roomBeforeEvents(room, new Reserve(folder).size))
       throw new ReveilleError(
         'STATE_UNAVAILABLE',
         `${this.#path} does not grow: what is left of the disk is for leases`,

@@ -36,6 +36,7 @@ const WORDS: { readonly [code: number]: Failure } = {
 const IO_ERROR = 10;
 const CORRUPT = 11;
 const FULL = 13;
+const CANNOT_OPEN = 14;
 const NOT_A_DATABASE = 26;
 
 /** SQLite's primary result code, if it was SQLite that failed. */
@@ -60,6 +61,17 @@ export function failureOf(error: unknown, file: string): Failure {
 export function isFull(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
   return sqliteCode(error) === FULL || code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** Whether a full disk may be what SQLite reports as an error of it: it does where it cannot make its index or a file beside. */
+export function mayBeFull(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === IO_ERROR || code === CANNOT_OPEN;
+}
+
+/** A full disk, as SQLite reports it. */
+export function full(cause: unknown): Error {
+  return Object.assign(new Error('the disk is full', { cause }), { errcode: FULL });
 }
 
 /** Whether what is in the file is no longer a database, as a whole or in part. */

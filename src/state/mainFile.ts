@@ -1,24 +1,34 @@
-import { existsSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lock } from '../lock.ts';
 import type { Result, Statement } from './database.ts';
 import { DatabaseFile } from './databaseFile.ts';
-import { type Failure, FileReplaced, failureOf, isDamaged, isFull, needsReopening, StateTaken } from './failure.ts';
+import {
+  type Failure,
+  FileReplaced,
+  failureOf,
+  full,
+  isDamaged,
+  isFull,
+  mayBeFull,
+  needsReopening,
+  StateTaken,
+} from './failure.ts';
 import { migrate } from './migrations.ts';
 import { moveEvents } from './moveEvents.ts';
 import type { Notice } from './notice.ts';
 import { keepPrivate } from './privateFile.ts';
 import { openCopy } from './readableCopy.ts';
 import { adoptRebuilt, holdLeases, rebuild } from './rebuild.ts';
-import { Reserve } from './reserve.ts';
+import { Reserve, reserveOn, roomOf } from './reserve.ts';
 import { lockAsSoleWriter } from './soleWriter.ts';
 
 export type MainFileOptions = {
   readonly folder: string;
   /** The longest that an address may be lent, milliseconds: so long a lease may live that was lost with its record. */
   readonly longestLeaseMs: number;
-  /** Whether a damaged file is rebuilt. */
-  readonly mends: boolean;
+  /** Whether a server has it, for long: it keeps a reserve, and rebuilds a damaged file. */
+  readonly serves: boolean;
   readonly notify: (notice: Notice) => void;
 };
 
@@ -32,6 +42,8 @@ const LOOK_MS = 2000;
 const STEP_MS = 50;
 /** Free pages that the file keeps: leases that come on a full disk need none of it. */
 const SPARE_BYTES = 4 * 1024 * 1024;
+/** Less than SQLite takes for a database that it opens. */
+const NO_ROOM = 256 * 1024;
 const MB = 1024 * 1024;
 
 /**
@@ -64,7 +76,7 @@ export class MainFile {
     this.#options = options;
     this.#path = join(folder, 'reveille.db');
     this.#wasUsed = existsSync(join(folder, 'reveille.lock'));
-    this.#reserve = new Reserve(join(folder, 'reveille.reserve'));
+    this.#reserve = new Reserve(folder);
   }
 
   /** Runs statements in one transaction. Throws what SQLite or the system throws, StateTaken where the state is another's. */
@@ -117,7 +129,7 @@ export class MainFile {
     statements: readonly Statement[],
     writes: boolean,
   ): { readonly results: Result[] } | { readonly error: unknown } {
-    let last = error;
+    let last = mayBeFull(error) && this.#hasNoRoom() ? full(error) : error;
     const again = (): { readonly results: Result[] } | undefined => {
       try {
         return { results: this.#run(statements, writes) };
@@ -126,13 +138,14 @@ export class MainFile {
         return undefined;
       }
     };
-    if (isFull(error) && this.#reserve.giveUp()) {
+    if (isFull(last) && this.#reserve.giveUp()) {
       this.#withoutReserve = true;
       this.#options.notify({
         code: 'DISK_FULL',
-        message: `the disk is full: ${RESERVED} are given up for the records of leases. Make room`,
+        message: 'the disk is full: room that was kept for leases is given up for their records. Make room',
       });
       this.#triedAt = Number.NEGATIVE_INFINITY;
+      if (needsReopening(error)) this.#closeWriter();
       const results = again();
       if (results) return results;
     }
@@ -143,7 +156,7 @@ export class MainFile {
       }
     }
     if (last instanceof FileReplaced) this.#closeReplaced();
-    else if (needsReopening(last)) this.#closeWriter();
+    else if (needsReopening(error) || needsReopening(last)) this.#closeWriter();
     if (!this.#writer && !this.#copy) {
       try {
         this.#copy = openCopy(this.#path);
@@ -171,6 +184,7 @@ export class MainFile {
 
   #openWriter(): DatabaseFile {
     const { folder, longestLeaseMs, notify } = this.#options;
+    mkdirSync(folder, { recursive: true, mode: 0o750 });
     this.#lock ??= lockAsSoleWriter(join(folder, 'reveille.lock'));
     adoptRebuilt(folder);
     const isGone = (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) === 0;
@@ -200,7 +214,7 @@ export class MainFile {
 
   /** Makes free pages in the file, and as much of its log, while there is room. */
   #spare(writer: DatabaseFile): void {
-    if (this.#free() < 16 * SPARE_BYTES) return;
+    if (roomOf(this.#options.folder).free < 16 * SPARE_BYTES) return;
     const spare = writer.pragma('freelist_count') * writer.pragma('page_size');
     if (spare > SPARE_BYTES / 2) return;
     writer.inTransaction(() => {
@@ -220,7 +234,7 @@ export class MainFile {
   /** Brings a damaged, removed or replaced file back; whether that worked. */
   #mend(error: unknown): boolean {
     const { folder, longestLeaseMs, notify } = this.#options;
-    if (!this.#lock || !this.#options.mends) return false;
+    if (!this.#lock || !this.#options.serves) return false;
     const there = statSync(this.#path, { throwIfNoEntry: false });
     if (error instanceof FileReplaced && there && there.ino !== this.#inode && there.size > 0) {
       // Another file was put there on purpose. What it says of leases is older than what is known.
@@ -252,6 +266,14 @@ export class MainFile {
     if (statSync(log, { throwIfNoEntry: false })?.ino === this.#logInode) rmSync(log, { force: true });
   }
 
+  #hasNoRoom(): boolean {
+    try {
+      return roomOf(this.#options.folder).free < NO_ROOM;
+    } catch {
+      return false;
+    }
+  }
+
   #closeWriter(): void {
     const closing = this.#writer;
     this.#writer = undefined;
@@ -274,15 +296,17 @@ export class MainFile {
     }
   }
 
+  /** Takes a step of the reserve; whether there is more to take. */
   #takeReserve(): boolean {
     try {
-      if (!this.#lock || this.#reserve.isWhole) return false;
-      const more = this.#reserve.take(this.#free());
-      if (!more && this.#withoutReserve && this.#reserve.isWhole) {
+      if (!this.#lock || !this.#options.serves) return false;
+      const room = roomOf(this.#options.folder);
+      const more = this.#reserve.take(room);
+      if (this.#withoutReserve && this.#reserve.size >= reserveOn(room)) {
         this.#withoutReserve = false;
         this.#options.notify({
           code: 'DISK_HAS_ROOM',
-          message: `the disk has room again: ${RESERVED} are kept for leases`,
+          message: 'the disk has room again: some of it is kept for leases',
         });
       }
       return more;
@@ -290,11 +314,6 @@ export class MainFile {
       // Without it a full disk stops leases sooner, and nothing else is the worse for it.
       return false;
     }
-  }
-
-  #free(): number {
-    const { bavail, bsize } = statfsSync(this.#options.folder);
-    return bavail * bsize;
   }
 
   #broken(error: unknown): void {
@@ -310,8 +329,6 @@ export class MainFile {
     this.#options.notify({ code: 'STATE_AVAILABLE', message: `${this.#path} is written again` });
   }
 }
-
-const RESERVED = '16 MiB that were kept';
 
 /** A statement that the database itself refuses says nothing about the disk: SQLITE_ERROR, _CONSTRAINT, _MISMATCH, _RANGE. */
 function isRefused(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { Mac } from '../net/mac.ts';
 import type { Event } from '../timeline/event.ts';
-import { VERSION_7 } from './earlierState.ts';
+import { VERSION_7 } from './earlierStateFixture.ts';
 import { openStore } from './store.ts';
 import { offer } from './storeContract.ts';
 

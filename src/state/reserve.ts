@@ -1,8 +1,30 @@
-import { closeSync, fsyncSync, ftruncateSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, ftruncateSync, openSync, statfsSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 
-/** Room that is kept on the disk for leases: an operator has days to make more, at the rate at which leases are recorded. */
-export const RESERVE_BYTES = 16 * 1024 * 1024;
-const STEP = new Uint8Array(1024 * 1024);
+const MB = 1024 * 1024;
+const STEP = new Uint8Array(MB);
+
+/** The room on a disk, bytes. `free`: what this user may take. */
+export type Room = { readonly free: number; readonly total: number };
+
+/** The room on the disk of a folder. Throws what the system throws. */
+export function roomOf(folder: string): Room {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return { free: bavail * bsize, total: blocks * bsize };
+}
+
+/** Room that is kept on a disk for leases: an operator has days to make more, at the rate at which they are recorded. */
+export function reserveOn({ total }: Room): number {
+  return Math.min(16 * MB, Math.floor(total / 16));
+}
+
+/** What must be free before events may grow: the reserve is taken first, and what is left is for leases and for others. */
+export function roomBeforeEvents(room: Room, reserved: number): number {
+  return Math.min(64 * MB, room.total / 20) + 2 * Math.max(0, reserveOn(room) - reserved);
+}
+
+/** The file in a state folder that holds the reserve. */
+export const RESERVE_FILE = 'reveille.reserve';
 
 /**
  * A file that holds room on the disk until the disk is full; then the room is given up for the records of leases. It is taken again,
@@ -10,19 +32,14 @@ const STEP = new Uint8Array(1024 * 1024);
  */
 export class Reserve {
   readonly #path: string;
-  readonly #bytes: number;
 
-  constructor(path: string, bytes = RESERVE_BYTES) {
-    this.#path = path;
-    this.#bytes = bytes;
+  constructor(folder: string) {
+    this.#path = join(folder, RESERVE_FILE);
   }
 
+  /** Bytes that it holds. */
   get size(): number {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  get isWhole(): boolean {
-    return this.size >= this.#bytes;
   }
 
   /** Gives the room up; whether there was any. Never throws. */
@@ -36,18 +53,19 @@ export class Reserve {
     }
   }
 
-  /** Takes one step of the room, where `free` bytes of the disk allow it; whether there is more to take. Throws what writing throws. */
-  take(free: number): boolean {
+  /** Takes one step of the room, where the disk allows it; whether there is more to take. Throws what writing throws. */
+  take(room: Room): boolean {
     const { size } = this;
-    if (size >= this.#bytes || free < 2 * (this.#bytes - size)) return false;
+    const missing = reserveOn(room) - size;
+    if (missing <= 0 || room.free < 2 * missing) return false;
     const file = openSync(this.#path, 'a', 0o600);
     try {
-      const step = STEP.subarray(0, Math.min(STEP.length, this.#bytes - size));
+      const step = STEP.subarray(0, Math.min(STEP.length, missing));
       const written = writeSync(file, step);
       // The system may notice only now that there is no room.
       fsyncSync(file);
       if (written < step.length) ftruncateSync(file, size);
-      return size + written < this.#bytes && written === step.length;
+      return written === step.length && missing > written;
     } finally {
       closeSync(file);
     }

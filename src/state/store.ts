@@ -70,11 +70,14 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
 }
 
 export type PatientOptions = Omit<StoreOptions, 'readOnly'> & {
-  /** The longest that an address may be lent, milliseconds; leases that were lost are waited for so long. */
+  /** The longest that an address may be lent, milliseconds; leases that were lost are waited for so long, and a day at most. */
   readonly longestLeaseMs: number;
   /** Told when the state breaks, when it is well again, and what was done about it. */
   readonly onNotice: (code: string, message: string) => void;
 };
+
+/** Where addresses are lent for longer, they are tried before they are given away again. */
+const MOST_HELD_MS = 86_400_000;
 
 /**
  * Opens the state for a server that goes on whatever the disk does. Calls reject while it fails, and work again once it does; what
@@ -91,7 +94,7 @@ export async function openPatientStore(folder: string, options: PatientOptions):
   const database = await openDatabase({
     folder,
     readOnly: false,
-    longestLeaseMs,
+    longestLeaseMs: Math.min(longestLeaseMs, MOST_HELD_MS),
     patient: true,
     onNotice: (notice) => {
       if (notice.leasesLost) leasesLost();

@@ -1,3 +1,4 @@
+import { recall } from '../recall.ts';
 import { createStrangers, type Strangers } from '../timeline/strangers.ts';
 import type { Store } from './store.ts';
 
@@ -12,7 +13,12 @@ export type StrangerLog = Strangers & {
 
 /** Opens the list of strangers that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile. */
 export async function openStrangerLog(store: Store): Promise<StrangerLog> {
-  const strangers = createStrangers(await store.strangers());
+  const strangers = createStrangers();
+  // The store reports itself what is wrong with it.
+  const forget = await recall(
+    async () => strangers.remember(await store.strangers()),
+    () => {},
+  );
   const save = async (): Promise<void> => {
     const changes = strangers.takeChanges();
     if (changes.changed.length + changes.forgotten.length === 0) return;
@@ -22,6 +28,7 @@ export async function openStrangerLog(store: Store): Promise<StrangerLog> {
   return {
     ...strangers,
     async close() {
+      forget();
       clearInterval(timer);
       await save();
     },

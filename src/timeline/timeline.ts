@@ -8,6 +8,9 @@ export type Timeline = {
   boots(node: string): readonly Boot[];
   /** The newest boots that changed since this was last asked, by node. */
   takeChanges(): ReadonlyMap<string, SeenBoot>;
+  /** Takes in the boots of an earlier timeline, before those seen since. */
+  adopt(earlier: Timeline): void;
+  nodes(): readonly string[];
 };
 
 /** A boot, and when the last event of it was: milliseconds since the epoch. */
@@ -59,6 +62,19 @@ export function createTimeline(known: ReadonlyMap<string, SeenBoot> = new Map())
       changed.set(event.node, { boot: next, seenAt: event.at });
     },
     boots: (node) => boots.get(node) ?? [],
+    nodes: () => [...boots.keys()],
+    adopt(earlier) {
+      const unsaved = earlier.takeChanges();
+      for (const node of earlier.nodes()) {
+        const since = boots.get(node) ?? [];
+        const before = earlier
+          .boots(node)
+          .filter(({ startedAt }) => since.every((boot) => boot.startedAt !== startedAt));
+        boots.set(node, [...since, ...before].slice(0, BOOTS_KEPT));
+        const seen = unsaved.get(node);
+        if (seen && since.length === 0) changed.set(node, seen);
+      }
+    },
     takeChanges() {
       const taken = new Map(changed);
       changed.clear();
