@@ -48,9 +48,10 @@ export class AddressBuckets {
     return taken + 1 <= burst;
   }
 
-  /** The address has all of its allowance again. */
-  restore(ip: Ipv4): void {
-    this.#taken[this.#slotOf(ip)] = 0;
+  /** Gives one back to the address. */
+  giveBack(ip: Ipv4): void {
+    const slot = this.#slotOf(ip);
+    this.#taken[slot] = Math.max(0, (this.#taken[slot] ?? 0) - 1);
   }
 
   #slotOf(ip: Ipv4): number {

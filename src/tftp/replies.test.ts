@@ -29,7 +29,7 @@ test('all addresses of a kind together have a limit too', () => {
     ['waits', true, 64 + 20 * 30],
     ['router', false, 250 + 20 * 200],
     ['neighbour', false, 500 + 20 * 500],
-    ['neighbour', true, 2000 + 20 * 2000],
+    ['neighbour', true, 2000 + 20 * 1000],
     ['none', true, 0],
   ];
   for (const [way, known, most] of rows) {
@@ -59,13 +59,21 @@ test('what a flood from forged addresses uses up is not that of neighbours or of
   assert.ok(refused > 40_000);
 });
 
-test('a client that acknowledges is there: it is limited by nothing but its transfers', () => {
+test('a client that acknowledges is there: what it fetched does not count, up to a rate that no loader reaches', () => {
   const replies = new Replies({ isKnown: () => false, wayTo: () => 'neighbour' });
   const ip = 0x0a000001 as Ipv4;
-  let taken = 0;
-  for (let i = 0; i < 400; i++) {
-    if (replies.take(ip, false, i)) taken++;
-    replies.heard(ip);
-  }
-  assert.equal(taken, 400);
+  /** How many of so many requests are answered, one each `ms`. */
+  const taken = (count: number, ms: number, start: number): number => {
+    let answered = 0;
+    for (let i = 0; i < count; i++) {
+      if (!replies.take(ip, false, start + i * ms)) continue;
+      replies.heard(ip);
+      answered++;
+    }
+    return answered;
+  };
+  assert.equal(taken(2000, 10, 0), 2000, 'a loader and its modules');
+  assert.equal(taken(500, 1, 30_000), 500, 'a burst');
+  const many = taken(20_000, 1, 60_000);
+  assert.ok(many <= 500 + 2000 + 1 && many > 2000, `${many}`);
 });

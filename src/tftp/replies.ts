@@ -9,6 +9,9 @@ export type ReplyRules = {
   readonly wayTo: (ip: Ipv4) => Way;
 };
 
+/** Requests of one address, answered and heard or not: a loader may fetch hundreds of modules one after the other. */
+const REQUESTS_OF_ONE: Allowance = { burst: 500, perSecond: 100 };
+
 /**
  * For one address: a boot asks for up to some dozen files at once, many of which may be missing. A victim in whose name
  * others ask gets no more than this, 9 KB a second in the long run. What a client has acknowledged is not counted.
@@ -22,7 +25,7 @@ const OF_ONE_KNOWN: Allowance = { burst: 128, perSecond: 32 };
  * table of neighbours (1024 entries) and the send buffer for 3 s; both kinds that wait come to 250 entries.
  */
 const OF_ALL = {
-  known: { burst: 2000, perSecond: 2000 },
+  known: { burst: 2000, perSecond: 1000 },
   neighbour: { burst: 500, perSecond: 500 },
   router: { burst: 250, perSecond: 200 },
   waits: { burst: 32, perSecond: 20 },
@@ -36,6 +39,7 @@ const OF_ALL = {
  */
 export class Replies {
   readonly #rules: ReplyRules;
+  readonly #requestsOfOne = new AddressBuckets();
   readonly #ofOne = new AddressBuckets();
   readonly #ofAll = {
     known: new Bucket(OF_ALL.known),
@@ -51,6 +55,7 @@ export class Replies {
 
   /** Whether one packet more may go to `ip`, and counts it. `now` is in milliseconds of one monotonic clock. */
   take(ip: Ipv4, known: boolean, now: number): boolean {
+    if (!this.#requestsOfOne.take(ip, REQUESTS_OF_ONE, now)) return false;
     if (!this.#ofOne.take(ip, known ? OF_ONE_KNOWN : OF_ONE, now)) return false;
     const way = this.#rules.wayTo(ip);
     if (way === 'none') return false;
@@ -64,6 +69,6 @@ export class Replies {
 
   /** The client acknowledged: it is there, and what it was sent was for it. */
   heard(ip: Ipv4): void {
-    this.#ofOne.restore(ip);
+    this.#ofOne.giveBack(ip);
   }
 }
