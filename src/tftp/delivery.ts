@@ -83,7 +83,7 @@ export class Delivery {
 
   /** The client sent its request once more. */
   repeat(): void {
-    if (!this.#over) this.#perform(this.#transfer.onRepeatedRequest());
+    if (!this.#over) this.#perform(this.#transfer.onRepeatedRequest(performance.now()));
   }
 
   /** A packet came from the client. Never throws. */

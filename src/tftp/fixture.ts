@@ -76,7 +76,8 @@ export class Client {
       const { packet, port, address } = await this.next();
       assert.ok(packet.kind === 'data' || packet.kind === 'oack', JSON.stringify(packet));
       this.send(encodeAck(packet.kind === 'data' ? packet.block : 0), port, address);
-      if (packet.kind === 'oack') continue;
+      // On a busy machine the server may have sent a block again before the ACK came.
+      if (packet.kind === 'oack' || packet.block !== ((parts.length + 1) & 0xffff)) continue;
       parts.push(packet.data);
       if (packet.data.length < blockSize) return Buffer.concat(parts);
     }

@@ -19,7 +19,7 @@ function short(step: Step): string {
   }
 }
 
-/** Plays `a3` (ACK 3), `e8` (ERROR 8), `r` (the request again) and `t` (the timer, when it is due) and tells what each, and the start, led to. */
+/** Plays `a3` (ACK 3), `e8` (ERROR 8), `r` (the request again, 200 ms later) and `t` (the timer, when it is due) and tells what each, and the start, led to. */
 function play(terms: Partial<TransferTerms>, ...inputs: string[]): string {
   const transfer = new Transfer({ ...LOCKSTEP, ...terms });
   let now = 1000;
@@ -27,8 +27,10 @@ function play(terms: Partial<TransferTerms>, ...inputs: string[]): string {
   for (const input of inputs) {
     now += 1;
     const number = Number(input.slice(1));
-    if (input === 'r') steps.push(short(transfer.onRepeatedRequest()));
-    else if (input === 't') {
+    if (input === 'r') {
+      now += 200;
+      steps.push(short(transfer.onRepeatedRequest(now)));
+    } else if (input === 't') {
       now = transfer.deadline;
       steps.push(short(transfer.onTimer(now)));
     } else steps.push(short(input.startsWith('a') ? transfer.onAck(number, now) : transfer.onError(number, 'no')));
@@ -147,11 +149,23 @@ test('a client that was not heard is waited for 10 s, whatever timeout it asks f
       const transfer = new Transfer({ ...LOCKSTEP, oack, timeoutMs });
       transfer.start(500);
       assert.equal(transfer.deadline, 10_500);
-      transfer.onRepeatedRequest();
+      assert.notEqual(transfer.onRepeatedRequest(5000).do, 'wait');
       assert.equal(transfer.deadline, 10_500);
       assert.equal(transfer.onTimer(10_499).do, 'wait');
       assert.equal(transfer.onTimer(10_500).do, 'failed');
     }
+  }
+});
+
+test('a request that the network doubled is answered once', () => {
+  for (const oack of [false, true]) {
+    const transfer = new Transfer({ ...LOCKSTEP, oack });
+    const first = transfer.start(1000);
+    assert.deepEqual(transfer.onRepeatedRequest(1001), { do: 'wait' });
+    assert.deepEqual(transfer.onRepeatedRequest(1199), { do: 'wait' });
+    assert.deepEqual(transfer.onRepeatedRequest(1200), first);
+    assert.deepEqual(transfer.onRepeatedRequest(1399), { do: 'wait' });
+    assert.deepEqual(transfer.onRepeatedRequest(1400), first);
   }
 });
 
@@ -250,7 +264,7 @@ test('over any wire that loses, repeats and delays packets, every block arrives 
           now++;
           if (ack === undefined && transfer.heardAt === undefined && asked++ < 5) {
             now += 1000;
-            lastStep = transfer.onRepeatedRequest();
+            lastStep = transfer.onRepeatedRequest(now);
           } else if (ack === undefined) {
             now = transfer.deadline;
             lastStep = transfer.onTimer(now);

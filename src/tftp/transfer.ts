@@ -32,6 +32,8 @@ const MOST_RETRIES = 5;
  * gets that packet again only when it asks again.
  */
 const UNHEARD_MS = 10_000;
+/** A request that comes again sooner than this was doubled by the network, and some clients fail at a second OACK. */
+const SOONEST_REPEAT_MS = 200;
 /** A client may ask for a timeout of 255 s (RFC 2349); retransmissions are not put off for longer than this. */
 const MOST_TIMEOUT_MS = 20_000;
 /** The longest silence of a client that was heard. */
@@ -89,9 +91,10 @@ export class Transfer {
   }
 
   /** The client sent its request once more: it gets the first packet again, unless it has acknowledged that one. */
-  onRepeatedRequest(): Step {
-    if (this.#heardAt !== undefined) return WAIT;
+  onRepeatedRequest(now: number): Step {
+    if (this.#heardAt !== undefined || now - this.#sentAt < SOONEST_REPEAT_MS) return WAIT;
     this.#wentBack = true;
+    this.#sentAt = now;
     return this.#acked < 0 ? { do: 'oack' } : { do: 'send', first: 1, last: this.#sent };
   }
 

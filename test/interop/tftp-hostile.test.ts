@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { encodeAck, encodeError, encodeRequest, type Option } from '../../src/tftp/packet.ts';
-import { asClient, CLIENT, layWire, NAMESPACE, SECOND, SERVER } from './tftp.rig.ts';
+import { asClient, CLIENT, layWire, NAMESPACE, removeWire, SECOND, SERVER } from './tftp.rig.ts';
 import type { ChildReport, ChildRun } from './tftp-child.ts';
 import type { Flood } from './tftp-flood.ts';
 
@@ -32,8 +32,10 @@ before(async () => {
 });
 
 after(async () => {
-  server?.disconnect();
-  await rm(folder, { recursive: true, force: true });
+  server.disconnect();
+  await once(server, 'exit');
+  await rm(folder, { recursive: true });
+  removeWire();
 });
 
 function ip(...args: string[]): void {

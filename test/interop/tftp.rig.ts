@@ -21,6 +21,12 @@ export function layWire(prefix = 24): void {
   ip('-n', NAMESPACE, 'link', 'set', 'client0', 'up');
 }
 
+/** Takes the wire and the clients' namespace away, for the tests that come after in the same namespace. */
+export function removeWire(): void {
+  ip('link', 'del', 'server0');
+  ip('netns', 'del', NAMESPACE);
+}
+
 function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'inherit', 'inherit'] });
 }

@@ -10,7 +10,7 @@ import { fileInside } from '../../src/boot/confine.ts';
 import { parseIpv4 } from '../../src/net/ipv4.ts';
 import { startTftpServer, type TftpServer } from '../../src/tftp/server.ts';
 import type { Happening } from '../../src/timeline/event.ts';
-import { asClient, LOSSY, LossyWire, layWire, type Ran, SECOND, SERVER } from './tftp.rig.ts';
+import { asClient, LOSSY, LossyWire, layWire, type Ran, removeWire, SECOND, SERVER } from './tftp.rig.ts';
 
 const SIZES = [0, 1, 511, 512, 513, 200_000, 1_000_000];
 /** More than 65535 blocks of 512 bytes: the block number wraps. */
@@ -49,6 +49,7 @@ before(async () => {
 after(async () => {
   await server?.close();
   await rm(folder, { recursive: true });
+  removeWire();
 });
 
 /** How a client is told to fetch `file` from `host` into `into`. */
