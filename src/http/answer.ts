@@ -26,7 +26,7 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
 const UNAVAILABLE_SECONDS = 5;
 
 /**
- * Answers with one of our errors, as JSON. The connection is closed where a body of the request may still come: nobody reads it.
+ * Answers with one of our errors, as JSON. The connection is closed where a body of the request may still come: it is not read.
  */
 export function refuse(reply: FastifyReply, error: ReveilleError, status?: number): FastifyReply {
   const refusal: Refusal = {

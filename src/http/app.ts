@@ -14,7 +14,7 @@ const CHECK_MS = 2000;
 const MOST_HEADERS = 100;
 
 /**
- * A fastify app as this project wants it: bodies are left to the routes (see `Bodies`), every error one of ours, no redirects (UEFI
+ * A fastify app: bodies are left to the routes (see `Bodies`), every error one of ours, no redirects (UEFI
  * firmware does not follow them), doubled slashes taken as one. `connections` lets connections in; nothing that a client sends
  * throws past `faulted`.
  */

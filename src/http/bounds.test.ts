@@ -109,28 +109,28 @@ describe('a rate', () => {
   });
 });
 
-describe('what clients can cause to be told', () => {
-  it('is told once a minute of each, with how often it happened', () => {
+describe('events that clients cause', () => {
+  it('come once a minute for each subject, with how often it happened', () => {
     let now = 0;
     const notices = new Notices(() => now);
-    const told: [string, number][] = [];
-    const note = (subject: string) => notices.note(subject, (count) => told.push([subject, count]));
+    const seen: [string, number][] = [];
+    const note = (subject: string) => notices.note(subject, (count) => seen.push([subject, count]));
     for (let i = 0; i < 5; i++) note('a');
     note('b');
     now += 60_000;
     note('a');
-    assert.deepEqual(told, [
+    assert.deepEqual(seen, [
       ['a', 1],
       ['b', 1],
       ['a', 5],
     ]);
   });
 
-  it('is bounded in all, however many subjects they make up', () => {
+  it('are bounded in all, however many subjects they make up', () => {
     const notices = new Notices(() => 0);
-    let told = 0;
-    for (let i = 0; i < 5000; i++) notices.note(`${i}`, () => told++);
-    assert.equal(told, 100);
+    let seen = 0;
+    for (let i = 0; i < 5000; i++) notices.note(`${i}`, () => seen++);
+    assert.equal(seen, 100);
   });
 });
 

@@ -51,7 +51,7 @@ function rig(most: number, mostEach: number) {
 }
 
 describe('connections', () => {
-  it('that have no place are told to come again, and closed', (t) => {
+  it('that have no place get 503 with Retry-After, and are closed', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { connections, admit, began } = rig(2, 2);
     for (const wire of [admit('a'), admit('b')]) began(wire);

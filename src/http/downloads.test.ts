@@ -53,7 +53,7 @@ describe('places of large transfers', () => {
     ] as const)
       begin(name, name, rate);
     run(10);
-    assert.equal(begin('new', 'new', KB), false, 'nobody is known to be slow yet');
+    assert.equal(begin('new', 'new', KB), false, 'none is known to be slow yet');
     run(11);
     assert.ok(begin('new', 'new', 900 * KB));
     assert.deepEqual([...cut.keys()], ['slower']);

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { makeBundle } from '../node/bundle.ts';
 import { ask, LARGE_BYTES, loopbackServer, ME, open, raw, SMALL, statusOf, until } from './serverFixture.ts';
 
-// The server for machines against clients that mean no good. Other addresses of 127.0.0.0/8 are other machines.
+// The server for machines against hostile clients. Other addresses of 127.0.0.0/8 are other machines.
 
 const BODY = 1_250_000;
 const halfSent = (path: string) =>
@@ -159,7 +159,7 @@ describe('requests of odd forms', () => {
     ['no HTTP behind a request', `${small}\r\n\x00\x01\x02\r\n\r\n`, /^HTTP\/1\.1 200 [\s\S]*a small file\n$/],
   ];
   for (const [what, bytes, expected] of rows) {
-    it(`${what}: answered or refused, and nobody else minds`, async (t) => {
+    it(`${what}: answered or refused, and others are served`, async (t) => {
       const { port, faults } = await loopbackServer(t);
       assert.match(await raw(t, port, bytes, { ms: 400 }), expected);
       await allServed(t, port);
@@ -202,7 +202,7 @@ describe('large transfers', () => {
   const failed = (events: readonly { kind: string; reason?: string }[], reason: RegExp) =>
     events.filter((event) => event.kind === 'http.failed' && reason.test(event.reason ?? '')).length;
 
-  it('that are not read keep nobody from small files, scripts and the nodes’ API', async (t) => {
+  it('that are not read hold up no small files, scripts or requests of nodes', async (t) => {
     const { port, events } = await loopbackServer(t, { maxDownloads: 12, maxDownloadsPerClient: 12 });
     for (let i = 1; i <= 12; i++) await reader(t, port, `127.0.1.${i}`);
     await delay(500);
@@ -248,7 +248,7 @@ describe('connections', () => {
 });
 
 describe('a node', () => {
-  it('that reports without end is answered 429 after a burst, told of once, and no event of the rest is kept', async (t) => {
+  it('that reports without end is answered 429 after a burst, with one event, and the rest becomes none', async (t) => {
     const { port, events } = await loopbackServer(t);
     const statuses = new Map<number, number>();
     for (let i = 0; i < 300; i++) {
@@ -326,8 +326,8 @@ describe('the node’s token', () => {
 
     const refused = await post(`applied?${ME}`, 'reveille.applied=1\n');
     assert.match(refused, /IDENTITY_REFUSED.*without its token/);
-    const told = events.filter((event) => event.kind === 'server.trouble');
-    assert.equal(told.length, 1, 'once a minute');
+    const refusals = events.filter((event) => event.kind === 'server.trouble');
+    assert.equal(refusals.length, 1, 'once a minute');
     const all = JSON.stringify(events) + refused;
     assert.ok(!all.includes(token) && !all.includes('0'.repeat(64)));
   });
@@ -354,12 +354,7 @@ describe('what fails behind a request', () => {
     ['a bundle that throws', { bundleOf: boom }, `/node/v1/bundle?${ME}`],
     ['orders that throw', { orders: { next: boom, left: () => {} } }, `/node/v1/wait?${ME}`],
     ['opened files that throw', { opened: boom }, `/node/v1/opened?${ME}`, 'x'],
-    [
-      'news that nobody takes',
-      { onNews: boom },
-      `/node/v1/applied?${ME}`,
-      `reveille.applied=1\nbundle=${'a'.repeat(64)}\n`,
-    ],
+    ['news that throw', { onNews: boom }, `/node/v1/applied?${ME}`, `reveille.applied=1\nbundle=${'a'.repeat(64)}\n`],
   ];
   for (const [what, changes, path, body] of rows) {
     it(`${what}: costs that request alone`, async (t) => {

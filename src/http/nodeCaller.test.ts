@@ -59,7 +59,7 @@ describe('a request', () => {
     ['of one without a lease is not', from, FREE, '10.0.0.99', '10.0.0.2', 'IDENTITY_REFUSED'],
     ['of a node behind a relay comes through any interface', from, RELAYED, '10.5.0.7', '10.9.0.2', 'far'],
     ['in its name from a wire of the server is not its', from, RELAYED, '10.9.0.7', '10.9.0.2', 'IDENTITY_REFUSED'],
-    ['over IPv6 is nobody’s', from, MAC, '0.0.0.0', '0.0.0.0', 'IDENTITY_REFUSED'],
+    ['over IPv6 is of no node', from, MAC, '0.0.0.0', '0.0.0.0', 'IDENTITY_REFUSED'],
     ['of an unknown machine is refused', from, '52:54:00:00:00:99', '10.0.0.51', '10.0.0.2', 'NODE_UNKNOWN'],
     ['without a MAC address is refused', from, 'x', '10.0.0.51', '10.0.0.2', 'REQUEST_INVALID'],
   ];

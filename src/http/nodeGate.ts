@@ -71,13 +71,13 @@ export class NodeGate {
         if (!this.#slots.take(name)) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
         slot = name;
         const most = later ? body + LINE_BYTES : body;
-        const wants = query.token === 'want';
-        const early = forBundle && !later ? await this.#bundlePass(caller, token, wants) : {};
+        const asksToken = query.token === 'want';
+        const early = forBundle && !later ? await this.#bundlePass(caller, token, asksToken) : {};
         using read =
           request.method === 'POST' ? await this.#bodies.read(request.raw, reply.raw, most, name) : undefined;
         const [shown, rest] = later ? tokenLine(read?.bytes ?? EMPTY) : [token, read?.bytes ?? EMPTY];
         if (later) this.#admit(caller, () => this.#from.tokens.admit(name, shown));
-        const pass = forBundle && later ? await this.#bundlePass(caller, shown, wants) : early;
+        const pass = forBundle && later ? await this.#bundlePass(caller, shown, asksToken) : early;
         asked = { ...caller, query, body: rest, pass };
         return await answer(asked, request, reply);
       } catch (error) {
@@ -119,9 +119,9 @@ export class NodeGate {
     }
   }
 
-  async #bundlePass(caller: Caller, token: string | undefined, wants: boolean): Promise<Pass> {
+  async #bundlePass(caller: Caller, token: string | undefined, asksToken: boolean): Promise<Pass> {
     try {
-      return await this.#from.tokens.admitBundle(caller.node.name, token, wants);
+      return await this.#from.tokens.admitBundle(caller.node.name, token, asksToken);
     } catch (error) {
       this.#admit(caller, () => {
         throw error;

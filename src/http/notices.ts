@@ -1,26 +1,26 @@
-/** The same is told once in this time, with how often it happened since. */
+/** A subject causes one event in this time, which counts how often it happened since the last. */
 const REPEAT_MS = 60_000;
 const MOST_SUBJECTS = 1000;
-/** Subjects that are told of in that time. */
-const MOST_TOLD = 100;
+/** Events of all subjects in that time. */
+const MOST_EVENTS = 100;
 
-type Subject = { count: number; toldAt: number };
+type Subject = { count: number; lastAt: number };
 
 /** Events that whoever sends requests can cause: each subject at most once a minute, and a bounded number of them in all. */
 export class Notices {
   readonly #now: () => number;
   readonly #subjects = new Map<string, Subject>();
   #windowFrom = Number.NEGATIVE_INFINITY;
-  #told = 0;
+  #events = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Notes that it happened again, and calls `tell` where it is time to, with how often it did since the last time. */
+  /** Notes that it happened again, and calls `tell` where an event is due, with how often it did since the last one. */
   note(subject: string, tell: (count: number) => void): void {
     const now = this.#now();
-    const known = this.#subjects.get(subject) ?? { count: 0, toldAt: Number.NEGATIVE_INFINITY };
+    const known = this.#subjects.get(subject) ?? { count: 0, lastAt: Number.NEGATIVE_INFINITY };
     known.count++;
     this.#subjects.delete(subject);
     this.#subjects.set(subject, known);
@@ -28,13 +28,13 @@ export class Notices {
     if (oldest !== undefined) this.#subjects.delete(oldest);
     if (now - this.#windowFrom >= REPEAT_MS) {
       this.#windowFrom = now;
-      this.#told = 0;
+      this.#events = 0;
     }
-    if (now - known.toldAt < REPEAT_MS || this.#told >= MOST_TOLD) return;
-    this.#told++;
+    if (now - known.lastAt < REPEAT_MS || this.#events >= MOST_EVENTS) return;
+    this.#events++;
     const { count } = known;
     known.count = 0;
-    known.toldAt = now;
+    known.lastAt = now;
     tell(count);
   }
 }

@@ -22,7 +22,7 @@ export const LARGE_BYTES = 24_000_000;
 
 type Test = { after(end: () => unknown): void };
 
-/** A server for machines on loopback, with a small and a large file, and what it told. */
+/** A server for machines on loopback, with a small and a large file, and its events and faults. */
 export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'reveille-http-'));
   const root = join(folder, 'tftp');

@@ -31,7 +31,7 @@ export function fileListOf(folder: string, name: string): ReadonlySet<string> | 
     const text = gunzipSync(readFileSync(path), { maxOutputLength: LONGEST }).toString('utf8');
     return new Set(text.split('\n'));
   } catch {
-    // An image of an earlier version has none, and one that is damaged is told of where it is served.
+    // An image of an earlier version has none, and a damaged one is reported where it is served.
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { ReveilleError } from '../errors.ts';
 import { fileListOf } from './fileList.ts';
 import { openedPaths } from './openedList.ts';
 
-/** What the boots of an image opened, as their nodes told. */
+/** What the boots of an image opened, as their nodes report. */
 export type Opened = {
   /** How many reports are merged in it, and when the first came (ISO 8601). */
   readonly reports: number;

@@ -4,7 +4,7 @@ import { ReveilleError, wordsOf } from '../errors.ts';
 import type { EventSink } from '../timeline/event.ts';
 import type { Shelf, ShelvedFile, ShelvedImage } from './shelf.ts';
 
-/** The same damage is told of once in this time; so much is remembered. */
+/** The same damage is reported once in this time; so many reports are remembered. */
 const REPEAT_MS = 60_000;
 const MOST_REMEMBERED = 256;
 
@@ -20,25 +20,25 @@ export type ServedImages = {
  * rejects with STATE_UNAVAILABLE, and an event says which file it is and what to do. `now` is in milliseconds.
  */
 export function servedImages(shelf: Shelf, emit: EventSink, now: () => number = () => performance.now()): ServedImages {
-  const toldAt = new Map<string, number>();
+  const reportedAt = new Map<string, number>();
 
-  const tell = ({ code, message, hint }: ReveilleError): void => {
+  const report = ({ code, message, hint }: ReveilleError): void => {
     const at = now();
-    if (at - (toldAt.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
-    toldAt.delete(message);
-    toldAt.set(message, at);
-    const oldest = toldAt.size > MOST_REMEMBERED ? toldAt.keys().next().value : undefined;
-    if (oldest !== undefined) toldAt.delete(oldest);
+    if (at - (reportedAt.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
+    reportedAt.delete(message);
+    reportedAt.set(message, at);
+    const oldest = reportedAt.size > MOST_REMEMBERED ? reportedAt.keys().next().value : undefined;
+    if (oldest !== undefined) reportedAt.delete(oldest);
     emit({ kind: 'server.trouble', code, message: hint === undefined ? message : `${message}: ${hint}` });
   };
 
-  const told =
+  const reporting =
     <Args extends unknown[], T>(ask: (...args: Args) => Promise<T>) =>
     async (...args: Args): Promise<T> => {
       try {
         return await ask(...args);
       } catch (error) {
-        if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') tell(error);
+        if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') report(error);
         throw error;
       }
     };
@@ -51,8 +51,13 @@ export function servedImages(shelf: Shelf, emit: EventSink, now: () => number = 
   };
 
   return {
-    shelf: { ...shelf, byHash: told(shelf.byHash), current: told(shelf.current), builds: told(shelf.builds) },
-    file: told(file),
+    shelf: {
+      ...shelf,
+      byHash: reporting(shelf.byHash),
+      current: reporting(shelf.current),
+      builds: reporting(shelf.builds),
+    },
+    file: reporting(file),
   };
 }
 
@@ -60,7 +65,7 @@ function fileOf(image: ShelvedImage, which: ImageFileName): ShelvedFile | undefi
   return which === 'vmlinuz' ? image.kernel : which === 'initrd' ? image.initrd : image.root;
 }
 
-/** Only its size tells at once: hashing an image takes seconds, and the machine that boots it checks what it got. */
+/** Only its size reports at once: hashing an image takes seconds, and the machine that boots it checks what it got. */
 async function requireWhole(image: ShelvedImage, which: ImageFileName, { path, size }: ShelvedFile): Promise<void> {
   const about = `${which} of image ${image.name} (${path})`;
   const stat = await lstat(path).catch((error: NodeJS.ErrnoException) => {

@@ -89,15 +89,15 @@ export class NodeTokens {
     if (needsToken(this.#of(node))) throw refused(node, 'without its token', LOST);
   }
 
-  /** The same for one that asks for a bundle; `wants`: it asks for a token too. */
-  async admitBundle(node: string, token: string | undefined, wants: boolean): Promise<Pass> {
+  /** The same for one that asks for a bundle; `asksToken`: it asks for a token too. */
+  async admitBundle(node: string, token: string | undefined, asksToken: boolean): Promise<Pass> {
     if (token !== undefined) {
       this.admit(node, token);
       return {};
     }
     const now = this.#from.now();
     const state = this.#of(node);
-    if (wants) {
+    if (asksToken) {
       if (!mayIssue(state, now)) throw refused(node, 'for a token, though no boot of it is under way', LOST);
       return { token: await this.#issue(node, state) };
     }
