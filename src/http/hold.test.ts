@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ReveilleError } from '../errors.ts';
 import { makeBundle } from '../node/bundle.ts';
 import { ask, LARGE_BYTES, loopbackServer, ME, open, raw, SMALL, statusOf, until } from './serverFixture.ts';
 
@@ -332,13 +333,21 @@ describe('the node’s token', () => {
     assert.ok(!all.includes(token) && !all.includes('0'.repeat(64)));
   });
 
-  it('comes also where the bundle cannot be made, so that an agent may go on asking', async (t) => {
-    const { port } = await loopbackServer(t, {
-      bundleOf: () => Promise.reject(Object.assign(new Error('no'), { statusCode: 400 })),
+  it('does not come where the bundle cannot be made: the node reports that, and asks until the site is mended', async (t) => {
+    let isBroken = true;
+    const { port, events } = await loopbackServer(t, {
+      bundleOf: async () => {
+        if (isBroken) throw new ReveilleError('TEMPLATE_INVALID', 'broken');
+        return makeBundle([], []);
+      },
     });
     const answer = await ask(t, port, `/node/v1/bundle?${ME}&token=want`);
-    assert.equal(statusOf(answer), 400);
-    assert.match(answer, /\r\nx-reveille-token: [0-9a-f]{64}\r\n/);
+    assert.equal(statusOf(answer), 422);
+    assert.ok(!/x-reveille-token/i.test(answer));
+    assert.equal(statusOf(await ask(t, port, `/node/v1/report?${ME}`, { method: 'POST', body: REPORT })), 204);
+    isBroken = false;
+    assert.match(await ask(t, port, `/node/v1/bundle?${ME}&token=want`), /\r\nx-reveille-token: [0-9a-f]{64}\r\n/);
+    assert.ok(events.every(({ kind }) => kind !== 'server.trouble'));
   });
 });
 

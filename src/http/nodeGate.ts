@@ -54,6 +54,7 @@ export class NodeGate {
   /** A fastify handler that lets through to `answer` what passes. `forBundle`: the route hands out bundles, and tokens with them. */
   route({ body, rate }: Bounds, answer: Handler, forBundle = false) {
     // Other users of a machine must not use up what its agent may ask for.
+    const { tokens } = this.#from;
     const rates = { proven: new Rates(rate, MOST_NODES), unproven: new Rates(rate, MOST_NODES) };
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       let asked: Asked | undefined;
@@ -64,20 +65,20 @@ export class NodeGate {
         const { name } = caller.node;
         const token = headerToken(request);
         const later = token === undefined && query.token === 'body' && request.method === 'POST';
-        if (token !== undefined || !(forBundle || later))
-          this.#admit(caller, () => this.#from.tokens.admit(name, token));
+        if (token !== undefined || !(forBundle || later)) this.#passed(caller, () => tokens.admit(name, token));
         const wait = rates[token === undefined ? 'unproven' : 'proven'].take(name);
         if (wait > 0) throw this.#limited(caller, `${name} asks too often`, wait);
         if (!this.#slots.take(name)) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
         slot = name;
         const most = later ? body + LINE_BYTES : body;
         const asksToken = query.token === 'want';
-        const early = forBundle && !later ? await this.#bundlePass(caller, token, asksToken) : {};
+        const early = forBundle && !later ? this.#passed(caller, () => tokens.admitBundle(name, token, asksToken)) : {};
         using read =
           request.method === 'POST' ? await this.#bodies.read(request.raw, reply.raw, most, name) : undefined;
         const [shown, rest] = later ? tokenLine(read?.bytes ?? EMPTY) : [token, read?.bytes ?? EMPTY];
-        if (later) this.#admit(caller, () => this.#from.tokens.admit(name, shown));
-        const pass = forBundle && later ? await this.#bundlePass(caller, shown, asksToken) : early;
+        if (later) this.#passed(caller, () => tokens.admit(name, shown));
+        const pass =
+          forBundle && later ? this.#passed(caller, () => tokens.admitBundle(name, shown, asksToken)) : early;
         asked = { ...caller, query, body: rest, pass };
         return await answer(asked, request, reply);
       } catch (error) {
@@ -105,9 +106,10 @@ export class NodeGate {
     }
   }
 
-  #admit({ node, mac, ip }: Caller, admit: () => void): void {
+  /** What `check` gives, or throws; a refusal becomes an event. */
+  #passed<T>({ node, mac, ip }: Caller, check: () => T): T {
     try {
-      admit();
+      return check();
     } catch (error) {
       if (error instanceof ReveilleError) {
         const { code, message } = error;
@@ -115,17 +117,6 @@ export class NodeGate {
           this.#from.emit({ kind: 'server.trouble', code, message, node: node.name, mac, ip }),
         );
       }
-      throw error;
-    }
-  }
-
-  async #bundlePass(caller: Caller, token: string | undefined, asksToken: boolean): Promise<Pass> {
-    try {
-      return await this.#from.tokens.admitBundle(caller.node.name, token, asksToken);
-    } catch (error) {
-      this.#admit(caller, () => {
-        throw error;
-      });
       throw error;
     }
   }

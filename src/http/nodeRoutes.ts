@@ -64,7 +64,7 @@ const BOUNDS = {
  * orders), `POST /node/v1/bundle` (what differs from the manifest in the body), `POST /node/v1/applied` and `POST
  * /node/v1/opened`, each with `?mac=`. A machine may only speak as the node whose address its connection comes from (`callerOf`).
  *
- * A bundle that is asked for with `&token=want` brings the header `x-reveille-token`. From then on each request of the node needs that
+ * A bundle that is asked for with `&token=want` brings the header `x-reveille-token`; a refusal does not. From then on each request of the node needs that
  * token: in a header of the same name or, for a client whose arguments others can read, with `&token=body` as the first line of a
  * body, `token=HEX`; `wait` may be posted for that. See `NodeTokens`.
  */
@@ -120,7 +120,6 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
   const sendBundle: Answer = async ({ node, mac, ip, query, body, pass }, request, reply) => {
     // What is posted is a running node's manifest.
     const during = request.method === 'POST' ? 'refresh' : undefined;
-    if (pass.token !== undefined) reply.header('x-reveille-token', pass.token);
     const serverIp = localIpOf(request);
     try {
       const bundle = await renderings.run(`${node.name} ${serverIp}`, async () =>
@@ -129,6 +128,7 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
       lastRefusal.delete(node.name);
       if (during && query.applied === bundle.sha256) return reply.code(204).send();
       const archive = await packBundle(bundle, during ? new TextDecoder().decode(body) : '');
+      if (pass.asksToken) reply.header('x-reveille-token', await from.tokens.issue(node.name));
       const late = setTimeout(() => reply.raw.destroy(), BUNDLE_MS);
       reply.raw.once('close', () => clearTimeout(late));
       return reply

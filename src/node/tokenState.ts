@@ -44,6 +44,11 @@ export function mayIssue({ phase, bootedAt, plain }: TokenState, now: number): b
   return phase === 'issued' || (phase === 'open' && !plain && isWithin(now, bootedAt, ISSUE_MS));
 }
 
+/** A token was asked for, and not handed out yet because the bundle could not be made: the boot goes on. */
+export function afterAsking(state: TokenState, now: number): TokenState {
+  return { ...state, bootedAt: now };
+}
+
 export function afterIssue(state: TokenState, hash: string): TokenState {
   return { ...state, phase: 'issued', hash };
 }

@@ -22,7 +22,13 @@ async function tokensOf(store: TokenStore = emptyStore()) {
 /** The token of a boot that is seen now. */
 async function booted(tokens: NodeTokens, node = 'node01'): Promise<string> {
   tokens.bootSeen(node);
-  return (await tokens.admitBundle(node, undefined, true)).token ?? assert.fail('no token');
+  return tokenOf(tokens, node);
+}
+
+/** What a bundle brings that is asked for with a token. */
+async function tokenOf(tokens: NodeTokens, node = 'node01'): Promise<string> {
+  assert.deepEqual(tokens.admitBundle(node, undefined, true), { asksToken: true });
+  return tokens.issue(node);
 }
 
 describe('the token of a node', () => {
@@ -30,22 +36,22 @@ describe('the token of a node', () => {
     const { tokens } = await tokensOf();
     tokens.bootSeen('node01');
     tokens.admit('node01', undefined);
-    const { token } = await tokens.admitBundle('node01', undefined, true);
-    assert.match(token ?? '', /^[0-9a-f]{64}$/);
+    const token = await tokenOf(tokens);
+    assert.match(token, /^[0-9a-f]{64}$/);
     assert.throws(() => tokens.admit('node01', undefined), REFUSED);
     assert.throws(() => tokens.admit('node01', '0'.repeat(64)), REFUSED);
     tokens.admit('node01', token);
     tokens.admit('node01', token);
-    assert.deepEqual(await tokens.admitBundle('node01', token, false), {});
+    assert.deepEqual(tokens.admitBundle('node01', token, false), {});
   });
 
   it('is handed out again until it was used, and not after that', async () => {
     const { tokens } = await tokensOf();
     const token = await booted(tokens);
-    assert.equal((await tokens.admitBundle('node01', undefined, true)).token, token);
+    assert.equal(await tokenOf(tokens), token);
     tokens.admit('node01', token);
-    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
-    await assert.rejects(tokens.admitBundle('node01', undefined, false), REFUSED);
+    assert.throws(() => tokens.admitBundle('node01', undefined, true), REFUSED);
+    assert.throws(() => tokens.admitBundle('node01', undefined, false), REFUSED);
   });
 
   it('is no other node’s', async () => {
@@ -58,10 +64,22 @@ describe('the token of a node', () => {
 
   it('is asked for in vain where no boot was seen, or one long ago', async () => {
     const { tokens, clock } = await tokensOf();
-    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    assert.throws(() => tokens.admitBundle('node01', undefined, true), REFUSED);
     tokens.bootSeen('node01');
     clock.now += ISSUE_MS;
-    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    assert.throws(() => tokens.admitBundle('node01', undefined, true), REFUSED);
+  });
+
+  it('is waited for as long as the agent asks, where the bundle cannot be made; the node speaks without one meanwhile', async () => {
+    const { tokens, clock } = await tokensOf();
+    tokens.bootSeen('node01');
+    for (let i = 0; i < 100; i++) {
+      clock.now += ISSUE_MS / 2;
+      assert.deepEqual(tokens.admitBundle('node01', undefined, true), { asksToken: true });
+      tokens.admit('node01', undefined);
+    }
+    tokens.admit('node01', await tokens.issue('node01'));
+    await assert.rejects(tokens.issue('node01'), REFUSED);
   });
 
   it('is a new one after the next boot; the old one then opens nothing', async () => {
@@ -82,7 +100,7 @@ describe('the token of a node', () => {
     const thief = await booted(tokens);
     tokens.admit('node01', token);
     assert.throws(() => tokens.admit('node01', thief), REFUSED);
-    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    assert.throws(() => tokens.admitBundle('node01', undefined, true), REFUSED);
   });
 
   it('survives boots that are pretended while it was not used yet', async () => {
@@ -108,7 +126,7 @@ describe('the token of a node', () => {
     again.admit('node01', token);
     again.admit('node02', unused);
     assert.throws(() => again.admit('node01', undefined), REFUSED);
-    await assert.rejects(again.admitBundle('node01', undefined, true), REFUSED);
+    assert.throws(() => again.admitBundle('node01', undefined, true), REFUSED);
   });
 
   it('is handed out though the state cannot be written; the next change writes it', async () => {
@@ -142,23 +160,26 @@ describe('an agent that knows of no tokens', () => {
     const { tokens, clock } = await tokensOf();
     tokens.bootSeen('node01');
     clock.now += PLAIN_MS - 1;
-    assert.deepEqual(await tokens.admitBundle('node01', undefined, false), {});
+    assert.deepEqual(tokens.admitBundle('node01', undefined, false), {});
     tokens.admit('node01', undefined);
     clock.now += 1;
-    await assert.rejects(tokens.admitBundle('node01', undefined, false), (error: { hint?: string }) => {
-      assert.match(error.hint ?? '', /build the image again/);
-      return true;
-    });
+    assert.throws(
+      () => tokens.admitBundle('node01', undefined, false),
+      (error: { hint?: string }) => {
+        assert.match(error.hint ?? '', /build the image again/);
+        return true;
+      },
+    );
     tokens.admit('node01', undefined);
     tokens.bootSeen('node01');
-    assert.deepEqual(await tokens.admitBundle('node01', undefined, false), {});
+    assert.deepEqual(tokens.admitBundle('node01', undefined, false), {});
   });
 
   it('opens no way to a token for others on its machine', async () => {
     const { tokens } = await tokensOf();
     tokens.bootSeen('node01');
-    await tokens.admitBundle('node01', undefined, false);
-    await assert.rejects(tokens.admitBundle('node01', undefined, true), REFUSED);
+    tokens.admitBundle('node01', undefined, false);
+    assert.throws(() => tokens.admitBundle('node01', undefined, true), REFUSED);
   });
 });
 
@@ -190,7 +211,7 @@ describe('whoever has no token', () => {
           else if (one === 'own') tokens.admit('node01', own);
           else if (one === 'none') assert.throws(() => tokens.admit('node01', undefined), REFUSED);
           else if (one === 'guess') assert.throws(() => tokens.admit('node01', 'a'.repeat(64)), REFUSED);
-          else await assert.rejects(tokens.admitBundle('node01', undefined, one === 'want'), REFUSED);
+          else assert.throws(() => tokens.admitBundle('node01', undefined, one === 'want'), REFUSED);
         }
       }),
     );

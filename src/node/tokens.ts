@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
 import { recall } from '../recall.ts';
 import {
+  afterAsking,
   afterBoot,
   afterIssue,
   afterPlain,
@@ -30,8 +31,8 @@ export type TokensFrom = {
   readonly trouble: (error: unknown) => void;
 };
 
-/** What a bundle's request is answered with: perhaps a token that the node presents from then on. */
-export type Pass = { readonly token?: string };
+/** What a bundle's request may have: `asksToken`: a token comes with the bundle, once it is made (`issue`). */
+export type Pass = { readonly asksToken?: true };
 
 /** Signs of one boot come within moments: they are written down once in this time. */
 const SAME_BOOT_MS = 60_000;
@@ -90,7 +91,7 @@ export class NodeTokens {
   }
 
   /** The same for one that asks for a bundle; `asksToken`: it asks for a token too. */
-  async admitBundle(node: string, token: string | undefined, asksToken: boolean): Promise<Pass> {
+  admitBundle(node: string, token: string | undefined, asksToken: boolean): Pass {
     if (token !== undefined) {
       this.admit(node, token);
       return {};
@@ -99,12 +100,27 @@ export class NodeTokens {
     const state = this.#of(node);
     if (asksToken) {
       if (!mayIssue(state, now)) throw refused(node, 'for a token, though no boot of it is under way', LOST);
-      return { token: await this.#issue(node, state) };
+      // A site that has to be mended first does not cost the boot its token.
+      if (state.phase === 'open' && now - state.bootedAt > SAME_BOOT_MS) this.#change(node, afterAsking(state, now));
+      return { asksToken };
     }
     if (needsToken(state)) throw refused(node, 'for its bundle without its token', LOST);
     if (!mayLeavePlain(state, now)) throw refused(node, 'for its bundle without a token, long after its boot', OLD);
     if (!state.plain) this.#change(node, afterPlain(state));
     return {};
+  }
+
+  /** The token that goes with the bundle of a request that was let pass for it; resolves once the state has it. Throws IDENTITY_REFUSED. */
+  async issue(node: string): Promise<string> {
+    const state = this.#of(node);
+    if (!mayIssue(state, this.#from.now())) throw refused(node, 'for a token that another request had', LOST);
+    const before = this.#issued.get(node);
+    if (before !== undefined) return before;
+    const token = randomBytes(32).toString('hex');
+    this.#issued.set(node, token);
+    this.#change(node, afterIssue(state, hashOf(token)));
+    await this.#save();
+    return token;
   }
 
   /** Forgets nodes that the site does not have any more. */
@@ -121,16 +137,6 @@ export class NodeTokens {
   /** Resolves once everything is written that is to be. */
   settled(): Promise<void> {
     return this.#save();
-  }
-
-  async #issue(node: string, state: TokenState): Promise<string> {
-    const before = this.#issued.get(node);
-    if (before !== undefined) return before;
-    const token = randomBytes(32).toString('hex');
-    this.#issued.set(node, token);
-    this.#change(node, afterIssue(state, hashOf(token)));
-    await this.#save();
-    return token;
   }
 
   #use(node: string, token: string): boolean {
