@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   SERVER_UNREACHABLE: 'no running server answers',
   REQUEST_INVALID: 'a request to the API does not have the right form',
   IDENTITY_REFUSED: 'a machine asks in the name of another',
+  LEASE_UNKNOWN: 'nobody holds this address',
   FILES_UNKNOWN: 'a node has not told which files it has',
   FILE_MISSING: 'there is no such file',
   FOLDER_TAKEN: 'a folder that is to be written holds something already',

@@ -283,6 +283,14 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       status: async () =>
         statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing, followed.refused()),
       subscribe,
+      leases: {
+        list: () => dhcp.running?.leases() ?? [],
+        release: async (ip) => {
+          if (!dhcp.running) throw new ReveilleError('SERVER_BUSY', 'DHCP is being restarted; ask again');
+          return dhcp.running.release(ip);
+        },
+        nodeOf: (mac) => site().nodeByMac.get(mac)?.name,
+      },
       rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
       nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
       sync: (nodes, options) => syncNodes(nodes, options, orders, nodeFiles.feed),

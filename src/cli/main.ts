@@ -10,6 +10,7 @@ import { imageCommand } from './image.ts';
 import { slimCommand } from './imageSlim.ts';
 import { importCommand } from './import.ts';
 import { labCommand } from './lab.ts';
+import { leaseCommand } from './lease.ts';
 import { endUnread } from './lineLog.ts';
 import { nodeCommand } from './node.ts';
 import { siteOption, stateOption } from './options.ts';
@@ -48,6 +49,7 @@ for (const command of [
   whyCommand(),
   diffCommand(),
   syncCommand(),
+  leaseCommand(),
   rollCommand(),
   powerCommand(),
   imageCommand().addCommand(slimCommand()),

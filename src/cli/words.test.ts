@@ -5,6 +5,7 @@ import { ReveilleError } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
+import { leasesText } from './lease.ts';
 import { openLineLog, standardOutput } from './lineLog.ts';
 import { errorText } from './print.ts';
 import { bootText, nodeNamed, nodesNamed, rackText, refusedText, summaryText } from './status.ts';
@@ -60,6 +61,26 @@ describe('words on screen', () => {
       ],
     );
     assert.equal(refusedText(null), undefined);
+  });
+
+  it('leases stand in a table, with the time that is left', () => {
+    const lease = {
+      ip: '10.0.0.51',
+      mac: MAC,
+      network: 'rack',
+      state: 'bound',
+      start: 0,
+      expires: 65_000,
+      node: 'node01',
+    } as const;
+    assert.deepEqual(
+      leasesText([lease, { ...lease, ip: '10.0.0.200', node: null, hostname: 'fresh', expires: 0 }], 0).split('\n'),
+      [
+        'ADDRESS     MAC                WHO     NETWORK  STATE  FOR',
+        '10.0.0.51   52:54:00:00:00:51  node01  rack     bound  1 min 5 s',
+        '10.0.0.200  52:54:00:00:00:51  fresh   rack     bound  over',
+      ],
+    );
   });
 
   it('a summary names the nodes of each state in ranges', () => {

@@ -1,5 +1,5 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { troubleOf } from '../errors.ts';
+import { ReveilleError, troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
@@ -52,6 +52,10 @@ export type DhcpServer = {
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined;
   /** Who holds an address now, if anybody. A node's MAC address on a wire that the node does not belong to counts as nobody. */
   holderOf(ip: Ipv4): Mac | undefined;
+  /** Every lease on record, those that are over too. */
+  leases(): readonly Lease[];
+  /** Ends the lease of an address, as if its machine had given it back; resolves once that is on disk. Throws LEASE_UNKNOWN. */
+  release(ip: Ipv4): Promise<Lease>;
 };
 
 /** Probes that run at once; a client beyond them gets its offer when it asks again. */
@@ -165,6 +169,28 @@ class Server implements DhcpServer {
       if (lease?.state === 'bound' && lease.expires > now) held.push(lease.ip);
     }
     return held.length === 1 ? held[0] : undefined;
+  }
+
+  leases(): readonly Lease[] {
+    return [...this.#book.leases()];
+  }
+
+  release(ip: Ipv4): Promise<Lease> {
+    const lease = this.#book.leaseAt(ip);
+    if (!lease || lease.state === 'released')
+      throw new ReveilleError('LEASE_UNKNOWN', `nobody holds ${formatIpv4(ip)}`, {
+        hint: 'reveille lease list names all',
+      });
+    const ended: Lease = { ...lease, state: 'released', expires: this.#records.now() };
+    this.#admission.drop(ip);
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        const { mac, network } = lease;
+        this.#emit({ kind: 'dhcp.release', stage: 'os', mac, ip, network, reason: 'ended by an operator' });
+        resolve(ended);
+      };
+      this.#records.save(ended, done, (reason) => reject(new ReveilleError('STATE_UNAVAILABLE', reason)));
+    });
   }
 
   holderOf(ip: Ipv4): Mac | undefined {

@@ -13,6 +13,7 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
   IDENTITY_REFUSED: 403,
   NODE_UNKNOWN: 404,
   FILES_UNKNOWN: 404,
+  LEASE_UNKNOWN: 404,
   FILE_MISSING: 404,
   IMAGE_MISSING: 404,
   SITE_INVALID: 422,

@@ -5,6 +5,7 @@ import type { SyncOptions } from '../node/sync.ts';
 import type { Event } from '../timeline/event.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
 import { isSet, wholeNumber } from './query.ts';
 import { addRollRoutes, type RollsForOperators } from './rollRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
@@ -26,6 +27,7 @@ export type OperatorsFrom = {
   /** Oldest first. */
   readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
   readonly rolls: RollsForOperators;
+  readonly leases: LeasesForOperators;
   /** Takes in exceptions that no code expected. */
   readonly faulted: FaultSink;
 };
@@ -51,6 +53,7 @@ const MOST_UNREAD = 8 * 1024 * 1024;
 export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
   const app = createApp(from.faulted, new Connections(MOST_OPERATORS, MOST_OPERATORS));
   addRollRoutes(app, from.rolls);
+  addLeaseRoutes(app, from.leases);
   app.get('/api/v1/status', async (_request, reply) => reply.send(await from.status()));
   app.get('/api/v1/events', async (request, reply) => {
     const { follow, ...filter } = eventsQuery(request.query as Record<string, unknown>, from.nodesNamed);

@@ -1,0 +1,83 @@
+import { Argument, Command, Option } from 'commander';
+import { ReveilleError } from '../errors.ts';
+import { byAddress, type LeaseShown, shownLease } from '../http/leaseRoutes.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { openStore } from '../state/store.ts';
+import { formatMs } from '../timeline/words.ts';
+import { askJson } from './api.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
+import { jsonText, paint } from './print.ts';
+import { siteIn } from './site.ts';
+import { table } from './table.ts';
+
+type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
+
+/** `reveille lease`: which addresses are lent, and ending one. */
+export function leaseCommand(): Command {
+  return new Command('lease')
+    .description('show which addresses are lent to whom, and end a lease')
+    .addCommand(listCommand())
+    .addCommand(releaseCommand());
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('list the addresses that are lent, and those that were declined')
+    .addOption(new Option('--all', 'leases that are over, too').default(false))
+    .addOption(siteOption())
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille lease list\n  reveille lease list --json')
+    .action(async (flags: Flags & { readonly all: boolean }) => {
+      const now = Date.now();
+      const all = await leasesNow(flags);
+      const shown = flags.all ? all : all.filter(({ state, expires }) => state !== 'released' && expires > now);
+      console.log(flags.json ? jsonText(shown) : leasesText(shown, now));
+    });
+}
+
+function releaseCommand(): Command {
+  return new Command('release')
+    .description('end the lease of an address, so that another machine may have it; the machine itself is not asked')
+    .addArgument(new Argument('<address>', 'an address that `reveille lease list` names'))
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExample:\n  reveille lease release 10.0.0.200')
+    .action(async (address: string, flags: Flags) => {
+      if (parseIpv4(address) === undefined)
+        throw new ReveilleError('REQUEST_INVALID', `"${address}" is not an address`);
+      const lease = (await askJson(flags.state, `/api/v1/leases/${address}/release`, { method: 'POST' })) as LeaseShown;
+      console.log(flags.json ? jsonText(lease) : `${lease.ip} is free: the lease of ${lease.mac} has ended.`);
+    });
+}
+
+/** The running server's leases; where none runs, those that the state holds. */
+async function leasesNow({ site, state }: Flags): Promise<readonly LeaseShown[]> {
+  try {
+    return (await askJson(state, '/api/v1/leases')) as readonly LeaseShown[];
+  } catch (error) {
+    if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
+  }
+  const { nodeByMac } = await siteIn(site);
+  const store = await openStore(state, { readOnly: true });
+  try {
+    return byAddress(await store.load()).map((lease) => shownLease(lease, nodeByMac.get(lease.mac)?.name));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Leases as a table: who has which address, and for how long yet. `now` is in milliseconds since the epoch. */
+export function leasesText(leases: readonly LeaseShown[], now: number): string {
+  if (leases.length === 0) return 'No address is lent.';
+  const rows = leases.map(({ ip, mac, node, network, state, expires, hostname }) => [
+    ip,
+    mac,
+    node ?? hostname ?? '-',
+    network,
+    state,
+    expires > now ? formatMs(expires - now) : 'over',
+  ]);
+  const [heading = '', ...lines] = table([['ADDRESS', 'MAC', 'WHO', 'NETWORK', 'STATE', 'FOR'], ...rows]).split('\n');
+  return [paint('bold', heading), ...lines].join('\n');
+}

@@ -1,0 +1,38 @@
+import type { FastifyInstance } from 'fastify';
+import type { Lease } from '../dhcp/lease.ts';
+import { ReveilleError } from '../errors.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+
+/** What the operators' API asks of leases. */
+export type LeasesForOperators = {
+  list(): readonly Lease[];
+  /** Ends the lease of an address. Rejects with LEASE_UNKNOWN. */
+  release(ip: Ipv4): Promise<Lease>;
+  nodeOf(mac: Mac): string | undefined;
+};
+
+/** A lease as the API and `lease list --json` show it; times are milliseconds since the epoch. */
+export type LeaseShown = Omit<Lease, 'ip' | 'clientId'> & { readonly ip: string; readonly node: string | null };
+
+/** `GET /api/v1/leases`, by address; `POST /api/v1/leases/ADDRESS/release`. */
+export function addLeaseRoutes(app: FastifyInstance, leases: LeasesForOperators): void {
+  const show = (lease: Lease) => shownLease(lease, leases.nodeOf(lease.mac));
+  app.get('/api/v1/leases', async (_request, reply) => reply.send(byAddress(leases.list()).map(show)));
+  app.post('/api/v1/leases/:ip/release', async (request, reply) => {
+    const { ip: text } = request.params as { ip: string };
+    const ip = parseIpv4(text);
+    if (ip === undefined) throw new ReveilleError('REQUEST_INVALID', `${JSON.stringify(text)} is not an address`);
+    return reply.send(show(await leases.release(ip)));
+  });
+}
+
+/** Leases in the order of their addresses. */
+export function byAddress(leases: readonly Lease[]): readonly Lease[] {
+  return leases.toSorted((a, b) => a.ip - b.ip);
+}
+
+/** A lease in the form of the API; `node` is the name of the node whose MAC address it is. */
+export function shownLease({ ip, clientId: _, ...lease }: Lease, node: string | undefined): LeaseShown {
+  return { ...lease, ip: formatIpv4(ip), node: node ?? null };
+}
