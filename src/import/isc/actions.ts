@@ -1,50 +1,46 @@
 import type { Cursor } from './cursor.ts';
 import { readDatum } from './data.ts';
 import { readArguments, readExpression } from './expressions.ts';
-import type { Statement } from './tree.ts';
+import type { Expression, Statement } from './tree.ts';
 
-/** Reads a statement that runs for each client. `body` reads the statements of a function. */
-export function readActions(cursor: Cursor, keyword: string, body: () => unknown): Statement {
+/** Reads a statement that runs for each client. `readBody` reads the statements of a function. */
+export function readActions(cursor: Cursor, keyword: string, readBody: () => readonly Statement[]): Statement {
   const { place } = cursor.take();
-  const action = (words: string): Statement => ({ kind: 'action', keyword, words, place });
-  const end = (words: string): Statement => {
+  const action = (words: string, expressions: readonly Expression[] = [], body?: readonly Statement[]): Statement => ({
+    ...{ kind: 'action', keyword, words, expressions, place },
+    ...(body === undefined ? {} : { body }),
+  });
+  const end = (words: string, expressions: readonly Expression[] = []): Statement => {
     cursor.semicolon(place);
-    return action(words);
+    return action(words, expressions);
+  };
+  const functionOf = (words: string): Statement => {
+    readArguments(cursor);
+    return action(words, [], readBody());
   };
   switch (keyword) {
     case 'break':
       return end(keyword);
     case 'return':
     case 'eval':
-      if (!cursor.at(';')) readExpression(cursor);
-      return end(keyword);
+      return end(keyword, cursor.at(';') ? [] : [readExpression(cursor)]);
     case 'log':
     case 'execute':
-      readArguments(cursor);
-      return end(keyword);
+      return end(keyword, readArguments(cursor));
     case 'add':
       return end(`add "${cursor.name('the name of a class')}"`);
     case 'unset':
       return end(`unset ${readDatum(cursor, "a variable's name").text}`);
     case 'define': {
       const words = `define ${readDatum(cursor, "a function's name").text}`;
-      if (cursor.at('(')) return readFunction(cursor, action(words), body);
+      if (cursor.at('(')) return functionOf(words);
       cursor.expect('=', 'after the name');
-      readExpression(cursor);
-      return end(words);
+      return end(words, [readExpression(cursor)]);
     }
     default: {
       const words = `${keyword} ${readDatum(cursor, "a variable's name").text}`;
       cursor.expect('=', "after the variable's name");
-      if (cursor.skip('function')) return readFunction(cursor, action(words), body);
-      readExpression(cursor);
-      return end(words);
+      return cursor.skip('function') ? functionOf(words) : end(words, [readExpression(cursor)]);
     }
   }
-}
-
-function readFunction(cursor: Cursor, action: Statement, body: () => unknown): Statement {
-  readArguments(cursor);
-  body();
-  return action;
 }

@@ -5,12 +5,14 @@ import { invalid } from '../invalid.ts';
 import { describe } from './comments.ts';
 import { both, type Conditions, conditionsOf, either, withFirmwareWords } from './conditions.ts';
 import { givenBy } from './given.ts';
+import { leaseOf, saysLease } from './lending.ts';
 import { Names } from './names.ts';
-import { leaseOf, optionsText, saysLease } from './networks.ts';
-import type { Reading } from './reading.ts';
+import { optionsText } from './optionsText.ts';
+import type { Part, Reading } from './reading.ts';
 import { type Rule, rulesOf, takeContested } from './rules.ts';
 import { isOfHosts, type MachineClass, type Scope, type Setting, settingsIn } from './scopes.ts';
-import type { Expression, StatementOf } from './tree.ts';
+import { aroundOf } from './spaces.ts';
+import type { Expression, OptionName, Statement, StatementOf } from './tree.ts';
 
 export type ClassText = NonNullable<SiteText['classes']>[string];
 
@@ -39,20 +41,40 @@ export class Classes {
     const contested = first !== undefined && isOfHosts(scope) ? takeContested(scope) : new Map<string, Setting>();
     const base: Rule[] = [];
     if (first !== undefined && contested.size > 0) {
-      base.push({ ...first, conditions: [within], settings: contested, place: scope.place, words: describe(scope) });
+      const { statement } = first;
+      base.push({
+        statement,
+        scope,
+        conditions: [within],
+        settings: contested,
+        place: scope.place,
+        words: describe(scope),
+      });
     }
-    for (const { conditions, settings, statement, place, words } of [...base, ...rules]) {
+    for (const { conditions, settings, statement, place, words, scope: own, condition } of [...base, ...rules]) {
       for (const one of conditions) {
         if (Object.keys(one).length === 0) {
           // It holds for all clients of the scope.
-          for (const [key, setting] of settings) scope.set.set(key, setting);
+          for (const [key, setting] of settings) {
+            scope.set.set(key, setting);
+            this.#reading.standsWith(statement, setting);
+          }
           continue;
         }
         const word = wordFor(one) ?? scope.name ?? `${scope.kind}-${scope.place.line}`;
-        const name = this.#write(word, one, settings, scope);
+        const name = this.#write(word, one, settings, own);
         this.#reading.from('classes', name, place, words);
+        this.#stands(statement, condition, ['classes', name]);
       }
-      this.#reading.tell('taken', statement, 'classes');
+    }
+  }
+
+  /** Notes that a statement and what its condition looks at stand in a class. */
+  #stands(statement: Statement, condition: Expression | undefined, at: readonly string[]): void {
+    this.#reading.stands(statement, at);
+    if (condition === undefined) return;
+    for (const option of optionsIn(condition)) {
+      for (const definition of this.#reading.options.definitionsOf(option)) this.#reading.stands(definition, at);
     }
   }
 
@@ -93,42 +115,50 @@ export class Classes {
     const subclasses = reading.outline.subclasses.filter(({ statement }) => statement.of === name);
     const by = matches.find(({ condition }) => !condition);
     const condition = matches.find(({ condition }) => condition);
-    if (by === undefined && condition === undefined) {
-      reading.tellOf('left', place, what, 'nothing says who its members are: give it conditions under `classes:`');
+    const leaveOut = (why: string): readonly string[] => {
+      reading.tellOf('left', place, what, why);
+      for (const own of [scope, ...subclasses.map((one) => one.scope)]) reading.leaveOut(own, 'its class is left out');
+      for (const one of [...matches, ...subclasses.map(({ statement }) => statement)]) {
+        reading.because(one, 'its class is left out');
+      }
       return [];
+    };
+    if (by === undefined && condition === undefined) {
+      return leaveOut('nothing says who its members are: give it conditions under `classes:`');
     }
     const common = condition === undefined ? [{}] : conditionsOf(condition.expression, reading);
     const listed = by === undefined ? [{}] : this.#listed(by, subclasses);
     const all = common && both(common, listed);
     if (all === undefined) {
-      reading.tellOf('left', place, what, 'its condition has no counterpart: give it conditions under `classes:`');
-      return [];
+      return leaveOut('its condition has no counterpart: give it conditions under `classes:`');
     }
-    if (all.length === 0) {
-      reading.tellOf('left', place, what, 'it has no members');
-      return [];
-    }
+    if (all.length === 0) return leaveOut('it has no members');
     const settings = settingsIn(scope, (around) => around === scope);
     const written = all.map((conditions) => {
       const taken = this.#write(name, conditions, settings, scope);
       reading.from('classes', taken, place, what);
+      const at = ['classes', taken];
+      reading.standsOf(place, what, at);
+      for (const match of matches) this.#stands(match, match.expression, at);
       return taken;
     });
-    reading.tellOf('taken', place, what, `class ${written.join(', ')}`);
     for (const conditions of all) this.choices(scope, conditions);
     for (const { statement, scope: own } of subclasses) {
-      if (by !== undefined && own.set.size + own.choices.length > 0) this.#subclass(by, statement, own);
+      if (by === undefined) continue;
+      // Its own settings make a class of their own; without them it is a member of its class.
+      if (own.set.size + own.choices.length > 0) this.#subclass(by, statement, own, scope);
+      for (const taken of written) reading.stands(statement, ['classes', taken]);
     }
     return written;
   }
 
   /** A subclass with settings of its own: a class behind its class, so that it has its way. */
-  #subclass(by: StatementOf<'match'>, statement: StatementOf<'subclass'>, scope: Scope): void {
+  #subclass(by: StatementOf<'match'>, statement: StatementOf<'subclass'>, scope: Scope, ofClass: Scope): void {
     const settings = settingsIn(scope, (around) => around === scope);
     for (const conditions of this.#listed(by, [{ statement }])) {
-      const name = this.#write(statement.of, conditions, settings, scope);
+      const name = this.#write(statement.of, conditions, settings, scope, ofClass.set);
       this.#reading.from('classes', name, statement.place, `subclass ${statement.of}`);
-      this.#reading.tell('taken', statement, `class ${name}`);
+      this.#reading.stands(statement, ['classes', name]);
       this.choices(scope, conditions);
     }
   }
@@ -151,30 +181,65 @@ export class Classes {
   }
 
   /** Adds a class; a list of one value is written as the value. Returns its name. */
-  #write(wanted: string, conditions: Conditions, settings: ReadonlyMap<string, Setting>, scope: Scope): string {
+  #write(
+    wanted: string,
+    conditions: Conditions,
+    settings: ReadonlyMap<string, Setting>,
+    scope: Scope,
+    ofClass: ReadonlyMap<string, Setting> = new Map(),
+  ): string {
     const name = this.#names.take(wanted);
     const values = Object.entries(withFirmwareWords(conditions));
+    const around = new Map([...aroundOf(scope, this.#reading), ...ofClass, ...settings]);
+    const own = this.#settings(settings, scope, around);
     const text: ClassText = {
       ...Object.fromEntries(values.map(([key, list]) => [key, list.length === 1 ? list[0] : [...list]])),
-      ...this.#settings(settings, scope),
+      ...own.text,
     };
     const { site } = this.#reading.draft;
     site.classes ??= {};
     site.classes[name] = text;
+    this.#reading.standParts(['classes', name], own.parts);
     return name;
   }
 
   /** What a class gives its members. */
-  #settings(settings: ReadonlyMap<string, Setting>, scope: Scope): ClassText {
+  #settings(
+    settings: ReadonlyMap<string, Setting>,
+    scope: Scope,
+    around: ReadonlyMap<string, Setting>,
+  ): { readonly text: ClassText; readonly parts: readonly Part[] } {
     const reading = this.#reading;
-    const { nextServer, bootFile, options } = givenBy(settings, reading);
+    const { nextServer, bootFile, options } = givenBy(settings, reading, around);
     const written = optionsText(options, reading);
-    return {
-      ...(saysLease(settings) ? leaseOf(new Map([...settingsIn(scope), ...settings])) : {}),
-      ...(nextServer === undefined || reading.isOurs(nextServer) ? {} : { nextServer: formatIpv4(nextServer) }),
-      ...(bootFile === undefined ? {} : { bootFile }),
-      ...(written === undefined ? {} : { options: written }),
+    const lending = saysLease(settings) ? leaseOf(new Map([...settingsIn(scope), ...settings])) : undefined;
+    const parts: Part[] = [...written.parts, ...(lending?.parts ?? [])];
+    const isSaid = nextServer !== undefined && (!reading.isOurs(nextServer.ip) || reading.namesOthers);
+    if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
+    if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });
+    const text = {
+      ...lending?.text,
+      ...(isSaid ? { nextServer: formatIpv4(nextServer.ip) } : {}),
+      ...(bootFile === undefined ? {} : { bootFile: bootFile.file }),
+      ...(written.text === undefined ? {} : { options: written.text }),
     };
+    return { text, parts };
+  }
+}
+
+/** The options that an expression looks at. */
+function optionsIn(expression: Expression): readonly OptionName[] {
+  switch (expression.kind) {
+    case 'option':
+      return [expression.option];
+    case 'call':
+      return expression.arguments.flatMap(optionsIn);
+    case 'not':
+      return optionsIn(expression.of);
+    case 'binary':
+      return [...optionsIn(expression.left), ...optionsIn(expression.right)];
+    default:
+      return [];
   }
 }
 

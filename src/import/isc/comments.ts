@@ -7,6 +7,11 @@ export function whereFrom({ file, line }: Place, what: string): string {
   return `${basename(file)}:${line} ${what}`;
 }
 
+/** `line 3`, or `hosts.conf:3` as seen from another file. */
+export function lineSeenFrom(from: Place, { file, line }: Place): string {
+  return file === from.file ? `line ${line}` : `${basename(file)}:${line}`;
+}
+
 /** A block in words: `group g6`. */
 export function describe({ kind, name }: Scope): string {
   return name === undefined ? kind : `${kind} ${name}`;

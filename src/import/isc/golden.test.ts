@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { formatPlace } from '../../errors.ts';
 import { loadSite } from '../../site/load.ts';
+import { unprovenClaims } from '../claims.ts';
 import { SiteDraft } from '../draft.ts';
 import { writeSite } from '../write.ts';
 import { includesBeside, readConfiguration } from './includes.ts';
@@ -28,6 +29,7 @@ describe('a configuration becomes a site', () => {
       try {
         const out = join(folder, 'site');
         await writeSite(draft, out, [file]);
+        assert.deepEqual(unprovenClaims(draft), []);
         const loaded = await loadSite(out);
         assert.deepEqual(loaded.ok ? [] : loaded.findings, []);
         const made = `${await readFile(join(out, 'site.yaml'), 'utf8')}\n${remarks(draft)}`;

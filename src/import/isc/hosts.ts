@@ -1,13 +1,12 @@
 import { broadcastOf, formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../../net/mac.ts';
 import { hostlessWords, isHost } from '../../site/networks.ts';
-import { invalid } from '../invalid.ts';
 import { constantOf } from './constants.ts';
 import { hexBytes } from './data.ts';
 import type { Drafted } from './networks.ts';
 import { textBytes } from './optionValues.ts';
 import type { Reading } from './reading.ts';
-import { chainOf, type Host, type Scope, settingsIn } from './scopes.ts';
+import { chainOf, type Host, type Scope, type Setting, settingsIn } from './scopes.ts';
 import type { Datum } from './tree.ts';
 import { flagOf } from './words.ts';
 
@@ -37,6 +36,9 @@ export function machinesOf(networks: readonly Drafted[], reading: Reading): read
       neighbour.macs.push(...found.macs);
       const why = `it has the address of host ${neighbour.host.name}: its hardware address is added to that node`;
       reading.tellOf('changed', host.place, `host ${host.name}`, why);
+      reading.leaveOut(host.scope, `its node has what host ${neighbour.host.name} says`);
+      const [own, other] = [host, neighbour.host].map(({ scope }) => scope.set.get('fixed-address'));
+      if (own !== undefined && other !== undefined) reading.standsWith(own, other);
     } else {
       machines.push(found);
       if (found.ip !== undefined) byIp.set(found.ip, found);
@@ -61,12 +63,16 @@ function isRefused({ scope }: Host): boolean {
 }
 
 /** The hardware addresses of hosts that are to be given nothing. */
-export function refusedMacs(reading: Reading): readonly Mac[] {
+export function refusedHosts(reading: Reading): readonly { readonly host: Host; readonly macs: readonly Mac[] }[] {
   return reading.outline.hosts.filter(isRefused).flatMap((host) => {
     const macs = reading.attempt(() => macsOf(host, reading)) ?? [];
-    if (macs.length > 0) reading.tellOf('taken', host.place, `host ${host.name}`, 'refused by all pools');
-    return macs;
+    return macs.length === 0 ? [] : [{ host, macs }];
   });
+}
+
+/** What refuses a host. */
+export function refusalOf({ scope }: Host): Setting | undefined {
+  return settingsIn(scope).get('allow booting');
 }
 
 /** The hardware addresses of a host: by `hardware`, else by a client identifier that holds one. */
@@ -75,19 +81,15 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
   for (const statement of hardware) {
     const { type, address } = statement;
     if (type !== 'ethernet') {
-      reading.tell('left', statement, 'nodes are known by Ethernet addresses');
+      reading.tellOf('left', place, `host ${name}`, `nodes are known by Ethernet addresses, not by ${type}`);
       continue;
     }
-    const bytes = hexBytes(address);
-    if (bytes.length !== 6) throw invalid(address.place, `expected 6 bytes, found ${bytes.length}`);
-    if (((bytes[0] ?? 0) & 1) === 1) {
-      throw invalid(
-        address.place,
-        `${address.text} is the address of a group of machines`,
-        "a card's first byte is even",
-      );
+    const bytes = address.text === '' ? new Uint8Array() : hexBytes(address);
+    const impossible = whyNoCard(bytes, address.text);
+    if (impossible === undefined) macs.push(macFromBytes(bytes));
+    else {
+      reading.tellOf('left', place, `host ${name}`, `${impossible}: write it with its real address as a node`);
     }
-    macs.push(macFromBytes(bytes));
   }
   if (hardware.length > 0) {
     tellOfIdentifier(scope, reading);
@@ -102,6 +104,13 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
   const why = identifier === undefined ? 'it has no hardware address' : 'it is known by a client identifier only';
   reading.tellOf('left', place, `host ${name}`, `${why}: write its MAC address as a node`);
   return [];
+}
+
+/** Why no network card has this address. */
+function whyNoCard(bytes: Uint8Array, text: string): string | undefined {
+  if (bytes.length !== 6) return `an Ethernet address has 6 bytes, this one has ${bytes.length}`;
+  if (((bytes[0] ?? 0) & 1) === 1) return `${text} is the address of a group of machines`;
+  return bytes.every((byte) => byte === 0) ? `${text} is no card's address` : undefined;
 }
 
 /** A host that says both is found by its client identifier first in dhcpd. */

@@ -2,18 +2,24 @@ import { OPTION } from '../../dhcp/options.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import type { SiteText } from '../draft.ts';
 import { describe } from './comments.ts';
-import { type Given, type GivenOption, givenBy, sameOption } from './given.ts';
+import { type Given, givenBy, NOTHING, sameOption } from './given.ts';
 import { groupSettings, type Machine, toldName } from './hosts.ts';
 import { Names } from './names.ts';
-import { type Drafted, optionsText } from './networks.ts';
-import type { Reading } from './reading.ts';
-import { chainOf, type Scope } from './scopes.ts';
+import type { Drafted } from './networks.ts';
+import type { GivenOption } from './optionSettings.ts';
+import { optionsText } from './optionsText.ts';
+import type { Part, Reading } from './reading.ts';
+import { chainOf, type Scope, type Setting, settingsIn } from './scopes.ts';
+import { givenByNetworks } from './spaces.ts';
 
 type NodeText = NonNullable<SiteText['nodes']>[string];
 type ProfileText = NonNullable<SiteText['profiles']>[string];
 
 /** What several machines share, or one has for itself: how it boots and its options. */
 type Shared = Pick<ProfileText, 'loader' | 'nextServer' | 'bootFile' | 'options'>;
+
+/** The same with where it comes from; `text` is absent if there is nothing to say. */
+type Said = { readonly text?: Shared; readonly parts: readonly Part[] };
 
 /**
  * Writes every machine as a node. What a group of hosts gives, and what at least two hosts give alike, becomes a profile;
@@ -25,40 +31,60 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
   const written = machines.map((machine) => {
     const { host, network } = machine;
     const group = groupOf(host.scope, network);
-    const groupGiven = group === undefined ? NOTHING : givenBy(groupSettings(group, network), reading);
-    const own = givenBy(groupSettings(host.scope, network), reading);
+    const outer = network?.settings ?? givenByNetworks(reading);
+    const ofGroup = group === undefined ? undefined : groupSettings(group, network);
+    const ofHost = groupSettings(host.scope, network);
+    const groupGiven = ofGroup === undefined ? NOTHING : givenBy(ofGroup, reading, new Map([...outer, ...ofGroup]));
+    const own = givenBy(ofHost, reading, new Map([...outer, ...ofHost]));
     return {
       machine,
       group,
       name: names.take(...namesFor(machine, reading)),
-      ofGroup: group === undefined ? undefined : sharedOf(groupGiven, network?.given, false, reading),
+      ofGroup: group === undefined ? SILENT : sharedOf(groupGiven, network?.given, false, reading),
       own: sharedOf(own, overlaid(network?.given, groupGiven), group !== undefined, reading),
     };
   });
   for (const { group, ofGroup, own } of written) {
-    if (group !== undefined && ofGroup !== undefined) profiles.want(ofGroup, group);
-    if (own !== undefined) profiles.want(own);
+    if (group !== undefined && ofGroup.text !== undefined) profiles.want(ofGroup.text, group);
+    if (own.text !== undefined) profiles.want(own.text);
   }
 
   for (const { machine, name, group, ofGroup, own } of written) {
     const { host, macs, ip } = machine;
-    const used = [group === undefined ? undefined : profiles.name(ofGroup), profiles.name(own)];
-    const names = used.filter((profile) => profile !== undefined);
+    const at = ['nodes', name];
+    const used: string[] = [];
+    for (const { text, parts } of [...(group === undefined ? [] : [ofGroup]), own]) {
+      const profile = profiles.name(text);
+      if (profile !== undefined) used.push(profile);
+      reading.standParts(profile === undefined ? at : ['profiles', profile], parts);
+    }
     const [mac = ''] = macs;
     const node: NodeText = {
       mac: macs.length === 1 ? mac : [...macs],
       ...(ip === undefined ? {} : { ip: formatIpv4(ip) }),
-      ...(names.length === 0 ? {} : { profiles: names }),
-      ...(own !== undefined && profiles.name(own) === undefined ? own : {}),
+      ...(used.length === 0 ? {} : { profiles: used }),
+      ...(own.text !== undefined && profiles.name(own.text) === undefined ? own.text : {}),
     };
     const told = otherName(machine, name, reading);
     if (told !== undefined) node.options = { 'host-name': told, ...node.options };
     reading.draft.site.nodes ??= {};
     reading.draft.site.nodes[name] = node;
     reading.from('nodes', name, host.place, `host ${host.name}`);
-    reading.tellOf('taken', host.place, `host ${host.name}`, `node ${name}`);
+    reading.standsOf(host.place, `host ${host.name}`, at);
+    for (const setting of asNode(machine)) reading.stands(setting, at);
   }
 }
+
+/** What a node is by itself: its address, its name as that of its client, and that it is answered. */
+function asNode({ host }: Machine): readonly Setting[] {
+  const settings = settingsIn(host.scope);
+  const keys = ['fixed-address', 'option dhcp.host-name', 'allow booting'];
+  if (toldName(host) === host.name) keys.push('use-host-decl-names');
+  if (host.hardware.length === 0) keys.push('option dhcp.dhcp-client-identifier', 'uid');
+  return keys.flatMap((key) => settings.get(key) ?? []);
+}
+
+const SILENT: Said = { parts: [] };
 
 /** What its client is told as its name, where that is not the node's name alone. */
 function otherName({ host, network }: Machine, name: string, reading: Reading): string | undefined {
@@ -74,8 +100,6 @@ function otherName({ host, network }: Machine, name: string, reading: Reading): 
   return told === name && !isHidden ? undefined : told;
 }
 
-const NOTHING: Given = { options: new Map(), ownName: false };
-
 /** The innermost group around a host that its network does not stand in. */
 function groupOf(scope: Scope, network: Drafted | undefined): Scope | undefined {
   const shared = new Set(network === undefined ? [] : chainOf(network.subnet.scope));
@@ -88,7 +112,6 @@ function overlaid(network: Given | undefined, group: Given): Given {
   const server = group.nextServer ?? network?.nextServer;
   return {
     options: new Map([...(network?.options ?? []), ...group.options]),
-    ownName: false,
     ...(file === undefined ? {} : { bootFile: file }),
     ...(server === undefined ? {} : { nextServer: server }),
   };
@@ -104,38 +127,71 @@ function namesFor({ host }: Machine, { outline }: Reading): readonly (string | u
   return [isOwn ? told : undefined, label(host.name), host.name];
 }
 
-/** What is said beyond `base`, as it is written; `undefined` if nothing is. */
-function sharedOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Shared | undefined {
+/** What is said beyond `base`, as it is written; what `base` says alike stands where that stands. */
+function sharedOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Said {
   const options = new Map<number, GivenOption>();
   for (const [code, option] of given.options) {
     // The client identifier of a host says who it is, not what it is given.
     if (code === OPTION.hostname.code || code === OPTION.clientId.code) continue;
-    if (!sameOption(option, base?.options.get(code))) options.set(code, option);
+    const same = base?.options.get(code);
+    if (same === undefined || !sameOption(option, same)) options.set(code, option);
+    else for (const from of option.from) reading.standsWith(from, same.from[0]);
   }
-  const text = optionsText(options, reading);
-  const shared: Shared = { ...bootOf(given, base, said, reading), ...(text === undefined ? {} : { options: text }) };
-  return Object.keys(shared).length === 0 ? undefined : shared;
+  const written = optionsText(options, reading);
+  const boot = bootOf(given, base, said, reading);
+  const text: Shared = { ...boot.text, ...(written.text === undefined ? {} : { options: written.text }) };
+  const parts = [...(boot.parts ?? []), ...written.parts];
+  return Object.keys(text).length === 0 ? { parts } : { text, parts };
 }
 
+type Boot = { readonly text: Omit<Shared, 'options'>; readonly parts: readonly Part[] };
+
 /**
- * How it boots: by a loader of ours where the files move here too, else by the file and server that are named. `said`: what
- * `base` gives is written in a profile of the node already; what a network gives has no loader.
+ * How it boots: by a loader of ours where the files move here too and no network or class names another file, else by the file
+ * and server that are named. `said`: what `base` gives is written in a profile of the node already; what a network gives has
+ * no loader.
  */
-function bootOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Omit<Shared, 'options'> {
-  const bootFile = given.bootFile ?? base?.bootFile;
-  const nextServer = given.nextServer ?? base?.nextServer;
-  const isOurs = nextServer === undefined || reading.isOurs(nextServer);
-  const loader = loaderFor(bootFile, isOurs, reading);
-  if (loader !== undefined) {
-    const isSaid = said && loader === loaderFor(base?.bootFile, isOurs, reading);
-    return isSaid ? {} : { loader };
+function bootOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Boot {
+  const { bootFile = base?.bootFile, nextServer = base?.nextServer } = given;
+  const isOurs = nextServer === undefined || reading.isOurs(nextServer.ip);
+  const parts: Part[] = [];
+  const loader = loaderFor(bootFile?.file, isOurs, reading);
+  if (loader !== undefined && !isContested(bootFile?.file, base, said, reading)) {
+    const isSaid = said && loader === loaderFor(base?.bootFile?.file, isOurs, reading);
+    if (given.nextServer !== undefined) parts.push({ from: given.nextServer.from, key: isSaid ? [] : ['loader'] });
+    if (given.bootFile !== undefined) {
+      if (!isSaid) parts.push({ from: given.bootFile.from, key: ['loader'] });
+      else if (base?.bootFile !== undefined) reading.standsWith(given.bootFile.from, base.bootFile.from);
+    }
+    return { text: isSaid ? {} : { loader }, parts };
   }
-  return {
-    ...(nextServer === undefined || isOurs || nextServer === base?.nextServer
-      ? {}
-      : { nextServer: formatIpv4(nextServer) }),
-    ...(bootFile === undefined || bootFile === base?.bootFile ? {} : { bootFile }),
+  const isFileSaid = bootFile?.file === base?.bootFile?.file;
+  if (given.bootFile !== undefined) {
+    if (!isFileSaid) parts.push({ from: given.bootFile.from, key: ['bootFile'] });
+    else if (base?.bootFile !== undefined) reading.standsWith(given.bootFile.from, base.bootFile.from);
+  }
+  // This server is the one where nothing else is named; what names another is answered by name.
+  const isNamed = nextServer !== undefined && (!isOurs || reading.namesOthers);
+  const isServerSaid = nextServer?.ip === base?.nextServer?.ip;
+  if (given.nextServer !== undefined) {
+    if (isServerSaid && base?.nextServer !== undefined) {
+      reading.standsWith(given.nextServer.from, base.nextServer.from);
+    } else parts.push({ from: given.nextServer.from, key: isNamed ? ['nextServer'] : [] });
+  }
+  const text = {
+    ...(isNamed && !isServerSaid && nextServer !== undefined ? { nextServer: formatIpv4(nextServer.ip) } : {}),
+    ...(bootFile === undefined || isFileSaid ? {} : { bootFile: bootFile.file }),
   };
+  return { text, parts };
+}
+
+/** Whether a network or a class names another boot file: that would go before a loader. */
+function isContested(file: string | undefined, base: Given | undefined, said: boolean, reading: Reading): boolean {
+  const { classes } = reading.draft.site;
+  if (Object.values(classes ?? {}).some(({ bootFile }) => bootFile !== undefined && bootFile !== file)) return true;
+  const networks = Object.values(reading.draft.site.networks ?? {}).map(({ bootFile }) => bootFile);
+  const others = said ? networks : [base?.bootFile?.file];
+  return others.some((other) => other !== undefined && other !== file);
 }
 
 function loaderFor(file: string | undefined, isOurs: boolean, { around }: Reading): ProfileText['loader'] | undefined {
@@ -199,7 +255,7 @@ class Profiles {
     }
     const what = describe(group);
     this.#reading.from('profiles', name, group.place, what);
-    this.#reading.tellOf('taken', group.place, what, `profile ${name}`);
+    this.#reading.standsOf(group.place, what, ['profiles', name]);
     return name;
   }
 }

@@ -8,7 +8,6 @@ import type { Assigning, OptionName, Statement } from './tree.ts';
 
 /** Reads what follows `option`: a value for it, the definition of one, or that of an option space. */
 export function readOption(cursor: Cursor, place: Place, how: Assigning = 'set'): Statement {
-  if (how !== 'set') cursor.skip('option');
   const option = readOptionName(cursor);
   if (option.space === 'dhcp' && option.name.toLowerCase() === 'space' && cursor.peek().kind === 'word') {
     return readSpace(cursor, place);

@@ -1,4 +1,7 @@
+import { PARAMETERS } from './statements.ts';
 import type { OptionName, OptionType, StatementOf } from './tree.ts';
+
+type Definition = StatementOf<'option-definition' | 'option-space'>;
 
 /** An option as dhcpd knows it: its number and how its payload is made up. */
 export type KnownOption = { readonly code: number; readonly type: OptionType };
@@ -101,12 +104,20 @@ const SPACES: { readonly [space: string]: readonly (readonly [OptionType, string
   ],
 };
 
+/** Spaces that dhcpd comes with and that are not for clients of ours: their options are not looked up. */
+const FOREIGN_SPACES = new Set(['dhcp6', 'isc', 'isc6', 'vsio']);
+/** The space of dhcpd's own parameters: `config-option server.filename`. */
+const PARAMETER_SPACE = 'server';
+
 /** The options that a configuration can name: dhcpd's own, and those that it defines. */
 export class OptionTable {
   readonly #options = new Map<string, KnownOption>();
   readonly #widths = new Map<string, { readonly code: number; readonly length: number }>();
 
-  constructor(definitions: readonly StatementOf<'option-definition' | 'option-space'>[]) {
+  /** What defines an option or a space, by its key. */
+  readonly #definitions = new Map<string, Definition>();
+
+  constructor(definitions: readonly Definition[] = []) {
     for (const [space, rows] of Object.entries(SPACES)) {
       for (const [type, list] of rows) {
         for (const [code, name] of list.split(',').map((entry) => entry.trim().split(' '))) {
@@ -114,16 +125,52 @@ export class OptionTable {
         }
       }
     }
-    for (const statement of definitions) {
-      if (statement.kind === 'option-space') {
-        this.#widths.set(statement.space.toLowerCase(), { code: statement.codeWidth, length: statement.lengthWidth });
-      } else this.#options.set(keyOf(statement.option), { code: statement.code, type: statement.type });
+    for (const statement of definitions) this.define(statement);
+  }
+
+  define(statement: Definition): void {
+    if (statement.kind === 'option-space') {
+      this.#widths.set(statement.space.toLowerCase(), { code: statement.codeWidth, length: statement.lengthWidth });
+      this.#definitions.set(statement.space.toLowerCase(), statement);
+    } else {
+      this.#options.set(keyOf(statement.option), { code: statement.code, type: statement.type });
+      this.#definitions.set(keyOf(statement.option), statement);
     }
   }
 
-  /** The option of this name; `unknown-144` and `option-144` stand for numbers. */
+  /** What the configuration defines for an option: itself, its space, and what carries that. */
+  definitionsOf(name: OptionName): readonly Definition[] {
+    const carrier = name.space === 'dhcp' ? undefined : this.#carrier(name.space)?.[0];
+    const keys = [keyOf(name), name.space.toLowerCase(), carrier ?? ''];
+    return keys.flatMap((key) => this.#definitions.get(key) ?? []);
+  }
+
+  hasSpace(space: string): boolean {
+    const name = space.toLowerCase();
+    const isOwn = Object.hasOwn(SPACES, name) || FOREIGN_SPACES.has(name) || name === PARAMETER_SPACE;
+    return isOwn || this.#definitions.has(name);
+  }
+
+  /** Whether dhcpd knows an option of this name. Of spaces that are not for our clients all are taken as known. */
+  isKnown(name: OptionName): boolean {
+    const space = name.space.toLowerCase();
+    if (space === PARAMETER_SPACE) return PARAMETERS.has(name.name.toLowerCase());
+    return FOREIGN_SPACES.has(space) || this.find(name) !== undefined;
+  }
+
+  /**
+   * The least number from which options come from `space`, where `site-option-space` names it: that of its first option beyond 127,
+   * 224 at most.
+   */
+  leastOfSite(space: string): number {
+    const prefix = `${space.toLowerCase()}.`;
+    const codes = [...this.#options].flatMap(([key, { code }]) => (key.startsWith(prefix) && code > 127 ? [code] : []));
+    return Math.min(224, ...codes);
+  }
+
+  /** The option of this name; `unknown-144` stands for a number. */
   find(name: OptionName): KnownOption | undefined {
-    const number = /^(?:unknown|option)-(\d{1,3})$/i.exec(name.name)?.[1];
+    const number = /^unknown-(\d{1,3})$/i.exec(name.name)?.[1];
     return (
       this.#options.get(keyOf(name)) ?? (number === undefined ? undefined : { code: Number(number), type: STRING })
     );
@@ -136,16 +183,14 @@ export class OptionTable {
 
   /** The option of dhcpd's own space that carries those of `space`. */
   carrier(space: string): KnownOption | undefined {
-    for (const [key, known] of this.#options) {
-      if (
-        key.startsWith('dhcp.') &&
-        known.type.kind === 'space' &&
-        known.type.space.toLowerCase() === space.toLowerCase()
-      ) {
-        return known;
-      }
-    }
-    return undefined;
+    return this.#carrier(space)?.[1];
+  }
+
+  #carrier(space: string): readonly [string, KnownOption] | undefined {
+    const wanted = space.toLowerCase();
+    return [...this.#options].find(
+      ([key, { type }]) => key.startsWith('dhcp.') && type.kind === 'space' && type.space.toLowerCase() === wanted,
+    );
   }
 
   get names(): readonly string[] {

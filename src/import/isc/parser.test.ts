@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../errors.ts';
 import { invalid } from '../invalid.ts';
-import { type Includes, parseConfiguration } from './parser.ts';
+import { type Includes, parseStatements } from './parser.ts';
 import { fateOf, KEYWORDS } from './statements.ts';
 import type { Statement } from './tree.ts';
 
@@ -12,7 +12,7 @@ const NO_INCLUDES: Includes = (name, place) => {
 };
 
 function parse(text: string, files: { readonly [name: string]: string } = {}): readonly Statement[] {
-  return parseConfiguration('dhcpd.conf', text, (name, place) => {
+  return parseStatements('dhcpd.conf', text, (name, place) => {
     const included = files[name];
     return included === undefined ? NO_INCLUDES(name, place) : { file: name, text: included };
   });
@@ -32,6 +32,10 @@ function plain(value: unknown): unknown {
 
 const words = (text: string) => ({ kind: 'words', text });
 const text = (value: string) => ({ kind: 'text', text: value });
+const word = (of: string) => ({ kind: 'word', word: of });
+const action = (keyword: string, of: string, expressions: readonly unknown[]) => ({
+  ...{ kind: 'action', keyword, words: of, expressions },
+});
 const packet = (name: string, space = 'dhcp') => ({ kind: 'option', option: { space, name }, from: 'packet' });
 
 describe('a statement of dhcpd.conf', () => {
@@ -155,10 +159,25 @@ describe('a statement of dhcpd.conf', () => {
     ],
     [
       'on commit or release { set a = "b"; }',
-      { kind: 'on', events: ['commit', 'release'], body: [{ kind: 'action', keyword: 'set', words: 'set a' }] },
+      { kind: 'on', events: ['commit', 'release'], body: [action('set', 'set a', [text('b')])] },
     ],
-    ['log (info, concat ("a", "b"));', { kind: 'action', keyword: 'log', words: 'log' }],
-    ['define f (a, b) { return concat (a, b); }', { kind: 'action', keyword: 'define', words: 'define f' }],
+    [
+      'log (info, concat ("a", "b"));',
+      action('log', 'log', [word('info'), { kind: 'call', name: 'concat', arguments: [text('a'), text('b')] }]),
+    ],
+    [
+      'define f (a) { return concat (a); }',
+      {
+        ...action('define', 'define f', []),
+        body: [action('return', 'return', [{ kind: 'call', name: 'concat', arguments: [word('a')] }])],
+      },
+    ],
+    ['autoritative;', { kind: 'lone', word: 'autoritative', hint: 'did you mean "authoritative"?' }],
+    ['a = "b";', action('set', 'a = ...', [text('b')])],
+    [
+      'host a { hardware ethernet; }',
+      { kind: 'host', name: 'a', body: [{ kind: 'hardware', type: 'ethernet', address: words('') }] },
+    ],
   ];
   for (const [source, tree] of rows) {
     it(source, () => {
@@ -320,7 +339,7 @@ describe('what cannot be read', () => {
   }
 
   it('is told all at once, what stands around it being read', () => {
-    const error = errorOf(() => parse('foo 1;\noption a 1;\nbar { baz 1; { ; } }\nhost a { qux; }\n'));
+    const error = errorOf(() => parse('foo 1;\noption a 1;\nbar { baz 1; { ; } }\nhost a { qux 1; }\n'));
     assert.match(String(error.hint), /dhcpd.conf:3:1: .*"bar"\ndhcpd.conf:4:10: .*"qux"$/);
   });
 

@@ -10,6 +10,7 @@ import { readOption } from './optionStatements.ts';
 import { readPermit } from './permits.ts';
 import { ACTIONS, FOREIGN, KEYWORDS, PARAMETERS } from './statements.ts';
 import type { Branch, Case, Datum, Statement, Value } from './tree.ts';
+import { undefinedOptions } from './undefined.ts';
 
 /** The text of a file that a configuration includes. Throws IMPORT_INVALID at `place` if it is not to be had. */
 export type Includes = (name: string, place: Place) => { readonly file: string; readonly text: string };
@@ -18,9 +19,18 @@ const MOST_PROBLEMS = 50;
 
 /**
  * Reads dhcpd.conf: `text` is what stands in `file`, `includes` finds what it includes. Throws one IMPORT_INVALID that
- * tells of all that is wrong, at the place of the first.
+ * tells of all that is wrong, at the place of the first; options that are used before they are defined are wrong too.
  */
 export function parseConfiguration(file: string, text: string, includes: Includes): readonly Statement[] {
+  const statements = parseStatements(file, text, includes);
+  const problems = new Problems();
+  for (const problem of undefinedOptions(statements)) problems.add(problem);
+  problems.throwAll();
+  return statements;
+}
+
+/** The same by form alone: options are what they are called. */
+export function parseStatements(file: string, text: string, includes: Includes): readonly Statement[] {
   const parser = new Parser(includes);
   const statements = parser.file(file, text);
   parser.problems.throwAll();
@@ -31,6 +41,8 @@ class Parser {
   readonly problems = new Problems();
   readonly #includes: Includes;
   #cursor = new Cursor('', '');
+  /** Where the subnet begins that is being read. */
+  #inSubnet: Place | undefined;
   /** Files that are being read, outermost first. */
   readonly #open: string[] = [];
 
@@ -114,7 +126,15 @@ class Parser {
       const hint = 'export the directory to a dhcpd.conf and import that';
       throw invalid(place, 'this configuration is kept in an LDAP directory, which cannot be read', hint);
     }
-    throw invalid(place, `dhcpd.conf has no statement ${quoted(text)}`, didYouMean(keyword, KEYWORDS));
+    cursor.take();
+    const hint = didYouMean(keyword, KEYWORDS);
+    if (cursor.skip('=')) {
+      const expression = readExpression(cursor);
+      cursor.semicolon(place);
+      return [{ kind: 'action', keyword: 'set', words: `${text} = ...`, expressions: [expression], place }];
+    }
+    if (cursor.skip(';')) return [{ kind: 'lone', word: text, place, ...(hint === undefined ? {} : { hint }) }];
+    throw invalid(place, `dhcpd.conf has no statement ${quoted(text)}`, hint);
   }
 
   readonly #readers: { readonly [keyword: string]: (place: Place, keyword: string) => readonly Statement[] } = {
@@ -201,6 +221,19 @@ class Parser {
   }
 
   #subnet(place: Place): readonly Statement[] {
+    const around = this.#inSubnet;
+    if (around !== undefined) {
+      throw invalid(place, 'a subnet cannot stand in another', `the block of line ${around.line} is not closed`);
+    }
+    this.#inSubnet = place;
+    try {
+      return this.#subnetHere(place);
+    } finally {
+      this.#inSubnet = undefined;
+    }
+  }
+
+  #subnetHere(place: Place): readonly Statement[] {
     const base = checkForm('address', readDatum(this.#cursor, 'the address of the subnet'));
     this.#cursor.expect('netmask', `after "subnet ${base.text}"`);
     const netmask = checkForm('address', readDatum(this.#cursor, 'a netmask'));
@@ -224,8 +257,12 @@ class Parser {
 
   #hardware(place: Place): readonly Statement[] {
     const type = this.#cursor.word('a hardware type such as ethernet').toLowerCase();
-    const address = readDatum(this.#cursor, 'a hardware address');
-    hexBytes(address);
+    // dhcpd takes a type without an address too.
+    const { place: at } = this.#cursor.peek();
+    const address: Datum = this.#cursor.at(';')
+      ? { kind: 'words', text: '', place: at }
+      : readDatum(this.#cursor, 'a hardware address');
+    if (address.text !== '') hexBytes(address);
     return this.#ended({ kind: 'hardware', type, address, place }, place);
   }
 

@@ -2,22 +2,28 @@ import { OPTION } from '../../dhcp/options.ts';
 import { broadcastOf, formatIpv4, type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import { rangeWords } from '../../site/pools.ts';
 import { invalid } from '../invalid.ts';
+import { blockOf } from './blocks.ts';
 import type { DraftedClasses } from './classes.ts';
 import { addressesOf, givenBy } from './given.ts';
-import { type Drafted, leaseOf, type NetworkText, optionsText, saysLease } from './networks.ts';
-import type { Reading } from './reading.ts';
-import { type Pool, settingsIn } from './scopes.ts';
-import type { StatementOf } from './tree.ts';
+import { leaseOf, saysLease } from './lending.ts';
+import type { Drafted, NetworkText } from './networks.ts';
+import { optionsText } from './optionsText.ts';
+import type { Part, Reading } from './reading.ts';
+import { type Pool, type Setting, settingsIn } from './scopes.ts';
+import type { Statement, StatementOf } from './tree.ts';
 import { flagOf } from './words.ts';
 
 type PoolText = NonNullable<NetworkText['pools']>[number];
+
+/** Who may draw from a pool, and the statements that say so. */
+type Members = { readonly text: Pick<PoolText, 'allow' | 'deny'>; readonly from: readonly Statement[] };
 
 /** Writes the pools into their networks: a pool of a shared network into each whose addresses it has. */
 export function draftPools(networks: readonly Drafted[], classes: DraftedClasses, reading: Reading): void {
   const seen: { readonly range: Ipv4Range; readonly from: StatementOf<'range'> }[] = [];
   for (const pool of reading.outline.pools) {
     const members = reading.attempt(() => membersOf(pool, classes, reading));
-    const byNetwork = new Map<Drafted, Ipv4Range[]>();
+    const byNetwork = new Map<Drafted, { readonly parts: Ipv4Range[]; readonly from: Statement[] }>();
     for (const statement of pool.ranges) {
       const found = reading.attempt(() => rangeOf(statement, pool, networks, reading));
       if (found === undefined) continue;
@@ -28,15 +34,19 @@ export function draftPools(networks: readonly Drafted[], classes: DraftedClasses
         continue;
       }
       seen.push({ range: found.range, from: statement });
-      const kept = withoutTaken(found.range, found.network, statement, reading);
-      byNetwork.set(found.network, [...(byNetwork.get(found.network) ?? []), ...kept]);
-      if (members !== undefined) reading.tell('taken', statement, `pool of network ${found.network.name}`);
+      const { parts, from } = byNetwork.get(found.network) ?? { parts: [], from: [] };
+      parts.push(...withoutTaken(found.range, found.network, statement, reading));
+      from.push(statement);
+      byNetwork.set(found.network, { parts, from });
     }
     if (members === undefined) continue;
-    for (const [network, ranges] of byNetwork) {
+    for (const [network, { parts: ranges, from }] of byNetwork) {
       if (ranges.length === 0) continue;
-      const text: PoolText = { ...rangeText(ranges), ...members, ...ownSettings(pool, network, reading) };
-      network.text.pools = [...(network.text.pools ?? []), text];
+      const own = ownSettings(pool, network, reading);
+      const at = ['networks', network.name, 'pools', network.text.pools?.length ?? 0];
+      network.text.pools = [...(network.text.pools ?? []), { ...rangeText(ranges), ...members.text, ...own.text }];
+      for (const statement of [...from, ...members.from]) reading.stands(statement, at);
+      reading.standParts(at, own.parts);
     }
   }
 }
@@ -47,29 +57,40 @@ function rangeText(ranges: readonly Ipv4Range[]): Pick<PoolText, 'range'> {
   return { range: first !== undefined && words.length === 1 ? first : words };
 }
 
+/** A range and the network that it lies in; `undefined`, and told, if its subnet is left out. Throws IMPORT_INVALID. */
 function rangeOf(
   statement: StatementOf<'range'>,
   pool: Pool,
   networks: readonly Drafted[],
-  { around }: Reading,
-): { readonly network: Drafted; readonly range: Ipv4Range } {
+  reading: Reading,
+): { readonly network: Drafted; readonly range: Ipv4Range } | undefined {
   const [a, b] = [statement.first, statement.last].map(({ text, place }) => {
-    const ip = parseIpv4(text) ?? around.resolved.get(text);
+    const ip = parseIpv4(text) ?? reading.around.resolved.get(text);
     if (ip === undefined) throw invalid(place, `"${text}" has no address here`, 'write the address');
     return ip;
   });
   // dhcpd takes the ends in either order.
   const range = { first: Math.min(a ?? 0, b ?? 0) as Ipv4, last: Math.max(a ?? 0, b ?? 0) as Ipv4 };
-  const network = networks.find(({ subnet, block }) => subnet.wire === pool.wire && inSubnet(block, range.first));
-  if (network === undefined || !inSubnet(network.block, range.last)) {
-    const subnets = networks.filter(({ subnet }) => subnet.wire === pool.wire).map(({ text }) => text.subnet);
-    throw invalid(
-      statement.place,
-      `range ${rangeWords(range)} lies in no subnet here`,
-      `subnets: ${subnets.join(', ')}`,
-    );
+  const own = networks.filter(({ subnet }) => subnet.wires.includes(pool.wire));
+  const network = own.find(({ block }) => inSubnet(block, range.first));
+  if (network !== undefined && inSubnet(network.block, range.last)) return { network, range };
+  if (isOfLeftOut(range, pool, own, reading)) {
+    reading.tell('left', statement, 'its subnet is left out');
+    return undefined;
   }
-  return { network, range };
+  throw invalid(
+    statement.place,
+    `range ${rangeWords(range)} lies in no subnet here`,
+    `subnets: ${own.map(({ text }) => text.subnet).join(', ')}`,
+  );
+}
+
+function isOfLeftOut(range: Ipv4Range, { wire }: Pool, own: readonly Drafted[], reading: Reading): boolean {
+  const left = wire.subnets.filter((subnet) => !own.some((network) => network.subnet === subnet));
+  return left.some((subnet) => {
+    const block = reading.attempt(() => blockOf(subnet, reading));
+    return block === undefined || (inSubnet(block, range.first) && inSubnet(block, range.last));
+  });
 }
 
 /** The parts of a range around the addresses that no client may have. */
@@ -104,14 +125,11 @@ function around(range: Ipv4Range, ip: Ipv4): Ipv4Range[] {
   return [before, after].filter(({ first, last }) => first <= last);
 }
 
-/** Who may draw from the pool; `undefined` if nobody does. */
-function membersOf(
-  pool: Pool,
-  classes: DraftedClasses,
-  reading: Reading,
-): Pick<PoolText, 'allow' | 'deny'> | undefined {
+/** Who may draw from the pool; `undefined`, and told, if nobody does. */
+function membersOf(pool: Pool, classes: DraftedClasses, reading: Reading): Members | undefined {
   const allow: string[] = [];
   const deny: string[] = [];
+  const from: Statement[] = [...pool.permits];
   let allows = false;
   for (const permit of pool.permits) {
     const members = memberWords(permit, classes, reading);
@@ -120,33 +138,44 @@ function membersOf(
       allow.push(...members);
     } else deny.push(...members);
   }
-  const strangers = settingsIn(pool.scope).get('allow unknown-clients');
+  const settings = settingsIn(pool.scope);
+  const strangers = settings.get('allow unknown-clients');
+  const unbooted = settings.get('boot-unknown-clients');
+  for (const setting of [strangers, unbooted]) if (setting !== undefined) from.push(setting);
   const closed = strangers?.kind === 'permit' && strangers.verb !== 'allow';
-  const unbooted = flagOf(settingsIn(pool.scope), 'boot-unknown-clients') === false;
-  if (closed) reading.tell('taken', strangers, 'pools for known nodes only');
-  if (closed || unbooted) deny.push('unknown');
+  if (closed || flagOf(settings, 'boot-unknown-clients') === false) deny.push('unknown');
 
   const denied = new Set(deny);
   const allowed = new Set(allow.filter((member) => !denied.has(member)));
-  if (allows && allowed.size === 0) {
-    reading.tellOf('left', pool.place, 'pool', 'nobody may draw from it');
-    return undefined;
+  const booting = settings.get('allow booting');
+  if (booting?.kind === 'permit' && booting.verb !== 'allow') {
+    const why = 'its pools are left out, so that they give nothing; nodes in it are answered all the same';
+    reading.tell('changed', booting, why);
+    return leavePoolOut(pool, 'booting is denied to its clients', reading);
   }
+  if (allows && allowed.size === 0) return leavePoolOut(pool, 'nobody may draw from it', reading);
   if (denied.has('any')) {
-    reading.tellOf('left', pool.place, 'pool', 'it denies all clients: write it when it is to be used');
-    return undefined;
+    return leavePoolOut(pool, 'it denies all clients: write it when it is to be used', reading);
   }
   // `deny unknown` alone is `allow: known`, and the other way round.
   if (allowed.size === 0 && denied.size === 1) {
-    if (denied.has('unknown')) return { allow: 'known' };
-    if (denied.has('known')) return { allow: 'unknown' };
+    if (denied.has('unknown')) return { text: { allow: 'known' }, from };
+    if (denied.has('known')) return { text: { allow: 'unknown' }, from };
   }
   if (allowed.has('known')) denied.delete('unknown');
   const list = allowed.has('any') || allowed.size === 0 ? ['any'] : [...allowed];
-  return {
+  const text = {
     allow: list.length === 1 ? (list[0] ?? 'any') : list,
     ...(denied.size === 0 ? {} : { deny: denied.size === 1 ? ([...denied][0] ?? '') : [...denied] }),
   };
+  return { text, from };
+}
+
+function leavePoolOut(pool: Pool, why: string, reading: Reading): undefined {
+  reading.tellOf('left', pool.place, 'pool', why);
+  const within = 'its pool is left out';
+  for (const statement of [...pool.ranges, ...pool.permits]) reading.because(statement, within);
+  if (pool.scope.kind === 'pool') reading.leaveOut(pool.scope, within);
 }
 
 /** What a permit says in the words of a site; nothing of those that no client of ours can fit. */
@@ -160,7 +189,7 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
     case 'unauthenticated':
       return ['any'];
     case 'members': {
-      const names = classes.get(what.of.toLowerCase());
+      const names = classes.get(what.of);
       if (names === undefined) throw invalid(permit.place, `there is no class "${what.of}"`);
       if (names.length > 0) return names;
       const why = permit.verb === 'allow' ? 'nobody gets in by it' : 'nobody is kept out by it';
@@ -189,31 +218,44 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
   }
 }
 
-/** What the pool itself sets: its lease time and its options. */
+/** What the pool itself sets: its lease time, its boot server and file, its options. */
 function ownSettings(
   pool: Pool,
   network: Drafted,
   reading: Reading,
-): Pick<PoolText, 'lease' | 'minLease' | 'maxLease' | 'options'> {
-  if (pool.scope.kind !== 'pool') return {};
+): { readonly text: Partial<PoolText>; readonly parts: readonly Part[] } {
+  if (pool.scope.kind !== 'pool') return { text: {}, parts: [] };
   const settings = settingsIn(pool.scope, ({ kind }) => kind === 'pool');
-  const given = givenBy(settings, reading);
-  const options = optionsText(given.options, reading);
-  for (const key of ['filename', 'next-server']) {
-    const setting = settings.get(key);
-    if (setting !== undefined)
-      reading.tell('left', setting, 'a pool has no boot file: write it on a class or on the nodes');
-  }
+  const ofPool = new Map([...network.settings, ...settings]);
+  const { nextServer, bootFile, options } = givenBy(settings, reading, ofPool);
+  const written = optionsText(options, reading);
+  const parts: Part[] = [...written.parts];
+  const isSaid = nextServer !== undefined && (!reading.isOurs(nextServer.ip) || reading.namesOthers);
+  if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
+  if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });
+  const lease = saysLease(settings) ? lendingOf(ofPool, network, reading) : { text: {}, parts: [] };
   return {
-    ...(saysLease(settings) ? withoutSame(leaseOf(settingsIn(pool.scope)), network.text) : {}),
-    ...(options === undefined ? {} : { options }),
+    text: {
+      ...lease.text,
+      ...(isSaid ? { nextServer: formatIpv4(nextServer.ip) } : {}),
+      ...(bootFile === undefined ? {} : { bootFile: bootFile.file }),
+      ...(written.text === undefined ? {} : { options: written.text }),
+    },
+    parts: [...parts, ...lease.parts],
   };
 }
 
 /** All of the lease times, since one that stands there does away with the network's bounds; nothing if they are the same. */
-function withoutSame(own: ReturnType<typeof leaseOf>, network: NetworkText): object {
-  const isSame = (['lease', 'minLease', 'maxLease'] as const).every((key) => own[key] === network[key]);
-  return isSame ? {} : own;
+function lendingOf(
+  settings: ReadonlyMap<string, Setting>,
+  network: Drafted,
+  reading: Reading,
+): { readonly text: Partial<PoolText>; readonly parts: readonly Part[] } {
+  const { text, parts } = leaseOf(settings);
+  const isSame = (['lease', 'minLease', 'maxLease'] as const).every((key) => text[key] === network.text[key]);
+  if (!isSame) return { text, parts };
+  reading.standParts(['networks', network.name], parts);
+  return { text: {}, parts: [] };
 }
 
 /** Keeps the members of a class out of every pool. */

@@ -3,13 +3,16 @@ import { both, type Conditions, conditionsOf } from './conditions.ts';
 import type { Reading } from './reading.ts';
 import { type Choice, type Scope, type Setting, settingsIn } from './scopes.ts';
 import { showExpression } from './show.ts';
-import type { StatementOf } from './tree.ts';
+import type { Expression, StatementOf } from './tree.ts';
 
 /** What a choice gives to those who fit one of its conditions. */
 export type Rule = {
   readonly conditions: readonly Conditions[];
   readonly settings: ReadonlyMap<string, Setting>;
   readonly statement: StatementOf<'if' | 'switch'>;
+  /** The block that says so, and its condition. */
+  readonly scope: Scope;
+  readonly condition?: Expression;
   /** Where its condition stands, and the condition in words. */
   readonly place: Place;
   readonly words: string;
@@ -17,7 +20,8 @@ export type Rule = {
 
 /**
  * What the choices of a scope give, within these conditions: later rules have their way over earlier ones, so that the
- * first branch that fits comes last. Branches whose condition no class can say are told, with all that follow them.
+ * first branch that fits comes last. A branch whose condition no class can say is told of: its clients are given what the
+ * others are.
  */
 export function rulesOf(scope: Scope, within: readonly Conditions[], reading: Reading): readonly Rule[] {
   return scope.choices.flatMap((choice) => ofChoice(choice, within, reading));
@@ -29,24 +33,44 @@ function ofChoice(
   reading: Reading,
 ): readonly Rule[] {
   const rules: Rule[] = [];
+  const without = new Set<Scope>();
   for (const { condition, scope } of branches) {
+    if (isBare(scope)) continue;
     const met = condition === undefined ? [{}] : conditionsOf(condition, reading);
     const conditions = met && both(within, met);
-    if (conditions === undefined) {
-      const at = condition?.place ?? statement.place;
-      const why = 'no class can say this condition: write classes for what it and the branches after it choose';
-      reading.tellOf('left', at, 'a branch of a choice', why);
-      break;
-    }
-    if (conditions.length === 0) continue;
-    const settings = settingsIn(scope, (around) => around === scope);
     const place = condition?.place ?? statement.place;
     const words = condition === undefined ? 'else' : `if ${showExpression(condition)}`;
-    const own: Rule[] = settings.size === 0 ? [] : [{ conditions, settings, statement, place, words }];
+    if (conditions === undefined) {
+      const why =
+        'no class can say this condition: those who fit it are given what all others are, so write a class for them';
+      reading.tellOf('left', place, words, why);
+      reading.leaveOut(scope, 'its branch is left out');
+      without.add(scope);
+      continue;
+    }
+    if (conditions.length === 0) {
+      reading.leaveOut(scope, 'nobody fits the conditions around it', 'server');
+      without.add(scope);
+      continue;
+    }
+    const settings = settingsIn(scope, (around) => around === scope);
+    const own: Rule[] =
+      settings.size === 0
+        ? []
+        : [{ conditions, settings, statement, place, words, scope, ...(condition === undefined ? {} : { condition }) }];
     rules.unshift(...own, ...rulesOf(scope, conditions, reading));
   }
-  tellOfGaps(branches, otherwise, reading);
+  tellOfGaps(
+    branches.filter(({ scope }) => !without.has(scope)),
+    otherwise,
+    reading,
+  );
   return rules;
+}
+
+/** Whether nothing in a block, however deep, is for clients. */
+export function isBare({ set, choices }: Scope): boolean {
+  return set.size === 0 && choices.every(({ branches }) => branches.every(({ scope }) => isBare(scope)));
 }
 
 /** A class adds to what other classes give; what an earlier branch does not set would come from a later one. */

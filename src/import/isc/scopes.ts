@@ -1,8 +1,15 @@
 import type { Place } from '../../errors.ts';
-import type { SiteDraft } from '../draft.ts';
+import type { SiteDraft, Weight } from '../draft.ts';
+import { branchesOf, withoutNegation } from './branches.ts';
+import { lineSeenFrom } from './comments.ts';
+import { isOn } from './forms.ts';
+import { keyOf, type Setting } from './keys.ts';
 import { show } from './show.ts';
-import { type Fate, FLAGS, fateOf } from './statements.ts';
-import type { Branch, Expression, Statement, StatementOf } from './tree.ts';
+import { type Fate, FLAGS, fateOf, PARAMETERS } from './statements.ts';
+import type { Expression, Statement, StatementOf } from './tree.ts';
+import { wordOf } from './words.ts';
+
+export type { Setting } from './keys.ts';
 
 /** Statements that stand in one block and count in all blocks within it. */
 export type Scope = {
@@ -23,12 +30,21 @@ export type Choice = {
   readonly otherwise?: ReadonlyMap<string, Setting>;
 };
 
-/** A statement that gives something a value in its scope. */
-export type Setting = StatementOf<'option' | 'parameter' | 'permit' | 'authoritative'>;
-
 /** The wire of a shared network, or of a subnet that shares it with none. */
-export type Wire = { readonly name?: string; readonly place: Place; readonly scope: Scope; readonly subnets: Subnet[] };
-export type Subnet = { readonly statement: StatementOf<'subnet'>; readonly scope: Scope; readonly wire: Wire };
+export type Wire = {
+  readonly name?: string;
+  readonly place: Place;
+  readonly scope: Scope;
+  readonly subnets: Subnet[];
+  readonly statement?: Statement;
+};
+/** `wires`: of a subnet that is declared several times, those of all its declarations. */
+export type Subnet = {
+  readonly statement: StatementOf<'subnet'>;
+  readonly scope: Scope;
+  wire: Wire;
+  readonly wires: Wire[];
+};
 export type Pool = {
   readonly place: Place;
   readonly scope: Scope;
@@ -61,6 +77,8 @@ export type Outline = {
   /** Every scope in which something stands, but for branches. */
   readonly scopes: Scope[];
   readonly definitions: StatementOf<'option-definition' | 'option-space'>[];
+  /** Every setting that was not told of yet, with the scope in which it stands. */
+  readonly stated: { readonly setting: Setting; readonly scope: Scope }[];
 };
 
 /**
@@ -70,7 +88,17 @@ export type Outline = {
 export function outline(statements: readonly Statement[], draft: SiteDraft): Outline {
   const global = scopeOf('global', { file: '', line: 1, col: 1 });
   const whole: Outline = {
-    ...{ global, wires: [], pools: [], hosts: [], classes: [], subclasses: [], scopes: [global], definitions: [] },
+    ...{
+      global,
+      wires: [],
+      pools: [],
+      hosts: [],
+      classes: [],
+      subclasses: [],
+      scopes: [global],
+      definitions: [],
+      stated: [],
+    },
   };
   new Walk(whole, draft).all(statements, { scope: global });
   return whole;
@@ -109,19 +137,14 @@ class Walk {
       }
       case 'shared-network': {
         const scope = this.#open('shared-network', place, at.scope, statement.name);
-        const wire: Wire = { name: statement.name, place, scope, subnets: [] };
+        const wire: Wire = { name: statement.name, place, scope, subnets: [], statement };
         whole.wires.push(wire);
         this.all(statement.body, { ...at, scope, wire });
         return;
       }
-      case 'subnet': {
-        const scope = this.#open('subnet', place, at.scope, statement.base.text);
-        const wire = at.wire ?? { place, scope, subnets: [] };
-        if (at.wire === undefined) whole.wires.push(wire);
-        wire.subnets.push({ statement, scope, wire });
-        this.all(statement.body, { ...at, scope, wire });
+      case 'subnet':
+        this.#subnet(statement, at);
         return;
-      }
       case 'pool': {
         const scope = this.#open('pool', place, at.scope);
         if (at.wire === undefined) {
@@ -141,9 +164,11 @@ class Walk {
         return;
       }
       case 'class': {
-        const scope = this.#open('class', place, at.scope, statement.name);
-        const machineClass: MachineClass = { name: statement.name, place, scope, matches: [] };
-        whole.classes.push(machineClass);
+        // What is declared again goes on with the same class.
+        const known = whole.classes.find(({ name }) => name === statement.name);
+        const scope = known?.scope ?? this.#open('class', place, at.scope, statement.name);
+        const machineClass: MachineClass = known ?? { name: statement.name, place, scope, matches: [] };
+        if (known === undefined) whole.classes.push(machineClass);
         this.all(statement.body, { scope, machineClass });
         return;
       }
@@ -178,26 +203,30 @@ class Walk {
         this.#permit(statement, at);
         return;
       case 'if':
-      case 'switch': {
-        const branches = branchesOf(statement).map(({ condition, body }) => {
-          const scope = scopeOf('branch', place, at.scope);
-          this.all(body, { scope });
-          return { scope, ...(condition === undefined ? {} : { condition }) };
-        });
-        at.scope.choices.push({ statement, ...withoutRest(branches, at.scope) });
+      case 'switch':
+        this.#choice(statement, at.scope);
         return;
-      }
       case 'option':
-        at.scope.set.set(`option ${statement.option.space}.${statement.option.name}`.toLowerCase(), statement);
+        if (statement.option.space.toLowerCase() === 'server' && PARAMETERS.has(statement.option.name.toLowerCase())) {
+          const { name } = statement.option;
+          this.#one({ kind: 'parameter', keyword: name.toLowerCase(), value: statement.value, place }, at);
+          return;
+        }
+        this.#set(statement, at.scope);
         if (statement.how !== 'set') this.#tell(statement, fateOf(statement.how));
         return;
       case 'authoritative':
-        at.scope.set.set('authoritative', statement);
+        this.#set(statement, at.scope);
         return;
       case 'parameter': {
-        const fate = fateOf(statement.keyword);
-        at.scope.set.set(statement.keyword, statement);
+        const fate = ofValue(statement, fateOf(statement.keyword));
+        if (fate === 'taken' || LOOKED_AT.has(statement.keyword)) this.#set(statement, at.scope);
         this.#tell(statement, fate);
+        return;
+      }
+      case 'lone': {
+        const why = 'dhcpd has no such statement, and takes no notice of it';
+        this.#left(statement, statement.hint === undefined ? why : `${why}: ${statement.hint}`, 'server');
         return;
       }
       case 'foreign':
@@ -222,6 +251,81 @@ class Walk {
     const scope = scopeOf(...about);
     this.#whole.scopes.push(scope);
     return scope;
+  }
+
+  /** A subnet that is declared again goes on with the same scope; one in a shared network takes the wire of that. */
+  #subnet(statement: StatementOf<'subnet'>, at: Standing): void {
+    const { place, base, netmask } = statement;
+    const { wires } = this.#whole;
+    const known = wires
+      .flatMap(({ subnets }) => subnets)
+      .find((one) => one.statement.base.text === base.text && one.statement.netmask.text === netmask.text);
+    if (known !== undefined) {
+      const why = `it is declared in ${lineSeenFrom(place, known.statement.place)} too: the two are one network`;
+      this.#draft.remark('changed', place, show(statement), why);
+      if (at.wire !== undefined && known.wire.name === undefined) {
+        wires.splice(wires.indexOf(known.wire), 1);
+        known.wire = at.wire;
+        at.wire.subnets.push(known);
+      }
+      if (at.wire !== undefined) known.wires.push(at.wire);
+      this.all(statement.body, { ...at, scope: known.scope, wire: known.wire });
+      return;
+    }
+    const scope = this.#open('subnet', place, at.scope, base.text);
+    const wire = at.wire ?? { place, scope, subnets: [] };
+    if (at.wire === undefined) wires.push(wire);
+    wire.subnets.push({ statement, scope, wire, wires: [wire] });
+    this.all(statement.body, { ...at, scope, wire });
+  }
+
+  #choice(statement: StatementOf<'if' | 'switch'>, scope: Scope): void {
+    const branches = withoutNegation(branchesOf(statement), scope.set).map(({ condition, body }) => {
+      const branch = scopeOf('branch', condition?.place ?? statement.place, scope);
+      this.all(body, { scope: branch });
+      return { scope: branch, ...(condition === undefined ? {} : { condition }) };
+    });
+    const rest = branches.at(-1);
+    if (rest === undefined || rest.condition !== undefined || isOfHosts(scope)) {
+      scope.choices.push({ statement, branches });
+      return;
+    }
+    // In the scope of all clients what the last branch gives without a condition is simply given, unless another branch fits.
+    // Only for the hosts of a group it stays a branch of its own.
+    for (const [key, setting] of rest.scope.set) {
+      const decides = branches.every((branch) => branch.scope.set.has(key));
+      const keeps = branches.some((branch) => branch.scope.set.get(key) === scope.set.get(key));
+      if (keeps) scope.set.delete(key);
+      this.#put(key, setting, scope, decides ? scope.choices : []);
+    }
+    scope.choices.push(
+      { statement, branches: branches.slice(0, -1), otherwise: rest.scope.set },
+      ...rest.scope.choices,
+    );
+  }
+
+  /** Gives something a value in a scope, in place of what stood there before. */
+  #set(setting: Setting, scope: Scope): void {
+    const key = keyOf(setting);
+    if (key === undefined) return;
+    this.#whole.stated.push({ setting, scope });
+    this.#put(key, setting, scope, scope.choices);
+  }
+
+  #put(key: string, setting: Setting, scope: Scope, replaced: readonly Choice[]): void {
+    const why = 'its block says it again further down, for all: the last counts';
+    const earlier = scope.set.get(key);
+    if (earlier !== undefined && earlier !== setting) this.#left(earlier, why, 'server');
+    scope.set.set(key, setting);
+    const forget = ({ branches }: Choice): void => {
+      for (const branch of branches) {
+        const given = branch.scope.set.get(key);
+        if (given !== undefined) this.#left(given, why, 'server');
+        branch.scope.set.delete(key);
+        branch.scope.choices.forEach(forget);
+      }
+    };
+    replaced.forEach(forget);
   }
 
   #range(statement: StatementOf<'range'>, at: Standing): void {
@@ -249,58 +353,41 @@ class Walk {
   #permit(statement: StatementOf<'permit'>, at: Standing): void {
     const { what } = statement;
     if (what.kind === 'flag') {
-      at.scope.set.set(`allow ${what.flag}`, statement);
-      this.#tell(statement, FLAGS.get(what.flag));
+      const fate = FLAGS.get(what.flag);
+      if (fate === 'taken') this.#set(statement, at.scope);
+      this.#tell(statement, fate);
       return;
     }
     if (at.pool !== undefined) at.pool.permits.push(statement);
-    else if (what.kind === 'unknown') at.scope.set.set('allow unknown-clients', statement);
+    else if (what.kind === 'unknown') this.#set(statement, at.scope);
     else if (what.kind === 'dynamic-bootp') this.#tell(statement, FLAGS.get('bootp'));
     else this.#left(statement, 'it only counts in a pool');
   }
 
   #tell(statement: Statement, fate: Fate | undefined): void {
     if (fate === undefined || fate === 'taken') return;
-    if ('left' in fate) this.#left(statement, fate.left);
-    else this.#draft.remark('changed', statement.place, show(statement), fate.changed);
+    const { weight } = fate;
+    if ('left' in fate) this.#left(statement, fate.left, weight);
+    else this.#draft.remark('changed', statement.place, show(statement), fate.changed, weight && { weight });
   }
 
-  #left(statement: Statement, why: string): void {
-    this.#draft.remark('left', statement.place, show(statement), why);
+  #left(statement: Statement, why: string, weight?: Weight): void {
+    this.#draft.remark('left', statement.place, show(statement), why, weight && { weight });
   }
 }
 
-/**
- * In the scope of all clients what the last branch gives without a condition is simply given, unless another branch fits.
- * Only for the hosts of a group it stays a branch of its own.
- */
-function withoutRest(branches: Choice['branches'], scope: Scope): Pick<Choice, 'branches' | 'otherwise'> {
-  const rest = branches.at(-1);
-  if (rest === undefined || rest.condition !== undefined || isOfHosts(scope)) return { branches };
-  for (const [key, setting] of rest.scope.set) scope.set.set(key, setting);
-  scope.choices.push(...rest.scope.choices);
-  return { branches: branches.slice(0, -1), otherwise: rest.scope.set };
+/** Parameters that are told of and looked at all the same. */
+const LOOKED_AT: ReadonlySet<string> = new Set(['uid', 'group']);
+
+/** A flag that is switched off costs nobody anything. */
+function ofValue(statement: StatementOf<'parameter'>, fate: Fate | undefined): Fate | undefined {
+  if (fate === undefined || fate === 'taken' || PARAMETERS.get(statement.keyword)?.form !== 'flag') return fate;
+  return isOn(wordOf(statement) ?? '') === false ? { weight: 'server', ...fate } : fate;
 }
 
 /** Whether what stands in the scope counts for some hosts, not for whole networks. */
 export function isOfHosts({ kind }: Scope): boolean {
   return kind === 'group' || kind === 'host';
-}
-
-/** The branches of an `if`, or the cases of a `switch` as such. A case that does not break goes on with the next. */
-function branchesOf(statement: StatementOf<'if' | 'switch'>): readonly Branch[] {
-  if (statement.kind === 'if') return statement.branches;
-  const { on, cases } = statement;
-  return cases.map(({ is }, i) => {
-    const body: Statement[] = [];
-    for (const next of cases.slice(i)) {
-      const end = next.body.findIndex((one) => one.kind === 'action' && one.keyword === 'break');
-      body.push(...next.body.slice(0, end === -1 ? undefined : end));
-      if (end !== -1) break;
-    }
-    if (is === undefined) return { body };
-    return { condition: { kind: 'binary', op: '=', left: on, right: is, place: is.place }, body };
-  });
 }
 
 function scopeOf(kind: Scope['kind'], place: Place, parent?: Scope, name?: string): Scope {

@@ -57,6 +57,8 @@ function showWhole(statement: Statement): string {
       return `on ${statement.events.join(' or ')}`;
     case 'action':
       return statement.words;
+    case 'lone':
+      return statement.word;
     case 'pool':
       return 'pool';
   }

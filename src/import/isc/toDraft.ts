@@ -5,8 +5,9 @@ import { whereFrom } from './comments.ts';
 import { tellRest } from './complete.ts';
 import { writtenDuration } from './durations.ts';
 import { dropUnfit } from './fit.ts';
-import { type Machine, machinesOf, refusedMacs, toldName } from './hosts.ts';
-import { draftNetworks, saysLease } from './networks.ts';
+import { type Machine, machinesOf, refusalOf, refusedHosts, toldName } from './hosts.ts';
+import { saysLease } from './lending.ts';
+import { type Drafted, draftNetworks } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { denyEverywhere, draftPools } from './pools.ts';
 import { Reading, type Surroundings } from './reading.ts';
@@ -26,15 +27,28 @@ export function addDhcpd(statements: readonly Statement[], around: Surroundings,
   classes.declared();
   const networks = draftNetworks(reading);
   draftPools(networks, classes.drafted, reading);
-  const refused = [...new Set(refusedMacs(reading))];
-  if (refused.length > 0) denyEverywhere(networks, classes.refused(refused));
+  draftRefused(networks, classes, reading);
   const machines = machinesOf(networks, reading);
   draftChoicesForHosts(machines, classes, reading);
   draftNodes(machines, reading);
-  draftServer(reading);
+  draftServer(networks, reading);
   dropUnfit(reading);
   tellRest(reading);
   reading.problems.throwAll();
+}
+
+/** Hosts that are to be given nothing become a class that every pool denies. */
+function draftRefused(networks: readonly Drafted[], classes: Classes, reading: Reading): void {
+  const refused = refusedHosts(reading);
+  if (refused.length === 0) return;
+  const name = classes.refused([...new Set(refused.flatMap(({ macs }) => macs))]);
+  denyEverywhere(networks, name);
+  for (const { host } of refused) {
+    reading.standsOf(host.place, `host ${host.name}`, ['classes', name]);
+    const refusal = refusalOf(host);
+    if (refusal !== undefined) reading.stands(refusal, ['classes', name]);
+    reading.leaveOut(host.scope, 'its host is refused', 'server');
+  }
 }
 
 /** What is chosen by what clients say of themselves, for all of them or those of a network. */
@@ -43,10 +57,13 @@ function draftChoicesForAll(classes: Classes, reading: Reading): void {
   const around = new Set(wires.flatMap(({ subnets }) => subnets.flatMap(({ scope }) => chainOf(scope))));
   for (const scope of scopes) {
     if (scope.choices.length === 0 || (!around.has(scope) && scope.kind !== 'pool')) continue;
-    if (scope.kind !== 'global' && wires.length > 1) {
-      const why = 'a class counts in all networks, not in this one only';
-      for (const { statement } of scope.choices) reading.tell('changed', statement, why);
-    }
+    const isOfAll = scope.kind === 'global' || (scope.kind !== 'pool' && wires.length < 2);
+    const where =
+      scope.kind === 'pool'
+        ? 'for all clients, not for those of this pool only'
+        : 'in all networks, not in this one only';
+    if (!isOfAll)
+      for (const { statement } of scope.choices) reading.tell('changed', statement, `a class counts ${where}`);
     classes.choices(scope, {});
   }
 }
@@ -67,24 +84,11 @@ function draftChoicesForHosts(machines: readonly Machine[], classes: Classes, re
 }
 
 /** What counts for the server as a whole. */
-function draftServer(reading: Reading): void {
-  const { outline, draft } = reading;
+function draftServer(networks: readonly Drafted[], reading: Reading): void {
+  const { outline } = reading;
   const settings = settingsIn(outline.global);
-  const [first] = outline.wires;
-  const authoritative = settings.get('authoritative');
-  if (authoritative?.kind === 'authoritative' && !authoritative.not) reading.tell('taken', authoritative);
-  else if (first !== undefined) {
-    const why = 'a client that wants an address of no network here is refused (NAK), as with `authoritative`';
-    reading.tellOf('changed', authoritative?.place ?? first.place, 'not authoritative', why);
-  }
-
-  const ping = settings.get('ping-check');
-  if (flagOf(settings, 'ping-check') === false) draft.site.dhcp = { ...draft.site.dhcp, probe: 'off' };
-  if (ping !== undefined) reading.tell('taken', ping);
-  const seconds = numberOf(settings, 'ping-timeout');
-  if (seconds !== undefined && seconds >= 1 && seconds <= 10) {
-    draft.site.dhcp = { ...draft.site.dhcp, probeTime: writtenDuration(seconds) };
-  }
+  tellOfAuthority(networks, reading);
+  draftProbe(settings, reading);
   const untold = outline.hosts.find((host) => toldName(host) === undefined);
   if (untold !== undefined) {
     const why = 'every node is told its name (option 12) if its client asks, as with `use-host-decl-names on`';
@@ -94,12 +98,47 @@ function draftServer(reading: Reading): void {
   if (log !== undefined) draftLog(log, reading);
 }
 
+function tellOfAuthority(networks: readonly Drafted[], reading: Reading): void {
+  for (const { settings, subnet } of networks) {
+    const said = settings.get('authoritative');
+    if (said?.kind === 'authoritative' && !said.not) continue;
+    const why = 'a client that wants an address of no network here is refused (NAK), as with `authoritative`';
+    reading.tellOf('changed', said?.place ?? subnet.wire.place, 'not authoritative', why);
+    return;
+  }
+}
+
+/** How an address is tried before it is offered. */
+function draftProbe(settings: ReadonlyMap<string, Setting>, reading: Reading): void {
+  const { draft } = reading;
+  const ping = settings.get('ping-check');
+  if (ping !== undefined) {
+    if (flagOf(settings, 'ping-check') === false) {
+      draft.site.dhcp = { ...draft.site.dhcp, probe: 'off' };
+      reading.stands(ping, ['dhcp', 'probe']);
+    } else reading.tell('changed', ping, 'an address is tried by ARP before it is offered: `dhcp.probe`', 'server');
+  }
+  const milliseconds = settings.get('ping-timeout-ms');
+  const seconds = settings.get('ping-timeout');
+  const inMs = numberOf(settings, 'ping-timeout-ms') ?? 0;
+  const wanted = inMs > 0 ? inMs : (numberOf(settings, 'ping-timeout') ?? 0) * 1000;
+  const from = inMs > 0 ? milliseconds : seconds;
+  if (from === undefined) return;
+  if (wanted >= 10 && wanted <= 10_000) {
+    const probeTime = wanted % 1000 === 0 ? writtenDuration(wanted / 1000) : `${wanted}ms`;
+    draft.site.dhcp = { ...draft.site.dhcp, probeTime };
+    reading.stands(from, ['dhcp', 'probeTime']);
+  } else reading.because(from, '`dhcp.probeTime` is from 10 ms to 10 s', 'server');
+}
+
 function draftLog(setting: Setting, reading: Reading): void {
   const word = wordOf(setting)?.toLowerCase();
   const facility = FACILITIES.find((one) => one === word);
-  if (facility === undefined) reading.tell('left', setting, 'the facility is not one of syslog: write `log:`');
+  if (facility === undefined)
+    reading.tell('left', setting, 'the facility is not one of syslog: write `log:`', 'server');
   else {
     reading.draft.site.log = { syslog: facility };
+    reading.stands(setting, ['log', 'syslog']);
     reading.draft.comment(['log'], whereFrom(setting.place, show(setting)));
   }
 }

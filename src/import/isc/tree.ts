@@ -73,7 +73,16 @@ export type Statement = { readonly place: Place } & (
   | { readonly kind: 'switch'; readonly on: Expression; readonly cases: readonly Case[] }
   | { readonly kind: 'on'; readonly events: readonly string[]; readonly body: readonly Statement[] }
   /** `set`, `unset`, `define`, `eval`, `log`, `execute`, `return`, `break`, `add`: what runs for each client. */
-  | { readonly kind: 'action'; readonly keyword: string; readonly words: string }
+  | {
+      readonly kind: 'action';
+      readonly keyword: string;
+      readonly words: string;
+      readonly expressions: readonly Expression[];
+      /** Of a function. */
+      readonly body?: readonly Statement[];
+    }
+  /** A word of its own that is none of dhcpd.conf: dhcpd takes it and does nothing. */
+  | { readonly kind: 'lone'; readonly word: string; readonly hint?: string }
 );
 
 export type Assigning = 'set' | 'append' | 'prepend' | 'supersede' | 'default';
