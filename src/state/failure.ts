@@ -13,9 +13,17 @@ export class StateTaken extends ReveilleError {
   }
 }
 
-/** The file under the database's name is not the one that is open, or has lost its end. */
-export class FileReplaced extends Error {
-  readonly code = 'FILE_REPLACED';
+/** What another program did to a database's files while they were open. */
+export type Harm = 'removed' | 'replaced' | 'cut off' | 'changed';
+
+/** The files of an open database are not as they were left. */
+export class FileHarmed extends Error {
+  readonly how: Harm;
+
+  constructor(path: string, how: Harm) {
+    super(`${path} was ${how} by another program while it was open`);
+    this.how = how;
+  }
 }
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html) that operators meet. */

@@ -147,12 +147,67 @@ describe('a state whose file comes to harm while it is served from', () => {
     renameSync(join(folder, 'copy'), join(folder, 'reveille.db'));
     await second.store.commit([lease(5, 5)]);
     await second.store.commit([]);
-    assert.deepEqual(second.codes.filter((code) => code === 'STATE_REPLACED').length, 1);
+    assert.deepEqual(second.codes.filter((code) => code === 'STATE_CHANGED').length, 1);
     const expected = [lease(1, 1), lease(3, 3), lease(4, 2), lease(5, 5)].map(({ ip }) => ip as number);
     await until(async () => (await addresses(second.store)).join() === expected.join());
     await second.store.close();
     assert.deepEqual(codes, []);
   });
+
+  for (const [name, harm] of [
+    ['loses its log', (file: string) => unlinkSync(`${file}-wal`)],
+    [
+      'has another log',
+      (file: string) => {
+        writeFileSync(`${file}-other`, 'no log'.repeat(10_000));
+        renameSync(`${file}-other`, `${file}-wal`);
+      },
+    ],
+    [
+      'has bytes of its log overwritten',
+      (file: string) => {
+        const handle = openSync(`${file}-wal`, 'r+');
+        writeSync(handle, new Uint8Array(200).fill(0x5a), 0, 200, 30_000);
+      },
+    ],
+    [
+      'is replaced by junk',
+      (file: string) => {
+        writeFileSync(`${file}.junk`, 'junk'.repeat(10_000));
+        renameSync(`${file}.junk`, file);
+      },
+    ],
+  ] as const) {
+    test(`${name}: what is committed afterwards outlasts a kill`, async () => {
+      const folder = newFolder();
+      const { store, codes } = await patient(folder);
+      await fill(store, 500);
+      await sleep(20);
+      harm(join(folder, 'reveille.db'));
+      await until(async () => codes.length > 0);
+      const given: number[] = [];
+      await until(async () => {
+        const one = { ...lease(5000 + given.length, 1), network: `late${given.length}` };
+        await store.commit([one]).then(
+          () => given.push(one.ip),
+          () => {},
+        );
+        return given.length >= 50;
+      });
+      const all = await addresses(store);
+      assert.equal(all.length, 550);
+      assert.equal((await store.identityOf('node7')).get('machine-id'), 'id7');
+      // As it would be found after a kill.
+      const copy = newFolder();
+      mkdirSync(copy);
+      for (const end of ['', '-wal']) copyFileSync(join(folder, `reveille.db${end}`), join(copy, `reveille.db${end}`));
+      const again = await openStore(copy);
+      assert.deepEqual(await addresses(again), all);
+      assert.equal((await again.identityOf('node7')).get('machine-id'), 'id7');
+      await again.close();
+      await store.close();
+    });
+  }
 
   const losses: readonly [string, (file: string) => void][] = [
     ['is cut off', (file) => truncateSync(file, 200 * 1024)],
@@ -280,7 +335,7 @@ describe('a state whose file is found harmed', () => {
       ),
     );
     assert.deepEqual(await addresses(store), [lease(2, 2).ip, lease(3, 3).ip]);
-    assert.deepEqual(codes, ['STATE_REBUILT', 'STATE_REPLACED']);
+    assert.deepEqual(codes, ['STATE_REBUILT', 'STATE_CHANGED']);
     await store.close();
   });
 

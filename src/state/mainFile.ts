@@ -5,16 +5,17 @@ import type { Result, Statement } from './database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import {
   type Failure,
-  FileReplaced,
+  FileHarmed,
   failureOf,
   full,
+  type Harm,
   isDamaged,
   isFull,
   mayBeFull,
   needsReopening,
   StateTaken,
 } from './failure.ts';
-import { migrate } from './migrations.ts';
+import { migrate, requireCurrent } from './migrations.ts';
 import { moveEvents } from './moveEvents.ts';
 import type { Notice } from './notice.ts';
 import { keepPrivate } from './privateFile.ts';
@@ -35,7 +36,7 @@ export type MainFileOptions = {
 /** A file that could not be opened is not tried again before this; milliseconds. */
 const REOPEN_MS = 500;
 /** Nor is a damaged file read through again before this. */
-const MEND_MS = 10_000;
+const MEND_MS = 2000;
 /** What is looked at now and then: the reserve, and whether a disk that failed is well again. */
 const LOOK_MS = 2000;
 /** Between two steps of taking the reserve, so that leases need not wait. */
@@ -59,10 +60,8 @@ export class MainFile {
   readonly #wasUsed: boolean;
   #lock: Lock | undefined;
   #writer: DatabaseFile | undefined;
-  /** The file that is open, and the least that it must hold. */
-  #inode = 0;
-  #logInode = 0;
-  #size = 0;
+  /** The files as this program left them. */
+  #left: Files | undefined;
   #copy: DatabaseFile | undefined;
   #failure: unknown;
   #triedAt = Number.NEGATIVE_INFINITY;
@@ -84,11 +83,16 @@ export class MainFile {
     // What asks nothing asks whether all is well.
     const writes = statements.length === 0 || statements.some(({ sql }) => !/^\s*select\b/i.test(sql));
     try {
-      return this.#run(statements, writes);
+      const results = this.#run(statements);
+      if (writes) this.#well();
+      return results;
     } catch (error) {
       if (error instanceof StateTaken || isRefused(error)) throw error;
-      const after = this.#afterFailure(error, statements, writes);
-      if ('results' in after) return after.results;
+      const after = this.#afterFailure(error, statements);
+      if ('results' in after) {
+        if (writes) this.#well();
+        return after.results;
+      }
       if (!this.#writer || writes) this.#broken(after.error);
       if (this.#copy && !writes) return this.#copy.transact(statements);
       throw after.error;
@@ -97,7 +101,7 @@ export class MainFile {
 
   /** Work that nobody waits for; milliseconds until there is more. */
   tidy(): number {
-    if (this.#isBroken) this.#tryToWrite();
+    if (this.#isBroken || (this.#writer && this.#harm() !== undefined)) this.#tryToWrite();
     return this.#takeReserve() ? STEP_MS : LOOK_MS;
   }
 
@@ -112,27 +116,26 @@ export class MainFile {
     }
   }
 
-  #run(statements: readonly Statement[], writes: boolean): Result[] {
+  #run(statements: readonly Statement[]): Result[] {
     const writer = this.#writer ?? this.#open();
-    if (writes) this.#requireSame();
-    const results = writer.transact(statements);
-    if (writes) {
-      this.#size = Math.max(this.#size, statSync(this.#path).size);
-      this.#well();
+    const how = this.#harm();
+    if (how !== undefined) throw new FileHarmed(this.#path, how);
+    try {
+      return writer.transact(statements);
+    } finally {
+      this.#left = filesOf(this.#path);
     }
-    return results;
   }
 
   /** Does about a failure what can be done, and tries once more where that may help. */
   #afterFailure(
     error: unknown,
     statements: readonly Statement[],
-    writes: boolean,
   ): { readonly results: Result[] } | { readonly error: unknown } {
     let last = mayBeFull(error) && this.#hasNoRoom() ? full(error) : error;
     const again = (): { readonly results: Result[] } | undefined => {
       try {
-        return { results: this.#run(statements, writes) };
+        return { results: this.#run(statements) };
       } catch (next) {
         last = next;
         return undefined;
@@ -149,13 +152,12 @@ export class MainFile {
       const results = again();
       if (results) return results;
     }
-    if (last instanceof FileReplaced || isDamaged(last)) {
-      if (this.#mend(last)) {
-        const results = again();
-        if (results) return results;
-      }
+    // What is put in the place of a harmed file may be damaged itself.
+    for (let tries = 0; tries < 3 && (last instanceof FileHarmed || isDamaged(last)) && this.#mend(last); tries++) {
+      const results = again();
+      if (results) return results;
     }
-    if (last instanceof FileReplaced) this.#closeReplaced();
+    if (last instanceof FileHarmed) this.#closeHarmed();
     else if (needsReopening(error) || needsReopening(last)) this.#closeWriter();
     if (!this.#writer && !this.#copy) {
       try {
@@ -201,9 +203,7 @@ export class MainFile {
       moveEvents(writer, folder);
       requireSound(writer);
       this.#spare(writer);
-      this.#inode = statSync(this.#path).ino;
-      this.#logInode = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.ino ?? 0;
-      this.#size = 0;
+      this.#left = filesOf(this.#path);
       this.#writer = writer;
       return writer;
     } catch (error) {
@@ -223,30 +223,33 @@ export class MainFile {
     });
   }
 
-  #requireSame(): void {
-    const { ino = 0, size = 0 } = statSync(this.#path, { throwIfNoEntry: false }) ?? {};
-    if (ino === this.#inode && size >= this.#size) return;
-    throw new FileReplaced(
-      `${this.#path} ${ino === 0 ? 'was removed' : ino === this.#inode ? 'was cut off' : 'was replaced'} while it was open`,
-    );
+  /** What became of the files since they were left, if anything did. */
+  #harm(): Harm | undefined {
+    if (!this.#options.serves || !this.#left) return undefined;
+    const [file, log] = this.#left;
+    const [fileNow, logNow] = filesOf(this.#path);
+    if (!fileNow) return 'removed';
+    if (fileNow.ino !== file?.ino) return fileNow.size === 0 ? 'removed' : 'replaced';
+    if (fileNow.size < file.size) return 'cut off';
+    return isSame(file, fileNow) && isSame(log, logNow) ? undefined : 'changed';
   }
 
-  /** Brings a damaged, removed or replaced file back; whether that worked. */
+  /** Brings a damaged or harmed file back; whether another attempt may help. */
   #mend(error: unknown): boolean {
-    const { folder, longestLeaseMs, notify } = this.#options;
-    if (!this.#lock || !this.#options.serves) return false;
-    const there = statSync(this.#path, { throwIfNoEntry: false });
-    if (error instanceof FileReplaced && there && there.ino !== this.#inode && there.size > 0) {
-      // Another file was put there on purpose. What it says of leases is older than what is known.
-      this.#closeReplaced();
-      notify({ code: 'STATE_REPLACED', message: `${this.#path} was replaced while it was open`, leasesLost: true });
-      return true;
-    }
-    if (performance.now() - this.#mendedAt < MEND_MS) return false;
-    this.#mendedAt = performance.now();
+    const { folder, longestLeaseMs, notify, serves } = this.#options;
+    if (!this.#lock || !serves) return false;
     try {
-      // A file that was removed is still there for who has it open.
-      const source = there ? undefined : this.#writer;
+      const how = error instanceof FileHarmed ? error.how : 'damaged';
+      if (how === 'changed' || (how === 'replaced' && isSoundCopy(this.#path))) {
+        // What the files say of leases is not what is known of them.
+        this.#closeHarmed();
+        notify({ code: 'STATE_CHANGED', message: `${this.#path} was ${how} by another program`, leasesLost: true });
+        return true;
+      }
+      if (performance.now() - this.#mendedAt < MEND_MS) return false;
+      this.#mendedAt = performance.now();
+      // A file whose name is gone is still there for who has it open.
+      const source = how === 'removed' || how === 'replaced' ? this.#writer : undefined;
       if (!source) this.#closeWriter();
       const outcome = rebuild({ folder, open: source, longestLeaseMs, now: Date.now() });
       this.#closeWriter();
@@ -259,11 +262,18 @@ export class MainFile {
     }
   }
 
-  /** SQLite leaves its log where the file is another by now, and would take it for the other's. */
-  #closeReplaced(): void {
+  /** SQLite leaves its log where the file is another by now, and would take it for the other's; so it would one that others made. */
+  #closeHarmed(): void {
+    const [file, log] = this.#left ?? [];
+    try {
+      this.#writer?.db.exec('pragma wal_checkpoint(truncate)');
+    } catch {
+      // Then what was written ahead is lost, and what is known of leases is written again.
+    }
     this.#closeWriter();
-    const log = `${this.#path}-wal`;
-    if (statSync(log, { throwIfNoEntry: false })?.ino === this.#logInode) rmSync(log, { force: true });
+    const [fileNow, logNow] = filesOf(this.#path);
+    if (!logNow) return;
+    if ((logNow.ino === log?.ino) !== (fileNow?.ino === file?.ino)) rmSync(`${this.#path}-wal`, { force: true });
   }
 
   #hasNoRoom(): boolean {
@@ -327,6 +337,34 @@ export class MainFile {
     if (!this.#isBroken) return;
     this.#isBroken = false;
     this.#options.notify({ code: 'STATE_AVAILABLE', message: `${this.#path} is written again` });
+  }
+}
+
+type File = { readonly ino: number; readonly size: number; readonly mtimeMs: number };
+/** A database and the log that SQLite writes ahead of it. */
+type Files = readonly [file: File | undefined, log: File | undefined];
+
+function filesOf(path: string): Files {
+  return [statSync(path, { throwIfNoEntry: false }), statSync(`${path}-wal`, { throwIfNoEntry: false })];
+}
+
+function isSame(left: File | undefined, now: File | undefined): boolean {
+  return left?.ino === now?.ino && left?.size === now?.size && left?.mtimeMs === now?.mtimeMs;
+}
+
+/** Whether a file that another program put there can be gone on with. */
+function isSoundCopy(path: string): boolean {
+  try {
+    const copy = openCopy(path);
+    try {
+      requireSound(copy);
+      requireCurrent(copy.db);
+      return true;
+    } finally {
+      copy.close();
+    }
+  } catch {
+    return false;
   }
 }
 
