@@ -1,3 +1,5 @@
+import { ReveilleError } from './errors.ts';
+
 const RETRY_MS = 2000;
 
 /**
@@ -21,5 +23,32 @@ export async function recall(read: () => Promise<void>, failed: (error: unknown)
   return () => {
     stopped = true;
     clearTimeout(timer);
+  };
+}
+
+/**
+ * Starts what needs something that a failing disk or a lack of descriptors may keep from it for a while: resolves after the first
+ * attempt, and goes on trying where that failed. Rejects with errors of ours, which do not pass by themselves.
+ */
+export async function startWhenPossible(
+  start: () => Promise<{ close(): Promise<void> }>,
+  failed: (error: unknown) => void,
+): Promise<{ close(): Promise<void> }> {
+  let running: { close(): Promise<void> } | undefined;
+  let refusal: ReveilleError | undefined;
+  const stop = await recall(async () => {
+    try {
+      running = await start();
+    } catch (error) {
+      if (!(error instanceof ReveilleError)) throw error;
+      refusal = error;
+    }
+  }, failed);
+  if (refusal) throw refusal;
+  return {
+    async close() {
+      stop();
+      await running?.close();
+    },
   };
 }

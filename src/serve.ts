@@ -9,7 +9,7 @@ import { cloudOf, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
 import { startDhcpServer } from './dhcp/server.ts';
-import { formatPlace, ReveilleError, troubleOf } from './errors.ts';
+import { formatPlace, ReveilleError, troubleOf, wordsOf } from './errors.ts';
 import { type FaultSink, guarded } from './faults.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
@@ -40,6 +40,7 @@ import { syncNodes } from './node/sync.ts';
 import { createRenderer } from './node/templates.ts';
 import { NodeTokens } from './node/tokens.ts';
 import { missingFor } from './readiness.ts';
+import { startWhenPossible } from './recall.ts';
 import { createAct } from './roll/act.ts';
 import { createLook } from './roll/look.ts';
 import { rollsForOperators } from './roll/operators.ts';
@@ -305,11 +306,24 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       },
       faulted,
     });
-  const operators = await supervisor.run('operators', async (faulted) => {
-    const server = operatorsHttp(faulted);
-    await server.listen(join(stateFolder, 'reveille.sock'));
-    return server;
-  });
+  const cannotListen = (error: unknown) =>
+    emit({
+      kind: 'server.trouble',
+      code: 'STATE_UNAVAILABLE',
+      message: `the commands of operators are answered later: ${wordsOf(error)}`,
+    });
+  const operators = await supervisor.run('operators', (faulted) =>
+    startWhenPossible(async () => {
+      const server = operatorsHttp(faulted);
+      try {
+        await server.listen(join(stateFolder, 'reveille.sock'));
+      } catch (error) {
+        await server.close();
+        throw error;
+      }
+      return server;
+    }, cannotListen),
+  );
   opened.defer(() => operators.close());
 
   const logsOf = askForLogs(orders, Date.now);

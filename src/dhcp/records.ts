@@ -94,10 +94,13 @@ export class LeaseRecords {
 
   /** Reads the leases on disk. Resolves when they are known, or when waiting for them would keep nodes waiting. Never rejects. */
   async start(): Promise<void> {
-    await atMost(LOAD_MS, this.#load());
+    const tried = Promise.withResolvers<void>();
+    void this.#load(tried.resolve);
+    await atMost(LOAD_MS, tried.promise);
   }
 
-  async #load(): Promise<void> {
+  /** Reads until it succeeds; `tried` is called after the first attempt. */
+  async #load(tried: () => void): Promise<void> {
     const { store, book, faulted, isOfSite } = this.#options;
     while (!this.#closed) {
       try {
@@ -112,6 +115,8 @@ export class LeaseRecords {
         return;
       } catch (error) {
         guarded(faulted, () => this.#failed('the leases of the state are not known', error))();
+      } finally {
+        tried();
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -308,6 +309,48 @@ describe('a state whose file is found harmed', () => {
       );
       assert.deepEqual(await addresses(store), [lease(2, 2).ip]);
       await store.close();
+    });
+  }
+
+  const afterCrash: readonly [string, (log: string) => void, boolean][] = [
+    ['as it was left', () => {}, false],
+    ['with its end torn', (log) => truncateSync(log, statSync(log).size - 100), false],
+    ['gone', (log) => unlinkSync(log), true],
+    [
+      'overwritten in its midst',
+      (log) => writeSync(openSync(log, 'r+'), new Uint8Array(100).fill(0x5a), 0, 100, 20_000),
+      true,
+    ],
+    ['something else', (log) => writeFileSync(log, 'no log'.repeat(20_000)), true],
+  ];
+  for (const [name, harm, loses] of afterCrash) {
+    test(`after a crash, its log ${name}: ${loses ? 'leases that may be lost are waited for' : 'all is known'}`, async () => {
+      const folder = newFolder();
+      await (await openStore(folder)).close();
+      const url = new URL('./store.ts', import.meta.url).href;
+      const program = `
+        const { openStore } = await import(${JSON.stringify(url)});
+        const store = await openStore(${JSON.stringify(folder)});
+        for (let n = 1; n <= 50; n++) await store.commit([{ ip: n, mac: 'mac' + n, network: 'rack', state: 'bound', start: 0, expires: 1 }]);
+        process.kill(process.pid, 'SIGKILL');`;
+      assert.throws(() => execFileSync(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' }));
+      harm(join(folder, 'reveille.db-wal'));
+      const { store, codes } = await patient(folder, 1500);
+      assert.deepEqual(codes, loses ? ['STATE_LOST'] : []);
+      if (loses) {
+        await assert.rejects(store.load(), /leases were lost/);
+        await assert.rejects(store.keepIdentity('node01', new Map([['machine-id', 'x']])), /no keys are made/);
+        await until(async () =>
+          store.load().then(
+            () => true,
+            () => false,
+          ),
+        );
+      } else assert((await store.load()).length >= 49);
+      await store.close();
+      const again = await patient(folder);
+      assert.deepEqual(again.codes, []);
+      await again.store.close();
     });
   }
 

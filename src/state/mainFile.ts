@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lock } from '../lock.ts';
 import type { Result, Statement } from './database.ts';
@@ -20,9 +20,10 @@ import { moveEvents } from './moveEvents.ts';
 import type { Notice } from './notice.ts';
 import { keepPrivate } from './privateFile.ts';
 import { openCopy } from './readableCopy.ts';
-import { adoptRebuilt, holdLeases, rebuild } from './rebuild.ts';
+import { adoptRebuilt, holdLeases, noteLostLog, rebuild } from './rebuild.ts';
 import { Reserve, reserveOn, roomOf } from './reserve.ts';
 import { lockAsSoleWriter } from './soleWriter.ts';
+import { hasLostTransactions } from './writtenAhead.ts';
 
 export type MainFileOptions = {
   readonly folder: string;
@@ -55,6 +56,8 @@ const MB = 1024 * 1024;
 export class MainFile {
   readonly #options: MainFileOptions;
   readonly #path: string;
+  /** A file that is there as long as the database is open, and after a crash. */
+  readonly #mark: string;
   readonly #reserve: Reserve;
   /** Whether this folder had a state when it was first looked at. */
   readonly #wasUsed: boolean;
@@ -74,6 +77,7 @@ export class MainFile {
     const { folder } = options;
     this.#options = options;
     this.#path = join(folder, 'reveille.db');
+    this.#mark = join(folder, 'reveille.open');
     this.#wasUsed = existsSync(join(folder, 'reveille.lock'));
     this.#reserve = new Reserve(folder);
   }
@@ -188,7 +192,8 @@ export class MainFile {
     const { folder, longestLeaseMs, notify } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o750 });
     this.#lock ??= lockAsSoleWriter(join(folder, 'reveille.lock'));
-    adoptRebuilt(folder);
+    // A rebuilt file has no log.
+    const lostLog = adoptRebuilt(folder) ? undefined : this.#lostLog();
     const isGone = (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) === 0;
     keepPrivate(this.#path);
     const writer = new DatabaseFile(this.#path, false);
@@ -200,9 +205,15 @@ export class MainFile {
         holdLeases(writer, Date.now() + longestLeaseMs);
         notify({ code: 'STATE_GONE', message: `${this.#path} was gone: a new one was made`, leasesLost: true });
       }
+      if (lostLog && !isGone) {
+        noteLostLog(folder, writer, lostLog, Date.now() + longestLeaseMs);
+        const message = `what was last written to ${this.#path} is lost with ${this.#path}-wal`;
+        notify({ code: 'STATE_LOST', message, leasesLost: true });
+      }
       moveEvents(writer, folder);
       requireSound(writer);
       this.#spare(writer);
+      closeSync(openSync(this.#mark, 'w', 0o600));
       this.#left = filesOf(this.#path);
       this.#writer = writer;
       return writer;
@@ -210,6 +221,13 @@ export class MainFile {
       writer.close();
       throw error;
     }
+  }
+
+  /** What is left of a log with which transactions were lost: it was removed after a crash, or harmed. */
+  #lostLog(): Uint8Array | undefined {
+    const log = `${this.#path}-wal`;
+    if (!existsSync(log)) return existsSync(this.#mark) ? Buffer.from('It was removed.\n') : undefined;
+    return hasLostTransactions(log) ? readFileSync(log) : undefined;
   }
 
   /** Makes free pages in the file, and as much of its log, while there is room. */
@@ -287,8 +305,11 @@ export class MainFile {
   #closeWriter(): void {
     const closing = this.#writer;
     this.#writer = undefined;
+    if (!closing) return;
     try {
-      closing?.close();
+      closing.close();
+      // In order: SQLite has removed its log itself.
+      rmSync(this.#mark, { force: true });
     } catch {
       // A database that cannot be closed in order is let go as it is: what was committed is on disk.
     }

@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { SqlValue } from './database.ts';
 import { DatabaseFile } from './databaseFile.ts';
@@ -37,7 +47,7 @@ const DAMAGED = 'reveille.db.damaged-';
 export function rebuild({ folder, open, longestLeaseMs, now }: RebuildFrom): Notice {
   const path = join(folder, 'reveille.db');
   const beside = `${path}.new`;
-  const stamp = new Date(now).toISOString().replace(/[:.]/g, '');
+  const stamp = stampOf(now);
   const damaged = `${DAMAGED}${stamp}`;
   const source = open ?? copyOf(path);
   let incomplete: string[];
@@ -109,14 +119,14 @@ function fill(fresh: DatabaseFile, source: DatabaseFile | undefined): string[] {
   });
 }
 
-/** Puts a rebuilt file in the place of a damaged one, if there is one to put: also one that was left on the way there. */
-export function adoptRebuilt(folder: string): void {
+/** Puts a rebuilt file in the place of a damaged one, if there is one to put, also one that was left on the way there; whether there was. */
+export function adoptRebuilt(folder: string): boolean {
   const names = readdirSync(folder);
   const rebuilt = names
     .filter((name) => name.startsWith(REBUILT) && name.endsWith('Z'))
     .sort()
     .at(-1);
-  if (rebuilt === undefined) return;
+  if (rebuilt === undefined) return false;
   const path = join(folder, 'reveille.db');
   const damaged = join(folder, `${DAMAGED}${rebuilt.slice(REBUILT.length)}`);
   for (const end of ['-wal', '-shm', '-journal']) {
@@ -130,6 +140,7 @@ export function adoptRebuilt(folder: string): void {
   for (const one of old.slice(1, 1 + Math.max(0, old.length + 1 - MOST_DAMAGED))) {
     for (const name of names) if (name.startsWith(one)) rmSync(join(folder, name), { force: true });
   }
+  return true;
 }
 
 function syncFolder(folder: string): void {
@@ -144,6 +155,24 @@ function syncFolder(folder: string): void {
 /** Has no lease count as known until then, milliseconds since the epoch. */
 export function holdLeases(file: DatabaseFile, until: number): void {
   note(file, HELD, String(until));
+}
+
+/**
+ * Keeps in mind that what was committed last is gone with the log of the database: its leases, and perhaps keys of nodes. What is left
+ * of the log is kept, as a damaged file is.
+ */
+export function noteLostLog(folder: string, file: DatabaseFile, log: Uint8Array, until: number): void {
+  const name = `${DAMAGED}${stampOf(Date.now())}`;
+  writeFileSync(join(folder, name), log, { mode: 0o600, flush: true });
+  file.inTransaction(() => {
+    holdLeases(file, until);
+    note(file, KEYS_LOST, name);
+  });
+}
+
+/** A time as part of a file's name. */
+function stampOf(now: number): string {
+  return new Date(now).toISOString().replace(/[:.]/g, '');
 }
 
 function note({ db }: DatabaseFile, key: string, value: string): void {
