@@ -188,6 +188,8 @@ async function playRound(playing: Playing): Promise<Round> {
   const repair = async (loaded: boolean): Promise<void> => {
     await server.stop('SIGKILL');
     for (const suffix of ['-wal', '-shm']) rmSync(database({ disk }) + suffix, { force: true });
+    // The operator vouches for the copy's leases.
+    rmSync(join(disk.state, 'reveille.open'), { force: true });
     copyFileSync(backup, database({ disk }));
     voided += ledger.void();
     over = Date.now();
