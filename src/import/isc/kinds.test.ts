@@ -383,7 +383,13 @@ const CHOICES: readonly Row[] = [
       classes: { v: { vendorClass: 'v', bootFile: 'v.0' }, ipxe: { userClass: 'iPXE', bootFile: 'x' } },
     },
     never: /odd|10\.0\.0\.7|\/k/,
-    told: ['left if substring (option dhcp-client-identifier, 0, 1) = 01', 'changed next-server 10.0.0.7'],
+    told: [
+      'left if substring (option dhcp-client-identifier, 0, 1) = 1',
+      'left filename "odd.0"',
+      'left next-server 10.0.0.7',
+      'left option root-path "/k"',
+      'left if known',
+    ],
   },
   {
     what: 'what a later statement of the block says for all',
