@@ -1,4 +1,4 @@
-import { type Ipv4, inRange } from '../net/ipv4.ts';
+import { type Ipv4, inRange, inSubnet } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Network, Pool, Site } from '../site/model.ts';
 import { Expiries } from './expiries.ts';
@@ -51,9 +51,16 @@ export class LeaseBook implements BookView {
   #nodes: ReadonlyMap<Mac, unknown> = new Map();
   /** Addresses that are kept for some machines, or with none for nobody. */
   #kept: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
+  /** The site's networks by their subnets, which do not overlap. */
+  #homes: readonly Network[] = [];
+  /** Of a lease that an edit of the site moved to another network: the lease as it was put. */
+  readonly #origins = new WeakMap<Lease, Lease>();
 
-  /** Takes over a site: its pools, its reservations, and its own addresses in pools. */
-  configure(site: Site): void {
+  /**
+   * Takes over a site: its pools, its reservations, and its own addresses in pools. A lease belongs to the network that holds its
+   * address, however the site calls that. Returns the addresses whose leases belong to another network than before.
+   */
+  configure(site: Site): readonly Ipv4[] {
     const kept = new Map<Ipv4, readonly Mac[]>();
     for (const [ip, node] of site.nodeByIp) kept.set(ip, node.macs);
     for (const ip of site.awaited.keys()) kept.set(ip, []);
@@ -68,13 +75,76 @@ export class LeaseBook implements BookView {
     this.#free = [...site.networks.values()]
       .flatMap(({ pools }) => pools.map(({ range }) => new FreeAddresses(range)))
       .sort((a, b) => a.range.first - b.range.first);
-    this.#expiries = new Expiries();
-    for (const lease of [...this.#byIp.values()].sort((a, b) => a.expires - b.expires)) this.#file(lease);
+    this.#homes = [...site.networks.values()].sort((a, b) => a.subnet.base - b.subnet.base);
+    return this.#arrange();
   }
 
-  /** Takes leases over from the store. Of two leases of one client the later one counts. */
-  load(leases: readonly Lease[]): void {
-    for (const lease of [...leases].sort((a, b) => a.start - b.start)) this.put(lease);
+  /**
+   * Takes leases over from the store; of an address that has a lease already, that is newer. Of two leases of one client the later
+   * one counts, and the other keeps its address taken. Returns what `configure` does.
+   */
+  load(leases: readonly Lease[]): readonly Ipv4[] {
+    for (const lease of leases) if (!this.#byIp.has(lease.ip)) this.#byIp.set(lease.ip, lease);
+    return this.#arrange();
+  }
+
+  /** Leases that run at `now` though the site has no place for them: of addresses in no network; of addresses that no pool lends and no node keeps. */
+  misplaced(now: number): { readonly nowhere: readonly Lease[]; readonly unlent: readonly Lease[] } {
+    const nowhere: Lease[] = [];
+    const unlent: Lease[] = [];
+    for (const lease of this.#byIp.values()) {
+      if (lease.state !== 'bound' || lease.expires <= now) continue;
+      if (!this.#homeOf(lease.ip)) nowhere.push(lease);
+      else if (!this.#freeIn(lease.ip) && !this.#kept.has(lease.ip)) unlent.push(lease);
+    }
+    return { nowhere, unlent };
+  }
+
+  /** Puts all leases and offers where they are found by the site as it is now. */
+  #arrange(): readonly Ipv4[] {
+    const moved: Ipv4[] = [];
+    this.#byClient.clear();
+    this.#expiries = new Expiries();
+    for (const each of [...this.#byIp.values()].sort((a, b) => a.expires - b.expires)) {
+      const lease = this.#atHome(each);
+      if (lease !== each) {
+        this.#byIp.set(lease.ip, lease);
+        moved.push(lease.ip);
+      }
+      this.#register(lease);
+      this.#file(lease);
+    }
+    const offers = [...this.#offers.values()];
+    this.#offers.clear();
+    this.#offerOf.clear();
+    for (const each of offers) {
+      const offer = { ...each, network: this.#homeOf(each.ip)?.name ?? each.network };
+      this.#offers.set(offer.ip, offer);
+      this.#offerOf.set(clientKey(offer.network, offer.mac), offer);
+      this.#freeIn(offer.ip)?.take(offer.ip, this.#nodes.has(offer.mac));
+    }
+    return moved;
+  }
+
+  /** The lease with the network that its address lies in; as it is where it lies in none. */
+  #atHome(lease: Lease): Lease {
+    const network = this.#homeOf(lease.ip)?.name ?? lease.network;
+    if (network === lease.network) return lease;
+    const moved = { ...lease, network };
+    this.#origins.set(moved, this.#originOf(lease));
+    return moved;
+  }
+
+  #originOf(lease: Lease): Lease {
+    return this.#origins.get(lease) ?? lease;
+  }
+
+  /** The client is found by its newest lease in each network. */
+  #register(lease: Lease): void {
+    if (lease.state === 'declined' || !this.#homeOf(lease.ip)) return;
+    const key = clientKey(lease.network, lease.mac);
+    const other = this.#byClient.get(key);
+    if (!other || other.start <= lease.start) this.#byClient.set(key, lease);
   }
 
   leaseOf(network: string, mac: Mac): Lease | undefined {
@@ -170,9 +240,11 @@ export class LeaseBook implements BookView {
       const before = this.#savedBefore(lease);
       // A client may ask on and on while the disk takes nothing: what is looked at must not become longer each time.
       this.#undone.set(lease, before);
-      if (this.#byIp.get(lease.ip) !== lease) return;
-      this.#forget(lease);
-      for (const saved of before) {
+      const current = this.#byIp.get(lease.ip);
+      if (!current || this.#originOf(current) !== lease) return;
+      this.#forget(current);
+      for (const each of before) {
+        const saved = this.#atHome(each);
         if (!this.#byIp.has(saved.ip) && !this.leaseOf(saved.network, saved.mac)) this.#write(saved);
       }
     };
@@ -236,18 +308,29 @@ export class LeaseBook implements BookView {
     return macs === undefined || macs.includes(mac);
   }
 
-  /** The pool that `ip` lies in: pools do not overlap, so it is the last that begins at or before it. */
+  /** Pools do not overlap, and neither do subnets. */
   #freeIn(ip: Ipv4): FreeAddresses | undefined {
-    let low = 0;
-    let high = this.#free.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#free[middle]?.range.first ?? 0) <= ip) low = middle + 1;
-      else high = middle;
-    }
-    const pool = this.#free[low - 1];
+    const pool = lastUpTo(ip, this.#free, ({ range }) => range.first);
     return pool?.holds(ip) ? pool : undefined;
   }
+
+  #homeOf(ip: Ipv4): Network | undefined {
+    const network = lastUpTo(ip, this.#homes, ({ subnet }) => subnet.base);
+    return network && inSubnet(network.subnet, ip) ? network : undefined;
+  }
+}
+
+/** Of what is sorted by where it begins, the last that begins at or before `ip`. */
+function lastUpTo<T>(ip: Ipv4, sorted: readonly T[], firstOf: (each: T) => Ipv4): T | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const each = sorted[middle];
+    if (each !== undefined && firstOf(each) <= ip) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low - 1];
 }
 
 /** Of each pool by its first address: what can be lent of it, and how many nodes without an address of their own may draw from it. */

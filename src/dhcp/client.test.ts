@@ -105,8 +105,9 @@ describe('where a reply goes (RFC 2131 section 4.1)', () => {
   const none = 0 as Ipv4;
   const everybody = { kind: 'frame', ip: 0xffffffff, mac: 'ff:ff:ff:ff:ff:ff', port: 68 };
   const isLocal = (address: Ipv4): boolean => inSubnet({ base: ip('10.0.0.0'), prefix: 24 }, address);
+  const from = { ip: ip('10.0.0.77'), port: 1067 };
   const to = (fields: Partial<DhcpPacket>, isNak = false, given: Ipv4 = yiaddr, said: Said[] = []) =>
-    destinationOf(requestOf('request', machine(1), said, fields), { yiaddr: given, isNak, fromPort: 1067, isLocal });
+    destinationOf(requestOf('request', machine(1), said, fields), { yiaddr: given, isNak, from, isLocal });
   const giaddr = ip('10.9.0.1');
   const ciaddr = ip('10.0.0.51');
 
@@ -126,6 +127,19 @@ describe('where a reply goes (RFC 2131 section 4.1)', () => {
     assert.deepEqual(to({ ciaddr: routed }), { kind: 'datagram', ip: routed, port: 68 });
   });
   test('to everybody, where the client asks for it', () => assert.deepEqual(to({ flags: BROADCAST_FLAG }), everybody));
+  test('to where an INFORM without an address came from, and through its relay', () => {
+    const informs = (sender: string, fields: Partial<DhcpPacket> = {}) =>
+      destinationOf(requestOf('inform', machine(1), [], fields), {
+        yiaddr: none,
+        isNak: false,
+        from: { ip: ip(sender), port: 68 },
+        isLocal,
+      });
+    assert.deepEqual(informs('10.0.0.77'), { kind: 'frame', ip: ip('10.0.0.77'), mac: machine(1), port: 68 });
+    assert.deepEqual(informs('10.9.0.77'), { kind: 'datagram', ip: ip('10.9.0.77'), port: 68 });
+    assert.deepEqual(informs('10.0.0.77', { ciaddr }), { kind: 'frame', ip: ciaddr, mac: machine(1), port: 68 });
+    assert.deepEqual(informs('10.9.0.1', { giaddr }), { kind: 'datagram', ip: giaddr, port: 67 });
+  });
   test('else to its Ethernet address', () => {
     assert.deepEqual(to({}), { kind: 'frame', ip: yiaddr, mac: machine(1), port: 68 });
   });

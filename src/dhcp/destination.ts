@@ -2,6 +2,7 @@ import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
 import { relayOf } from './relay.ts';
+import { heldAddress } from './wire.ts';
 
 export const SERVER_PORT = 67;
 export const CLIENT_PORT = 68;
@@ -18,22 +19,23 @@ export type Destination =
 export type Way = {
   readonly yiaddr: Ipv4;
   readonly isNak: boolean;
-  /** The UDP port that the request came from. */
-  readonly fromPort: number;
+  /** Where the request's datagram came from. */
+  readonly from: { readonly ip: Ipv4; readonly port: number };
   /** Whether an address lies in a subnet of the wire that the request came through. */
   readonly isLocal: (ip: Ipv4) => boolean;
 };
 
 /** Where the reply to `request` goes (RFC 2131 section 4.1; RFC 8357 for the relay's port). */
-export function destinationOf(request: DhcpPacket, { yiaddr, isNak, fromPort, isLocal }: Way): Destination {
+export function destinationOf(request: DhcpPacket, { yiaddr, isNak, from, isLocal }: Way): Destination {
   const relay = relayOf(request);
-  if (relay) return { kind: 'datagram', ip: request.giaddr, port: relay.ownPort ? fromPort : SERVER_PORT };
+  if (relay) return { kind: 'datagram', ip: request.giaddr, port: relay.ownPort ? from.port : SERVER_PORT };
   if (isNak) return BROADCAST;
-  const { ciaddr, chaddr } = request;
-  if (ciaddr !== UNSPECIFIED) {
-    return isLocal(ciaddr)
-      ? { kind: 'frame', ip: ciaddr, mac: chaddr, port: CLIENT_PORT }
-      : { kind: 'datagram', ip: ciaddr, port: CLIENT_PORT };
+  const { chaddr } = request;
+  const held = heldAddress(request, from.ip);
+  if (held !== UNSPECIFIED) {
+    return isLocal(held)
+      ? { kind: 'frame', ip: held, mac: chaddr, port: CLIENT_PORT }
+      : { kind: 'datagram', ip: held, port: CLIENT_PORT };
   }
   if (request.flags & BROADCAST_FLAG || yiaddr === UNSPECIFIED) return BROADCAST;
   return { kind: 'frame', ip: yiaddr, mac: chaddr, port: CLIENT_PORT };

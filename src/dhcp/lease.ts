@@ -3,7 +3,8 @@ import type { Mac } from '../net/mac.ts';
 
 /**
  * An address handed out, or set aside because a client declined it (`declined`, no owner then). Leases are keyed by
- * address: an address has at most one lease, and a MAC at most one in each network. Times are milliseconds since the epoch.
+ * address: an address has at most one lease, and a MAC one in each network. `network` is the one that
+ * holds the address, by the name that it had when the lease was recorded. Times are milliseconds since the epoch.
  */
 export type Lease = {
   readonly ip: Ipv4;
@@ -14,6 +15,8 @@ export type Lease = {
   readonly expires: number;
   readonly clientId?: Uint8Array;
   readonly hostname?: string;
+  /** Whether the site kept the address for the machine when it was given; absent where an earlier release gave it. */
+  readonly reserved?: boolean;
 };
 
 /** Where leases last. `commit` settles once every lease of the call is on disk; it rejects with STATE_UNAVAILABLE. */

@@ -254,7 +254,7 @@ describe('DISCOVER', () => {
   });
 
   test('a node waits while its address is still leased to another, on a pool address meanwhile', () => {
-    held(STRANGER, '10.0.0.51', 'rack');
+    held(STRANGER, '10.0.0.51', 'rack', { reserved: false });
     assert.equal(told(ask('discover', NODE)), 'offer 10.0.0.200 of rack for 7200 s, probed');
     now += 7_200_000;
     assert.equal(told(ask('discover', NODE)), 'offer 10.0.0.51 of rack for 7200 s');
@@ -477,6 +477,7 @@ describe('REQUEST in RENEWING and REBINDING: ciaddr', () => {
       state: 'bound',
       start: T0,
       expires: T0 + 7_200_000,
+      reserved: false,
       clientId: Uint8Array.of(1, 2),
       hostname: 'ab',
     });
@@ -545,6 +546,31 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     ],
     ['INFORM', () => ask('inform', STRANGER, [], { ciaddr: ip('192.168.0.9') }), 'inform of lan'],
     [
+      'INFORM that leaves its address out',
+      () => ask('inform', STRANGER, [], {}, 'br0', ip('192.168.0.9')),
+      'inform of lan',
+    ],
+    [
+      'and comes from behind a router',
+      () => ask('inform', STRANGER, [], {}, 'br0', ip('10.8.0.12')),
+      'inform of behind',
+    ],
+    [
+      'and comes through a relay',
+      () => ask('inform', STRANGER, [], { giaddr: ip('192.168.0.1') }, 'br0', ip('192.168.0.1')),
+      'inform of lan',
+    ],
+    [
+      'and comes from nowhere',
+      () => ask('inform', STRANGER),
+      'silence: an INFORM that says no address and comes from none',
+    ],
+    [
+      'and comes from elsewhere',
+      () => ask('inform', STRANGER, [], {}, 'br0', ip('172.16.9.9')),
+      'silence: an INFORM from an address of no network on this wire',
+    ],
+    [
       'INFORM from elsewhere',
       () => ask('inform', STRANGER, [], { ciaddr: ip('172.16.0.9') }),
       'silence: an INFORM from an address of no network on this wire',
@@ -574,7 +600,7 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
       from(NODE, new Map([[53, new Uint8Array()]])),
       'silence: the message type is none that a server answers',
     );
-    held(STRANGER, '10.0.0.51', 'rack');
+    held(STRANGER, '10.0.0.51', 'rack', { reserved: false });
     assert.match(from(NODE), /^silence/, 'a stranger has it until its lease ends');
   });
 });
@@ -680,6 +706,13 @@ describe('while the leases of the state are not known', () => {
       UNKNOWN,
     ],
     ['one that renews', () => ask('request', STRANGER, [], { ciaddr: ip('192.168.0.113') }), UNKNOWN],
+    ['a node that draws from a pool waits for an address', () => ask('discover', POOL_NODE), UNKNOWN],
+    ['and after a restart', () => ask('request', POOL_NODE, [wants('10.0.0.200')]), UNKNOWN],
+    [
+      'and keeps the one that it has',
+      () => ask('request', POOL_NODE, [], { ciaddr: ip('10.0.0.200') }),
+      'ack 10.0.0.200 of rack for 7200 s',
+    ],
     ['one that is to be refused', () => ask('request', STRANGER, [wants('172.16.0.9')]), UNKNOWN],
     ['a RELEASE', () => ask('release', NODE, [], { ciaddr: RESERVED }), UNKNOWN],
     ['a DECLINE', () => ask('decline', NODE, [wants('10.0.0.51')]), UNKNOWN],
@@ -689,6 +722,37 @@ describe('while the leases of the state are not known', () => {
     test(what, () => {
       hasRecords = false;
       assert.equal(told(decision()), expected);
+    });
+  }
+});
+
+describe('what a disk that is full may keep from a client', () => {
+  const rows: [string, () => Decision, needsRecord: boolean][] = [
+    ['a node’s own address: no', () => ask('request', NODE, [from(SERVER), wants('10.0.0.51')]), false],
+    [
+      'the pool address that a node has: no',
+      () => ask('request', POOL_NODE, [from(SERVER), wants('10.0.0.200')]),
+      false,
+    ],
+    ['and renews: no', () => ask('request', POOL_NODE, [], { ciaddr: ip('10.0.0.200') }), false],
+    [
+      'and renews after its record was lost: no',
+      () => ask('request', POOL_NODE, [], { ciaddr: ip('10.0.0.201') }),
+      false,
+    ],
+    [
+      'another pool address for a node: yes',
+      () => ask('request', POOL_NODE, [from(SERVER), wants('10.0.0.202')]),
+      true,
+    ],
+    ['what a stranger renews: yes', () => ask('request', STRANGER, [], { ciaddr: ip('192.168.0.113') }), true],
+  ];
+  for (const [what, decision, needsRecord] of rows) {
+    test(what, () => {
+      held(POOL_NODE, '10.0.0.200', 'rack');
+      held(STRANGER, '192.168.0.113', 'lan');
+      const decided = decision();
+      assert.equal(decided.kind === 'ack' && decided.needsRecord, needsRecord);
     });
   }
 });
@@ -892,7 +956,7 @@ describe('a node that belongs to a network (`network:`)', () => {
   for (const [what, who, through, fields, elsewhere] of wires) {
     test(`${what} ${elsewhere ? 'asks elsewhere' : 'does not ask elsewhere'}`, () => {
       const request = requestOf('discover', who, [], fields);
-      assert.equal(asksElsewhere(site.nodeByMac.get(who), wireOf(request, site, through)), elsewhere);
+      assert.equal(asksElsewhere(site.nodeByMac.get(who), wireOf(request, site, through, UNSPECIFIED)), elsewhere);
     });
   }
 });

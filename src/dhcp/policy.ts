@@ -12,7 +12,7 @@ import { type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
 import { switchPortOf } from './switchPort.ts';
-import { mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts';
+import { heldAddress, mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 /** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
 export type Situation = {
@@ -24,6 +24,8 @@ export type Situation = {
   /** The interface on which the request arrived, and the address that its datagram came from. */
   readonly interface: string;
   readonly from: Ipv4;
+  /** An address that a machine other than this one has answered for, as this request was being answered. */
+  readonly answered?: Ipv4;
   readonly now: number;
 };
 
@@ -35,20 +37,22 @@ export type Decision =
       readonly ip: Ipv4;
       readonly seconds: number;
       readonly probe: boolean;
+      /** The node's own address, for which the lease of another machine still runs. */
+      readonly heldBy?: Lease;
       readonly stranger?: Stranger;
     })
-  /** `reserved`: it is the address that the site keeps for the node. */
+  /** `needsRecord`: nobody but the record says that the address is the client's. */
   | (Layers & {
       readonly kind: 'ack';
       readonly lease: Lease;
       readonly seconds: number;
-      readonly reserved: boolean;
+      readonly needsRecord: boolean;
       readonly stranger?: Stranger;
     })
   /** A client of BOOTP's time: it has the address for good, and there is no lease. */
   | (Layers & { readonly kind: 'bootp'; readonly ip: Ipv4 })
-  /** An INFORM: options, and no lease. */
-  | (Layers & { readonly kind: 'inform' })
+  /** An INFORM: options, and no lease. `ip` is the address that the client has; 0.0.0.0 if neither it nor its relay says one. */
+  | (Layers & { readonly kind: 'inform'; readonly ip: Ipv4 })
   /** `lease` is what the client loses by it, as it is to be recorded. */
   | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string; readonly lease?: Lease }
   /** A DECLINE or RELEASE: the lease changes and nobody is answered. */
@@ -81,7 +85,7 @@ export const DECLINED_MS = 600_000;
 /** Decides about one request of a client. Pure but for the book's own search for a free address. */
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
   const { site } = situation;
-  const { networks: wire, reach } = wireOf(request, site, situation.interface);
+  const { networks: wire, reach } = wireOf(request, site, situation.interface, situation.from);
   if (wire.length === 0) return silence(whyUnserved(request, situation.interface));
   const node = site.nodeByMac.get(request.chaddr);
   const home = node?.ip === undefined ? wire.filter(({ name }) => name === node?.network) : [];
@@ -96,7 +100,7 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
     classes: classesOf(request, client, site),
   };
   const type = read(request.options, OPTION.messageType);
-  if (!situation.hasRecords && mayTouchRecords(type) && !(ownPlace(asking) && mayStandAlone(type)))
+  if (!situation.hasRecords && mayTouchRecords(type) && !mayStandAlone(asking, type))
     return silence('the leases of the state are not known yet');
   switch (type) {
     case MESSAGE.discover:
@@ -120,9 +124,18 @@ function mayTouchRecords(type: number | undefined): boolean {
   return type !== undefined && type !== MESSAGE.inform;
 }
 
-/** Whether it can be answered from the site alone where the client has an address of its own. */
-function mayStandAlone(type: number | undefined): boolean {
-  return type === MESSAGE.discover || type === MESSAGE.request;
+/**
+ * Whether it can be answered from the site alone: a node has an address of its own, or renews one of a pool, which it then has and
+ * nobody else can have been given.
+ */
+function mayStandAlone(asking: Asking, type: number | undefined): boolean {
+  if (type !== MESSAGE.discover && type !== MESSAGE.request) return false;
+  if (ownPlace(asking)) return true;
+  return type === MESSAGE.request && asking.node !== undefined && isRenewal(asking.request);
+}
+
+function isRenewal({ ciaddr, options }: DhcpPacket): boolean {
+  return ciaddr !== UNSPECIFIED && !options.has(OPTION.serverId.code);
 }
 
 type Asking = {
@@ -141,7 +154,7 @@ type Asking = {
 function discover(asking: Asking): Decision {
   const place = placeFor(asking, read(asking.request.options, OPTION.requestedAddress));
   if (typeof place === 'string') return silence(place);
-  const { network, ip, reserved } = place;
+  const { network, ip, reserved, heldBy } = place;
   const layers = layersAt(asking, network, ip, reserved);
   const { book, now } = asking.situation;
   const lease = book.leaseOf(network.name, asking.request.chaddr);
@@ -153,16 +166,23 @@ function discover(asking: Asking): Decision {
     ...layers,
     ip,
     seconds: leaseSeconds(asking, layers, reserved),
-    probe: !reserved && !known,
+    probe: heldBy !== undefined || (!reserved && !known),
+    ...(heldBy && { heldBy }),
     ...strangerIn(network, asking),
   };
 }
 
-type ChosenPlace = { readonly network: ServedNetwork; readonly ip: Ipv4; readonly reserved: boolean };
+type ChosenPlace = {
+  readonly network: ServedNetwork;
+  readonly ip: Ipv4;
+  readonly reserved: boolean;
+  /** The lease of another machine that runs for the address. */
+  readonly heldBy?: Lease;
+};
 
 /** Where the client belongs: at its node's own address, else in the first pool that is open to it and has room. */
 function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | string {
-  const own = ownPlace(asking);
+  const own = ownPlace(asking) ?? placeToTry(asking);
   if (own) return own;
   const { request, situation, open: networks, node } = asking;
   const { book, now } = situation;
@@ -192,16 +212,49 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | strin
 }
 
 /**
- * The address that the site keeps for the node. A machine that was given it before the site kept it has it until it asks
- * again; till then the node is served like one without an address of its own.
+ * The address that the site keeps for the node, where nobody else may be using it. What a machine was given from a pool it has until it
+ * asks again, or until nobody answers for it; till then the node is served like one without an address of its own. What a machine
+ * was given because the site kept it for that machine counts as long as the site does.
  */
-function ownPlace({ wire, node, situation }: Asking): ChosenPlace | undefined {
+function ownPlace(asking: Asking): ChosenPlace | undefined {
+  const place = reservedPlace(asking);
+  if (!place?.heldBy) return place;
+  const { network, ip, heldBy } = place;
+  if (canTry(asking) || !wasReserved(heldBy, network)) return undefined;
+  return { network, ip, reserved: true };
+}
+
+/** The node's own address where the lease of another machine runs for it, and it can be seen whether that machine is there. */
+function placeToTry(asking: Asking): ChosenPlace | undefined {
+  const place = reservedPlace(asking);
+  return place && canTry(asking) && asking.situation.answered !== place.ip ? place : undefined;
+}
+
+/** The node's own address, if it is on this wire. An address that the node has been offered is nobody else's any more. */
+function reservedPlace({ wire, node, request, situation }: Asking): ChosenPlace | undefined {
   const ip = node?.ip;
-  if (ip === undefined) return undefined;
-  const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  const lease = situation.book.leaseAt(ip);
-  const isTaken = lease?.state === 'bound' && lease.expires > situation.now && !node?.macs.includes(lease.mac);
-  return network && !isTaken ? { network, ip, reserved: true } : undefined;
+  const network = ip === undefined ? undefined : wire.find((candidate) => inSubnet(candidate.subnet, ip));
+  if (ip === undefined || !network) return undefined;
+  const { book, now } = situation;
+  const lease = book.leaseAt(ip);
+  const isOthers = lease?.state === 'bound' && lease.expires > now && !node?.macs.includes(lease.mac);
+  const offer = book.offerAt(ip);
+  const isOffered = offer?.mac === request.chaddr && offer.until > now;
+  return { network, ip, reserved: true, ...(lease && isOthers && !isOffered ? { heldBy: lease } : {}) };
+}
+
+/** An earlier release did not record it: what no pool lends was kept. */
+function wasReserved({ ip, reserved }: Lease, { pools }: Network): boolean {
+  return reserved ?? !pools.some(({ range }) => inRange(range, ip));
+}
+
+function canTry({ request, situation }: Asking): boolean {
+  return canProbe(situation.site, request);
+}
+
+/** Whether it can be seen if anybody has an address on the client's wire. ARP does not pass a relay. */
+export function canProbe({ dhcp }: Site, { giaddr }: DhcpPacket): boolean {
+  return dhcp.probe === 'icmp' || (dhcp.probe === 'arp' && giaddr === UNSPECIFIED);
 }
 
 /** Whether it is a machine that the site does not list, and has no address in this network. */
@@ -267,7 +320,9 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network)
     return first ? nak(asking, first, ip, 'the address is of no network on this wire') : silence('no network');
-  const refusal = whyNot(asking, ip);
+  // Its own address is taken from no node that has it.
+  const hasOwn = how === 'renew' && reservedPlace(asking)?.ip === ip;
+  const refusal = hasOwn ? undefined : whyNot(asking, ip);
   const { book } = situation;
   const isRecorded = book.leaseAt(ip)?.mac === request.chaddr;
   if (asking.reach === 'routed') {
@@ -327,6 +382,7 @@ function grantOrWait(asking: Asking, network: ServedNetwork, ip: Ipv4): Decision
 
 function grant(asking: Asking, ip: Ipv4): Decision {
   const { request, situation, wire, node } = asking;
+  const { book, now } = situation;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return silence('no network');
   const reserved = node?.ip === ip;
@@ -339,12 +395,17 @@ function grant(asking: Asking, ip: Ipv4): Decision {
     mac: request.chaddr,
     network: network.name,
     state: 'bound',
-    start: situation.now,
-    expires: situation.now + seconds * 1000,
+    start: now,
+    expires: now + seconds * 1000,
+    reserved,
     ...(clientId === undefined || clientId.length > LONGEST_CLIENT_ID ? {} : { clientId: Uint8Array.from(clientId) }),
     ...(hostname ? { hostname: printable(hostname) } : {}),
   };
-  return { kind: 'ack', ...layers, lease, seconds, reserved, ...strangerIn(network, asking) };
+  const before = book.leaseAt(ip);
+  const isHeld = before?.state === 'bound' && before.mac === request.chaddr && before.expires > now;
+  // What a node has already must not be taken from it by a disk that is full.
+  const needsRecord = !reserved && !(node && (isHeld || isRenewal(request)));
+  return { kind: 'ack', ...layers, lease, seconds, needsRecord, ...strangerIn(network, asking) };
 }
 
 function decline(asking: Asking): Decision {
@@ -392,15 +453,19 @@ function isFromHome({ wire, reach, situation }: Asking, network: string): boolea
 }
 
 function inform(asking: Asking): Decision {
-  const { request, wire } = asking;
-  const network = wire.find((candidate) => inSubnet(candidate.subnet, request.ciaddr));
+  const { request, wire, node, reach, situation } = asking;
+  const ip = heldAddress(request, situation.from);
+  if (ip === UNSPECIFIED && reach !== 'relayed') return silence('an INFORM that says no address and comes from none');
+  // Through a relay, the relay's network is the client's.
+  const network = ip === UNSPECIFIED ? wire[0] : wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network) return silence('an INFORM from an address of no network on this wire');
-  return { kind: 'inform', ...layersAt(asking, network, request.ciaddr, asking.node?.ip === request.ciaddr) };
+  return { kind: 'inform', ...layersAt(asking, network, ip, node?.ip === ip), ip };
 }
 
 /** A client that knows no leases keeps its address for ever: it can only be given one that is its own. */
 function bootp(asking: Asking): Decision {
-  const own = ownPlace(asking);
+  const kept = reservedPlace(asking);
+  const own = kept && (!kept.heldBy || wasReserved(kept.heldBy, kept.network)) ? kept : undefined;
   if (!own) return silence('BOOTP is answered for nodes that have an address of their own');
   return { kind: 'bootp', ...layersAt(asking, own.network, own.ip, true), ip: own.ip };
 }

@@ -82,9 +82,9 @@ export class Port {
     if (failure !== undefined && !this.#closed) this.#listener.unsent(to, failure);
   }
 
-  /** Whether a machine answers for `ip`; false where no question can be sent. Never rejects. */
-  isInUse(ip: Ipv4, from: Ipv4, waitMs: number): Promise<boolean> {
-    return this.#prober?.inUse(ip, from, waitMs) ?? Promise.resolve(false);
+  /** Whether a machine answers for `ip` that has none of the `own` addresses; false where no question can be sent. Never rejects. */
+  isInUse(ip: Ipv4, from: Ipv4, waitMs: number, own: readonly Mac[]): Promise<boolean> {
+    return this.#prober?.inUse({ ip, from, waitMs, own }) ?? Promise.resolve(false);
   }
 
   /** Opens anew what asks whether addresses are in use. Where that fails, what was open before goes on. */

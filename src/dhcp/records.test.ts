@@ -86,7 +86,7 @@ function open(): { records: LeaseRecords; book: LeaseBook } {
     clock,
     emit: (event) => events.push(event),
     faulted: (error) => faults.push(error),
-    isOfSite: () => true,
+    loaded: () => {},
   });
   running.push(records);
   return { records, book };
@@ -236,6 +236,29 @@ describe('a lease and its record', () => {
     assert.equal(disk.byIp.size, 3);
     assert.deepEqual(faults.splice(0).map(String), ['Error: a mistake', 'Error: a mistake']);
   });
+});
+
+test('records of leases whose network has another name are written anew, after an edit and after a restart', async () => {
+  const { records } = open();
+  await records.start();
+  records.save(leaseFor(machine(1), ip('10.0.0.101'), records.now()), () => {}, assert.fail);
+  await turns();
+  const [, network] = [...site.networks][0] ?? assert.fail();
+  const named = (name: string) => ({ ...site, networks: new Map([[name, { ...network, name }]]) });
+  const onDisk = () => disk.byIp.get(ip('10.0.0.101'))?.network;
+  records.configure(named('other'));
+  await turns();
+  assert.equal(onDisk(), 'other');
+  disk.state = 'full';
+  records.configure(named('third'));
+  await turns();
+  assert.equal(onDisk(), 'other');
+  disk.wake();
+  const next = open();
+  next.records.configure(named('third'));
+  await next.records.start();
+  await turns();
+  assert.equal(onDisk(), 'third');
 });
 
 describe('leases on disk that cannot be read at the start', () => {

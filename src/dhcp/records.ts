@@ -1,6 +1,7 @@
 import { troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
+import type { Site } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { LeaseBook } from './book.ts';
@@ -15,8 +16,8 @@ export type RecordsOptions = {
   /** Must not throw. */
   readonly emit: EventSink;
   readonly faulted: FaultSink;
-  /** Which of the leases on disk are the site's. */
-  readonly isOfSite: (lease: Lease) => boolean;
+  /** Called when the leases on disk have come to be known. Must not throw. */
+  readonly loaded: () => void;
 };
 
 /** How long an answer about a node's own address waits for the disk. */
@@ -33,9 +34,9 @@ const LOOK_MS = 10_000;
 const MENDED_AT_ONCE = 1000;
 
 /**
- * The lease book and its records on disk. The address of a pool is a client's once its lease is on disk; an address that the site
- * keeps for a node is safe without a record, and waits for the disk no longer than it must. What the disk did not take of the
- * latter, and leases whose times changed with the wall clock, are written as soon as it can.
+ * The lease book and its records on disk. The address of a pool is a client's once its lease is on disk; what a node has already
+ * is safe without a record, and waits for the disk no longer than it must. What the disk did not take of the
+ * latter, and leases whose times changed with the wall clock or whose network has another name, are written as soon as it can.
  */
 export class LeaseRecords {
   readonly #options: RecordsOptions;
@@ -101,17 +102,16 @@ export class LeaseRecords {
 
   /** Reads until it succeeds; `tried` is called after the first attempt. */
   async #load(tried: () => void): Promise<void> {
-    const { store, book, faulted, isOfSite } = this.#options;
+    const { store, book, faulted, loaded } = this.#options;
     while (!this.#closed) {
       try {
         const leases = await store.load();
         if (this.#closed) return;
         const { clock } = this.#options;
         const wall = this.now() + clock.offset;
-        const read = leases.filter(isOfSite).map((lease) => shifted(readAt(lease, wall), -clock.offset));
-        // What was given to nodes meanwhile is newer.
-        book.load(read.filter(({ ip, network, mac }) => !book.leaseAt(ip) && !book.leaseOf(network, mac)));
+        this.#rewrite(book.load(leases.map((lease) => shifted(readAt(lease, wall), -clock.offset))));
         this.#isLoaded = true;
+        guarded(faulted, loaded)();
         return;
       } catch (error) {
         guarded(faulted, () => this.#failed('the leases of the state are not known', error))();
@@ -120,6 +120,17 @@ export class LeaseRecords {
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
     }
+  }
+
+  /** Has the book take over a site. Records of leases that belong to another network than before are written anew. */
+  configure(site: Site): void {
+    this.#rewrite(this.#options.book.configure(site));
+  }
+
+  #rewrite(addresses: readonly Ipv4[]): void {
+    if (addresses.length === 0) return;
+    for (const ip of addresses) this.#unsaved.add(ip);
+    this.#mend();
   }
 
   /** Takes a lease of a pool; `saved` is called when it is on disk, else `refused` with the reason, and the book is as it was. */
@@ -134,7 +145,7 @@ export class LeaseRecords {
     refused('too many leases wait for the disk');
   }
 
-  /** Takes a lease of a node's own address; `then` is called when it is on disk, or without that when waiting any longer helps nobody. */
+  /** Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer helps nobody. */
   keep(lease: Lease, then: () => void): void {
     this.#options.book.put(lease);
     let timer: NodeJS.Timeout | undefined;

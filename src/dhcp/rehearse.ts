@@ -78,7 +78,7 @@ export function rehearse(
     now,
   });
   const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
-  const pools = wireOf(request, site, name).networks.flatMap(({ name: network, pools }) =>
+  const pools = wireOf(request, site, name, UNSPECIFIED).networks.flatMap(({ name: network, pools }) =>
     pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),
   );
   const seen = { client, classes: who.classes, pools, decision };

@@ -32,11 +32,12 @@ export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): Dhcp
   describeNetwork(options, to);
   tellToBoot(options, to);
   echo(options, to.request);
+  const isInformed = to.seconds === undefined && type !== 'bootp';
   return {
-    ...header(to.request),
+    ...header(to.request, isInformed),
     ciaddr: type === 'offer' ? UNSPECIFIED : to.request.ciaddr,
     // The answer to an INFORM gives no address (RFC 2131 section 4.3.5).
-    yiaddr: to.seconds === undefined && type !== 'bootp' ? UNSPECIFIED : to.ip,
+    yiaddr: isInformed ? UNSPECIFIED : to.ip,
     ...bootFields(to),
     // A server of BOOTP says where the file is to be fetched, even if it names none (RFC 951 section 3).
     ...(type === 'bootp' ? { siaddr: to.boot.nextServer ?? to.network.server } : {}),
@@ -52,8 +53,7 @@ export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: 
   write(options, OPTION.message, reason);
   echo(options, request);
   return {
-    ...header(request),
-    flags: request.flags | (request.giaddr === UNSPECIFIED ? 0 : BROADCAST_FLAG),
+    ...header(request, true),
     ciaddr: UNSPECIFIED,
     yiaddr: UNSPECIFIED,
     siaddr: UNSPECIFIED,
@@ -70,9 +70,10 @@ function bootFields({ boot, network }: ReplyTo): Pick<DhcpPacket, 'siaddr' | 'sn
   return { siaddr: server, sname: formatIpv4(server), file: boot.bootFile };
 }
 
-function header(request: DhcpPacket) {
-  const { xid, flags, giaddr, chaddr } = request;
-  return { op: 'reply', hops: 0, secs: 0, xid, flags, giaddr, chaddr } as const;
+/** A relay passes on what gives no address by broadcast, where it is asked to, and otherwise to nobody. */
+function header({ xid, flags, giaddr, chaddr }: DhcpPacket, isWithoutAddress: boolean) {
+  const broadcast = isWithoutAddress && giaddr !== UNSPECIFIED ? BROADCAST_FLAG : 0;
+  return { op: 'reply', hops: 0, secs: 0, xid, flags: flags | broadcast, giaddr, chaddr } as const;
 }
 
 function identify(options: Map<number, Uint8Array>, type: 'offer' | 'ack', { request, network }: ReplyTo): void {

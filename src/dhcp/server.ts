@@ -1,7 +1,7 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { ReveilleError, troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
-import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
@@ -19,13 +19,13 @@ import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
-import { asksElsewhere, type Decision, decide, declined, whyUnserved } from './policy.ts';
+import { asksElsewhere, canProbe, type Decision, decide, declined, whyUnserved } from './policy.ts';
 import { Port, type Sender } from './port.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
 import { switchPortOf } from './switchPort.ts';
-import { isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
+import { heldAddress, isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
@@ -86,6 +86,8 @@ class Server implements DhcpServer {
   /** Clients, each in its network, for whom an address is being tried. */
   readonly #probing = new Set<string>();
   readonly #elsewhere = new Seldom();
+  /** Addresses of leases that have no place in the site, as they were last reported. */
+  #misplaced: ReadonlySet<Ipv4> = new Set();
   readonly #relays: Tallies<{ readonly mac: Mac; readonly reason: string }>;
   #site: Site;
   #closed = false;
@@ -100,7 +102,7 @@ class Server implements DhcpServer {
       clock: options.clock ?? new SteadyClock(),
       emit: this.#emit,
       faulted: this.#faulted,
-      isOfSite: ({ ip, network }) => this.#isOf(ip, network),
+      loaded: () => this.#reportMisplaced(),
     });
     this.#malformed = new Tally((count, sample) =>
       this.#emit({ kind: 'packets.malformed', service: 'dhcp', count, sample }),
@@ -207,20 +209,26 @@ class Server implements DhcpServer {
 
   #takeSite(): void {
     this.#site = this.#options.site();
-    this.#book.configure(this.#site);
+    this.#records.configure(this.#site);
     this.#admission.configure(this.#site);
     for (const port of this.#ports.values()) port.probeBy(this.#site.dhcp.probe);
+    if (this.#records.isLoaded) this.#reportMisplaced();
+  }
+
+  /** Once for each lease; it stays in the state, and counts again where the site has a place for it again. */
+  #reportMisplaced(): void {
+    const { nowhere, unlent } = this.#book.misplaced(this.#records.now());
+    const all = [...nowhere, ...unlent];
+    const isNew = all.some(({ ip }) => !this.#misplaced.has(ip));
+    this.#misplaced = new Set(all.map(({ ip }) => ip));
+    if (isNew)
+      this.#emit({ kind: 'server.trouble', code: 'LEASES_MISPLACED', message: misplacedWords(nowhere, unlent) });
   }
 
   #interfaces(): ReadonlySet<string> {
     return new Set(
       [...this.#site.networks.values()].flatMap(({ interface: name }) => (name === undefined ? [] : [name])),
     );
-  }
-
-  #isOf(ip: Ipv4, network: string): boolean {
-    const found = this.#site.networks.get(network);
-    return found !== undefined && inSubnet(found.subnet, ip);
   }
 
   #open(name: string): void {
@@ -250,7 +258,7 @@ class Server implements DhcpServer {
     }
     if (decoded.packet.op !== 'request') return;
     const request = decoded.packet;
-    const wire = wireOf(request, this.#site, port.name);
+    const wire = wireOf(request, this.#site, port.name, sender.ip);
     if (wire.reach === 'relayed' && wire.networks.length === 0) {
       this.#refuseRelay(port, request);
       return;
@@ -285,7 +293,7 @@ class Server implements DhcpServer {
   }
 
   #answer(asked: Asked): void {
-    const { port, request } = asked;
+    const { request } = asked;
     const decision = this.#decide(asked);
     switch (decision.kind) {
       case 'offer':
@@ -295,7 +303,7 @@ class Server implements DhcpServer {
         this.#acknowledge(asked, decision);
         break;
       case 'inform':
-        this.#send(asked, 'ack', decision, request.ciaddr);
+        this.#send(asked, 'ack', decision, decision.ip);
         break;
       case 'bootp':
         this.#send(asked, 'bootp', decision, decision.ip);
@@ -316,17 +324,16 @@ class Server implements DhcpServer {
         });
         break;
       case 'silence':
-        this.#emit({
-          kind: 'dhcp.refused',
-          mac: request.chaddr,
-          via: viaOf(port.name, request),
-          reason: decision.reason,
-        });
+        this.#refused(asked, decision.reason);
         break;
     }
   }
 
-  #decide({ port, request, client, sender }: Asked): Decision {
+  #refused({ port, request }: Asked, reason: string): void {
+    this.#emit({ kind: 'dhcp.refused', mac: request.chaddr, via: viaOf(port.name, request), reason });
+  }
+
+  #decide({ port, request, client, sender }: Asked, answered?: Ipv4): Decision {
     return decide(request, client, {
       site: this.#site,
       book: this.#book,
@@ -334,6 +341,7 @@ class Server implements DhcpServer {
       hasRecords: this.#records.isLoaded,
       interface: port.name,
       from: sender.ip,
+      ...(answered === undefined ? {} : { answered }),
       now: this.#records.now(),
     });
   }
@@ -343,7 +351,7 @@ class Server implements DhcpServer {
     const who = `${decision.network.name} ${mac}`;
     // The client asks again while an address is being tried for it: the answer is on its way.
     if (this.#probing.has(who)) return;
-    if (!decision.probe || !this.#canProbe(asked.request)) {
+    if (!decision.probe || !canProbe(this.#site, asked.request)) {
       this.#hold(mac, decision);
       this.#send(asked, 'offer', decision, decision.ip);
     } else if (this.#probing.size >= (decision.stranger ? MOST_STRANGERS_PROBES : MOST_PROBES)) {
@@ -356,40 +364,54 @@ class Server implements DhcpServer {
     }
   }
 
-  /** ARP does not pass a relay. */
-  #canProbe(request: DhcpPacket): boolean {
-    const { probe } = this.#site.dhcp;
-    return probe === 'icmp' || (probe === 'arp' && request.giaddr === UNSPECIFIED);
-  }
-
   #hold(mac: Mac, { network, ip, stranger }: Offer): void {
     const now = this.#records.now();
     const { until } = this.#book.offer(network.name, mac, ip, now);
     if (stranger) this.#admission.take(stranger, ip, until, now);
   }
 
-  /** Offers the first address that nobody answers for. It is held meanwhile, so that nobody else is offered it. */
+  /** Offers the first address that no other machine answers for. An address of a pool is held meanwhile, so that no other client is offered it. */
   async #tryOut(asked: Asked, first: Offer): Promise<void> {
-    const { port, client } = asked;
+    const { client } = asked;
     let offer: Decision = first;
     for (let tries = 0; tries < MOST_TRIES && offer.kind === 'offer'; tries++) {
-      const { probe, probeMs } = this.#site.dhcp;
-      const { network, ip } = offer;
-      this.#hold(client.mac, offer);
-      if (!offer.probe || probe === 'off' || !(await port.isInUse(ip, network.server, probeMs))) {
-        if (!this.#closed) this.#send(asked, 'offer', offer, ip);
+      if (!offer.heldBy) this.#hold(client.mac, offer);
+      const isInUse = offer.probe && (await this.#isInUse(asked, offer));
+      if (this.#closed) return;
+      if (!isInUse) {
+        if (offer.heldBy) this.#hold(client.mac, offer);
+        this.#send(asked, 'offer', offer, offer.ip);
         return;
       }
-      if (this.#closed) return;
-      this.#save(declined(ip, client.mac, network.name, this.#records.now()), () => {});
-      const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
-      this.#emit({ kind: 'dhcp.refused', mac: client.mac, network: network.name, reason });
-      offer = this.#decide(asked);
+      offer = this.#afterAnswer(asked, offer);
     }
+    if (offer.kind === 'silence') this.#refused(asked, offer.reason);
+  }
+
+  /** Whether a machine other than the client's own answers for the address that it would be offered. */
+  async #isInUse({ port, client, request }: Asked, { ip, network }: Offer): Promise<boolean> {
+    const { probe, probeMs } = this.#site.dhcp;
+    if (probe === 'off') return false;
+    const own = this.#site.nodeByMac.get(client.mac)?.macs ?? [client.mac];
+    return port.isInUse(ip, network.server, probeMs, request.giaddr === UNSPECIFIED ? own : []);
+  }
+
+  /** What is decided where a machine answers for the address. */
+  #afterAnswer(asked: Asked, { ip, network, heldBy }: Offer): Decision {
+    const { mac } = asked.client;
+    if (heldBy) {
+      const reason = `${formatIpv4(ip)} is kept for it, but still in use: it was given to ${heldBy.mac}, and a machine answers for it`;
+      this.#emit({ kind: 'dhcp.refused', mac, network: network.name, reason });
+      return this.#decide(asked, ip);
+    }
+    this.#save(declined(ip, mac, network.name, this.#records.now()), () => {});
+    const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
+    this.#emit({ kind: 'dhcp.refused', mac, network: network.name, reason });
+    return this.#decide(asked);
   }
 
   #acknowledge(asked: Asked, decision: Decision & { kind: 'ack' }): void {
-    const { lease, reserved, stranger } = decision;
+    const { lease, needsRecord, stranger } = decision;
     const answer = (): void => {
       if (stranger) this.#admission.hold(stranger.port, lease.ip, lease.expires);
       if (!this.#closed) this.#send(asked, 'ack', decision, lease.ip);
@@ -398,8 +420,8 @@ class Server implements DhcpServer {
     if (before && before.ip !== lease.ip) this.#admission.drop(before.ip);
     const now = this.#records.now();
     if (stranger) this.#admission.take(stranger, lease.ip, now + OFFER_MS, now);
-    if (reserved) this.#records.keep(lease, answer);
-    else this.#save(lease, answer);
+    if (needsRecord) this.#save(lease, answer);
+    else this.#records.keep(lease, answer);
   }
 
   /** The book changes at once, so that the address is taken; what follows waits until the lease is on disk. */
@@ -456,7 +478,7 @@ class Server implements DhcpServer {
 
   #transmit({ port, request, sender }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
     const isLocal = (ip: Ipv4): boolean => isOnWire(this.#site, port.name, ip);
-    const to = destinationOf(request, { yiaddr: reply.yiaddr, isNak, fromPort: sender.port, isLocal });
+    const to = destinationOf(request, { yiaddr: reply.yiaddr, isNak, from: sender, isLocal });
     port.send(to, network.server, encodePacket(reply, port.room(to, sizeLimit(request))));
   }
 
@@ -472,7 +494,7 @@ class Server implements DhcpServer {
             ? 'dhcp.inform'
             : undefined;
     if (!kind) return;
-    const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
+    const requested = read(request.options, OPTION.requestedAddress) ?? (heldAddress(request, sender.ip) || undefined);
     const chosen = read(request.options, OPTION.serverId);
     this.#emit({
       kind,
@@ -516,6 +538,23 @@ type Asked = {
 };
 
 type Offer = Decision & { readonly kind: 'offer' };
+
+/** Which leases have no place in the site, in one line. */
+function misplacedWords(nowhere: readonly Lease[], unlent: readonly Lease[]): string {
+  const parts = [
+    [nowhere, 'in no network of the site', 'they are kept, and count again with such a network'] as const,
+    [unlent, 'that no pool lends any more', 'their machines are refused when they renew'] as const,
+  ];
+  return parts
+    .flatMap(([leases, what, so]) => {
+      const [first] = leases;
+      if (!first) return [];
+      const others = leases.length === 1 ? '' : ` and ${leases.length - 1} more`;
+      const counted = leases.length === 1 ? 'a lease runs' : `${leases.length} leases run`;
+      return [`${counted} for addresses ${what} (${formatIpv4(first.ip)} of ${first.mac}${others}): ${so}`];
+    })
+    .join('; ');
+}
 
 const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
 

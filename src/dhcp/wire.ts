@@ -18,9 +18,9 @@ export type Wire = {
 /**
  * The wire of a request that arrived on the interface `name`: through a relay, the network that holds the relay's link and those
  * that share its interface; directly, the networks of the interface. A client that renews from behind a relay comes without it:
- * then it is the network of its address, if that has no interface of its own.
+ * then it is the network of its address, if that has no interface of its own. `from` is the address of the datagram.
  */
-export function wireOf(request: DhcpPacket, site: Site, name: string): Wire {
+export function wireOf(request: DhcpPacket, site: Site, name: string, from: Ipv4): Wire {
   const served = servedBySite(site);
   const relay = relayOf(request);
   if (relay) {
@@ -28,17 +28,26 @@ export function wireOf(request: DhcpPacket, site: Site, name: string): Wire {
     return { networks: link ? sharing(link, served) : [], reach: 'relayed' };
   }
   const local = served.filter((network) => network.interface === name);
-  const { ciaddr } = request;
-  if (mayBeRouted(request) && !local.some((network) => inSubnet(network.subnet, ciaddr))) {
-    const routed = served.filter((network) => network.interface === undefined && inSubnet(network.subnet, ciaddr));
+  const held = heldAddress(request, from);
+  if (mayBeRouted(request, held) && !local.some((network) => inSubnet(network.subnet, held))) {
+    const routed = served.filter((network) => network.interface === undefined && inSubnet(network.subnet, held));
     if (routed.length > 0) return { networks: routed, reach: 'routed' };
   }
   return { networks: local, reach: 'direct' };
 }
 
+/**
+ * The address that a client says it has; 0.0.0.0 if it says none. Some leave it out of an INFORM, and send that from it; what a relay
+ * passes on comes from the relay's address.
+ */
+export function heldAddress({ ciaddr, giaddr, options }: DhcpPacket, from: Ipv4): Ipv4 {
+  const isUnsaid = ciaddr === UNSPECIFIED && read(options, OPTION.messageType) === MESSAGE.inform;
+  return isUnsaid && giaddr === UNSPECIFIED ? from : ciaddr;
+}
+
 /** Whether it is a message that a client sends from its address to the server's (RFC 2131 section 4.4.4). */
-function mayBeRouted({ ciaddr, options }: DhcpPacket): boolean {
-  if (ciaddr === UNSPECIFIED) return false;
+function mayBeRouted({ options }: DhcpPacket, held: Ipv4): boolean {
+  if (held === UNSPECIFIED) return false;
   const type = read(options, OPTION.messageType);
   if (type === MESSAGE.request) return !options.has(OPTION.serverId.code);
   return type === MESSAGE.release || type === MESSAGE.inform;

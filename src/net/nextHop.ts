@@ -12,6 +12,7 @@ import {
   SOCK_RAW,
   sendTo,
 } from './libc.ts';
+import { type Mac, macFromBytes } from './mac.ts';
 
 /**
  * How a packet to an address leaves: `ready`, at once; `waits`, after the kernel has found its next hop by ARP; `none`, not at
@@ -82,6 +83,13 @@ export class NextHops {
     return router === undefined ? 'neighbour' : 'router';
   }
 
+  /** The Ethernet address that the kernel knows a neighbour by; `undefined` if it knows none. Never throws. */
+  macOf(ip: Ipv4): Mac | undefined {
+    this.#neighbour.ask(ip, this.#index);
+    const at = this.#request(this.#neighbour) ? this.#find(LINK_ADDRESS, 6) : undefined;
+    return at === undefined ? undefined : macFromBytes(this.#received, at);
+  }
+
   close(): void {
     if (!this.#closed) closeDescriptor(this.#fd);
     this.#closed = true;
@@ -111,12 +119,19 @@ export class NextHops {
 
   /** An attribute of the route in `#reply`, read as an address and as a number; `undefined` if it is not there. */
   #attribute(type: number): { ip: Ipv4; index: number } | undefined {
-    for (let at = HEADER + BODY; at + 8 <= this.#length; ) {
+    const at = this.#find(type, 4);
+    return at === undefined
+      ? undefined
+      : { ip: this.#reply.getUint32(at) as Ipv4, index: this.#reply.getInt32(at, LITTLE) };
+  }
+
+  /** Where in `#reply` the value of an attribute stands that has `size` bytes at least. */
+  #find(type: number, size: number): number | undefined {
+    for (let at = HEADER + BODY; at + 4 <= this.#length; ) {
       const length = this.#reply.getUint16(at, LITTLE);
       if (length < 4) return undefined;
-      if (this.#reply.getUint16(at + 2, LITTLE) === type) {
-        return { ip: this.#reply.getUint32(at + 4) as Ipv4, index: this.#reply.getInt32(at + 4, LITTLE) };
-      }
+      if (this.#reply.getUint16(at + 2, LITTLE) === type)
+        return length >= 4 + size && at + length <= this.#length ? at + 4 : undefined;
       at += (length + 3) & ~3;
     }
     return undefined;
@@ -133,6 +148,7 @@ const ERROR = 2;
 const GET_ROUTE = 26;
 const GET_NEIGHBOUR = 30;
 const DESTINATION = 1;
+const LINK_ADDRESS = 2;
 const OUTPUT = 4;
 const GATEWAY = 5;
 const ROUTE_TYPE_AT = 7;

@@ -20,30 +20,44 @@ import {
   setOption,
   watchReadable,
 } from './libc.ts';
-import { type Mac, parseMac, writeMac } from './mac.ts';
+import { type Mac, macFromBytes, parseMac, writeMac } from './mac.ts';
+import { NextHops } from './nextHop.ts';
 import { privilegeMissing } from './privilege.ts';
 import { openListening } from './raw.ts';
 
 /** Finds out whether anybody uses an address, before it is handed to somebody else (RFC 2131 section 3.1). */
 export type Prober = {
   /**
-   * Whether a machine answers for `ip` within `waitMs`. Asked twice, so that one lost packet decides nothing. `from` is
-   * the server's address in that network. Never rejects: where no question can be sent nobody answers. With more than
-   * 4096 addresses in question at once, further ones count as free.
+   * Whether a machine answers for `ip` within `waitMs`. Asked twice, so that one lost packet decides nothing. Never rejects: where
+   * no question can be sent nobody answers. With more than 4096 addresses in question at once, further ones count as free.
    */
-  inUse(ip: Ipv4, from: Ipv4, waitMs: number): Promise<boolean>;
+  inUse(question: ProbeQuestion): Promise<boolean>;
   /** Ends it; questions still open are answered with false. */
   close(): void;
 };
 
-/** A way to ask: one packet out for each question, and the address that a received packet proves to be in use. */
+/**
+ * `from` is the server's address in the network of `ip`. The machine for which the address is meant may have it already, and answers
+ * then: `own` are its Ethernet addresses, and what they answer does not count.
+ */
+export type ProbeQuestion = {
+  readonly ip: Ipv4;
+  readonly from: Ipv4;
+  readonly waitMs: number;
+  readonly own: readonly Mac[];
+};
+
+/** A way to ask: one packet out for each question, the address that a received packet proves to be in use, and who sent it. */
 type Method = {
   readonly fd: number;
   ask(ip: Ipv4, from: Ipv4): void;
   answeredBy(packet: Uint8Array, length: number): Ipv4 | undefined;
+  senderOf(packet: Uint8Array, ip: Ipv4): Mac | undefined;
+  close(): void;
 };
 
 type Question = {
+  readonly own: readonly Mac[];
   readonly answer: Promise<boolean>;
   readonly settle: (inUse: boolean) => void;
 };
@@ -60,9 +74,10 @@ export function openProber(interfaceName: string, method: 'arp' | 'icmp', faulte
 }
 
 function probing(method: Method, faulted: FaultSink): Prober {
-  const questions = new Map<Ipv4, Question>();
+  const questions = new Map<Ipv4, readonly Question[]>();
   const packet = new Uint8Array(2048);
   let watch: { stop(): void } | undefined;
+  let count = 0;
   let closed = false;
 
   const read = (): void => {
@@ -70,7 +85,10 @@ function probing(method: Method, faulted: FaultSink): Prober {
       const length = receive(method.fd, packet);
       if (length < 0) return;
       const ip = method.answeredBy(packet, length);
-      if (ip !== undefined) questions.get(ip)?.settle(true);
+      const asked = ip === undefined ? undefined : questions.get(ip);
+      if (ip === undefined || asked === undefined) continue;
+      const sender = method.senderOf(packet, ip);
+      for (const { own, settle } of asked) if (sender === undefined || !own.includes(sender)) settle(true);
     }
   };
 
@@ -81,7 +99,16 @@ function probing(method: Method, faulted: FaultSink): Prober {
     watch = watchReadable(method.fd, guarded(faulted, read));
   };
 
-  const open = (ip: Ipv4, from: Ipv4, waitMs: number): Question => {
+  const forget = (ip: Ipv4, question: Question): void => {
+    const others = questions.get(ip)?.filter((one) => one !== question) ?? [];
+    if (others.length > 0) questions.set(ip, others);
+    else questions.delete(ip);
+    if (--count > 0) return;
+    watch?.stop();
+    watch = undefined;
+  };
+
+  const open = ({ ip, from, waitMs, own }: ProbeQuestion): Question => {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const again = setTimeout(
       guarded(faulted, () => method.ask(ip, from)),
@@ -91,40 +118,44 @@ function probing(method: Method, faulted: FaultSink): Prober {
       guarded(faulted, () => settle(false)),
       waitMs,
     );
+    let isOpen = true;
     const settle = (inUse: boolean): void => {
+      if (!isOpen) return;
+      isOpen = false;
       clearTimeout(again);
       clearTimeout(giveUp);
-      questions.delete(ip);
-      if (questions.size === 0) {
-        watch?.stop();
-        watch = undefined;
-      }
+      forget(ip, question);
       resolve(inUse);
     };
-    return { answer: promise, settle };
+    const question = { own, answer: promise, settle };
+    return question;
   };
 
   return {
-    inUse(ip, from, waitMs) {
-      const asked = questions.get(ip);
+    inUse(asking) {
+      const { ip, own, from } = asking;
+      const before = questions.get(ip) ?? [];
+      const asked = before.find((one) => one.own.length === own.length && one.own.every((mac) => own.includes(mac)));
       if (asked) return asked.answer;
-      if (closed || questions.size >= MOST_QUESTIONS) return Promise.resolve(false);
+      if (closed || count >= MOST_QUESTIONS) return Promise.resolve(false);
       listen();
-      const question = open(ip, from, waitMs);
-      questions.set(ip, question);
+      const question = open(asking);
+      questions.set(ip, [...before, question]);
+      count++;
       method.ask(ip, from);
       return question.answer;
     },
     close() {
       if (closed) return;
       closed = true;
-      for (const question of [...questions.values()]) question.settle(false);
-      closeDescriptor(method.fd);
+      for (const question of [...questions.values()].flat()) question.settle(false);
+      method.close();
     },
   };
 }
 
 const ARP_LENGTH = 28;
+const ARP_SENDER_AT = 8;
 const EVERYBODY = parseMac('ff:ff:ff:ff:ff:ff') as Mac;
 
 /** ARP probes (RFC 5227 section 2.1.1): the sender's address is zero, so that nobody's ARP table changes. */
@@ -139,6 +170,8 @@ function openArp(interfaceName: string): Method {
       sendTo(fd, probe, ARP_LENGTH, everybody);
     },
     answeredBy: arpSender,
+    senderOf: (packet) => macFromBytes(packet, ARP_SENDER_AT),
+    close: () => closeDescriptor(fd),
   };
 }
 
@@ -146,7 +179,7 @@ function openArp(interfaceName: string): Method {
 function arpProbe(mac: Mac): Uint8Array<ArrayBuffer> {
   const packet = new Uint8Array(ARP_LENGTH);
   packet.set([0, 1, 8, 0, 6, 4, 0, 1]);
-  writeMac(mac, packet, 8);
+  writeMac(mac, packet, ARP_SENDER_AT);
   return packet;
 }
 
@@ -167,6 +200,7 @@ function openIcmp(interfaceName: string): Method {
   const packet = new Uint8Array(IPV4_HEADER + ECHO_LENGTH);
   let sequence = 0;
   const fd = openIcmpSocket(interfaceName);
+  const hops = hopsThrough(interfaceName, fd);
   return {
     fd,
     ask(ip, from) {
@@ -181,7 +215,22 @@ function openIcmp(interfaceName: string): Method {
       sendTo(fd, packet, packet.length, inetAddress(ip, 0));
     },
     answeredBy: (received, length) => echoSender(received, length, identifier),
+    // To ask, the kernel had to find the machine by ARP.
+    senderOf: (_, ip) => hops.macOf(ip),
+    close: () => {
+      hops.close();
+      closeDescriptor(fd);
+    },
   };
+}
+
+function hopsThrough(interfaceName: string, fd: number): NextHops {
+  try {
+    return new NextHops(interfaceName);
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
 }
 
 function openIcmpSocket(interfaceName: string): number {

@@ -34,6 +34,7 @@ export function leaseStore(database: Database, db: Kysely<Schema>): LastingLease
         expires: row.ref('excluded.expires'),
         client_id: row.ref('excluded.client_id'),
         hostname: row.ref('excluded.hostname'),
+        reserved: row.ref('excluded.reserved'),
       })),
     )
     .compile();
@@ -111,15 +112,26 @@ const SAMPLE_ROW: LeaseRow = {
   expires: 0,
   client_id: null,
   hostname: null,
+  reserved: null,
 };
 
 /** Its fields come in the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
 function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
-  const { ip, mac, network, state, start, expires, clientId, hostname } = lease;
-  return { ip, mac, network, state, start, expires, client_id: clientId ?? null, hostname: hostname ?? null };
+  const { ip, mac, network, state, start, expires, clientId, hostname, reserved } = lease;
+  return {
+    ip,
+    mac,
+    network,
+    state,
+    start,
+    expires,
+    client_id: clientId ?? null,
+    hostname: hostname ?? null,
+    reserved: reserved === undefined ? null : Number(reserved),
+  };
 }
 
-function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname }: LeaseRow): Lease {
+function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname, reserved }: LeaseRow): Lease {
   return {
     ip: ip as Ipv4,
     mac: mac as Mac,
@@ -129,6 +141,7 @@ function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname 
     expires,
     ...(client_id && { clientId: client_id }),
     ...(hostname !== null && { hostname }),
+    ...(reserved !== null && { reserved: reserved !== 0 }),
   };
 }
 

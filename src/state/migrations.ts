@@ -41,6 +41,7 @@ const MIGRATIONS: readonly string[] = [
   'create table certificates (name text primary key, key text not null, certificate text not null) strict',
   `create table boots (node text primary key, seen_at integer not null, body text not null) strict;`,
   'create table tokens (node text primary key, body text not null) strict, without rowid',
+  'alter table leases add column reserved integer',
 ];
 
 /** The steps of `events.db`. */

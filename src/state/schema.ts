@@ -10,6 +10,8 @@ export type LeaseRow = {
   expires: number;
   client_id: Uint8Array | null;
   hostname: string | null;
+  /** 1 or 0; null where an earlier release wrote it. */
+  reserved: number | null;
 };
 
 /** An event in `events.db`: what it is searched by, and the whole of it as JSON. `id` counts up in the order of saving. */

@@ -44,7 +44,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     });
 
     test('a lease comes back as it was, with every field and with none that may lack', async () => {
-      const full = lease(51, 1, { clientId: Uint8Array.of(1, 0, 255), hostname: 'node01' });
+      const full = lease(51, 1, { clientId: Uint8Array.of(1, 0, 255), hostname: 'node01', reserved: true });
       const bare = lease(52, 2, { state: 'released' });
       const highest: Lease = { ...lease(0, 3), ip: 0xfffffffe as Ipv4, state: 'declined' };
       await store.commit([full, bare, highest]);

@@ -116,6 +116,13 @@ export const MEANT: readonly Meant[] = [
       configuration === NOT_AUTHORITATIVE && field === 'answer' && theirs === 'none' && ours !== 'none',
   },
   {
+    what: 'INFORM that comes through a relay and says an address',
+    theirs: 'answered to that address, past the relay',
+    ours: 'answered through the relay, by broadcast, as one without an address is by both',
+    why: 'the relay is the way that the client has used',
+    is: ({ step, field }) => / INFORM from /.test(step) && (field === 'sent to' || field === 'flags'),
+  },
+  {
     what: "A request for another machine's own address, or for one outside the pools",
     theirs: 'silent',
     ours: 'refuses',

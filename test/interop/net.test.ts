@@ -10,7 +10,7 @@ import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { portHolder } from '../../src/net/portHolder.ts';
-import { openProber } from '../../src/net/probe.ts';
+import { openProber, type Prober } from '../../src/net/probe.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 import { UdpReceiver } from '../../src/net/receiver.ts';
 import { openUdp } from '../../src/net/udp.ts';
@@ -327,17 +327,27 @@ describe('a raw sender', () => {
   });
 });
 
+const inUse = (prober: Prober, address: Ipv4, waitMs: number, own: readonly Mac[] = []): Promise<boolean> =>
+  prober.inUse({ ip: address, from: ip('10.0.1.2'), waitMs, own });
+
 for (const method of ['arp', 'icmp'] as const) {
   describe(`an ${method} probe`, () => {
-    const server = ip('10.0.1.2');
+    test('does not count what the machine answers for which the address is meant', async () => {
+      const prober = openProber('left0', method, rethrown);
+      const [own, other] = [mac('52:54:00:00:00:09'), mac('52:54:00:00:00:51')];
+      const answers = [[own], [other, own], [other]].map((macs) => inUse(prober, ip('10.0.1.9'), 500, macs));
+      assert.deepEqual(await Promise.all(answers), [false, false, true]);
+      assert.equal(await inUse(prober, ip('10.0.1.9'), 500, [other]), true);
+      prober.close();
+    });
 
     test('finds the address that somebody has and not the one that nobody has', async () => {
       const before = openDescriptors();
       const prober = openProber('left0', method, rethrown);
       const started = performance.now();
-      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 1000), true);
+      assert.equal(await inUse(prober, ip('10.0.1.9'), 1000), true);
       assert(performance.now() - started < 500, 'a taken address is told at once');
-      assert.equal(await prober.inUse(ip('10.0.1.10'), server, 300), false);
+      assert.equal(await inUse(prober, ip('10.0.1.10'), 300), false);
       prober.close();
       // The event loop gives its own descriptor back a turn later.
       await sleep(10);
@@ -348,7 +358,7 @@ for (const method of ['arp', 'icmp'] as const) {
       const prober = openProber('left0', method, rethrown);
       const asked = Array.from({ length: 200 }, (_, i) => ip(`10.0.1.${i + 3}`));
       const answers = await Promise.all(
-        [...asked, ip('10.0.1.9')].map(async (address) => [address, await prober.inUse(address, server, 500)] as const),
+        [...asked, ip('10.0.1.9')].map(async (address) => [address, await inUse(prober, address, 500)] as const),
       );
       const taken = answers.filter(([, inUse]) => inUse).map(([address]) => address);
       assert.deepEqual(taken, [ip('10.0.1.9'), ip('10.0.1.9')]);
@@ -357,22 +367,22 @@ for (const method of ['arp', 'icmp'] as const) {
 
     test('lives through an interface that goes down and comes back', async () => {
       const prober = openProber('left0', method, rethrown);
-      const open = prober.inUse(ip('10.0.1.11'), server, 300);
+      const open = inUse(prober, ip('10.0.1.11'), 300);
       sh('ip link set left0 down');
       assert.equal(await open, false);
-      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 100), false);
+      assert.equal(await inUse(prober, ip('10.0.1.9'), 100), false);
       sh('ip link set left0 up');
       await sleep(50);
-      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 2000), true);
+      assert.equal(await inUse(prober, ip('10.0.1.9'), 2000), true);
       prober.close();
     });
 
     test('closed while asking says no', async () => {
       const prober = openProber('left0', method, rethrown);
-      const open = prober.inUse(ip('10.0.1.12'), server, 60_000);
+      const open = inUse(prober, ip('10.0.1.12'), 60_000);
       prober.close();
       assert.equal(await open, false);
-      assert.equal(await prober.inUse(ip('10.0.1.9'), server, 60_000), false);
+      assert.equal(await inUse(prober, ip('10.0.1.9'), 60_000), false);
     });
 
     test('names a missing interface', () => {
@@ -384,7 +394,7 @@ for (const method of ['arp', 'icmp'] as const) {
 test('an arp probe leaves no entry in the neighbour table of the machine that it asks', async () => {
   sh('ip -n left neigh flush dev peer');
   const prober = openProber('left0', 'arp', rethrown);
-  assert.equal(await prober.inUse(ip('10.0.1.9'), ip('10.0.1.2'), 1000), true);
+  assert.equal(await inUse(prober, ip('10.0.1.9'), 1000), true);
   prober.close();
   assert.doesNotMatch(sh('ip -n left neigh show dev peer'), /10\.0\.1\.2/);
 });

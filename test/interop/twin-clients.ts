@@ -95,11 +95,20 @@ export class Machine {
     });
   }
 
+  /** From a relay's address where there is one. */
   inform(address: string): Step {
     const ciaddr = ip(address);
     return this.#step(`INFORM from ${address}`, [], () => ({
-      ...this.#message('inform', [], { ciaddr }),
       from: ciaddr,
+      ...this.#message('inform', [], { ciaddr }),
+    }));
+  }
+
+  /** Says its address nowhere but as the datagram's; through a relay, nowhere. */
+  informWithoutAddress(address: string): Step {
+    return this.#step(`INFORM without ciaddr from ${address}`, [], () => ({
+      from: ip(address),
+      ...this.#message('inform', []),
     }));
   }
 
