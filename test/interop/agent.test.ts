@@ -345,6 +345,8 @@ async function spoilingProxy(t: { after(end: () => unknown): void }, behind: num
         });
       },
     );
+    // The node still waits for orders when the test ends.
+    on.on('error', () => answer.destroy());
     asked.pipe(on);
   });
   await new Promise<void>((resolve) => proxy.listen(PORT, '10.0.0.2', resolve));
