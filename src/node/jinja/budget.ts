@@ -10,8 +10,9 @@ export const LONGEST_TEXT = 16 * 1024 * 1024;
 export const BUNDLE_TEXT = 64 * 1024 * 1024;
 /** The longest list that a template makes. */
 export const LONGEST_LIST = 1_000_000;
-/** Units of text that are made for one step. */
+/** Units of text that are made for one step, and that are read for one. */
 const TEXT_PER_STEP = 16;
+const READ_PER_STEP = 128;
 
 /**
  * What templates may use: each step of an expression costs one, texts and lists by their length, so that memory is bounded
@@ -59,6 +60,11 @@ export class Budget {
   text(length: number): void {
     this.fits(length);
     this.spend(1 + length / TEXT_PER_STEP);
+  }
+
+  /** Takes what it costs to go over a text of this length, which is there already. */
+  look(length: number): void {
+    this.spend(length / READ_PER_STEP);
   }
 
   /** Throws if a text may not be so long. */

@@ -411,15 +411,21 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ],
   [
     'float',
-    filter(['default'], (value, [otherwise], budget) => orElse(Number.parseFloat(textOf(value, budget)), otherwise)),
+    filter(['default'], (value, [otherwise], budget) => orElse(Number.parseFloat(readText(value, budget)), otherwise)),
   ],
   [
     'int',
     filter(['default', 'base'], (value, [otherwise, base], budget) =>
-      orElse(Number.parseInt(textOf(value, budget), count(base, 10, budget)), otherwise),
+      orElse(Number.parseInt(readText(value, budget), count(base, 10, budget)), otherwise),
     ),
   ],
 ]);
+
+function readText(value: unknown, budget: Budget): string {
+  const text = textOf(value, budget);
+  budget.look(text.length);
+  return text;
+}
 
 function orElse(number: number, otherwise: unknown): unknown {
   return Number.isNaN(number) ? otherwise : number;

@@ -25,6 +25,32 @@ const DEEP = /nested too deeply|call each other too deeply/;
 const DOUBLED = (body: string, what: string) => `{% set a = ${what} %}{% for i in range(90) %}${body}{% endfor %}`;
 
 /** What does not end, or grows without end, however it is done. */
+/** Two texts of eight million characters that differ in their last one, in a loop: what reads a text has to pay for it. */
+function comparing(of: string): string {
+  const text = '"1".repeat(8000000)';
+  return `{% set a = ${text} ~ "1" %}{% set b = ${text} ~ "2" %}{% set l = [a] %}{% for i in range(100000) %}${of}{% endfor %}`;
+}
+
+const LONG_TEXTS: readonly (readonly [string, string])[] = [
+  ['==', '{% if a == b %}{% endif %}'],
+  ['===', '{% if a === b %}{% endif %}'],
+  ['!==', '{% if a !== b %}{% endif %}'],
+  ['<', '{% if a < b %}{% endif %}'],
+  ['is eq', '{% if a is eq(b) %}{% endif %}'],
+  ['is gt', '{% if a is gt(b) %}{% endif %}'],
+  ['is lower', '{% if a is lower %}{% endif %}'],
+  ['switch', '{% switch a %}{% case b %}{% default %}{% endswitch %}'],
+  ['in', '{% if b in l %}{% endif %}'],
+  ['indexOf', '{% if l.indexOf(b) %}{% endif %}'],
+  ['a number', '{% if a * 1 %}{% endif %}'],
+  ['a sign', '{% if -a %}{% endif %}'],
+  ['a number and a text', '{% if a == 1 %}{% endif %}'],
+  ['abs', '{% if a | abs %}{% endif %}'],
+  ['int', '{% if a | int %}{% endif %}'],
+  ['float', '{% if a | float %}{% endif %}'],
+  ['sort', '{% if [a, b] | sort(case_sensitive=true) %}{% endif %}'],
+];
+
 const ENDLESS: readonly (readonly [string, string, RegExp])[] = [
   ['loops in loops', '{% for i in range(1000000) %}{% for j in range(1000000) %}{% endfor %}{% endfor %}', WORK],
   ['a list that grows as it is walked', '{% set a = [1] %}{% for i in a %}{% set x = a.push(i) %}{% endfor %}', WORK],
@@ -69,6 +95,18 @@ const ENDLESS: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['one of replace', '{{ ("a".repeat(40) ~ "b") | replace(r/(a+)+$/g, "") }}', /takes too long/],
   ['one of a pattern', '{{ r/(a+)+$/.test("a".repeat(40) ~ "b") }}', /takes too long/],
+  ['a pattern at the start of each line', '{{ r/^[^]*x/m.test("\n".repeat(60000)) }}', /takes too long/],
+  [
+    'a group that comes again',
+    '{% set s = "a".repeat(60000) %}{% for i in range(100) %}{{ r/^(a*)\x01x/i.test(s) }}{% endfor %}',
+    /takes too long|so much work/,
+  ],
+  [
+    'a long pattern without repeats',
+    `{% set s = "a".repeat(60000) %}{% for i in range(100) %}{{ r/${'[ab]'.repeat(240)}c/.test(s) }}{% endfor %}`,
+    WORK,
+  ],
+  ...LONG_TEXTS.map(([name, of]): [string, string, RegExp] => [name, comparing(of), WORK]),
   ['many regular expressions', '{% for i in range(100000) %}{{ "ab" is match("a+b+|c") }}{% endfor %}', WORK],
   ['a long attribute', '{{ [1] | map(attribute=".".repeat(9000000)) | length }}', /name of an attribute/],
   ['brackets', `{{ ${'('.repeat(100_000)}1${')'.repeat(100_000)} }}`, DEEP],

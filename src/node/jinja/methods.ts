@@ -1,7 +1,8 @@
 import { type Budget, LONGEST_LIST } from './budget.ts';
 import { found } from './patterns.ts';
 import { problem } from './problem.ts';
-import { type Dict, isDict, keysOf, listOf, member, Pattern, scalar, textOf } from './values.ts';
+import { isIn } from './tests.ts';
+import { type Dict, isDict, keysOf, listOf, member, Pattern, placeIn, scalar, textOf } from './values.ts';
 
 type Method<T> = (of: T, args: readonly unknown[], budget: Budget) => unknown;
 type Methods<T> = ReadonlyMap<string, Method<T>>;
@@ -204,20 +205,8 @@ const LIST: Methods<unknown[]> = new Map<string, Method<unknown[]>>([
       return of.concat(...lists);
     },
   ],
-  [
-    'includes',
-    (of, [sought], budget) => {
-      budget.list(of.length);
-      return of.includes(sought);
-    },
-  ],
-  [
-    'indexOf',
-    (of, [sought], budget) => {
-      budget.list(of.length);
-      return of.indexOf(sought);
-    },
-  ],
+  ['includes', (of, [sought], budget) => isIn(sought, of, budget)],
+  ['indexOf', (of, [sought], budget) => placeIn(of, sought, budget)],
   ['join', (of, [by], budget) => joined(of, by === undefined ? ',' : text(by, budget), budget)],
   [
     'slice',

@@ -1,6 +1,6 @@
 import type { BinaryOperator, CompareOperator } from './ast.ts';
 import type { Budget } from './budget.ts';
-import { scalar, textOf } from './values.ts';
+import { isSame, scalar, textOf } from './values.ts';
 
 type Operator = (left: unknown, right: unknown, budget: Budget) => unknown;
 
@@ -37,9 +37,9 @@ function joinedText(a: string, b: string, budget: Budget): string {
 export function holds(operator: CompareOperator, left: unknown, right: unknown, budget: Budget): boolean {
   switch (operator) {
     case '===':
-      return left === right;
+      return isSame(left, right, budget);
     case '!==':
-      return left !== right;
+      return !isSame(left, right, budget);
     case '==':
       return isEqual(left, right, budget);
     case '!=':
@@ -60,7 +60,7 @@ function ordered<T extends string | number>(operator: '<' | '>' | '<=' | '>=', a
 
 /** As templates have always compared: a number is equal to its text, and nothing to nothing. */
 function isEqual(left: unknown, right: unknown, budget: Budget): boolean {
-  if (left === right) return true;
+  if (isSame(left, right, budget)) return true;
   if (left === undefined || left === null || right === undefined || right === null) {
     return (left ?? null) === (right ?? null);
   }

@@ -9,6 +9,8 @@ const MOST_GROUPS = 4;
 const LONGEST_WITH_GROUPS = 4096;
 /** A regular expression may take so long. */
 const SLOWEST_MS = 150;
+/** Comparisons of characters that cost a step. */
+const COMPARED_PER_STEP = 50;
 /** What a millisecond of one costs. */
 const STEPS_PER_MS = 10_000;
 
@@ -20,9 +22,8 @@ const REPLACE = new Script('subject.replace(new RegExp(source, flags), by)');
 /** Whether a regular expression is found in a text. Throws for one that is wrong or takes too long. */
 export function found(source: string, flags: string, subject: string, budget: Budget): boolean {
   checked(source, subject, budget);
-  // These cannot take long: the usual case, and 100 times as fast.
-  const repeats = (source.replace(/^\^\(\?:/, '').match(/[*+?{]/g) ?? []).length;
-  if (repeats === 0 || (repeats === 1 && source.startsWith('^') && !source.includes('|'))) {
+  if (isQuick(source, flags)) {
+    budget.spend((source.length * subject.length) / COMPARED_PER_STEP);
     return compiled(source, flags).test(subject);
   }
   return run(TEST, source, flags, subject, '', budget) === true;
@@ -39,6 +40,16 @@ export function replaced(source: string, flags: string, subject: string, by: str
   const text = String(run(REPLACE, source, flags, subject, by, budget));
   budget.text(text.length);
   return text;
+}
+
+/**
+ * Whether a regular expression compares each of its characters with each of the text's once at most: the usual case, and 100 times as
+ * fast without a limit of time. One that repeats anything begins at the start of the text alone; none refers to a group.
+ */
+function isQuick(source: string, flags: string): boolean {
+  const repeats = (source.replace(/^\^\(\?:/, '').match(/[*+?{]/g) ?? []).length;
+  if (/\\[0-9k]/.test(source)) return false;
+  return repeats === 0 || (repeats === 1 && source.startsWith('^') && !source.includes('|') && !flags.includes('m'));
 }
 
 function checked(source: string, subject: string, budget: Budget): void {

@@ -13,6 +13,7 @@ import {
   emptyDict,
   type Given,
   isDict,
+  isSame,
   isTrue,
   keysOf,
   member,
@@ -222,7 +223,7 @@ function choices(statement: Statement & { readonly kind: 'switch' }): Step {
   const otherwise = steps(statement.otherwise);
   return (run) => {
     const wanted = of(run);
-    const at = cases.findIndex((one) => one.value(run) === wanted);
+    const at = cases.findIndex((one) => isSame(one.value(run), wanted, run.budget));
     // A case without a body shares that of the next.
     const found = at < 0 ? undefined : cases.slice(at).find((one) => one.body !== undefined);
     (found?.body ?? otherwise)(run);

@@ -1,7 +1,7 @@
 import type { Budget } from './budget.ts';
 import { found } from './patterns.ts';
 import { problem } from './problem.ts';
-import { Callable, isDict, isTrue, listOf, scalar, textOf } from './values.ts';
+import { Callable, isDict, isSame, isTrue, listOf, placeIn, scalar, textOf } from './values.ts';
 
 export type Test = (value: unknown, other: unknown, budget: Budget) => boolean;
 
@@ -14,12 +14,12 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['null', (value) => value === null],
   ['truthy', (value) => isTrue(value)],
   ['falsy', (value) => !isTrue(value)],
-  ['equalto', (value, other) => value === other],
-  ['eq', (value, other) => value === other],
-  ['sameas', (value, other) => value === other],
-  ['==', (value, other) => value === other],
-  ['ne', (value, other) => value !== other],
-  ['!=', (value, other) => value !== other],
+  ['equalto', isSame],
+  ['eq', isSame],
+  ['sameas', isSame],
+  ['==', isSame],
+  ['ne', (value, other, budget) => !isSame(value, other, budget)],
+  ['!=', (value, other, budget) => !isSame(value, other, budget)],
   ['gt', (value, other, budget) => numberOf(value, budget) > numberOf(other, budget)],
   ['greaterthan', (value, other, budget) => numberOf(value, budget) > numberOf(other, budget)],
   ['ge', (value, other, budget) => numberOf(value, budget) >= numberOf(other, budget)],
@@ -38,8 +38,8 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ['iterable', (value) => typeof value === 'string' || Array.isArray(value)],
   ['sequence', (value) => typeof value === 'string' || Array.isArray(value)],
   ['mapping', (value) => isDict(value)],
-  ['lower', (value, _, budget) => textOf(value, budget).toLowerCase() === textOf(value, budget)],
-  ['upper', (value, _, budget) => textOf(value, budget).toUpperCase() === textOf(value, budget)],
+  ['lower', unchanged((text) => text.toLowerCase())],
+  ['upper', unchanged((text) => text.toUpperCase())],
   ['escaped', () => false],
 ]);
 
@@ -64,8 +64,18 @@ export function isIn(value: unknown, other: unknown, budget: Budget): boolean {
     return other.includes(textOf(value, budget));
   }
   if (isDict(other)) return Object.hasOwn(other, textOf(value, budget));
-  budget.list(listOf(other).length);
-  return listOf(other).includes(value);
+  const list = listOf(other);
+  // What is no number is in a list that holds such a value.
+  return placeIn(list, value, budget) >= 0 || (Number.isNaN(value) && list.includes(value));
+}
+
+/** Whether a change of a text leaves it as it is. */
+function unchanged(change: (text: string) => string): Test {
+  return (value, _, budget) => {
+    const text = textOf(value, budget);
+    budget.text(text.length);
+    return change(text) === text;
+  };
 }
 
 function numberOf(value: unknown, budget: Budget): number {

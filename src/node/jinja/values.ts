@@ -97,9 +97,22 @@ function primitive(value: unknown): string | number | boolean | null | undefined
   }
 }
 
-/** A value for arithmetic and comparison: lists as their text, else as it is. */
+/** A value for arithmetic and comparison: lists as their text, else as it is. A text costs what it takes to go over it. */
 export function scalar(value: unknown, budget: Budget): string | number | boolean | null | undefined {
+  if (typeof value === 'string') budget.look(value.length);
   return Array.isArray(value) ? textOf(value, budget) : primitive(value);
+}
+
+/** Whether two values are the same: texts by what they hold, lists and maps only if they are one. */
+export function isSame(left: unknown, right: unknown, budget: Budget): boolean {
+  if (typeof left === 'string' && typeof right === 'string') budget.look(Math.min(left.length, right.length));
+  return left === right;
+}
+
+/** Where a value stands in a list; -1 if it does not. */
+export function placeIn(list: readonly unknown[], sought: unknown, budget: Budget): number {
+  budget.list(list.length);
+  return typeof sought === 'string' ? list.findIndex((item) => isSame(item, sought, budget)) : list.indexOf(sought);
 }
 
 /** The items of a list; none for what has no value. Throws for anything else. */
