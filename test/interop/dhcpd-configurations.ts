@@ -384,6 +384,141 @@ ${SITE_SENTINEL}`,
   };
 }
 
+/** Options, spaces of options and boot files that are said in one scope and count in another. */
+function scopes(): Configuration {
+  const OF_GROUP = mac('52:54:00:00:00:91');
+  const BY_ITSELF = mac('52:54:00:00:00:92');
+  const asked = asksFor(1, 3, 17, 43, 66, 67, 208, 209, 210, 200);
+  const user = (name: string): Said => [77, Buffer.from(name)];
+  const vendor = (name: string): Said => say(OPTION.vendorClass, name);
+  const machine = (name: string, n: number, ...said: Said[]) =>
+    new Machine(name, mac(`02:00:00:00:0c:${n.toString(16).padStart(2, '0')}`), [asked, ...said]);
+  const machines = [
+    machine('a client', 1),
+    machine('iPXE that is not asked', 2, user('iPXE')),
+    machine('an access point', 3, vendor('acme ap')),
+    machine('an access point in a branch', 4, vendor('acme ap'), user('branch')),
+    machine('a member of the pool', 5, vendor('of the pool')),
+    machine('one with options of the site', 6, user('site')),
+    machine('one whose condition is said again', 7, user('early')),
+    new Machine('a host of the group', OF_GROUP, [asked]),
+    new Machine('a host that says its own', BY_ITSELF, [asked, vendor('acme ap')]),
+  ];
+  return {
+    name: 'settings of one scope that count in another',
+    addresses: ['10.0.0.2/24'],
+    beyond: [],
+    dhcpd: `${DHCPD_RIG}
+authoritative;
+default-lease-time 600;
+max-lease-time 600;
+option space acme;
+option acme.controller code 1 = ip-address;
+option acme.name code 2 = text;
+option acme.number code 3 = unsigned integer 16;
+option space inner;
+option inner.a code 7 = text;
+option inner-carrier code 200 = encapsulate inner;
+option space px;
+option px.config code 209 = text;
+option inner.a "for all";
+option acme.number 5;
+option px.config "for all";
+next-server 10.0.0.9;
+if option user-class = "early" { option root-path "/early"; }
+if not (option user-class = "iPXE") { filename "undionly.kpxe"; } else { filename "http://10.0.0.9/x"; }
+option root-path "/late";
+class "Access-Points" {
+  match if substring(option vendor-class-identifier, 0, 4) = "acme";
+  option acme.name "class";
+  if option user-class = "branch" { vendor-option-space acme; option acme.name "branch"; }
+}
+class "Pool-Members" { match if option vendor-class-identifier = "of the pool"; }
+class "sites" { match if option user-class = "site"; site-option-space "px"; }
+subnet 10.0.0.0 netmask 255.255.255.0 { }
+subnet 10.0.0.0 netmask 255.255.255.0 {
+  option routers 10.0.0.1;
+  option broadcast-address 10.0.0.255;
+  option acme.controller 10.0.0.5;
+  option inner.a "subnet";
+  pool { range 10.0.0.100 10.0.0.119; deny members of "Pool-Members"; }
+  pool {
+    range 10.0.0.130 10.0.0.139;
+    allow members of "Pool-Members";
+    vendor-option-space acme;
+    option acme.name "pool";
+    option inner.a "pool";
+    option tftp-server-name "https://10.0.0.8/prov";
+    filename "pool.0";
+    next-server 10.0.0.2;
+  }
+}
+group {
+  vendor-option-space acme;
+  option acme.name "group";
+  next-server 10.0.0.2;
+  filename "group.0";
+  host of-group { hardware ethernet ${OF_GROUP}; fixed-address 10.0.0.91; option host-name "of-group"; }
+  host by-itself {
+    hardware ethernet ${BY_ITSELF};
+    fixed-address 10.0.0.92;
+    option host-name "by-itself";
+    option acme.number 9;
+    option inner.a "host";
+    next-server 10.0.0.9;
+    filename "host.0";
+  }
+}
+`,
+    site: `${SITE_RIG}
+networks:
+  rack:
+    interface: lan0
+    subnet: 10.0.0.0/24
+    gateway: 10.0.0.1
+    lease: 10m
+    nextServer: 10.0.0.9
+    bootFile: undionly.kpxe
+    options: { root-path: /late, '200': { hex: '07:06:73:75:62:6e:65:74' } }
+    pools:
+      - { range: 10.0.0.100-10.0.0.119, allow: any, deny: Pool-Members }
+      - range: 10.0.0.130-10.0.0.139
+        allow: Pool-Members
+        nextServer: 10.0.0.2
+        bootFile: pool.0
+        options:
+          tftp-server-name: https://10.0.0.8/prov
+          '43': { hex: '01:04:0a:00:00:05:02:04:70:6f:6f:6c:03:02:00:05' }
+          '200': { hex: '07:04:70:6f:6f:6c' }
+classes:
+  ipxe: { userClass: iPXE, bootFile: 'http://10.0.0.9/x' }
+  branch:
+    vendorClass: 'acme*'
+    userClass: branch
+    options: { '43': { hex: '01:04:0a:00:00:05:02:06:62:72:61:6e:63:68:03:02:00:05' } }
+  Pool-Members: { vendorClass: of the pool }
+  sites: { userClass: site, options: { '209': { text: for all } } }
+profiles:
+  group:
+    nextServer: 10.0.0.2
+    bootFile: group.0
+    options: { '43': { hex: '01:04:0a:00:00:05:02:05:67:72:6f:75:70:03:02:00:05' } }
+nodes:
+  of-group: { mac: ${OF_GROUP}, ip: 10.0.0.91, profiles: [group] }
+  by-itself:
+    mac: ${BY_ITSELF}
+    ip: 10.0.0.92
+    profiles: [group]
+    nextServer: 10.0.0.9
+    bootFile: host.0
+    options:
+      '43': { hex: '01:04:0a:00:00:05:02:05:67:72:6f:75:70:03:02:00:09' }
+      '200': { hex: '07:04:68:6f:73:74' }
+${SITE_SENTINEL}`,
+    steps: machines.flatMap((one) => [one.discover(), one.select()]),
+  };
+}
+
 /** How long leases last, and what becomes of them: wishes, moves, refusals, returns. */
 function leases(): Configuration {
   const SERVER = mac('52:54:00:00:00:81');
@@ -510,4 +645,4 @@ ${SITE_SENTINEL}`,
   };
 }
 
-export const CONFIGURATIONS: readonly Configuration[] = [rack(), relays(), firmware(), leases()];
+export const CONFIGURATIONS: readonly Configuration[] = [rack(), relays(), firmware(), scopes(), leases()];

@@ -1,8 +1,10 @@
 import type { Path } from '../../site/yaml.ts';
 import type { SiteDraft } from '../draft.ts';
+import { givenValue } from './optionSettings.ts';
 import type { Absence, Reading, Standing } from './reading.ts';
 import { isBare } from './rules.ts';
 import { type Choice, chainOf, type Scope } from './scopes.ts';
+import { NOT_GIVEN } from './spaces.ts';
 import type { Statement } from './tree.ts';
 
 /**
@@ -31,7 +33,13 @@ export function tellRest(reading: Reading): void {
     reading.tell('left', statement, why, weight);
   };
   const { outline } = reading;
-  for (const { setting, scope } of outline.stated) left(setting, chainOf(scope), unused(scope, reading));
+  for (const { setting, scope } of outline.stated) {
+    // What no network and no host makes use of has to be well-formed all the same.
+    if (setting.kind === 'option' && !standing.has(setting) && !NOT_GIVEN.has(setting.option.space.toLowerCase())) {
+      reading.attempt(() => givenValue(setting, reading));
+    }
+    left(setting, chainOf(scope), unused(scope, reading));
+  }
   for (const { ranges, permits, scope } of outline.pools) {
     for (const statement of [...ranges, ...permits]) left(statement, chainOf(scope), NOT_WRITTEN);
   }

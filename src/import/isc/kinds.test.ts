@@ -284,6 +284,16 @@ const SPACES: readonly Row[] = [
     told: [NAMES, 'left option wpad "w"', 'left option px.low "l"'],
   },
   {
+    what: 'a space for the numbers of a site in a class, below such an option for all',
+    text: `option space px; option px.cfg code 209 = text; option px.cfg "a"; option loader-pathprefix "p/";
+      class "a" { match if option user-class = "a"; site-option-space "px"; } ${net('')}`,
+    site: {
+      ...rack({ options: { 'pxelinux-path-prefix': 'p/' } }),
+      classes: { a: { options: { 'pxelinux-config-file': 'a' } } },
+    },
+    told: ['changed site-option-space "px"'],
+  },
+  {
     what: 'a space that an option of its own carries, from two scopes',
     text: `option space e; option e.a code 1 = text; option e.b code 2 = text; option carrier code 231 = encapsulate e;
       option e.a "x"; ${net('option e.b "y";')}`,

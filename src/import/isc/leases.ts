@@ -136,7 +136,8 @@ export function leasesFor(
         );
       }
       if (other !== undefined && other.expires >= expires) continue;
-      draft.remark('taken', place, `lease ${formatIpv4(lease.ip)}`, `lent to ${lease.mac}`);
+      const at = [['networks', network.name]];
+      draft.remark('taken', place, `lease ${formatIpv4(lease.ip)}`, `lent to ${lease.mac}`, { at });
       leases.set(key, {
         ip: lease.ip,
         mac: lease.mac,

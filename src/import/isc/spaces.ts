@@ -59,7 +59,15 @@ export function carrySpaces(
     const why = `no option carries those of space ${first.setting.option.space}: there is no vendor-option-space ${first.setting.option.space} where it counts`;
     because(members, why, reading);
   }
-  if (site !== undefined) withoutOwn(site, options, reading);
+  if (site === undefined) return;
+  withoutOwn(site, options, reading);
+  const isNarrower =
+    settings.has('site-option-space') &&
+    [...around].some(([key, one]) => {
+      return !settings.has(key) && one.kind === 'option' && isHidden(one, site, reading);
+    });
+  const why = 'options of such numbers that are said further out are given to its clients all the same';
+  if (isNarrower) reading.tell('changed', site.from, why);
 }
 
 const VENDOR_OPTION = optionKey('dhcp', 'vendor-encapsulated-options');
@@ -121,6 +129,12 @@ function withoutOwn(site: Named, options: Map<number, GivenOption>, reading: Rea
     const why = `options from ${least} on come from space ${site.space} here, by site-option-space`;
     for (const setting of from) reading.because(setting, why, 'server');
   }
+}
+
+/** Whether an option of dhcpd's own space is one of those that come from the site's space instead. */
+function isHidden({ option }: StatementOf<'option'>, site: Named, reading: Reading): boolean {
+  const code = option.space === 'dhcp' ? reading.options.find(option)?.code : undefined;
+  return code !== undefined && code >= reading.options.leastOfSite(site.space);
 }
 
 function because(members: readonly Member[], why: string, reading: Reading): void {
