@@ -414,6 +414,40 @@ describe('a state whose file is found harmed', () => {
   });
 });
 
+test('a folder that was removed and has another server by now is left to that one', async () => {
+  const folder = newFolder();
+  const first = await patient(folder);
+  await first.store.load();
+  await first.store.commit([lease(1, 1)]);
+  await until(
+    async () => statSync(join(folder, 'reveille.reserve'), { throwIfNoEntry: false })?.size === 16 * 1024 * 1024,
+  );
+  // It looks after its files every two seconds.
+  await sleep(100);
+  rmSync(folder, { recursive: true });
+  const second = await patient(folder);
+  await second.store.load();
+  await second.store.commit([lease(2, 2)]);
+  await assert.rejects(first.store.commit([lease(3, 3)]), /another reveille/);
+  await sleep(2500);
+  await assert.rejects(first.store.commit([lease(3, 3)]), /another reveille/);
+  assert.deepEqual(await addresses(second.store), [lease(2, 2).ip]);
+  assert.deepEqual(second.codes, []);
+  await second.store.close();
+  // When that one has ended the folder is free again.
+  await until(async () =>
+    first.store.commit([lease(3, 3)]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  assert.deepEqual(
+    await addresses(first.store),
+    [lease(1, 1), lease(3, 3)].map(({ ip }) => ip as number),
+  );
+  await first.store.close();
+});
+
 test('another program that has the state, and a newer one that wrote it, are not waited for', async () => {
   const folder = newFolder();
   const { store } = await patient(folder);

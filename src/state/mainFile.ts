@@ -62,6 +62,7 @@ export class MainFile {
   /** Whether this folder had a state when it was first looked at. */
   readonly #wasUsed: boolean;
   #lock: Lock | undefined;
+  #lockInode = 0;
   #writer: DatabaseFile | undefined;
   /** The files as this program left them. */
   #left: Files | undefined;
@@ -191,7 +192,7 @@ export class MainFile {
   #openWriter(): DatabaseFile {
     const { folder, longestLeaseMs, notify } = this.#options;
     mkdirSync(folder, { recursive: true, mode: 0o750 });
-    this.#lock ??= lockAsSoleWriter(join(folder, 'reveille.lock'));
+    this.#takeLock();
     // A rebuilt file has no log.
     const lostLog = adoptRebuilt(folder) ? undefined : this.#lostLog();
     const isGone = (statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) === 0;
@@ -221,6 +222,16 @@ export class MainFile {
       writer.close();
       throw error;
     }
+  }
+
+  /** Takes the lock, and anew where its file is gone: then another program may be serving from this folder. Throws StateTaken. */
+  #takeLock(): void {
+    const path = join(this.#options.folder, 'reveille.lock');
+    if (this.#lock && statSync(path, { throwIfNoEntry: false })?.ino === this.#lockInode) return;
+    const lock = lockAsSoleWriter(path);
+    this.#lock?.release();
+    this.#lock = lock;
+    this.#lockInode = statSync(path).ino;
   }
 
   /** What is left of a log with which transactions were lost: it was removed after a crash, or harmed. */
@@ -256,6 +267,7 @@ export class MainFile {
   #mend(error: unknown): boolean {
     const { folder, longestLeaseMs, notify, serves } = this.#options;
     if (!this.#lock || !serves) return false;
+    this.#takeLock();
     try {
       const how = error instanceof FileHarmed ? error.how : 'damaged';
       if (how === 'changed' || (how === 'replaced' && isSoundCopy(this.#path))) {
