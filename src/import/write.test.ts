@@ -59,24 +59,55 @@ nodes:
   });
 
   it('brings folders along, links that lead elsewhere apart', async () => {
-    await withSiteFolder({ 'tree/10-0-0-51/hosts': 'h', 'tree/shared': 's', secret: 'x' }, async (folder) => {
-      const from = join(folder, 'tree/10-0-0-51');
-      await writeFile(join(from, 'settings.sh'), '#!/bin/sh\n');
-      await chmod(join(from, 'settings.sh'), 0o755);
-      await symlink('../shared', join(from, 'near'));
-      await symlink('../../secret', join(from, 'far'));
-      await mkdir(join(from, 'files'));
-      const made = draft();
-      made.folders.set('nodes/10-0-0-51', from);
-      await writeSite(made, join(folder, 'site'), ['tree']);
-      const copy = join(folder, 'site/nodes/10-0-0-51');
-      assert.deepEqual((await readdir(copy)).sort(), ['files', 'hosts', 'near', 'settings.sh']);
-      assert.equal((await stat(join(copy, 'settings.sh'))).mode & 0o777, 0o755);
-      assert.equal(await readFile(join(copy, 'near'), 'utf8'), 's');
-      assert.deepEqual(
-        made.remarks.map(({ kind, what }) => `${kind} ${what}`),
-        ['left far'],
-      );
+    await withSiteFolder(
+      { 'tree/10-0-0-51/hosts': 'h', 'tree/shared': 's', 'tree/other/o': 'o', secret: 'x' },
+      async (folder) => {
+        const from = join(folder, 'tree/10-0-0-51');
+        await writeFile(join(from, 'settings.sh'), '#!/bin/sh\n');
+        await chmod(join(from, 'settings.sh'), 0o755);
+        await symlink('../shared', join(from, 'near'));
+        await symlink('../../secret', join(from, 'far'));
+        await mkdir(join(from, 'files'));
+        await symlink('..', join(from, 'files/round'));
+        await symlink('../other', join(from, 'folder'));
+        const made = draft();
+        made.folders.set('nodes/10-0-0-51', from);
+        await writeSite(made, join(folder, 'site'), ['tree']);
+        const copy = join(folder, 'site/nodes/10-0-0-51');
+        assert.deepEqual((await readdir(copy)).sort(), ['files', 'folder', 'hosts', 'near', 'settings.sh']);
+        assert.equal((await stat(join(copy, 'settings.sh'))).mode & 0o777, 0o755);
+        assert.equal(await readFile(join(copy, 'near'), 'utf8'), 's');
+        assert.deepEqual(
+          made.remarks.map(({ kind, what }) => `${kind} ${what}`),
+          ['left far', 'left files/round'],
+        );
+      },
+    );
+  });
+
+  it('has modes by the umask, and the mode of an empty folder that was there', async () => {
+    await withSiteFolder({ 'tree/10-0-0-51/files/a': '', 'empty/': '' }, async (folder) => {
+      await chmod(join(folder, 'empty'), 0o2750);
+      const before = process.umask(0o022);
+      try {
+        for (const [mask, name, mode] of [
+          [0o022, 'a/site', 0o755],
+          [0o002, 'b/site', 0o775],
+          [0o077, 'c/site', 0o700],
+          [0o022, 'empty', 0o2750],
+        ] as const) {
+          process.umask(mask);
+          const made = draft();
+          made.folders.set('nodes/10-0-0-51', join(folder, 'tree/10-0-0-51'));
+          await writeSite(made, join(folder, name), ['a']);
+          const modeOf = async (path: string) => (await stat(join(folder, name, path))).mode & 0o7777;
+          assert.equal(await modeOf(''), mode, name);
+          assert.equal((await modeOf('nodes/10-0-0-51/files')) & 0o777, 0o777 & ~mask, name);
+          assert.equal(await modeOf('site.yaml'), 0o666 & ~mask, name);
+        }
+      } finally {
+        process.umask(before);
+      }
     });
   });
 

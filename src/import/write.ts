@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { SiteDraft } from './draft.ts';
@@ -11,14 +12,18 @@ export const REPORT = 'import-report.md';
 
 /**
  * Writes a draft as a site folder: site.yaml, images/, the folders that it names, and the report. `sources` are the files
- * that it was made from. The folder appears whole or not at all. Throws FOLDER_TAKEN if `out` holds something already.
+ * that it was made from. The folder appears whole or not at all; it and all in it have modes by the umask, and an empty folder that
+ * was there keeps its own mode and owner. Throws FOLDER_TAKEN if `out` holds something already.
  */
 export async function writeSite(draft: SiteDraft, out: string, sources: readonly string[]): Promise<void> {
   const target = resolve(out);
   await requireEmpty(target, out);
   await mkdir(dirname(target), { recursive: true });
-  const folder = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+  // Not mkdtemp, whose folders are for their owner alone whatever the umask.
+  const folder = join(dirname(target), `.${basename(target)}-${randomUUID()}`);
+  await mkdir(folder);
   try {
+    await lookLike(folder, target);
     for (const [to, from] of draft.folders) {
       for (const path of await copyFolder(from, inside(folder, to), dirname(from))) {
         draft.remark(
@@ -60,6 +65,15 @@ async function requireEmpty(target: string, out: string): Promise<void> {
   });
   if (entries.length === 0) return;
   throw new ReveilleError('FOLDER_TAKEN', `the folder ${out} is not empty`, { hint: 'name a new folder with --out' });
+}
+
+/** Gives the folder the mode and owner of one that it takes the place of. */
+async function lookLike(folder: string, replaced: string): Promise<void> {
+  const before = await stat(replaced).catch(() => undefined);
+  if (before === undefined) return;
+  const now = await stat(folder);
+  if (now.uid !== before.uid || now.gid !== before.gid) await chown(folder, before.uid, before.gid);
+  await chmod(folder, before.mode & 0o7777);
 }
 
 async function writeText(folder: string, name: string, text: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { NAME_PATTERN } from '../../site/forms.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Label } from './config.ts';
+import { hideSecrets } from './hideSecrets.ts';
 import type { EntryText } from './outcome.ts';
 
 /** Names that a site's menu keeps for itself. */
@@ -26,32 +27,32 @@ export class Entries {
 
   /**
    * Gives the name under which a label's entry stands in the menu: an entry that boots the very same is not added again,
-   * whatever its title. `whose` tells labels of one name apart that boot different things.
+   * whatever its title; `isShownAs` tells the title that the menu shows for it. `whose` tells labels of one name apart that
+   * boot different things. `undefined` where the menu is full.
    */
-  add(label: Label, entry: EntryText, whose: string | undefined): string {
-    const { title: _, ...booted } = entry;
+  add(
+    label: Label,
+    entry: EntryText,
+    whose: string | undefined,
+  ): { readonly name: string; readonly isNew: boolean; readonly isShownAs: string } | undefined {
+    const { title, ...booted } = entry;
     const content = JSON.stringify(booted);
     const known = this.#byContent.get(content);
-    if (known !== undefined) return known;
-    const name = this.#name(label.value, entry, whose);
-    if (this.names.length >= MOST_ENTRIES) {
-      this.#draft.remark('left', label.place, `label ${label.value}`, `the menu holds ${MOST_ENTRIES} entries already`);
-      return 'local';
-    }
-    // The name as it was is what the menu showed.
-    const said = label.value.replace(/\p{Cc}+/gu, '');
-    const shown = entry.title === undefined && name !== label.value && said !== '' ? { title: said, ...entry } : entry;
-    this.#entries[name] = shown;
+    if (known !== undefined) return { name: known, isNew: false, isShownAs: this.#entries[known]?.title ?? known };
+    if (this.names.length >= MOST_ENTRIES) return undefined;
+    const name = this.#name(label, entry, whose);
+    this.#entries[name] = title === name ? booted : entry;
     this.#byContent.set(content, name);
-    this.#draft.comment(['menu', 'entries', name], `${label.place.file}:${label.place.line}: label ${label.value}`);
-    return name;
+    const comment = `${label.place.file}:${label.place.line}: label ${label.line.trim()}`;
+    this.#draft.comment(['menu', 'entries', name], hideSecrets(comment.replace(/\p{Cc}+/gu, ' ')));
+    return { name, isNew: true, isShownAs: title ?? name };
   }
 
-  #name(label: string, entry: EntryText, whose: string | undefined): string {
-    const folder = entry.kernel.split('/').at(-2) ?? '';
-    const own = fit(label);
-    const wanted = own === undefined || RESERVED.includes(own) ? [fit(folder), fit(`${label}-entry`)] : [own];
-    const more = whose === undefined ? [] : [fit(`${label}-${whose}`)];
+  #name({ line, value }: Label, { kernel, title = '' }: EntryText, whose: string | undefined): string {
+    const folder = kernel.split('/').at(-2) ?? '';
+    const own = fit(line) ?? fit(title);
+    const wanted = own === undefined || RESERVED.includes(own) ? [fit(folder), fit(`${own ?? value}-entry`)] : [own];
+    const more = whose === undefined ? [] : [fit(`${own ?? value}-${whose}`)];
     const isFree = (name: string) => !RESERVED.includes(name) && !Object.hasOwn(this.#entries, name);
     const free = [...wanted, ...more].find((name) => name !== undefined && isFree(name));
     for (let i = 2; free === undefined; i++) {
@@ -62,11 +63,12 @@ export class Entries {
   }
 }
 
-/** The text as the name of an entry: other signs become `-`. */
-function fit(text: string): string | undefined {
+/** The text as the name of an entry, where it makes one: other signs become `-`. */
+export function fit(text: string): string | undefined {
   const name = text
     .replace(/[^A-Za-z0-9._-]+/g, '-')
     .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 64);
+    .slice(0, 64)
+    .replace(/-+$/, '');
   return NAME_PATTERN.test(name) ? name : undefined;
 }

@@ -1,11 +1,14 @@
 import { posix } from 'node:path';
+import type { Place } from '../../errors.ts';
 import type { SiteDraft } from '../draft.ts';
-import { invalid } from '../invalid.ts';
 import type { Config, Label, Said } from './config.ts';
-import type { Entries } from './entries.ts';
-import { type Outcome, outcomeOf } from './outcome.ts';
-import { parseConfig, words } from './parse.ts';
+import { type Entries, fit } from './entries.ts';
+import { hideSecrets } from './hideSecrets.ts';
+import { isMenuModule, type Outcome, outcomeOf, THIS_CONFIG } from './outcome.ts';
+import { type ConfigText, parseConfig, words } from './parse.ts';
+import type { Teller } from './tell.ts';
 import type { Tree } from './tree.ts';
+import { labelOf, menuUnasked, promptUnasked, type Unasked } from './unasked.ts';
 
 /** What one configuration comes to: the entry that boots unasked and after how long. */
 export type Choice = {
@@ -14,175 +17,333 @@ export type Choice = {
   /** Why this one, for the site's reader. */
   readonly from: Said;
   readonly timeoutSeconds: number;
+  /** Whether what booted unasked could not be taken over, which is told by then. */
+  readonly isLost?: true;
+  /**
+   * What nodes boot that were set up for this, where `boots` is `local` because the configuration names no label, yet one that
+   * only lives in RAM was clearly meant.
+   */
+  readonly meant?: string;
 };
 
-/** A label of the menu, with the name under which it stands in the site. */
-type Chosen = { readonly label: Label; readonly name: string };
+/** Whose configuration is being read. */
+type Reading = {
+  /** Name of the one machine that it is for, if it is for one. */
+  readonly whose: string | undefined;
+  /** The configuration that pxelinux has read, which `~` stands for. */
+  readonly main: string;
+  /** The files of the menus on the way here. */
+  readonly within: readonly string[];
+};
+
+/** How far what boots unasked has been followed. */
+type Way = {
+  readonly whose: string | undefined;
+  readonly main: string;
+  /** What the site's reader and the report's are shown. */
+  readonly from: Said;
+  readonly what: string;
+  /** Seconds so far. */
+  readonly after: number;
+  readonly depth: number;
+};
+
+/** Where it ends: an entry or `local`, or nothing and why, at once or only for a person (`Infinity`). */
+type End = Pick<Way, 'from' | 'what' | 'after'> & {
+  readonly name?: string;
+  readonly why?: string;
+  /** A command that names no label and no file. */
+  readonly unknown?: { readonly command: Said; readonly config: Config };
+};
 
 const LONGEST_WAIT = 3600;
 const DEEPEST = 8;
+/** Files of menus that lead to menus. */
+const MOST_WITHIN = 500;
 
 /** Reads configurations of one tree into one menu. */
 export class Menu {
   readonly #draft: SiteDraft;
   readonly #tree: Tree;
   readonly #entries: Entries;
+  readonly #teller: Teller;
+  /** Configurations by the files that they are made of. */
+  readonly #configs = new Map<string, Promise<Config | { readonly why: string }>>();
+  readonly #outcomes = new Map<Label, Promise<Outcome>>();
+  /** What each label is called in the menu; nothing for those that have no part in it. */
+  readonly #names = new Map<Label, string | undefined>();
+  readonly #filesRead = new Set<string>();
 
-  constructor(draft: SiteDraft, tree: Tree, entries: Entries) {
+  constructor(draft: SiteDraft, tree: Tree, entries: Entries, teller: Teller) {
     this.#draft = draft;
     this.#tree = tree;
     this.#entries = entries;
+    this.#teller = teller;
+  }
+
+  /** Every file that was read so far, by its path below the root. */
+  get filesRead(): ReadonlySet<string> {
+    return this.#filesRead;
   }
 
   /**
    * Takes the labels of a configuration into the menu and says what it boots unasked. `whose` names the machine that the
-   * configuration is for, where it is for one. Throws IMPORT_INVALID.
+   * configuration is for, where it is for one.
    */
-  async take(file: string, whose?: string): Promise<Choice | undefined> {
-    const config = await this.#read(file);
-    if (config === undefined) return undefined;
-    const chosen = await this.#labels(config, whose, [file]);
-    const choice = await this.#unasked(config, chosen, whose);
-    this.#tellUnused(config);
-    return { ...choice, timeoutSeconds: this.#wait(config) };
-  }
-
-  async #read(file: string): Promise<Config | undefined> {
-    const text = await this.#tree.text(file);
-    if (text === undefined) {
-      const why = 'it is a link that leads out of the folder, or a file that cannot be read';
-      this.#draft.remark('left', start(file), file, why);
-      return undefined;
+  async take(file: string, whose?: string): Promise<Choice> {
+    const config = await this.#read([{ value: file, place: top(file) }], file, 'exact');
+    if ('why' in config) {
+      this.#teller.tell('left', top(file), file, `${config.why}; its machines go on to their next boot device`);
+      return { boots: 'local', from: { value: 'not read', place: top(file) }, timeoutSeconds: 0, isLost: true };
     }
-    return parseConfig(file, text, async (named) => {
-      const where = await this.#tree.find(named);
-      if (where.kind !== 'file') return undefined;
-      const included = await this.#tree.text(where.name);
-      return included === undefined ? undefined : { file: where.name, text: included };
-    });
+    const reading = { whose, main: file, within: config.files };
+    await this.#takeShown(config, reading);
+    return this.#choose(config, reading);
   }
 
-  async #labels(config: Config, whose: string | undefined, within: readonly string[]): Promise<Chosen[]> {
-    const chosen: Chosen[] = [];
+  // --- reading ---
+
+  /** Several files make one configuration; those that are not there are passed over. */
+  async #read(
+    named: readonly Said[],
+    main: string,
+    spelling: 'exact' | 'asked',
+  ): Promise<Config | { readonly why: string }> {
+    const texts: ConfigText[] = [];
+    let why = '';
+    for (const said of named) {
+      const one = said.value === THIS_CONFIG ? { ...said, value: main } : said;
+      const text = await this.#text(one, spelling === 'exact' || said.value === THIS_CONFIG);
+      if ('why' in text) {
+        why = text.why;
+        if (named.length > 1) this.#teller.tell('left', said.place, said.value, text.why);
+      } else texts.push(text);
+    }
+    const [first, ...others] = texts;
+    if (first === undefined) return { why };
+    const key = JSON.stringify(texts.map(({ file }) => file));
+    const known = this.#configs.get(key) ?? parseConfig([first, ...others], (said) => this.#text(said, false));
+    this.#configs.set(key, known);
+    const config = await known;
+    if ('files' in config) for (const file of config.files) this.#filesRead.add(file);
+    return config;
+  }
+
+  async #text(named: Said, isPath: boolean): Promise<ConfigText | { readonly why: string }> {
+    const where = isPath ? ({ kind: 'file', name: named.value } as const) : await this.#tree.find(named);
+    if (where.kind === 'unreachable') return where;
+    if (where.kind === 'missing') return { why: `there is no file ${where.name} below ${this.#tree.root}` };
+    const text = await this.#tree.text(where.name);
+    return 'why' in text ? text : { file: where.name, text: text.text };
+  }
+
+  #outcome(label: Label): Promise<Outcome> {
+    const outcome = this.#outcomes.get(label) ?? outcomeOf(label, this.#tree);
+    this.#outcomes.set(label, outcome);
+    return outcome;
+  }
+
+  // --- the labels ---
+
+  /** The labels of the menu that is shown, then those of the configuration itself, where the menu is made of other files. */
+  async #takeShown(config: Config, reading: Reading): Promise<void> {
+    const shown = menuOf(config.ui ?? config.default, config);
+    const files = shown === undefined ? [] : filesOf(shown);
+    if (shown !== undefined && files.length > 0) await this.#others(files, shown, reading);
+    await this.#labels(config, reading);
+  }
+
+  async #labels(config: Config, reading: Reading): Promise<void> {
     for (const label of config.labels) {
-      const outcome = await outcomeOf(label, this.#tree);
-      const what = `label ${label.value}`;
-      if (outcome.kind === 'config') chosen.push(...(await this.#other(label, outcome, whose, within)));
-      else if (outcome.kind === 'left') this.#draft.remark('left', label.place, what, outcome.why);
-      else chosen.push({ label, name: this.#name(label, outcome, whose) });
+      if (this.#names.has(label)) continue;
+      const outcome = await this.#outcome(label);
+      const what = whatOf(label);
+      if (outcome.kind === 'entry' || outcome.kind === 'local') this.#name(label, outcome, reading.whose);
+      else this.#names.set(label, undefined);
+      if (outcome.kind === 'left') this.#teller.tell('left', label.place, what, outcome.why);
+      if (outcome.kind === 'config') {
+        const main = outcome.reader === 'pxelinux' ? (outcome.files[0].value ?? reading.main) : reading.main;
+        const names = await this.#others(outcome.files, { value: what, place: label.place }, { ...reading, main });
+        const why = `the entries of ${names.join(', ')} stand in the one menu`;
+        if (names.length > 0) this.#teller.tell('changed', label.place, what, why);
+      }
     }
-    return chosen;
+    this.#tellUnused(config);
   }
 
-  #name(label: Label, outcome: Outcome & { kind: 'entry' | 'local' }, whose: string | undefined): string {
-    const what = `label ${label.value}`;
+  /** The name of a label's entry, which is made if the menu has none that boots the same. */
+  #name(label: Label, outcome: Outcome & { kind: 'entry' | 'local' }, whose: string | undefined): string | undefined {
+    const what = whatOf(label);
+    const isKnown = this.#names.has(label);
     if (outcome.kind === 'local') {
-      const why = outcome.note ?? 'every menu has it, as `local`';
-      this.#draft.remark(outcome.note === undefined ? 'taken' : 'changed', label.place, what, why);
+      this.#names.set(label, 'local');
+      const { note } = outcome;
+      if (note === undefined)
+        this.#teller.tell('taken', label.place, what, 'every menu has it, as `local`', { at: [['menu']] });
+      else this.#teller.tell('changed', label.place, what, note);
       return 'local';
     }
-    const name = this.#entries.add(label, outcome.entry, whose);
-    const renamed = name === label.value ? [] : [`it is called ${name} here`];
-    const notes = [...renamed, ...outcome.notes];
-    if (notes.length === 0) this.#draft.remark('taken', label.place, what);
-    else this.#draft.remark('changed', label.place, what, notes.join('; '));
+    const added = this.#entries.add(label, outcome.entry, whose);
+    if (!isKnown) this.#names.set(label, added?.name);
+    if (added === undefined) {
+      this.#teller.tell('left', label.place, what, `the menu holds ${this.#entries.names.length} entries already`);
+      return undefined;
+    }
+    const { name, isNew, isShownAs } = added;
+    const [called, title = name] = [fit(label.line), outcome.entry.title];
+    const notes = [
+      ...(isNew && called !== undefined && called !== name ? [`it is called ${name} here`] : []),
+      ...(isShownAs === title ? [] : [`it boots the same as ${JSON.stringify(isShownAs)}, which stands for both`]),
+      ...outcome.notes,
+    ];
+    if (notes.length > 0) this.#teller.tell('changed', label.place, what, notes.join('; '));
+    else this.#teller.tell('taken', label.place, what, `menu.entries.${name}`, { at: [['menu', 'entries', name]] });
     return name;
   }
 
-  /** The labels of another configuration that a label leads to: they come into this menu. */
-  async #other(
-    label: Label,
-    { file }: Outcome & { kind: 'config' },
-    whose: string | undefined,
-    within: readonly string[],
-  ): Promise<Chosen[]> {
-    const what = `label ${label.value}`;
-    const where = await this.#tree.find(file);
-    if (where.kind !== 'file') {
-      this.#draft.remark('left', label.place, what, `there is no file ${file.value} below ${this.#tree.root}`);
+  /** The labels of other configurations that a label or `ui` leads to: they come into this menu. Gives the files that were read. */
+  async #others(named: readonly Said[], from: Said, reading: Reading): Promise<readonly string[]> {
+    const config = await this.#read(named, reading.main, 'asked');
+    const leave = (why: string): readonly string[] => {
+      this.#teller.tell('left', from.place, from.value, why);
       return [];
+    };
+    if ('why' in config) return leave(config.why);
+    if (config.given.every((file) => reading.within.includes(file))) {
+      return named.every(({ value }) => value === THIS_CONFIG)
+        ? []
+        : leave(`it leads back to ${config.given.join(', ')}, whose entries stand in the menu`);
     }
-    if (within.includes(where.name)) {
-      this.#draft.remark('left', label.place, what, `it leads back to ${where.name}, whose entries stand in the menu`);
-      return [];
-    }
-    if (within.length >= DEEPEST) throw invalid(label.place, 'menus lead to menus too deeply');
-    this.#draft.remark('changed', label.place, what, `the entries of ${where.name} stand in the one menu`);
-    const config = await this.#read(where.name);
-    if (config === undefined) return [];
-    this.#tellUnused(config);
-    return this.#labels(config, whose, [...within, where.name]);
+    if (reading.within.length >= MOST_WITHIN) return leave('menus lead to menus too deeply');
+    await this.#labels(config, { ...reading, within: [...reading.within, ...config.files] });
+    return config.given;
   }
 
-  /** What is booted where nobody touches a key, as pxelinux or its menu would have it. */
-  async #unasked(config: Config, chosen: readonly Chosen[], whose: string | undefined) {
-    const { onTimeout, default: usual } = config;
-    if (onTimeout && (showsMenu(config) || config.prompt?.value === true)) {
-      const name = await this.#command(onTimeout, config, chosen, whose);
-      return { boots: name ?? this.#guess(onTimeout, 'ontimeout', chosen), from: onTimeout };
+  // --- what boots unasked ---
+
+  async #choose(config: Config, { whose, main }: Reading): Promise<Choice> {
+    const from = { value: 'no default', place: top(config.file) };
+    const what = 'what boots unasked';
+    const { name, why, ...end } = await this.#follow(promptUnasked(config), config, {
+      whose,
+      main,
+      from,
+      what,
+      after: 0,
+      depth: 0,
+    });
+    const timeoutSeconds = Math.min(end.after, LONGEST_WAIT);
+    if (name !== undefined) {
+      if (end.after > LONGEST_WAIT) {
+        const why = `the menu waits for ${LONGEST_WAIT / 3600} hour, the longest that it can`;
+        this.#teller.tell('changed', end.from.place, `${config.file} waits ${end.after} s`, why);
+      }
+      return { boots: name, from: end.from, timeoutSeconds };
     }
-    if (usual && !isMenuModule(usual.value)) {
-      const name = await this.#command(usual, config, chosen, whose);
-      if (name !== undefined) return { boots: name, from: usual };
-      if (config.ui === undefined) return { boots: this.#guess(usual, 'default', chosen), from: usual };
+    const meant = end.unknown && this.#meant(end.unknown.command, end.unknown.config);
+    const others = 'machines go on to their next boot device';
+    const instead = meant
+      ? `here nodes boot label ${meant.label.value} (${meant.because}), which lives in RAM, and other ${others}`
+      : `here ${others}${timeoutSeconds > 0 ? ' once `menu.timeout` is over' : ''}`;
+    this.#teller.tell('changed', end.from.place, end.what, `${why}; ${instead}`);
+    return {
+      boots: 'local',
+      from: end.from,
+      isLost: true,
+      timeoutSeconds: meant ? 0 : timeoutSeconds,
+      ...(meant === undefined ? {} : { meant: meant.name }),
+    };
+  }
+
+  async #follow(unasked: Unasked, config: Config, way: Way): Promise<End> {
+    if (unasked.kind === 'nothing') {
+      const { place, why } = unasked;
+      return {
+        ...way,
+        from: { value: why, place },
+        why: `nothing boots unasked: ${why}`,
+        after: Number.POSITIVE_INFINITY,
+      };
     }
-    const first =
-      chosen.find(({ label }) => label.isMenuDefault && label.menus.length === 0) ??
-      chosen.find(({ label }) => label.isMenuDefault) ??
-      chosen.find(({ label }) => !label.isHidden);
-    const at = { value: `label ${first?.label.value ?? ''}`, place: first?.label.place ?? start(config.file) };
-    if (showsMenu(config) && first) return { boots: first.name, from: at };
-    const why = 'nothing is booted unasked; machines go on to their next boot device once `menu.timeout` is over';
-    this.#draft.remark('changed', start(config.file), `${config.file} without a default`, why);
-    return { boots: 'local', from: { value: 'no default', place: start(config.file) } };
+    const after = way.after + unasked.after;
+    if (unasked.kind === 'label') {
+      const { label, from } = unasked;
+      return this.#start(label, [], config, { ...way, from, what: whatOf(label), after });
+    }
+    const { command, directive, by } = unasked;
+    const here: Way = { ...way, from: command, what: `${directive} ${command.value}`, after };
+    const waits = (why: string): End => ({ ...here, why, after: Number.POSITIVE_INFINITY });
+    const [first = '', ...more] = words(command.value);
+    const label = labelOf(command.value, by, config);
+    if (label) return this.#start(label, more, config, here);
+    if (by === 'menu' && config.labels.some(({ line }) => line !== first && line.trim() === first)) {
+      return waits(`blanks stand behind the label ${first}, so menu.c32 does not find it`);
+    }
+    // A menu's module is no label either.
+    if (by === 'prompt' && config.labelsOnly)
+      return waits(`\`implicit 0\` starts labels only, and none is called ${first}`);
+    const menu = menuOf(command, config);
+    if (menu) return this.#startMenu(filesOf(menu), config, here);
+    if (by === 'prompt' && config.namesOnly && more.length > 0) return waits('`allowoptions 0` takes its words away');
+    const where = await this.#tree.find({ value: first, place: command.place });
+    if (where.kind === 'file') return this.#start(implicit(first, command), more, config, here);
+    const fault = `no label is called ${JSON.stringify(first)}, and no file: pxelinux stops at its prompt there`;
+    return { ...waits(fault), unknown: { command, config } };
   }
 
-  /** A command line of pxelinux: a label and perhaps more words, or a kernel file and its words. */
-  async #command(said: Said, config: Config, chosen: readonly Chosen[], whose: string | undefined) {
-    const [first = '', ...more] = words(said.value);
-    const known = chosen.find(({ label }) => label.value === first);
-    if (known && (more.length === 0 || known.name === 'local')) return known.name;
-    const label = config.labels.find(({ value }) => value === first) ?? implicit(first, said);
-    if (!known && config.labels.includes(label)) return undefined;
-    if (!known && (await this.#tree.find({ value: first, place: said.place })).kind !== 'file') return undefined;
-    const append = { value: [label.append.value, ...more].join(' ').trim(), place: said.place };
-    const outcome = await outcomeOf({ ...label, append }, this.#tree);
-    if (outcome.kind === 'local') return 'local';
-    return outcome.kind === 'entry' ? this.#name({ ...label, place: said.place }, outcome, whose) : undefined;
+  /** What a label starts, with more words behind its own. */
+  async #start(label: Label, more: readonly string[], config: Config, way: Way): Promise<End> {
+    const said = more.length === 0 ? label : withWords(label, more, way.from);
+    const outcome = await this.#outcome(said);
+    switch (outcome.kind) {
+      case 'left':
+        return { ...way, why: `${whatOf(label)} is left out (${outcome.why})` };
+      case 'local':
+        return { ...way, name: 'local' };
+      case 'config': {
+        if (outcome.reader === 'menu') return this.#startMenu(outcome.files, config, way);
+        if (way.depth >= DEEPEST) return { ...way, why: 'configurations lead to each other without end' };
+        const other = await this.#read(outcome.files, way.main, 'asked');
+        if ('why' in other) return { ...way, why: other.why };
+        await this.#labels(other, { whose: way.whose, main: other.file, within: other.files });
+        return this.#follow(promptUnasked(other), other, { ...way, main: other.file, depth: way.depth + 1 });
+      }
+      case 'entry': {
+        const name = this.#names.get(said) ?? this.#name(said, outcome, way.whose);
+        return name === undefined ? { ...way, why: 'the menu is full' } : { ...way, name };
+      }
+    }
   }
 
-  /** No label is called so: the one that was most likely meant. */
-  #guess(said: Said, directive: string, chosen: readonly Chosen[]): string {
-    const [meant = ''] = words(said.value.toLowerCase());
-    const offered = chosen.filter(({ name }) => name !== 'local');
-    const kernelFolder = ({ label }: Chosen) => posix.dirname(label.start.value.replaceAll('\\', '/')).toLowerCase();
-    const guesses: readonly [Chosen | undefined, string][] = [
-      [chosen.find(({ label }) => label.value.toLowerCase() === meant), 'pxelinux tells large from small letters'],
-      [offered.find((one) => kernelFolder(one).split('/').includes(meant)), 'its kernel lies in a folder of that name'],
-      [offered.find(({ label }) => label.title?.toLowerCase().includes(meant)), 'its title has that name'],
-      [offered.find(({ label }) => /(^|\s)TFTP=/.test(label.append.value)), 'its words have TFTP='],
-      [offered.length === 1 ? offered[0] : undefined, 'it is the only one'],
-      [offered[0], 'it is the first'],
-    ];
-    const [guess, because] = guesses.find(([one]) => one !== undefined) ?? [];
-    const fault = `no label is called ${JSON.stringify(meant)}, and no file: pxelinux stops at its prompt there`;
-    const here = guess
-      ? `here label ${guess.label.value} boots (${because})`
-      : 'here machines go on to their next boot device';
-    this.#draft.remark('changed', said.place, `${directive} ${said.value}`, `${fault}; ${here}`);
-    return guess?.name ?? 'local';
+  async #startMenu(files: readonly Said[], config: Config, way: Way): Promise<End> {
+    if (way.depth >= DEEPEST) return { ...way, why: 'menus lead to each other without end' };
+    const shown = files.length === 0 ? config : await this.#read(files, way.main, 'asked');
+    if ('why' in shown) return { ...way, why: shown.why };
+    await this.#labels(shown, { whose: way.whose, main: way.main, within: shown.files });
+    return this.#follow(menuUnasked(shown), shown, { ...way, depth: way.depth + 1 });
   }
 
-  #wait(config: Config): number {
-    const { timeout, file } = config;
-    const waits = showsMenu(config) || config.prompt?.value === true || config.default === undefined;
-    if (!waits) return 0;
-    const tenths = timeout?.value ?? 0;
-    if (tenths > 0 && tenths <= LONGEST_WAIT * 10) return tenths / 10;
-    const why = `the menu waits for ${LONGEST_WAIT / 3600} hour, the longest that it can`;
-    this.#draft.remark('changed', timeout?.place ?? start(file), `${file} waits without end`, why);
-    return LONGEST_WAIT;
+  /** No label is called so: the one that was clearly meant, if it lives in RAM and so harms no disk. */
+  #meant(command: Said, config: Config) {
+    const [wanted = ''] = words(command.value.toLowerCase());
+    const offered = config.labels.flatMap((label) => {
+      const name = this.#names.get(label);
+      const entry = name === undefined ? undefined : this.#draft.site.menu?.entries?.[name];
+      return name !== undefined && entry?.args?.some((arg) => /^root=\/dev\/ram\d*$/.test(arg))
+        ? [{ label, name }]
+        : [];
+    });
+    const folders = ({ label }: (typeof offered)[number]) =>
+      posix.dirname(label.start.value.replaceAll('\\', '/')).toLowerCase().split('/');
+    const guesses = [
+      [offered.find(({ label }) => label.value.toLowerCase() === wanted), 'pxelinux tells large from small letters'],
+      [offered.find((one) => folders(one).includes(wanted)), 'its kernel lies in a folder of that name'],
+    ] as const;
+    for (const [one, because] of guesses) if (one !== undefined) return { ...one, because };
+    return undefined;
   }
+
+  // --- what has no part in a site ---
 
   /** One remark for all lines of one kind in one file. */
   #tellUnused(config: Config): void {
@@ -192,45 +353,67 @@ export class Menu {
       const kinds = [...new Set(others.map(({ directive }) => directive))].filter((kind) => kind !== first.directive);
       const more =
         others.length === 0 ? '' : ` and ${others.length} more${kinds.length === 0 ? '' : `: ${kinds.join(', ')}`}`;
-      this.#draft.remark('left', first.place, `${first.value.slice(0, 100)}${more}`, first.why);
+      this.#teller.tell('left', first.place, `${shortened(first.value)}${more}`, first.why, { weight: first.weight });
     }
     if (config.title !== undefined) {
       const { value, place } = config.title;
-      this.#draft.remark('changed', place, `menu title ${value}`, "the menu's title is the name of the site");
+      const why = "the menu's title is the name of the site";
+      this.#teller.tell('changed', place, `menu title ${value}`, why, { weight: 'other' });
     }
     if (config.serial !== undefined) {
       const why = 'pxelinux talks on the serial line that `console=` of the entry names';
-      this.#draft.remark('changed', config.serial.place, `serial ${config.serial.value}`, why);
+      this.#teller.tell('changed', config.serial.place, `serial ${config.serial.value}`, why);
     }
   }
 }
 
-/** Whether a menu is shown, whose first entry is chosen where nothing else is said. */
-function showsMenu({ ui, default: usual }: Config): boolean {
-  return ui !== undefined || isMenuModule(usual?.value ?? '');
+/** The module and its files, where a command shows a menu and no label is called so. */
+function menuOf(command: Said | undefined, config: Config): Said | undefined {
+  if (command === undefined || labelOf(command.value, 'prompt', config)) return undefined;
+  const [first = ''] = words(command.value);
+  return isMenuModule(first) || isMenuModule(`${first}.c32`) ? command : undefined;
 }
 
-function isMenuModule(command: string): boolean {
-  return /(^|\/)(vesa)?menu\.c32(\s|$)/i.test(command);
+function filesOf({ value, place }: Said): readonly Said[] {
+  return words(value)
+    .slice(1)
+    .map((file) => ({ value: file, place }));
+}
+
+function whatOf({ line }: Label): string {
+  return `label ${line.trim()}`.trim();
+}
+
+function withWords(label: Label, more: readonly string[], { place }: Said): Label {
+  return { ...label, place, append: { value: [label.append.value, ...more].join(' ').trim(), place } };
 }
 
 /** A kernel that a command names itself. */
 function implicit(kernel: string, { place }: Said): Label {
+  const name = posix.basename(kernel.replaceAll('\\', '/'));
   return {
-    value: posix.basename(kernel),
+    value: name,
+    line: name,
     place,
     type: 'kernel',
+    hasKernel: true,
     start: { value: kernel, place },
     append: { value: '', place },
     ipappend: 0,
     menus: [],
-    isMenuDefault: false,
+    action: 'boot',
     isHidden: false,
     isDisabled: false,
     hasPassword: false,
   };
 }
 
-function start(file: string) {
+/** The line, not cut before a secret of it is hidden. */
+function shortened(line: string): string {
+  const shown = hideSecrets(line);
+  return shown.length > 100 ? `${shown.slice(0, 100)}...` : shown;
+}
+
+function top(file: string): Place {
   return { file, line: 1, col: 1 };
 }

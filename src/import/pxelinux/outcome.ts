@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import type { SiteText } from '../draft.ts';
-import { invalid } from '../invalid.ts';
-import type { Label, Said } from './config.ts';
-import { words } from './parse.ts';
+import type { Label, LabelType, Said } from './config.ts';
+import { type FileKind, fileKind, isTooShort } from './fileKind.ts';
+import { withoutHotkey, words } from './parse.ts';
 import type { Tree } from './tree.ts';
 
 export type EntryText = NonNullable<NonNullable<SiteText['menu']>['entries']>[string];
@@ -12,99 +12,165 @@ export type Outcome =
   | { readonly kind: 'entry'; readonly entry: EntryText; readonly notes: readonly string[] }
   /** The machine's next boot device, which every menu has under this name. */
   | { readonly kind: 'local'; readonly note?: string }
-  /** Another configuration, whose labels belong to the menu too. */
-  | { readonly kind: 'config'; readonly file: Said }
+  /** Other configurations, whose labels belong to the menu too: one that pxelinux starts anew with, or those of a menu. */
+  | { readonly kind: 'config'; readonly reader: 'pxelinux' | 'menu'; readonly files: readonly [Said, ...Said[]] }
   | { readonly kind: 'left'; readonly why: string };
 
-const left = (why: string): Outcome => ({ kind: 'left', why });
+const left = (why: string): Outcome & { kind: 'left' } => ({ kind: 'left', why });
 
-/** Modules that show a menu of the configuration that their words name, or of the one that is being read. */
-const MENUS = /^(vesa)?menu\.c32$/i;
-const NEXT_DEVICE = /^(chain\.c32|reboot\.c32)$/i;
+/** Stands for the configuration that pxelinux has read, where a menu is given files. */
+export const THIS_CONFIG = '~';
 
-/** Says what a label comes to. Throws IMPORT_INVALID for file names that leave the tree. */
+const NO_MENU_OF_MENUS = 'it leads from menu to menu: all entries stand in one menu';
+const WAYS = {
+  exit: NO_MENU_OF_MENUS,
+  goto: NO_MENU_OF_MENUS,
+  quit: 'it leaves the menu for the prompt, which is not there any more',
+  help: 'it shows a text',
+};
+
+/** Says what a label comes to. */
 export async function outcomeOf(label: Label, tree: Tree): Promise<Outcome> {
   if (label.isDisabled) return left('`menu disable` switched it off');
+  if (label.action !== 'boot') return left(WAYS[label.action]);
   if (label.type === 'localboot') return localboot(label);
   const [file = '', ...given] = words(label.start.value);
   const args = [...given, ...words(label.append.value)];
-  const module = posix.basename(file.replaceAll('\\', '/'));
-  if (label.type === 'config') return { kind: 'config', file: { value: file, place: label.start.place } };
-  if (MENUS.test(module)) {
-    const other = args.find((word) => word !== '~');
-    if (other === undefined) return left('it shows the menu that is being imported');
-    return { kind: 'config', file: { value: other, place: label.append.place } };
+  if (file === '') return left('it names no kernel');
+  if (!label.hasKernel && (await tree.find({ ...label.start, value: file })).kind !== 'file') {
+    return left('it is a heading: it names no kernel, and no file is called so');
+  }
+  if (label.type === 'config') return { kind: 'config', reader: 'pxelinux', files: [{ ...label.start, value: file }] };
+  const module = moduleOf(label.type, file);
+  const said = args.map((value) => ({ value, place: label.append.place }));
+  if (isMenuModule(module)) {
+    const [first, ...others] = said;
+    return first === undefined
+      ? left('it shows the menu that is being imported')
+      : { kind: 'config', reader: 'menu', files: [first, ...others] };
+  }
+  if (/^config\.c32$/i.test(module) && said[0] !== undefined) {
+    return { kind: 'config', reader: 'pxelinux', files: [said[0]] };
   }
   if (/^linux\.c32$/i.test(module)) {
-    const [kernel = '', ...rest] = args;
-    return entry(label, { value: kernel, place: label.append.place }, rest, tree);
+    const [kernel = '', ...rest] = args.filter((arg) => !arg.startsWith('-'));
+    return entry({ ...label, type: 'linux' }, { value: kernel, place: label.append.place }, rest, 'module', tree);
   }
-  const foreign = foreignWords(label, module);
-  if (foreign !== undefined) return foreign;
-  return entry(label, { value: file, place: label.start.place }, args, tree);
+  return (
+    byDirective(label.type, module) ?? entry(label, { value: file, place: label.start.place }, args, 'pxelinux', tree)
+  );
+}
+
+/** Whether a file is the module that shows menus. */
+export function isMenuModule(file: string): boolean {
+  return /(^|[\\/])(vesa)?menu\.c32$/i.test(file);
+}
+
+/** The file's own name; `com32` adds the ending that a module's name lacks. */
+function moduleOf(type: LabelType, file: string): string {
+  const name = posix.basename(file.replaceAll('\\', '/'));
+  return type === 'com32' && !/\.c32$/i.test(name) ? `${name}.c32` : name;
 }
 
 function localboot({ start }: Label): Outcome {
-  const usual = /^(-1|0|0x80|)$/i.test(start.value.trim());
-  return usual
-    ? { kind: 'local' }
-    : {
-        kind: 'local',
-        note: `localboot ${start.value} named one device; the firmware goes on to the next in its order`,
-      };
+  const value = start.value.trim();
+  if (/^(-1|0|0x80|128|)$/i.test(value)) return { kind: 'local' };
+  const note = /^(4|5|0x4|0x5)$/i.test(value)
+    ? `localboot ${value} left the network driver loaded; the firmware goes on to the next device in its order`
+    : `localboot ${value} named one device; the firmware goes on to the next in its order`;
+  return { kind: 'local', note };
 }
 
-/** What is no Linux kernel by its directive or its file's ending. */
-function foreignWords({ type }: Label, module: string): Outcome | undefined {
+const MODULE = (name: string) =>
+  left(`${name} is a module of syslinux, which iPXE cannot run; its pxelinux.cfg can stay with pxelinux alone`);
+const BOOT_PROGRAM = left('it is a boot program, not a kernel: give the machines that need it `bootFile:` in the site');
+const BOOT_SECTOR = left('it is a boot sector, not a kernel');
+const DISK_IMAGE = left('it is a disk image: boot it by memdisk, as an initrd');
+const COMBOOT = left('it is a COMBOOT program, not a kernel');
+
+/** What is no Linux kernel by its directive, or is a module that stands for something else. */
+function byDirective(type: LabelType, module: string): Outcome | undefined {
   if (/^chain\.c32$/i.test(module)) {
     return {
       kind: 'local',
       note: 'chain.c32 started a disk itself; the firmware goes on to the next device in its order',
     };
   }
-  if (NEXT_DEVICE.test(module)) return left('a machine is started anew by its own power management');
-  if (/\.c32$/i.test(module) || type === 'com32') {
-    return left(
-      `${module} is a module of syslinux, which iPXE cannot run; its pxelinux.cfg can stay with pxelinux alone`,
-    );
+  if (/^reboot\.c32$/i.test(module)) return left('a machine is started anew by its own power management');
+  switch (type) {
+    case 'com32':
+      return MODULE(module);
+    case 'pxe':
+      return BOOT_PROGRAM;
+    case 'comboot':
+      return COMBOOT;
+    case 'fdimage':
+      return DISK_IMAGE;
+    case 'bss':
+    case 'boot':
+      return BOOT_SECTOR;
+    default:
+      return undefined;
   }
-  if (type === 'pxe' || /\.(0|pxe|kpxe|efi)$/i.test(module)) {
-    return left('it is a boot program, not a kernel: give the machines that need it `bootFile:` in the site');
-  }
-  if (type === 'comboot' || /\.(cbt|com)$/i.test(module)) return left('it is a COMBOOT program, not a kernel');
-  if (type === 'fdimage' || /\.img$/i.test(module)) return left('it is a disk image: boot it by memdisk, as an initrd');
-  if (type === 'bss' || /\.(bss|bs|bin)$/i.test(module)) return left('it is a boot sector, not a kernel');
+}
+
+/** What a file is: by its first bytes where they tell, else by its name, as pxelinux takes it. */
+function byFile(type: LabelType, kind: FileKind, module: string): Outcome | undefined {
+  if (kind === 'linux') return undefined;
+  if (kind === 'module' || /\.c32$/i.test(module)) return MODULE(module);
+  if (kind === 'elf') return left('it is an ELF program, not a Linux kernel');
+  if (kind === 'efi') return BOOT_PROGRAM;
+  if (type === 'linux') return undefined;
+  if (/\.(0|k*pxe)$/i.test(module)) return BOOT_PROGRAM;
+  // pxelinux takes it for a kernel whatever it is called.
+  if (/\.efi$/i.test(module) && !/^(vmlinu|bzimage|linux|kernel|image)/i.test(module)) return BOOT_PROGRAM;
+  if (/\.(cbt|com)$/i.test(module)) return COMBOOT;
+  if (/\.img$/i.test(module)) return DISK_IMAGE;
+  if (/\.(bss|bs|bin)$/i.test(module)) return BOOT_SECTOR;
   return undefined;
 }
 
-async function entry(label: Label, kernel: Said, args: readonly string[], tree: Tree): Promise<Outcome> {
+async function entry(
+  label: Label,
+  kernel: Said,
+  args: readonly string[],
+  loader: 'pxelinux' | 'module',
+  tree: Tree,
+): Promise<Outcome> {
   for (const said of [kernel, label.append, label.initrd]) {
-    if (/[^\P{Cc}\s]/u.test(said?.value ?? ''))
-      throw invalid(said?.place ?? label.place, 'this line holds a control character');
+    if (/[^\P{Cc}\s]/u.test(said?.value ?? '')) {
+      return left(`line ${said?.place.line} of ${said?.place.file} holds a control character`);
+    }
   }
+  if (kernel.value === '') return left('it names no kernel');
   const notes: string[] = [];
-  const given = args.filter((arg) => arg.startsWith('initrd=')).map((arg) => arg.slice('initrd='.length));
-  const own = label.initrd === undefined ? [] : [label.initrd.value];
-  if (given.length > 0 && own.length > 0) notes.push('the files of `initrd` are loaded after those of `initrd=`');
-  const initrd: string[] = [];
-  for (const name of [...given, ...own].flatMap((list) => list.split(',')).filter((one) => one !== '')) {
-    const place = (given.length > 0 ? label.append : (label.initrd ?? label.append)).place;
-    const path = await pathOf({ value: name, place }, tree, notes);
-    if (path === undefined) return left(`${name} comes from another server: copy it below ${tree.root}`);
-    initrd.push(path);
+  const initrds = initrdsOf(label, args, loader, notes);
+  const paths: string[] = [];
+  for (const value of [kernel.value, ...initrds]) {
+    const where = await tree.find({ value, place: kernel.place });
+    if (where.kind === 'unreachable') return left(where.why);
+    if (where.kind === 'missing') notes.push(`there is no file ${where.name} below ${tree.root}`);
+    else if (!where.exact) notes.push(`${value} is spelled ${where.name} on disk`);
+    paths.push(where.name);
   }
-  const path = await pathOf(kernel, tree, notes);
-  if (path === undefined) return left(`${kernel.value} comes from another server: copy it below ${tree.root}`);
-  if (path === '') return left('it names no kernel');
-  const rest = args.filter((arg) => !arg.startsWith('initrd='));
+  const [path = '', ...initrd] = paths;
+  const head = await tree.head(path);
+  const kind = fileKind(head);
+  const foreign = byFile(label.type, kind, posix.basename(path));
+  if (foreign !== undefined) return foreign;
+  if (kind === 'unknown' && !isTooShort(head)) {
+    notes.push('its kernel has not the header of one (HdrS): pxelinux may start it, iPXE does not');
+  }
+  const rest = args.filter((arg) => !isInitrd(arg, loader));
   if (label.hasPassword) notes.push('it asks for no password: whoever is at the console can choose it');
   if (label.isHidden) notes.push('the menu shows it; it was hidden');
   if (label.ipappend > 7)
     notes.push('only pxelinux adds the words of ipappend beyond 7; iPXE adds those of 1, 2 and 4');
+  const title = titleOf(label);
   return {
     kind: 'entry',
     entry: {
-      ...((label.title ?? '') === '' && label.menus.length === 0 ? {} : { title: titleOf(label) }),
+      ...(title === '' ? {} : { title }),
       kernel: path,
       ...(initrd.length === 0 ? {} : { initrd: initrd.length === 1 ? (initrd[0] ?? '') : initrd }),
       ...(rest.length === 0 ? {} : { args: rest }),
@@ -114,16 +180,35 @@ async function entry(label: Label, kernel: Said, args: readonly string[], tree: 
   };
 }
 
-/** All entries stand in one menu, so what stood in a submenu is told by its title. */
-function titleOf({ title, value, menus }: Label): string {
-  return [...menus.filter((menu) => menu !== ''), title || value].join(': ');
+function isInitrd(word: string, loader: 'pxelinux' | 'module'): boolean {
+  return word.startsWith('initrd=') || (loader === 'module' && word.startsWith('initrd+='));
 }
 
-async function pathOf(said: Said, tree: Tree, notes: string[]): Promise<string | undefined> {
-  if (said.value === '') return '';
-  const where = await tree.find(said);
-  if (where.kind === 'elsewhere') return undefined;
-  if (where.kind === 'missing') notes.push(`there is no file ${where.name} below ${tree.root}`);
-  else if (!where.exact) notes.push(`${said.value} is spelled ${where.name} on disk`);
-  return where.name;
+/**
+ * The names of the initrds: pxelinux loads those of the first `initrd=` of the line, to which a directive of that name adds one
+ * last; linux.c32 those of the last `initrd=` and of each `initrd+=`.
+ */
+function initrdsOf({ initrd }: Label, args: readonly string[], loader: 'pxelinux' | 'module', notes: string[]) {
+  const words = [
+    ...args.filter((arg) => isInitrd(arg, loader)),
+    ...(initrd === undefined ? [] : [`initrd=${initrd.value}`]),
+  ];
+  const plain = words.filter((word) => word.startsWith('initrd='));
+  const loaded =
+    loader === 'pxelinux'
+      ? plain.slice(0, 1)
+      : [...plain.slice(-1), ...words.filter((word) => word.startsWith('initrd+='))];
+  if (loaded.length < words.length) notes.push(`of several initrd only what is loaded is taken: ${loaded.join(' ')}`);
+  return loaded
+    .flatMap((word) => word.slice(word.indexOf('=') + 1).split(','))
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/**
+ * What menu.c32 shows: without a title of its own the rest of the label's line. All entries stand in one menu, so what stood in
+ * a submenu is told by its title.
+ */
+function titleOf({ title, line, menus }: Label): string {
+  return [...menus.filter((menu) => menu !== ''), title || withoutHotkey(line)].join(': ');
 }

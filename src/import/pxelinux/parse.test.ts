@@ -8,9 +8,9 @@ import { parseConfig } from './parse.ts';
 /** Reads the first of these files; they may include each other. */
 async function parsed(files: { readonly [file: string]: string }) {
   const [[file, text] = ['', '']] = Object.entries(files);
-  return parseConfig(file, text, async ({ value }) => {
+  return parseConfig([{ file, text }], async ({ value }) => {
     const included = files[value];
-    return included === undefined ? undefined : { file: value, text: included };
+    return included === undefined ? { why: 'there is no such file' } : { file: value, text: included };
   });
 }
 
@@ -70,13 +70,13 @@ describe('a pxelinux configuration', () => {
       more: 'label d\nmenu default\n',
     });
     assert.deepEqual(
-      labels.map(({ value, menus, isHidden, isMenuDefault }) => [value, menus, isHidden, isMenuDefault]),
+      labels.map(({ value, menus, isHidden }) => [value, menus, isHidden]),
       [
-        ['a', [], false, false],
-        ['b', ['Old tools'], true, false],
-        ['c', [], false, false],
-        ['d', ['More things'], false, true],
-        ['e', [], false, false],
+        ['a', [], false],
+        ['b', ['Old tools'], true],
+        ['c', [], false],
+        ['d', ['More things'], false],
+        ['e', [], false],
       ],
     );
   });
@@ -99,14 +99,42 @@ describe('a pxelinux configuration', () => {
     assert.match(unused[1]?.why ?? '', /no such directive/);
   });
 
-  const refused: [string, { [file: string]: string }, RegExp][] = [
-    ['files that include each other', { a: 'include b\n', b: '\n  include a\n' }, /^b:2:3: a includes itself/],
+  const passedOver: [string, { [file: string]: string }, string][] = [
+    ['files that include each other', { a: 'include b\n', b: '\n  include a\n' }, 'b:2:3: a includes itself'],
     [
       'files that are included too deeply',
       Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, `include f${i + 1}\n`])),
-      /^f15:1:1: files are included too deeply/,
+      'f15:1:1: files are included too deeply',
     ],
-    ['a label without a name', { a: 'default b\nlabel\n' }, /^a:2:1: this label has no name/],
+    ['menu exit outside a submenu', { a: 'label b\nmenu exit\n' }, 'a:2:1: it stands in no submenu'],
+    [
+      'what chooses behind a byte order mark',
+      { a: '\ufeffdefault b\nlabel b\n' },
+      'a:1:1: a byte order mark stands in front of it, so pxelinux passes over this line',
+    ],
+  ];
+  for (const [name, files, told] of passedOver) {
+    it(`passes over ${name}, and reads on`, async () => {
+      const { unused } = await parsed(files);
+      assert.deepEqual(
+        unused.map(({ place, why }) => `${place.file}:${place.line}:${place.col}: ${why}`),
+        [told],
+      );
+    });
+  }
+
+  it('takes a label behind a byte order mark, and one without a name', async () => {
+    const { labels } = await parsed({ a: '\ufefflabel b\n kernel c\nlabel\n' });
+    assert.deepEqual(
+      labels.map(({ value, start }) => [value, start.value]),
+      [
+        ['b', 'c'],
+        ['', ''],
+      ],
+    );
+  });
+
+  const refused: [string, { [file: string]: string }, RegExp][] = [
     ['far too many lines', { a: 'label a\n'.repeat(200_001) }, /more than 200000 lines/],
   ];
   for (const [name, files, message] of refused) {
@@ -143,7 +171,7 @@ describe('a pxelinux configuration', () => {
       fc.asyncProperty(fc.array(line, { maxLength: 30 }), async (lines) => {
         try {
           const { labels } = await parsed({ default: lines.join('\n'), a: 'label z\n' });
-          for (const label of labels) assert.match(label.value, /^\S+$/);
+          for (const label of labels) assert.match(label.value, /^\S*$/);
         } catch (error) {
           assert.ok(error instanceof ReveilleError && error.code === 'IMPORT_INVALID' && error.place !== undefined);
         }

@@ -1,0 +1,21 @@
+import type { Place } from '../../errors.ts';
+import type { Remark, RemarkMore, SiteDraft } from '../draft.ts';
+import { hideSecrets } from './hideSecrets.ts';
+
+/** Adds remarks to a draft: no secret is in one, and what several files include is told once. */
+export class Teller {
+  readonly #draft: SiteDraft;
+  readonly #told = new Set<string>();
+
+  constructor(draft: SiteDraft) {
+    this.#draft = draft;
+  }
+
+  tell(kind: Remark['kind'], place: Place, what: string, why?: string, more: RemarkMore = {}): void {
+    const [shown, because] = [hideSecrets(what), why === undefined ? undefined : hideSecrets(why)];
+    const key = JSON.stringify([kind, place, shown, because]);
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#draft.remark(kind, place, shown, because, more);
+  }
+}
