@@ -48,8 +48,8 @@ export function unwire(): void {
   sh(`ip link del srv0; ip netns del ${NAMESPACE}`);
 }
 
-/** A machine's root below `folder`, with the agent laid in as an image has it. */
-export function rig(folder: string, flavour: Flavour): Rig {
+/** A machine's root below `folder`, with the agent laid in as an image has it; Debian's without these programs. */
+export function rig(folder: string, flavour: Flavour, without: readonly string[] = []): Rig {
   const root = join(folder, 'root');
   for (const name of ['proc', 'sys', 'dev', 'run', 'tmp', 'root', 'etc/init.d', 'var', 'usr'])
     mkdirSync(join(root, name), { recursive: true });
@@ -89,6 +89,7 @@ export function rig(folder: string, flavour: Flavour): Rig {
       mount --rbind /proc ${root}/proc; mount --bind ${folder}/cmdline ${root}/proc/cmdline
       mount --rbind /sys ${root}/sys; mount --rbind /dev ${root}/dev
       ${flavour === 'dash' ? `mount --bind -o ro /usr ${root}/usr` : ''}
+      ${without.map((name) => `mount --bind /dev/null ${root}/usr/bin/${name}`).join('; ')}
       mkdir -p ${root}/agent; mount --bind ${image}/usr ${root}/agent
       exec chroot ${root} ${command}`;
     return spawn('ip', ['netns', 'exec', NAMESPACE, 'unshare', '--uts', 'sh', '-ec', setUp], {

@@ -47,7 +47,14 @@ export async function stage(
     address = true,
     refreshSeconds = 600,
     bundle,
-  }: { listen?: boolean; address?: boolean; refreshSeconds?: number; bundle?: () => Bundle } = {},
+    without = [],
+  }: {
+    listen?: boolean;
+    address?: boolean;
+    refreshSeconds?: number;
+    bundle?: () => Bundle;
+    without?: readonly string[];
+  } = {},
 ) {
   wire({ address });
   t.after(() => {
@@ -55,7 +62,7 @@ export async function stage(
     unwire();
   });
   const folder = mkdtempSync(join(scratch, `${flavour}-`));
-  const machine = rig(folder, flavour);
+  const machine = rig(folder, flavour, without);
   const root = join(folder, 'site');
   mkdirSync(root);
   for (const [name, content] of Object.entries(files)) {

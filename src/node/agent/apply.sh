@@ -70,10 +70,11 @@ complain() {
 
 # ----------------------------------------------------------------------------------------------------------- the bundle
 
-# fetch_bundle [MANIFEST]: asks for the bundle once and unpacks it into stage/; of files whose lines stand in MANIFEST only
-# the lines come. Nothing of a bundle whose checksum is wrong is looked at. That the server does not answer, or refuses, it
+# fetch_bundle [MANIFEST]: asks for the bundle once, and for the node's token where there is none, and unpacks it into stage/; of
+# files whose lines stand in MANIFEST only the lines come. Nothing of a bundle whose checksum is wrong is looked at. That the server does not answer, or refuses, it
 # knows itself: only a bad answer is told. Fails with 1, or with 2 if the server says that the node has it all.
 fetch_bundle() {
+  has_token || ASKING="${ASKING-}&token=want"
   request /node/v1/bundle "$WORK/bundle.tar" ${1:+"$1"}
   case $STATUS in 2??) keep_token ;; esac
   [ "$STATUS" != 204 ] || return 2

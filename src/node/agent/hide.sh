@@ -5,7 +5,7 @@
 # Secrets are the texts that the bundle names ($RUN/mask, a line each), and what looks like one: see hide.awk.
 # shellcheck disable=SC2034 # what is set here is used there
 
-MOST_MASKED=4096
+MOST_MASKED=65536
 NEWLINE='
 '
 

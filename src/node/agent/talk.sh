@@ -16,7 +16,7 @@ TAIL_BYTES=4096
 # A server that asks to be left alone is asked again within this many seconds at the latest.
 LONGEST_RETRY=300
 TAB=$(printf '\t')
-MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT=''
+MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT='' NAMELESS=''
 
 # shellcheck source=hide.sh
 . "$LIB/hide.sh"
@@ -91,7 +91,8 @@ read_kernel_line() {
 
 # request PATH ANSWER [BODY]: asks the server, POST if there is a body file. Sets STATUS, 000 if no whole answer came.
 # ASKING is the rest of the query. An answer that may stay away for HELD_SECONDS is waited for that long and a bit more.
-# The node's token goes along, unless NAMELESS is set. RETRY_AFTER is what a server says that asks to be left alone.
+# The node's token goes along. A server that refuses it may have lost its state: the next request goes without, and so on.
+# RETRY_AFTER is what a server says that asks to be left alone.
 request() {
   : >"$2"
   : >"$WORK/headers"
@@ -100,7 +101,7 @@ request() {
   query="mac=$MAC&time=$(date +%s)${ASKING-}"
   body=${3-}
   token=''
-  if [ -z "${NAMELESS-}" ] && [ -s "$RUN/token" ]; then token=yes; fi
+  if has_token; then token=yes; fi
   if [ -n "$token" ] && [ "$CLIENT" = wget ]; then
     # Any user of the machine reads the arguments of its processes: the token goes first in a body.
     {
@@ -135,12 +136,16 @@ request() {
   fi
   RETRY_AFTER=0
   case $STATUS in
+    403) if [ -n "$NAMELESS" ]; then NAMELESS=''; else NAMELESS=$token; fi ;;
     429 | 503)
       RETRY_AFTER=$(header retry-after '[0-9]\{1,5\}')
       [ "${RETRY_AFTER:=1}" -le "$LONGEST_RETRY" ] || RETRY_AFTER=$LONGEST_RETRY
       ;;
   esac
 }
+
+# Whether the next request shows a token.
+has_token() { [ -z "$NAMELESS" ] && [ -s "$RUN/token" ]; }
 
 # Sets CLIENT to curl, to gnu for GNU's wget, which reads options from a file, or to wget for one that knows only arguments.
 find_client() {
@@ -166,6 +171,7 @@ keep_token() {
   printf 'header = "x-reveille-token: %s"\n' "$kept" >"$RUN/token.curl"
   printf 'header = x-reveille-token: %s\n' "$kept" >"$RUN/token.wgetrc"
   mv -f "$RUN/token.new" "$RUN/token"
+  NAMELESS=''
   add_to_mask "$RUN/token"
 }
 
@@ -231,7 +237,8 @@ begin_reports() {
   SEQUENCE=$((1000000000 + NOW))
 }
 
-# report STATUS [DETAIL] [OUTPUT]: keeps a report in order behind the ones not delivered yet, then tries to deliver all.
+# report STATUS [DETAIL] [OUTPUT]: keeps a report in order behind the ones not delivered yet, then tries to deliver all. That they
+# do not arrive yet is no failure of the step.
 report() {
   clock
   SEQUENCE=$((SEQUENCE + 1))
@@ -247,7 +254,7 @@ report() {
     [ -z "${3-}" ] || [ ! -r "$3" ] || tail_of "$3"
   } >"$file.new"
   mv -f "$file.new" "$file"
-  deliver
+  deliver || :
 }
 
 # Sends the reports that wait, oldest first. Fails at the first that does not arrive; one that the server will never
