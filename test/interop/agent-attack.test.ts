@@ -176,6 +176,18 @@ for (const flavour of FLAVOURS) {
     assert.ok(runs > 10);
   });
 
+  test(`${flavour}: a lock is its holder's for as long as that lives, and no process that has its number later`, () => {
+    const field = ground(flavour);
+    for (const left of ['1', '1.0', '999999999.5', '../x']) {
+      symlinkSync(left, join(field.root, 'run/refreshing'));
+      assert.equal(field.run('hold refreshing; echo $?; rm $RUN/refreshing'), '0\n', left);
+    }
+    const held =
+      field.run(`name_process 1; ln -s "$PROCESS" $RUN/refreshing; hold refreshing; echo $?; rm $RUN/refreshing
+      hold refreshing; hold refreshing; echo $?`);
+    assert.equal(held, '1\n0\n', 'process 1 lives; one may take its own lock again');
+  });
+
   for (const mounted of [false, true]) {
     test(`${flavour}: a user who swaps names as fast as a processor can gains nothing${mounted ? ', on a file system of his own' : ''}`, async (t) => {
       const field = ground(flavour, { mounted });

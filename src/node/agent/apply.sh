@@ -37,7 +37,7 @@ name_process() {
   holder=$1
   # shellcheck disable=SC2086 # numbers; the name, which may hold anything, is cut off
   set -- ${line##*) }
-  case $1 in [ZXx]) ;; *) PROCESS=$holder.${20} ;; esac
+  case $1 in [ZXx]) ;; *) PROCESS=$holder.${20-} ;; esac
 }
 
 # hold NAME: takes a lock; fails while a living program of ours has it.

@@ -22,12 +22,9 @@ begin_placing() {
   unset CDPATH
   STAGE=.reveille-$1
   STAGES=$KEPT/stages-$1
-  JUDGED='' VERDICT=''
+  TOPS=''
   touch "$STAGES"
-  # The mounts of these have a root-only folder already.
-  for top in "$RUN" "$KEPT"; do
-    { mount_of 9 && eval "TOP_$MOUNT=\$top"; } 9<"$top"
-  done
+  look_anew
   empty_stage "$RUN"
   empty_stage "$KEPT"
   leave_stages
@@ -41,6 +38,22 @@ begin_placing() {
     fi
   done
   rm -f "$WORK/moved" "$WORK/move"
+}
+
+# look_anew: forgets what is known of folders and mounts, which root may have changed since.
+look_anew() {
+  JUDGED='' VERDICT='' CHECKED=none
+  for mount in $TOPS; do unset "TOP_$mount"; done
+  TOPS=''
+  # The mounts of these have a root-only folder already.
+  for top in "$RUN" "$KEPT"; do
+    if { mount_of 9; } 9<"$top"; then note_top "$MOUNT" "$top"; fi
+  done
+}
+
+note_top() {
+  TOPS="$TOPS $1"
+  eval "TOP_$1=\$2"
 }
 
 # refuse WORDS: tells why something in the working directory is left alone. 2 where another user may have made it so.
@@ -156,7 +169,7 @@ find_top() {
   [ -z "$TOP" ] || return 0
   while [ "$PWD" != / ] && { mount_of 9; } 9<.. && [ "$MOUNT" = "$mount" ]; do cd -P .. || return 1; done
   TOP=$PWD
-  eval "TOP_$mount=\$TOP"
+  note_top "$mount" "$TOP"
 }
 
 # enter_stage TOP [make]: enters the root-only folder of that mount.
@@ -184,12 +197,16 @@ at() {
 }
 
 in_stage() {
+  folder_of=''
+  if only_roots; then folder_of=$PWD; fi
   find_top && enter_stage "$TOP" make || return
   { is_stage && cd -P /proc/self/fd/7 && "$@"; } 8<.
 }
 
-# is_stage: whether open file 8 is a folder that only root reaches, and a rename from it to folder 7 does not copy.
+# is_stage: whether open file 8 is a folder that only root reaches, and a rename from it to folder 7 does not copy. Looked at once
+# for a folder in which nobody else can change that.
 is_stage() {
+  case $TOP in "$KEPT" | "$RUN") [ "$folder_of" != "$CHECKED" ] || return 0 ;; esac
   # shellcheck disable=SC2046 # numbers
   set -- $(stat -c '%d %u %a' /proc/self/fd/7/. /proc/self/fd/8/.)
   case "${5-} ${6-}" in
@@ -200,6 +217,7 @@ is_stage() {
       ;;
   esac
   [ "$1" = "$4" ] || { echo "$PWD: is not on the same volume as what is to be laid" >&2 && return 1; }
+  CHECKED=${folder_of:-none}
 }
 
 # pin NAME: sets PINNED to what NAME in the working directory is now, which stays that whatever becomes of the name. Fails if it

@@ -87,6 +87,7 @@ service_words() {
     journalctl --no-pager --quiet --boot --output=cat --lines=12 --unit="$UNIT" 2>/dev/null </dev/null |
       masked | cut -c 1-300
   fi
+  look_anew
   for folder in "/var/log/$name" "/var/log/${name%%-*}"; do
     # The folder is the service's: it may hold what root should not read for anyone, or what never ends.
     at "$folder" log_words "$name.log" 2>/dev/null
