@@ -67,7 +67,6 @@ export function ground(flavour: Flavour, { mounted = false }: { mounted?: boolea
   const prelude = `set -u
 LIB=${AGENT}
 . $LIB/talk.sh
-. $LIB/place.sh
 . $LIB/apply.sh
 . $LIB/services.sh
 ${flavour === 'dash' ? '' : `PATH=${busybox()}`}

@@ -11,7 +11,7 @@ export type Rig = {
   /** Starts the agent, or its part that runs later; the promise settles with its exit code and all it printed. */
   start(
     cmdline: string,
-    program?: 'reveille-agent' | 'reveille-refresh',
+    program?: 'reveille-agent' | 'reveille-refresh' | 'reveille-opened',
   ): Promise<{ code: number | null; printed: string }>;
   /** Runs a shell line on the machine and returns what it printed. */
   run(line: string): string;

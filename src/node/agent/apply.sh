@@ -10,6 +10,9 @@
 #   stages-*   mounts on which a folder for what is being laid was made (see place.sh)
 # shellcheck disable=SC2034 # what is set here is used there
 
+# shellcheck source=place.sh
+. "$LIB/place.sh"
+
 HOOK_SECONDS=300
 LARGEST_MANIFEST=1048576
 MOST_DRIFT_TOLD=100

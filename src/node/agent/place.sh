@@ -17,18 +17,21 @@ STAGED=/proc/self/fd/8
 NEW=$STAGED/reveille-new
 PIN=$STAGED/reveille-pin
 
+STAGE=.reveille-stage STAGES=/dev/null TOPS='' MAKING=''
+JUDGED='' VERDICT='' CHECKED=none
+MOVE='mv -fT'
+
 # begin_placing PROGRAM: each program has a stage of its own on each mount. Takes away what a run that was cut off left.
 begin_placing() {
   unset CDPATH
   STAGE=.reveille-$1
   STAGES=$KEPT/stages-$1
-  TOPS=''
   touch "$STAGES"
   look_anew
   empty_stage "$RUN"
   empty_stage "$KEPT"
   leave_stages
-  # busybox of before 2020 has no -T, coreutils of before 2022 no --no-copy.
+  # An old busybox has no -T, coreutils before 9.2 no --no-copy.
   MOVE=''
   for move in 'mv --no-copy -fT' 'mv -fT'; do
     : >"$WORK/moved"
@@ -177,6 +180,7 @@ enter_stage() {
   enter "$1" || return
   if [ ! -d "./$STAGE" ] && [ ! -L "./$STAGE" ] && [ -n "${2-}" ]; then
     printf '%s\n' "$1" >>"$STAGES"
+    umask 077
     mkdir "./$STAGE" || { echo "$1: root can make no folder of its own there, in which to prepare what is laid" >&2 && return 1; }
   fi
   if [ ! -d "./$STAGE" ] || ! cd -P "./$STAGE" || [ "$PWD" != "$here/$STAGE" ]; then
@@ -188,7 +192,7 @@ enter_stage() {
 # at FOLDER COMMAND...: runs COMMAND with FOLDER as its working directory and the stage of its mount as STAGED. With
 # MAKING=make, makes the folder where it is missing.
 at() {
-  enter "$1" "${MAKING-}" || return
+  enter "$1" "$MAKING" || return
   shift
   { in_stage "$@"; } 7<.
   at_outcome=$?
