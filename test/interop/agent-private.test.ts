@@ -197,5 +197,7 @@ function forward(asked: IncomingMessage, answer: (got: IncomingMessage, body: Bu
     got.on('data', (piece) => pieces.push(piece));
     got.on('end', () => answer(got, Buffer.concat(pieces)));
   });
+  // Whoever goes away meanwhile, here or there, hears no answer.
+  on.on('error', () => asked.destroy());
   asked.pipe(on);
 }
