@@ -342,7 +342,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     interfaces.look();
     daemons.configure(site().log);
     nodeFiles.siteChanged();
-    tokens.forgetAllBut((node) => site().nodes.has(node));
+    tokens.siteChanged(site().nodes);
     await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates(site(), emit)]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;

@@ -27,6 +27,7 @@ describe('who is asking', () => {
       [say(OPTION.parameterList, Uint8Array.of(1, 67))],
       { stage: 'os', wantsBoot: true },
     ],
+    ['a loader that says no class of vendor', [arch(22)], { stage: 'firmware', wantsBoot: true, firmware: 'unknown' }],
     ['BIOS', [pxe, arch(0)], { stage: 'firmware', firmware: 'bios', vendorClass: 'PXEClient', wantsBoot: true }],
     ['BIOS without option 93', [pxe], { stage: 'firmware', firmware: 'bios' }],
     ['BIOS with one byte of option 93', [pxe, [93, Uint8Array.of(0)]], { stage: 'firmware', firmware: 'bios' }],

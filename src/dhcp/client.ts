@@ -39,7 +39,9 @@ export function clientOf(packet: DhcpPacket): Client {
   const classes = userClasses(options.get(OPTION.userClass.code) ?? NOTHING).map((one) => text.decode(one));
   const features = options.get(OPTION.ipxe.code);
   const isIpxe = features !== undefined || classes.includes('iPXE') || classes.includes(OWN_USER_CLASS);
-  const stage: ClientStage = isIpxe ? 'ipxe' : vendorClass === undefined ? 'os' : 'firmware';
+  // Some loaders (U-Boot) say what they could run and no class of vendor; no operating system says that (RFC 4578, section 2.1).
+  const isFirmware = vendorClass !== undefined || options.has(OPTION.clientArch.code);
+  const stage: ClientStage = isIpxe ? 'ipxe' : isFirmware ? 'firmware' : 'os';
   return {
     mac,
     stage,

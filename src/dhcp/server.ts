@@ -469,7 +469,7 @@ class Server implements DhcpServer {
       ...this.#who(asked),
       ip,
       network: network.name,
-      ...(type === 'bootp' ? { bootp: true as const } : {}),
+      ...(type === 'bootp' ? { bootp: true as const, ...this.#unprivileged(asked) } : {}),
       ...(read(request.options, OPTION.messageType) === MESSAGE.inform ? { informs: true as const } : {}),
       ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
       ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
@@ -502,8 +502,12 @@ class Server implements DhcpServer {
       ...(requested === undefined ? {} : { requested }),
       ...(chosen === undefined ? {} : { chosen }),
       ...(this.#site.nodeByMac.has(client.mac) ? {} : { machine: machineOf(request, client) }),
-      ...(isPrivileged(request, sender, (ip) => this.#isOfNode(ip)) ? {} : { unprivileged: true as const }),
+      ...this.#unprivileged(asked),
     });
+  }
+
+  #unprivileged({ request, sender }: Asked): { readonly unprivileged?: true } {
+    return isPrivileged(request, sender, (ip) => this.#isOfNode(ip)) ? {} : { unprivileged: true };
   }
 
   /** What every event of an exchange says of its client. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Mac } from '../net/mac.ts';
 import { brokenStore, emptyStore } from '../state/fakes.ts';
 import type { Event } from '../timeline/event.ts';
 import { bootedNode } from './bootedNode.ts';
@@ -17,6 +18,11 @@ async function tokensOf(store: TokenStore = emptyStore()) {
   const reopened = () =>
     NodeTokens.open({ store, now: () => clock.now, trouble: (error) => void troubles.push(error) });
   return { tokens: await reopened(), clock, store, troubles, reopened };
+}
+
+function nodes(macsOf: Readonly<Record<string, readonly number[]>>) {
+  const macs = (numbers: readonly number[]) => numbers.map((n) => `52:54:00:00:00:0${n}` as Mac);
+  return new Map(Object.entries(macsOf).map(([name, numbers]) => [name, { macs: macs(numbers) }]));
 }
 
 /** The token of a boot that is seen now. */
@@ -145,13 +151,56 @@ describe('the token of a node', () => {
     (await reopened()).admit('node01', token);
   });
 
-  it('leaves with the node', async () => {
-    const { tokens, store } = await tokensOf();
+  it('survives an edit that takes the node out of the site and puts it back', async () => {
+    const { tokens, reopened } = await tokensOf();
     const token = await booted(tokens);
-    tokens.forgetAllBut((node) => node !== 'node01');
+    tokens.admit('node01', token);
+    tokens.siteChanged(nodes({ node01: [1] }));
+    tokens.siteChanged(nodes({}));
     await tokens.settled();
-    assert.equal((await store.tokens()).size, 0);
-    assert.throws(() => tokens.admit('node01', token), REFUSED);
+    tokens.siteChanged(nodes({ node01: [1] }));
+    tokens.admit('node01', token);
+    (await reopened()).admit('node01', token);
+  });
+
+  it('goes with the machine when the site gives it another name, or changes names', async () => {
+    const { tokens, reopened } = await tokensOf();
+    const [first, second] = [await booted(tokens), await booted(tokens, 'node02')];
+    tokens.admit('node01', first);
+    tokens.siteChanged(nodes({ node01: [1, 2], node02: [3] }));
+    tokens.siteChanged(nodes({ node02: [1, 2], node01: [3] }));
+    tokens.admit('node02', first);
+    assert.equal(await tokenOf(tokens, 'node01'), second, 'not used yet: it is handed out again');
+    tokens.admit('node01', second);
+    tokens.siteChanged(nodes({ other: [2], node01: [3] }));
+    tokens.admit('other', first);
+    assert.throws(() => tokens.admit('node02', first), REFUSED);
+    await tokens.settled();
+    const after = await reopened();
+    after.admit('other', first);
+    after.admit('node01', second);
+    assert.throws(() => after.admit('node02', first), REFUSED);
+  });
+
+  it('stays with the node that gets one more card', async () => {
+    const { tokens } = await tokensOf();
+    const token = await booted(tokens);
+    tokens.siteChanged(nodes({ node01: [1], spare: [2] }));
+    tokens.siteChanged(nodes({ node01: [2, 1] }));
+    tokens.admit('node01', token);
+  });
+
+  it('is forgotten with nodes that left only where they are many, those that booted first', async () => {
+    const { tokens, clock, store } = await tokensOf();
+    for (let i = 0; i < 4100; i++) {
+      clock.now += 1;
+      tokens.bootSeen(`node${i}`);
+    }
+    tokens.siteChanged(nodes({ node0: [1] }));
+    await tokens.settled();
+    const kept = await store.tokens();
+    assert.equal(kept.size, 4097);
+    assert.deepEqual([kept.has('node0'), kept.has('node3'), kept.has('node4')], [true, false, true]);
   });
 });
 
@@ -227,6 +276,13 @@ describe('an event', () => {
     ['that an ordinary user may have caused does not', { ...discover, unprivileged: true }, undefined],
     ['on another network does not', { ...discover, wrongNetwork: true }, undefined],
     ['of a stranger does not', { ...discover, node: undefined }, undefined],
+    ['of BOOTP shows a boot', { ...discover, kind: 'dhcp.ack', stage: 'os', bootp: true }, 'node01'],
+    [
+      'of BOOTP that an ordinary user may have caused does not',
+      { ...discover, kind: 'dhcp.ack', bootp: true, unprivileged: true },
+      undefined,
+    ],
+    ['of an ACK does not', { ...discover, kind: 'dhcp.ack' }, undefined],
     ['of another kind does not', { ...discover, kind: 'dhcp.request' }, undefined],
   ];
   for (const [what, event, node] of rows) it(what, () => assert.equal(bootedNode(event as Event), node));

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
+import type { Mac } from '../net/mac.ts';
 import { recall } from '../recall.ts';
 import {
   afterAsking,
@@ -34,6 +35,8 @@ export type TokensFrom = {
 /** What a bundle's request may have: `asksToken`: a token comes with the bundle, once it is made (`issue`). */
 export type Pass = { readonly asksToken?: true };
 
+/** Of nodes that left the site so many are kept: an edit that is taken back must not cost running nodes their tokens. */
+const MOST_GONE = 4096;
 /** Signs of one boot come within moments: they are written down once in this time. */
 const SAME_BOOT_MS = 60_000;
 const TOKEN = /^[0-9a-f]{64}$/;
@@ -51,6 +54,8 @@ export class NodeTokens {
   /** Tokens that were handed out and not used yet: whoever asks again, because no answer came, gets the same. */
   readonly #issued = new Map<string, string>();
   readonly #unsaved = new Set<string>();
+  /** The nodes of the site as it was last, by MAC address. */
+  #nodes: ReadonlyMap<Mac, string> = new Map();
   #saving: Promise<void> | undefined;
 
   private constructor(from: TokensFrom) {
@@ -86,7 +91,7 @@ export class NodeTokens {
   /** Lets a request of `node` pass, or throws IDENTITY_REFUSED. */
   admit(node: string, token: string | undefined): void {
     if (token !== undefined && this.#use(node, token)) return;
-    if (token !== undefined) throw refused(node, 'with a token that is not its own');
+    if (token !== undefined) throw refused(node, 'with a token that is not its own', LOST);
     if (needsToken(this.#of(node))) throw refused(node, 'without its token', LOST);
   }
 
@@ -123,20 +128,43 @@ export class NodeTokens {
     return token;
   }
 
-  /** Forgets nodes that the site does not have any more. */
-  forgetAllBut(has: (node: string) => boolean): void {
-    for (const node of [...this.#states.keys()]) {
-      if (has(node)) continue;
-      this.#states.delete(node);
-      this.#issued.delete(node);
-      this.#unsaved.add(node);
+  /**
+   * Takes in which nodes the site has now. A machine that has another name keeps its token. Nodes that left are remembered, those
+   * that booted last, as long as they are no more than MOST_GONE.
+   */
+  siteChanged(nodes: ReadonlyMap<string, { readonly macs: readonly Mac[] }>): void {
+    const before = this.#nodes;
+    const moved = new Map<string, string>();
+    for (const [name, { macs }] of nodes) {
+      const names = macs.map((mac) => before.get(mac)).filter((one) => one !== undefined);
+      const [former] = names;
+      if (former !== undefined && !names.includes(name)) moved.set(name, former);
     }
+    const taken = [...moved].map(([name, former]) => ({ name, ...this.#takeOut(former) }));
+    for (const { name, state, issued } of taken) {
+      if (state === undefined) continue;
+      if (issued !== undefined) this.#issued.set(name, issued);
+      this.#states.set(name, state);
+      this.#unsaved.add(name);
+    }
+    const gone = [...this.#states].filter(([name]) => !nodes.has(name)).sort(([, a], [, b]) => b.bootedAt - a.bootedAt);
+    for (const [name] of gone.slice(MOST_GONE)) this.#takeOut(name);
+    this.#nodes = new Map([...nodes].flatMap(([name, { macs }]) => macs.map((mac) => [mac, name])));
     void this.#save();
   }
 
   /** Resolves once everything is written that is to be. */
   settled(): Promise<void> {
     return this.#save();
+  }
+
+  /** Forgets what is known of a node, and gives it. */
+  #takeOut(node: string): { readonly state: TokenState | undefined; readonly issued: string | undefined } {
+    const was = { state: this.#states.get(node), issued: this.#issued.get(node) };
+    if (was.state !== undefined) this.#unsaved.add(node);
+    this.#states.delete(node);
+    this.#issued.delete(node);
+    return was;
   }
 
   #use(node: string, token: string): boolean {

@@ -43,7 +43,7 @@ type DhcpMessageEvent = {
   readonly bootp?: true;
   /** Of a request of a machine that the site does not list. */
   readonly machine?: Machine;
-  /** Of a request that an ordinary user of some machine may have made up: it did not come from a port of DHCP. */
+  /** Of a request, or an ACK of BOOTP, that an ordinary user of some machine may have caused: it did not come from a port of DHCP. */
   readonly unprivileged?: true;
   /** The MAC address is of a node that belongs to another network than those of this wire: another may be using it. */
   readonly wrongNetwork?: true;
