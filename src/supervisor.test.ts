@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createSocket } from 'node:dgram';
 import { afterEach, beforeEach, describe, it, type Mock, mock } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -93,6 +94,36 @@ describe('a supervisor', () => {
     assert.equal(supervisor.faults, 6);
     assert.equal(service.starts, 2);
     assert.deepEqual(kinds(), ['server.fault', 'server.restarted'], 'the same exception is reported once a minute');
+  });
+
+  it('starts a service anew that failed soon after it was, once it may', async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = { now: 0 };
+    context.mock.method(performance, 'now', () => clock.now);
+    let starts = 0;
+    let fail = (): void => {};
+    const running = await supervisor.run('one', async () => {
+      const inside = AsyncLocalStorage.snapshot();
+      fail = () => inside(() => setImmediate(() => assert.fail('a mistake')));
+      return { number: ++starts, close: async () => {} };
+    });
+    const failed = async () => {
+      fail();
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await failed();
+    assert.equal(starts, 2, 'at once');
+    await failed();
+    await failed();
+    assert.equal(starts, 2, 'not again so soon');
+    clock.now = 30_000;
+    context.mock.timers.tick(30_000);
+    await failed();
+    assert.equal(starts, 3, 'later');
+    assert.equal(running.running?.number, 3);
+    await running.close();
+    context.mock.timers.tick(60_000);
+    assert.equal(starts, 3);
   });
 
   it('tries again until a service that stopped starts', async () => {

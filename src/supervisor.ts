@@ -21,7 +21,7 @@ export type SupervisorOptions = {
 const MOST_KINDS = 100;
 /** A fault that repeats is reported no more often than this. */
 const REPORT_EVERY_MS = 60_000;
-/** A service is started anew at most once in this time; until then it goes on as it is. */
+/** A service is started anew at most once in this time; one that fails sooner goes on as it is until then. */
 const RESTART_EVERY_MS = 30_000;
 /** A service that does not start is tried again after so long. */
 const RETRY_MS = 1000;
@@ -66,6 +66,7 @@ export class Supervisor {
     let closed = false;
     let restarting: Promise<void> | undefined;
     let restartedAt = Number.NEGATIVE_INFINITY;
+    let later: NodeJS.Timeout | undefined;
 
     const begin = (): Promise<T> => this.#context.run(watched, () => start(faulted));
 
@@ -85,15 +86,24 @@ export class Supervisor {
       }
     };
 
+    const restartNow = (): void => {
+      later = undefined;
+      if (closed || restarting || !running) return;
+      restartedAt = performance.now();
+      restarting = restart().finally(() => {
+        restarting = undefined;
+      });
+    };
+
     const watched: Watched = {
       name,
       onUncaught: () => {
-        const now = performance.now();
-        if (closed || restarting || !running || now - restartedAt < RESTART_EVERY_MS) return;
-        restartedAt = now;
+        if (closed || restarting || !running || later) return;
+        const ms = restartedAt + RESTART_EVERY_MS - performance.now();
         // Outside of the service's context: a mistake made in here is not the service's.
-        restarting = this.#context.exit(restart).finally(() => {
-          restarting = undefined;
+        this.#context.exit(() => {
+          if (ms <= 0) restartNow();
+          else later = setTimeout(guarded(faulted, restartNow), ms).unref();
         });
       },
     };
@@ -105,6 +115,7 @@ export class Supervisor {
       },
       async close() {
         closed = true;
+        clearTimeout(later);
         await restarting;
         await running?.close();
         running = undefined;
