@@ -244,7 +244,8 @@ test('the server as it is started writes to /dev/log, where the site says so', a
   const home = mkdtempSync(join(folder, 'home-'));
   mkdirSync(join(home, 'state'));
   mkdirSync(join(home, 'site'));
-  writeFileSync(join(home, 'site/site.yaml'), 'log: { syslog: local3 }\n');
+  const site = 'networks: { far: { subnet: 10.9.0.0/24 } }\nlog: { syslog: local3 }\n';
+  writeFileSync(join(home, 'site/site.yaml'), site);
   const config = `module(load="imuxsock")\nglobal(workDirectory="${home}")\nlocal3.* ${home}/messages\n`;
   writeFileSync(join(home, 'rsyslog.conf'), config);
   const messages = (): string =>
@@ -253,10 +254,13 @@ test('the server as it is started writes to /dev/log, where the site says so', a
   const args = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', IN_ITS_OWN_DEV, 'sh', home, reveille];
   // unshare takes no notice of SIGTERM, and all it started ends with it.
   const stop = await daemon('unshare', args, () => messages().includes('server started'), 'SIGKILL');
-  assert.match(messages(), / reveille\[\d+\]: server started$/m);
+  assert.match(
+    messages(),
+    / reveille\[\d+\]: server started: far by relays, which has no address there yet; HTTP on port 8080$/m,
+  );
   const before = messages();
-  writeFileSync(join(home, 'site/site.yaml'), 'log: { syslog: local3 }\nvars: { a: 1 }\n');
-  await until('the edit', 15, () => messages().slice(before.length).includes('site loaded: 0 networks'), messages);
+  writeFileSync(join(home, 'site/site.yaml'), `${site}vars: { a: 1 }\n`);
+  await until('the edit', 15, () => messages().slice(before.length).includes('site loaded: 1 network'), messages);
   await stop();
 });
 
