@@ -154,12 +154,107 @@ const TAGS_PLAY: Play = {
   ],
 };
 
+const bios = [pxeClient, arch(0)];
+const efi = [say(OPTION.vendorClass, 'PXEClient:Arch:00007:UNDI:003016'), arch(7)];
+const ipxe: (typeof ASKED)[] = [
+  [77, Buffer.from('iPXE')],
+  [175, Uint8Array.of(1, 1, 0)],
+];
+const MENUS_ASKED = asksFor(1, 3, 6, 43, 60, 66, 67);
+const booter = (name: string, address: string, ...said: (typeof ASKED)[]) =>
+  new Machine(name, mac(address), [MENUS_ASKED, ...said]).broadcast();
+/** Firmware and iPXE of both kinds, a Raspberry Pi's neighbour that only wants an address, and a listed node. */
+const booters = [
+  booter('BIOS', '02:00:00:00:0b:01', ...bios),
+  booter('UEFI', '02:00:00:00:0b:02', ...efi),
+  booter('iPXE in BIOS', '02:00:00:00:0b:03', ...bios, ...ipxe),
+  booter('iPXE in UEFI', '02:00:00:00:0b:04', ...efi, ...ipxe),
+  booter('node01 in BIOS', '52:54:00:00:00:51', ...bios),
+  booter('node01 in UEFI', '52:54:00:00:00:51', ...efi),
+  booter('node02 in iPXE', '52:54:00:00:00:52', ...bios, ...ipxe),
+  booter('no firmware', '02:00:00:00:0b:05'),
+].map((one) => one.discover());
+
+const COMMON = `port=0
+log-facility=-
+leasefile-ro
+user=root
+no-ping
+dhcp-authoritative
+interface=lan0
+dhcp-option=option:router,10.0.0.1
+dhcp-host=${SENTINEL},10.0.0.250
+dhcp-match=set:ipxe,175
+dhcp-match=set:bios,option:client-arch,0
+dhcp-match=set:efi,option:client-arch,7
+`;
+const HOSTS = `dhcp-host=52:54:00:00:00:51,set:a,10.0.0.51,node01
+dhcp-host=52:54:00:00:00:52,set:a,set:b,10.0.0.52,node02
+`;
+const RANGE = 'dhcp-range=10.0.0.100,10.0.0.149,255.255.255.0,2h\n';
+
+/** What is told to whom by tags, each with every kind of client. */
+const BOOTS: { readonly [name: string]: string } = {
+  'not iPXE, and the rest': 'dhcp-boot=tag:!ipxe,undionly.kpxe\ndhcp-boot=http://10.0.0.2/boot.ipxe\n',
+  'two tags of different kinds': `dhcp-boot=tag:efi,tag:ipxe,http://10.0.0.2/efi.ipxe
+dhcp-boot=tag:efi,tag:!ipxe,ipxe.efi
+dhcp-boot=tag:!efi,tag:ipxe,http://10.0.0.2/bios.ipxe
+dhcp-boot=tag:!efi,tag:!ipxe,undionly.kpxe
+`,
+  'tag-if': `tag-if=set:rom,tag:bios,tag:!ipxe
+tag-if=set:chain,set:other,tag:rom
+dhcp-boot=tag:chain,undionly.kpxe
+dhcp-boot=tag:ipxe,boot.ipxe
+dhcp-boot=tag:efi,tag:!ipxe,ipxe.efi,,10.0.0.9
+`,
+  'servers by tag': `dhcp-boot=undionly.kpxe
+dhcp-boot=tag:efi,ipxe.efi,,10.0.0.9
+dhcp-boot=tag:ipxe,boot.ipxe
+`,
+  'tags of hosts': `dhcp-boot=undionly.kpxe
+dhcp-boot=tag:a,pxelinux.0
+dhcp-boot=tag:b,other.0,,10.0.0.9
+`,
+  'tags of hosts, and iPXE over them': `dhcp-boot=undionly.kpxe
+dhcp-boot=tag:a,pxelinux.0
+dhcp-boot=tag:ipxe,boot.ipxe
+`,
+  'hosts that are known': 'dhcp-boot=tag:known,node.0\ndhcp-boot=stranger.0\ndhcp-boot=tag:known,tag:efi,node.efi\n',
+  'firmware of a node': 'dhcp-boot=tag:a,tag:bios,tag:!ipxe,a.0\ndhcp-boot=x.0\n',
+  'pools with tags of their own': `dhcp-range=set:green,10.0.0.150,10.0.0.160,255.255.255.0,2h
+dhcp-range=set:red,tag:ipxe,10.0.0.170,10.0.0.175,255.255.255.0,2h
+dhcp-option=tag:green,option:dns-server,10.0.0.5
+dhcp-option=option:dns-server,10.0.0.4
+dhcp-boot=tag:red,red.0
+`,
+  names: 'dhcp-boot=pxelinux.0,10.0.0.9\n',
+  'boot options':
+    'dhcp-option=67,pxelinux.0\ndhcp-option=tag:efi,option:bootfile-name,ipxe.efi\ndhcp-option=66,boothost2\n',
+  'services with files': `pxe-service=x86PC,"Boot",pxelinux
+pxe-service=x86-64_EFI,"Boot",ipxe.efi
+dhcp-boot=tag:ipxe,http://10.0.0.2/boot.ipxe
+`,
+  'a menu': 'pxe-service=0,"Raspberry Pi Boot"\n',
+  'a menu of several items': `pxe-prompt="Press F8",3
+pxe-service=x86PC,"From the disk",0
+pxe-service=x86PC,"Windows",1,10.0.0.9
+pxe-service=x86-64_EFI,"Looked for",7
+`,
+  'options by tag': `dhcp-option=option:ntp-server,10.0.0.3
+dhcp-option=tag:efi,option:dns-server,10.0.0.7
+dhcp-option=tag:bios,tag:!ipxe,option:dns-server,10.0.0.6
+dhcp-option=tag:ipxe,option:dns-server,10.0.0.5
+dhcp-option=option:dns-server,10.0.0.4
+`,
+};
+
 const only =
   (whose: 'theirs' | 'ours', ...codes: number[]) =>
   (difference: Difference): boolean =>
     difference[whose === 'ours' ? 'theirs' : 'ours'] === 'absent' &&
     codes.some((code) => difference.field === `option ${code}`);
 
+const textIn = (hex: string) => Buffer.from(hex, 'hex').toString('latin1');
 const namesIn = (hex: string) => OPTION.search.kind.decode(Buffer.from(hex, 'hex'))?.join(' ');
 
 /** Differences from dnsmasq that are meant. */
@@ -176,7 +271,44 @@ const MEANT: readonly Meant[] = [
     theirs: 'in options where they are asked for, ended by a NUL; else in their fields',
     ours: 'in both, without a NUL',
     why: 'some firmware reads one place, some the other',
-    is: ({ field }) => /^(sname|file|option 66|option 67)$/.test(field),
+    is: ({ field, theirs, ours }) =>
+      (/^(sname|file)$/.test(field) && theirs === '') ||
+      (field === 'option 66' && theirs === 'absent') ||
+      (/^option 6[67]$/.test(field) && theirs === `${ours}00`),
+  },
+  {
+    what: 'boot server that has a name and an address',
+    theirs: 'the name in option 66',
+    ours: 'the address there too',
+    why: 'firmware asks no name server',
+    is: ({ field, theirs, ours }) =>
+      field === 'option 66' && textIn(theirs) === 'boothost\0' && textIn(ours) === '10.0.0.9',
+  },
+  {
+    what: 'boot server that is an address in place of a name',
+    theirs: 'in option 66 alone',
+    ours: 'in siaddr as well',
+    why: 'firmware fetches from either, and dnsmasq has nothing to give itself',
+    is: ({ configuration, field, ours }) => configuration === 'names' && field === 'siaddr' && ours === '10.0.0.9',
+  },
+  {
+    what: 'boot files of a menu (`pxe-service`)',
+    theirs: 'firmware asks for the file of an item at port 4011',
+    ours: 'the file of the first item is told at once',
+    why: 'there is nothing to choose before the menu of the site',
+    is: ({ configuration, field, theirs }) =>
+      configuration === 'services with files' &&
+      ((field === 'option 43' && theirs.startsWith('060103')) || (field === 'option 67' && theirs === 'absent')),
+  },
+  {
+    what: 'menu without items',
+    theirs: 'sent to firmware that is told to boot nothing',
+    ours: 'not sent',
+    why: 'it says nothing',
+    is: ({ configuration, field, theirs, ours, step }) =>
+      configuration === 'a menu' &&
+      ours === 'absent' &&
+      ((field === 'option 43' && theirs === '0601080a0400505845ff') || (field === 'option 60' && /UEFI/.test(step))),
   },
   {
     what: 'names to search',
@@ -218,7 +350,8 @@ const MEANT: readonly Meant[] = [
     theirs: 'like any other',
     ours: 'two minutes at most',
     why: 'a boot goes through several programs',
-    is: ({ step, field }) => step.startsWith('a stranger that boots') && /^option (51|58|59)$/.test(field),
+    is: ({ step, field }) =>
+      /^(a stranger that boots|BIOS|UEFI|iPXE in)/.test(step) && /^option (51|58|59)$/.test(field),
   },
   {
     what: 'renewal times of an answer to one that has its lease',
@@ -248,7 +381,7 @@ const MEANT: readonly Meant[] = [
     why: 'both are lasting: the machine is known by its lease',
     is: ({ field, theirs, ours }) =>
       /^(sent to|yiaddr|ciaddr)$/.test(field) &&
-      [theirs, ours].every((each) => /^10\.0\.0\.1[0-4]\d(:68)?$/.test(each)),
+      [theirs, ours].every((each) => /^10\.0\.0\.1[0-7]\d(:68)?$/.test(each)),
   },
 ];
 
@@ -280,5 +413,13 @@ describe('the answers of dnsmasq', () => {
     const made = (folder: string) => importSite(TAGS, TAGS_PLAY, folder);
     expected.hold(await play(TAGS_PLAY, () => startDnsmasq(TAGS), made));
   });
+  for (const [name, lines] of Object.entries(BOOTS)) {
+    test(`are ours, imported: ${name}`, { timeout: 120_000 }, async () => {
+      const configuration = COMMON + RANGE + HOSTS + lines;
+      const of: Play = { name, addresses: ['10.0.0.2/24'], beyond: [], steps: booters };
+      const made = (folder: string) => importSite(configuration, of, folder);
+      expected.hold(await play(of, () => startDnsmasq(configuration), made));
+    });
+  }
   test('differ in all that is listed', () => expected.end());
 });

@@ -1,129 +1,156 @@
 import { encodeNamedOption, OPTIONS } from '../../dhcp/options.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
-import { invalid } from '../invalid.ts';
+import { formatIpv4, type Ipv4, inSubnet, parseIpv4, type Subnet } from '../../net/ipv4.ts';
+import type { Path } from '../../site/yaml.ts';
+import { BOOT_OPTIONS } from './bootLines.ts';
+import { distribute, type Given, type Placement, type Request } from './distribute.ts';
 import { leaseText } from './leaseText.ts';
-import { OPTION_CODES } from './optionNames.ts';
-import type { Reading } from './reading.ts';
-import type { Field, Setting } from './settings.ts';
-import { type Target, targets } from './tags.ts';
-import { ipIn, plainFirst, tagged } from './values.ts';
+import { chosenOption, type OptionLine, optionLines } from './optionLines.ts';
+import { ownerAt, pathsOf, tellOutcomes, withoutRests } from './outcomes.ts';
+import type { Drafted, NetworkText, Reading } from './reading.ts';
+import type { Field } from './settings.ts';
+import { tagOf } from './tagBook.ts';
+import { ipIn } from './values.ts';
 
-type OptionLine = {
-  readonly setting: Setting;
-  readonly needs: readonly Field[];
-  readonly code: number;
-  readonly at: Field;
-  readonly values: readonly Field[];
-};
+/** The values of a line as text, with the address of this server where 0.0.0.0 stands for it; none if that is not known. */
+type Said = { readonly texts?: readonly string[] };
+type Written = { readonly paths: readonly Path[]; readonly notes: readonly string[] };
+
+/** Options that dnsmasq sends by itself, so that one without a value means that they are not sent. */
+const BY_ITSELF: ReadonlySet<number> = new Set([3, 6, 12, 15]);
+
+/** Why some options have no place, by their code. */
+const ELSEWHERE: ReadonlyMap<number, string> = new Map([
+  [1, 'the netmask comes from `subnet:`'],
+  [54, 'the address of the server comes from `server:`'],
+]);
 
 /** Writes what `dhcp-option` lines give: as the keys of a network where it has them, else as `options:`. */
 export function draftOptions(reading: Reading): void {
-  const lines: OptionLine[] = [];
-  reading.each(reading.of('dhcp-option', 'dhcp-option-force'), (setting) => {
-    const line = lineOf(setting, reading);
-    if (line !== undefined) lines.push(line);
+  const byCode = new Map<number, OptionLine[]>();
+  reading.each(optionLines(reading), (line) => {
+    if (BOOT_OPTIONS.has(line.code)) return;
+    const elsewhere = ELSEWHERE.get(line.code);
+    if (elsewhere !== undefined) reading.left(line.setting, elsewhere, 'server');
+    else if (line.values.length === 0 && !BY_ITSELF.has(line.code)) {
+      reading.left(line.setting, 'an option without a value is not sent');
+    } else {
+      const wrong = wrongIn(line, reading);
+      if (wrong !== undefined) return reading.left(line.setting, wrong);
+      byCode.set(line.code, [...(byCode.get(line.code) ?? []), line]);
+    }
   });
-  const given = (code: number) => (tag: string) =>
-    lines.some((line) => line.code === code && line.needs.some(({ text }) => text === tag));
-  reading.each(plainFirst(lines), (line) => write(line, given(line.code), reading));
-  addOwnServices(lines, reading);
+  for (const lines of byCode.values()) draftOption(lines, reading);
+  addOwnServices(reading);
 }
 
-function lineOf(setting: Setting, reading: Reading): OptionLine | undefined {
-  const { needs, sets, rest } = tagged(setting.fields);
-  const wrapped = rest.find(({ text }) => /^(encap|vi-encap|vendor):/.test(text));
-  if (wrapped !== undefined) {
-    const why = 'options within options are written as bytes: `options: { vendor-encapsulated-options: { hex: ... } }`';
-    reading.tell('left', setting, why);
-    return undefined;
+function draftOption(lines: readonly OptionLine[], reading: Reading): void {
+  const mentioned = lines.flatMap(({ needs }) => needs.map(({ text }) => tagOf(text)));
+  const decide = (request: Request, active: ReadonlySet<number>): Given<Said> | undefined => {
+    const line = chosenOption(
+      lines.filter((_, i) => active.has(i)),
+      request,
+    );
+    if (line === undefined) return undefined;
+    const value = line.values.length === 0 ? undefined : saidIn(line, request.network);
+    return { line: lines.indexOf(line), value };
+  };
+  const outcome = withoutRests(lines, (active) => distribute(reading, mentioned, (request) => decide(request, active)));
+  const written = new Map<Placement<Said>, Written>();
+  for (const placement of outcome.settled.placements) {
+    const line = lines[placement.line];
+    if (line !== undefined) written.set(placement, write(placement, line, reading));
   }
-  // Older configurations write a tag without `tag:`.
-  const bare = rest.findIndex(({ text }) => /^(option6?:.*|\d+)$/.test(text));
-  if (bare < 0) throw invalid(setting.place, 'this names no option', 'by number, or option:NAME');
-  const [at, ...values] = rest.slice(bare);
-  if (at === undefined) throw invalid(setting.place, 'this names no option');
-  if (at.text.startsWith('option6:') || values.some(({ text }) => /^\[.*\]$/.test(text))) {
-    reading.tell('left', setting, 'Reveille serves IPv4: keep the IPv6 part with its own server');
-    return undefined;
-  }
-  const name = at.text.replace(/^option:/, '');
-  const code = /^\d+$/.test(name) ? Number(name) : OPTION_CODES.get(name.toLowerCase());
-  if (code === undefined)
-    throw invalid(at.place, `dnsmasq has no option called ${JSON.stringify(name)}`, 'see `dnsmasq --help dhcp`');
-  if (code > 254 && name !== 'server-ip-address') throw invalid(at.place, `${name} is not the number of an option`);
-  return { setting, needs: [...needs, ...sets, ...rest.slice(0, bare)], code, at, values };
+  for (const { line, network } of outcome.settled.bare) network.without.add(lines[line]?.code ?? 0);
+  tellOutcomes(lines, outcome, written, reading);
 }
 
-function write(line: OptionLine, given: (tag: string) => boolean, reading: Reading) {
-  const { setting, needs, code, values } = line;
-  const where = targets(needs, reading, given);
-  if (typeof where === 'string') return reading.tell('left', setting, where);
-  if (where.length === 0) return reading.tell('left', setting, 'there is no network that it is for');
-  const notes = new Set<string>();
-  for (const target of where) {
-    const note = values.length === 0 ? nothing(code) : put(target, line, reading);
-    if (note !== undefined) notes.add(note);
-  }
-  if (setting.keyword === 'dhcp-option-force') notes.add('it is sent to clients that ask for it');
-  const told = [...notes].join('; ');
-  return reading.tell(told === '' ? 'taken' : 'changed', setting, told === '' ? undefined : told);
+function saidIn({ values }: OptionLine, { text: { server } }: Drafted): Said {
+  const texts = values.map(({ text, quoted }) => (text === '0.0.0.0' && !quoted ? server : text));
+  return texts.every((text) => text !== undefined) ? { texts } : {};
 }
 
-/** An option without a value is not given, which is what a site does that says nothing of it. */
-function nothing(code: number): string | undefined {
-  return [3, 6, 12, 15, 28].includes(code) ? undefined : 'an option without a value is not sent';
+/** Why the value of a line is none that a site can have. Throws IMPORT_INVALID where dnsmasq refuses it too. */
+function wrongIn(line: OptionLine, reading: Reading): string | undefined {
+  if (line.values.length === 0 || line.code === 51) return undefined;
+  const texts = line.values.map(({ text }) => text);
+  const isKey = putKey({ text: {} as NetworkText }, line, texts) !== undefined;
+  const isForNetworks = line.needs.length === 0 || reading.networks.length === 0;
+  const option = encoded(line, texts);
+  return typeof option === 'string' && !(isKey && isForNetworks) ? option : undefined;
 }
 
-/** Writes one option to one place; gives a note where it is not quite as it was. */
-function put(target: Target, line: OptionLine, reading: Reading): string | undefined {
-  const { code, at, values } = line;
-  const server = target.kind === 'network' ? target.text.server : reading.networks[0]?.text.server;
-  const ips = values.map(({ text }) => (text === '0.0.0.0' ? server : text));
-  if (values.some(({ text }) => text === '0.0.0.0') && server === undefined) {
-    return '0.0.0.0 stood for the address of this machine: write it';
-  }
-  if (code === 1) return 'the netmask comes from `subnet:`';
-  if (code === 51) return leaseOf(target, values[0]);
-  if (code === 255 || code === 54) return 'the address of the server comes from `server:`';
-  const addresses = ips.filter((text) => text !== undefined);
-  if (target.kind === 'network' && putKey(target.text, code, addresses, line)) return undefined;
-  const value = written(code, values, addresses);
-  const encoded = encodeNamedOption(code, value);
-  if (typeof encoded === 'string') throw invalid(at.place, encoded);
+/** The name and the value of an option as `options:` has them; a text says why it cannot. */
+function encoded(
+  { code, values }: OptionLine,
+  texts: readonly string[],
+): { readonly key: string; readonly value: unknown } | string {
+  const value = written(code, values, texts);
+  const bytes = encodeNamedOption(code, value);
   const key = OPTIONS.find((option) => option.code === code)?.names[0] ?? String(code);
-  target.text.options = { ...target.text.options, [key]: value };
-  return undefined;
+  return typeof bytes === 'string' ? bytes : { key, value };
 }
 
-function leaseOf(target: Target, value: Field | undefined): string | undefined {
-  const lease = value === undefined ? undefined : leaseText(value.text);
-  if (lease === undefined || target.kind === 'profile') return 'a lease lasts as the network or the class says';
-  target.text.lease = lease;
-  return undefined;
+/** Writes one option to one target, of which a class may be several; says what is not as it was. */
+function write({ target, value: { texts } }: Placement<Said>, line: OptionLine, reading: Reading): Written {
+  if (texts === undefined) {
+    return { paths: [], notes: ['0.0.0.0 stands for the address of this machine, which is not known: write it'] };
+  }
+  const notes = line.setting.keyword === 'dhcp-option-force' ? ['it is sent to clients that ask for it'] : [];
+  const paths = pathsOf(target, reading).map((path): Path | undefined => {
+    const owner = ownerAt(path, reading);
+    if (line.code === 51) {
+      const lease = leaseText(texts[0] ?? '');
+      if (lease === undefined || target.kind === 'profile') return undefined;
+      (owner as { lease?: string }).lease = lease;
+      return [...path, 'lease'];
+    }
+    const key = target.kind === 'network' ? putKey(target.network, line, texts) : undefined;
+    if (key !== undefined) return [...path, key];
+    const option = encoded(line, texts);
+    if (typeof option === 'string') return undefined;
+    owner.options = { ...owner.options, [option.key]: option.value };
+    return [...path, 'options', option.key];
+  });
+  const found = paths.filter((path) => path !== undefined);
+  return {
+    paths: found,
+    notes: found.length < paths.length ? [...notes, 'a lease lasts as the network or the class says'] : notes,
+  };
 }
 
 /** Where a network has a key of its own for an option. */
 function putKey(
-  network: (Target & { kind: 'network' })['text'],
-  code: number,
+  { text: network, subnet }: { readonly text: NetworkText; readonly subnet?: Subnet },
+  { code, values, at }: OptionLine,
   addresses: readonly string[],
-  { values, at }: OptionLine,
-): boolean {
+): keyof NetworkText | undefined {
   const ips = () =>
     addresses.map((text) =>
       formatIpv4(ipIn({ ...at, text, place: values.find((one) => one.text === text)?.place ?? at.place })),
     );
   const text = values.map((field) => field.text).join(',');
-  if (code === 3 && values.length === 1) network.gateway = ips()[0] ?? '';
-  else if (code === 6) network.dns = ips();
-  else if (code === 42) network.ntp = ips();
-  else if (code === 28) network.broadcast = ips()[0] ?? '';
-  else if (code === 15) network.domain = text;
-  else if (code === 119) network.search = values.map((field) => field.text);
-  else if (code === 26 && /^\d+$/.test(text)) network.mtu = Number(text);
-  else if (code === 121) network.routes = routes(values);
-  else return false;
-  return true;
+  const put = <K extends keyof NetworkText>(key: K, value: NetworkText[K]): K => {
+    network[key] = value;
+    return key;
+  };
+  // What lies outside of the subnet is no router of it, but clients are told it all the same.
+  const isInside = (ip: string | undefined) =>
+    !subnet || ip === undefined || inSubnet(subnet, parseIpv4(ip) ?? subnet.base);
+  if (code === 3 && values.length === 1 && ips().every(isInside)) return put('gateway', ips()[0] ?? '');
+  if (code === 6) return put('dns', ips());
+  if (code === 42) return put('ntp', ips());
+  if (code === 28 && ips().every(isInside)) return put('broadcast', ips()[0] ?? '');
+  if (code === 15) return put('domain', text);
+  if (code === 119)
+    return put(
+      'search',
+      values.map((field) => field.text),
+    );
+  if (code === 26 && /^\d+$/.test(text)) return put('mtu', Number(text));
+  const list = code === 121 ? routes(values) : [];
+  return list.length > 0 && list.every(({ via }) => via === '0.0.0.0' || isInside(via))
+    ? put('routes', list)
+    : undefined;
 }
 
 function routes(values: readonly Field[]): { to: string; via: string }[] {
@@ -152,6 +179,7 @@ function written(code: number, values: readonly Field[], addresses: readonly str
   const allIps = !quoted && addresses.length > 0 && addresses.every((one) => parseIpv4(one) !== undefined);
   const known = OPTIONS.some((option) => option.code === code);
   const own: readonly unknown[] = [
+    ...(code === 121 || code === 249 ? [routes(values)] : []),
     ...(allIps ? [addresses, addresses[0]] : []),
     ...(number === undefined ? [] : [number, number === 1, values.map((field) => Number(field.text))]),
     ...(known && code !== 43 ? [values.map((field) => field.text), text] : []),
@@ -176,12 +204,11 @@ function written(code: number, values: readonly Field[], addresses: readonly str
 }
 
 /** dnsmasq names itself as router and name server where no line says otherwise. */
-function addOwnServices(lines: readonly OptionLine[], reading: Reading): void {
+function addOwnServices(reading: Reading): void {
   const answersDns = !reading.of('port').some(({ fields }) => fields[0]?.text === '0');
-  for (const { name, text, place } of reading.networks) {
-    const said = (code: number) => lines.some((line) => line.code === code && line.needs.length === 0);
+  for (const { name, text, place, without } of reading.networks) {
     const tell = (what: string, why: string) => reading.draft.remark('changed', place, what, why);
-    if (text.gateway === undefined && !said(3)) {
+    if (text.gateway === undefined && text.options?.routers === undefined && !without.has(3)) {
       if (text.server === undefined)
         tell(`network ${name} without a router`, 'dnsmasq names itself there: write `gateway:`');
       else {
@@ -189,7 +216,7 @@ function addOwnServices(lines: readonly OptionLine[], reading: Reading): void {
         tell(`network ${name} without a router`, 'dnsmasq names itself there, and so does `gateway:`');
       }
     }
-    if (text.dns !== undefined || said(6) || !answersDns) continue;
+    if (text.dns !== undefined || without.has(6) || !answersDns) continue;
     const stays = 'Reveille answers no DNS: keep dnsmasq running for names, or write other name servers';
     if (text.server === undefined)
       tell(`network ${name} without a name server`, `dnsmasq names itself there: write \`dns:\`. ${stays}`);

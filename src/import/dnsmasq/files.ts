@@ -52,6 +52,11 @@ class Reader {
     else if (setting.keyword === 'conf-dir' && path) {
       for (const file of await this.#filesIn(path, patterns)) await this.read(file, path);
     } else if (values !== undefined && path) {
+      if ((await this.#found(path)) === undefined) {
+        // dnsmasq goes on without it.
+        this.settings.push(setting);
+        return;
+      }
       for (const file of await this.#filesIn(path, [])) {
         const text = await this.#text(file, path);
         this.settings.push(...valuesIn(relative(this.#root, file), text, values));
@@ -73,16 +78,23 @@ class Reader {
 
   /** Where a path of the configuration leads: within the root as it is, or to what is called so beside the first file. */
   async #inside(path: Field): Promise<string> {
+    const found = await this.#found(path);
+    if (found !== undefined) return found;
     const asked = path.text.replace(/\/+$/, '');
-    const candidates = [resolve(this.#root, asked), ...(isAbsolute(asked) ? [join(this.#root, basename(asked))] : [])];
-    for (const candidate of candidates) {
-      if (await this.#isInside(candidate)) return candidate;
-    }
     throw invalid(
       path.place,
       `${path.text} is not found in ${this.#root}`,
       `copy it there, beside the configuration, as ${basename(asked)}`,
     );
+  }
+
+  async #found(path: Field): Promise<string | undefined> {
+    const asked = path.text.replace(/\/+$/, '');
+    const candidates = [resolve(this.#root, asked), ...(isAbsolute(asked) ? [join(this.#root, basename(asked))] : [])];
+    for (const candidate of candidates) {
+      if (await this.#isInside(candidate)) return candidate;
+    }
+    return undefined;
   }
 
   async #isInside(path: string): Promise<boolean> {

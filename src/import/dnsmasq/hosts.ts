@@ -2,7 +2,8 @@ import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
 import { Names } from '../isc/names.ts';
-import type { Reading } from './reading.ts';
+import { refuse } from './members.ts';
+import type { Drafted, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
 import { hardwareAddress, isIpv6, leaseSeconds, macPrefix } from './values.ts';
 
@@ -24,17 +25,73 @@ type Host = {
   unusable?: string;
 };
 
-/** Writes each `dhcp-host` that knows a machine by its MAC address as a node, those of many machines as classes. */
-export function draftHosts(reading: Reading): void {
+/** A line for many machines, known by the beginnings of their addresses. */
+type Pattern = { readonly setting: Setting; readonly host: Host };
+
+/**
+ * Writes each `dhcp-host` that knows a machine by its MAC address as a node. Those of many machines set tags, which classes
+ * stand for, and make their machines known. Gives what `tellPatterns` is to tell of.
+ */
+export function draftHosts(reading: Reading): readonly Pattern[] {
   const nodes = new Nodes(reading);
+  const patterns: Pattern[] = [];
+  const ignored: Host[] = [];
   reading.each(reading.of('dhcp-host'), (setting) => {
     const host = hostOf(setting);
-    if (host.unusable !== undefined) reading.tell('left', setting, host.unusable);
-    else if (host.ignored) ignore(host, reading);
-    else if (host.prefixes.length > 0) addClass(host, reading);
-    else if (host.macs.length > 0) nodes.add(host);
-    else reading.tell('left', setting, withoutMac(host));
+    const why = host.unusable ?? (host.macs.length + host.prefixes.length === 0 ? withoutMac(host) : undefined);
+    if (why !== undefined) {
+      for (const tag of host.sets) reading.tags.lose(tag, setting);
+      reading.left(setting, why);
+    } else if (host.ignored) ignored.push(host);
+    else if (host.prefixes.length > 0) {
+      for (const tag of ['known', ...host.sets])
+        reading.tags.add(tag, { macs: [...host.prefixes, ...host.macs] }, setting.place);
+      patterns.push({ setting, host });
+    } else nodes.add(host);
   });
+  for (const host of ignored) {
+    reading.tags.add(IGNORED, { macs: [...host.macs, ...host.prefixes] }, host.setting.place);
+  }
+  reading.ignored.push(...ignored.map(({ setting }) => setting));
+  return patterns;
+}
+
+/** Stands for hosts with `ignore`; no tag is written so. */
+const IGNORED = ' ignored';
+
+/** Machines that get no address: a class that every pool refuses. */
+export function refuseIgnored(reading: Reading): void {
+  for (const setting of reading.ignored) refuse(reading.classesOfTag(IGNORED), setting, reading);
+}
+
+/** Where the lines for many machines stand now: in the classes of their tags, and of machines that are known. */
+export function tellPatterns(patterns: readonly Pattern[], reading: Reading): void {
+  const asksForKnown = reading.settings.some(({ fields }) =>
+    fields.some(({ text }) => /^(tag|net):[!#]?known$/.test(text)),
+  );
+  for (const { setting, host } of patterns) {
+    const names = [...host.sets, ...(asksForKnown ? ['known'] : [])].flatMap((tag) => reading.classesOfTag(tag));
+    const at = names.map((name) => ['classes', name]);
+    const lost = [
+      ...(host.ip === undefined ? [] : [`nobody is given the address ${host.ip.field.text}, which is for many`]),
+      ...(host.name === undefined ? [] : [`nobody is given the name ${host.name}, which is for many`]),
+      ...(host.lease === undefined ? [] : [`their lease lasts as their network says, not ${host.lease.text}`]),
+    ];
+    const words = `class ${names.join(', ')}`;
+    if (names.length === 0)
+      reading.left(setting, ['it gives many machines nothing that a class could give', ...lost].join('; '));
+    else if (lost.length > 0) reading.tell('changed', setting, [words, ...lost].join('; '));
+    else reading.taken(setting, at, words);
+  }
+}
+
+/** Gives the nodes the profiles of the tags that their lines set. */
+export function addProfiles(reading: Reading): void {
+  for (const { node, sets } of reading.hosts) {
+    const text = reading.draft.site.nodes?.[node];
+    const own = ['known', ...sets].filter((tag) => reading.hasProfile(tag)).map((tag) => reading.profileOf(tag));
+    if (text !== undefined && own.length > 0) text.profiles = [...new Set([...(text.profiles ?? []), ...own])];
+  }
 }
 
 function withoutMac({ clientIds }: Host): string {
@@ -80,42 +137,8 @@ function addAddress(
   if (prefix === undefined) host.unusable = 'a class knows beginnings of addresses; write one for each';
   else if (prefix.endsWith('*')) host.prefixes.push(prefix);
   else if ((Number.parseInt(bytes[0] ?? '', 16) & 1) === 1) {
-    throw invalid(field.place, `${field.text} is the address of a group of machines`, "a card's first byte is even");
+    host.unusable = `${field.text} is the address of a group of machines, and a card's first byte is even`;
   } else host.macs.push(prefix);
-}
-
-/** Machines that get no address: a class that every pool refuses. */
-function ignore(host: Host, reading: Reading) {
-  const macs = [...host.macs, ...host.prefixes];
-  if (macs.length === 0) return reading.tell('left', host.setting, withoutMac(host));
-  const { name, text } = reading.classOf('ignored', host.setting.place);
-  text.macs = [...[text.macs ?? []].flat(), ...macs];
-  for (const { text: network } of reading.networks) {
-    for (const pool of network.pools ?? [])
-      if (![pool.deny ?? []].flat().includes(name)) pool.deny = [...[pool.deny ?? []].flat(), name];
-  }
-  reading.tell('taken', host.setting, `class ${name}, which the pools refuse`);
-}
-
-/** Tags that are set by the beginning of an address. */
-function addClass(host: Host, reading: Reading) {
-  if (host.sets.length === 0) {
-    return reading.tell('left', host.setting, 'it gives many machines nothing that a class could give');
-  }
-  const clash = host.sets.map((tag) => reading.classOf(tag, host.setting.place)).find(({ text }) => hasOther(text));
-  if (clash !== undefined) {
-    const why = `class ${clash.name} asks for something else already: write a second class`;
-    return reading.tell('left', host.setting, why);
-  }
-  for (const tag of host.sets) {
-    const { text } = reading.classOf(tag, host.setting.place);
-    text.macs = [...[text.macs ?? []].flat(), ...host.prefixes, ...host.macs];
-  }
-  reading.tell('taken', host.setting, `class ${host.sets.join(', ')}`);
-}
-
-function hasOther(text: object): boolean {
-  return ['vendorClass', 'userClass', 'arch', 'circuitId', 'remoteId'].some((condition) => condition in text);
 }
 
 /** The nodes in the making: one for each machine, whatever number of lines it has. */
@@ -145,44 +168,39 @@ class Nodes {
     if (neighbour !== undefined && known !== undefined) {
       known.mac = [...[known.mac ?? []].flat(), ...macs];
       for (const mac of macs) this.#byMac.set(mac, neighbour);
+      this.#push(neighbour, host, ip);
       return reading.tell('changed', setting, `its MAC address is added to node ${neighbour}, which has its address`);
     }
     const [mac = ''] = macs;
     const name = this.#names.take(host.name, ip === undefined ? `node-${mac}` : `node-${formatIpv4(ip)}`);
-    const profiles = host.sets.map((tag) => this.#profile(tag, setting));
-    for (const tag of host.sets) {
-      const known = reading.classes.get(tag);
-      if (known !== undefined && !hasOther(known.text)) known.text.macs = [...[known.text.macs ?? []].flat(), ...macs];
-    }
     const node: NodeText = {
       mac: macs.length === 1 ? mac : macs,
       ...(ip === undefined ? {} : { ip: formatIpv4(ip) }),
-      ...(profiles.length === 0 ? {} : { profiles }),
     };
     nodes[name] = node;
     for (const one of macs) this.#byMac.set(one, name);
     if (ip !== undefined) this.#byIp.set(ip, name);
+    this.#push(name, host, ip);
     reading.draft.comment(['nodes', name], `${setting.place.file}:${setting.place.line}`);
     const notes = this.#notes(host, name);
-    reading.tell(notes.length === 0 ? 'taken' : 'changed', setting, [`node ${name}`, ...notes].join('; '));
+    if (notes.length === 0) reading.taken(setting, [['nodes', name]], `node ${name}`);
+    else reading.tell('changed', setting, [`node ${name}`, ...notes].join('; '));
+  }
+
+  #push(node: string, { macs, sets, setting }: Host, ip: Ipv4 | undefined): void {
+    const network = ip === undefined ? undefined : this.#networkOf(ip);
+    this.#reading.hosts.push({ node, macs, sets, network, place: setting.place, ...(ip === undefined ? {} : { ip }) });
+  }
+
+  #networkOf(ip: Ipv4): Drafted | undefined {
+    return this.#reading.networks.find(({ subnet }) => inSubnet(subnet, ip));
   }
 
   #address(host: Host, { value, field }: NonNullable<Host['ip']>): Ipv4 | undefined {
-    if (this.#reading.networks.some(({ subnet }) => inSubnet(subnet, value))) return value;
+    if (this.#networkOf(value) !== undefined) return value;
     const why = `${field.text} lies in no network of a dhcp-range, where dnsmasq gives it to nobody: it is left out`;
-    this.#reading.tell('left', host.setting, why);
+    this.#reading.left(host.setting, why);
     return undefined;
-  }
-
-  /** The profile that stands for a tag which hosts set. */
-  #profile(tag: string, { place }: Setting): string {
-    const known = this.#reading.profiles.get(tag);
-    if (known !== undefined) return known.name;
-    const made = { name: this.#reading.profileNames.take(tag), text: {} };
-    this.#reading.profiles.set(tag, made);
-    this.#reading.draft.site.profiles = { ...this.#reading.draft.site.profiles, [made.name]: made.text };
-    this.#reading.draft.comment(['profiles', made.name], `${place.file}:${place.line} set:${tag}`);
-    return made.name;
   }
 
   #notes({ clientIds, lease, needs, domain, name: wanted }: Host, name: string): readonly string[] {

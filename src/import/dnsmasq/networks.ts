@@ -1,15 +1,31 @@
-import { formatIpv4, formatSubnet, type Ipv4, inSubnet, netmaskOf, parseIpv4, type Subnet } from '../../net/ipv4.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatSubnet,
+  type Ipv4,
+  type Ipv4Range,
+  inRange,
+  inSubnet,
+  netmaskOf,
+  parseIpv4,
+  type Subnet,
+} from '../../net/ipv4.ts';
+import { rangeWords } from '../../site/pools.ts';
+import type { Path } from '../../site/yaml.ts';
 import { invalid } from '../invalid.ts';
 import { writtenDuration } from '../isc/durations.ts';
 import { Names } from '../isc/names.ts';
-import type { Drafted, NetworkText, Reading } from './reading.ts';
+import { allowOf } from './members.ts';
+import { optionLines } from './optionLines.ts';
+import type { Drafted, NetworkText, PoolText, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
 import { ipIn, isIpv6, leaseSeconds, tagged } from './values.ts';
 
-type Range = {
+/** A line of `dhcp-range`. */
+export type Range = {
   readonly setting: Setting;
   readonly needs: readonly Field[];
-  readonly set?: string;
+  readonly sets: readonly string[];
   readonly start: Ipv4;
   readonly end: Ipv4;
   readonly mode?: 'static' | 'proxy';
@@ -18,25 +34,58 @@ type Range = {
   readonly lease?: number;
 };
 
-type PoolText = NonNullable<NetworkText['pools']>[number];
-
 const USUAL_LEASE = 3600;
 
-/** Writes the networks that `dhcp-range` lines are about, each with its interface, its pools and what dnsmasq gives by itself. */
-export function draftNetworks(reading: Reading): void {
+/** A range and the network that it is of. */
+export type Placed = { readonly range: Range; readonly network: Drafted };
+
+/** Writes the networks that `dhcp-range` lines are about, each with its interface and the address of this server in it. */
+export function draftNetworks(reading: Reading): readonly Placed[] {
   const ranges: Range[] = [];
   reading.each(reading.of('dhcp-range'), (setting) => {
     const range = rangeOf(setting, reading);
     if (range !== undefined) ranges.push(range);
   });
   const names = new Names();
-  for (const range of ranges) {
-    const drafted = networkOf(range, ranges, names, reading);
-    if (range.set !== undefined) drafted.tags.add(range.set);
-    addPool(range, drafted, reading);
-  }
+  const placed = ranges.map((range) => ({ range, network: networkOf(range, ranges, names, reading) }));
   for (const network of reading.networks) addServer(network, reading);
-  for (const setting of reading.of('listen-address', 'interface')) reading.tell('taken', setting);
+  if (reading.networks.length === 0) tellNoNetwork(reading);
+  return placed;
+}
+
+function tellNoNetwork({ draft, settings }: Reading): void {
+  const place = { file: settings[0]?.place.file ?? 'dnsmasq.conf', line: 1, col: 1 };
+  const why =
+    'no dhcp-range gives addresses here, and a site without networks answers nobody: write `networks:`, or import the file that has the ranges';
+  draft.remark('left', place, 'networks', why);
+}
+
+/**
+ * Writes the pools of the ranges, without the addresses that nobody may be given, and learns which tags a request has by the
+ * range that its address is of.
+ */
+export function draftPools(placed: readonly Placed[], reading: Reading): void {
+  for (const { range, network } of placed) reading.each([range], () => addPool(range, network, reading));
+  for (const network of reading.networks)
+    addZones(
+      network,
+      placed.filter((one) => one.network === network),
+      reading,
+    );
+}
+
+/** Where the interfaces and addresses that the lines name stand now. */
+export function tellInterfaces(reading: Reading): void {
+  const tell = (setting: Setting, key: 'interface' | 'server') => {
+    const words = setting.fields.map(({ text }) => text);
+    const owners = reading.networks.filter(({ text }) => words.includes(text[key] ?? ''));
+    const at = owners.map(({ name }): Path => ['networks', name, key]);
+    if (at.length > 0) reading.taken(setting, at);
+    else
+      reading.left(setting, `no network is there: Reveille listens where the networks are, and nowhere else`, 'server');
+  };
+  for (const setting of reading.of('interface')) tell(setting, 'interface');
+  for (const setting of reading.of('listen-address')) tell(setting, 'server');
 }
 
 function rangeOf(setting: Setting, reading: Reading): Range | undefined {
@@ -44,19 +93,17 @@ function rangeOf(setting: Setting, reading: Reading): Range | undefined {
   // In front of the addresses a bare word is a tag that the range sets, as older configurations have it.
   const bare = rest[0] !== undefined && /^[A-Za-z_][\w-]*$/.test(rest[0].text) ? rest[0] : undefined;
   const fields = bare === undefined ? rest : rest.slice(1);
-  const set = sets[0]?.text ?? bare?.text;
   if (fields.some(({ text }) => isIpv6(text) || text.startsWith('constructor:'))) {
-    reading.tell('left', setting, 'Reveille serves IPv4: keep the IPv6 part with its own server');
+    reading.left(setting, 'Reveille serves IPv4: keep the IPv6 part with its own server', 'other');
     return undefined;
   }
   const [start, second, ...others] = fields;
   if (start === undefined) throw invalid(setting.place, 'this range has no address');
   const from = ipIn(start);
   const mode = second?.text === 'static' || second?.text === 'proxy' ? second.text : undefined;
-  const end = second === undefined || mode !== undefined ? from : ipIn(second);
-  if (end < from) throw invalid(second?.place ?? start.place, 'this range runs backwards');
+  const to = second === undefined || mode !== undefined ? from : ipIn(second);
   if (mode === 'proxy') {
-    reading.tell('left', setting, 'Reveille gives out addresses itself; it does not stand beside another DHCP server');
+    reading.left(setting, 'Reveille gives out addresses itself; it does not stand beside another DHCP server');
     return undefined;
   }
   const last = others.at(-1);
@@ -67,9 +114,10 @@ function rangeOf(setting: Setting, reading: Reading): Range | undefined {
   return {
     setting,
     needs,
-    start: from,
-    end,
-    ...(set === undefined ? {} : { set }),
+    // dnsmasq takes the ends in either order.
+    start: Math.min(from, to) as Ipv4,
+    end: Math.max(from, to) as Ipv4,
+    sets: [...sets.map(({ text }) => text), ...(bare === undefined ? [] : [bare.text])],
     ...(mode === undefined ? {} : { mode }),
     ...(mask === undefined ? {} : { prefix: prefixOf(mask) }),
     ...(broadcast === undefined ? {} : { broadcast: ipIn(broadcast) }),
@@ -89,16 +137,24 @@ function networkOf(range: Range, all: readonly Range[], names: Names, reading: R
   if (known !== undefined) return known;
   const found = subnetOf(range, all, reading);
   const requests = interfaceOf(found.subnet, range, reading);
-  const { setting, set, broadcast, lease } = range;
-  const name = names.take(set, all.length === 1 ? 'lan' : undefined, formatIpv4(found.subnet.base));
+  const { setting, sets, broadcast, lease } = range;
+  const isOnly = all.every(({ start }) => inSubnet(found.subnet, start));
+  const name = names.take(sets[0], isOnly ? 'lan' : undefined, formatIpv4(found.subnet.base));
   const text: NetworkText = {
     ...(requests === undefined ? {} : { interface: requests }),
     subnet: formatSubnet(found.subnet),
     ...(broadcast === undefined ? {} : { broadcast: formatIpv4(broadcast) }),
     lease: writtenDuration(lease ?? USUAL_LEASE),
   };
-  const drafted = { name, subnet: found.subnet, text, tags: new Set<string>(), forTags: 0, place: setting.place };
-  if (requests !== undefined) drafted.tags.add(requests);
+  const drafted: Drafted = {
+    name,
+    subnet: found.subnet,
+    text,
+    zones: [],
+    without: new Set(),
+    forTags: 0,
+    place: setting.place,
+  };
   if (found.why !== undefined) reading.tell('changed', setting, found.why);
   reading.networks.push(drafted);
   reading.draft.site.networks = { ...reading.draft.site.networks, [name]: text };
@@ -130,13 +186,13 @@ function subnetAt(ip: Ipv4, prefix: number): Subnet {
 }
 
 /** The interface on which a network's requests arrive, where that can be told. */
-function interfaceOf(subnet: Subnet, { setting, needs, set }: Range, reading: Reading): string | undefined {
+function interfaceOf(subnet: Subnet, { setting, needs, sets }: Range, reading: Reading): string | undefined {
   if (reading.around.interface !== undefined) return reading.around.interface;
   const unserved = reading.of('except-interface', 'no-dhcp-interface', 'no-dhcpv4-interface');
   const left = new Set(['lo', ...unserved.flatMap(({ fields }) => fields.map(({ text }) => text))]);
   const listed = reading.of('interface').flatMap(({ fields }) => fields.map(({ text }) => text));
   const named = listed.filter((name) => !left.has(name) && !name.includes('*'));
-  const tag = [...needs.map(({ text }) => text), set].find((one) => one !== undefined && named.includes(one));
+  const tag = [...needs.map(({ text }) => text), ...sets].find((one) => named.includes(one));
   if (tag !== undefined) return tag;
   for (const [name, addresses] of reading.around.addresses) {
     if (!left.has(name) && addresses.some(({ ip }) => inSubnet(subnet, ip))) return name;
@@ -150,19 +206,25 @@ function interfaceOf(subnet: Subnet, { setting, needs, set }: Range, reading: Re
 
 function addPool(range: Range, network: Drafted, reading: Reading): void {
   const { setting, start, end, mode, lease, needs } = range;
-  const filters = needs.filter(({ text }) => !network.tags.has(text));
+  const filters = needs.filter(({ text }) => text !== network.text.interface);
   if (mode === 'static') {
-    reading.tell('taken', setting, `network ${network.name}, where only nodes get addresses`);
+    reading.taken(setting, [['networks', network.name]], `network ${network.name}, where only nodes get addresses`);
     return;
   }
-  const members = membersOf(filters, reading);
+  const members = allowOf(filters, reading);
   if (typeof members === 'string') {
-    reading.tell('left', setting, members);
+    reading.left(setting, members);
     return;
   }
+  const kept = withoutTaken({ first: start, last: end }, network, setting, reading);
+  if (kept.length === 0) {
+    reading.left(setting, 'it holds no address that anybody may be given');
+    return;
+  }
+  const words = kept.map(rangeWords);
   const written = writtenDuration(lease ?? USUAL_LEASE);
   const pool: PoolText = {
-    range: `${formatIpv4(start)}-${formatIpv4(end)}`,
+    range: words.length === 1 ? (words[0] ?? '') : words,
     ...members,
     ...(written === network.text.lease ? {} : { lease: written }),
   };
@@ -173,34 +235,96 @@ function addPool(range: Range, network: Drafted, reading: Reading): void {
     0,
     pool,
   );
-  reading.tell('taken', setting, `a pool of network ${network.name}`);
+  POOLS.set(range, pool);
 }
 
-/** Who draws from a pool whose range needs these tags; a text says why no pool can stand for that. */
-function membersOf(needs: readonly Field[], reading: Reading): Pick<PoolText, 'allow' | 'deny'> | string {
-  const knownOnly = reading
-    .of('dhcp-ignore')
-    .some(({ fields }) => tagged(fields).needs.every(({ text }) => isUnknown(text)));
-  const anyone = { allow: knownOnly ? 'known' : 'any' };
-  if (needs.length === 0) return anyone;
-  const [{ text, place } = { text: '', place: { file: '', line: 1, col: 1 } }, ...more] = needs;
-  if (more.length > 0) {
-    return 'it counts only where several tags are set, which a pool cannot ask for: write a class for them';
+/** The pools that ranges became. */
+const POOLS = new WeakMap<Range, PoolText>();
+
+/** Tells of each range that became a pool, once no pool comes or goes any more. */
+export function tellPools(placed: readonly Placed[], reading: Reading): void {
+  for (const { range, network } of placed) {
+    const pool = POOLS.get(range);
+    if (pool === undefined) continue;
+    const at = network.text.pools?.indexOf(pool) ?? -1;
+    if (at < 0) reading.left(range.setting, 'dhcp-ignore refuses all that it is for');
+    else reading.taken(range.setting, [['networks', network.name, 'pools', at]], `a pool of network ${network.name}`);
   }
-  if (text === 'known') return { allow: 'known' };
-  if (isUnknown(text)) return knownOnly ? 'dhcp-ignore refuses all that it is for' : { allow: 'unknown' };
-  const isNegated = /^[!#]/.test(text);
-  const { name } = reading.classOf(text.replace(/^[!#]/, ''), place);
-  return isNegated ? { ...anyone, deny: name } : { allow: name };
 }
 
-export function isUnknown(tag: string): boolean {
-  return tag === '!known' || tag === '#known';
+/** The parts of a range around the addresses that no client may have, dnsmasq's own among them, which it never lends. */
+function withoutTaken(
+  range: Ipv4Range,
+  { subnet, text, name }: Drafted,
+  setting: Setting,
+  reading: Reading,
+): readonly Ipv4Range[] {
+  const routers = optionLines(reading)
+    .filter(({ code }) => code === 3)
+    .flatMap(({ values }) => values.map((value): [Ipv4 | undefined, string] => [parseIpv4(value.text), "a router's"]));
+  const taken: [Ipv4 | undefined, string][] = [
+    ...reading.ownIn(subnet).map((ip): [Ipv4, string] => [ip, "this server's"]),
+    ...routers,
+    [text.broadcast === undefined ? undefined : parseIpv4(text.broadcast), 'for broadcasts'],
+  ];
+  if (subnet.prefix <= 30) taken.push([subnet.base, "the network's own"], [broadcastOf(subnet), 'for broadcasts']);
+  let parts: readonly Ipv4Range[] = [range];
+  for (const [ip, whose] of taken) {
+    if (ip === undefined || !parts.some((part) => inRange(part, ip))) continue;
+    parts = parts.flatMap((part) => around(part, ip));
+    reading.tell('changed', setting, `${formatIpv4(ip)} is ${whose} and is left out of the pool of network ${name}`);
+  }
+  return parts;
+}
+
+function around(range: Ipv4Range, ip: Ipv4): readonly Ipv4Range[] {
+  if (!inRange(range, ip)) return [range];
+  const parts = [
+    { first: range.first, last: (ip - 1) as Ipv4 },
+    { first: (ip + 1) as Ipv4, last: range.last },
+  ];
+  return parts.filter(({ first, last }) => first <= last);
+}
+
+/**
+ * What tags a request has by its address: those of the range that it is of, outside of all ranges those of the first. Ranges
+ * that set the same tags as the network are no zones of their own.
+ */
+function addZones(network: Drafted, placed: readonly Placed[], reading: Reading): void {
+  const [first, ...others] = placed.map(({ range }) => range);
+  if (first === undefined) return;
+  const own = network.text.interface === undefined ? [] : [network.text.interface];
+  const shared = first.sets.filter((tag) => others.every(({ sets }) => sets.includes(tag)));
+  const isOutside =
+    first.mode === 'static' || others.some(({ mode }) => mode === 'static') || hasHosts(network, placed, reading);
+  const base = new Set([...own, ...(isOutside ? first.sets : shared)]);
+  network.zones.push({ network, tags: base });
+  for (const range of [first, ...others]) {
+    const pool = POOLS.get(range);
+    if (
+      pool === undefined ||
+      (range.sets.length === base.size - own.length && range.sets.every((tag) => base.has(tag)))
+    )
+      continue;
+    network.zones.push({
+      network,
+      pool,
+      range: { first: range.start, last: range.end },
+      tags: new Set([...own, ...range.sets]),
+    });
+  }
+}
+
+/** Whether hosts have addresses outside of all ranges. */
+function hasHosts(network: Drafted, placed: readonly Placed[], { hosts }: Reading): boolean {
+  const ranges = placed.map(({ range: { start, end } }) => ({ first: start, last: end }));
+  return hosts.some(
+    ({ ip, network: its }) => its === network && ip !== undefined && !ranges.some((range) => inRange(range, ip)),
+  );
 }
 
 /** The server's own address in a network, which dnsmasq names as router and name server where nothing else is said. */
 function addServer(network: Drafted, reading: Reading): void {
-  const listed = reading.of('listen-address').flatMap(({ fields }) => fields.map(({ text }) => parseIpv4(text)));
-  const own = [...listed, ...reading.ownAddresses()].find((ip) => ip !== undefined && inSubnet(network.subnet, ip));
+  const [own] = reading.ownIn(network.subnet);
   if (own !== undefined) network.text.server = formatIpv4(own);
 }

@@ -1,7 +1,9 @@
 // Every option of dnsmasq(8) that may stand in a file: whether it takes a value, and what becomes of it.
 
-/** `taken`: the import has a place for it. Otherwise the words say why it is left, and what to do instead. */
-export type Fate = 'taken' | { readonly left: string };
+import type { Weight } from '../draft.ts';
+
+/** `read`: the import looks at what it says. Otherwise the words say why it is left, what to do instead, and whom that concerns. */
+export type Fate = 'read' | { readonly left: string; readonly weight?: Weight };
 
 export type OptionForm = { readonly value: 'none' | 'required' | 'optional'; readonly fate: Fate };
 
@@ -17,15 +19,14 @@ const TFTP_DETAIL = 'the TFTP server settles this with each client';
 /** Keywords by fate; `=` behind one that takes a value, `[=]` where the value may be left out. */
 const FATES: readonly (readonly [Fate, string])[] = [
   [
-    'taken',
-    `conf-file= conf-dir= dhcp-hostsfile= dhcp-optsfile= dhcp-hostsdir= dhcp-optsdir=
-     dhcp-range= dhcp-host= dhcp-option= dhcp-option-force= dhcp-boot= dhcp-match= dhcp-vendorclass= dhcp-userclass=
-     dhcp-mac= dhcp-circuitid= dhcp-remoteid= dhcp-ignore= pxe-service= interface= except-interface= no-dhcp-interface=
+    'read',
+    `conf-file= conf-dir= dhcp-range= dhcp-host= dhcp-option= dhcp-option-force= dhcp-boot= dhcp-match= dhcp-vendorclass= dhcp-userclass=
+     dhcp-mac= dhcp-circuitid= dhcp-remoteid= dhcp-ignore= pxe-service= pxe-prompt= tag-if= dhcp-subscrid= dhcp-name-match= interface= except-interface= no-dhcp-interface=
      no-dhcpv4-interface= listen-address= domain= port= enable-tftp[=] tftp-root= tftp-single-port tftp-max= no-ping
      dhcp-authoritative dhcp-ignore-clid`,
   ],
   [
-    { left: DNS },
+    { left: DNS, weight: 'other' },
     `address= bogus-priv bogus-nxdomain= cache-size= domain-needed selfmx expand-hosts filterwin2k filter-A filter-AAAA
      filter-rr= no-hosts addn-hosts= hostsdir= localmx mx-host= no-poll no-negcache use-stale-cache[=] strict-order
      edns-packet-max= query-port= port-limit= no-resolv resolv-file= servers-file= server= rev-server= local= mx-target=
@@ -38,17 +39,24 @@ const FATES: readonly (readonly [Fate, string])[] = [
      dnssec-limits= local-service[=] dns-loop-detect ignore-address= umbrella[=] no-round-robin no-ident cache-rr=
      max-tcp-connections= dhcp-ttl= dhcp-fqdn dhcp-client-update`,
   ],
-  [{ left: IPV6 }, 'no-dhcpv6-interface= enable-ra dhcp-duid= ra-param= quiet-dhcp6 quiet-ra'],
   [
-    { left: PROCESS },
+    { left: 'it is not found here: copy it beside the configuration, and import again' },
+    'dhcp-hostsfile= dhcp-optsfile= dhcp-hostsdir= dhcp-optsdir=',
+  ],
+  [{ left: IPV6, weight: 'other' }, 'no-dhcpv6-interface= enable-ra dhcp-duid= ra-param= quiet-dhcp6 quiet-ra'],
+  [
+    { left: PROCESS, weight: 'server' },
     `group= user= pid-file= keep-in-foreground no-daemon enable-dbus[=] enable-ubus[=] version help test conf-script=
      dumpfile= dumpmask=`,
   ],
-  [{ left: LOG }, 'log-queries[=] log-facility= log-dhcp log-async[=] log-debug quiet-dhcp quiet-tftp'],
-  [{ left: SCRIPT }, 'dhcp-script= dhcp-luascript= dhcp-scriptuser= script-arp script-on-renewal'],
-  [{ left: LEASES }, 'dhcp-leasefile= leasefile-ro'],
-  [{ left: BINDING }, 'bind-interfaces bind-dynamic'],
-  [{ left: TFTP_DETAIL }, 'tftp-mtu= tftp-no-blocksize tftp-port-range= tftp-no-fail'],
+  [
+    { left: LOG, weight: 'server' },
+    'log-queries[=] log-facility= log-dhcp log-async[=] log-debug quiet-dhcp quiet-tftp',
+  ],
+  [{ left: SCRIPT, weight: 'server' }, 'dhcp-script= dhcp-luascript= dhcp-scriptuser= script-arp script-on-renewal'],
+  [{ left: LEASES, weight: 'server' }, 'dhcp-leasefile= leasefile-ro'],
+  [{ left: BINDING, weight: 'server' }, 'bind-interfaces bind-dynamic'],
+  [{ left: TFTP_DETAIL, weight: 'server' }, 'tftp-mtu= tftp-no-blocksize tftp-port-range= tftp-no-fail'],
   [
     { left: 'any file below tftp.root that the server may read is given out: take away what is nobody`s business' },
     'tftp-secure',
@@ -62,10 +70,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
   [{ left: 'networks with one `interface:` share the wire' }, 'bridge-interface= shared-network='],
   [{ left: 'a pool is as large as its range' }, 'dhcp-lease-max='],
   [{ left: 'addresses are picked by MAC address, so that a machine gets the same one again' }, 'dhcp-sequential-ip'],
-  [
-    { left: 'a node has the name that the site gives it' },
-    'dhcp-ignore-names[=] dhcp-generate-names[=] dhcp-name-match=',
-  ],
+  [{ left: 'a node has the name that the site gives it' }, 'dhcp-ignore-names[=] dhcp-generate-names[=]'],
   [{ left: 'option fields are never filled with options' }, 'dhcp-no-override'],
   [{ left: "answers are broadcast where the client's broadcast flag asks for it" }, 'dhcp-broadcast[=]'],
   [{ left: 'it answers by the ports of DHCP alone' }, 'dhcp-alternate-port[=]'],
@@ -73,13 +78,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
   [{ left: 'it does not relay to other servers: a relay agent does' }, 'dhcp-relay='],
   [{ left: 'answers leave at once' }, 'dhcp-reply-delay='],
   [{ left: 'rapid commit is not offered' }, 'dhcp-rapid-commit'],
-  [
-    { left: 'classes have no condition for it: write the class by vendor class, user class or relay' },
-    'dhcp-subscrid=',
-  ],
-  [{ left: 'tags are not computed: write a class for what it stood for' }, 'tag-if='],
   [{ left: 'every PXE client is answered by its firmware`s own vendor class' }, 'dhcp-pxe-vendor='],
-  [{ left: 'the firmware shows no menu of its own; the menu of the site comes after it' }, 'pxe-prompt='],
   [{ left: 'copy the machines of /etc/ethers into `nodes:`' }, 'read-ethers'],
 ];
 

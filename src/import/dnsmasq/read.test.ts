@@ -6,6 +6,7 @@ import { formatPlace } from '../../errors.ts';
 import { ip } from '../../site/fixture.ts';
 import { findingText, type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
+import { unprovenClaims } from '../claims.ts';
 import { SiteDraft } from '../draft.ts';
 import { writeSite } from '../write.ts';
 import { readDnsmasq } from './read.ts';
@@ -22,9 +23,11 @@ async function read(files: SiteFiles, use: (read: Read) => Promise<void>): Promi
     await writeSite(draft, join(folder, 'out'), ['dnsmasq.conf']);
     const loaded = await loadSite(join(folder, 'out'));
     assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
-    const remarks = draft.remarks.map(
-      ({ kind, place, what, why }) => `${kind} ${formatPlace(place)} ${what}${why === undefined ? '' : `: ${why}`}`,
-    );
+    assert.deepEqual(unprovenClaims(draft), []);
+    const remarks = draft.remarks.map(({ kind, place, what, why, weight }) => {
+      const whom = weight === undefined ? '' : ` (${weight})`;
+      return `${kind}${whom} ${formatPlace(place)} ${what}${why === undefined ? '' : `: ${why}`}`;
+    });
     await use({ yaml: await readFile(join(folder, 'out/site.yaml'), 'utf8'), remarks });
   });
 }

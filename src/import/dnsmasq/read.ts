@@ -1,15 +1,17 @@
 import { inSubnet, parseIpv4, parseRange, parseSubnet, type Subnet } from '../../net/ipv4.ts';
+import type { Path } from '../../site/yaml.ts';
 import type { SiteDraft } from '../draft.ts';
 import { draftBoot } from './boot.ts';
-import { CONDITIONS, draftClasses } from './classes.ts';
+import { learnTags, tellClasses, tellTagIfs } from './classes.ts';
 import { draftOptions } from './dhcpOptions.ts';
 import { readSettings } from './files.ts';
-import { draftHosts } from './hosts.ts';
-import { draftNetworks, isUnknown } from './networks.ts';
+import { addProfiles, draftHosts, refuseIgnored, tellPatterns } from './hosts.ts';
+import { draftIgnored } from './members.ts';
+import { draftNetworks, draftPools, tellInterfaces, tellPools } from './networks.ts';
 import { OPTIONS } from './options.ts';
+import { NO_NETWORK } from './outcomes.ts';
 import { type Drafted, Reading, type Surroundings } from './reading.ts';
 import type { Setting } from './settings.ts';
-import { tagged } from './values.ts';
 
 /**
  * Reads a dnsmasq.conf, with all that it draws in, into a draft. Gives the folder that dnsmasq's own TFTP server gives out,
@@ -18,20 +20,28 @@ import { tagged } from './values.ts';
 export async function readDnsmasq(draft: SiteDraft, file: string, around: Surroundings): Promise<string | undefined> {
   const reading = new Reading(await readSettings(file), around, draft);
   const tree = reading.tftpRoot();
-  draftNetworks(reading);
-  draftClasses(reading);
-  draftHosts(reading);
-  draftDomains(reading);
-  draftOptions(reading);
-  draftBoot(reading, around.tree || tree !== undefined);
+  const setters = learnTags(reading);
+  const ranges = draftNetworks(reading);
+  const patterns = draftHosts(reading);
+  draftPools(ranges, reading);
+  refuseIgnored(reading);
   draftIgnored(reading);
-  draftServer(reading);
+  tellPools(ranges, reading);
+  draftDomains(reading);
+  draftBoot(reading, around.tree || tree !== undefined);
+  draftOptions(reading);
+  addProfiles(reading);
+  tellPatterns(patterns, reading);
+  tellClasses(setters, reading);
+  tellTagIfs(reading);
+  tellInterfaces(reading);
+  draftServer(reading, tree);
   for (const setting of reading.settings) {
     const fate = OPTIONS.get(setting.keyword)?.fate;
-    if (typeof fate === 'object') reading.tell('left', setting, fate.left);
+    if (typeof fate === 'object') reading.left(setting, fate.left, fate.weight);
   }
-  dropUnset(reading);
-  dropEmpty(draft);
+  reading.sortClasses();
+  inOrderOfReading(draft);
   reading.problems.throwAll();
   return tree;
 }
@@ -41,7 +51,7 @@ function draftDomains(reading: Reading): void {
   reading.each(reading.of('domain'), (setting) => {
     const [name, where, last] = setting.fields;
     if (name === undefined || name.text === '#') {
-      reading.tell('left', setting, 'write the domain itself');
+      reading.left(setting, 'write the domain itself');
       return;
     }
     const range =
@@ -51,8 +61,18 @@ function draftDomains(reading: Reading): void {
       subnet ? sameSubnet(network.subnet, subnet) : !range || inSubnet(network.subnet, range.first);
     const networks = reading.networks.filter(isFor);
     for (const { text } of networks) if (where !== undefined || text.domain === undefined) text.domain = name.text;
-    if (networks.length > 0) reading.tell('taken', setting);
-    else reading.tell('left', setting, 'it is for addresses of no network here');
+    const at = networks
+      .filter(({ text }) => text.domain === name.text)
+      .map((one): Path => ['networks', one.name, 'domain']);
+    if (at.length > 0) reading.taken(setting, at);
+    else if (reading.networks.length === 0) reading.left(setting, NO_NETWORK);
+    else
+      reading.left(
+        setting,
+        networks.length === 0
+          ? 'it is for addresses of no network here'
+          : 'another line names the domain of the networks',
+      );
   });
 }
 
@@ -60,79 +80,71 @@ function sameSubnet(one: Subnet, other: Subnet): boolean {
   return one.base === other.base && one.prefix === other.prefix;
 }
 
-/** `dhcp-ignore`: machines with all of these tags get no address. */
-function draftIgnored(reading: Reading): void {
-  reading.each(reading.of('dhcp-ignore'), (setting) => {
-    const { needs, rest } = tagged(setting.fields);
-    const tags = [...needs, ...rest].map(({ text }) => text);
-    const [tag = '', ...more] = tags;
-    const known = reading.classes.get(tag);
-    if (more.length === 0 && isUnknown(tag)) reading.tell('taken', setting, 'the pools are for nodes of the site');
-    else if (more.length > 0 || known === undefined) {
-      reading.tell('left', setting, 'pools refuse members of a class: write one for these machines');
-    } else {
-      for (const { text } of reading.networks) {
-        for (const pool of text.pools ?? []) pool.deny = [...new Set([...[pool.deny ?? []].flat(), known.name])];
-      }
-      reading.tell('taken', setting, `the pools refuse class ${known.name}`);
-    }
-  });
-}
+/** What is so in every site, and why nothing need be written for it. */
+const BY_ITSELF: { readonly [keyword: string]: string } = {
+  'enable-tftp': 'nothing need be written: files are given out by TFTP on every interface that is served',
+  'dhcp-authoritative':
+    'nothing need be written: Reveille knows all machines of its networks, and refuses what is wrong there',
+  'dhcp-ignore-clid': 'nothing need be written: machines are known by their MAC addresses',
+  'except-interface':
+    'nothing need be written: Reveille listens on the interfaces that the networks name, and on no other',
+  'no-dhcp-interface':
+    'nothing need be written: Reveille listens on the interfaces that the networks name, and on no other',
+  'no-dhcpv4-interface':
+    'nothing need be written: Reveille listens on the interfaces that the networks name, and on no other',
+};
 
 /** What counts for the server as a whole. */
-function draftServer(reading: Reading): void {
+function draftServer(reading: Reading, tree: string | undefined): void {
   const { site } = reading.draft;
-  const first = (keyword: string): Setting | undefined => reading.of(keyword)[0];
-  if (first('no-ping') !== undefined) site.dhcp = { ...site.dhcp, probe: 'off' };
-  if (first('tftp-single-port') !== undefined) site.tftp = { ...site.tftp, singlePort: true };
-  const most = Number(first('tftp-max')?.fields[0]?.text);
-  if (Number.isInteger(most) && most >= 1 && most <= 100_000) site.tftp = { ...site.tftp, maxTransfers: most };
-  for (const setting of reading.of('tftp-root')) {
-    const [root, , ...more] = setting.fields;
-    if (setting.fields.length > 1 || more.length > 0)
-      reading.tell('left', setting, 'there is one tftp.root for all networks');
-    else if (reading.tftpRoot() === root?.text || reading.around.tree) reading.tell('taken', setting, 'tftp.root');
-    else
-      reading.tell('left', setting, 'there is no such folder here: name the folder of the boot files with --tftp DIR');
+  for (const setting of reading.of('no-ping')) {
+    site.dhcp = { ...site.dhcp, probe: 'off' };
+    reading.taken(setting, [['dhcp', 'probe']]);
   }
-  const plain = ['no-ping', 'tftp-single-port', 'tftp-max', 'enable-tftp', 'dhcp-authoritative', 'dhcp-ignore-clid'];
-  const unserved = ['except-interface', 'no-dhcp-interface', 'no-dhcpv4-interface'];
-  for (const setting of reading.of(...plain, ...unserved)) reading.tell('taken', setting);
+  for (const setting of reading.of('tftp-single-port')) {
+    site.tftp = { ...site.tftp, singlePort: true };
+    reading.taken(setting, [['tftp', 'singlePort']]);
+  }
+  for (const setting of reading.of('tftp-max')) {
+    const most = Number(setting.fields[0]?.text);
+    if (Number.isInteger(most) && most >= 1 && most <= 100_000) {
+      site.tftp = { ...site.tftp, maxTransfers: most };
+      reading.taken(setting, [['tftp', 'maxTransfers']]);
+    } else reading.left(setting, 'it is no number of transfers from 1 to 100000', 'server');
+  }
+  for (const setting of reading.of('tftp-root')) draftRoot(setting, tree, reading);
+  for (const [keyword, why] of Object.entries(BY_ITSELF)) {
+    for (const setting of reading.of(keyword)) reading.left(setting, why, 'server');
+  }
   for (const setting of reading.of('port')) {
-    if (setting.fields[0]?.text === '0') reading.tell('taken', setting);
-    else reading.tell('left', setting, 'Reveille answers no DNS');
+    const isOff = setting.fields[0]?.text === '0';
+    reading.left(
+      setting,
+      isOff ? 'nothing need be written: Reveille answers no DNS' : 'Reveille answers no DNS',
+      'other',
+    );
   }
 }
 
-/** Tags that pools ask for and no line sets: nobody is a member. */
-function dropUnset({ networks, classes, draft }: Reading): void {
-  for (const [tag, { name, text }] of classes) {
-    if (CONDITIONS.some((condition) => text[condition] !== undefined)) continue;
-    delete draft.site.classes?.[name];
-    for (const { text: network, place } of networks) {
-      const { pools = [] } = network;
-      const left = pools.filter(({ allow }) => allow !== name);
-      if (left.length < pools.length) {
-        const why = `no line sets the tag ${tag}, so nobody draws from it`;
-        draft.remark('left', place, `a range for the tag ${tag}`, why);
-      }
-      for (const pool of left) if (pool.deny === name) delete pool.deny;
-      if (network.pools !== undefined) network.pools = left;
-    }
-  }
+function draftRoot(setting: Setting, tree: string | undefined, reading: Reading): void {
+  const { site } = reading.draft;
+  if (setting.fields.length > 1) reading.left(setting, 'there is one tftp.root for all networks');
+  else if (reading.around.tree)
+    reading.tell('changed', setting, '`tftp.root` is the folder of --tftp', { weight: 'server' });
+  else if (tree !== undefined && tree === setting.fields[0]?.text) {
+    site.tftp = { ...site.tftp, root: tree };
+    reading.taken(setting, [['tftp', 'root']]);
+  } else if (reading.of('enable-tftp').length === 0) {
+    reading.left(
+      setting,
+      'dnsmasq gives nothing out there without enable-tftp: name the folder with --tftp DIR if it is to be',
+      'server',
+    );
+  } else reading.left(setting, 'there is no such folder here: name the folder of the boot files with --tftp DIR');
 }
 
-/** Profiles that give nothing are not written, and the sections stand in the order of reading. */
-function dropEmpty({ site }: SiteDraft): void {
-  for (const [name, text] of Object.entries(site.profiles ?? {})) {
-    if (Object.keys(text).length > 0) continue;
-    delete site.profiles?.[name];
-    for (const node of Object.values(site.nodes ?? {})) {
-      const left = node.profiles?.filter((profile) => profile !== name);
-      if (left?.length === 0) delete node.profiles;
-      else if (left !== undefined) node.profiles = left;
-    }
-  }
+/** The sections stand in the order of reading; those that hold nothing are not written. */
+function inOrderOfReading({ site }: SiteDraft): void {
   for (const key of ['networks', 'classes', 'profiles', 'nodes'] as const) {
     const section = site[key];
     delete site[key];

@@ -1,11 +1,14 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Place, ReveilleError } from '../../errors.ts';
 import type { InterfaceAddress } from '../../net/interfaces.ts';
-import type { Ipv4, Subnet } from '../../net/ipv4.ts';
-import type { Remark, SiteDraft, SiteText } from '../draft.ts';
+import { type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../net/ipv4.ts';
+import type { Path } from '../../site/yaml.ts';
+import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';
 import { Names } from '../isc/names.ts';
+import { type Asks, asksText } from './conditions.ts';
 import type { Setting } from './settings.ts';
+import { TagBook } from './tagBook.ts';
 
 /** What the configuration does not say of itself. */
 export type Surroundings = {
@@ -21,15 +24,42 @@ export type NetworkText = NonNullable<SiteText['networks']>[string];
 export type ClassText = NonNullable<SiteText['classes']>[string];
 export type ProfileText = NonNullable<SiteText['profiles']>[string];
 
+export type PoolText = NonNullable<NetworkText['pools']>[number];
+
+/** A network, or a pool of it whose requests have tags of their own. */
+export type Zone = {
+  readonly network: Drafted;
+  readonly pool?: PoolText;
+  readonly range?: Ipv4Range;
+  readonly tags: ReadonlySet<string>;
+};
+
 /** A network in the making. */
 export type Drafted = {
   readonly name: string;
   readonly subnet: Subnet;
   readonly text: NetworkText;
-  /** The tags that a request from it has. */
-  readonly tags: Set<string>;
+  /** Its parts by the tags that a request has by its address; the first is what is outside of the others. Known with the pools. */
+  readonly zones: Zone[];
+  /** Options that dnsmasq would send by itself, and a line says that it does not. */
+  readonly without: Set<number>;
   /** How many of its pools are for requests with certain tags; they stand first. */
   forTags: number;
+  readonly place: Place;
+};
+
+/** Classes of hosts come after all others, whatever the number of their tags. */
+const GROUPS = 1000;
+
+/** A machine that a line of its own names by its MAC address: a node in the making. */
+export type Host = {
+  readonly node: string;
+  readonly macs: readonly string[];
+  /** The tags that its lines set. */
+  readonly sets: readonly string[];
+  /** The network that its address lies in; without an address it can be in any. */
+  readonly network: Drafted | undefined;
+  readonly ip?: Ipv4;
   readonly place: Place;
 };
 
@@ -40,11 +70,17 @@ export class Reading {
   readonly draft: SiteDraft;
   readonly problems = new Problems();
   readonly networks: Drafted[] = [];
-  /** Classes by the tag that they stand for, profiles by the tag that hosts set. */
-  readonly classes = new Map<string, { readonly name: string; readonly text: ClassText }>();
-  readonly profiles = new Map<string, { readonly name: string; readonly text: ProfileText }>();
-  readonly classNames = new Names();
-  readonly profileNames = new Names();
+  readonly tags = new TagBook();
+  readonly hosts: Host[] = [];
+  /** Lines of hosts that get no address. */
+  readonly ignored: Setting[] = [];
+  readonly #classNames = new Names();
+  readonly #profileNames = new Names();
+  /** Names of classes by the tags, and the hosts, that they stand for; what they stand for, by which they are put in order. */
+  readonly #classes = new Map<string, readonly string[]>();
+  readonly #kinds = new Map<string, { readonly tags: readonly string[]; readonly isOfHosts: boolean }>();
+  readonly #profiles = new Map<string, string>();
+  #order: readonly string[] = [];
 
   constructor(settings: readonly Setting[], around: Surroundings, draft: SiteDraft) {
     this.settings = settings;
@@ -56,31 +92,103 @@ export class Reading {
     return this.settings.filter(({ keyword }) => keywords.includes(keyword));
   }
 
-  /** Does `what` for each; a problem is noted, and the others are still looked at. */
-  each<T>(items: readonly T[], what: (item: T) => void): void {
+  /** Does `what` for each; a problem is noted, and the others are still looked at. A line that dnsmasq passes over is told. */
+  each<T extends Setting | { readonly setting: Setting }>(items: readonly T[], what: (item: T) => void): void {
     for (const item of items) {
       try {
         what(item);
       } catch (problem) {
         if (!(problem instanceof ReveilleError)) throw problem;
-        this.problems.add(problem);
+        const setting = settingOf(item);
+        if (setting.lenient) this.left(setting, `${problem.message}: dnsmasq passes it over too`);
+        else this.problems.add(problem);
       }
     }
   }
 
-  tell(kind: Remark['kind'], { place, whole }: Setting, why?: string): void {
-    this.draft.remark(kind, place, whole, why);
+  tell(kind: Remark['kind'], { place, whole }: Setting, why?: string, more: RemarkMore = {}): void {
+    this.draft.remark(kind, place, whole, why, more);
   }
 
-  /** The class that a tag stands for, which is made if there is none. */
-  classOf(tag: string, place: Place): { readonly name: string; readonly text: ClassText } {
-    const known = this.classes.get(tag);
+  /** Says that a line was taken over, and where it stands now. */
+  taken(setting: Setting, at: readonly Path[], why?: string): void {
+    this.tell('taken', setting, why, { at });
+  }
+
+  left(setting: Setting, why: string, weight?: Weight): void {
+    this.tell('left', setting, why, weight === undefined ? {} : { weight });
+  }
+
+  /** Tags in the order in which classes of them overrule each other: later ones the earlier. */
+  orderTags(tags: readonly string[]): void {
+    this.#order = tags;
+  }
+
+  inOrder(tags: readonly string[]): readonly string[] {
+    return tags.toSorted((one, other) => this.#order.indexOf(one) - this.#order.indexOf(other));
+  }
+
+  /** The classes that stand for machines with all of these tags, hosts of a group among them or not; made if there are none. */
+  classesFor(
+    tags: readonly string[],
+    asks: readonly Asks[],
+    group?: { readonly key: string; readonly sets: readonly string[] },
+  ): readonly string[] {
+    const key = JSON.stringify([tags.toSorted(), group?.key]);
+    const known = this.#classes.get(key);
     if (known !== undefined) return known;
-    const made = { name: this.classNames.take(tag), text: {} as ClassText };
-    this.classes.set(tag, made);
-    this.draft.site.classes = { ...this.draft.site.classes, [made.name]: made.text };
-    this.draft.comment(['classes', made.name], `${place.file}:${place.line} tag ${tag}`);
+    const words = [...(group?.sets ?? []), ...tags];
+    const made = asks.map((one) => {
+      const name = this.#classNames.take(words.join('-') === 'known' ? 'known-machines' : words.join('-'));
+      this.draft.site.classes = { ...this.draft.site.classes, [name]: asksText(one) };
+      const place = words.length === 1 ? this.tags.placeOf(words[0] ?? '') : undefined;
+      const from = place === undefined ? '' : `${place.file}:${place.line} `;
+      this.draft.comment(['classes', name], `${from}${words.length === 1 ? 'tag' : 'tags'} ${words.join(', ').trim()}`);
+      this.#kinds.set(name, { tags, isOfHosts: group !== undefined });
+      return name;
+    });
+    this.#classes.set(key, made);
     return made;
+  }
+
+  /** The classes of one tag; none if no machine has it by what it says. */
+  classesOfTag(tag: string): readonly string[] {
+    const asks = this.tags.asksOf(tag);
+    return asks.length === 0 ? [] : this.classesFor([tag], asks);
+  }
+
+  /** Classes of fewer tags first, then by the order of their tags; those of hosts last. */
+  sortClasses(): void {
+    const { classes } = this.draft.site;
+    if (classes === undefined) return;
+    const ranks = (name: string): readonly number[] => {
+      const { tags = [], isOfHosts = false } = this.#kinds.get(name) ?? {};
+      const own = tags.map((tag) => this.#order.indexOf(tag)).toSorted((a, b) => a - b);
+      return [isOfHosts ? GROUPS + tags.length : tags.length, ...own];
+    };
+    const names = Object.keys(classes).toSorted((one, other) => {
+      const [a, b] = [ranks(one), ranks(other)];
+      const at = a.findIndex((rank, i) => rank !== b[i]);
+      return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+    });
+    this.draft.site.classes = Object.fromEntries(names.map((name) => [name, classes[name] ?? {}]));
+  }
+
+  /** The name of the profile that stands for a tag which hosts set, or for all hosts (`known`); made if there is none. */
+  profileOf(tag: string): string {
+    const known = this.#profiles.get(tag);
+    if (known !== undefined) return known;
+    const name = this.profileName(tag);
+    this.#profiles.set(tag, name);
+    this.draft.site.profiles = { ...this.draft.site.profiles, [name]: {} };
+    const setter = this.hosts.find(({ sets }) => sets.includes(tag))?.place;
+    if (setter !== undefined) this.draft.comment(['profiles', name], `${setter.file}:${setter.line} set:${tag}`);
+    return name;
+  }
+
+  /** Takes a free name for a profile. */
+  profileName(...wanted: readonly string[]): string {
+    return this.#profileNames.take(...wanted);
   }
 
   /** The folder that dnsmasq's own TFTP server gives out, if it has one and it is here. */
@@ -90,12 +198,31 @@ export class Reading {
     return root?.startsWith('/') && existsSync(root) && statSync(root).isDirectory() ? root : undefined;
   }
 
-  /** Whether an address is that of the server being moved. */
-  isOurs(ip: Ipv4): boolean {
-    return ip === 0 || this.ownAddresses().includes(ip);
+  /** The addresses of this server in a subnet, those that the configuration names first. */
+  ownIn(subnet: Subnet): readonly Ipv4[] {
+    const listed = this.of('listen-address').flatMap(({ fields }) => fields.map(({ text }) => parseIpv4(text)));
+    const all = [...listed, ...[...this.around.addresses.values()].flat().map(({ ip }) => ip)];
+    return [...new Set(all.filter((ip) => ip !== undefined && inSubnet(subnet, ip)))] as Ipv4[];
   }
 
-  ownAddresses(): readonly Ipv4[] {
-    return [...this.around.addresses.values()].flat().map((one) => one.ip);
+  /** Every part of every network. */
+  get zones(): readonly Zone[] {
+    return this.networks.flatMap(({ zones }) => zones);
   }
+
+  /** Where a host's address is. */
+  zonesOf({ network, ip }: Host): readonly Zone[] {
+    if (network === undefined) return this.zones;
+    const inside = network.zones.find(({ range }) => range !== undefined && ip !== undefined && inRange(range, ip));
+    return [inside ?? network.zones[0]].filter((zone) => zone !== undefined);
+  }
+
+  /** Whether a tag has a profile. */
+  hasProfile(tag: string): boolean {
+    return this.#profiles.has(tag);
+  }
+}
+
+function settingOf(item: Setting | { readonly setting: Setting }): Setting {
+  return 'setting' in item ? item.setting : item;
 }

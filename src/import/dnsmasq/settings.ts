@@ -12,9 +12,12 @@ export type Setting = {
   readonly fields: readonly Field[];
   /** The line as it was written, without its comment. */
   readonly whole: string;
+  /** dnsmasq passes the line over where it is wrong, as it does in files of hosts and options. */
+  readonly lenient?: true;
 };
 
-type Sign = { readonly sign: string; readonly col: number; readonly quoted: boolean };
+/** `end`: the column behind it, which is one more where it was written with a backslash. */
+type Sign = { readonly sign: string; readonly col: number; readonly end: number; readonly quoted: boolean };
 
 const ESCAPES: { readonly [letter: string]: string } = { t: '\t', n: '\n', b: '\b', r: '\r', e: '\x1b' };
 const MOST_LINES = 200_000;
@@ -50,14 +53,21 @@ export function* valuesIn(file: string, text: string, keyword: string): Generato
     const [first] = signs;
     if (first === undefined) continue;
     const place = { file, line: i + 1, col: first.col };
-    yield { keyword, place, fields: fieldsOf(signs, place), whole: `${keyword}=${asWritten(line, signs)}` };
+    yield {
+      keyword,
+      place,
+      fields: fieldsOf(signs, place),
+      whole: `${keyword}=${asWritten(line, signs)}`,
+      lenient: true,
+    };
   }
 }
 
 /** The part of a line that was read, quotes and all. */
 function asWritten(line: string, signs: readonly Sign[]): string {
-  const end = signs.at(-1)?.col ?? 0;
-  return line.slice((signs[0]?.col ?? 1) - 1, line[end] === '"' ? end + 1 : end).trim();
+  const end = (signs.at(-1)?.end ?? 1) - 1;
+  const start = (signs[0]?.col ?? 1) - 1;
+  return line.slice(line[start - 1] === '"' ? start - 1 : start, line[end] === '"' ? end + 1 : end).trim();
 }
 
 function checkForm(keyword: string, value: readonly Sign[] | undefined, place: Place): void {
@@ -87,15 +97,15 @@ function signsOf(file: string, line: number, text: string): readonly Sign[] {
     if (open !== undefined) {
       if (sign === '"') open = undefined;
       else if (sign === '\\' && (next in ESCAPES || next === '"' || next === '\\')) {
-        signs.push({ sign: ESCAPES[next] ?? next, col: at + 1, quoted: true });
+        signs.push({ sign: ESCAPES[next] ?? next, col: at + 1, end: at + 3, quoted: true });
         at++;
-      } else signs.push({ sign, col: at + 1, quoted: true });
+      } else signs.push({ sign, col: at + 1, end: at + 2, quoted: true });
       blank = false;
     } else if (sign === '"') open = at;
     else if (blank && sign === '#') break;
     else {
       blank = /\s/.test(sign);
-      signs.push({ sign: blank ? ' ' : sign, col: at + 1, quoted: false });
+      signs.push({ sign: blank ? ' ' : sign, col: at + 1, end: at + 2, quoted: false });
     }
   }
   if (open !== undefined) throw invalid({ file, line, col: open + 1 }, 'these quotes do not end', 'close them with "');
