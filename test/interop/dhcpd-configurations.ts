@@ -388,6 +388,7 @@ ${SITE_SENTINEL}`,
 function scopes(): Configuration {
   const OF_GROUP = mac('52:54:00:00:00:91');
   const BY_ITSELF = mac('52:54:00:00:00:92');
+  const REPEATING = mac('52:54:00:00:00:93');
   const asked = asksFor(1, 3, 17, 43, 66, 67, 208, 209, 210, 200);
   const user = (name: string): Said => [77, Buffer.from(name)];
   const vendor = (name: string): Said => say(OPTION.vendorClass, name);
@@ -403,6 +404,11 @@ function scopes(): Configuration {
     machine('one whose condition is said again', 7, user('early')),
     new Machine('a host of the group', OF_GROUP, [asked]),
     new Machine('a host that says its own', BY_ITSELF, [asked, vendor('acme ap')]),
+    new Machine('a host that says again what all are told', REPEATING, [asked, user('iPXE')]),
+  ];
+  const refused = [
+    machine('a member of a class that may not boot', 0x10, vendor('refused')),
+    machine('one that fits a condition under which nobody may boot', 0x11, user('refused')),
   ];
   return {
     name: 'settings of one scope that count in another',
@@ -428,6 +434,8 @@ next-server 10.0.0.9;
 if option user-class = "early" { option root-path "/early"; }
 if not (option user-class = "iPXE") { filename "undionly.kpxe"; } else { filename "http://10.0.0.9/x"; }
 option root-path "/late";
+if option user-class = "refused" { deny booting; }
+class "refused" { match if option vendor-class-identifier = "refused"; ignore booting; }
 class "Access-Points" {
   match if substring(option vendor-class-identifier, 0, 4) = "acme";
   option acme.name "class";
@@ -452,6 +460,13 @@ subnet 10.0.0.0 netmask 255.255.255.0 {
     filename "pool.0";
     next-server 10.0.0.2;
   }
+}
+host repeating {
+  hardware ethernet ${REPEATING};
+  fixed-address 10.0.0.93;
+  option host-name "repeating";
+  option subnet-mask 255.255.255.0;
+  filename "undionly.kpxe";
 }
 group {
   vendor-option-space acme;
@@ -481,7 +496,7 @@ networks:
     bootFile: undionly.kpxe
     options: { root-path: /late, '200': { hex: '07:06:73:75:62:6e:65:74' } }
     pools:
-      - { range: 10.0.0.100-10.0.0.119, allow: any, deny: Pool-Members }
+      - { range: 10.0.0.100-10.0.0.119, allow: any, deny: [Pool-Members, refused, refused-user] }
       - range: 10.0.0.130-10.0.0.139
         allow: Pool-Members
         nextServer: 10.0.0.2
@@ -497,6 +512,8 @@ classes:
     userClass: branch
     options: { '43': { hex: '01:04:0a:00:00:05:02:06:62:72:61:6e:63:68:03:02:00:05' } }
   Pool-Members: { vendorClass: of the pool }
+  refused: { vendorClass: refused }
+  refused-user: { userClass: refused }
   sites: { userClass: site, options: { '209': { text: for all } } }
 profiles:
   group:
@@ -504,6 +521,7 @@ profiles:
     bootFile: group.0
     options: { '43': { hex: '01:04:0a:00:00:05:02:05:67:72:6f:75:70:03:02:00:05' } }
 nodes:
+  repeating: { mac: ${REPEATING}, ip: 10.0.0.93, bootFile: undionly.kpxe }
   of-group: { mac: ${OF_GROUP}, ip: 10.0.0.91, profiles: [group] }
   by-itself:
     mac: ${BY_ITSELF}
@@ -515,7 +533,7 @@ nodes:
       '43': { hex: '01:04:0a:00:00:05:02:05:67:72:6f:75:70:03:02:00:09' }
       '200': { hex: '07:04:68:6f:73:74' }
 ${SITE_SENTINEL}`,
-    steps: machines.flatMap((one) => [one.discover(), one.select()]),
+    steps: [...machines.flatMap((one) => [one.discover(), one.select()]), ...refused.map((one) => one.discover())],
   };
 }
 

@@ -191,7 +191,7 @@ export class Classes {
     const name = this.#names.take(wanted);
     const values = Object.entries(withFirmwareWords(conditions));
     const around = new Map([...aroundOf(scope, this.#reading), ...ofClass, ...settings]);
-    const own = this.#settings(settings, scope, around);
+    const own = this.#settings(settings, scope, around, conditions.macs);
     const text: ClassText = {
       ...Object.fromEntries(values.map(([key, list]) => [key, list.length === 1 ? list[0] : [...list]])),
       ...own.text,
@@ -200,6 +200,8 @@ export class Classes {
     site.classes ??= {};
     site.classes[name] = text;
     this.#reading.standParts(['classes', name], own.parts);
+    const booting = settings.get('allow booting');
+    if (booting?.kind === 'permit' && booting.verb !== 'allow') this.#reading.refusing.push({ name, from: booting });
     return name;
   }
 
@@ -208,12 +210,15 @@ export class Classes {
     settings: ReadonlyMap<string, Setting>,
     scope: Scope,
     around: ReadonlyMap<string, Setting>,
+    macs: readonly string[] | undefined,
   ): { readonly text: ClassText; readonly parts: readonly Part[] } {
     const reading = this.#reading;
     const { nextServer, bootFile, options } = givenBy(settings, reading, around);
     const written = optionsText(options, reading);
     const lending = saysLease(settings) ? leaseOf(new Map([...settingsIn(scope), ...settings])) : undefined;
     const parts: Part[] = [...written.parts, ...(lending?.parts ?? [])];
+    const gifts = [...(nextServer ? ['nextServer' as const] : []), ...(bootFile ? ['bootFile' as const] : [])];
+    reading.gifts.note(macs, [...options.keys(), ...gifts], bootFile?.file);
     const isSaid = nextServer !== undefined && (!reading.isOurs(nextServer.ip) || reading.namesOthers);
     if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
     if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });

@@ -1,5 +1,6 @@
 import type { Path } from '../../site/yaml.ts';
 import type { SiteDraft } from '../draft.ts';
+import { keyOf, type Setting } from './keys.ts';
 import { givenValue } from './optionSettings.ts';
 import type { Absence, Reading, Standing } from './reading.ts';
 import { isBare } from './rules.ts';
@@ -38,7 +39,7 @@ export function tellRest(reading: Reading): void {
     if (setting.kind === 'option' && !standing.has(setting) && !NOT_GIVEN.has(setting.option.space.toLowerCase())) {
       reading.attempt(() => givenValue(setting, reading));
     }
-    left(setting, chainOf(scope), unused(scope, reading));
+    left(setting, chainOf(scope), unused(setting, scope, reading));
   }
   for (const { ranges, permits, scope } of outline.pools) {
     for (const statement of [...ranges, ...permits]) left(statement, chainOf(scope), NOT_WRITTEN);
@@ -64,8 +65,33 @@ function tellOfChoice(
   for (const branch of branches) for (const inner of branch.scope.choices) tellOfChoice(inner, branch.scope, left);
 }
 
+/** Where such a setting counts, if not where it stands. */
+const ELSEWHERE: ReadonlyMap<string, Absence> = new Map<string, Absence>([
+  ...['ping-check', 'ping-timeout', 'ping-timeout-ms'].map(
+    (key) =>
+      [key, { why: 'a site tries addresses in one way for all networks: `dhcp.probe`', weight: 'server' }] as const,
+  ),
+  ['log-facility', { why: 'a site logs in one way: `log`', weight: 'server' }],
+  ['server-identifier', { why: 'this server has one address in a network: `server:`' }],
+  ['authoritative', { why: 'each network of a site is its own', weight: 'server' }],
+  ['use-host-decl-names', { why: 'there is no host that it counts for', weight: 'server' }],
+  ['allow booting', { why: 'there is no pool and no host that it counts for', weight: 'server' }],
+  ['option dhcp.dhcp-client-identifier', { why: 'it says who a host is, and stands in none' }],
+]);
+/** Of the pools alone, where it stands in a class or at the hosts. */
+const OF_POOLS = ['allow unknown-clients', 'boot-unknown-clients'];
+
 /** Why a setting that nothing else was told of is in no part of the site. */
-function unused(scope: Scope, { draft, outline }: Reading): Absence {
+function unused(setting: Setting, scope: Scope, { draft, outline }: Reading): Absence {
+  const key = keyOf(setting) ?? '';
+  const elsewhere = ELSEWHERE.get(key);
+  if (elsewhere !== undefined) return elsewhere;
+  if (OF_POOLS.includes(key)) {
+    const isOfNetworks = ['global', 'shared-network', 'subnet'].includes(scope.kind);
+    return isOfNetworks
+      ? { why: 'there is no pool that it counts for', weight: 'server' }
+      : { why: 'pools say who may draw from them: `allow` and `deny`' };
+  }
   if (isInHost(scope)) return { why: 'a node has nothing of the kind' };
   const hasHosts = outline.hosts.some((host) => chainOf(host.scope).includes(scope));
   if (scope.kind === 'group' && !hasHosts) return { why: 'no host stands in its group', weight: 'server' };

@@ -458,6 +458,48 @@ const CHOICES: readonly Row[] = [
   },
 ];
 
+const GIVEN_TWICE: readonly Row[] = [
+  {
+    what: 'to a class that may not boot: no pool gives it anything',
+    text: `class "bad" { match if option user-class = "bad"; ignore booting; } if option user-class = "b" { deny booting; }
+      ${net('pool { range 10.0.0.10; deny unknown-clients; }')}`,
+    site: {
+      ...rack({
+        pools: [
+          { allow: 'any', deny: ['b', 'bad'] },
+          { allow: 'known', deny: ['b', 'bad'] },
+        ],
+      }),
+      classes: { b: { userClass: 'b' }, bad: { userClass: 'bad' } },
+    },
+    told: ['changed deny booting', 'changed ignore booting'],
+  },
+  {
+    what: 'what the network says too, and a class something else',
+    text: `class "c" { match if option user-class = "c"; filename "c.0"; option root-path "/c"; next-server 10.0.0.7; }
+      ${net(`filename "n.0"; option root-path "/n"; next-server ${OTHER};`)}
+      ${host('a', '0a', `filename "n.0"; option root-path "/n"; next-server ${OTHER};`)} ${host('b', '0b')}`,
+    site: {
+      ...rack({ bootFile: 'n.0', nextServer: OTHER }),
+      nodes: { a: { bootFile: 'n.0', nextServer: OTHER, options: { 'root-path': '/n' } }, b: { ip: '10.0.0.11' } },
+    },
+    told: [NAMES],
+  },
+  {
+    what: 'what the network says too, and nothing else',
+    text: `${net(`filename "n.0"; option root-path "/n"; next-server ${OTHER};`)}
+      ${host('a', '0a', `filename "n.0"; option root-path "/n"; next-server ${OTHER}; option subnet-mask 255.255.255.0;`)}`,
+    site: { nodes: { a: { mac: '52:54:00:00:00:0a', ip: '10.0.0.10' } } },
+    told: [NAMES],
+  },
+  {
+    what: 'another netmask',
+    text: `${net('')} ${host('a', '0a', 'option subnet-mask 255.255.0.0;')}`,
+    site: { nodes: { a: { ip: '10.0.0.10' } } },
+    told: ['changed option subnet-mask 255.255.0.0', NAMES],
+  },
+];
+
 const INTERFACES: readonly Row[] = [
   { what: 'for the only wire', text: net(''), site: rack({ interface: 'br0' }), told: [] },
   {
@@ -492,6 +534,7 @@ const ABOUT: readonly (readonly [string, readonly Row[]])[] = [
   ['a host costs itself, with', HOSTS],
   ['dhcpd takes no notice of', WORDS],
   ['choices:', CHOICES],
+  ['given to a host or a class:', GIVEN_TWICE],
   ['--interface is', INTERFACES],
 ];
 

@@ -206,7 +206,8 @@ function fillDomain(text: Writable<NetworkText>, option: GivenOption | undefined
   for (const from of option.from) reading.tell('changed', from, 'several domains are a list to search: `search:`');
 }
 
-function checkMask(option: GivenOption | undefined, block: Block, reading: Reading): void {
+/** Tells where a netmask is not that of its network, which is the one that clients are told. */
+export function checkMask(option: GivenOption | undefined, block: Block, reading: Reading): void {
   const [mask] = addressesOf(option);
   if (option === undefined || mask === undefined || parseIpv4(mask) === netmaskOf(block.prefix)) return;
   const why = `clients are told the netmask of their network, ${formatIpv4(netmaskOf(block.prefix))}`;

@@ -1,11 +1,12 @@
 import { OPTION } from '../../dhcp/options.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
+import type { Mac } from '../../net/mac.ts';
 import type { SiteText } from '../draft.ts';
 import { describe } from './comments.ts';
 import { type Given, givenBy, NOTHING, sameOption } from './given.ts';
 import { groupSettings, type Machine, toldName } from './hosts.ts';
 import { Names } from './names.ts';
-import type { Drafted } from './networks.ts';
+import { checkMask, type Drafted } from './networks.ts';
 import type { GivenOption } from './optionSettings.ts';
 import { optionsText } from './optionsText.ts';
 import type { Part, Reading } from './reading.ts';
@@ -29,7 +30,7 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
   const profiles = new Profiles(reading);
   const names = new Names();
   const written = machines.map((machine) => {
-    const { host, network } = machine;
+    const { host, macs, network } = machine;
     const group = groupOf(host.scope, network);
     const outer = network?.settings ?? givenByNetworks(reading);
     const ofGroup = group === undefined ? undefined : groupSettings(group, network);
@@ -40,8 +41,8 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
       machine,
       group,
       name: names.take(...namesFor(machine, reading)),
-      ofGroup: group === undefined ? SILENT : sharedOf(groupGiven, network?.given, false, reading),
-      own: sharedOf(own, overlaid(network?.given, groupGiven), group !== undefined, reading),
+      ofGroup: group === undefined ? SILENT : sharedOf(groupGiven, { macs, network }, reading),
+      own: sharedOf(own, group === undefined ? { macs, network } : { macs, network, group: groupGiven }, reading),
     };
   });
   for (const { group, ofGroup, own } of written) {
@@ -127,70 +128,95 @@ function namesFor({ host }: Machine, { outline }: Reading): readonly (string | u
   return [isOwn ? told : undefined, label(host.name), host.name];
 }
 
-/** What is said beyond `base`, as it is written; what `base` says alike stands where that stands. */
-function sharedOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Said {
+/** What counts for a machine without its own settings: its network's, then its group's, which a profile of it says. */
+type Outer = { readonly macs: readonly Mac[]; readonly network: Drafted | undefined; readonly group?: Given };
+
+/**
+ * What is said beyond what counts further out, as it is written; what is said alike stands where that stands. Classes come between
+ * a network and its nodes: what one of them gives is said again.
+ */
+function sharedOf(given: Given, outer: Outer, reading: Reading): Said {
+  const { macs, network, group } = outer;
+  const base = overlaid(network?.given, group ?? NOTHING);
   const options = new Map<number, GivenOption>();
   for (const [code, option] of given.options) {
     // The client identifier of a host says who it is, not what it is given.
     if (code === OPTION.hostname.code || code === OPTION.clientId.code) continue;
-    const same = base?.options.get(code);
-    if (same === undefined || !sameOption(option, same)) options.set(code, option);
+    if (code === OPTION.subnetMask.code && network !== undefined) {
+      tellOfMask(option, network, reading);
+      continue;
+    }
+    const same = base.options.get(code);
+    const isHidden = group?.options.has(code) !== true && reading.gifts.has(code, macs);
+    if (same === undefined || isHidden || !sameOption(option, same)) options.set(code, option);
     else for (const from of option.from) reading.standsWith(from, same.from[0]);
   }
   const written = optionsText(options, reading);
-  const boot = bootOf(given, base, said, reading);
+  const boot = bootOf(given, outer, base, reading);
   const text: Shared = { ...boot.text, ...(written.text === undefined ? {} : { options: written.text }) };
-  const parts = [...(boot.parts ?? []), ...written.parts];
+  const parts = [...boot.parts, ...written.parts];
   return Object.keys(text).length === 0 ? { parts } : { text, parts };
+}
+
+/** Clients are told the netmask of their network: it stands in its subnet. */
+function tellOfMask(option: GivenOption, { name, block }: Drafted, reading: Reading): void {
+  for (const from of option.from) {
+    reading.stands(from, ['networks', name, 'subnet']);
+    checkMask(option, block, reading);
+  }
 }
 
 type Boot = { readonly text: Omit<Shared, 'options'>; readonly parts: readonly Part[] };
 
 /**
  * How it boots: by a loader of ours where the files move here too and no network or class names another file, else by the file
- * and server that are named. `said`: what `base` gives is written in a profile of the node already; what a network gives has
- * no loader.
+ * and server that are named. What a group gives is written in a profile of the node already; what a network gives has no loader.
  */
-function bootOf(given: Given, base: Given | undefined, said: boolean, reading: Reading): Boot {
-  const { bootFile = base?.bootFile, nextServer = base?.nextServer } = given;
+function bootOf(given: Given, { macs, network, group }: Outer, base: Given, reading: Reading): Boot {
+  const { bootFile = base.bootFile, nextServer = base.nextServer } = given;
   const isOurs = nextServer === undefined || reading.isOurs(nextServer.ip);
   const parts: Part[] = [];
   const loader = loaderFor(bootFile?.file, isOurs, reading);
-  if (loader !== undefined && !isContested(bootFile?.file, base, said, reading)) {
-    const isSaid = said && loader === loaderFor(base?.bootFile?.file, isOurs, reading);
+  if (loader !== undefined && !isContested(bootFile?.file, macs, network, reading)) {
+    const isSaid = group !== undefined && loader === loaderFor(base.bootFile?.file, isOurs, reading);
     if (given.nextServer !== undefined) parts.push({ from: given.nextServer.from, key: isSaid ? [] : ['loader'] });
     if (given.bootFile !== undefined) {
       if (!isSaid) parts.push({ from: given.bootFile.from, key: ['loader'] });
-      else if (base?.bootFile !== undefined) reading.standsWith(given.bootFile.from, base.bootFile.from);
+      else if (base.bootFile !== undefined) reading.standsWith(given.bootFile.from, base.bootFile.from);
     }
     return { text: isSaid ? {} : { loader }, parts };
   }
-  const isFileSaid = bootFile?.file === base?.bootFile?.file;
-  if (given.bootFile !== undefined) {
-    if (!isFileSaid) parts.push({ from: given.bootFile.from, key: ['bootFile'] });
-    else if (base?.bootFile !== undefined) reading.standsWith(given.bootFile.from, base.bootFile.from);
-  }
-  // This server is the one where nothing else is named; what names another is answered by name.
-  const isNamed = nextServer !== undefined && (!isOurs || reading.namesOthers);
-  const isServerSaid = nextServer?.ip === base?.nextServer?.ip;
+  let text: Boot['text'] = {};
   if (given.nextServer !== undefined) {
-    if (isServerSaid && base?.nextServer !== undefined) {
-      reading.standsWith(given.nextServer.from, base.nextServer.from);
-    } else parts.push({ from: given.nextServer.from, key: isNamed ? ['nextServer'] : [] });
+    const { ip, from } = given.nextServer;
+    const isHidden = group?.nextServer === undefined && reading.gifts.has('nextServer', macs);
+    if (ip === base.nextServer?.ip && !isHidden) reading.standsWith(from, base.nextServer.from);
+    else if (!isOurs || reading.namesOthers) {
+      text = { nextServer: formatIpv4(ip) };
+      parts.push({ from, key: ['nextServer'] });
+      // This server is the one where nothing else is named; what names another is answered by name.
+    } else parts.push({ from, key: [] });
   }
-  const text = {
-    ...(isNamed && !isServerSaid && nextServer !== undefined ? { nextServer: formatIpv4(nextServer.ip) } : {}),
-    ...(bootFile === undefined || isFileSaid ? {} : { bootFile: bootFile.file }),
-  };
+  if (given.bootFile !== undefined) {
+    const { file, from } = given.bootFile;
+    const isHidden = group?.bootFile === undefined && reading.gifts.has('bootFile', macs);
+    if (file === base.bootFile?.file && !isHidden) reading.standsWith(from, base.bootFile.from);
+    else {
+      text = { ...text, bootFile: file };
+      parts.push({ from, key: ['bootFile'] });
+    }
+  }
   return { text, parts };
 }
 
 /** Whether a network or a class names another boot file: that would go before a loader. */
-function isContested(file: string | undefined, base: Given | undefined, said: boolean, reading: Reading): boolean {
-  const { classes } = reading.draft.site;
-  if (Object.values(classes ?? {}).some(({ bootFile }) => bootFile !== undefined && bootFile !== file)) return true;
-  const networks = Object.values(reading.draft.site.networks ?? {}).map(({ bootFile }) => bootFile);
-  const others = said ? networks : [base?.bootFile?.file];
+function isContested(
+  file: string | undefined,
+  macs: readonly Mac[],
+  network: Drafted | undefined,
+  reading: Reading,
+): boolean {
+  const others = [...reading.gifts.filesFor(macs), network?.given.bootFile?.file];
   return others.some((other) => other !== undefined && other !== file);
 }
 

@@ -3,10 +3,11 @@ import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { Remark, SiteDraft, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';
+import { ClassGifts } from './classGifts.ts';
 import { whereFrom } from './comments.ts';
 import { OptionTable } from './optionTable.ts';
 import type { Resolved } from './optionValues.ts';
-import { type Outline, type Scope, settingsIn } from './scopes.ts';
+import { type Outline, type Scope, type Setting, settingsIn } from './scopes.ts';
 import { show } from './show.ts';
 import type { Statement } from './tree.ts';
 import { wordOf } from './words.ts';
@@ -45,6 +46,9 @@ export class Reading {
   readonly namesOthers: boolean;
   /** Whether boot files are named by `filename` and by option 67 both: then neither stands for the other. */
   readonly namesFilesTwice: boolean;
+  readonly gifts = new ClassGifts();
+  /** Classes whose members are given nothing. */
+  readonly refusing: { readonly name: string; readonly from: Setting }[] = [];
   readonly #told = new Set<string>();
   /** Places and words of what was told to be changed or left out. */
   readonly #toldOf = new Set<string>();

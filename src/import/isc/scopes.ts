@@ -5,7 +5,7 @@ import { lineSeenFrom } from './comments.ts';
 import { isOn } from './forms.ts';
 import { keyOf, type Setting } from './keys.ts';
 import { show } from './show.ts';
-import { type Fate, FLAGS, fateOf, PARAMETERS } from './statements.ts';
+import { BOOTP_ALLOWED, type Fate, FLAGS, fateOf, PARAMETERS } from './statements.ts';
 import type { Expression, Statement, StatementOf } from './tree.ts';
 import { wordOf } from './words.ts';
 
@@ -353,7 +353,8 @@ class Walk {
   #permit(statement: StatementOf<'permit'>, at: Standing): void {
     const { what } = statement;
     if (what.kind === 'flag') {
-      const fate = FLAGS.get(what.flag);
+      const isUsual = what.flag === 'bootp' && statement.verb === 'allow';
+      const fate = isUsual ? BOOTP_ALLOWED : FLAGS.get(what.flag);
       if (fate === 'taken') this.#set(statement, at.scope);
       this.#tell(statement, fate);
       return;

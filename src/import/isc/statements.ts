@@ -160,6 +160,12 @@ export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
   } satisfies { readonly [keyword: string]: Parameter }),
 );
 
+/** What `allow bootp` says, which is so by default. */
+export const BOOTP_ALLOWED = changed(
+  'BOOTP is answered for nodes that have an address of their own, as dhcpd does for hosts',
+  'server',
+);
+
 /** What `allow`, `deny` and `ignore` switch outside pools. */
 export const FLAGS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
   ['unknown-clients', 'taken'],

@@ -30,6 +30,7 @@ export function addDhcpd(statements: readonly Statement[], around: Surroundings,
   draftRefused(networks, classes, reading);
   const machines = machinesOf(networks, reading);
   draftChoicesForHosts(machines, classes, reading);
+  refuseMembers(networks, reading);
   draftNodes(machines, reading);
   draftServer(networks, reading);
   dropUnfit(reading);
@@ -48,6 +49,15 @@ function draftRefused(networks: readonly Drafted[], classes: Classes, reading: R
     const refusal = refusalOf(host);
     if (refusal !== undefined) reading.stands(refusal, ['classes', name]);
     reading.leaveOut(host.scope, 'its host is refused', 'server');
+  }
+}
+
+/** Classes that say `deny booting`: every pool denies their members. */
+function refuseMembers(networks: readonly Drafted[], reading: Reading): void {
+  for (const { name, from } of reading.refusing) {
+    denyEverywhere(networks, name);
+    const why = `no pool gives them anything (deny: ${name}); nodes that have an address of their own are answered all the same`;
+    reading.tell('changed', from, why);
   }
 }
 
