@@ -126,6 +126,21 @@ describe('a supervisor', () => {
     assert.equal(starts, 3);
   });
 
+  it('starts a service anew later in which something failed as it started', async (context) => {
+    context.mock.timers.enable({ apis: ['setTimeout'] });
+    let starts = 0;
+    const service = await supervisor.run('one', async () => {
+      if (++starts === 1) queueMicrotask(() => assert.fail('a mistake'));
+      await new Promise((resolve) => setImmediate(resolve));
+      return { close: async () => {} };
+    });
+    assert.deepEqual([starts, kinds()], [1, ['server.fault']]);
+    context.mock.timers.tick(30_000);
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([starts, kinds()], [2, ['server.fault', 'server.restarted']]);
+    await service.close();
+  });
+
   it('tries again until a service that stopped starts', async () => {
     let starts = 0;
     const service = await supervisor.run('one', async () => {
@@ -161,6 +176,24 @@ describe('a supervisor', () => {
         ['odd', true],
       ],
     );
+  });
+
+  it('reports whatever is thrown', () => {
+    const hostile = new Error('x');
+    Object.defineProperty(hostile, 'message', {
+      get: () => {
+        throw new Error('no message');
+      },
+    });
+    const unlike = Object.assign(new Error('x'), { message: 5, stack: {} });
+    const faulted = supervisor.sinkOf('http');
+    for (const thrown of [undefined, null, Symbol('s'), 1n, Object.create(null), hostile, unlike]) faulted(thrown);
+    const cannot = 'something that cannot be shown was thrown';
+    assert.deepEqual(
+      events.map((event) => event.kind === 'server.fault' && event.message),
+      ['undefined', 'null', 'Symbol(s)', '1', cannot, '5'],
+    );
+    assert.equal(supervisor.faults, 7);
   });
 
   it('remembers a bounded number of kinds', () => {

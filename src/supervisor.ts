@@ -68,7 +68,15 @@ export class Supervisor {
     let restartedAt = Number.NEGATIVE_INFINITY;
     let later: NodeJS.Timeout | undefined;
 
-    const begin = (): Promise<T> => this.#context.run(watched, () => start(faulted));
+    let starting = false;
+    const begin = async (): Promise<T> => {
+      starting = true;
+      try {
+        return await this.#context.run(watched, () => start(faulted));
+      } finally {
+        starting = false;
+      }
+    };
 
     const restart = async (): Promise<void> => {
       const before = running;
@@ -98,8 +106,9 @@ export class Supervisor {
     const watched: Watched = {
       name,
       onUncaught: () => {
-        if (closed || restarting || !running || later) return;
-        const ms = restartedAt + RESTART_EVERY_MS - performance.now();
+        // What fails while it stops is of no use any more; what fails as it starts may be broken from then on.
+        if (closed || later || !(running || starting)) return;
+        const ms = starting ? RESTART_EVERY_MS : restartedAt + RESTART_EVERY_MS - performance.now();
         // Outside of the service's context: a mistake made in here is not the service's.
         this.#context.exit(() => {
           if (ms <= 0) restartNow();
@@ -147,7 +156,7 @@ export class Supervisor {
 
   #report(service: string, error: unknown): void {
     this.#faults++;
-    const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined };
+    const { message, stack } = described(error);
     const place = stack?.split('\n').find((line) => line.startsWith('    at ')) ?? '';
     const key = `${service} ${message.slice(0, 200)} ${place}`;
     const known = this.#kinds.get(key);
@@ -169,6 +178,17 @@ export class Supervisor {
 }
 
 type Watched = { readonly name: string; readonly onUncaught: () => void };
+
+/** What was thrown, in words. Anything can be thrown, also what throws when it is looked at. */
+function described(error: unknown): { readonly message: string; readonly stack: string | undefined } {
+  try {
+    if (!(error instanceof Error)) return { message: String(error), stack: undefined };
+    const { message, stack } = error;
+    return { message: String(message), stack: typeof stack === 'string' ? stack : undefined };
+  } catch {
+    return { message: 'something that cannot be shown was thrown', stack: undefined };
+  }
+}
 
 /** Settles when a service has stopped, or does not stop in time. */
 async function stopped(service: Running, faulted: FaultSink): Promise<void> {
