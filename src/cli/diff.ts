@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { Command } from 'commander';
 import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
 import { KEPT_PRIVATE } from '../node/secretMask.ts';
+import { plainLine, plainLines } from '../plainText.ts';
 import { askJson } from './api.ts';
 import { jsonOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
@@ -32,7 +33,8 @@ export function diffCommand(): Command {
 /** The changes as people read them, with the lines that differ where they are known. */
 export async function diffText({ changes, hooks }: NodeDiff): Promise<string> {
   const parts = await Promise.all(changes.map(changeText));
-  const run = hooks.length === 0 ? [] : ['', 'Then these hooks run:', ...hooks.map((command) => `  ${command}`)];
+  const run =
+    hooks.length === 0 ? [] : ['', 'Then these hooks run:', ...hooks.map((command) => `  ${plainLine(command)}`)];
   return [...parts, ...run].join('\n');
 }
 
@@ -48,7 +50,7 @@ async function changeText(change: FileChange): Promise<string> {
   ].filter((note) => note !== '');
   const head = `${SIGNS[change.change]} ${path}  ${change.change}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
   const lines = change.change === 'drifted' || !change.contentDiffers ? [] : await contentLines(change);
-  return [paint('bold', head), ...lines.map((line) => `    ${line}`)].join('\n');
+  return [paint('bold', plainLine(head)), ...lines.map((line) => `    ${line}`)].join('\n');
 }
 
 function access({ mode, owner, group, kind }: FileForm): string {
@@ -76,7 +78,7 @@ async function contentLines({ path, before, after }: FileChange): Promise<readon
   const next = after ? after.text : '';
   if (old === null && next === null) return ['(not text, or not known here any more)'];
   if (old === null && next?.includes(KEPT_PRIVATE)) return [KEPT_PRIVATE];
-  if (old === null) return ['(what it said before is not known here; it will say:)', ...linesOf(next ?? '')];
+  if (old === null) return ['(its text before is not known here; it will be:)', ...linesOf(next ?? '')];
   if (next === null) return ['(it will be no text)'];
   if (old === next) return ['(differs only in what is kept private)'];
   return (await unified(path, old, next)).map((line) =>
@@ -85,7 +87,7 @@ async function contentLines({ path, before, after }: FileChange): Promise<readon
 }
 
 function linesOf(text: string): readonly string[] {
-  return text.replace(/\n$/, '').split('\n');
+  return plainLines(text).replace(/\n$/, '').split('\n');
 }
 
 /** The lines of `diff -u`, without its two headings. The texts may hold secrets: only this user sees the folder. */

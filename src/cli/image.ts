@@ -14,6 +14,7 @@ import type { RootStep } from '../image/mmdebstrap.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
 import { agentFiles } from '../node/agent/files.ts';
+import { plainLine } from '../plainText.ts';
 import { imagesOfRolls } from '../roll/pins.ts';
 import { loadSite } from '../site/load.ts';
 import type { Recipe, Site } from '../site/model.ts';
@@ -156,7 +157,7 @@ export function plainProgress(print: (line: string) => void): (progress: Progres
 }
 
 function progressText({ phase, doing, fraction }: Progress): string {
-  return `${phase}: ${doing}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}`;
+  return `${phase}: ${plainLine(doing)}${fraction === undefined ? '' : ` (${Math.floor(fraction * 100)} %)`}`;
 }
 
 /** What takes the space in an image, before and after slimming, and how long each phase took; or that it is as it was. */

@@ -24,7 +24,8 @@ export const STATE_COLOUR: { readonly [S in NodeState]: Colour } = {
 
 /** An error as an operator reads it: where, what, and what to do. Foreign errors keep their stack for the report. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof ReveilleError)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof ReveilleError))
+    return plainLines(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const place = error.place ? `${formatPlace(error.place)}: ` : '';
   const hint = error.hint ? `\n  ${error.hint.replaceAll('\n', '\n  ')}` : '';
   return plainLines(`${place}${error.message}${hint} [${error.code}]`);

@@ -1,3 +1,4 @@
+import { plainLine } from '../plainText.ts';
 import { isActive, isUnderWay, type Phase, type Roll, type RollNode } from '../roll/record.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { formatMs } from '../timeline/words.ts';
@@ -47,7 +48,7 @@ export function rollText(roll: Roll, now: number, room = ENDLESS): string {
   const unseen = roll.nodes.length - shown.length;
   return [
     cut(title),
-    ...(roll.words === '' ? [] : [cut(roll.words)]),
+    ...(roll.words === '' ? [] : [cut(plainLine(roll.words))]),
     paint('bold', heading),
     ...coloured,
     ...(unseen === 0 ? [] : [cut(`and ${unseen} more: see reveille roll status`)]),
@@ -97,7 +98,7 @@ export function lines(): (roll: Roll) => void {
   const tell = (who: string, words: string): void => {
     if (last.get(who) === words) return;
     last.set(who, words);
-    console.log(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`);
+    console.log(plainLine(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`));
   };
   return (roll) => {
     for (const { node, phase, words } of roll.nodes) {

@@ -3,11 +3,15 @@ import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import type { Mac } from '../net/mac.ts';
+import { isPlain } from '../plainText.ts';
+import { aRoll, aRollNode } from '../roll/fixture.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
+import { diffText } from './diff.ts';
 import { leasesText } from './lease.ts';
 import { openLineLog, standardOutput } from './lineLog.ts';
 import { errorText } from './print.ts';
+import { lines, rollText } from './rollText.ts';
 import { bootText, nodeNamed, nodesNamed, rackText, refusedText, summaryText } from './status.ts';
 import { eventLine } from './watch.ts';
 
@@ -168,5 +172,36 @@ describe('the log', () => {
     out.write('a');
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(out.write('b'), false);
+  });
+});
+
+describe('what others have written', () => {
+  const hostile = 'a\u001b[2J\u009b31m\u202eb\u001b]0;title\u0007\r\u2028c';
+  const isSafe = (text: string) => assert.ok(text.split('\n').every(isPlain), JSON.stringify(text));
+
+  it('moves no cursor in a diff: names, contents and commands', async () => {
+    const form = { kind: 'file', mode: '0644', owner: hostile, group: 'root', text: `x\n${hostile}\n` } as const;
+    const changes = [
+      { path: hostile, change: 'added', after: form, contentDiffers: true },
+      { path: '/b', change: 'changed', before: { ...form, text: 'x\ny\n' }, after: form, contentDiffers: true },
+    ] as const;
+    isSafe(await diffText({ changes, hooks: [hostile] }));
+  });
+
+  it('moves none in a roll, whatever its cloud answers', (context) => {
+    const roll = aRoll([], { nodes: [aRollNode('node01', { phase: 'failed', words: hostile })], words: hostile });
+    isSafe(rollText(roll, 0));
+    const log = context.mock.method(console, 'log', () => {});
+    lines()(roll);
+    assert.equal(log.mock.callCount(), 2);
+    for (const {
+      arguments: [line],
+    } of log.mock.calls)
+      isSafe(String(line));
+  });
+
+  it('moves none in an error that was not foreseen', () => {
+    isSafe(errorText(new Error(hostile)));
+    isSafe(errorText(hostile));
   });
 });
