@@ -10,11 +10,12 @@ export class Disk {
   readonly #folder: string;
   readonly #image: string;
 
-  constructor(folder: string) {
+  /** `blockSize` in bytes: 1024 as mkfs.ext4 gives small disks, or 4096. */
+  constructor(folder: string, blockSize: number) {
     this.#folder = join(folder, 'disk');
     this.#image = join(folder, 'disk.img');
     mkdirSync(this.#folder);
-    this.kind = this.#makeExt4() ? 'ext4' : 'tmpfs';
+    this.kind = this.#makeExt4(blockSize) ? 'ext4' : 'tmpfs';
     if (this.kind === 'tmpfs') sh(`mount -t tmpfs -o size=${SIZE_MB}m,mode=755 tmpfs ${this.#folder}`);
     mkdirSync(this.state, { mode: 0o750 });
   }
@@ -65,13 +66,13 @@ export class Disk {
     sh(`umount -l ${this.#folder} || true`);
   }
 
-  #makeExt4(): boolean {
+  #makeExt4(blockSize: number): boolean {
     try {
       const fd = openSync(this.#image, 'w');
       ftruncateSync(fd, SIZE_MB * 2 ** 20);
       closeSync(fd);
       // No blocks are kept for root, who would find room on a full disk.
-      sh(`mkfs.ext4 -q -m 0 ${this.#image} && mount -o loop ${this.#image} ${this.#folder}`);
+      sh(`mkfs.ext4 -q -m 0 -b ${blockSize} ${this.#image} && mount -o loop ${this.#image} ${this.#folder}`);
       return true;
     } catch {
       rmSync(this.#image, { force: true });

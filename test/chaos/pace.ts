@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { PROGRAM, type Server } from '../rig/server.ts';
+
+/** Service is to be back within this time on a machine that starts the server in `USUAL_START_MS` or less, else in proportion. */
+const BACK_MS = 5000;
+const USUAL_START_MS = 1200;
+
+/** How fast this machine is now: other programs may keep it busy. */
+export class Pace {
+  /** How long the server took to start, and a command of it that loads about as much code. */
+  readonly startMs: number;
+  readonly #commandMs: number;
+  readonly #site: string;
+  #limitMs: number;
+
+  /** Starts the server, which stays up. */
+  static async measure(server: Server, site: string): Promise<Pace> {
+    // What is compiled at the first start is kept for later ones.
+    await server.start();
+    await server.stop();
+    const since = performance.now();
+    await server.start();
+    return new Pace(performance.now() - since, await commandTime(site), site);
+  }
+
+  private constructor(startMs: number, commandMs: number, site: string) {
+    this.startMs = startMs;
+    this.#commandMs = commandMs;
+    this.#site = site;
+    this.#limitMs = limitOf(startMs);
+  }
+
+  /** Within so many milliseconds service is to be back. */
+  get limitMs(): number {
+    return this.#limitMs;
+  }
+
+  /** Measures the machine as it is now. */
+  async refresh(): Promise<void> {
+    this.#limitMs = limitOf((this.startMs * (await commandTime(this.#site))) / this.#commandMs);
+  }
+}
+
+function limitOf(startMs: number): number {
+  return BACK_MS * Math.max(1, startMs / USUAL_START_MS);
+}
+
+async function commandTime(site: string): Promise<number> {
+  const since = performance.now();
+  await promisify(execFile)(PROGRAM, ['check', '--site', site]);
+  return performance.now() - since;
+}
