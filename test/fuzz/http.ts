@@ -51,7 +51,7 @@ const PATHS = [
   '/boot/files/%00',
   '/boot/files/sub',
   '/boot/files/',
-  '/boot/ipxe/52:54:00:00:00:61',
+  '/boot/ipxe/52:54:00:00:01:01',
   '/boot/ipxe/52-54-00-00-00-51',
   '/boot/ipxe/zz',
   '/boot/images/IMAGE/vmlinuz',
@@ -150,10 +150,10 @@ const BOOT = '12345678-1234-1234-1234-123456789abc';
 const BODIES: Readonly<Record<string, readonly Buffer[]>> = {
   inventory: [
     text(
-      'reveille.inventory=1\narch=x86_64\nkernel=6.1\nsystem.serial=S1\ncpu.count=4\nmemory.kib=1000\nnic.0.name=eth0\nnic.0.mac=52:54:00:00:00:61\nnic.0.boot=1\nnic.0.up=1\ndisk.0.name=sda\ndisk.0.bytes=1000\n',
+      'reveille.inventory=1\narch=x86_64\nkernel=6.1\nsystem.serial=S1\ncpu.count=4\nmemory.kib=1000\nnic.0.name=eth0\nnic.0.mac=52:54:00:00:01:01\nnic.0.boot=1\nnic.0.up=1\ndisk.0.name=sda\ndisk.0.bytes=1000\n',
     ),
     text(
-      `reveille.inventory=1\n${Array.from({ length: 3000 }, (_, i) => `nic.${i}.name=e${i}\nnic.${i}.mac=52:54:00:00:00:61\n`).join('')}`,
+      `reveille.inventory=1\n${Array.from({ length: 3000 }, (_, i) => `nic.${i}.name=e${i}\nnic.${i}.mac=52:54:00:00:01:01\n`).join('')}`,
     ),
     text(`reveille.inventory=1\nsystem.serial={{ secrets.others }}\u009b31m\u202e${'x'.repeat(900)}\n`),
   ],
@@ -348,8 +348,8 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
   }
 
   #makeSeeds(): HttpInput[] {
-    const plain = { to: 'machines', from: '10.0.0.61', end: 'wait' } as const;
-    const node = 'mac=52:54:00:00:00:61';
+    const plain = { to: 'machines', from: '10.0.1.1', end: 'wait' } as const;
+    const node = 'mac=52:54:00:00:01:01';
     const token = 'x-reveille-token: %TOKEN%';
     const fill = (path: string): string => path.replaceAll('IMAGE', this.#image);
     return [

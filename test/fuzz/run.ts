@@ -108,7 +108,7 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   const { print, seed } = options;
   layNetwork(TOOLS);
   sh('ip -n server addr add 192.168.7.2/24 dev br0');
-  for (const { ip } of HTTP_IMPERSONATED) sh(`ip addr add ${ip}/12 dev rack`);
+  sh(HTTP_IMPERSONATED.map(({ ip }) => `ip addr add ${ip}/12 dev rack`).join('\n'));
   const folder = mkdtempSync(join(tmpdir(), 'reveille-fuzz-'));
   const written = await writeFuzzSite(folder);
   const findings = new Findings(options.findings, seed);

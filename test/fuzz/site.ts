@@ -11,13 +11,16 @@ export const CLIENT_NODES = {
   pool: { name: 'node03', mac: '52:54:00:00:00:53' },
 } as const;
 
-/** Nodes in whose name the fuzzers ask; the first four have their addresses in this namespace. */
-export const IMPERSONATED = [1, 2, 3, 4, 5, 6].map((n) => ({
-  name: `asked${n}`,
-  mac: `52:54:00:00:00:6${n}`,
-  ip: `10.0.0.6${n}`,
+/**
+ * Nodes in whose name the fuzzers ask; all but the last few have their addresses in this namespace. They are many because the server
+ * limits each.
+ */
+export const IMPERSONATED = Array.from({ length: 100 }, (_, i) => ({
+  name: `asked${i + 1}`,
+  mac: `52:54:00:00:01:${(i + 1).toString(16).padStart(2, '0')}`,
+  ip: `10.0.1.${i + 1}`,
 }));
-export const HTTP_IMPERSONATED = IMPERSONATED.slice(0, 4);
+export const HTTP_IMPERSONATED = IMPERSONATED.slice(0, 96);
 
 export const HELLO = 'hello from the server\n'.repeat(40);
 export const BIG = Buffer.alloc(300_000, 'all work and no play makes a long file. ');
