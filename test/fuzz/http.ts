@@ -146,6 +146,8 @@ const HEADERS = [
   ' folded: yes',
 ];
 
+const ROUTE =
+  /^[A-Z]+ (\/(?:boot\/(?:files|ipxe|images)|node\/v1\/(?:bundle|inventory|report|applied|opened|wait)|api\/v1\/(?:status|events|diff|sync|rolls|leases)))\b/;
 const BOOT = '12345678-1234-1234-1234-123456789abc';
 const BODIES: Readonly<Record<string, readonly Buffer[]>> = {
   inventory: [
@@ -294,7 +296,7 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
     const note = (key: string): void => this.#heard(`http ${input.to} ${key}`, input);
     const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(head)?.[1] ?? (answer.length === 0 ? 'nothing' : 'no HTTP');
     const first = Buffer.from(input.parts[0]?.bytes ?? '', 'base64').toString('latin1', 0, 80);
-    const route = /^[A-Z]+ (\/(?:boot|node\/v1|api\/v1)\/[a-z]+)/.exec(first)?.[1] ?? 'elsewhere';
+    const route = ROUTE.exec(first)?.[1] ?? 'elsewhere';
     note(`${route} ${status}`);
     for (const [, name] of head.split('\r\n\r\n', 1)[0]?.matchAll(/^([A-Za-z-]+):/gm) ?? [])
       note(`${status} ${name?.toLowerCase()}`);
