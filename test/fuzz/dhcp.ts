@@ -15,6 +15,19 @@ const PATIENCE_MS = 25;
 /** Half of the inputs come from few machines, so that leases are asked for again, declined and given back. */
 const FEW_MACHINES = 400;
 
+const STRANGER = mac('02:fe:00:00:00:01');
+const FROM_STRANGER: Omit<DhcpInput, 'payload'> = {
+  protocol: 'dhcp',
+  wire: 'rack',
+  fromMac: STRANGER,
+  from: UNSPECIFIED,
+  fromPort: 68,
+  to: LIMITED_BROADCAST,
+  toPort: 67,
+  unicast: false,
+  follow: true,
+};
+
 const PORTS = [68, 68, 68, 67, 67, 0, 69, 4011, 65535];
 const ADDRESSES: readonly Ipv4[] = [
   UNSPECIFIED,
@@ -308,20 +321,19 @@ function overloaded(payload: Buffer, random: Random): Buffer {
   return out;
 }
 
+/** The first request of a machine's boot. */
+export function firmwareOf(machine: Mac): DhcpInput {
+  const xid = Buffer.alloc(4);
+  xid.writeUInt32BE(0x60000000 + Number.parseInt(machine.slice(-5).replace(':', ''), 16));
+  const payload = recorded('UEFI (OVMF): DISCOVER', { mac: machine });
+  xid.copy(payload, 4);
+  return { ...FROM_STRANGER, fromMac: machine, payload: payload.toString('base64') };
+}
+
 /** Recorded requests of real clients, and hand-made ones for what they do not do. */
 function makeSeeds(): DhcpInput[] {
-  const stranger = mac('02:fe:00:00:00:01');
-  const base: Omit<DhcpInput, 'payload'> = {
-    protocol: 'dhcp',
-    wire: 'rack',
-    fromMac: stranger,
-    from: UNSPECIFIED,
-    fromPort: 68,
-    to: LIMITED_BROADCAST,
-    toPort: 67,
-    unicast: false,
-    follow: true,
-  };
+  const stranger = STRANGER;
+  const base = FROM_STRANGER;
   const seeds: DhcpInput[] = [];
   for (const name of RECORDED_NAMES) {
     const fitting = { mac: stranger, requested: ip('10.1.0.5'), server: SERVER_IP };

@@ -9,7 +9,7 @@ import { Random } from '../rig/random.ts';
 import { type LoggedEvent, Server } from '../rig/server.ts';
 import { Wire } from '../rig/wire.ts';
 import { Corpus } from './corpus.ts';
-import { DhcpFuzzer } from './dhcp.ts';
+import { DhcpFuzzer, firmwareOf } from './dhcp.ts';
 import { type Finding, Findings } from './findings.ts';
 import { HttpFuzzer } from './http.ts';
 import { type Fuzzer, type Input, PROTOCOLS, type Protocol, shapeOf } from './input.ts';
@@ -150,8 +150,12 @@ async function withRig(options: FuzzOptions, use: (rig: Rig) => Promise<void>): 
   const heard = (key: string, input?: Input): void => novelty?.heard(key.split(' ', 1)[0] as Protocol, key, input);
   const dhcp = new DhcpFuzzer(wires, macs, heard);
   const tftp = new TftpFuzzer(wires.rack, macs.rack, written.image, heard);
-  const http = new HttpFuzzer(join(written.state, 'reveille.sock'), written.image, heard, (canary, input) =>
-    findings.report(`${canary.name} is in an answer`, `to ${input.from} over HTTP`, input),
+  const http = new HttpFuzzer(
+    join(written.state, 'reveille.sock'),
+    written.image,
+    heard,
+    (canary, input) => findings.report(`${canary.name} is in an answer`, `to ${input.from} over HTTP`, input),
+    (text) => dhcp.play(firmwareOf(mac(text))),
   );
   const onFrame = (frame: Buffer): void => {
     const arp = readArpRequest(frame);
