@@ -333,6 +333,25 @@ describe('the node’s token', () => {
     assert.ok(!all.includes(token) && !all.includes('0'.repeat(64)));
   });
 
+  it('keeps room for the agent: others of its machine can fill neither its requests at once nor its bodies', async (t) => {
+    const { port } = await loopbackServer(t);
+    const bundle = await ask(t, port, `/node/v1/bundle?${ME}&token=want`);
+    const token = /\r\nx-reveille-token: ([0-9a-f]{64})\r\n/.exec(bundle)?.[1] ?? assert.fail(bundle);
+    const headers = `X-Reveille-Token: ${token}\r\n`;
+    assert.match(await ask(t, port, `/node/v1/wait?${ME}&seconds=0`, { headers }), /do=wait/);
+
+    const held = await Promise.all(Array.from({ length: 20 }, () => open(t, port)));
+    held.forEach((socket, i) => {
+      if (i < 2) socket.write(halfSent(`/node/v1/applied?${ME}&token=body`));
+      else socket.write(`POST /node/v1/report?${ME}&token=body HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\nt`);
+    });
+    await until('most are refused', () => held.filter(({ readableLength }) => readableLength > 0).length >= 12);
+    assert.match(await ask(t, port, `/node/v1/wait?${ME}&seconds=0`, { headers }), /do=wait/);
+    const large = 'reveille.applied=1\n'.padEnd(1_200_000, 'x');
+    const applied = await ask(t, port, `/node/v1/applied?${ME}`, { method: 'POST', body: large, headers });
+    assert.equal(statusOf(applied), 400, 'it is read');
+  });
+
   it('does not come where the bundle cannot be made: the node reports that, and asks until the site is mended', async (t) => {
     let isBroken = true;
     const { port, events } = await loopbackServer(t, {

@@ -53,9 +53,8 @@ export class NodeGate {
 
   /** A fastify handler that lets through to `answer` what passes. `forBundle`: the route hands out bundles, and tokens with them. */
   route({ body, rate }: Bounds, answer: Handler, forBundle = false) {
-    // Other users of a machine must not use up what its agent may ask for.
     const { tokens } = this.#from;
-    const rates = { proven: new Rates(rate, MOST_NODES), unproven: new Rates(rate, MOST_NODES) };
+    const rates = new Rates(rate, 2 * MOST_NODES);
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       let asked: Asked | undefined;
       let slot: string | undefined;
@@ -66,15 +65,17 @@ export class NodeGate {
         const token = headerToken(request);
         const later = token === undefined && query.token === 'body' && request.method === 'POST';
         if (token !== undefined || !(forBundle || later)) this.#passed(caller, () => tokens.admit(name, token));
-        const wait = rates[token === undefined ? 'unproven' : 'proven'].take(name);
+        // Other users of a machine must not use up what its agent may ask for, at once and in time.
+        const sender = token === undefined ? `${name} (without a token)` : name;
+        const wait = rates.take(sender);
         if (wait > 0) throw this.#limited(caller, `${name} asks too often`, wait);
-        if (!this.#slots.take(name)) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
-        slot = name;
+        if (!this.#slots.take(sender)) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
+        slot = sender;
         const most = later ? body + LINE_BYTES : body;
         const asksToken = query.token === 'want';
         const early = forBundle && !later ? this.#passed(caller, () => tokens.admitBundle(name, token, asksToken)) : {};
         using read =
-          request.method === 'POST' ? await this.#bodies.read(request.raw, reply.raw, most, name) : undefined;
+          request.method === 'POST' ? await this.#bodies.read(request.raw, reply.raw, most, sender) : undefined;
         const [shown, rest] = later ? tokenLine(read?.bytes ?? EMPTY) : [token, read?.bytes ?? EMPTY];
         if (later) this.#passed(caller, () => tokens.admit(name, shown));
         const pass =
