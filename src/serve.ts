@@ -8,6 +8,7 @@ import { ipxeScript } from './boot/ipxe.ts';
 import { cloudOf, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
+import { SteadyClock } from './dhcp/clock.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError, troubleOf, wordsOf } from './errors.ts';
 import { type FaultSink, guarded } from './faults.ts';
@@ -145,7 +146,9 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     if (isWorthKeeping(event)) log.append(event);
   });
 
-  const tokens = await NodeTokens.open({ store, now: Date.now, trouble });
+  // A clock that NTP sets while machines boot must not end their boots, nor make them last.
+  const steady = new SteadyClock();
+  const tokens = await NodeTokens.open({ store, now: () => steady.now(), trouble });
   listen(bus, 'tokens', (event) => {
     const node = bootedNode(event);
     if (node !== undefined) tokens.bootSeen(node);

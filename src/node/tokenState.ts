@@ -62,7 +62,11 @@ export function afterPlain(state: TokenState): TokenState {
   return { ...state, plain: true };
 }
 
-/** A clock that was set back makes a boot lie in the future: it counts as just seen. */
+/** A state from disk: a boot that lies in the future, since the clock was set back in between, counts as just seen. */
+export function asOf(now: number, state: TokenState): TokenState {
+  return state.bootedAt > now ? { ...state, bootedAt: now } : state;
+}
+
 function isWithin(now: number, at: number, ms: number): boolean {
   return at !== 0 && now - at < ms;
 }

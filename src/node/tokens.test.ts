@@ -182,6 +182,19 @@ describe('the token of a node', () => {
     assert.throws(() => after.admit('node02', first), REFUSED);
   });
 
+  it('is not to be had for longer because the clock was set back while the server was down', async () => {
+    const { tokens, clock, reopened } = await tokensOf();
+    tokens.bootSeen('node01');
+    await tokens.settled();
+    clock.now -= 86_400_000;
+    const after = await reopened();
+    clock.now += ISSUE_MS - 1;
+    assert.deepEqual(after.admitBundle('node01', undefined, true), { asksToken: true });
+    const later = await reopened();
+    clock.now += 2 * ISSUE_MS;
+    assert.throws(() => later.admitBundle('node01', undefined, true), REFUSED);
+  });
+
   it('stays with the node that gets one more card', async () => {
     const { tokens } = await tokensOf();
     const token = await booted(tokens);

@@ -8,6 +8,7 @@ import {
   afterIssue,
   afterPlain,
   afterUse,
+  asOf,
   formatState,
   mayIssue,
   mayLeavePlain,
@@ -26,7 +27,7 @@ export type TokenStore = {
 
 export type TokensFrom = {
   readonly store: TokenStore;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch as of the start, by a clock that never jumps. */
   readonly now: () => number;
   /** Hears of a store that fails. It costs no node its boot: what is known stays in memory. */
   readonly trouble: (error: unknown) => void;
@@ -68,7 +69,7 @@ export class NodeTokens {
     await recall(
       async () => {
         for (const [node, text] of await from.store.tokens())
-          if (!tokens.#states.has(node)) tokens.#states.set(node, parseState(text));
+          if (!tokens.#states.has(node)) tokens.#states.set(node, asOf(from.now(), parseState(text)));
         tokens.#unknown = undefined;
       },
       (error) => {
