@@ -2,14 +2,17 @@ import type { Place } from '../../errors.ts';
 import { didYouMean, inWords } from '../../site/finding.ts';
 import { valueAt } from '../../site/shape.ts';
 import type { Path, YamlFile } from '../../site/yaml.ts';
-import type { SiteDraft } from '../draft.ts';
+import type { SiteDraft, Weight } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
-import { DEVICE_KEYS, KEYS, OVERLAYS } from './keys.ts';
+import { DEVICE_KEYS, FLAT_IPMI, KEYS, OVERLAYS, SAME_OVERLAYS, UNSET } from './keys.ts';
 
 export type YamlMap = { readonly [key: string]: unknown };
 
 /** A network device as one layer, or all of them together, describe it: every value as text. */
-export type Device = { readonly [key: string]: string };
+export type Device = {
+  readonly fields: { readonly [key: string]: string };
+  readonly tags: { readonly [name: string]: string };
+};
 
 /** What a profile or a node says, in the forms of all versions read into one. */
 export type Layer = {
@@ -22,6 +25,10 @@ export type Layer = {
   readonly primary?: string;
   readonly devices: { readonly [name: string]: Device };
   readonly vars: YamlMap;
+  /** Overlays that have the same name in the new site, each where it is named. */
+  readonly overlays: readonly { readonly name: string; readonly place: Place; readonly what: string }[];
+  /** Whether it is written as version 4.6 and later write it. */
+  readonly isNew: boolean;
 };
 
 /** Reads layers of one file; what cannot be read is noted among the problems, what has no place among the remarks. */
@@ -49,11 +56,13 @@ export class Layers {
     const map = this.mapAt(at);
     for (const key of Object.keys(map)) this.#checkKey(key, [...at, key]);
     const kernel = this.mapAt([...at, 'kernel']);
-    for (const key of ['version', 'override']) {
-      if (key in kernel) this.#left([...at, 'kernel', key], `kernel ${key}`, 'a node boots the kernel of its image');
+    for (const key of Object.keys(kernel)) {
+      if (key === 'version' || key === 'override') {
+        if (this.#text([...at, 'kernel', key]) === undefined) continue;
+        this.#left([...at, 'kernel', key], `kernel ${key}`, 'a node boots the kernel of its image');
+      } else if (key !== 'args') this.#unknown(key, [...at, 'kernel', key], ['version', 'override', 'args']);
     }
-    this.#overlays([...at, 'runtime overlay']);
-    this.#overlays([...at, 'system overlay']);
+    this.#flags(at);
     const { comment, primary, image } = {
       comment: this.#text([...at, 'comment']),
       primary: this.#text([...at, 'primary network']),
@@ -72,38 +81,51 @@ export class Layers {
       ),
       devices: this.#devices([...at, 'network devices']),
       vars: this.#vars(at),
+      overlays: ['system overlay', 'runtime overlay'].flatMap((key) => this.#overlays([...at, key])),
+      isNew: 'image name' in map || 'resources' in map || Array.isArray(kernel.args),
     };
   }
 
   #devices(at: Path): Layer['devices'] {
     const devices: { [name: string]: Device } = {};
     for (const name of Object.keys(this.mapAt(at))) {
-      const device: { [key: string]: string } = {};
+      const fields: { [key: string]: string } = {};
       for (const key of Object.keys(this.mapAt([...at, name]))) {
         const path = [...at, name, key];
         if (!DEVICE_KEYS.has(key)) this.#unknown(key, path, [...DEVICE_KEYS]);
-        else if (key === 'tags') {
-          for (const tag of Object.keys(this.mapAt(path))) {
-            const text = this.#text([...path, tag]);
-            if (text !== undefined) device[`tag ${tag}`] = text;
-          }
-        } else if (key !== 'tagsdel') {
+        else if (key !== 'tags' && key !== 'tagsdel') {
           const text = this.#text(path);
-          if (text !== undefined) device[key] = text;
+          if (text !== undefined) fields[key] = text;
         }
       }
-      devices[name] = device;
+      devices[name] = { fields, tags: this.#tags([...at, name, 'tags']) };
     }
     return devices;
+  }
+
+  #tags(at: Path): Device['tags'] {
+    const tags: { [name: string]: string } = {};
+    for (const name of Object.keys(this.mapAt(at))) {
+      const text = this.#text([...at, name]);
+      if (text !== undefined) tags[name] = text;
+    }
+    return tags;
   }
 
   /** What templates may want: tags (`keys` in older files), the cluster, the asset key, and of IPMI what is not secret. */
   #vars(at: Path): YamlMap {
     const map = this.mapAt(at);
-    const ipmi = { ...this.mapAt([...at, 'ipmi']) };
+    const flat = [...FLAT_IPMI].flatMap(([key, name]) => {
+      const text = this.#text([...at, key]);
+      return text === undefined ? [] : [[name, text] as const];
+    });
+    const ipmi: { [key: string]: unknown } = { ...Object.fromEntries(flat), ...this.mapAt([...at, 'ipmi']) };
+    for (const [key, value] of Object.entries(ipmi)) if (UNSET.has(String(value ?? ''))) delete ipmi[key];
     if ('password' in ipmi) {
       delete ipmi.password;
-      this.#left([...at, 'ipmi', 'password'], 'ipmi password', 'a site is kept in Git: keep passwords elsewhere');
+      const path = [...at, 'ipmi password'];
+      const where = this.#file.value !== undefined && 'ipmi password' in map ? path : [...at, 'ipmi', 'password'];
+      this.#left(where, 'ipmi password', 'a site is kept in Git: write `bmc:` with the password as a secret');
     }
     const cluster = this.#text([...at, 'cluster name']);
     const asset = this.#text([...at, 'asset key']);
@@ -117,35 +139,59 @@ export class Layers {
     };
   }
 
-  #overlays(at: Path): void {
-    for (const name of this.#texts(at).flatMap((text) => text.split(','))) {
-      const what = `${at.at(-1)} ${name}`;
-      const fate = OVERLAYS.get(name);
-      if (fate === 'taken') this.#draft.remark('taken', this.#file.place(at), what, 'every node is given it');
-      else this.#left(at, what, fate?.left ?? `copy its files to overlays/${name}, rewrite its templates, and name it`);
+  #flags(at: Path): void {
+    if (this.#isSet([...at, 'disabled'])) {
+      const why = 'Warewulf shows it and serves the node all the same: take it out of `nodes:` if it is to get nothing';
+      this.#left([...at, 'disabled'], 'disabled', why);
     }
+    if (this.#isSet([...at, 'discoverable'])) {
+      const why =
+        '`reveille node strangers` lists the machines that tried to boot; `reveille node adopt` makes nodes of them';
+      this.#left([...at, 'discoverable'], 'discoverable', why, 'server');
+    }
+  }
+
+  #isSet(path: Path): boolean {
+    return /^(true|yes|y|1|t)$/i.test(this.#text(path) ?? '');
+  }
+
+  #overlays(at: Path): Layer['overlays'] {
+    const names = this.#texts(at).flatMap((text) => text.split(',').map((name) => name.trim()));
+    return names.flatMap((name) => {
+      const what = `${at.at(-1)} ${name}`;
+      if (SAME_OVERLAYS.has(name)) return [{ name, place: this.#file.place(at), what: `${at[1] ?? ''}: ${what}` }];
+      const why = OVERLAYS.get(name) ?? `copy its files to overlays/${name}, rewrite its templates, and name it`;
+      this.#left(at, what, name.startsWith('~') ? 'nothing is taken away from profiles: leave it out of theirs' : why);
+      return [];
+    });
   }
 
   #checkKey(key: string, path: Path): void {
     const fate = KEYS.get(key);
     if (fate === undefined) this.#unknown(key, path, [...KEYS.keys()]);
-    else if (fate !== 'taken') this.#left(path, key, fate.left);
+    else if (fate !== 'read' && !UNSET.has(String(valueAt(this.#file.value, path) ?? ''))) {
+      this.#left(path, key, fate.left, fate.weight);
+    }
   }
 
+  /** Warewulf reads what it knows, and passes the rest over. */
   #unknown(key: string, path: Path, known: readonly string[]): void {
-    const message = `Warewulf has no key ${JSON.stringify(key)} here`;
-    this.#problems.add(invalid(this.#file.keyPlace(path), message, didYouMean(key, known)));
+    const hint = didYouMean(key, known);
+    this.#left(path, key, `Warewulf has no such key and passes it over${hint === undefined ? '' : `: ${hint}`}`);
   }
 
-  #left(path: Path, what: string, why: string): void {
-    this.#draft.remark('left', this.#file.keyPlace(path), `${path[1] ?? ''}: ${what}`, why);
+  #left(path: Path, what: string, why: string, weight?: Weight): void {
+    const more = weight === undefined ? {} : { weight };
+    this.#draft.remark('left', this.#file.keyPlace(path), `${path[1] ?? ''}: ${what}`, why, more);
   }
 
-  /** Text, a number or a yes or no, as text; nothing for nothing and for the `--` and `UNDEF` that stand for it. */
+  /** Text, a number or a yes or no, as text; nothing for nothing and for the words that stand for it. */
   #text(path: Path): string | undefined {
     const value = valueAt(this.#file.value, path);
-    if (value === undefined || value === null || value === '' || value === '--' || value === 'UNDEF') return undefined;
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+      return UNSET.has(String(value)) ? undefined : String(value);
+    }
     this.#problems.add(invalid(this.#file.place(path), `expected text, found ${inWords(value)}`));
     return undefined;
   }
