@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
+import { ReveilleError } from './errors.ts';
 import { listenError } from './http/server.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
-import { openUdp } from './net/udp.ts';
+import { openUdp, type UdpOptions } from './net/udp.ts';
 import { siteInvalid } from './site/invalid.ts';
 import { loadServable } from './site/servable.ts';
 import { serverFor } from './site/servers.ts';
@@ -21,9 +22,18 @@ export async function tryPorts(siteFolder: string): Promise<void> {
   const servers = new Set(
     [...networks.values()].flatMap((network) => serverFor(network, addresses, networks.values()) ?? []),
   );
-  for (const name of interfaces) (await openUdp({ interface: name, port: 67 })).close();
-  for (const address of servers) (await openUdp({ address, port: 69 })).close();
+  for (const name of interfaces) await tryUdp({ interface: name, port: 67 });
+  for (const address of servers) await tryUdp({ address, port: 69 });
   await tryTcp(http.port);
+}
+
+/** An interface or an address that is not there is waited for while the server runs. */
+async function tryUdp(options: UdpOptions): Promise<void> {
+  try {
+    (await openUdp(options)).close();
+  } catch (error) {
+    if (!(error instanceof ReveilleError) || error.code !== 'INTERFACE_MISSING') throw error;
+  }
 }
 
 function tryTcp(port: number): Promise<void> {

@@ -21,6 +21,7 @@ import { type LogFormat, openLog } from './log/log.ts';
 import { descriptorLimit, shareDescriptors } from './net/descriptors.ts';
 import { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type Ipv4, UNSPECIFIED } from './net/ipv4.ts';
+import { hearLinkNews } from './net/linkNews.ts';
 import type { Mac } from './net/mac.ts';
 import { askForLogs } from './node/askForLogs.ts';
 import { bootedNode } from './node/bootedNode.ts';
@@ -179,6 +180,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       store,
       events: emit,
       faulted,
+      isOwn: (ip) => interfaces.has(ip),
       boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
     }),
   );
@@ -352,13 +354,18 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
     }
   };
-  const watching = setInterval(
-    guarded(supervisor.sinkOf('interfaces'), () => {
-      if (interfaces.look()) takeOver();
-    }),
-    ADDRESSES_MS,
-  ).unref();
+  const followInterfaces = () => {
+    const before = { servers: where.serversPicture(), links: where.linksPicture(interfaces) };
+    if (!interfaces.look()) return;
+    if (where.serversPicture() !== before.servers) takeOver();
+    else if (where.linksPicture(interfaces) !== before.links)
+      void Promise.all([dhcp.running?.reload(), tftp.running?.reload()]).catch(trouble);
+  };
+  const looking = guarded(supervisor.sinkOf('interfaces'), followInterfaces);
+  const watching = setInterval(looking, INTERFACES_MS).unref();
   opened.defer(() => clearInterval(watching));
+  const news = supervisor.part('interfaces', () => hearLinkNews(looking, supervisor.sinkOf('interfaces')));
+  opened.defer(() => news.close());
   emit({ kind: 'server.started', httpPort: port, serves: [...where.site().networks.values()].map(servedAs) });
   for (const missing of await missingFor(site(), shelf)) emit({ kind: 'server.trouble', ...missing });
   takeOver();
@@ -383,8 +390,8 @@ async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
   }
 }
 
-/** A bridge that gets its address late, or another one, is noticed within this time. */
-const ADDRESSES_MS = 5000;
+/** A change of an interface of which the kernel's message was lost is noticed within this time. */
+const INTERFACES_MS = 5000;
 
 /** Says which node an event concerns, by its MAC or by who has its address. */
 function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefined): Event {

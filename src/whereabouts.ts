@@ -1,4 +1,5 @@
 import type { BootServer } from './boot/server.ts';
+import type { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type Ipv4, inSubnet } from './net/ipv4.ts';
 import type { Network, Site } from './site/model.ts';
 import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
@@ -18,6 +19,17 @@ export function whereabouts(site: () => Site, addresses: () => InterfaceAddresse
       const servers = networks.map((network) => serverFor(network, addresses(), networks));
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
+    /** Changes with the server's addresses. */
+    serversPicture: (): string =>
+      JSON.stringify([...withServers(site(), addresses()).networks.values()].map(({ server }) => server)),
+    /** Changes with the interfaces that the site names, and with whether they have the addresses that it names. */
+    linksPicture: (links: Pick<InterfaceWatch, 'numbers' | 'has'>): string =>
+      JSON.stringify(
+        [...site().networks.values()].map(({ interface: name, server }) => [
+          links.numbers.get(name ?? ''),
+          server !== undefined && links.has(server),
+        ]),
+      ),
     /** The network that an address is in; for addresses of none, the first network. */
     networkOf: (ip: Ipv4): Network | undefined => {
       const networks = [...site().networks.values()];

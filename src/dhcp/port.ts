@@ -53,6 +53,8 @@ export class Port {
     this.#backlog = new Backlog(listener.isListed);
     this.#work = guarded(listener.faulted, () => this.#answerSome());
     using opened = new DisposableStack();
+    // First, so that an interface that is made anew meanwhile is noticed.
+    this.#frames = opened.adopt(openRawSender(name), (sender) => sender.close());
     this.#receiver = opened.adopt(
       new UdpReceiver({
         interface: name,
@@ -64,9 +66,13 @@ export class Port {
       }),
       (receiver) => receiver.close(),
     );
-    this.#frames = opened.adopt(openRawSender(name), (sender) => sender.close());
     this.#routed = RoutedSender.open(name);
     opened.move();
+  }
+
+  /** Whether the interface is still the one on which this listens, and not another that has its name. */
+  get isCurrent(): boolean {
+    return this.#frames.isCurrent;
   }
 
   /** How many bytes of `wanted`, the most that a client takes, go to `to` at once: a frame is not cut up for less than a full reply. */

@@ -3,7 +3,7 @@ import { ReveilleError, troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Network, Site, SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
@@ -14,6 +14,7 @@ import { type Client, clientOf } from './client.ts';
 import { SteadyClock } from './clock.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
 import { givenBoot, type Layers } from './given.ts';
+import { HeardNetworks, type Lack } from './heard.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
@@ -21,6 +22,7 @@ import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
 import { asksElsewhere, canProbe, type Decision, decide, declined, whyUnserved } from './policy.ts';
 import { Port, type Sender } from './port.ts';
+import { Ports } from './ports.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
@@ -36,12 +38,14 @@ export type DhcpOptions = {
   /** Takes in exceptions that no code expected; if not given, they become events. */
   readonly faulted?: FaultSink;
   readonly clock?: SteadyClock;
+  /** Whether this machine has an address, where that can change; asked at the start and at each `reload`. */
+  readonly isOwn?: (ip: Ipv4) => boolean;
   /** 67 if not given. */
   readonly port?: number;
 };
 
 export type DhcpServer = {
-  /** Takes over the site as it is now: networks, interfaces, reservations. Trouble with an interface is told as an event. */
+  /** Takes over the site, and this machine's interfaces, as they are now. Trouble with an interface is told as an event. */
   reload(): Promise<void>;
   /** Stops listening; leases that are on their way to disk still get there. */
   close(): Promise<void>;
@@ -65,7 +69,7 @@ const MOST_STRANGERS_PROBES = 192;
 /** How many addresses are tried for one client before it has to ask again. */
 const MOST_TRIES = 3;
 
-/** Answers DHCPv4 on every interface that the site names. Rejects if one of them cannot be listened on. */
+/** Answers DHCPv4 on every interface that the site names. Rejects if one that is there cannot be listened on; others are waited for. */
 export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
   const server = new Server(options);
   await server.start();
@@ -82,7 +86,8 @@ class Server implements DhcpServer {
   readonly #malformed: Tally;
   readonly #unsent: Tally;
   readonly #dropped: Tally;
-  readonly #ports = new Map<string, Port>();
+  readonly #ports: Ports;
+  readonly #heard: HeardNetworks;
   /** Clients, each in its network, for whom an address is being tried. */
   readonly #probing = new Set<string>();
   readonly #elsewhere = new Seldom();
@@ -124,6 +129,13 @@ class Server implements DhcpServer {
         message: `${count} DHCP requests of machines that the site does not list dropped on ${name}: more come than can be answered`,
       }),
     );
+    this.#heard = new HeardNetworks(this.#emit);
+    this.#ports = new Ports({
+      open: (name) => this.#open(name),
+      opened: () => this.#reportHeard(NOTHING),
+      troubled: (error) => this.#trouble(error),
+      faulted: this.#faulted,
+    });
     this.#site = options.site();
   }
 
@@ -131,7 +143,8 @@ class Server implements DhcpServer {
     this.#takeSite();
     try {
       await this.#records.start();
-      for (const name of this.#interfaces()) this.#open(name);
+      this.#ports.start(this.#interfaces());
+      this.#reportHeard(NOTHING);
     } catch (error) {
       await this.close();
       throw error;
@@ -140,22 +153,14 @@ class Server implements DhcpServer {
 
   async reload(): Promise<void> {
     this.#takeSite();
-    const wanted = this.#interfaces();
-    for (const port of [...this.#ports.values()]) if (!wanted.has(port.name)) this.#shut(port);
-    for (const name of wanted) {
-      try {
-        this.#open(name);
-      } catch (error) {
-        this.#trouble(error);
-      }
-    }
+    this.#reportHeard(this.#ports.follow(this.#interfaces()));
   }
 
   async close(): Promise<void> {
-    for (const port of this.#ports.values()) port.stopReceiving();
+    this.#ports.stopReceiving();
     await this.#records.close();
     this.#closed = true;
-    for (const port of [...this.#ports.values()]) this.#shut(port);
+    this.#ports.close();
     this.#relays.close();
     this.#malformed.close();
     this.#unsent.close();
@@ -211,7 +216,7 @@ class Server implements DhcpServer {
     this.#site = this.#options.site();
     this.#records.configure(this.#site);
     this.#admission.configure(this.#site);
-    for (const port of this.#ports.values()) port.probeBy(this.#site.dhcp.probe);
+    for (const port of this.#ports) port.probeBy(this.#site.dhcp.probe);
     if (this.#records.isLoaded) this.#reportMisplaced();
   }
 
@@ -231,8 +236,16 @@ class Server implements DhcpServer {
     );
   }
 
-  #open(name: string): void {
-    if (this.#ports.has(name)) return;
+  #reportHeard(remade: ReadonlySet<string>): void {
+    const isOwn = this.#options.isOwn ?? (() => true);
+    const lackOf = ({ interface: name, server }: Network): Lack | undefined => {
+      const lacks = name === undefined ? undefined : this.#ports.lacks(name);
+      return lacks ?? (server === undefined || !isOwn(server) ? 'address' : undefined);
+    };
+    this.#heard.update(this.#site.networks, lackOf, remade);
+  }
+
+  #open(name: string): Port {
     const port = new Port(name, this.#options.port ?? SERVER_PORT, {
       received: (port, bytes, sender) => this.#receive(port, bytes, sender),
       isListed: (mac) => this.#site.nodeByMac.has(mac),
@@ -242,12 +255,7 @@ class Server implements DhcpServer {
       faulted: this.#faulted,
     });
     port.probeBy(this.#site.dhcp.probe);
-    this.#ports.set(name, port);
-  }
-
-  #shut(port: Port): void {
-    this.#ports.delete(port.name);
-    port.close();
+    return port;
   }
 
   #receive(port: Port, bytes: Buffer, sender: Sender): void {
@@ -559,6 +567,8 @@ function misplacedWords(nowhere: readonly Lease[], unlent: readonly Lease[]): st
     })
     .join('; ');
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
 

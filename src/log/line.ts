@@ -18,6 +18,7 @@ export function severityOf(event: Event): Severity {
     case 'server.trouble':
     case 'server.fault':
     case 'site.rejected':
+    case 'network.lost':
       return SEVERITY.error;
     case 'dhcp.nak':
     case 'dhcp.decline':
@@ -35,6 +36,7 @@ export function severityOf(event: Event): Severity {
       return event.status === 'failed' ? SEVERITY.error : SEVERITY.info;
     case 'site.loaded':
     case 'server.started':
+    case 'network.heard':
     case 'image.changed':
       return SEVERITY.notice;
     default:

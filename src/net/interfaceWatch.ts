@@ -1,7 +1,6 @@
-import { type InterfaceAddress, interfaceAddresses } from './interfaces.ts';
+import { type Interfaces, seeInterfaces } from './interfaces.ts';
+import type { Ipv4 } from './ipv4.ts';
 import { SystemCallError } from './libc.ts';
-
-type Interfaces = ReadonlyMap<string, readonly InterfaceAddress[]>;
 
 /**
  * This machine's interfaces and their addresses as they were last seen. Reading them costs nothing; looking anew takes a descriptor,
@@ -13,14 +12,23 @@ export class InterfaceWatch {
   #picture: string;
 
   /** Throws SystemCallError if the interfaces cannot be listed now. */
-  constructor(list: () => Interfaces = interfaceAddresses) {
+  constructor(list: () => Interfaces = seeInterfaces) {
     this.#list = list;
     this.#seen = list();
     this.#picture = pictureOf(this.#seen);
   }
 
-  get addresses(): Interfaces {
-    return this.#seen;
+  get addresses(): Interfaces['addresses'] {
+    return this.#seen.addresses;
+  }
+
+  get numbers(): Interfaces['numbers'] {
+    return this.#seen.numbers;
+  }
+
+  /** Whether an interface of this machine has the address. */
+  has(ip: Ipv4): boolean {
+    return [...this.#seen.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip));
   }
 
   /** Looks anew; whether something else is seen than before. */
@@ -43,6 +51,6 @@ export class InterfaceWatch {
   }
 }
 
-function pictureOf(interfaces: Interfaces): string {
-  return JSON.stringify([...interfaces]);
+function pictureOf({ addresses, numbers }: Interfaces): string {
+  return JSON.stringify([[...addresses], [...numbers]]);
 }

@@ -6,9 +6,25 @@ import { type Mac, parseMac } from './mac.ts';
 /** An IPv4 address of this machine, the prefix length of its subnet, and the Ethernet address that goes with it. */
 export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number; readonly mac: Mac };
 
+/**
+ * This machine's interfaces by name: their addresses, and the numbers by which the kernel knows them. One that is taken away and made
+ * anew has another number.
+ */
+export type Interfaces = {
+  readonly addresses: ReadonlyMap<string, readonly InterfaceAddress[]>;
+  readonly numbers: ReadonlyMap<string, number>;
+};
+
 /** Every interface of this machine by name, each with its IPv4 addresses (none: an empty list), carrier or not. */
 export function interfaceAddresses(): Map<string, InterfaceAddress[]> {
   return groupByInterface(listInterfaces());
+}
+
+/** The same with the interfaces' numbers. */
+export function seeInterfaces(): Interfaces {
+  const entries = listInterfaces();
+  const numbers = new Map(entries.flatMap((entry) => (entry.kind === 'link' ? [[entry.name, entry.index]] : [])));
+  return { addresses: groupByInterface(entries), numbers };
 }
 
 /** The names of this machine's interfaces, for messages: `lo, eth0`. */

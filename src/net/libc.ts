@@ -244,10 +244,11 @@ function askInterface(fd: number, what: number, name: string) {
 
 const NAME_SIZE = 16;
 
-/** `struct sockaddr_nl` of the kernel. */
-export function kernelAddress(): Uint8Array {
+/** `struct sockaddr_nl`: the kernel's own to send to; to bind to, with the groups whose messages are to be received. */
+export function kernelAddress(groups = 0): Uint8Array {
   const bytes = new Uint8Array(12);
   new Uint16Array(bytes.buffer, 0, 1)[0] = AF_NETLINK;
+  new Uint32Array(bytes.buffer, 8, 1)[0] = groups;
   return bytes;
 }
 
@@ -286,9 +287,9 @@ export function setLinkDestination(address: Uint8Array, mac: Mac): void {
   writeMac(mac, address, 12);
 }
 
-/** One entry of the kernel's list: an interface's Ethernet address, or one of its IPv4 addresses. */
+/** One entry of the kernel's list: an interface with its number and Ethernet address, or one of its IPv4 addresses. */
 export type InterfaceEntry =
-  | { readonly name: string; readonly kind: 'link'; readonly mac: Mac }
+  | { readonly name: string; readonly kind: 'link'; readonly index: number; readonly mac: Mac }
   | { readonly name: string; readonly kind: 'inet'; readonly ip: Ipv4; readonly netmask: Ipv4 };
 
 /** Every interface and IPv4 address of this network namespace, interfaces without carrier too. */
@@ -304,7 +305,7 @@ export function listInterfaces(): InterfaceEntry[] {
       const family = koffi.decode.uint16(address);
       if (family === AF_INET && netmask)
         entries.push({ name, kind: 'inet', ip: inetIp(address), netmask: inetIp(netmask) });
-      if (family === AF_PACKET) entries.push({ name, kind: 'link', mac: linkMac(address) });
+      if (family === AF_PACKET) entries.push({ name, kind: 'link', index: linkIndex(address), mac: linkMac(address) });
     }
   } finally {
     c.freeifaddrs(head[0]);
@@ -317,6 +318,10 @@ type IfAddrs = { next: unknown; name: string; address: unknown; netmask: unknown
 function inetIp(address: unknown): Ipv4 {
   const [a = 0, b = 0, c3 = 0, d = 0] = koffi.decode(address, 4, 'uint8_t', 4) as Uint8Array;
   return (((a << 24) | (b << 16) | (c3 << 8) | d) >>> 0) as Ipv4;
+}
+
+function linkIndex(address: unknown): number {
+  return koffi.decode(address, 4, 'int') as number;
 }
 
 function linkMac(address: unknown): Mac {

@@ -27,6 +27,8 @@ export type RawSender = {
   send(to: Endpoint & { readonly mac: Mac }, from: Endpoint, payload: Uint8Array): string | undefined;
   /** The largest payload that leaves in one frame; undefined where the interface is gone. */
   room(): number | undefined;
+  /** Whether the interface of this name is still the one that it was opened on. */
+  readonly isCurrent: boolean;
   /** How many datagrams were dropped since opening. */
   readonly dropped: number;
   close(): void;
@@ -37,7 +39,8 @@ export function openRawSender(interfaceName: string): RawSender {
   // Protocol 0: this socket sends only, and the kernel need not copy packets to it.
   const fd = openPacketSocket(interfaceName, 0);
   const packet = new Uint8Array(LARGEST_PACKET);
-  let destination = linkAddress(interfaceIndex(fd, interfaceName), ETH_P_IP);
+  const opened = interfaceIndex(fd, interfaceName);
+  let destination = linkAddress(opened, ETH_P_IP);
   let dropped = 0;
   let closed = false;
 
@@ -68,6 +71,9 @@ export function openRawSender(interfaceName: string): RawSender {
     room() {
       const mtu = closed ? 0 : interfaceMtu(fd, interfaceName);
       return mtu === 0 ? undefined : mtu - UDP_HEADERS;
+    },
+    get isCurrent() {
+      return !closed && interfaceIndex(fd, interfaceName) === opened;
     },
     get dropped() {
       return dropped;

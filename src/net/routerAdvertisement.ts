@@ -1,6 +1,8 @@
 import { type FaultSink, guarded } from '../faults.ts';
 import { checksum } from './frame.ts';
+import { seeInterfaces } from './interfaces.ts';
 import { closeDescriptor, ETH_P_IPV6, linkAddress, receive, sendTo, watchReadable } from './libc.ts';
+import { hearLinkNews } from './linkNews.ts';
 import { type Mac, parseMac, writeMac } from './mac.ts';
 import { openListening } from './raw.ts';
 
@@ -35,6 +37,33 @@ export function advertiseNoRouter(interfaceName: string, faulted: FaultSink): { 
     close() {
       watch.stop();
       closeDescriptor(fd);
+    },
+  };
+}
+
+/**
+ * The same on each of these interfaces whenever it is there: one that is taken away and made anew is listened on again. Throws
+ * PRIVILEGE_MISSING or SystemCallError.
+ */
+export function advertiseNoRouters(interfaceNames: readonly string[], faulted: FaultSink): { close(): void } {
+  const open = new Map<string, { readonly index: number | undefined; close(): void }>();
+  const follow = (): void => {
+    const { numbers } = seeInterfaces();
+    for (const name of interfaceNames) {
+      const index = numbers.get(name);
+      if (open.get(name)?.index === index) continue;
+      open.get(name)?.close();
+      open.delete(name);
+      if (index !== undefined) open.set(name, { index, close: advertiseNoRouter(name, faulted).close });
+    }
+  };
+  follow();
+  const news = hearLinkNews(follow, faulted);
+  return {
+    close() {
+      news.close();
+      for (const one of open.values()) one.close();
+      open.clear();
     },
   };
 }

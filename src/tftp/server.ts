@@ -50,7 +50,10 @@ export type TftpStats = {
 };
 
 export type TftpServer = {
-  /** Listens on addresses that are new and no longer on those that are gone. Trouble with one becomes an event. */
+  /**
+   * Listens on addresses that are new and no longer on those that are gone. Trouble with one becomes an event, and it is tried
+   * again every few seconds.
+   */
   reload(): Promise<void>;
   /** Ends all transfers with an ERROR to their clients, and gives sockets and files back. */
   close(): Promise<void>;
@@ -59,11 +62,12 @@ export type TftpServer = {
 
 const TFTP_PORT = 69;
 const ETHERNET_MTU = 1500;
+const RETRY_MS = 5000;
 /** The thread pool has four threads; more look-ups at once than keep them busy gain nothing. */
 const LOOK_UPS_AT_ONCE = 32;
 const LOOK_UPS_WAITING = 512;
 
-/** Serves files read-only over TFTP (RFC 1350, 2347, 2348, 2349, 7440). Rejects if an address cannot be listened on. */
+/** Serves files read-only over TFTP (RFC 1350, 2347, 2348, 2349, 7440). Rejects if an address of this machine cannot be listened on; others are waited for. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
   const port = options.port ?? TFTP_PORT;
   const { faulted, events } = edges(options);
@@ -86,12 +90,26 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     faulted,
   };
   let closed = false;
+  /** Addresses that cannot be listened on now, and have been reported. */
+  const awaited = new Set<Ipv4>();
+  let retry: NodeJS.Timeout | undefined;
   /** A reload and a close that come together run one after the other. */
   const inOrder = inTurn();
 
   async function listenOn(address: Ipv4): Promise<void> {
     if (listeners.has(address)) return;
     listeners.set(address, new Listener(address, await UdpPort.open({ address, port }), common));
+    awaited.delete(address);
+  }
+
+  function awaitLater(address: Ipv4, error: Error): void {
+    if (!awaited.has(address)) reports.trouble(codeOf(error) ?? 'TFTP_LISTEN', error.message);
+    awaited.add(address);
+  }
+
+  function retryLater(): void {
+    clearTimeout(retry);
+    if (awaited.size > 0 && !closed) retry = setTimeout(() => void inOrder(follow).catch(faulted), RETRY_MS).unref();
   }
 
   async function leave(address: Ipv4, reason: string): Promise<void> {
@@ -105,11 +123,9 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     const wanted = new Set(options.addresses());
     const gone = [...listeners.keys()].filter((address) => !wanted.has(address));
     await Promise.all(gone.map((address) => leave(address, 'this address is gone')));
-    for (const address of wanted) {
-      await listenOn(address).catch((error: Error) => {
-        reports.trouble(error instanceof ReveilleError ? error.code : 'TFTP_LISTEN', error.message);
-      });
-    }
+    for (const address of awaited) if (!wanted.has(address)) awaited.delete(address);
+    for (const address of wanted) await listenOn(address).catch((error: Error) => awaitLater(address, error));
+    retryLater();
   }
 
   async function end(): Promise<void> {
@@ -119,7 +135,13 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   }
 
   try {
-    for (const address of options.addresses()) await listenOn(address);
+    for (const address of options.addresses()) {
+      await listenOn(address).catch((error: Error) => {
+        if (codeOf(error) !== 'INTERFACE_MISSING') throw error;
+        awaitLater(address, error);
+      });
+    }
+    retryLater();
   } catch (error) {
     await end();
     throw error;
@@ -128,10 +150,15 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     reload: () => inOrder(follow).catch(faulted),
     close() {
       closed = true;
+      clearTimeout(retry);
       return inOrder(end);
     },
     stats: () => ({ transfers: admission.size, unheard: admission.unheard, ...totals }),
   };
+}
+
+function codeOf(error: Error): string | undefined {
+  return error instanceof ReveilleError ? error.code : undefined;
 }
 
 /** Where exceptions go, and a sink for events that throws into there. */

@@ -69,6 +69,10 @@ type OtherEvent =
   | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
   /** A node's MAC address asks on a network that is not the node's own: a machine moved, or another uses the address. */
   | { readonly kind: 'dhcp.wrong-network'; readonly network: string; readonly expected: string; readonly via?: string }
+  /** A network of the site is not answered, and what lacks; `server` as it would be. */
+  | (ServedAs & { readonly kind: 'network.lost'; readonly lacks: 'interface' | 'port' | 'address' })
+  /** It is answered again. */
+  | (ServedAs & { readonly kind: 'network.heard' })
   /** Packets that no codec could read, counted since the last such event (at most one a minute for each service). */
   | {
       readonly kind: 'packets.malformed';

@@ -220,6 +220,8 @@ export function classOf(event: Event): EventClass {
     case 'cloud.standing':
     case 'roll.step':
       return 'failures';
+    case 'network.lost':
+    case 'network.heard':
     case 'packets.malformed':
     case 'site.loaded':
     case 'site.rejected':

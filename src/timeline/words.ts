@@ -1,6 +1,6 @@
 import { formatIpv4 } from '../net/ipv4.ts';
 import { plainLine } from '../plainText.ts';
-import type { Event } from './event.ts';
+import type { Event, ServedAs } from './event.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
 export function describeEvent(event: Event): string {
@@ -41,6 +41,10 @@ function inWords(event: Event): string {
       return `DHCP another server, ${formatIpv4(event.server)}, was chosen: is a second DHCP server on this wire?`;
     case 'dhcp.wrong-network':
       return `DHCP this MAC address asks on network ${event.network}; its node belongs to ${event.expected}`;
+    case 'network.lost':
+      return `network ${event.network} is not answered: ${lackWords(event)}`;
+    case 'network.heard':
+      return `network ${event.network} is answered again${event.interface === undefined ? '' : ` on ${event.interface}`}${asServer(event)}`;
     case 'packets.malformed':
       return `${event.service.toUpperCase()} ${event.count} malformed packets, the last: ${event.sample}`;
     case 'tftp.sent':
@@ -95,6 +99,22 @@ function startedWords({ serves = [], httpPort }: Event & { readonly kind: 'serve
   const parts = [networks.join(', '), httpPort === undefined ? '' : `HTTP on port ${httpPort}`];
   const told = parts.filter((part) => part !== '').join('; ');
   return told === '' ? 'server started' : `server started: ${told}`;
+}
+
+function lackWords({ lacks, interface: name, server }: Event & { readonly kind: 'network.lost' }): string {
+  switch (lacks) {
+    case 'interface':
+      return `there is no interface ${name}`;
+    case 'port':
+      return `port 67 cannot be had on ${name}`;
+    case 'address':
+      if (server !== undefined) return `no interface has the server's address ${formatIpv4(server)}`;
+      return `${name ?? 'this machine'} has no address for it`;
+  }
+}
+
+function asServer({ server }: ServedAs): string {
+  return server === undefined ? '' : ` as ${formatIpv4(server)}`;
 }
 
 /** `1 node`, `2 nodes`. */

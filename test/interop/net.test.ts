@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { ReveilleError } from '../../src/errors.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
@@ -13,6 +14,7 @@ import { portHolder } from '../../src/net/portHolder.ts';
 import { openProber, type Prober } from '../../src/net/probe.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 import { UdpReceiver } from '../../src/net/receiver.ts';
+import { advertiseNoRouters } from '../../src/net/routerAdvertisement.ts';
 import { openUdp } from '../../src/net/udp.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through test/isolated');
@@ -390,6 +392,37 @@ for (const method of ['arp', 'icmp'] as const) {
     });
   });
 }
+
+/** Asks for routers on `peer` of the namespace `left` until one answers, for five seconds at most. */
+const ASKING = `
+import socket, struct, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86dd))
+s.bind(('peer', 0)); s.settimeout(0.2)
+ask = bytes([0x60, 0, 0, 0, 0, 8, 58, 255]) + bytes(15) + b'\\1' + bytes.fromhex('ff02') + bytes(13) + b'\\2' + bytes([133, 0, 0, 0, 0, 0, 0, 0])
+end = time.time() + 5
+while time.time() < end:
+    try:
+        s.sendto(ask, ('peer', 0x86dd, 0, 0, bytes.fromhex('333300000002')))
+        p = s.recv(2048)
+        if p[6] == 58 and p[40] == 134: print('answered'); break
+    except (TimeoutError, OSError): pass
+`;
+
+test('what says that there is no router does so again on an interface that was made anew', async () => {
+  const ask = async (): Promise<string> => {
+    const { stdout } = await promisify(execFile)('ip', ['netns', 'exec', 'left', 'python3', '-c', ASKING]);
+    return stdout;
+  };
+  const advertiser = advertiseNoRouters(['left0', 'br9'], rethrown);
+  assert.equal(await ask(), 'answered\n');
+  sh(`ip link del left0
+    ip link add left0 type veth peer name peer netns left
+    ip addr add 10.0.1.2/24 dev left0; ip link set left0 up
+    ip -n left link set peer address 52:54:00:00:00:09 up
+    ip -n left addr add 10.0.1.9/24 dev peer`);
+  assert.equal(await ask(), 'answered\n');
+  advertiser.close();
+});
 
 test('an arp probe leaves no entry in the neighbour table of the machine that it asks', async () => {
   sh('ip -n left neigh flush dev peer');

@@ -1,0 +1,53 @@
+import { type FaultSink, guarded } from '../faults.ts';
+import {
+  AF_NETLINK,
+  bindSocket,
+  closeDescriptor,
+  kernelAddress,
+  makeSocket,
+  NETLINK_ROUTE,
+  receive,
+  SOCK_RAW,
+  watchReadable,
+} from './libc.ts';
+
+/** Groups of rtnetlink(7): interfaces that come, go or change, and IPv4 addresses that do. */
+const RTMGRP_LINK = 0x1;
+const RTMGRP_IPV4_IFADDR = 0x10;
+/** A change seldom comes alone, and others' interfaces may come and go all the time. */
+const SETTLE_MS = 200;
+
+/**
+ * Calls `onNews` soon after an interface or an IPv4 address of this machine has changed, at most five times a second. Throws
+ * SystemCallError where no socket can be made.
+ */
+export function hearLinkNews(onNews: () => void, faulted: FaultSink): { close(): void } {
+  const fd = makeSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  try {
+    bindSocket(fd, kernelAddress(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+  const message = new Uint8Array(8192);
+  let timer: NodeJS.Timeout | undefined;
+  const settled = guarded(faulted, () => {
+    timer = undefined;
+    onNews();
+  });
+  const read = (): void => {
+    // What is in the messages does not matter, nor that some were lost: who hears of them looks anew.
+    for (let i = 0; i < MESSAGES_PER_TURN && receive(fd, message) >= 0; i++);
+    timer ??= setTimeout(settled, SETTLE_MS).unref();
+  };
+  const watch = watchReadable(fd, guarded(faulted, read));
+  return {
+    close() {
+      clearTimeout(timer);
+      watch.stop();
+      closeDescriptor(fd);
+    },
+  };
+}
+
+const MESSAGES_PER_TURN = 1024;
