@@ -165,7 +165,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     serverOf: where.serverOf,
     networkOf: where.networkOf,
     imageOf: imageOf(shelf, (node) => rolls.pins.get(node)),
-    // A state that is down has been told of elsewhere, and costs the node its steady machine-id, not its boot.
+    // A state that is down is reported elsewhere, and costs the node its steady machine-id, not its boot.
     machineIdOf: (node: string) =>
       identities.of(node).then(
         ({ machineId }) => machineId,
@@ -383,7 +383,7 @@ function servedAs({ name, interface: device, server }: Network): ServedAs {
   };
 }
 
-/** A broken template costs its nodes their bundle and nobody else anything: it is told, and the rest goes on. */
+/** A broken template costs its nodes their bundle and no others anything: it is reported, and the rest goes on. */
 async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
   for (const finding of await checkTemplates(site)) {
     emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });

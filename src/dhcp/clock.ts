@@ -46,7 +46,7 @@ export function shifted(lease: Lease, ms: number): Lease {
 
 /**
  * A lease from disk as of `now`. One that begins in the future was written by a clock that was ahead, or is read by one that is
- * behind: nobody knows how much of it is over, so that it lasts as long as it was given for.
+ * behind: how much of it is over is not known, so that it lasts as long as it was given for.
  */
 export function readAt(lease: Lease, now: number): Lease {
   return lease.start > now ? shifted(lease, now - lease.start) : lease;

@@ -9,7 +9,7 @@ export const CLIENT_PORT = 68;
 
 /**
  * Where a reply goes. `frame`: to an Ethernet address on this wire, which asks nothing of ARP: the client may have no address yet,
- * or claim one that nobody has. `datagram`: through the kernel's routing, to a relay or a client behind a router.
+ * or claim one that no machine has. `datagram`: through the kernel's routing, to a relay or a client behind a router.
  */
 export type Destination =
   | { readonly kind: 'datagram'; readonly ip: Ipv4; readonly port: number }

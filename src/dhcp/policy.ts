@@ -19,7 +19,7 @@ export type Situation = {
   readonly site: Site;
   readonly book: BookView;
   readonly admission: AdmissionView;
-  /** Whether the book has the leases of the state: until then nobody is given an address that another may have. */
+  /** Whether the book has the leases of the state: until then no machine is given an address that another may have. */
   readonly hasRecords: boolean;
   /** The interface on which the request arrived, and the address that its datagram came from. */
   readonly interface: string;
@@ -41,7 +41,7 @@ export type Decision =
       readonly heldBy?: Lease;
       readonly stranger?: Stranger;
     })
-  /** `needsRecord`: nobody but the record says that the address is the client's. */
+  /** `needsRecord`: only the record says that the address is the client's. */
   | (Layers & {
       readonly kind: 'ack';
       readonly lease: Lease;

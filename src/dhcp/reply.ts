@@ -70,7 +70,7 @@ function bootFields({ boot, network }: ReplyTo): Pick<DhcpPacket, 'siaddr' | 'sn
   return { siaddr: server, sname: formatIpv4(server), file: boot.bootFile };
 }
 
-/** A relay passes on what gives no address by broadcast, where it is asked to, and otherwise to nobody. */
+/** A relay passes on what gives no address by broadcast, where it is asked to, and otherwise drops it. */
 function header({ xid, flags, giaddr, chaddr }: DhcpPacket, isWithoutAddress: boolean) {
   const broadcast = isWithoutAddress && giaddr !== UNSPECIFIED ? BROADCAST_FLAG : 0;
   return { op: 'reply', hops: 0, secs: 0, xid, flags: flags | broadcast, giaddr, chaddr } as const;

@@ -50,11 +50,11 @@ export type DhcpServer = {
   /** Stops listening; leases that are on their way to disk still get there. */
   close(): Promise<void>;
   /**
-   * The address that a machine holds now in `network`, if any. Without a network: the only one that it holds in any; of a MAC
-   * that holds addresses in two networks nobody knows which machine is meant.
+   * The address that a machine holds now in `network`, if any. Without a network: the only one that it holds in any; for a MAC
+   * that holds addresses in two networks it is not known which machine is meant.
    */
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined;
-  /** Who holds an address now, if anybody. A node's MAC address on a wire that the node does not belong to counts as nobody. */
+  /** Who holds an address now, if anybody. A node's MAC address on a wire that the node does not belong to counts as no holder. */
   holderOf(ip: Ipv4): Mac | undefined;
   /** Every lease on record, those that are over too. */
   leases(): readonly Lease[];

@@ -9,7 +9,7 @@ export type SwitchPort = { readonly kind: 'port' | 'relay'; readonly key: string
 
 /**
  * Circuit id and remote id of option 82 name a port (RFC 3046: the former alone may be that of every client of a relay); without
- * them all that come through a relay are at one place. `undefined` where nobody says anything.
+ * them all that come through a relay are at one place. `undefined` where neither says anything.
  */
 export function switchPortOf({ options, giaddr }: Pick<DhcpPacket, 'options' | 'giaddr'>): SwitchPort | undefined {
   const relay = options.get(OPTION.relayAgent.code);
