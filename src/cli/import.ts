@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { formatPlace } from '../errors.ts';
+import { leaveUnproven } from '../import/claims.ts';
 import { readDnsmasq } from '../import/dnsmasq/read.ts';
 import { SiteDraft } from '../import/draft.ts';
 import { readLatin1 } from '../import/isc/includes.ts';
@@ -15,8 +16,9 @@ import { interfaceAddresses } from '../net/interfaces.ts';
 import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
+import { unservable } from '../site/servable.ts';
 import { openStore } from '../state/store.ts';
-import { jsonOption } from './options.ts';
+import { jsonOption, siteOption, stateOption } from './options.ts';
 import { siteIn } from './site.ts';
 import { table } from './table.ts';
 
@@ -27,8 +29,8 @@ type Flags = {
   readonly tftp?: string;
   readonly interface?: string;
   readonly leases?: string;
-  readonly state?: string;
-  readonly site?: string;
+  readonly state: string;
+  readonly site: string;
   readonly out?: string;
   readonly json: boolean;
 };
@@ -39,7 +41,8 @@ Example:
   reveille import --dnsmasq /etc/dnsmasq.conf --out my-rack
   reveille import --warewulf /etc/warewulf/nodes.conf --out my-rack
   reveille check --site my-rack
-  reveille import --leases /var/lib/dhcp/dhcpd.leases --site my-rack --state /var/lib/reveille`;
+  reveille import --leases /var/lib/dhcp/dhcpd.leases --site my-rack
+With --leases alone the site of --site takes the leases on; else the new one. They go to the state folder of --state.`;
 
 /** `reveille import`: makes a site of other systems' configuration, and says what became of each part of it. */
 export function importCommand(): Command {
@@ -51,8 +54,8 @@ export function importCommand(): Command {
     .option('--tftp <dir>', "the TFTP server's folder: pxelinux.cfg, kernels, per-node folders")
     .option('--interface <name>', 'interface on which requests arrive; default: the one with an address there')
     .option('--leases <file>', "dhcpd's dhcpd.leases: what is lent stays lent")
-    .option('--state <dir>', 'state folder into which the leases go')
-    .option('--site <dir>', 'with --leases and no other source: the site that takes the leases on')
+    .addOption(stateOption())
+    .addOption(siteOption())
     .option('--out <dir>', 'folder for the new site; it must be new or empty')
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLE)
@@ -60,10 +63,10 @@ export function importCommand(): Command {
       const sources = [flags.dhcpd, flags.dnsmasq, flags.warewulf, flags.tftp].filter((source) => source !== undefined);
       const { leases, state, out } = flags;
       const draft = new SiteDraft();
-      if ((leases === undefined) !== (state === undefined)) {
-        command.error('error: --leases FILE and --state DIR belong together', { exitCode: 2 });
+      if (leases === undefined && command.getOptionValueSource('state') === 'cli') {
+        command.error('error: --state DIR is for --leases FILE', { exitCode: 2 });
       }
-      if (sources.length === 0 && leases !== undefined && state !== undefined && flags.site !== undefined) {
+      if (sources.length === 0 && leases !== undefined) {
         await carryLeases(await siteIn(flags.site), leases, state, draft);
         console.log(flags.json ? asJson(flags.site, draft, [], []) : remarkLines(draft, MOST_SHOWN).join('\n'));
         return;
@@ -74,16 +77,19 @@ export function importCommand(): Command {
       }
       if (out === undefined) command.error('error: name the folder for the new site: --out DIR', { exitCode: 2 });
       await read(flags, draft);
+      leaveUnproven(draft);
       await writeSite(draft, out, sources);
       const loaded = await loadSite(out);
-      if (loaded.ok && leases !== undefined && state !== undefined) {
+      if (loaded.ok && leases !== undefined) {
         await carryLeases(loaded.site, leases, state, draft);
         await writeReport(draft, out, [...sources, leases]);
       }
-      const errors = loaded.ok ? [] : loaded.findings;
-      console.log(
-        flags.json ? asJson(out, draft, errors, loaded.warnings) : asText(out, draft, errors, loaded.warnings),
-      );
+      // A TFTP server's tree has no networks to take over: that they are to be written is no fault of it.
+      const lacking = loaded.ok ? unservable(loaded.site) : [];
+      const isTreeAlone = sources.length === 1 && flags.tftp !== undefined;
+      const errors = loaded.ok ? (isTreeAlone ? [] : lacking) : loaded.findings;
+      const warnings = isTreeAlone ? [...loaded.warnings, ...lacking] : loaded.warnings;
+      console.log(flags.json ? asJson(out, draft, errors, warnings) : asText(out, draft, errors, warnings));
       if (errors.length > 0) process.exitCode = 1;
     });
 }

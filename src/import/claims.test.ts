@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { unprovenClaims } from './claims.ts';
+import { leaveUnproven, unprovenClaims } from './claims.ts';
 import { SiteDraft } from './draft.ts';
 
 const place = { file: 'dhcpd.conf', line: 3, col: 5 };
@@ -40,4 +40,17 @@ test('what is called taken over stands in the new site', () => {
     unprovenClaims(draft).map(({ what }) => what),
     rows.filter(([, , proven]) => !proven).map(([what]) => what),
   );
+});
+
+test('what is called taken over and stands nowhere is left out of the report as such', () => {
+  const draft = new SiteDraft();
+  draft.site.networks = { lan: { subnet: '10.0.0.0/24' } };
+  draft.remark('taken', place, 'there', undefined, { at: [['networks', 'lan']] });
+  draft.remark('taken', place, 'not there', 'class x', { at: [['classes', 'x']], weight: 'server' });
+  leaveUnproven(draft);
+  assert.deepEqual(unprovenClaims(draft), []);
+  const [kept, left] = draft.remarks;
+  assert.equal(kept?.kind, 'taken');
+  assert.deepEqual([left?.kind, left?.what, left?.weight], ['left', 'not there', 'server']);
+  assert.match(left?.why ?? '', /no place for it in the new site/);
 });

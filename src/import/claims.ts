@@ -9,6 +9,17 @@ export function unprovenClaims(draft: SiteDraft): readonly Remark[] {
   return draft.remarks.filter(({ kind, at }) => kind === 'taken' && !isProven(draft, at));
 }
 
+/** Makes the report true: what says `taken` and has no place in the draft is left out. */
+export function leaveUnproven(draft: SiteDraft): void {
+  const unproven = new Set(unprovenClaims(draft));
+  for (const [i, remark] of draft.remarks.entries()) {
+    if (!unproven.has(remark)) continue;
+    const { place, what, weight } = remark;
+    const why = 'the import has no place for it in the new site: look at what it does, and write it by hand';
+    draft.remarks[i] = { kind: 'left', place, what, why, ...(weight === undefined ? {} : { weight }) };
+  }
+}
+
 function isProven(draft: SiteDraft, at: readonly Path[] | undefined): boolean {
   return at !== undefined && at.length > 0 && at.every((path) => isThere(draft, path));
 }
