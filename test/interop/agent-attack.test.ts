@@ -61,7 +61,11 @@ for (const flavour of FLAVOURS) {
 
     // What is in the way in a folder of root's is for the operator to mend: the node waits.
     mkdirSync(join(root, 'etc/folder'));
-    assert.match(field.run(layLine(`${root}/etc/folder`)), /is a folder on this machine\nended 1\n$/);
+    const ended = HAS_USERS ? 1 : 2; // An ordinary user's namespace has a / that is not its root's.
+    assert.match(
+      field.run(layLine(`${root}/etc/folder`)),
+      new RegExp(`is a folder on this machine\nended ${ended}\n$`),
+    );
     // Links that root alone can have laid are followed: /lib, /var/run.
     symlinkSync('etc', join(root, 'lib'));
     symlinkSync(`${root}/lib/../lib`, join(root, 'lib64'));
@@ -164,11 +168,11 @@ for (const flavour of FLAVOURS) {
     let runs = 0;
     // Each over all of its steps, in another order each time.
     for (const { name, line, swap, back } of shuffled(every)) {
-      const told = field.run(`${INTERLEAVED}\n${SWAPS}\nOPERATION='${line}' SWAP=${swap} BACK=${back}\neach_step`);
-      const [steps] = /^\d+ steps$/m.exec(told) ?? [];
-      assert.ok(steps, told);
+      const printed = field.run(`${INTERLEAVED}\n${SWAPS}\nOPERATION='${line}' SWAP=${swap} BACK=${back}\neach_step`);
+      const [steps] = /^\d+ steps$/m.exec(printed) ?? [];
+      assert.ok(steps, printed);
       runs += Number.parseInt(steps, 10);
-      assert.equal(told.replace(`${steps}\n`, ''), '', `${name}, ${swap} ${back}`);
+      assert.equal(printed.replace(`${steps}\n`, ''), '', `${name}, ${swap} ${back}`);
       assert.equal(field.canaries(), before, `${name}, ${swap} ${back}`);
       if (Date.now() > end) break;
     }
@@ -189,7 +193,7 @@ for (const flavour of FLAVOURS) {
   });
 
   for (const mounted of [false, true]) {
-    test(`${flavour}: a user who swaps names as fast as a processor can gains nothing${mounted ? ', on a file system of his own' : ''}`, async (t) => {
+    test(`${flavour}: a user who swaps names as fast as a processor can gains nothing${mounted ? ', on a file system of their own' : ''}`, async (t) => {
       const field = ground(flavour, { mounted });
       const { home, root } = field;
       const before = field.canaries();
@@ -217,7 +221,7 @@ for (const flavour of FLAVOURS) {
           remember
           find_drift
           cat $WORK/drift >>$D/drift
-          at $D/home/sub log_words kept >>$D/told 2>/dev/null
+          at $D/home/sub log_words kept >>$D/printed 2>/dev/null
         done
         leave_stages
         echo "$rounds rounds, $successes done"`,
@@ -230,7 +234,7 @@ for (const flavour of FLAVOURS) {
         join(root, 'kept'),
         join(root, 'run'),
         join(root, 'drift'),
-        join(root, 'told'),
+        join(root, 'printed'),
       );
       assert.deepEqual(found, [], 'nothing that root alone may read was copied');
       assert.equal(HAS_USERS ? read : '', '', 'the attacker read nothing of it');
@@ -253,7 +257,7 @@ function layLine(path: string): string {
 
 /**
  * One round of the attacker: for a few milliseconds one of the names that the agent uses becomes in turn what could be of use to
- * him, again and again, now and then after a pause, so that the agent is met in the middle of each of its steps.
+ * it, again and again, now and then after a pause, so that the agent is met in the middle of each of its steps.
  */
 const ATTACK = `
   const name = any(['key', 'private', 'replaced', 'sub', 'sub', 'sub/private', 'sub/link', 'sub/kept', 'sub/kept', 'sub/deep', 'sub/deep/er',
@@ -305,8 +309,8 @@ const OPERATIONS: readonly (readonly [name: string, line: string, swaps: readonl
   ['tokens', `lay again replace - - - tokens $D/home/sub/name`, ['way', 'shadow', 'newcomers']],
   ['a removal', `rm -f $KEPT/original$D/home/sub/name; remove $D/home/sub/name`, ['way', 'shadow']],
   ['an original given back', `remove $D/home/sub/name`, ['way', 'shadow', 'folder', 'newcomers']],
-  ['drift', `find_drift; cat $WORK/drift >>$D/told`, ['way', 'shadow', 'fifo', 'endless']],
-  ['a log', `at $D/home/sub log_words name >>$D/told`, ['way', 'shadow', 'fifo', 'endless']],
+  ['drift', `find_drift; cat $WORK/drift >>$D/printed`, ['way', 'shadow', 'fifo', 'endless']],
+  ['a log', `at $D/home/sub log_words name >>$D/printed`, ['way', 'shadow', 'fifo', 'endless']],
 ];
 
 /**
@@ -413,7 +417,7 @@ check() {
 0 600" ] || echo "$1: a file of root's has another owner or mode"
   [ "$(command ls $D/etc)" = "passwd
 shadow" ] || echo "$1: something was laid into a folder of root's: $(command ls $D/etc)"
-  if [ "$SWAP" != hard ] && command find $D/home $D/kept $D/told -type f -exec grep -l ${JSON.stringify(SECRET)} {} + 2>/dev/null | command grep .; then echo "$1: holds what root alone may read"; fi
+  if [ "$SWAP" != hard ] && command find $D/home $D/kept $D/printed -type f -exec grep -l ${JSON.stringify(SECRET)} {} + 2>/dev/null | command grep .; then echo "$1: holds what root alone may read"; fi
 }
 `;
 

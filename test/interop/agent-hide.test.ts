@@ -150,9 +150,9 @@ for (const shell of SHELLS) {
       return execFileSync(program, [...first, '-c', prelude + lines], { encoding: 'utf8', input });
     };
 
-    it('makes one line of what is said, without a process where there is nothing to hide', () => {
+    it('makes one line of a message, without a process where there is nothing to hide', () => {
       writeFileSync(join(folder, 'mask'), 'hunter2 with * and ?\n$(id)\n');
-      const said = run(`say 'a  plain line'
+      const printed = run(`say 'a  plain line'
         say 'hunter2 with * and ? and $(id)'
         say "$(printf 'two\\nlines \\033[2J\\302\\233 end')"
         say 'password: geheim'
@@ -160,7 +160,7 @@ for (const shell of SHELLS) {
         say 'network eth0 10.0.0.51 (2 of 3), a+b; -n /etc/x *'
         masked() { :; }`);
       assert.equal(
-        said,
+        printed,
         [
           'reveille: a  plain line',
           'reveille: *** and ***',

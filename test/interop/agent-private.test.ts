@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -50,8 +50,8 @@ for (const [client, flavour, without] of CLIENTS) {
     }
     killAll();
     // What the agent says of itself does not hold it either.
-    const said = server.events().map(({ detail, output }) => `${detail} ${output}`);
-    assert.ok(!said.join('\n').includes(token));
+    const printed = server.events().map(({ detail, output }) => `${detail} ${output}`);
+    assert.ok(!printed.join('\n').includes(token));
   });
 
   test(`${client}: a server that is busy is asked again later; no report is lost, and the boot goes on`, async (t) => {
@@ -68,7 +68,7 @@ for (const [client, flavour, without] of CLIENTS) {
       } else forward(asked, (got, body) => answer.writeHead(got.statusCode ?? 500, got.headers).end(body));
     });
     await new Promise<void>((resolve) => proxy.listen(PORT, '10.0.0.2', resolve));
-    t.after(() => proxy.close());
+    t.after(() => closed(proxy));
     const { code, printed } = await machine.start(KERNEL);
     assert.equal(code, 0, printed);
     const paths = new Set(refused.map(({ path }) => path));
@@ -90,6 +90,25 @@ for (const [client, flavour, without] of CLIENTS) {
     await until(() => server.news().length === 1);
   });
 }
+
+test('a server that knows no tokens is asked as before', async (t) => {
+  const { machine, server } = await stage(t, 'busybox', { 'overlays/nova/etc/a': 'a' }, { listen: false });
+  await server.listen(PORT + 1);
+  const asked: string[] = [];
+  const proxy = createServer((request, answer) => {
+    asked.push(`${request.method} ${request.url}`);
+    request.url = request.url?.replace('&token=want', '');
+    forward(request, (got, body) => answer.writeHead(got.statusCode ?? 500, got.headers).end(body));
+  });
+  await new Promise<void>((resolve) => proxy.listen(PORT, '10.0.0.2', resolve));
+  t.after(() => closed(proxy));
+  const { code, printed } = await machine.start(KERNEL);
+  assert.equal(code, 0, printed);
+  await until(() => server.orders.isWaiting('node01'));
+  assert.ok(asked.some((line) => /^GET \/node\/v1\/bundle\?.*&token=want$/.test(line)));
+  assert.ok(asked.some((line) => /^GET \/node\/v1\/wait\?[^ ]*seconds=\d+$/.test(line)));
+  assert.equal(existsSync(join(machine.root, 'run/reveille/token')), false);
+});
 
 for (const flavour of ['dash', 'busybox'] as const) {
   test(`${flavour}: a secret of the bundle is in nothing that leaves the node, in no form, and in no log of the agent`, async (t) => {
@@ -190,6 +209,12 @@ async function status(url: string): Promise<string> {
   return (await promisify(execFile)('ip', ['netns', 'exec', 'node', ...curl])).stdout;
 }
 
+/** Its connections too, of which one waits for orders. */
+function closed(proxy: Server): void {
+  proxy.close();
+  proxy.closeAllConnections();
+}
+
 function forward(asked: IncomingMessage, answer: (got: IncomingMessage, body: Buffer) => void): void {
   const { url: path, method, headers } = asked;
   const on = request({ host: '10.0.0.2', port: PORT + 1, path, method, headers }, (got) => {
@@ -199,5 +224,6 @@ function forward(asked: IncomingMessage, answer: (got: IncomingMessage, body: Bu
   });
   // Whoever goes away meanwhile, here or there, hears no answer.
   on.on('error', () => asked.destroy());
+  asked.socket.once('close', () => on.destroy());
   asked.pipe(on);
 }

@@ -140,7 +140,7 @@ plan() {
 
 # lay_bundle MANIFEST: lays what differs from MANIFEST and takes away what left the bundle. At boot a file that cannot be
 # laid ends it (the site may be mended, and the next try fetches anew), unless another user of the machine may be the cause,
-# who must not keep it from booting; later it is told, and tried again next time.
+# who must not keep it from booting; later it is reported, and tried again next time.
 lay_bundle() {
   begin files
   if ! plan "$1" 2>"$WORK/trouble" || ! keep_hooks 2>"$WORK/trouble"; then

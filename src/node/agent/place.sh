@@ -6,7 +6,7 @@
 # directory, which stays the same folder whatever becomes of its path. New files are made whole in a root-only folder of
 # the same mount, and appear by a rename; existing ones are linked into that folder before anything looks at them.
 #
-# A link on the way is followed where nobody but root can have laid it (/lib, /var/run). Functions fail with 1, or with 2
+# A link on the way is followed where only root can have laid it (/lib, /var/run). Functions fail with 1, or with 2
 # where the cause is something that another user of this machine may have made.
 # shellcheck disable=SC2034 # what is set here is used there
 
@@ -59,7 +59,7 @@ note_top() {
   eval "TOP_$1=\$2"
 }
 
-# refuse WORDS: tells why something in the working directory is left alone. 2 where another user may have made it so.
+# refuse WORDS: prints why something in the working directory is left alone. 2 where another user may have made it so.
 refuse() {
   echo "$1" >&2
   if only_roots; then return 1; fi
@@ -67,9 +67,9 @@ refuse() {
 }
 
 # owner_of NAME: whose it is, in words.
-owner_of() { stat -c '%U (%u)' "$1" 2>/dev/null || echo nobody; }
+owner_of() { stat -c '%U (%u)' "$1" 2>/dev/null || echo "?"; }
 
-# only_roots: whether nobody but root can change what the names on the way to the working directory, or those in it, mean.
+# only_roots: whether root alone can change what the names on the way to the working directory, or those in it, mean.
 only_roots() {
   if [ "$PWD" != "$JUDGED" ]; then
     JUDGED=$PWD VERDICT=no
@@ -208,7 +208,7 @@ in_stage() {
 }
 
 # is_stage: whether open file 8 is a folder that only root reaches, and a rename from it to folder 7 does not copy. Looked at once
-# for a folder in which nobody else can change that.
+# for a folder in which no other user can change that.
 is_stage() {
   case $TOP in "$KEPT" | "$RUN") [ "$folder_of" != "$CHECKED" ] || return 0 ;; esac
   # shellcheck disable=SC2046 # numbers
