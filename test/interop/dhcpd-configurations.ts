@@ -389,7 +389,7 @@ function scopes(): Configuration {
   const OF_GROUP = mac('52:54:00:00:00:91');
   const BY_ITSELF = mac('52:54:00:00:00:92');
   const REPEATING = mac('52:54:00:00:00:93');
-  const asked = asksFor(1, 3, 17, 43, 66, 67, 208, 209, 210, 200);
+  const asked = asksFor(1, 3, 17, 43, 66, 67, 208, 209, 210, 200, 100);
   const user = (name: string): Said => [77, Buffer.from(name)];
   const vendor = (name: string): Said => say(OPTION.vendorClass, name);
   const machine = (name: string, n: number, ...said: Said[]) =>
@@ -436,6 +436,7 @@ if not (option user-class = "iPXE") { filename "undionly.kpxe"; } else { filenam
 option root-path "/late";
 if option user-class = "refused" { deny booting; }
 class "refused" { match if option vendor-class-identifier = "refused"; ignore booting; }
+if exists user-class { option pcode "some"; } else { option pcode "none"; }
 class "Access-Points" {
   match if substring(option vendor-class-identifier, 0, 4) = "acme";
   option acme.name "class";
@@ -494,7 +495,7 @@ networks:
     lease: 10m
     nextServer: 10.0.0.9
     bootFile: undionly.kpxe
-    options: { root-path: /late, '200': { hex: '07:06:73:75:62:6e:65:74' } }
+    options: { root-path: /late, '100': { text: none }, '200': { hex: '07:06:73:75:62:6e:65:74' } }
     pools:
       - { range: 10.0.0.100-10.0.0.119, allow: any, deny: [Pool-Members, refused, refused-user] }
       - range: 10.0.0.130-10.0.0.139
@@ -506,6 +507,7 @@ networks:
           '43': { hex: '01:04:0a:00:00:05:02:04:70:6f:6f:6c:03:02:00:05' }
           '200': { hex: '07:04:70:6f:6f:6c' }
 classes:
+  some: { userClass: '?*', options: { '100': { text: some } } }
   ipxe: { userClass: iPXE, bootFile: 'http://10.0.0.9/x' }
   branch:
     vendorClass: 'acme*'

@@ -18,42 +18,56 @@ export function branchesOf(statement: StatementOf<'if' | 'switch'>): readonly Br
 }
 
 /**
- * Branches of which the first denies its condition, the other way round: `if not A { x } else { y }` gives the same as
- * `if A { y } else { x }`, which classes can say. Only where those who fit A are given all that `x` gives by the other
- * branches, or by `around`, so that no class has to take something away.
+ * The branches without what classes cannot say and need not. A choice in the last branch, with nothing beside it, goes on with its
+ * own branches. A condition that is denied is turned round: `if not A { x } else { y }` gives the same as `if A { y } else { x }`.
+ * What of `x` those who fit A are given neither by `y` nor by `usual`, which counts without the choice, keeps its condition, since
+ * no class takes anything away.
  */
-export function withoutNegation(branches: readonly Branch[], around: ReadonlyMap<string, Setting>): readonly Branch[] {
+export function simplified(branches: readonly Branch[], usual: ReadonlyMap<string, Setting>): readonly Branch[] {
   const [first, ...rest] = branches;
-  const denied = first?.condition === undefined ? undefined : deniedBy(first.condition);
-  if (first === undefined || denied === undefined) return branches;
-  const keys = keysOf(first.body);
-  if (keys === undefined) return branches;
+  if (first === undefined) return [];
+  if (first.condition === undefined) {
+    const [only, ...more] = first.body;
+    const isChoice = (only?.kind === 'if' || only?.kind === 'switch') && more.length === 0;
+    return isChoice ? simplified(branchesOf(only), usual) : [first];
+  }
+  const denied = deniedBy(first.condition);
+  return denied === undefined ? [first, ...simplified(rest, usual)] : turned(first, denied, rest, usual);
+}
+
+function turned(
+  { condition, body }: Branch,
+  denied: Expression,
+  rest: readonly Branch[],
+  usual: ReadonlyMap<string, Setting>,
+): readonly Branch[] {
   const covered = coveredBy(rest);
-  const open = keys.filter((key) => !covered.has(key));
-  const usual = open.flatMap((key) => around.get(key) ?? []);
-  if (usual.length < open.length) return branches;
+  const isCovered = (statement: Statement): boolean => {
+    const key = isSetting(statement) ? keyOf(statement) : undefined;
+    return key !== undefined && (covered.has(key) || usual.has(key));
+  };
+  const [plain, others] = [body.filter(isCovered), body.filter((statement) => !isCovered(statement))];
+  const restored = plain.flatMap((statement): Setting[] => {
+    const key = isSetting(statement) ? (keyOf(statement) ?? '') : '';
+    const setting = usual.get(key);
+    return covered.has(key) || setting === undefined ? [] : [setting];
+  });
   const [only, ...more] = rest;
   const isElse = only !== undefined && only.condition === undefined && more.length === 0;
   const instead: readonly Statement[] =
-    rest.length === 0 ? [] : isElse ? only.body : [{ kind: 'if', branches: rest, place: denied.place }];
-  return [{ condition: denied, body: [...usual, ...instead] }, { body: first.body }];
+    only === undefined ? [] : isElse ? only.body : [{ kind: 'if', branches: rest, place: denied.place }];
+  const inner = [...restored, ...instead];
+  return [
+    ...(inner.length === 0 ? [] : [{ condition: denied, body: inner }]),
+    ...(others.length === 0 || condition === undefined ? [] : [{ condition, body: others }]),
+    ...(plain.length === 0 ? [] : [{ body: plain }]),
+  ];
 }
 
 /** What has to hold where this expression does not; `undefined` if it denies nothing. */
 function deniedBy(expression: Expression): Expression | undefined {
   if (expression.kind === 'not') return expression.of;
   return expression.kind === 'binary' && expression.op === '!=' ? { ...expression, op: '=' } : undefined;
-}
-
-/** What a body of plain settings sets; `undefined` of one in which something else stands. */
-function keysOf(body: readonly Statement[]): readonly string[] | undefined {
-  const keys: string[] = [];
-  for (const statement of body) {
-    const key = isSetting(statement) ? keyOf(statement) : undefined;
-    if (key === undefined) return undefined;
-    keys.push(key);
-  }
-  return keys;
 }
 
 /** What branches set whichever of them holds: one of them always does if the last has no condition. */

@@ -2,10 +2,12 @@ import { formatIpv4 } from '../../net/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
+import { noteCarried } from './carried.ts';
 import { describe } from './comments.ts';
 import { both, type Conditions, conditionsOf, either, withFirmwareWords } from './conditions.ts';
-import { givenBy } from './given.ts';
-import { leaseOf, saysLease } from './lending.ts';
+import { givenBy, namesFile } from './given.ts';
+import { withoutInner } from './inner.ts';
+import { lendingOf, saysLease } from './lending.ts';
 import { Names } from './names.ts';
 import { optionsText } from './optionsText.ts';
 import type { Part, Reading } from './reading.ts';
@@ -51,7 +53,10 @@ export class Classes {
         words: describe(scope),
       });
     }
-    for (const { conditions, settings, statement, place, words, scope: own, condition } of [...base, ...rules]) {
+    for (const rule of [...base, ...rules]) {
+      const { conditions, statement, place, words, scope: own, condition } = rule;
+      const settings = withoutInner(rule.settings, scope, this.#reading);
+      if (settings.size === 0) continue;
       for (const one of conditions) {
         if (Object.keys(one).length === 0) {
           // It holds for all clients of the scope.
@@ -191,7 +196,7 @@ export class Classes {
     const name = this.#names.take(wanted);
     const values = Object.entries(withFirmwareWords(conditions));
     const around = new Map([...aroundOf(scope, this.#reading), ...ofClass, ...settings]);
-    const own = this.#settings(settings, scope, around, conditions.macs);
+    const own = this.#settings(settings, scope, around, conditions);
     const text: ClassText = {
       ...Object.fromEntries(values.map(([key, list]) => [key, list.length === 1 ? list[0] : [...list]])),
       ...own.text,
@@ -210,20 +215,21 @@ export class Classes {
     settings: ReadonlyMap<string, Setting>,
     scope: Scope,
     around: ReadonlyMap<string, Setting>,
-    macs: readonly string[] | undefined,
+    conditions: Conditions,
   ): { readonly text: ClassText; readonly parts: readonly Part[] } {
     const reading = this.#reading;
     const { nextServer, bootFile, options } = givenBy(settings, reading, around);
     const written = optionsText(options, reading);
-    const lending = saysLease(settings) ? leaseOf(new Map([...settingsIn(scope), ...settings])) : undefined;
-    const parts: Part[] = [...written.parts, ...(lending?.parts ?? [])];
+    const lending = lendingOf(settings, settingsIn(scope));
+    const parts: Part[] = [...written.parts, ...lending.parts];
     const gifts = [...(nextServer ? ['nextServer' as const] : []), ...(bootFile ? ['bootFile' as const] : [])];
-    reading.gifts.note(macs, [...options.keys(), ...gifts], bootFile?.file);
-    const isSaid = nextServer !== undefined && (!reading.isOurs(nextServer.ip) || reading.namesOthers);
+    noteCarried(options, conditions, reading);
+    reading.gifts.note(conditions.macs, [...options.keys(), ...gifts], bootFile?.file);
+    const isSaid = nextServer !== undefined && !reading.isImplied(nextServer.ip, namesFile(around));
     if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
     if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });
     const text = {
-      ...lending?.text,
+      ...lending.text,
       ...(isSaid ? { nextServer: formatIpv4(nextServer.ip) } : {}),
       ...(bootFile === undefined ? {} : { bootFile: bootFile.file }),
       ...(written.text === undefined ? {} : { options: written.text }),

@@ -22,15 +22,16 @@ export function tellRest(reading: Reading): void {
     if (proven.length === 0) continue;
     if (statement !== undefined) standing.add(statement);
     if (statement !== undefined && inHosts.has(statement)) continue;
-    if (reading.hasToldOf(place, what)) continue;
-    reading.draft.remark('taken', place, what, placesInWords(proven), { at: proven });
+    const words = what();
+    if (reading.hasToldOf(place, words)) continue;
+    reading.draft.remark('taken', place, words, placesInWords(proven), { at: proven });
   }
-  const left = (statement: Statement, chain: readonly Scope[], usual: Absence): void => {
+  const left: Left = (statement, chain, usual) => {
     if (standing.has(statement) || reading.hasTold(statement)) return;
     // A host that is left out stands for what is within it.
     const host = chain.find(({ kind }) => kind === 'host');
     if (host !== undefined && reading.hasLeft(host.place, `host ${host.name}`)) return;
-    const { why, weight } = reading.reasonOf(statement, chain) ?? usual;
+    const { why, weight } = reading.reasonOf(statement, chain) ?? usual();
     reading.tell('left', statement, why, weight);
   };
   const { outline } = reading;
@@ -39,29 +40,33 @@ export function tellRest(reading: Reading): void {
     if (setting.kind === 'option' && !standing.has(setting) && !NOT_GIVEN.has(setting.option.space.toLowerCase())) {
       reading.attempt(() => givenValue(setting, reading));
     }
-    left(setting, chainOf(scope), unused(setting, scope, reading));
+    left(setting, chainOf(scope), () => unused(setting, scope, reading));
   }
   for (const { ranges, permits, scope } of outline.pools) {
-    for (const statement of [...ranges, ...permits]) left(statement, chainOf(scope), NOT_WRITTEN);
+    for (const statement of [...ranges, ...permits]) left(statement, chainOf(scope), () => NOT_WRITTEN);
   }
   for (const { matches, scope } of outline.classes)
-    for (const match of matches) left(match, chainOf(scope), NOT_WRITTEN);
-  for (const { statement, scope } of outline.subclasses) left(statement, chainOf(scope), NOT_WRITTEN);
+    for (const match of matches) left(match, chainOf(scope), () => NOT_WRITTEN);
+  for (const { statement, scope } of outline.subclasses) left(statement, chainOf(scope), () => NOT_WRITTEN);
   for (const scope of outline.scopes) for (const choice of scope.choices) tellOfChoice(choice, scope, left);
-  for (const definition of outline.definitions) left(definition, [], NOT_NEEDED);
+  for (const definition of outline.definitions) left(definition, [], () => NOT_NEEDED);
 }
+
+/** Tells of a statement that nothing was told of; `usual` is the reason if no part of the translation gave one. */
+type Left = (statement: Statement, chain: readonly Scope[], usual: () => Absence) => void;
 
 const NOT_WRITTEN: Absence = { why: 'what it belongs to is left out' };
 const NOT_NEEDED: Absence = { why: 'nothing of the new site needs it', weight: 'server' };
+const SAID_AGAIN: Absence = {
+  why: 'its block says it again further down, for all: the last counts',
+  weight: 'server',
+};
 const NOTHING_IN_IT: Absence = { why: 'nothing in it is for clients', weight: 'server' };
 
-function tellOfChoice(
-  { statement, branches }: Choice,
-  scope: Scope,
-  left: (statement: Statement, chain: readonly Scope[], usual: Absence) => void,
-): void {
+function tellOfChoice({ statement, branches }: Choice, scope: Scope, left: Left): void {
   const isForNobody = branches.every((branch) => isBare(branch.scope));
-  left(statement, chainOf(scope), isForNobody ? NOTHING_IN_IT : { why: 'none of its branches is in the new site' });
+  const usual = isForNobody ? NOTHING_IN_IT : { why: 'none of its branches is in the new site' };
+  left(statement, chainOf(scope), () => usual);
   for (const branch of branches) for (const inner of branch.scope.choices) tellOfChoice(inner, branch.scope, left);
 }
 
@@ -83,6 +88,7 @@ const OF_POOLS = ['allow unknown-clients', 'boot-unknown-clients'];
 
 /** Why a setting that nothing else was told of is in no part of the site. */
 function unused(setting: Setting, scope: Scope, { draft, outline }: Reading): Absence {
+  if (outline.replaced.has(setting)) return SAID_AGAIN;
   const key = keyOf(setting) ?? '';
   const elsewhere = ELSEWHERE.get(key);
   if (elsewhere !== undefined) return elsewhere;

@@ -166,11 +166,14 @@ function architecture({ offset, length, fromEnd }: Look, constant: Expression): 
   return [{ arch: [(bytes[0] ?? 0) * 256 + (bytes[1] ?? 0)] }];
 }
 
+/** What any value fits that is there. */
+const SOMETHING = '?*';
+
 function exists(expression: Expression, reading: Reading): readonly Conditions[] | undefined {
   if (expression.kind !== 'option') return undefined;
   const look = lookOf({ ...expression, from: 'packet' }, reading);
   if (look === undefined || look.subject === 'hardware' || look.subject === 'arch') return undefined;
-  return [{ [look.subject]: ['*'] }];
+  return [{ [look.subject]: [SOMETHING] }];
 }
 
 /** A regular expression of plain signs, `.` and `.*`, perhaps tied to the beginning or the end. */
@@ -184,7 +187,9 @@ function regular(look: Expression, constant: Expression, reading: Reading): read
   const [, start, middle = '', end] = parts;
   const glob = middle.replace(/\\(.)|\.\*|\./g, (found, plain?: string) => plain ?? (found === '.' ? '?' : '*'));
   const pattern = `${start === '^' ? '' : '*'}${glob}${end === '$' ? '' : '*'}`.replace(/\*+/g, '*');
-  return isLength(Buffer.byteLength(pattern)) ? [{ [seen.subject]: [pattern] }] : undefined;
+  return isLength(Buffer.byteLength(pattern))
+    ? [{ [seen.subject]: [pattern === '*' ? SOMETHING : pattern] }]
+    : undefined;
 }
 
 /** Any of these or of those; alternatives that differ in one kind of condition become one. */
@@ -242,7 +247,7 @@ function meet(a: Conditions, b: Conditions): Conditions | typeof NOBODY | undefi
       values.map((other) => (key === 'arch' ? same(one, other) : overlay(one, other))),
     );
     if (pairs.includes(undefined)) return undefined;
-    const met = pairs.filter((pair) => pair !== NOBODY && pair !== undefined) as (string | number)[];
+    const met = pairs.filter((pair) => pair !== NOBODY && pair !== undefined) as (string | number | Pattern)[];
     if (met.length === 0) return NOBODY;
     merged[key] = [...new Set(met)];
   }
@@ -254,7 +259,10 @@ function same(a: unknown, b: unknown): string | number | typeof NOBODY {
 }
 
 /** The pattern of what fits both, where each is fixed signs and `?`, perhaps with `*` behind them. */
-function overlay(a: unknown, b: unknown): string | typeof NOBODY | undefined {
+function overlay(a: Pattern | number, b: Pattern | number): Pattern | typeof NOBODY | undefined {
+  // Hex stands for a byte at least.
+  if (a === SOMETHING && typeof b === 'object') return b;
+  if (b === SOMETHING && typeof a === 'object') return a;
   if (typeof a !== 'string' || typeof b !== 'string') return undefined;
   const [one, other] = [a, b].map((text) => /^([^*]*)(\*?)$/.exec(text)) as (RegExpExecArray | null)[];
   if (!one || !other) return undefined;

@@ -37,12 +37,17 @@ export function givenBy(
   }
   carrySpaces(settings, around, options, reading);
   const nextServer = nextServerOf(settings, around, options, reading);
-  const bootFile = bootFileOf(settings, around, options, reading);
+  const bootFile = bootFileOf(settings, options, reading);
   return {
     options,
     ...(nextServer === undefined ? {} : { nextServer }),
     ...(bootFile === undefined ? {} : { bootFile }),
   };
+}
+
+/** Whether settings name something to boot. */
+export function namesFile(settings: ReadonlyMap<string, Setting>): boolean {
+  return settings.has('filename') || settings.has(FILE_OPTION);
 }
 
 const FILE_OPTION = optionKey('dhcp', 'bootfile-name');
@@ -64,8 +69,8 @@ function nextServerOf(
     return undefined;
   }
   const option = options.get(OPTION.tftpServer.code);
-  if (option === undefined || around.has('next-server')) return undefined;
-  if (!around.has('filename') && !around.has(FILE_OPTION)) return undefined;
+  if (option === undefined || reading.namesServers) return undefined;
+  if (!namesFile(around)) return undefined;
   const ip = typeof option.value.written === 'string' ? parseIpv4(option.value.written) : undefined;
   if (ip !== undefined) return { ip, from: option.from[0] };
   const why = 'given as it is; beside it this server is named as boot server (siaddr): write `nextServer:` for another';
@@ -76,7 +81,6 @@ function nextServerOf(
 /** The boot file: `filename`, else option 67, which then is no option of its own. */
 function bootFileOf(
   settings: ReadonlyMap<string, Setting>,
-  around: ReadonlyMap<string, Setting>,
   options: Map<number, GivenOption>,
   reading: Reading,
 ): Given['bootFile'] {
@@ -89,8 +93,10 @@ function bootFileOf(
   }
   const option = options.get(OPTION.bootFile.code);
   const written = option?.value.written;
-  if (option === undefined || around.has('filename') || typeof written !== 'string' || written === '') return undefined;
-  if (!reading.namesFilesTwice) options.delete(OPTION.bootFile.code);
+  // Where `filename` is used as well, neither stands for the other.
+  if (option === undefined || reading.namesFilesTwice || typeof written !== 'string' || written === '')
+    return undefined;
+  options.delete(OPTION.bootFile.code);
   return { file: written, from: option.from[0] };
 }
 

@@ -170,6 +170,13 @@ const SERVERS: readonly Row[] = [
     told: [],
   },
   {
+    what: 'this server, where nothing is named to boot from it',
+    text: net('next-server 10.0.0.2;'),
+    around: { addresses: new Map([['br0', [{ ip: 0x0a000002 as never, prefix: 24 }]]]) },
+    site: rack({ nextServer: '10.0.0.2' }),
+    told: [],
+  },
+  {
     what: 'this server alone is not named',
     text: net('next-server 10.0.0.2; filename "a.0";'),
     around: { addresses: new Map([['br0', [{ ip: 0x0a000002 as never, prefix: 24 }]]]) },
@@ -216,6 +223,33 @@ const SIXTY_SIX: readonly Row[] = [
   },
 ];
 
+const TIMES: readonly Row[] = [
+  { what: 'shorter than dhcpd lends', text: net('', 'default-lease-time 60;'), site: rack({ lease: '5m' }), told: [] },
+  {
+    what: 'short by all bounds',
+    text: net('', 'default-lease-time 60; min-lease-time 60;'),
+    site: rack({ lease: '1m', minLease: '1m' }),
+    told: [],
+  },
+  {
+    what: 'short by its longest',
+    text: net('', 'default-lease-time 60; max-lease-time 120;'),
+    site: rack({ lease: '2m' }),
+    told: [],
+  },
+  {
+    what: 'bounds of a class, within which its pools lend',
+    text: `class "a" { match if option user-class = "a"; max-lease-time 600; min-lease-time 900; }
+      ${net('pool { range 10.0.0.10; default-lease-time 300; }')}`,
+    site: {
+      classes: { a: { userClass: 'a', maxLease: '10m', minLease: '10m' } },
+      ...rack({ pools: [{}, { lease: '5m' }] }),
+    },
+    never: /"lease":"10m"/,
+    told: [],
+  },
+];
+
 const ACME = `option space acme; option acme.at code 1 = ip-address; option acme.to code 2 = text;
   option acme.n code 3 = unsigned integer 16;`;
 const MEMBERS = 'class "a" { match if substring(option vendor-class-identifier, 0, 4) = "acme";';
@@ -258,6 +292,14 @@ const SPACES: readonly Row[] = [
       subnet 10.0.1.0 netmask 255.255.255.0 { option acme.n 6; }`,
     site: { classes: { a: carried('02:01:63') } },
     told: ['changed subnet 10.0.0.0', 'changed subnet 10.0.1.0', 'left option acme.n 5', 'left option acme.n 6'],
+  },
+  {
+    what: 'two classes that say different options of one space',
+    text: `${ACME} vendor-option-space acme; class "a" { match if option user-class = "a"; option acme.to "a"; }
+      class "b" { match if option vendor-class-identifier = "b"; option acme.n 5; } class "c" { match if option user-class = "c"; option acme.n 6; }
+      ${net('')}`,
+    site: { classes: { a: carried('02:01:61'), b: carried('03:02:00:05'), c: carried('03:02:00:06') } },
+    told: ['changed option acme.n 5'],
   },
   {
     what: 'no space where the values count',
@@ -436,6 +478,64 @@ const CHOICES: readonly Row[] = [
     told: ['left if not option user-class = "iPXE"', 'left filename "a.0"', 'left if not option user-class = "iPXE"'],
   },
   {
+    what: 'a condition that is denied, of which only a part can be turned round',
+    text: `${net('')} if not (option user-class = "u") { filename "a.0"; option root-path "/a"; } else { filename "b.0"; }`,
+    site: { ...rack({ bootFile: 'a.0' }), classes: { u: { userClass: 'u', bootFile: 'b.0' } } },
+    never: /root-path/,
+    told: ['left if not option user-class = "u"', 'left option root-path "/a"'],
+  },
+  {
+    what: 'a condition that is denied further down',
+    text: `${net('')} if option user-class = "a" { filename "a.0"; } elsif option user-class != "u" { filename "b.0"; } else { filename "c.0"; }`,
+    site: {
+      ...rack({ bootFile: 'b.0' }),
+      classes: { u: { userClass: 'u', bootFile: 'c.0' }, a: { userClass: 'a', bootFile: 'a.0' } },
+    },
+    told: [],
+  },
+  {
+    what: 'something that has to be there: not all clients',
+    text: `${net('')} if exists user-class { filename "a.0"; } if option vendor-class-identifier ~= ".*" { option root-path "/v"; }`,
+    site: { classes: { 'global-1': { userClass: '?*' }, 'global-1-2': { vendorClass: '?*' } } },
+    told: [],
+  },
+  {
+    what: 'a choice in the last branch goes after the others',
+    text: `${net('')} if option vendor-class-identifier = "v" { filename "v.0"; }
+      else { option root-path "/r"; if option user-class = "u" { filename "u.0"; } else { filename "c.0"; } }`,
+    site: {
+      ...rack({ bootFile: 'c.0' }),
+      classes: { u: { userClass: 'u', bootFile: 'u.0' }, v: { vendorClass: 'v', bootFile: 'v.0' } },
+    },
+    told: ['changed option root-path "/r"'],
+  },
+  {
+    what: 'what an earlier branch does not say, where something is given without the choice',
+    text: `option root-path "/all"; ${net('')} filename "all.0"; if option vendor-class-identifier = "v" { next-server ${OTHER}; }
+      elsif option user-class = "u" { filename "u.0"; } else { option root-path "/else"; }`,
+    site: {
+      ...rack({ bootFile: 'all.0', options: { 'root-path': '/else' } }),
+      classes: {
+        u: { userClass: 'u', bootFile: 'u.0', options: { 'root-path': '/all' } },
+        v: { vendorClass: 'v', nextServer: OTHER, bootFile: 'all.0', options: { 'root-path': '/all' } },
+      },
+    },
+    told: [],
+  },
+  {
+    what: 'what all networks say themselves goes before a choice further out',
+    text: `if option user-class = "u" { filename "u.0"; option root-path "/u"; } ${net('filename "n.0";')}`,
+    site: { ...rack({ bootFile: 'n.0' }), classes: { u: { options: { 'root-path': '/u' } } } },
+    never: /u\.0/,
+    told: ['left filename "u.0"'],
+  },
+  {
+    what: 'what a pool says itself goes after a choice further out, which is told',
+    text: `if option user-class = "u" { filename "u.0"; } ${net('pool { range 10.0.0.10; filename "p.0"; }')}`,
+    site: { classes: { u: { bootFile: 'u.0' } } },
+    told: ['changed filename "u.0"'],
+  },
+  {
     what: 'a choice of nothing for clients',
     text: `${net('')} if exists host-name { ddns-hostname = lcase(option host-name); } else { ddns-hostname = "x"; }`,
     site: rack({}),
@@ -529,6 +629,7 @@ const ABOUT: readonly (readonly [string, readonly Row[]])[] = [
   ['names keep their capitals:', CAPITALS],
   ['a boot server:', SERVERS],
   ['option 66 is', SIXTY_SIX],
+  ['lease times that are', TIMES],
   ['an option space:', SPACES],
   ['subnets:', SUBNETS],
   ['a host costs itself, with', HOSTS],

@@ -6,6 +6,7 @@ import { numberOf } from './words.ts';
 /** dhcpd's own times where nothing is said, in seconds. */
 const DEFAULT_LEASE = 43_200;
 const LONGEST_LEASE = 86_400;
+const SHORTEST_LEASE = 300;
 
 export type LeaseText = { readonly lease: string; readonly minLease?: string; readonly maxLease?: string };
 export type LeaseKey = keyof LeaseText;
@@ -15,7 +16,8 @@ export function leaseOf(settings: ReadonlyMap<string, Setting>): { readonly text
   const longest = numberOf(settings, 'max-lease-time') ?? LONGEST_LEASE;
   const usual = numberOf(settings, 'default-lease-time') ?? DEFAULT_LEASE;
   const shortest = numberOf(settings, 'min-lease-time');
-  const lease = Math.max(1, Math.min(usual, longest));
+  // Without `min-lease-time` nobody is lent an address for less, unless `max-lease-time` is less.
+  const lease = Math.max(1, Math.min(Math.max(usual, shortest ?? SHORTEST_LEASE), longest));
   const text: LeaseText = {
     lease: writtenDuration(lease),
     ...(shortest === undefined || shortest < 1 ? {} : { minLease: writtenDuration(Math.min(shortest, lease)) }),
@@ -33,6 +35,30 @@ export function leaseOf(settings: ReadonlyMap<string, Setting>): { readonly text
     return from === undefined ? [] : [{ from, key: [key in text ? key : 'lease'] }];
   });
   return { text, parts };
+}
+
+/**
+ * The lease times of a class. Where it says bounds alone, it leaves what is lent unasked to its clients' pools and networks.
+ */
+export function lendingOf(
+  own: ReadonlyMap<string, Setting>,
+  around: ReadonlyMap<string, Setting>,
+): { readonly text: Partial<LeaseText>; readonly parts: readonly Part[] } {
+  if (!saysLease(own)) return { text: {}, parts: [] };
+  if (own.has('default-lease-time')) return leaseOf(new Map([...around, ...own]));
+  const [least, most] = [numberOf(own, 'min-lease-time'), numberOf(own, 'max-lease-time')];
+  const bounds = [
+    {
+      from: own.get('min-lease-time'),
+      key: 'minLease',
+      seconds: Math.min(least ?? 0, most ?? Number.POSITIVE_INFINITY),
+    },
+    { from: own.get('max-lease-time'), key: 'maxLease', seconds: most ?? 0 },
+  ].filter(({ seconds }) => seconds >= 1);
+  return {
+    text: Object.fromEntries(bounds.map(({ key, seconds }) => [key, writtenDuration(seconds)])),
+    parts: bounds.flatMap(({ from, key }) => (from === undefined ? [] : [{ from, key: [key] }])),
+  };
 }
 
 /** Whether these settings say anything of lease times. */

@@ -182,7 +182,7 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
   parts.push(...lease.parts);
   const { nextServer, bootFile } = given;
   if (nextServer !== undefined) {
-    const isOurs = reading.isOurs(nextServer.ip);
+    const isOurs = reading.isOurs(nextServer.ip) && (bootFile !== undefined || reading.around.tree);
     if (!isOurs) text.nextServer = formatIpv4(nextServer.ip);
     parts.push({ from: nextServer.from, key: isOurs ? [] : ['nextServer'] });
   }

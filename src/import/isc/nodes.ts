@@ -191,7 +191,7 @@ function bootOf(given: Given, { macs, network, group }: Outer, base: Given, read
     const { ip, from } = given.nextServer;
     const isHidden = group?.nextServer === undefined && reading.gifts.has('nextServer', macs);
     if (ip === base.nextServer?.ip && !isHidden) reading.standsWith(from, base.nextServer.from);
-    else if (!isOurs || reading.namesOthers) {
+    else if (!reading.isImplied(ip, bootFile !== undefined)) {
       text = { nextServer: formatIpv4(ip) };
       parts.push({ from, key: ['nextServer'] });
       // This server is the one where nothing else is named; what names another is answered by name.

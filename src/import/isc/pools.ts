@@ -3,8 +3,9 @@ import { broadcastOf, formatIpv4, type Ipv4, type Ipv4Range, inRange, inSubnet, 
 import { rangeWords } from '../../site/pools.ts';
 import { invalid } from '../invalid.ts';
 import { blockOf } from './blocks.ts';
+import { noteCarried } from './carried.ts';
 import type { DraftedClasses } from './classes.ts';
-import { addressesOf, givenBy } from './given.ts';
+import { addressesOf, givenBy, namesFile } from './given.ts';
 import { leaseOf, saysLease } from './lending.ts';
 import type { Drafted, NetworkText } from './networks.ts';
 import { optionsText } from './optionsText.ts';
@@ -228,9 +229,10 @@ function ownSettings(
   const settings = settingsIn(pool.scope, ({ kind }) => kind === 'pool');
   const ofPool = new Map([...network.settings, ...settings]);
   const { nextServer, bootFile, options } = givenBy(settings, reading, ofPool);
+  noteCarried(options, undefined, reading);
   const written = optionsText(options, reading);
   const parts: Part[] = [...written.parts];
-  const isSaid = nextServer !== undefined && (!reading.isOurs(nextServer.ip) || reading.namesOthers);
+  const isSaid = nextServer !== undefined && !reading.isImplied(nextServer.ip, namesFile(ofPool));
   if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
   if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });
   const lease = saysLease(settings) ? lendingOf(ofPool, network, reading) : { text: {}, parts: [] };

@@ -5,6 +5,7 @@ import type { Remark, SiteDraft, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';
 import { ClassGifts } from './classGifts.ts';
 import { whereFrom } from './comments.ts';
+import type { Conditions } from './conditions.ts';
 import { OptionTable } from './optionTable.ts';
 import type { Resolved } from './optionValues.ts';
 import { type Outline, type Scope, type Setting, settingsIn } from './scopes.ts';
@@ -25,10 +26,13 @@ export type Surroundings = {
 };
 
 /** Something of the configuration, and where in the new site it stands. */
-export type Standing = { readonly place: Place; readonly what: string; readonly at: Path[] };
+export type Standing = { readonly place: Place; readonly what: () => string; readonly at: Path[] };
 
 /** A part of what is written: the statement that it comes from, and where it stands below the entry. */
 export type Part = { readonly from: Statement; readonly key: Path };
+
+/** An option that carries those of a space, as a pool or a class gives it; of a class the conditions. */
+export type Carried = { readonly code: number; readonly from: readonly Setting[]; readonly conditions?: Conditions };
 
 /** Why something has no part in the site. */
 export type Absence = { readonly why: string; readonly weight?: Weight };
@@ -44,9 +48,13 @@ export class Reading {
   readonly bootServer: Ipv4 | undefined;
   /** Whether some scope names a boot server that is not this one: then what names this one says so. */
   readonly namesOthers: boolean;
+  /** Whether some scope names a boot server by `next-server`: then option 66 does not stand for it. */
+  readonly namesServers: boolean;
   /** Whether boot files are named by `filename` and by option 67 both: then neither stands for the other. */
   readonly namesFilesTwice: boolean;
   readonly gifts = new ClassGifts();
+  /** What pools and classes give of option spaces. */
+  readonly carried: Carried[] = [];
   /** Classes whose members are given nothing. */
   readonly refusing: { readonly name: string; readonly from: Setting }[] = [];
   readonly #told = new Set<string>();
@@ -74,6 +82,7 @@ export class Reading {
       return ip === undefined || !this.isOurs(ip);
     });
     const names = (test: (setting: (typeof stated)[number]) => boolean) => stated.some(test);
+    this.namesServers = names((setting) => setting.kind === 'parameter' && setting.keyword === 'next-server');
     this.namesFilesTwice =
       names((setting) => setting.kind === 'parameter' && setting.keyword === 'filename') &&
       names((setting) => setting.kind === 'option' && setting.option.name.toLowerCase() === 'bootfile-name');
@@ -83,6 +92,14 @@ export class Reading {
   isOurs(ip: Ipv4): boolean {
     if (ip === this.bootServer) return true;
     return [...this.around.addresses.values()].some((list) => list.some((one) => one.ip === ip));
+  }
+
+  /**
+   * Whether a boot server need not be named: this one is where nothing else is, for those who have something to boot (`boots`).
+   * Where its files move here too, loaders say what boots.
+   */
+  isImplied(ip: Ipv4, boots: boolean): boolean {
+    return this.isOurs(ip) && !this.namesOthers && (boots || this.around.tree);
   }
 
   /** Puts the comment that says where an entry of the site comes from, and remembers the place. */
@@ -136,7 +153,7 @@ export class Reading {
 
   #stand(key: Statement | string, place: Place, what: () => string, at: Path): void {
     const known = this.#standing.get(key);
-    if (known === undefined) this.#standing.set(key, { place, what: what(), at: [at] });
+    if (known === undefined) this.#standing.set(key, { place, what, at: [at] });
     else known.at.push(at);
   }
 
@@ -144,7 +161,7 @@ export class Reading {
   get standing(): readonly (readonly [Statement | undefined, Standing])[] {
     for (const statement of this.#same.keys()) {
       const at = this.#pathsOf(statement, new Set());
-      if (at.length > 0) this.#standing.set(statement, { place: statement.place, what: show(statement), at });
+      if (at.length > 0) this.#standing.set(statement, { place: statement.place, what: () => show(statement), at });
     }
     this.#same.clear();
     return [...this.#standing].map(([key, standing]) => [typeof key === 'string' ? undefined : key, standing]);

@@ -1,7 +1,7 @@
 import type { Place } from '../../errors.ts';
 import { both, type Conditions, conditionsOf } from './conditions.ts';
 import type { Reading } from './reading.ts';
-import { type Choice, type Scope, type Setting, settingsIn } from './scopes.ts';
+import { type Choice, chainOf, isOfHosts, type Scope, type Setting } from './scopes.ts';
 import { showExpression } from './show.ts';
 import type { Expression, StatementOf } from './tree.ts';
 
@@ -27,63 +27,76 @@ export function rulesOf(scope: Scope, within: readonly Conditions[], reading: Re
   return scope.choices.flatMap((choice) => ofChoice(choice, within, reading));
 }
 
-function ofChoice(
-  { statement, branches, otherwise }: Choice,
-  within: readonly Conditions[],
-  reading: Reading,
-): readonly Rule[] {
-  const rules: Rule[] = [];
-  const without = new Set<Scope>();
+function ofChoice(choice: Choice, within: readonly Conditions[], reading: Reading): readonly Rule[] {
+  const { statement, branches } = choice;
+  const usable: Usable[] = [];
   for (const { condition, scope } of branches) {
-    if (isBare(scope)) continue;
     const met = condition === undefined ? [{}] : conditionsOf(condition, reading);
     const conditions = met && both(within, met);
     const place = condition?.place ?? statement.place;
     const words = condition === undefined ? 'else' : `if ${showExpression(condition)}`;
     if (conditions === undefined) {
+      if (isBare(scope)) continue;
       const why =
         'no class can say this condition: those who fit it are given what all others are, so write a class for them';
       reading.tellOf('left', place, words, why);
       reading.leaveOut(scope, 'its branch is left out');
-      without.add(scope);
-      continue;
+    } else if (conditions.length === 0) reading.leaveOut(scope, 'nobody fits the conditions around it', 'server');
+    else {
+      const settings = new Map(scope.set);
+      usable.push({ conditions, settings, statement, place, words, scope, ...(condition ? { condition } : {}) });
     }
-    if (conditions.length === 0) {
-      reading.leaveOut(scope, 'nobody fits the conditions around it', 'server');
-      without.add(scope);
-      continue;
-    }
-    const settings = settingsIn(scope, (around) => around === scope);
-    const own: Rule[] =
-      settings.size === 0
-        ? []
-        : [{ conditions, settings, statement, place, words, scope, ...(condition === undefined ? {} : { condition }) }];
-    rules.unshift(...own, ...rulesOf(scope, conditions, reading));
   }
-  tellOfGaps(
-    branches.filter(({ scope }) => !without.has(scope)),
-    otherwise,
-    reading,
-  );
+  fillGaps(usable, choice, reading);
+  const rules: Rule[] = [];
+  for (const one of usable) {
+    const own: Rule[] = one.settings.size === 0 ? [] : [one];
+    rules.unshift(...own, ...rulesOf(one.scope, one.conditions, reading));
+  }
   return rules;
 }
+
+/** A branch that becomes a class. */
+type Usable = Omit<Rule, 'settings'> & { readonly settings: Map<string, Setting> };
 
 /** Whether nothing in a block, however deep, is for clients. */
 export function isBare({ set, choices }: Scope): boolean {
   return set.size === 0 && choices.every(({ branches }) => branches.every(({ scope }) => isBare(scope)));
 }
 
-/** A class adds to what other classes give; what an earlier branch does not set would come from a later one. */
-function tellOfGaps(branches: Choice['branches'], otherwise: Choice['otherwise'], reading: Reading): void {
-  const later = new Map<string, Setting>(otherwise ?? []);
-  for (const { scope } of branches.toReversed()) {
+/**
+ * A class adds to what other classes give: what a branch does not say would come from a later one that its clients fit as well, or
+ * from what is given to all others. There it says what would count without the choice; where nothing would, that is told.
+ */
+function fillGaps(usable: readonly Usable[], { otherwise, before }: Choice, reading: Reading): void {
+  for (const [i, branch] of usable.entries()) {
+    const later = new Map(otherwise ?? []);
+    for (const other of usable.slice(i + 1)) {
+      if (both(branch.conditions, other.conditions)?.length === 0) continue;
+      for (const [key, setting] of other.scope.set) later.set(key, setting);
+    }
     for (const [key, setting] of later) {
-      if (scope.set.has(key) || scope.choices.length > 0) continue;
+      if (branch.settings.has(key)) continue;
+      const usual = before.get(key) ?? sayOutside(branch.scope.parent, key);
+      if (usual !== undefined) {
+        branch.settings.set(key, usual);
+        continue;
+      }
       const why = 'given to those too who fit an earlier branch that says nothing of it: write it for them as well';
       reading.tell('changed', setting, why);
     }
-    for (const [key, setting] of scope.set) later.set(key, setting);
   }
+}
+
+/** What the scopes around a scope of networks say of something. */
+function sayOutside(scope: Scope | undefined, key: string): Setting | undefined {
+  if (scope === undefined || scope.kind === 'class' || isOfHosts(scope)) return undefined;
+  for (const outer of chainOf(scope).slice(1)) {
+    const setting = outer.set.get(key);
+    if (setting !== undefined) return setting;
+    if (outer.kind === 'class' || isOfHosts(outer)) return undefined;
+  }
+  return undefined;
 }
 
 /**

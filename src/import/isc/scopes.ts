@@ -1,6 +1,6 @@
 import type { Place } from '../../errors.ts';
 import type { SiteDraft, Weight } from '../draft.ts';
-import { branchesOf, withoutNegation } from './branches.ts';
+import { branchesOf, simplified } from './branches.ts';
 import { lineSeenFrom } from './comments.ts';
 import { isOn } from './forms.ts';
 import { keyOf, type Setting } from './keys.ts';
@@ -28,6 +28,8 @@ export type Choice = {
   readonly branches: readonly { readonly condition?: Expression; readonly scope: Scope }[];
   /** What its last branch gives, where that has no condition and so counts for the whole scope. */
   readonly otherwise?: ReadonlyMap<string, Setting>;
+  /** What its scope says before it. */
+  readonly before: ReadonlyMap<string, Setting>;
 };
 
 /** The wire of a shared network, or of a subnet that shares it with none. */
@@ -79,6 +81,8 @@ export type Outline = {
   readonly definitions: StatementOf<'option-definition' | 'option-space'>[];
   /** Every setting that was not told of yet, with the scope in which it stands. */
   readonly stated: { readonly setting: Setting; readonly scope: Scope }[];
+  /** Settings in whose place another of their block counts, for some clients or for all. */
+  readonly replaced: Set<Setting>;
 };
 
 /**
@@ -98,6 +102,7 @@ export function outline(statements: readonly Statement[], draft: SiteDraft): Out
       scopes: [global],
       definitions: [],
       stated: [],
+      replaced: new Set(),
     },
   };
   new Walk(whole, draft).all(statements, { scope: global });
@@ -280,28 +285,30 @@ class Walk {
   }
 
   #choice(statement: StatementOf<'if' | 'switch'>, scope: Scope): void {
-    const branches = withoutNegation(branchesOf(statement), scope.set).map(({ condition, body }) => {
+    const before = new Map(scope.set);
+    const branches = simplified(branchesOf(statement), before).map(({ condition, body }) => {
       const branch = scopeOf('branch', condition?.place ?? statement.place, scope);
       this.all(body, { scope: branch });
       return { scope: branch, ...(condition === undefined ? {} : { condition }) };
     });
     const rest = branches.at(-1);
     if (rest === undefined || rest.condition !== undefined || isOfHosts(scope)) {
-      scope.choices.push({ statement, branches });
+      scope.choices.push({ statement, branches, before });
       return;
     }
     // In the scope of all clients what the last branch gives without a condition is simply given, unless another branch fits.
     // Only for the hosts of a group it stays a branch of its own.
     for (const [key, setting] of rest.scope.set) {
       const decides = branches.every((branch) => branch.scope.set.has(key));
-      const keeps = branches.some((branch) => branch.scope.set.get(key) === scope.set.get(key));
-      if (keeps) scope.set.delete(key);
       this.#put(key, setting, scope, decides ? scope.choices : []);
     }
-    scope.choices.push(
-      { statement, branches: branches.slice(0, -1), otherwise: rest.scope.set },
-      ...rest.scope.choices,
-    );
+    // What it chooses further counts for those who fit no other branch: the others go before it.
+    scope.choices.push(...rest.scope.choices, {
+      statement,
+      branches: branches.slice(0, -1),
+      otherwise: rest.scope.set,
+      before,
+    });
   }
 
   /** Gives something a value in a scope, in place of what stood there before. */
@@ -313,14 +320,13 @@ class Walk {
   }
 
   #put(key: string, setting: Setting, scope: Scope, replaced: readonly Choice[]): void {
-    const why = 'its block says it again further down, for all: the last counts';
     const earlier = scope.set.get(key);
-    if (earlier !== undefined && earlier !== setting) this.#left(earlier, why, 'server');
+    if (earlier !== undefined && earlier !== setting) this.#whole.replaced.add(earlier);
     scope.set.set(key, setting);
     const forget = ({ branches }: Choice): void => {
       for (const branch of branches) {
         const given = branch.scope.set.get(key);
-        if (given !== undefined) this.#left(given, why, 'server');
+        if (given !== undefined) this.#whole.replaced.add(given);
         branch.scope.set.delete(key);
         branch.scope.choices.forEach(forget);
       }

@@ -1,5 +1,6 @@
 import { FACILITIES } from '../../log/facility.ts';
 import type { SiteDraft } from '../draft.ts';
+import { tellOfCarried } from './carried.ts';
 import { Classes } from './classes.ts';
 import { whereFrom } from './comments.ts';
 import { tellRest } from './complete.ts';
@@ -33,6 +34,7 @@ export function addDhcpd(statements: readonly Statement[], around: Surroundings,
   refuseMembers(networks, reading);
   draftNodes(machines, reading);
   draftServer(networks, reading);
+  tellOfCarried(reading);
   dropUnfit(reading);
   tellRest(reading);
   reading.problems.throwAll();
