@@ -25,8 +25,8 @@ type AnyLine = BootLine | ServiceLine;
 const FIRST_UEFI = 6;
 
 /**
- * Writes which boot file, from which server, is told to whom. Where the boot files move here and a machine starts pxelinux,
- * its node gets that loader; everything else is told the file by name.
+ * Writes which boot file each machine boots, and from which server. Where the boot files move here and a machine starts pxelinux,
+ * its node gets that loader; everything else has the file by name.
  */
 export function draftBoot(reading: Reading, tree: boolean): void {
   const services = serviceLines(reading);
@@ -241,7 +241,7 @@ function notesOf({ what, text }: Said, line: AnyLine | undefined, reading: Readi
   if (line.server !== undefined && line.server !== name)
     notes.push(`its server is named by the address ${line.server}, not as ${name}`);
   else if (what === 'nextServer' && isAddress && name === text && !isOwn(name, reading)) {
-    notes.push(`the server ${name} is told in siaddr too, where dnsmasq tells its own address`);
+    notes.push(`the server ${name} is in siaddr too, where dnsmasq has its own address`);
   }
   return notes;
 }
@@ -250,7 +250,7 @@ function ownersOf(target: Placement<Said>['target'], reading: Reading): string {
   return placesInWords(pathsOf(target, reading));
 }
 
-/** Nodes that are told pxelinux from here get it as their loader, so that they boot an entry of the menu. */
+/** Nodes that start pxelinux from here get it as their loader, so that they boot an entry of the menu. */
 function useLoader(
   placements: readonly Placement<Said>[],
   written: Map<Placement<Said>, Written>,

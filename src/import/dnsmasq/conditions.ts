@@ -27,7 +27,7 @@ export const ASKS_KEYS = [
 /** Two conditions of one kind whose common members no list of patterns can name. */
 export class Unnameable extends Error {}
 
-/** What the members of both ask for; `undefined` if nobody can be a member of both. Throws Unnameable. */
+/** What the members of both ask for; `undefined` if no machine can be a member of both. Throws Unnameable. */
 export function both(one: Asks, other: Asks): Asks | undefined {
   const joined: { [K in AsksKey]?: readonly (Pattern | number)[] } = {};
   for (const key of ASKS_KEYS) {

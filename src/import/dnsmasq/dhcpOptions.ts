@@ -133,7 +133,7 @@ function putKey(
     network[key] = value;
     return key;
   };
-  // What lies outside of the subnet is no router of it, but clients are told it all the same.
+  // What lies outside of the subnet is no router of it, but clients get it all the same.
   const isInside = (ip: string | undefined) =>
     !subnet || ip === undefined || inSubnet(subnet, parseIpv4(ip) ?? subnet.base);
   if (code === 3 && values.length === 1 && ips().every(isInside)) return put('gateway', ips()[0] ?? '');
@@ -170,6 +170,10 @@ function onesIn(mask: Ipv4): number {
   return mask.toString(2).replaceAll('0', '').length;
 }
 
+/** Options whose value is a time, which may have a unit. */
+const TIMES: ReadonlySet<number> = new Set([58, 59]);
+const SECONDS: { readonly [unit: string]: number } = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
 /** A value as a site has it: of the option's own form where it has one, else by what dnsmasq would take it for. */
 function written(code: number, values: readonly Field[], addresses: readonly string[]): unknown {
   const text = values.map((field) => field.text).join(',');
@@ -178,7 +182,9 @@ function written(code: number, values: readonly Field[], addresses: readonly str
   const number = !quoted && /^\d+$/.test(text) ? Number(text) : undefined;
   const allIps = !quoted && addresses.length > 0 && addresses.every((one) => parseIpv4(one) !== undefined);
   const known = OPTIONS.some((option) => option.code === code);
+  const [, time, unit = ''] = (TIMES.has(code) && /^(\d{1,9})([smhdw])$/i.exec(text)) || [];
   const own: readonly unknown[] = [
+    ...(time === undefined ? [] : [Number(time) * (SECONDS[unit.toLowerCase()] ?? 1)]),
     ...(code === 121 || code === 249 ? [routes(values)] : []),
     ...(allIps ? [addresses, addresses[0]] : []),
     ...(number === undefined ? [] : [number, number === 1, values.map((field) => Number(field.text))]),

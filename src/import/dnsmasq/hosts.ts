@@ -73,8 +73,8 @@ export function tellPatterns(patterns: readonly Pattern[], reading: Reading): vo
     const names = [...host.sets, ...(asksForKnown ? ['known'] : [])].flatMap((tag) => reading.classesOfTag(tag));
     const at = names.map((name) => ['classes', name]);
     const lost = [
-      ...(host.ip === undefined ? [] : [`nobody is given the address ${host.ip.field.text}, which is for many`]),
-      ...(host.name === undefined ? [] : [`nobody is given the name ${host.name}, which is for many`]),
+      ...(host.ip === undefined ? [] : [`no machine is given the address ${host.ip.field.text}, which is for many`]),
+      ...(host.name === undefined ? [] : [`no machine is given the name ${host.name}, which is for many`]),
       ...(host.lease === undefined ? [] : [`their lease lasts as their network says, not ${host.lease.text}`]),
     ];
     const words = `class ${names.join(', ')}`;
@@ -198,7 +198,7 @@ class Nodes {
 
   #address(host: Host, { value, field }: NonNullable<Host['ip']>): Ipv4 | undefined {
     if (this.#networkOf(value) !== undefined) return value;
-    const why = `${field.text} lies in no network of a dhcp-range, where dnsmasq gives it to nobody: it is left out`;
+    const why = `${field.text} lies in no network of a dhcp-range, where dnsmasq gives it to no machine: it is left out`;
     this.#reading.left(host.setting, why);
     return undefined;
   }

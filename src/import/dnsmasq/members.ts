@@ -26,7 +26,7 @@ function membersOf(needs: readonly string[], reading: Reading): Members | string
   if (unset !== undefined) {
     return isSet(unset, reading)
       ? `a pool asks for no tag of hosts such as ${unset}: write \`ip:\` for their nodes`
-      : `${unsetWords(unset, reading)}, so nobody draws from it`;
+      : `${unsetWords(unset, reading)}, so no machine draws from it`;
   }
   const asked = written.filter((need) => !isNot(need));
   const isKnown = asked.includes('known');
@@ -36,7 +36,8 @@ function membersOf(needs: readonly string[], reading: Reading): Members | string
   const not = written.filter(isNot).map(tagOf);
   const classes = isKnown ? ['known', ...reading.classesOfTag('known')] : classesOfAll(others, reading);
   if (classes === undefined) return `no class can ask for the tags ${others.join(', ')} at once`;
-  if (!isKnown && others.length > 0 && classes.length === 0) return `nobody has the tags ${others.join(', ')} together`;
+  if (!isKnown && others.length > 0 && classes.length === 0)
+    return `no machine has the tags ${others.join(', ')} together`;
   const isUnknown = not.includes('known');
   return {
     allow: isUnknown && asked.length === 0 ? ['unknown'] : classes,
@@ -117,7 +118,7 @@ function onlyFor(tags: readonly string[], setting: Setting, reading: Reading) {
   if (lost !== undefined) {
     const why = isSet(lost, reading)
       ? `a pool asks for no tag of hosts such as ${lost}`
-      : `${unsetWords(lost, reading)}, so nobody would be given an address`;
+      : `${unsetWords(lost, reading)}, so no machine would be given an address`;
     return reading.left(setting, why);
   }
   const closed: string[] = [];

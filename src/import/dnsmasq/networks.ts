@@ -61,11 +61,15 @@ function tellNoNetwork({ draft, settings }: Reading): void {
 }
 
 /**
- * Writes the pools of the ranges, without the addresses that nobody may be given, and learns which tags a request has by the
+ * Writes the pools of the ranges, without the addresses that no machine may be given, and learns which tags a request has by the
  * range that its address is of.
  */
 export function draftPools(placed: readonly Placed[], reading: Reading): void {
-  for (const { range, network } of placed) reading.each([range], () => addPool(range, network, reading));
+  // Ranges for some machines come before those for all, and have the addresses that both have.
+  const isForSome = ({ range }: Placed) => (range.needs.length > 0 ? 0 : 1);
+  for (const { range, network } of placed.toSorted((one, other) => isForSome(one) - isForSome(other))) {
+    reading.each([range], () => addPool(range, network, reading));
+  }
   for (const network of reading.networks)
     addZones(
       network,
@@ -151,6 +155,7 @@ function networkOf(range: Range, all: readonly Range[], names: Names, reading: R
     subnet: found.subnet,
     text,
     zones: [],
+    lent: [],
     without: new Set(),
     forTags: 0,
     place: setting.place,
@@ -218,10 +223,13 @@ function addPool(range: Range, network: Drafted, reading: Reading): void {
   }
   const kept = withoutTaken({ first: start, last: end }, network, setting, reading);
   if (kept.length === 0) {
-    reading.left(setting, 'it holds no address that anybody may be given');
+    reading.left(setting, 'it holds no address that a machine may be given');
     return;
   }
-  const words = kept.map(rangeWords);
+  const own = withoutOthers(kept, network, setting, reading);
+  if (own.length === 0) return;
+  network.lent.push(...own);
+  const words = own.map(rangeWords);
   const written = writtenDuration(lease ?? USUAL_LEASE);
   const pool: PoolText = {
     range: words.length === 1 ? (words[0] ?? '') : words,
@@ -271,19 +279,38 @@ function withoutTaken(
   let parts: readonly Ipv4Range[] = [range];
   for (const [ip, whose] of taken) {
     if (ip === undefined || !parts.some((part) => inRange(part, ip))) continue;
-    parts = parts.flatMap((part) => around(part, ip));
+    parts = parts.flatMap((part) => outside(part, { first: ip, last: ip }));
     reading.tell('changed', setting, `${formatIpv4(ip)} is ${whose} and is left out of the pool of network ${name}`);
   }
   return parts;
 }
 
-function around(range: Ipv4Range, ip: Ipv4): readonly Ipv4Range[] {
-  if (!inRange(range, ip)) return [range];
+/** The parts that no range before has: dnsmasq has nothing against ranges that overlap, but an address is of one pool. */
+function withoutOthers(
+  parts: readonly Ipv4Range[],
+  { lent, name }: Drafted,
+  setting: Setting,
+  reading: Reading,
+): readonly Ipv4Range[] {
+  const own = lent.reduce<readonly Ipv4Range[]>((left, other) => left.flatMap((part) => outside(part, other)), parts);
+  const where = `of another range of network ${name}`;
+  if (own.length === 0) reading.left(setting, `all its addresses are ${where}`);
+  else if (JSON.stringify(own) !== JSON.stringify(parts)) {
+    reading.tell(
+      'changed',
+      setting,
+      `it is without the addresses that are ${where}: ${own.map(rangeWords).join(', ')}`,
+    );
+  }
+  return own;
+}
+
+function outside(part: Ipv4Range, { first, last }: Ipv4Range): readonly Ipv4Range[] {
   const parts = [
-    { first: range.first, last: (ip - 1) as Ipv4 },
-    { first: (ip + 1) as Ipv4, last: range.last },
+    { first: part.first, last: Math.min(part.last, first - 1) as Ipv4 },
+    { first: Math.max(part.first, last + 1) as Ipv4, last: part.last },
   ];
-  return parts.filter(({ first, last }) => first <= last);
+  return parts.filter((one) => one.first <= one.last);
 }
 
 /**

@@ -44,7 +44,7 @@ function lineOf(setting: Setting, reading: Reading): OptionLine | undefined {
   const wrapped = rest.find(({ text }) => /^(encap|vi-encap|vendor):/.test(text));
   if (wrapped !== undefined) {
     if (wrapped.text === 'vendor:PXEClient' && rest[rest.indexOf(wrapped) + 1]?.text === '6') {
-      const why = 'nothing need be written: firmware that is told to boot is told to look for no boot server';
+      const why = 'nothing need be written: firmware that boots is asked to look for no boot server';
       reading.left(setting, why, 'server');
       return undefined;
     }

@@ -20,7 +20,7 @@ const TFTP_DETAIL = 'the TFTP server settles this with each client';
 const FATES: readonly (readonly [Fate, string])[] = [
   [
     'read',
-    `conf-file= conf-dir= dhcp-range= dhcp-host= dhcp-option= dhcp-option-force= dhcp-boot= dhcp-match= dhcp-vendorclass= dhcp-userclass=
+    `conf-file[=] conf-dir= dhcp-range= dhcp-host= dhcp-option= dhcp-option-force= dhcp-boot= dhcp-match= dhcp-vendorclass= dhcp-userclass=
      dhcp-mac= dhcp-circuitid= dhcp-remoteid= dhcp-ignore= pxe-service= pxe-prompt= tag-if= dhcp-subscrid= dhcp-name-match= interface= except-interface= no-dhcp-interface=
      no-dhcpv4-interface= listen-address= domain= port= enable-tftp[=] tftp-root= tftp-single-port tftp-max= no-ping
      dhcp-authoritative dhcp-ignore-clid`,
@@ -29,7 +29,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
     { left: DNS, weight: 'other' },
     `address= bogus-priv bogus-nxdomain= cache-size= domain-needed selfmx expand-hosts filterwin2k filter-A filter-AAAA
      filter-rr= no-hosts addn-hosts= hostsdir= localmx mx-host= no-poll no-negcache use-stale-cache[=] strict-order
-     edns-packet-max= query-port= port-limit= no-resolv resolv-file= servers-file= server= rev-server= local= mx-target=
+     edns-packet-max= query-port= port-limit= no-resolv resolv-file[=] servers-file= server= rev-server= local= mx-target=
      local-ttl= neg-ttl= max-ttl= max-cache-ttl= min-cache-ttl= fast-dns-retry[=] alias= srv-host= localise-queries
      txt-record= ptr-record= interface-name= dns-forward-max= clear-on-reload stop-dns-rebind rebind-localhost-ok
      rebind-domain-ok= all-servers naptr-record= min-port= max-port= cname= add-mac[=] strip-mac add-subnet[=]
@@ -46,7 +46,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
   [{ left: IPV6, weight: 'other' }, 'no-dhcpv6-interface= enable-ra dhcp-duid= ra-param= quiet-dhcp6 quiet-ra'],
   [
     { left: PROCESS, weight: 'server' },
-    `group= user= pid-file= keep-in-foreground no-daemon enable-dbus[=] enable-ubus[=] version help test conf-script=
+    `group[=] user[=] pid-file[=] keep-in-foreground no-daemon enable-dbus[=] enable-ubus[=] version help test conf-script=
      dumpfile= dumpmask=`,
   ],
   [
@@ -54,11 +54,11 @@ const FATES: readonly (readonly [Fate, string])[] = [
     'log-queries[=] log-facility= log-dhcp log-async[=] log-debug quiet-dhcp quiet-tftp',
   ],
   [{ left: SCRIPT, weight: 'server' }, 'dhcp-script= dhcp-luascript= dhcp-scriptuser= script-arp script-on-renewal'],
-  [{ left: LEASES, weight: 'server' }, 'dhcp-leasefile= leasefile-ro'],
+  [{ left: LEASES, weight: 'server' }, 'dhcp-leasefile[=] leasefile-ro'],
   [{ left: BINDING, weight: 'server' }, 'bind-interfaces bind-dynamic'],
   [{ left: TFTP_DETAIL, weight: 'server' }, 'tftp-mtu= tftp-no-blocksize tftp-port-range= tftp-no-fail'],
   [
-    { left: 'any file below tftp.root that the server may read is given out: take away what is nobody`s business' },
+    { left: 'any file below tftp.root that the server may read is given out: take away what is not for all' },
     'tftp-secure',
   ],
   [{ left: 'names are told apart by case: rename files that are asked for in small letters' }, 'tftp-lowercase'],
@@ -66,7 +66,7 @@ const FATES: readonly (readonly [Fate, string])[] = [
     { left: 'a node has its own files in nodes/<name> or nodes/<address with dashes>: move the folders there' },
     'tftp-unique-root[=]',
   ],
-  [{ left: 'BOOTP is answered for nodes that have an address of their own, and for nobody else' }, 'bootp-dynamic[=]'],
+  [{ left: 'BOOTP is answered for nodes that have an address of their own, and for no others' }, 'bootp-dynamic[=]'],
   [{ left: 'networks with one `interface:` share the wire' }, 'bridge-interface= shared-network='],
   [{ left: 'a pool is as large as its range' }, 'dhcp-lease-max='],
   [{ left: 'addresses are picked by MAC address, so that a machine gets the same one again' }, 'dhcp-sequential-ip'],

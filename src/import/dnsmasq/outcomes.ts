@@ -8,7 +8,7 @@ import { isNot, tagOf } from './tagBook.ts';
 export type Line = { readonly setting: Setting; readonly needs: readonly Field[] };
 
 /** Why nothing is given where there is no network. */
-export const NO_NETWORK = 'no dhcp-range makes a network here, so nothing can be given to anybody';
+export const NO_NETWORK = 'no dhcp-range makes a network here, so nothing can be given to a machine';
 
 /** Where a target stands in site.yaml: a class for each alternative of its tags. */
 export function pathsOf(target: Target, reading: Reading): readonly Path[] {
@@ -114,33 +114,32 @@ function unplaced({ needs }: Line, reading: Reading, notes: ReadonlySet<string>)
   if (reading.networks.length === 0) return NO_NETWORK;
   const unset = needs.map(({ text }) => text).find((need) => !isNot(need) && !isSet(need, reading));
   if (unset !== undefined) return unsetWords(unset, reading);
-  return 'no request is given it: other lines come before it, or nobody has its tags together';
+  return 'no request is given it: other lines come before it, or no machine has its tags together';
 }
 
 /** Whether anything that was taken over sets a tag. */
-export function isSet(tag: string, reading: Pick<Reading, 'tags' | 'zones' | 'hosts'>, depth = 0): boolean {
-  const { tags, zones, hosts } = reading;
-  if (tags.isOfMachines(tag) || zones.some((zone) => zone.tags.has(tag))) return true;
-  if (hosts.some(({ sets }) => sets.includes(tag)) || (tag === 'known' && hosts.length > 0)) return true;
-  return (
-    depth < 20 &&
-    tags.tagIfs.some(
-      ({ sets, needs }) =>
-        sets.includes(tag) && needs.every(({ text }) => isNot(text) || isSet(tagOf(text), reading, depth + 1)),
-    )
-  );
+export function isSet(tag: string, { tags, zones, hosts }: Pick<Reading, 'tags' | 'zones' | 'hosts'>): boolean {
+  const set = new Set([...tags.machineTags, ...zones.flatMap((zone) => [...zone.tags])]);
+  for (const { sets } of hosts) for (const one of ['known', ...sets]) set.add(one);
+  for (let before = -1; before < set.size; ) {
+    before = set.size;
+    for (const { needs, sets } of tags.tagIfs) {
+      if (needs.every(({ text }) => isNot(text) || set.has(text))) for (const one of sets) set.add(one);
+    }
+  }
+  return set.has(tag);
 }
 
 /** Why a tag is never set. */
-export function unsetWords(tag: string, reading: Reading): string {
+export function unsetWords(tag: string, reading: Reading, seen: readonly string[] = []): string {
   const lost = reading.tags.lostBy(tag);
   if (lost !== undefined)
     return `its tag ${tag} is set by ${lost.place.file}:${lost.place.line} ${lost.whole}, which is left out`;
   const rule = reading.tags.tagIfs.find(({ sets }) => sets.includes(tag));
   const reason = rule?.needs.map(({ text }) => text).find((need) => !isNot(need) && !isSet(need, reading));
-  if (rule !== undefined && reason !== undefined && reason !== tag)
-    return `its tag ${tag} follows from another by tag-if: ${unsetWords(reason, reading)}`;
-  if (tag === 'known') return 'no host is listed, so nobody has the tag known';
+  if (rule !== undefined && reason !== undefined && !seen.includes(tag))
+    return `its tag ${tag} follows from another by tag-if: ${unsetWords(reason, reading, [...seen, tag])}`;
+  if (tag === 'known') return 'no host is listed, so no machine has the tag known';
   if (tag === 'bootp') return 'a class cannot ask for BOOTP, whose tag is bootp';
   if (tag === 'known-othernet') return 'a class cannot ask for hosts of another network, whose tag is known-othernet';
   return `no line sets the tag ${tag}`;

@@ -14,7 +14,7 @@ type Prompt = { readonly setting: Setting; readonly needs: readonly Field[]; rea
 /**
  * Writes the menus of `pxe-service` whose items all have no boot file, such as the one that a Raspberry Pi waits for, as bytes
  * of option 43 for the firmware that they are for. An item beside others with a file is left out: the first file boots. Tells
- * what became of `pxe-prompt`; gives the items that it told of.
+ * what became of `pxe-prompt`; gives the items that are in the report by then.
  */
 export function draftMenus(services: readonly ServiceLine[], reading: Reading): ReadonlySet<Line> {
   const prompts = promptsOf(reading);

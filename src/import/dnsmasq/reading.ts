@@ -7,6 +7,7 @@ import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.t
 import { Problems } from '../invalid.ts';
 import { Names } from '../isc/names.ts';
 import { type Asks, asksText } from './conditions.ts';
+import { OPTIONS } from './options.ts';
 import type { Setting } from './settings.ts';
 import { TagBook } from './tagBook.ts';
 
@@ -41,6 +42,8 @@ export type Drafted = {
   readonly text: NetworkText;
   /** Its parts by the tags that a request has by its address; the first is what is outside of the others. Known with the pools. */
   readonly zones: Zone[];
+  /** The addresses that its pools have. */
+  readonly lent: Ipv4Range[];
   /** Options that dnsmasq would send by itself, and a line says that it does not. */
   readonly without: Set<number>;
   /** How many of its pools are for requests with certain tags; they stand first. */
@@ -83,9 +86,11 @@ export class Reading {
   #order: readonly string[] = [];
 
   constructor(settings: readonly Setting[], around: Surroundings, draft: SiteDraft) {
-    this.settings = settings;
+    this.settings = settings.filter((setting) => !isEmpty(setting));
     this.around = around;
     this.draft = draft;
+    for (const setting of settings.filter(isEmpty))
+      this.left(setting, 'it has no value, so that it does nothing', 'server');
   }
 
   of(...keywords: readonly string[]): readonly Setting[] {
@@ -225,4 +230,9 @@ export class Reading {
 
 function settingOf(item: Setting | { readonly setting: Setting }): Setting {
   return 'setting' in item ? item.setting : item;
+}
+
+/** Whether an option that needs a value has none, which dnsmasq passes over. */
+function isEmpty({ keyword, fields }: Setting): boolean {
+  return fields.length === 0 && OPTIONS.get(keyword)?.value === 'required';
 }

@@ -20,6 +20,11 @@ export type Setting = {
 type Sign = { readonly sign: string; readonly col: number; readonly end: number; readonly quoted: boolean };
 
 const ESCAPES: { readonly [letter: string]: string } = { t: '\t', n: '\n', b: '\b', r: '\r', e: '\x1b' };
+/** What dnsmasq refuses with nothing behind the `=`; other options do nothing then. */
+const NEVER_EMPTY: ReadonlySet<string> = new Set([
+  ...['dhcp-range', 'listen-address', 'dhcp-mac', 'dhcp-match', 'dhcp-vendorclass', 'dhcp-userclass', 'dhcp-circuitid'],
+  ...['dhcp-remoteid', 'dhcp-subscrid', 'dhcp-name-match', 'pxe-service', 'tag-if', 'log-facility'],
+]);
 const MOST_LINES = 200_000;
 
 /**
@@ -81,7 +86,8 @@ function checkForm(keyword: string, value: readonly Sign[] | undefined, place: P
   }
   if (known.value === 'none' && value !== undefined && value.length > 0)
     throw invalid(place, `${keyword} takes no value`);
-  if (known.value === 'required' && (value === undefined || value.length === 0)) {
+  const isEmpty = value === undefined || (value.length === 0 && NEVER_EMPTY.has(keyword));
+  if (known.value === 'required' && isEmpty) {
     throw invalid(place, `${keyword} needs a value`);
   }
 }

@@ -96,7 +96,7 @@ export class TagBook {
     return [...new Set(written)];
   }
 
-  /** What members of all these tags ask for; none if nobody has them all. Throws Unnameable. */
+  /** What members of all these tags ask for; none if no machine has them all. Throws Unnameable. */
   asksOfAll(tags: readonly string[], start: readonly Asks[] = [{}]): readonly Asks[] {
     return tags.reduce<readonly Asks[]>(
       (sofar, tag) => sofar.flatMap((one) => this.asksOf(tag).flatMap((other) => both(one, other) ?? [])),

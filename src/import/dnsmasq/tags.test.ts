@@ -153,6 +153,7 @@ describe('what dnsmasq gives by tags', () => {
       `dhcp-range=set:red,10.0.0.110,10.0.0.119,1h\ndhcp-boot=tag:red,red\ndhcp-boot=u\n`,
       { 'network lan': { bootFile: 'u' }, 'pool 1 of lan': { bootFile: 'red' } },
     ],
+    ['times with a unit', 'dhcp-option=option:T1,1m\n', { 'network lan': { options: { 'renewal-time': 60 } } }],
     [
       'routes and a router that are not of the subnet',
       `${EFI}dhcp-option=3,10.9.0.1\ndhcp-option=tag:efi,121,10.1.0.0/16,10.0.0.254\n`,
@@ -247,6 +248,28 @@ describe('who draws from the pools of dnsmasq', () => {
       },
     ));
 
+  it('overlap nowhere: what ranges share is for those with tags', () =>
+    imported(
+      {
+        'dnsmasq.conf': `${EFI}interface=br0
+dhcp-range=10.0.0.10,10.0.0.49,255.255.255.0
+dhcp-range=tag:efi,10.0.0.20,10.0.0.29,255.255.255.0
+dhcp-range=10.0.0.40,10.0.0.49,255.255.255.0
+`,
+      },
+      ({ site, remarks }) => {
+        const pools = site.networks?.lan?.pools ?? [];
+        assert.deepEqual(
+          pools.map(({ allow, range }) => [allow, range]),
+          [
+            ['efi', '10.0.0.20-10.0.0.29'],
+            ['any', ['10.0.0.10-10.0.0.19', '10.0.0.30-10.0.0.49']],
+          ],
+        );
+        assert.match(remarks.join('\n'), /^left dhcp-range=10\.0\.0\.40\S+: all its addresses are of another range/m);
+      },
+    ));
+
   it('are without the addresses of the network, of its router and of this server', () =>
     imported(
       {
@@ -293,6 +316,11 @@ describe('what has no place in a site', () => {
     ['dhcp-range=10.1.0.9,proxy\n', /^left dhcp-range=10.1.0.9,proxy: Reveille gives out addresses itself/m],
     ['dhcp-hostsfile=/nonexistent/hosts\n', /^left dhcp-hostsfile=\S+: it is not found here: copy it beside/m],
     ['dhcp-host=01:00:00:00:00:00,x\n', /^left dhcp-host=\S+: 01:00:00:00:00:00 is the address of a group/m],
+    ['dhcp-option=\n', /^left dhcp-option=: it has no value, so that it does nothing$/m],
+    [
+      'tag-if=set:x,tag:y\ntag-if=set:y,tag:x\ndhcp-boot=tag:x,z\n',
+      /^left dhcp-boot=tag:x,z: its tag x follows from another by tag-if: .* no line sets the tag x$/m,
+    ],
     ['dhcp-match=set:x,93,y\n', /^left dhcp-match=set:x,93,y: it is not the number of one architecture/m],
     [
       'pxe-service=x86PC,"Boot",pxelinux\npxe-service=x86PC,"Disk",0\n',

@@ -166,7 +166,7 @@ export class Translation {
       });
   }
 
-  /** Images are not carried over: each is told once, where it is first named. */
+  /** Images are not carried over: each is in the report once, where it is first named. */
   #tellImages(layers: readonly Layer[]): void {
     const seen = new Set<string>();
     for (const { image, place } of layers) {
