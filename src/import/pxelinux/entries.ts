@@ -1,8 +1,8 @@
 import { NAME_PATTERN } from '../../site/forms.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Label } from './config.ts';
-import { hideSecrets } from './hideSecrets.ts';
 import type { EntryText } from './outcome.ts';
+import { shownText } from './tell.ts';
 
 /** Names that a site's menu keeps for itself. */
 const RESERVED = ['node', 'local', 'menu', 'failed'];
@@ -44,7 +44,7 @@ export class Entries {
     this.#entries[name] = title === name ? booted : entry;
     this.#byContent.set(content, name);
     const comment = `${label.place.file}:${label.place.line}: label ${label.line.trim()}`;
-    this.#draft.comment(['menu', 'entries', name], hideSecrets(comment.replace(/\p{Cc}+/gu, ' ')));
+    this.#draft.comment(['menu', 'entries', name], shownText(comment));
     return { name, isNew: true, isShownAs: title ?? name };
   }
 

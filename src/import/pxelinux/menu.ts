@@ -2,13 +2,14 @@ import { posix } from 'node:path';
 import type { Place } from '../../errors.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Config, Label, Said } from './config.ts';
+import { Configs } from './configs.ts';
 import { type Entries, fit } from './entries.ts';
-import { hideSecrets } from './hideSecrets.ts';
+import { words } from './lines.ts';
 import { isMenuModule, type Outcome, outcomeOf, THIS_CONFIG } from './outcome.ts';
-import { type ConfigText, parseConfig, words } from './parse.ts';
 import type { Teller } from './tell.ts';
 import type { Tree } from './tree.ts';
 import { labelOf, menuUnasked, promptUnasked, type Unasked } from './unasked.ts';
+import { tellUnused } from './unused.ts';
 
 /** What one configuration comes to: the entry that boots unasked and after how long. */
 export type Choice = {
@@ -67,23 +68,22 @@ export class Menu {
   readonly #tree: Tree;
   readonly #entries: Entries;
   readonly #teller: Teller;
-  /** Configurations by the files that they are made of. */
-  readonly #configs = new Map<string, Promise<Config | { readonly why: string }>>();
+  readonly #configs: Configs;
   readonly #outcomes = new Map<Label, Promise<Outcome>>();
   /** What each label is called in the menu; nothing for those that have no part in it. */
   readonly #names = new Map<Label, string | undefined>();
-  readonly #filesRead = new Set<string>();
 
   constructor(draft: SiteDraft, tree: Tree, entries: Entries, teller: Teller) {
     this.#draft = draft;
     this.#tree = tree;
     this.#entries = entries;
     this.#teller = teller;
+    this.#configs = new Configs(tree, teller);
   }
 
   /** Every file that was read so far, by its path below the root. */
   get filesRead(): ReadonlySet<string> {
-    return this.#filesRead;
+    return this.#configs.filesRead;
   }
 
   /**
@@ -91,7 +91,7 @@ export class Menu {
    * configuration is for, where it is for one.
    */
   async take(file: string, whose?: string): Promise<Choice> {
-    const config = await this.#read([{ value: file, place: top(file) }], file, 'exact');
+    const config = await this.#configs.open(file);
     if ('why' in config) {
       this.#teller.tell('left', top(file), file, `${config.why}; its machines go on to their next boot device`);
       return { boots: 'local', from: { value: 'not read', place: top(file) }, timeoutSeconds: 0, isLost: true };
@@ -99,42 +99,6 @@ export class Menu {
     const reading = { whose, main: file, within: config.files };
     await this.#takeShown(config, reading);
     return this.#choose(config, reading);
-  }
-
-  // --- reading ---
-
-  /** Several files make one configuration; those that are not there are passed over. */
-  async #read(
-    named: readonly Said[],
-    main: string,
-    spelling: 'exact' | 'asked',
-  ): Promise<Config | { readonly why: string }> {
-    const texts: ConfigText[] = [];
-    let why = '';
-    for (const said of named) {
-      const one = said.value === THIS_CONFIG ? { ...said, value: main } : said;
-      const text = await this.#text(one, spelling === 'exact' || said.value === THIS_CONFIG);
-      if ('why' in text) {
-        why = text.why;
-        if (named.length > 1) this.#teller.tell('left', said.place, said.value, text.why);
-      } else texts.push(text);
-    }
-    const [first, ...others] = texts;
-    if (first === undefined) return { why };
-    const key = JSON.stringify(texts.map(({ file }) => file));
-    const known = this.#configs.get(key) ?? parseConfig([first, ...others], (said) => this.#text(said, false));
-    this.#configs.set(key, known);
-    const config = await known;
-    if ('files' in config) for (const file of config.files) this.#filesRead.add(file);
-    return config;
-  }
-
-  async #text(named: Said, isPath: boolean): Promise<ConfigText | { readonly why: string }> {
-    const where = isPath ? ({ kind: 'file', name: named.value } as const) : await this.#tree.find(named);
-    if (where.kind === 'unreachable') return where;
-    if (where.kind === 'missing') return { why: `there is no file ${where.name} below ${this.#tree.root}` };
-    const text = await this.#tree.text(where.name);
-    return 'why' in text ? text : { file: where.name, text: text.text };
   }
 
   #outcome(label: Label): Promise<Outcome> {
@@ -168,7 +132,7 @@ export class Menu {
         if (names.length > 0) this.#teller.tell('changed', label.place, what, why);
       }
     }
-    this.#tellUnused(config);
+    tellUnused(config, this.#teller);
   }
 
   /** The name of a label's entry, which is made if the menu has none that boots the same. */
@@ -203,7 +167,7 @@ export class Menu {
 
   /** The labels of other configurations that a label or `ui` leads to: they come into this menu. Gives the files that were read. */
   async #others(named: readonly Said[], from: Said, reading: Reading): Promise<readonly string[]> {
-    const config = await this.#read(named, reading.main, 'asked');
+    const config = await this.#configs.read(named, reading.main);
     const leave = (why: string): readonly string[] => {
       this.#teller.tell('left', from.place, from.value, why);
       return [];
@@ -303,7 +267,7 @@ export class Menu {
       case 'config': {
         if (outcome.reader === 'menu') return this.#startMenu(outcome.files, config, way);
         if (way.depth >= DEEPEST) return { ...way, why: 'configurations lead to each other without end' };
-        const other = await this.#read(outcome.files, way.main, 'asked');
+        const other = await this.#configs.read(outcome.files, way.main);
         if ('why' in other) return { ...way, why: other.why };
         await this.#labels(other, { whose: way.whose, main: other.file, within: other.files });
         return this.#follow(promptUnasked(other), other, { ...way, main: other.file, depth: way.depth + 1 });
@@ -317,7 +281,7 @@ export class Menu {
 
   async #startMenu(files: readonly Said[], config: Config, way: Way): Promise<End> {
     if (way.depth >= DEEPEST) return { ...way, why: 'menus lead to each other without end' };
-    const shown = files.length === 0 ? config : await this.#read(files, way.main, 'asked');
+    const shown = files.length === 0 ? config : await this.#configs.read(files, way.main);
     if ('why' in shown) return { ...way, why: shown.why };
     await this.#labels(shown, { whose: way.whose, main: way.main, within: shown.files });
     return this.#follow(menuUnasked(shown), shown, { ...way, depth: way.depth + 1 });
@@ -341,29 +305,6 @@ export class Menu {
     ] as const;
     for (const [one, because] of guesses) if (one !== undefined) return { ...one, because };
     return undefined;
-  }
-
-  // --- what has no part in a site ---
-
-  /** One remark for all lines of one kind in one file. */
-  #tellUnused(config: Config): void {
-    const groups = Map.groupBy(config.unused, ({ place, why }) => `${place.file}\n${why}`);
-    for (const [first, ...others] of groups.values()) {
-      if (first === undefined) continue;
-      const kinds = [...new Set(others.map(({ directive }) => directive))].filter((kind) => kind !== first.directive);
-      const more =
-        others.length === 0 ? '' : ` and ${others.length} more${kinds.length === 0 ? '' : `: ${kinds.join(', ')}`}`;
-      this.#teller.tell('left', first.place, `${shortened(first.value)}${more}`, first.why, { weight: first.weight });
-    }
-    if (config.title !== undefined) {
-      const { value, place } = config.title;
-      const why = "the menu's title is the name of the site";
-      this.#teller.tell('changed', place, `menu title ${value}`, why, { weight: 'other' });
-    }
-    if (config.serial !== undefined) {
-      const why = 'pxelinux talks on the serial line that `console=` of the entry names';
-      this.#teller.tell('changed', config.serial.place, `serial ${config.serial.value}`, why);
-    }
   }
 }
 
@@ -406,12 +347,6 @@ function implicit(kernel: string, { place }: Said): Label {
     isDisabled: false,
     hasPassword: false,
   };
-}
-
-/** The line, not cut before a secret of it is hidden. */
-function shortened(line: string): string {
-  const shown = hideSecrets(line);
-  return shown.length > 100 ? `${shown.slice(0, 100)}...` : shown;
 }
 
 function top(file: string): Place {

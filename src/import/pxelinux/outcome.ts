@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { SiteText } from '../draft.ts';
 import type { Label, LabelType, Said } from './config.ts';
 import { type FileKind, fileKind, isTooShort } from './fileKind.ts';
-import { withoutHotkey, words } from './parse.ts';
+import { withoutHotkey, words } from './lines.ts';
 import type { Tree } from './tree.ts';
 
 export type EntryText = NonNullable<NonNullable<SiteText['menu']>['entries']>[string];

@@ -6,9 +6,8 @@ import { type ConfigFor, configFor } from './configNames.ts';
 import { type DraftNode, draftNodes, isPxelinux } from './draftNodes.ts';
 import { Entries } from './entries.ts';
 import { takeFolders } from './folders.ts';
-import { hideSecrets } from './hideSecrets.ts';
 import { type Choice, Menu } from './menu.ts';
-import { Teller } from './tell.ts';
+import { shownText, Teller } from './tell.ts';
 import { Tree } from './tree.ts';
 
 /**
@@ -267,5 +266,5 @@ function startFromTop(draft: SiteDraft, { prefix }: Tree, teller: Teller): boole
 }
 
 function wordsOf({ value, place }: Said): string {
-  return hideSecrets(`${place.file}:${place.line}: ${value}`);
+  return shownText(`${place.file}:${place.line}: ${value}`);
 }

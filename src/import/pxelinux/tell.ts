@@ -2,6 +2,11 @@ import type { Place } from '../../errors.ts';
 import type { Remark, RemarkMore, SiteDraft } from '../draft.ts';
 import { hideSecrets } from './hideSecrets.ts';
 
+/** A line of a configuration for a report and a terminal: no secret and no control character is in it. */
+export function shownText(line: string): string {
+  return hideSecrets(line).replace(/\p{Cc}+/gu, ' ');
+}
+
 /** Adds remarks to a draft: no secret is in one, and what several files include is told once. */
 export class Teller {
   readonly #draft: SiteDraft;
@@ -12,7 +17,7 @@ export class Teller {
   }
 
   tell(kind: Remark['kind'], place: Place, what: string, why?: string, more: RemarkMore = {}): void {
-    const [shown, because] = [hideSecrets(what), why === undefined ? undefined : hideSecrets(why)];
+    const [shown, because] = [shownText(what), why === undefined ? undefined : shownText(why)];
     const key = JSON.stringify([kind, place, shown, because]);
     if (this.#told.has(key)) return;
     this.#told.add(key);
