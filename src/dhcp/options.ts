@@ -123,6 +123,11 @@ const LONGEST_PAYLOAD = 1024;
 const BY_CODE = new Map(OPTIONS.map((known) => [known.code, known]));
 const BY_NAME = new Map(OPTIONS.flatMap((known) => known.names.map((name) => [name, known] as const)));
 
+/** What operators call an option, if it has a name. */
+export function nameOfOption(code: number): string | undefined {
+  return BY_CODE.get(code)?.names[0];
+}
+
 /** The names that operators can write, for suggestions. */
 export const OPTION_NAMES: readonly string[] = [...BY_NAME.keys()];
 

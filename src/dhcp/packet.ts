@@ -1,5 +1,6 @@
 import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from '../net/mac.ts';
+import { type Layout, layOut, type Piece, piecesOf, sizeOf } from './layout.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
 import { OPTION } from './options.ts';
 
@@ -115,27 +116,45 @@ export function decodePacket(bytes: Buffer): Decoded {
 /** The most that any client is sent: what fits an Ethernet frame. */
 export const LONGEST_REPLY = 1472;
 
-/**
- * Writes a packet of at most `limit` bytes of UDP payload, padded to 300. What the client cannot do without goes first;
- * options that do not fit any more are left out. Option 82 comes last (RFC 3046 section 2.2) and beside the limit, since
- * the relay takes it out before the client sees it. Option 52 is never written: names that do not fit their field are
- * left to options 66 and 67.
- */
+/** What bounds a packet, beyond what it says. */
+export type Bounds = {
+  /** The most bytes of UDP payload. */
+  readonly limit: number;
+  /** Whether options may stand in the fields `file` and `sname`, too, where there is no room for them elsewhere. */
+  readonly overload: boolean;
+  /** Codes in the order in which the client asks for them (option 55). */
+  readonly asked: Uint8Array;
+};
+
+/** A packet's bytes, and the codes of options that do not fit and are left out. */
+export type Encoded = { readonly bytes: Buffer; readonly left: readonly number[] };
+
+const NOTHING = new Uint8Array();
+
+/** A packet of at most `limit` bytes as `encodeWithin` writes it, without overload. */
 export function encodePacket(packet: DhcpPacket, limit = LONGEST_REPLY): Buffer {
+  return encodeWithin(packet, { limit, overload: false, asked: NOTHING }).bytes;
+}
+
+/**
+ * Writes a packet, padded to 300 bytes. What the client cannot do without goes first; options that do not fit any more are left out.
+ * Option 82 comes last (RFC 3046 section 2.2) and beside the limit, since the relay takes it out before the client sees it.
+ * Names that do not fit their field are left to options 66 and 67. Options go into `file` and `sname` (option 52, RFC 2131 section
+ * 4.1) only where nothing else helps: into `file` where it names no boot file, into `sname` in place of the server's name.
+ */
+export function encodeWithin(packet: DhcpPacket, { limit, overload, asked }: Bounds): Encoded {
   const given = packet.options.get(OPTION.relayAgent.code);
   const relay = given && given.length <= LONGEST_RELAY_OPTION ? given : undefined;
   const relayBytes = relay === undefined ? 0 : sizeOf(relay);
   const room = Math.min(limit, LONGEST_REPLY - relayBytes) - OPTIONS_AT - 1;
-  const chosen: [number, Uint8Array][] = [];
-  let used = 0;
-  for (const entry of inOrder(packet.options)) {
-    const size = sizeOf(entry[1]);
-    if (used + size > room) continue;
-    used += size;
-    chosen.push(entry);
-  }
+  let layout = layOut(packet.options, asked, { options: room, file: 0, sname: 0 });
+  if (layout.left.length > 0 && overload)
+    layout = overloaded(packet.options, asked, room - OVERLOAD_SIZE, !fits(packet.file, FILE));
 
-  const out = Buffer.alloc(Math.max(BOOTP_SIZE, OPTIONS_AT + used + relayBytes + 1));
+  const used = layout.options.reduce((sum, [, value]) => sum + sizeOf(value), 0);
+  const fields = (layout.file.length > 0 ? FILE_OVERLOADED : 0) + (layout.sname.length > 0 ? SNAME_OVERLOADED : 0);
+  const overloadBytes = fields === 0 ? 0 : OVERLOAD_SIZE;
+  const out = Buffer.alloc(Math.max(BOOTP_SIZE, OPTIONS_AT + used + overloadBytes + relayBytes + 1));
   out[0] = packet.op === 'request' ? 1 : 2;
   out[1] = ETHERNET;
   out[2] = 6;
@@ -148,58 +167,45 @@ export function encodePacket(packet: DhcpPacket, limit = LONGEST_REPLY): Buffer 
   out.writeUInt32BE(packet.siaddr, 20);
   out.writeUInt32BE(packet.giaddr, 24);
   writeMac(packet.chaddr, out, 28);
-  writeText(packet.sname, out, SNAME);
-  writeText(packet.file, out, FILE);
+  if (layout.sname.length > 0) writePieces(out, SNAME.at, layout.sname);
+  else writeText(packet.sname, out, SNAME);
+  if (layout.file.length > 0) writePieces(out, FILE.at, layout.file);
+  else writeText(packet.file, out, FILE);
   out.writeUInt32BE(COOKIE, HEADER);
-  let at = OPTIONS_AT;
-  for (const [code, value] of chosen) at = writeOption(out, at, code, value);
-  if (relay !== undefined) at = writeOption(out, at, OPTION.relayAgent.code, relay);
-  out[at] = END;
-  return out;
+  // The client is to know how the packet is laid out before it reads far into it.
+  const [type, ...others] = layout.options;
+  const overloading: readonly Piece[] = fields === 0 ? [] : [[OPTION.overload.code, Uint8Array.of(fields)]];
+  const last = relay === undefined ? [] : piecesOf(OPTION.relayAgent.code, relay);
+  writePieces(out, OPTIONS_AT, [...(type ? [type] : []), ...overloading, ...others, ...last]);
+  return { bytes: out, left: layout.left };
 }
 
-/** What goes first, where room may be short: who and for how long, how to reach others, what to boot. */
-const FIRST: readonly number[] = [
-  OPTION.messageType,
-  OPTION.serverId,
-  OPTION.leaseTime,
-  OPTION.subnetMask,
-  OPTION.routes,
-  OPTION.routers,
-  OPTION.clientId,
-  OPTION.bootFile,
-  OPTION.pathPrefix,
-  OPTION.vendorClass,
-  OPTION.vendor,
-].map(({ code }) => code);
+const FILE_OVERLOADED = 1;
+const SNAME_OVERLOADED = 2;
+const OVERLOAD_SIZE = 3;
 
-function* inOrder(options: Options): Generator<[number, Uint8Array]> {
-  for (const code of FIRST) {
-    const value = options.get(code);
-    if (value !== undefined) yield [code, value];
+/** With as few of the two fields as suffice. */
+function overloaded(options: Options, asked: Uint8Array, room: number, isFileFree: boolean): Layout {
+  const file = isFileFree ? FILE.size - 1 : 0;
+  const sname = SNAME.size - 1;
+  const tries = [...(isFileFree ? [{ file, sname: 0 }] : []), { file, sname }];
+  let layout: Layout | undefined;
+  for (const rooms of tries) {
+    layout = layOut(options, asked, { options: room, ...rooms });
+    if (layout.left.length === 0) return layout;
   }
-  for (const entry of options) {
-    if (!FIRST.includes(entry[0]) && entry[0] !== OPTION.relayAgent.code) yield entry;
-  }
+  return layout ?? layOut(options, asked, { options: room, file, sname });
 }
 
-/** Bytes that an option takes: a long value is split over several of the same code (RFC 3396). */
-function sizeOf(value: Uint8Array): number {
-  return value.length + 2 * Math.max(1, Math.ceil(value.length / 255));
-}
-
-function writeOption(out: Buffer, start: number, code: number, value: Uint8Array): number {
+function writePieces(out: Buffer, start: number, pieces: readonly Piece[]): void {
   let at = start;
-  let from = 0;
-  do {
-    const part = value.subarray(from, from + 255);
+  for (const [code, value] of pieces) {
     out[at] = code;
-    out[at + 1] = part.length;
-    out.set(part, at + 2);
-    at += 2 + part.length;
-    from += part.length;
-  } while (from < value.length);
-  return at;
+    out[at + 1] = value.length;
+    out.set(value, at + 2);
+    at += 2 + value.length;
+  }
+  out[at] = END;
 }
 
 /** Options up to the end mark or the field's end; one that claims more bytes than there are ends the list. */
@@ -223,8 +229,12 @@ function readText(bytes: Buffer, { at, size }: { at: number; size: number }): st
 }
 
 /** A text too long for its field, which ends in a NUL, is left out rather than cut. */
-function writeText(text: string, out: Buffer, { at, size }: { at: number; size: number }): void {
-  if (text !== '' && Buffer.byteLength(text) < size) out.write(text, at, 'utf8');
+function writeText(text: string, out: Buffer, field: { at: number; size: number }): void {
+  if (fits(text, field)) out.write(text, field.at, 'utf8');
+}
+
+function fits(text: string, { size }: { size: number }): boolean {
+  return text !== '' && Buffer.byteLength(text) < size;
 }
 
 function bad(reason: string): Decoded {

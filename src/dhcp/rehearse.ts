@@ -11,10 +11,10 @@ import { givenBoot } from './given.ts';
 import type { Lease } from './lease.ts';
 import { write } from './optionSet.ts';
 import { OPTION } from './options.ts';
-import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
+import { type DhcpPacket, encodeWithin, MESSAGE, requestFrom } from './packet.ts';
 import { type Decision, decide } from './policy.ts';
 import { whyOpen } from './pools.ts';
-import { composeReply } from './reply.ts';
+import { boundsFor, composeReply } from './reply.ts';
 import { type ServedNetwork, wireOf } from './wire.ts';
 
 /**
@@ -48,6 +48,8 @@ export type Rehearsal = {
   readonly decision: Decision;
   readonly boot?: BootAnswer;
   readonly reply?: DhcpPacket;
+  /** Codes of options of `reply` that do not fit what the client takes. */
+  readonly left?: readonly number[];
 };
 
 /**
@@ -84,11 +86,9 @@ export function rehearse(
   const seen = { client, classes: who.classes, pools, decision };
   if (decision.kind !== 'offer') return seen;
   const answer = givenBoot(decision, () => boot(client, decision.node, decision.network));
-  return {
-    ...seen,
-    boot: answer,
-    reply: composeReply('offer', { request, client, boot: answer, ...decision }),
-  };
+  const reply = composeReply('offer', { request, client, boot: answer, ...decision });
+  const { left } = encodeWithin(reply, boundsFor(request, client));
+  return { ...seen, boot: answer, reply, left };
 }
 
 /** A relay's address for a network that only relays reach. */

@@ -4,7 +4,7 @@ import { type Client, requests } from './client.ts';
 import { eachOption, type Layers } from './given.ts';
 import { type Options, read, write } from './optionSet.ts';
 import { OPTION, type Option } from './options.ts';
-import { BOOTP_SIZE, BROADCAST_FLAG, type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
+import { BOOTP_SIZE, type Bounds, BROADCAST_FLAG, type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
 import type { ServedNetwork } from './wire.ts';
 
@@ -23,6 +23,20 @@ export function sizeLimit(request: DhcpPacket): number {
   const most = read(request.options, OPTION.maxMessageSize) ?? 576;
   return Math.min(Math.max(most, 576), 1500) - 28;
 }
+
+/**
+ * What bounds the reply to a client. Programs of an operating system look for options wherever they may stand; firmware and loaders
+ * are only trusted to where they say how much they take.
+ */
+export function boundsFor(request: DhcpPacket, { stage }: Client): Bounds {
+  return {
+    limit: sizeLimit(request),
+    overload: !isBootp(request) && (stage === 'os' || request.options.has(OPTION.maxMessageSize.code)),
+    asked: request.options.get(OPTION.parameterList.code) ?? ASKED_NOTHING,
+  };
+}
+
+const ASKED_NOTHING = new Uint8Array();
 
 /** An OFFER or ACK, or what there was before them, composed step by step. */
 export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): DhcpPacket {

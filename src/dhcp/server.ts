@@ -18,14 +18,14 @@ import { HeardNetworks, type Lack } from './heard.ts';
 import type { Lease, LeaseStore } from './lease.ts';
 import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
-import { type DhcpPacket, decodePacket, encodePacket, MESSAGE } from './packet.ts';
+import { nameOfOption, OPTION } from './options.ts';
+import { type DhcpPacket, decodePacket, encodeWithin, MESSAGE } from './packet.ts';
 import { asksElsewhere, canProbe, type Decision, decide, declined, whyUnserved } from './policy.ts';
 import { Port, type Sender } from './port.ts';
 import { Ports } from './ports.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
-import { composeNak, composeReply, sizeLimit } from './reply.ts';
+import { boundsFor, composeNak, composeReply } from './reply.ts';
 import { switchPortOf } from './switchPort.ts';
 import { heldAddress, isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
@@ -93,6 +93,8 @@ class Server implements DhcpServer {
   readonly #elsewhere = new Seldom();
   /** Addresses of leases that have no place in the site, as they were last reported. */
   #misplaced: ReadonlySet<Ipv4> = new Set();
+  /** Options that were left out of replies, by network. */
+  readonly #leftOut = new Set<string>();
   readonly #relays: Tallies<{ readonly mac: Mac; readonly reason: string }>;
   #site: Site;
   #closed = false;
@@ -484,10 +486,23 @@ class Server implements DhcpServer {
     });
   }
 
-  #transmit({ port, request, sender }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
+  #transmit({ port, request, client, sender }: Asked, reply: DhcpPacket, network: ServedNetwork, isNak: boolean): void {
     const isLocal = (ip: Ipv4): boolean => isOnWire(this.#site, port.name, ip);
     const to = destinationOf(request, { yiaddr: reply.yiaddr, isNak, from: sender, isLocal });
-    port.send(to, network.server, encodePacket(reply, port.room(to, sizeLimit(request))));
+    const bounds = boundsFor(request, client);
+    const limit = port.room(to, bounds.limit);
+    const { bytes, left } = encodeWithin(reply, { ...bounds, limit });
+    port.send(to, network.server, bytes);
+    for (const option of left) this.#reportLeft(request.chaddr, network, option, limit);
+  }
+
+  /** Once for each network and option. */
+  #reportLeft(mac: Mac, { name: network }: ServedNetwork, option: number, bytes: number): void {
+    const key = `${network} ${option}`;
+    if (this.#leftOut.has(key)) return;
+    this.#leftOut.add(key);
+    const name = nameOfOption(option);
+    this.#emit({ kind: 'dhcp.option-left', mac, network, option, bytes, ...(name === undefined ? {} : { name }) });
   }
 
   #tellReceived(asked: Asked): void {

@@ -24,6 +24,7 @@ export function severityOf(event: Event): Severity {
     case 'dhcp.decline':
     case 'dhcp.refused':
     case 'dhcp.other-server':
+    case 'dhcp.option-left':
     case 'dhcp.wrong-network':
     case 'server.restarted':
     case 'server.clock':

@@ -62,6 +62,10 @@ async function loadGood(files: SiteFiles): Promise<Site> {
   return loaded.site;
 }
 
+function manyRoutes(count: number): string {
+  return Array.from({ length: count }, (_, n) => `{ to: 10.${n + 1}.0.0/16, via: 10.0.0.1 }`).join(', ');
+}
+
 type Row = {
   readonly name: string;
   readonly files: SiteFiles;
@@ -251,6 +255,33 @@ profiles:
       'site.yaml:9:9: expected a pool, found the number 7',
       "site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds this server's address 10.0.0.2 | leave it out: 10.0.0.1 and 10.0.0.3-10.0.0.220",
       "site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the gateway's address 10.0.0.1 | leave it out: 10.0.0.2-10.0.0.220",
+    ],
+    warnings: [
+      'site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the address of node01, 10.0.0.51 and those of 1 more | it is kept for the node and lent to nobody else; leave it out of the pool to show that',
+    ],
+  },
+  {
+    name: 'a pool that holds the address of a node',
+    files: edited(['10.0.0.200-10.0.0.220', '[10.0.0.40-10.0.0.50, 10.0.0.52-10.0.0.60]']),
+    warnings: [
+      'site.yaml:9:38: pool 10.0.0.52-10.0.0.60 holds the address of node02, 10.0.0.52 | it is kept for the node and lent to nobody else; leave it out of the pool to show that',
+    ],
+  },
+  {
+    name: 'options that fit no small message, of a network, a pool and nodes',
+    files: edited(
+      ['    gateway: 10.0.0.1\n', `    gateway: 10.0.0.1\n    routes: [${manyRoutes(42)}]\n`],
+      [
+        '        allow: unknown\n',
+        `        allow: unknown\n        options: { 200: { text: ${'x'.repeat(240)} }, 202: { text: ${'z'.repeat(100)} } }\n`,
+      ],
+      ['overlays: [nova]\n', `overlays: [nova]\n    options: { 201: { text: ${'y'.repeat(200)} } }\n`],
+    ),
+    warnings: [
+      'site.yaml:3:3: the options of network "openstack" take 357 bytes, and a client need not take more than 312: the rest goes into the fields for names, which firmware may not read | give fewer routes, domains and servers, or shorter ones',
+      'site.yaml:3:3: the options of node01 in network "openstack" take 567 bytes, and a client need not take more than 312: option 201 is left out for those that do not take more | give fewer routes, domains and servers, or shorter ones',
+      'site.yaml:7:14: clients that take the routes will not use this gateway (RFC 3442) | add { to: 0.0.0.0/0, via: 10.0.0.1 } to the routes',
+      'site.yaml:11:3: the options of pool 192.168.0.111-192.168.0.150 of network "lan" take 397 bytes, and a client need not take more than 312: the rest goes into the fields for names, which firmware may not read | give fewer routes, domains and servers, or shorter ones',
     ],
   },
   {

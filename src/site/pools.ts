@@ -1,7 +1,7 @@
 import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, type Ipv4Range, inRange, inSubnet } from '../net/ipv4.ts';
 import { type Findings, suggestion } from './finding.ts';
 import { readLending } from './lending.ts';
-import type { Network, Pool } from './model.ts';
+import type { Network, Pool, Site } from './model.ts';
 import { readOptions } from './options.ts';
 import type { Claim } from './overlap.ts';
 import type { PoolDeclaration, SiteDeclaration } from './schema.ts';
@@ -90,6 +90,36 @@ function splitAround({ first, last }: Ipv4Range, ip: Ipv4): string {
   if (ip > first) parts.push(rangeWords({ first, last: (ip - 1) as Ipv4 }));
   if (ip < last) parts.push(rangeWords({ first: (ip + 1) as Ipv4, last }));
   return parts.length === 0 ? 'choose another address' : parts.join(' and ');
+}
+
+/** Warns of addresses of nodes in pools: they are lent to nobody else, so that the pool is smaller than it looks. */
+export function warnOfKept(site: Site, declared: Declared<SiteDeclaration>, findings: Findings): void {
+  const kept = [...site.nodeByIp].sort(([a], [b]) => a - b);
+  for (const { name } of site.networks.values()) {
+    const pools = declared.value.networks[name]?.pools ?? [];
+    for (const [i, { range: ranges }] of pools.entries()) {
+      for (const [j, range] of ranges.entries()) {
+        const [first, ...others] = kept.slice(lowest(kept, range.first), lowest(kept, range.last + 1));
+        if (!first) continue;
+        const [ip, node] = first;
+        const more = others.length === 0 ? '' : ` and those of ${others.length} more`;
+        const message = `pool ${rangeWords(range)} holds the address of ${node.name}, ${formatIpv4(ip)}${more}`;
+        const hint = 'it is kept for the node and lent to nobody else; leave it out of the pool to show that';
+        findings.warn(declared.place(['networks', name, 'pools', i, 'range', j]), message, hint);
+      }
+    }
+  }
+}
+
+/** Where the first begins that is no lower than `ip`. */
+function lowest(sorted: readonly (readonly [Ipv4, unknown])[], ip: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.[0] ?? 0) < ip) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** What the pools of a network cover, in the order of the file. */

@@ -2,11 +2,13 @@ import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
 import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
+import { warnOfMuch } from './fit.ts';
 import type { ImageDeclaration } from './imageSchema.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
 import type { DhcpSettings, Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
+import { warnOfKept } from './pools.ts';
 import { type ProfileSource, Profiles, type Referable, readSettings } from './profiles.ts';
 import { resolveRecipes } from './recipe.ts';
 import type { ProfileDeclaration, SiteDeclaration } from './schema.ts';
@@ -62,7 +64,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
     },
     findings,
   );
-  return {
+  const resolved: Site = {
     name: site.value.site ?? basename(root),
     root,
     networks,
@@ -86,6 +88,9 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       : { cloud: { ...cloud, ...(cloud.file === undefined ? {} : { file: resolve(root, cloud.file) }) } }),
     refreshSeconds: site.value.refresh,
   };
+  warnOfMuch(resolved, site, findings);
+  warnOfKept(resolved, site, findings);
+  return resolved;
 }
 
 function dhcpSettings({ probeTime, ...settings }: SiteDeclaration['dhcp']): DhcpSettings {

@@ -65,6 +65,14 @@ type OtherEvent =
       readonly via?: string;
       readonly count?: number;
     }
+  /** An option does not fit the `bytes` that a client takes, and was left out; told once for each network and option. */
+  | {
+      readonly kind: 'dhcp.option-left';
+      readonly network: string;
+      readonly option: number;
+      readonly name?: string;
+      readonly bytes: number;
+    }
   /** A client took another DHCP server's offer: a second server is on the wire. */
   | { readonly kind: 'dhcp.other-server'; readonly server: Ipv4; readonly network?: string }
   /** A node's MAC address asks on a network that is not the node's own: a machine moved, or another uses the address. */

@@ -209,6 +209,7 @@ export function classOf(event: Event): EventClass {
     case 'dhcp.nak':
     case 'dhcp.refused':
     case 'dhcp.other-server':
+    case 'dhcp.option-left':
     case 'dhcp.wrong-network':
     case 'tftp.failed':
     case 'http.failed':

@@ -37,6 +37,10 @@ function inWords(event: Event): string {
     }
     case 'dhcp.refused':
       return `DHCP no answer: ${event.reason}${event.count === undefined ? '' : ` (${event.count} requests)`}`;
+    case 'dhcp.option-left': {
+      const option = `option ${event.option}${event.name === undefined ? '' : ` (${event.name})`}`;
+      return `${option} of network ${event.network} does not fit the ${event.bytes} bytes that the client takes, and is left out`;
+    }
     case 'dhcp.other-server':
       return `DHCP another server, ${formatIpv4(event.server)}, was chosen: is a second DHCP server on this wire?`;
     case 'dhcp.wrong-network':

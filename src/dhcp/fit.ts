@@ -1,0 +1,45 @@
+import { UNSPECIFIED } from '../net/ipv4.ts';
+import { macFromBytes } from '../net/mac.ts';
+import { clientOf } from './client.ts';
+import type { Layers } from './given.ts';
+import { sizeOf } from './layout.ts';
+import { write } from './optionSet.ts';
+import { OPTION } from './options.ts';
+import { encodeWithin, MESSAGE, requestFrom } from './packet.ts';
+import { boundsFor, composeReply } from './reply.ts';
+
+/** What the options of a reply take, and which of them the client is not given. */
+export type Fit = {
+  /** With the magic cookie and the end mark. */
+  readonly bytes: number;
+  readonly left: readonly number[];
+};
+
+/** What the options of a message may take that every client takes (RFC 2131 section 2). */
+export const ROOM_OF_ALL = 312;
+
+/** A client of an operating system that does not say how much it takes and is given all that there is. */
+const PLAIN = requestFrom(macFromBytes(Uint8Array.of(2, 0, 0, 0, 0, 1)), plainOptions());
+const COOKIE_AND_END = 5;
+
+function plainOptions(): Map<number, Uint8Array> {
+  const options = new Map<number, Uint8Array>();
+  write(options, OPTION.messageType, MESSAGE.request);
+  write(options, OPTION.clientId, Uint8Array.of(1, 2, 0, 0, 0, 0, 1));
+  return options;
+}
+
+/** How what these layers give fits a plain client. */
+export function fitOf(layers: Layers): Fit {
+  const client = clientOf(PLAIN);
+  const reply = composeReply('ack', {
+    ...layers,
+    request: PLAIN,
+    client,
+    ip: UNSPECIFIED,
+    seconds: layers.network.leaseSeconds,
+    boot: { kind: 'none', reason: '' },
+  });
+  const bytes = [...reply.options.values()].reduce((sum, value) => sum + sizeOf(value), COOKIE_AND_END);
+  return { bytes, left: encodeWithin(reply, boundsFor(PLAIN, client)).left };
+}
