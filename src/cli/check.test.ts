@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Finding } from '../site/finding.ts';
+import { ip } from '../site/fixture.ts';
 import { withSiteFolder } from '../site/folderFixture.ts';
+import type { InterfaceAddresses } from '../site/servers.ts';
 import { checkCommand, type SiteCheck } from './check.ts';
 import { run } from './runFixture.ts';
 import { schemaCommand } from './schema.ts';
@@ -44,6 +47,40 @@ describe('reveille check', () => {
         warnings: [],
       });
     }));
+
+  it('warns of interfaces that this machine lacks, and of those without an address', () =>
+    withSiteFolder(
+      {
+        'site.yaml': `networks:
+  a: { interface: eth0, subnet: 10.0.0.0/24 }
+  b: { interface: eth1, subnet: 10.1.0.0/24 }
+  c: { interface: br9, subnet: 10.2.0.0/24 }
+  d: { subnet: 10.3.0.0/24 }
+`,
+      },
+      async (folder) => {
+        const at = (text: string) => ({ ip: ip(text), prefix: 24 });
+        const warned = async (here: InterfaceAddresses) => {
+          const { out, code } = await run(
+            checkCommand([], () => here),
+            ['--site', folder, '--json'],
+          );
+          assert.equal(code, 0);
+          return JSON.parse(out).warnings.map(({ line, message }: Finding['place'] & Finding) => `${line}: ${message}`);
+        };
+        const server = new Map([
+          ['eth0', [at('10.0.0.2')]],
+          ['eth1', [at('10.9.0.2')]],
+        ]);
+        assert.deepEqual(await warned(server), [
+          '3: eth1 has no address in 10.1.0.0/24 on this machine',
+          '4: this machine has no interface br9',
+        ]);
+        assert.deepEqual(await warned(new Map([['wlan0', []]])), [
+          '2: this machine has none of the interfaces eth0, eth1, br9',
+        ]);
+      },
+    ));
 
   it('runs the other rooms` checks on a site that loads', () =>
     withSiteFolder(GOOD, async (folder) => {

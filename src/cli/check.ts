@@ -4,11 +4,15 @@ import { formatPlace } from '../errors.ts';
 import type { Finding } from '../site/finding.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/model.ts';
+import type { InterfaceAddresses } from '../site/servers.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 
 /** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. */
 export type SiteCheck = (site: Site) => Promise<readonly Finding[]>;
+
+/** This machine's interfaces and their addresses. */
+type InterfacesHere = () => InterfaceAddresses;
 
 type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
 
@@ -19,8 +23,8 @@ type Result = {
   readonly summary?: { readonly networks: number; readonly nodes: number; readonly images: number };
 };
 
-/** `reveille check`: tells all that is wrong in a site folder, then ends with 1; with 0 if nothing is. */
-export function checkCommand(checks: readonly SiteCheck[] = []): Command {
+/** `reveille check`: tells all that is wrong in a site folder, then ends with 1; with 0 if nothing is. `here`: what the site is held against. */
+export function checkCommand(checks: readonly SiteCheck[] = [], here?: InterfacesHere): Command {
   return new Command('check')
     .description('validate a site folder; tell everything that is wrong with file, line and column')
     .addOption(siteOption())
@@ -28,14 +32,19 @@ export function checkCommand(checks: readonly SiteCheck[] = []): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille check --site examples/g-rack')
     .action(async ({ site: folder, state, json }: Flags) => {
-      const result = await check(folder, state, checks);
+      const result = await check(folder, state, checks, here);
       console.log(json ? asJson(result) : asText(result, folder));
       if (result.errors.length > 0) process.exitCode = 1;
     });
 }
 
-async function check(folder: string, stateFolder: string, checks: readonly SiteCheck[]): Promise<Result> {
-  const loaded = await loadSite(folder, { stateFolder });
+async function check(
+  folder: string,
+  stateFolder: string,
+  checks: readonly SiteCheck[],
+  here: InterfacesHere | undefined,
+): Promise<Result> {
+  const loaded = await loadSite(folder, { stateFolder, ...(here && { here: here() }) });
   if (!loaded.ok) return { errors: loaded.findings, warnings: loaded.warnings };
   const { site, warnings } = loaded;
   const errors = (await Promise.all(checks.map((run) => run(site)))).flat();

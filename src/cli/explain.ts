@@ -9,13 +9,13 @@ import { OPTIONS } from '../dhcp/options.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { openShelf } from '../image/shelf.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import { type Mac, parseMac } from '../net/mac.ts';
 import { imageOf } from '../roll/pins.ts';
 import type { Site } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { rangeWords } from '../site/pools.ts';
-import { withServers } from '../site/servers.ts';
+import { type InterfaceAddresses, withServers } from '../site/servers.ts';
 import type { Store } from '../state/store.ts';
 import {
   explainFiles,
@@ -35,12 +35,13 @@ import { table } from './table.ts';
 type Flags = {
   readonly site: string;
   readonly state: string;
-  readonly arch: number;
+  readonly arch?: number;
   readonly ipxe: boolean;
   readonly vendorClass?: string;
   readonly userClass?: string;
   readonly circuitId?: string;
   readonly relay?: Ipv4;
+  readonly server?: Ipv4;
   readonly files: boolean;
   readonly file?: string;
   readonly json: boolean;
@@ -54,19 +55,23 @@ export function explainCommand(): Command {
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(
-      new Option('--arch <number>', 'firmware architecture of option 93: 0 BIOS, 7 x64 UEFI')
-        .default(0)
-        .argParser(architecture),
+      new Option(
+        '--arch <number>',
+        'firmware architecture of option 93: 0 BIOS, 7 x64 UEFI; default: that of --vendor-class, else 0',
+      ).argParser(architecture),
     )
     .addOption(new Option('--ipxe', 'as if iPXE with HTTP were asking').default(false))
-    .addOption(new Option('--vendor-class <text>', 'what it says in option 60, such as "MSFT 5.0"'))
+    .addOption(new Option('--vendor-class <text>', 'what it says in option 60: "MSFT 5.0", PXEClient:Arch:00007'))
     .addOption(new Option('--user-class <text>', 'what it says in option 77'))
     .addOption(new Option('--circuit-id <text>', 'what a relay or switch says of its port in option 82'))
     .addOption(
       new Option(
         '--relay <address>',
         'through which relay it asks (giaddr); default: none, or one of its network',
-      ).argParser(relayAddress),
+      ).argParser(address),
+    )
+    .addOption(
+      new Option('--server <address>', "the server's address, where this machine is not the server").argParser(address),
     )
     .addOption(new Option('--files', 'list the files that it gets, and who gives each').default(false))
     .addOption(new Option('--file <path>', 'print one of these files as it would be laid; private keys are left out'))
@@ -76,7 +81,8 @@ export function explainCommand(): Command {
       '\nExample:\n  reveille explain node01\n  reveille explain 52:54:00:00:00:51 --arch 7 --ipxe\n  reveille explain node01 --files\n  reveille explain node01 --file /etc/nova/nova.conf',
     )
     .action(async (who: string, flags: Flags) => {
-      const site = withServers(await siteIn(flags.site), interfaceAddresses());
+      const here = interfaceAddresses();
+      const site = withServers(servedFrom(flags.server, await siteIn(flags.site)), here);
       if (flags.files || flags.file !== undefined) return tellFiles(site, who, flags);
       const stranger = parseMac(who);
       const macs = stranger ? [stranger] : nodesOf(site, who).map((node) => node.macs[0]);
@@ -86,7 +92,7 @@ export function explainCommand(): Command {
         machineIds: new Map(),
         pins: new Map(),
       });
-      const told = await Promise.all(macs.map((mac) => explain(mac, site, known, flags)));
+      const told = await Promise.all(macs.map((mac) => explain(mac, site, here, known, flags)));
       if (flags.json) console.log(jsonText(namesOneNode(who) ? told[0] : told));
       else console.log(told.map(words).join('\n\n'));
     });
@@ -103,15 +109,50 @@ async function tellFiles(site: Site, who: string, { state, file, json }: Flags):
   else console.log(told.map(filesText).join('\n\n'));
 }
 
-async function explain(mac: Mac, site: Site, known: Remembered, { arch, state, ...says }: Flags): Promise<Told> {
+/** The site as its server would know it that has this address in networks that name none. */
+function servedFrom(server: Ipv4 | undefined, site: Site): Site {
+  if (server === undefined) return site;
+  const networks = [...site.networks].map(([name, network]) => [name, { server, ...network }] as const);
+  return { ...site, networks: new Map(networks) };
+}
+
+async function explain(
+  mac: Mac,
+  site: Site,
+  here: InterfaceAddresses,
+  known: Remembered,
+  { arch, state, server: _, ...says }: Flags,
+): Promise<Told> {
+  const architecture = arch ?? Number(FIRMWARE.exec(says.vendorClass ?? '')?.[1] ?? 0);
   const rehearsal = rehearse(
-    { mac, architecture: arch, ...says },
+    { mac, architecture, ...says },
     site,
     known.leases,
     (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
     Date.now(),
   );
-  return tell(rehearsal, site, mac, known, state);
+  const told = await tell(rehearsal, site, mac, known, state);
+  return told.answer === 'silence' ? { ...told, reason: whyNotFromHere(mac, site, here) ?? told.reason } : told;
+}
+
+/** What firmware says in option 60 (RFC 4578; UEFI for HTTP): the number of its architecture is in it. */
+const FIRMWARE = /^(?:PXE|HTTP)Client:Arch:([0-9]{1,5})(?::|$)/;
+
+/** Where this machine cannot answer the network of the machine: that, and what to do. */
+function whyNotFromHere(mac: Mac, site: Site, here: InterfaceAddresses): string | undefined {
+  const own = site.networks.get(site.nodeByMac.get(mac)?.network ?? '');
+  const networks = own ? [own] : [...site.networks.values()];
+  const [network] = networks;
+  if (!network || networks.some(({ server }) => server !== undefined)) return undefined;
+  const { name, interface: through, subnet } = network;
+  const missing = through === undefined ? undefined : !here.has(through);
+  const what =
+    missing === undefined
+      ? `this machine has no address that relays of network ${name} could send to`
+      : missing
+        ? `the interface ${through} of network ${name} is not on this machine, which has ${[...here.keys()].join(', ')}`
+        : `${through} has no address in ${formatSubnet(subnet)} on this machine`;
+  return `${what}; run it on the server, or say the server's address: --server ADDRESS`;
 }
 
 /** What the state knows that an answer depends on: who has which address, and the nodes' machine-ids. */
@@ -143,6 +184,8 @@ type Told = {
   readonly ip: string | null;
   readonly bootFile: string | null;
   readonly options: Readonly<Record<string, string>>;
+  /** Options that do not fit what it takes. */
+  readonly leftOut: readonly string[];
   /** What the loader would be given to read. */
   readonly script: string | null;
 };
@@ -154,7 +197,7 @@ async function tell(
   { machineIds, pins }: Remembered,
   state: string,
 ): Promise<Told> {
-  const { decision, boot, reply } = rehearsal;
+  const { decision, boot, reply, left = [] } = rehearsal;
   const node = site.nodeByMac.get(mac);
   const bootFile = boot?.kind === 'boot' ? boot.bootFile : null;
   return {
@@ -173,8 +216,11 @@ async function tell(
     ip: decision.kind === 'offer' ? formatIpv4(decision.ip) : null,
     bootFile,
     options: Object.fromEntries(
-      [...(reply?.options ?? [])].map(([code, bytes]) => [optionName(code), optionText(code, bytes)]),
+      [...(reply?.options ?? [])].flatMap(([code, bytes]) =>
+        left.includes(code) ? [] : [[optionName(code), optionText(code, bytes)]],
+      ),
     ),
+    leftOut: left.map(optionName),
     script: bootFile === null ? null : await scriptFor(bootFile),
   };
 
@@ -207,6 +253,7 @@ function words(told: Told): string {
     ...(told.classes.length === 0 ? [] : [['classes', told.classes.join(', ')]]),
     ...told.pools.map(({ network, range, why }) => ['pool', `${range} in ${network}: ${why}`]),
     ...Object.entries(told.options),
+    ...(told.leftOut.length === 0 ? [] : [['left out', `${told.leftOut.join(', ')}: more than the client takes`]]),
   ];
   const script =
     told.script === null ? [] : ['', 'and then reads:', '', ...told.script.split('\n').map((line) => `  ${line}`)];
@@ -225,7 +272,7 @@ function optionText(code: number, bytes: Uint8Array): string {
   return kind && value !== undefined ? kind.show(value) : Buffer.from(bytes).toString('hex');
 }
 
-function relayAddress(text: string): Ipv4 {
+function address(text: string): Ipv4 {
   const ip = parseIpv4(text);
   if (ip === undefined) throw new InvalidArgumentError('it is an IPv4 address');
   return ip;

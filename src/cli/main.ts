@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { interfaceAddresses } from '../net/interfaces.ts';
 import { checkTemplates } from '../node/check.ts';
 import { unservable } from '../site/servable.ts';
 import { checkCommand } from './check.ts';
@@ -42,7 +43,7 @@ export const program = new Command('reveille')
 
 for (const command of [
   serveCommand(),
-  checkCommand([async (site) => unservable(site), checkTemplates]),
+  checkCommand([async (site) => unservable(site), checkTemplates], interfaceAddresses),
   explainCommand(),
   statusCommand(),
   watchCommand(),

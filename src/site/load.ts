@@ -6,11 +6,13 @@ import { type Place, wordsOf } from '../errors.ts';
 import { checkExposure } from './exposure.ts';
 import { type Finding, Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
+import { warnOfHere } from './here.ts';
 import { imageSchema } from './imageSchema.ts';
 import type { PathKind } from './menu.ts';
 import type { Site } from './model.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
 import { profileSchema, siteSchema } from './schema.ts';
+import type { InterfaceAddresses } from './servers.ts';
 import { type Declared, hold } from './shape.ts';
 import { PROGRAM_ROOT } from './shipped.ts';
 import { readYaml } from './yaml.ts';
@@ -24,11 +26,16 @@ export type Loaded =
  * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
  * nodes/. Tells all that is wrong at once. Places name files relative to `folder`. Never rejects for what the operator
  * wrote or for what the disk lacks. `siteText` stands in for what is in site.yaml, to try an edit; `stateFolder` is where
- * the server that serves the site keeps its state, if that is known.
+ * the server that serves the site keeps its state, if that is known; `here` are this machine's interfaces, to be held against
+ * those of the site.
  */
 export async function loadSite(
   folder: string,
-  { siteText, stateFolder }: { readonly siteText?: string; readonly stateFolder?: string } = {},
+  {
+    siteText,
+    stateFolder,
+    here,
+  }: { readonly siteText?: string; readonly stateFolder?: string; readonly here?: InterfaceAddresses } = {},
 ): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
@@ -38,6 +45,7 @@ export async function loadSite(
   const kinds = new Map<string, PathKind>();
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
   const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', findings);
+  if (here) warnOfHere(site, documents.site, here, findings);
   await checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
   return errors.length > 0 ? { ok: false, findings: errors, warnings } : { ok: true, site, warnings };
