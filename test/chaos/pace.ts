@@ -14,14 +14,18 @@ export class Pace {
   readonly #site: string;
   #limitMs: number;
 
-  /** Starts the server, which stays up. */
+  /** Starts the server, which stays up. Of three times each the shortest counts: what else runs here makes them only longer. */
   static async measure(server: Server, site: string): Promise<Pace> {
-    // What is compiled at the first start is kept for later ones.
-    await server.start();
-    await server.stop();
-    const since = performance.now();
-    await server.start();
-    return new Pace(performance.now() - since, await commandTime(site), site);
+    const starts: number[] = [];
+    const commands: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      await server.stop();
+      const since = performance.now();
+      await server.start();
+      starts.push(performance.now() - since);
+      commands.push(await commandTime(site));
+    }
+    return new Pace(Math.min(...starts), Math.min(...commands), site);
   }
 
   private constructor(startMs: number, commandMs: number, site: string) {
