@@ -23,7 +23,7 @@ export const IMPERSONATED = Array.from({ length: 100 }, (_, i) => ({
 export const HTTP_IMPERSONATED = IMPERSONATED.slice(0, 96);
 
 export const HELLO = 'hello from the server\n'.repeat(40);
-export const BIG = Buffer.alloc(300_000, 'all work and no play makes a long file. ');
+export const BIG = Buffer.alloc(100_000, 'all work and no play makes a long file. ');
 const INITRD = Buffer.alloc(200_000, 'initrd ');
 
 const SITE = `# ${IN_SITE.text}
