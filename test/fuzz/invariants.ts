@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoggedEvent, Server } from '../rig/server.ts';
 import type { Findings } from './findings.ts';
 import type { Inspector } from './inspector.ts';
@@ -22,6 +23,8 @@ const P99_OF_REFERENCE = 8;
 const MISTAKES: ReadonlySet<unknown> = new Set(['SERVER_FAILED']);
 
 /** `liveMb` is measured in some of them. */
+const OWN_MS = 10;
+
 type Sample = { readonly rssMb: number; readonly descriptors: number; readonly liveMb?: number };
 /** Memory after a collection of garbage is measured with every fifth sample: the server stands still for it. */
 const LIVE_EVERY = 5;
@@ -32,6 +35,7 @@ export class Invariants {
   readonly #state: string;
   readonly #findings: Findings;
   readonly #samples: Sample[] = [];
+  readonly #own = monitorEventLoopDelay({ resolution: OWN_MS });
   #stallMs = 0;
   #stateMb = 0;
 
@@ -39,6 +43,7 @@ export class Invariants {
     this.#server = server;
     this.#state = state;
     this.#findings = findings;
+    this.#own.enable();
   }
 
   /** Takes in one line of the server's log. */
@@ -65,7 +70,10 @@ export class Invariants {
     const look = await inspector?.look().catch(() => undefined);
     const liveMb = isLive ? await inspector?.liveMemory().catch(() => undefined) : undefined;
     this.#samples.push({ ...gauges, ...(liveMb !== undefined && { liveMb }) });
-    const stallMs = look?.stallMs ?? 0;
+    // Where this process stood still too, it was the machine.
+    const ownMs = Math.max(0, this.#own.max / 1e6 - OWN_MS);
+    this.#own.reset();
+    const stallMs = Math.max(0, (look?.stallMs ?? 0) - ownMs);
     this.#stateMb = bytesIn(this.#state) / 2 ** 20;
     this.#stallMs = Math.max(this.#stallMs, stallMs);
     this.#bound('memory in use', gauges.rssMb, MOST_RSS_MB, 'MB');
