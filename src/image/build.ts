@@ -183,7 +183,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       );
     }
     onProgress({ phase: 'shelve', doing: 'putting it on the shelf' });
-    await writeFileList(draft, index);
+    await writeFileList(draft, index, laid);
     const image = await timed('shelve', () =>
       shelf.put(
         draft,

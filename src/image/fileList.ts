@@ -4,19 +4,22 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import type { RootIndex } from './index.ts';
+import type { Laid } from './layin.ts';
 
-/** Beside the files of an image: the paths of all files of the root that it was made from, a line each, compressed with gzip. */
+/** Beside the files of an image: the paths of all its files, a line each, compressed with gzip. */
 export const LIST_FILE = 'files.gz';
 
 const LONGEST = 64 * 1024 * 1024;
 
-/** Writes the list into an image's draft folder. */
+/** Writes the list into an image's draft folder: the files of the root, and those that are laid into every image. */
 export async function writeFileList(
   folder: string,
   { entries, links }: Pick<RootIndex, 'entries' | 'links'>,
+  laid: readonly Laid[] = [],
 ): Promise<void> {
-  const files = [...entries.values()].flatMap(({ kind, path }) => (kind === 'file' ? [path] : []));
-  const paths = [...files, ...[...links.values()].flat()].sort();
+  const all = [...entries.values(), ...laid.map(({ entry }) => entry)];
+  const files = all.flatMap(({ kind, path }) => (kind === 'file' ? [path] : []));
+  const paths = [...new Set([...files, ...[...links.values()].flat()])].sort();
   const text = paths.map((path) => `/${path}\n`).join('');
   await writeFile(join(folder, LIST_FILE), await promisify(gzip)(text), { flush: true });
 }

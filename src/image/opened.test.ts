@@ -61,16 +61,21 @@ test('only files that the image has count, where its list is there', async (t) =
   ]);
   const folder = join(images, 'by-hash', 'a'.repeat(64));
   mkdirSync(folder, { recursive: true });
-  await writeFileList(folder, { entries, links: new Map([['usr/bin/a', ['usr/bin/also a']]]) });
+  await writeFileList(folder, { entries, links: new Map([['usr/bin/a', ['usr/bin/also a']]]) }, [
+    { entry: { kind: 'file', path: 'usr/sbin/reveille-agent' } as Entry, content: new Uint8Array() },
+  ]);
   writeFileSync(join(images, 'one.json'), JSON.stringify({ sha256: 'a'.repeat(64), before: [] }));
   await using records = openedRecords(state, Date.now);
-  const report = list('/usr/bin/a', '/made/up', '/usr/bin/also a', '/usr', '/etc/b');
+  const report = list('/usr/bin/a', '/made/up', '/usr/bin/also a', '/usr', '/etc/b', '/usr/sbin/reveille-agent');
   await Promise.all(['one', 'other'].map((image) => records.keep(image, report)));
-  assert.deepEqual([...((await readOpened(state, 'one'))?.paths ?? [])], ['/etc/b', '/usr/bin/a', '/usr/bin/also a']);
-  assert.equal((await readOpened(state, 'other'))?.paths.size, 5);
+  assert.deepEqual(
+    [...((await readOpened(state, 'one'))?.paths ?? [])],
+    ['/etc/b', '/usr/bin/a', '/usr/bin/also a', '/usr/sbin/reveille-agent'],
+  );
+  assert.equal((await readOpened(state, 'other'))?.paths.size, 6);
   writeFileSync(join(folder, 'files.gz'), 'damaged');
   await records.keep('one', list('/more'));
-  assert.equal((await readOpened(state, 'one'))?.paths.size, 4);
+  assert.equal((await readOpened(state, 'one'))?.paths.size, 5);
 });
 
 test('records of all images together have a bound, and more reports than wait are turned away', async (t) => {

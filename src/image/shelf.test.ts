@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { takeLock } from '../lock.ts';
+import { LIST_FILE } from './fileList.ts';
 import { findImage } from './find.ts';
 import { imageId, openShelf, type Shelf } from './shelf.ts';
 
@@ -16,10 +17,11 @@ function newFolder(t: TestContext): string {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-async function build(shelf: Shelf, name: string, initrd: string, root?: string, key?: string) {
+async function build(shelf: Shelf, name: string, initrd: string, root?: string, key?: string, list = '') {
   const folder = await shelf.draft(name);
   writeFileSync(join(folder, 'vmlinuz'), 'kernel');
   writeFileSync(join(folder, 'initrd'), initrd);
+  if (list !== '') writeFileSync(join(folder, LIST_FILE), list);
   if (root !== undefined) writeFileSync(join(folder, 'root.squashfs'), root);
   return shelf.put(
     folder,
@@ -112,6 +114,14 @@ test('the same bytes under two names are one image', async (t) => {
     (await shelf.list()).map((image) => image.name),
     ['one', 'two'],
   );
+});
+
+test('the same bytes built again bring their list of files along', async (t) => {
+  const folder = newFolder(t);
+  const shelf = openShelf(folder);
+  const { sha256 } = await build(shelf, 'one', 'same');
+  await build(shelf, 'one', 'same', undefined, undefined, 'newer');
+  assert.equal(readFileSync(join(folder, 'by-hash', sha256, LIST_FILE), 'utf8'), 'newer');
 });
 
 test('a crashed build leaves nothing that a reader sees, and the next build clears it', async (t) => {

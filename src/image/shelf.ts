@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
+import { LIST_FILE } from './fileList.ts';
 import { readJson } from './readJson.ts';
 
 /** A file on the shelf. `path` is absolute, `size` in bytes. */
@@ -243,6 +244,8 @@ export function openShelf(
         await rename(draftFolder, imageFolder(sha256));
         await syncFolder(join(folder, 'by-hash'));
       } else {
+        // Its list of files is of this build: a program of an earlier version wrote none, or another one.
+        await rename(join(draftFolder, LIST_FILE), join(imageFolder(sha256), LIST_FILE)).catch(ifMissing(undefined));
         await rm(draftFolder, { recursive: true, force: true });
       }
 

@@ -1,5 +1,23 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Result, SqlValue, Statement } from './database.ts';
+import { full } from './failure.ts';
+
+/** Less than this is too little for the index beside the log (`-shm`) of the two databases, bytes. */
+const INDEX_ROOM = 256 * 1024;
+const PAGE = 4096;
+
+/**
+ * SQLite makes room for its index by writing one byte of each page, and maps it then. Where blocks of the disk are smaller than a
+ * page, that leaves holes; on a full disk the kernel answers the first touch of one with SIGBUS, which ends the process.
+ */
+export function requireRoomForIndex(folder: string, look: (folder: string) => Disk = statfsSync): void {
+  const { bsize, bavail } = look(folder);
+  if (bsize < PAGE && bavail * bsize < INDEX_ROOM) throw full(new Error(`less than ${INDEX_ROOM} bytes are free`));
+}
+
+type Disk = { readonly bsize: number; readonly bavail: number };
 
 /** How long a statement waits for another program that has the file locked, milliseconds. */
 const BUSY_MS = 2000;
@@ -9,7 +27,9 @@ export class DatabaseFile {
   readonly db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
 
+  /** Throws what SQLite throws, and that the disk is full where opening there would end the process. */
   constructor(path: string, readOnly: boolean) {
+    requireRoomForIndex(dirname(path));
     this.db = new DatabaseSync(path, { readOnly, timeout: BUSY_MS });
     // What SQLite sorts aside needs no descriptor and no room on the disk.
     this.db.exec('pragma temp_store = memory');
