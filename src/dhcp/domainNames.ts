@@ -12,20 +12,56 @@ export function isDomainName(written: unknown): written is string {
   );
 }
 
-/** The bytes that `writeNames` needs: each label costs its length octet, each name its closing zero. */
-export function namesLength(names: readonly string[]): number {
-  return names.reduce((sum, name) => sum + name.length + 2, 0);
+/** How names are written: each on its own, or so that what ends like one before it points there (RFC 1035 section 4.1.4). */
+export type NameForm = 'plain' | 'compressed';
+
+/** The bytes that `writeNames` needs. */
+export function namesLength(names: readonly string[], form: NameForm): number {
+  let length = 0;
+  for (const { labels, isPointed } of written(names, form)) {
+    for (const label of labels) length += 1 + label.length;
+    length += isPointed ? 2 : 1;
+  }
+  return length;
 }
 
-/** Writes names one after the other in DNS wire form (RFC 1035 section 3.1), uncompressed, which every client reads. */
-export function writeNames(names: readonly string[], into: Uint8Array, start: number): void {
+/** Writes names one after the other in DNS wire form (RFC 1035 section 3.1). */
+export function writeNames(names: readonly string[], form: NameForm, into: Uint8Array, start: number): void {
   let at = start;
-  for (const name of names) {
-    for (const label of name.split('.')) {
+  for (const { labels, isPointed, pointer } of written(names, form)) {
+    for (const label of labels) {
       into[at++] = label.length;
       for (let i = 0; i < label.length; i++) into[at++] = label.charCodeAt(i);
     }
-    into[at++] = 0;
+    if (isPointed) into[at++] = 0xc0 | (pointer >> 8);
+    into[at++] = isPointed ? pointer & 0xff : 0;
+  }
+}
+
+/** Pointers have 14 bits. */
+const FURTHEST = 0x3fff;
+
+type Written = { readonly labels: readonly string[]; readonly isPointed: boolean; readonly pointer: number };
+
+/** Of each name the labels that are written out, and where the rest of it stands already. */
+function* written(names: readonly string[], form: NameForm): Generator<Written> {
+  const places = new Map<string, number>();
+  let at = 0;
+  for (const name of names) {
+    const labels: string[] = [];
+    let rest = name;
+    let pointer = places.get(rest);
+    while (rest !== '' && pointer === undefined) {
+      if (form === 'compressed' && at <= FURTHEST) places.set(rest, at);
+      const dot = rest.indexOf('.');
+      const label = dot < 0 ? rest : rest.slice(0, dot);
+      labels.push(label);
+      at += 1 + label.length;
+      rest = dot < 0 ? '' : rest.slice(dot + 1);
+      pointer = places.get(rest);
+    }
+    at += pointer === undefined ? 1 : 2;
+    yield { labels, isPointed: pointer !== undefined, pointer: pointer ?? 0 };
   }
 }
 

@@ -1,6 +1,6 @@
 import { formatIpv4, formatSubnet, type Ipv4, netmaskOf, parseIpv4, parseSubnet, type Subnet } from '../net/ipv4.ts';
 import type { Route } from '../site/model.ts';
-import { decodeNames, isDomainName, namesLength, writeNames } from './domainNames.ts';
+import { decodeNames, isDomainName, type NameForm, namesLength, writeNames } from './domainNames.ts';
 
 /**
  * One kind of option payload: what an operator may write for it, and its wire form. `decode` answers `undefined` for
@@ -92,18 +92,25 @@ export const bytes: Kind<Uint8Array> = {
   show: (value) => Buffer.from(value).toString('hex'),
 };
 
-/** Domain names, as RFC 3397 (option 119) packs them. */
-export const names: Kind<readonly string[]> = {
-  words: 'a domain name or a list of them',
-  read: (written) => {
-    const list: unknown[] = Array.isArray(written) ? written : [written];
-    return list.length > 0 && list.every(isDomainName) ? list : undefined;
-  },
-  length: namesLength,
-  write: writeNames,
-  decode: decodeNames,
-  show: (value) => value.join(', '),
-};
+function domainNames(form: NameForm): Kind<readonly string[]> {
+  return {
+    words: 'a domain name or a list of them',
+    read: (written) => {
+      const list: unknown[] = Array.isArray(written) ? written : [written];
+      return list.length > 0 && list.every(isDomainName) ? list : undefined;
+    },
+    length: (value) => namesLength(value, form),
+    write: (value, into, at) => writeNames(value, form, into, at),
+    decode: decodeNames,
+    show: (value) => value.join(', '),
+  };
+}
+
+/** Domain names, each written out: not every option allows them to be compressed. */
+export const names = domainNames('plain');
+
+/** Domain names as RFC 3397 (option 119) packs them: every client that takes the option follows pointers. */
+export const searchList = domainNames('compressed');
 
 /** Classless static routes (RFC 3442, option 121): prefix length, the significant octets of the destination, the router. */
 export const routes: Kind<readonly Route[]> = {

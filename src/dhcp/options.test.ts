@@ -108,6 +108,11 @@ describe('option payloads', () => {
       fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !text.endsWith('\0')),
     );
     reads(kinds.names, fc.array(name, { minLength: 1, maxLength: 10 }));
+    const alike = fc.array(fc.constantFrom('a.example', 'b.a.example', 'example', 'x.b.a.example', 'a.b'), {
+      minLength: 1,
+      maxLength: 10,
+    });
+    reads(kinds.searchList, fc.oneof(alike, fc.array(name, { minLength: 1, maxLength: 10 })));
     reads(kinds.routes, fc.array(route, { minLength: 1, maxLength: 20 }));
   });
 

@@ -1,5 +1,21 @@
 import { closest } from 'fastest-levenshtein';
-import { bytes, encode, flag, i32, ip, ips, type Kind, names, routes, text, u8, u16, u16s, u32 } from './kinds.ts';
+import {
+  bytes,
+  encode,
+  flag,
+  i32,
+  ip,
+  ips,
+  type Kind,
+  names,
+  routes,
+  searchList,
+  text,
+  u8,
+  u16,
+  u16s,
+  u32,
+} from './kinds.ts';
 
 /** An option that has a name: its code, its kind of payload, and what operators may call it. */
 export type Option<T = unknown> = { readonly code: number; readonly kind: Kind<T>; readonly names: readonly string[] };
@@ -41,7 +57,7 @@ export const OPTION = {
   clientInterface: option(94, bytes, 'client-network-interface'),
   clientUuid: option(97, bytes, 'client-uuid'),
   /** RFC 3397. */
-  search: option(119, names, 'domain-search'),
+  search: option(119, searchList, 'domain-search'),
   /** RFC 3442. */
   routes: option(121, routes, 'classless-static-routes', 'rfc3442-classless-static-routes'),
   /** RFC 5859. */

@@ -665,4 +665,55 @@ ${SITE_SENTINEL}`,
   };
 }
 
-export const CONFIGURATIONS: readonly Configuration[] = [rack(), relays(), firmware(), scopes(), leases()];
+/** More options than a small message holds: in a larger one, or in the fields for names. */
+function much(): Configuration {
+  const usual = asksFor(1, 3, 6, 7, 28, 42, 119);
+  const small = new Machine('a client that takes what every client takes', mac('02:00:00:00:0c:01'), [usual]);
+  const large = new Machine('a client that takes more', mac('02:00:00:00:0c:02'), [
+    usual,
+    say(OPTION.maxMessageSize, 1500),
+  ]);
+  const some = (third: number, count: number) => Array.from({ length: count }, (_, n) => `10.9.${third}.${n + 1}`);
+  const domains = ['compute', 'storage', 'control', 'office'].map((name) => `${name}.region-one.example.org`);
+  return {
+    name: 'more options than a small message holds',
+    addresses: ['10.0.0.2/24'],
+    beyond: [],
+    dhcpd: `${DHCPD_RIG}
+authoritative;
+default-lease-time 600;
+max-lease-time 600;
+option domain-name-servers ${some(1, 10).join(', ')};
+option ntp-servers ${some(2, 28).join(', ')};
+option log-servers ${some(3, 28).join(', ')};
+option domain-search ${domains.map((name) => `"${name}"`).join(', ')};
+subnet 10.0.0.0 netmask 255.255.255.0 {
+  option routers 10.0.0.1;
+  option broadcast-address 10.0.0.255;
+  range 10.0.0.100 10.0.0.139;
+}
+`,
+    site: `${SITE_RIG}
+networks:
+  rack:
+    interface: lan0
+    subnet: 10.0.0.0/24
+    gateway: 10.0.0.1
+    dns: [${some(1, 10).join(', ')}]
+    ntp: [${some(2, 28).join(', ')}]
+    search: [${domains.join(', ')}]
+    lease: 10m
+    options: { log-servers: [${some(3, 28).join(', ')}] }
+    pools: [{ range: 10.0.0.100-10.0.0.139, allow: any }]
+nodes:
+${SITE_SENTINEL}`,
+    steps: [small, large].flatMap((machine) => [
+      machine.discover(),
+      machine.select(),
+      machine.renew('10.0.0.2'),
+      machine.inform('10.0.0.44'),
+    ]),
+  };
+}
+
+export const CONFIGURATIONS: readonly Configuration[] = [rack(), relays(), firmware(), scopes(), leases(), much()];

@@ -123,6 +123,13 @@ export const MEANT: readonly Meant[] = [
     is: ({ step, field }) => / INFORM from /.test(step) && (field === 'sent to' || field === 'flags'),
   },
   {
+    what: 'More options than a small message holds, in the answer to INFORM',
+    theirs: 'left out',
+    ours: 'in the fields for names (option 52), as in other answers',
+    why: 'the client asks for options and nothing else',
+    is: ({ step, theirs }) => /takes what every client takes: INFORM/.test(step) && theirs === 'absent',
+  },
+  {
     what: "A request for another machine's own address, or for one outside the pools",
     theirs: 'silent',
     ours: 'refuses',

@@ -101,7 +101,7 @@ export type Saying = {
 };
 
 /** An answer as it was on the wire. */
-export type Heard = { readonly packet: DhcpPacket; readonly bytes: number; readonly to: string };
+export type Heard = { readonly packet: DhcpPacket; readonly bytes: number; readonly from: string; readonly to: string };
 
 /** A client that both configurations know, with an address of its own: its question is answered at once, and changes nothing. */
 export const SENTINEL = mac('02:00:00:00:fe:fe');
@@ -169,5 +169,6 @@ function replyIn(packet: Buffer): Heard | undefined {
   const decoded = decodePacket(payload);
   if (!decoded.ok || decoded.packet.op !== 'reply') return undefined;
   const to = formatIpv4(packet.readUInt32BE(16) as Ipv4);
-  return { packet: decoded.packet, bytes: payload.length, to: `${to}:${packet.readUInt16BE(header + 2)}` };
+  const from = `${formatIpv4(packet.readUInt32BE(12) as Ipv4)}:${packet.readUInt16BE(header)}`;
+  return { packet: decoded.packet, bytes: payload.length, from, to: `${to}:${packet.readUInt16BE(header + 2)}` };
 }
