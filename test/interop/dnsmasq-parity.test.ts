@@ -255,7 +255,6 @@ const only =
     codes.some((code) => difference.field === `option ${code}`);
 
 const textIn = (hex: string) => Buffer.from(hex, 'hex').toString('latin1');
-const namesIn = (hex: string) => OPTION.search.kind.decode(Buffer.from(hex, 'hex'))?.join(' ');
 
 /** Differences from dnsmasq that are meant. */
 const MEANT: readonly Meant[] = [
@@ -309,13 +308,6 @@ const MEANT: readonly Meant[] = [
       configuration === 'a menu' &&
       ours === 'absent' &&
       ((field === 'option 43' && theirs === '0601080a0400505845ff') || (field === 'option 60' && /UEFI/.test(step))),
-  },
-  {
-    what: 'names to search',
-    theirs: 'what they share is packed once',
-    ours: 'each is written out',
-    why: 'every client reads that',
-    is: ({ field, theirs, ours }) => field === 'option 119' && namesIn(theirs) === namesIn(ours),
   },
   {
     what: 'words of PXE and iPXE',
