@@ -55,6 +55,31 @@ test('of several agents that Neutron ever had on a node, those among its service
   assert.equal(wantedOf(view, { ...EXPECTED, networkAgents: [agent.binary, ovs.binary] }), 'network-agent-report');
 });
 
+test('of several records that may be the node`s, the one that reported last counts', () => {
+  const full = 'node01.rack';
+  const services = [
+    { ...service, id: 'old', up: false, updatedAt: BEFORE },
+    { ...service, host: full },
+  ];
+  const hypervisors = [
+    { ...hypervisor, id: 'h0', up: false },
+    { ...hypervisor, host: full },
+  ];
+  const agents = [
+    { ...agent, id: 'a0', alive: false, heartbeatAt: BEFORE },
+    { ...agent, host: full },
+  ];
+  const rows: readonly (readonly [string, Partial<CloudView>])[] = [
+    ['the old ones first', { services, hypervisors, agents }],
+    [
+      'the old ones last',
+      { services: services.toReversed(), hypervisors: hypervisors.toReversed(), agents: agents.toReversed() },
+    ],
+    ['only the agent has two', { agents }],
+  ];
+  for (const [words, more] of rows) assert.equal(standingOf({ ...GOOD, ...more }, EXPECTED).kind, 'in-service', words);
+});
+
 for (const [words, view, what] of [
   ['nothing is known of it', { ...GOOD, services: [] }, 'compute-service'],
   [

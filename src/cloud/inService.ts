@@ -62,11 +62,12 @@ function standingByTimes(view: CloudView, expected: Expected): Standing {
   const since: Since = (at) => at !== undefined && at - view.clockAheadMs >= bootedAt - CLOCKS_MS;
   const isThis = ({ host }: { readonly host: string }) => isHostOf(host, node);
 
-  const service = view.services.find(isThis);
+  const service = lastToReport(view.services.filter(isThis), ({ updatedAt }) => updatedAt);
   if (!service || !since(service.updatedAt)) {
     return strayService(view, expected, since) ?? (service ? silent(node) : unknown(node));
   }
-  const hypervisor = view.hypervisors.find(isThis);
+  const hypervisors = view.hypervisors.filter(isThis);
+  const hypervisor = hypervisors.find(({ host }) => host === service.host) ?? hypervisors[0];
   return (
     brokenService(service, node) ??
     brokenHypervisor(hypervisor, node) ??
@@ -173,7 +174,8 @@ function brokenProvider({ providers }: CloudView, { id, name }: Hypervisor): Mis
 /** A node that changed its agent leaves the record of the other behind: only those among its services count. */
 function brokenAgent({ agents }: CloudView, { node, networkAgents }: Expected, since: Since): Missing | undefined {
   for (const binary of networkAgents) {
-    const agent = agents.find((one) => one.binary === binary && isHostOf(one.host, node));
+    const ofNode = agents.filter((one) => one.binary === binary && isHostOf(one.host, node));
+    const agent = lastToReport(ofNode, ({ heartbeatAt }) => heartbeatAt);
     if (!agent) {
       return missing('network-agent', `Neutron knows no ${binary} on ${node}`, "see the agent's log on the node");
     }
@@ -187,6 +189,15 @@ function brokenAgent({ agents }: CloudView, { node, networkAgents }: Expected, s
     );
   }
   return undefined;
+}
+
+/**
+ * Of several records that may be the node's, the one that reported last: a host that goes from its short name to its full one leaves
+ * the record of the other behind.
+ */
+export function lastToReport<T>(records: readonly T[], at: (record: T) => number | undefined): T | undefined {
+  const time = (record: T) => at(record) ?? Number.NEGATIVE_INFINITY;
+  return records.reduce<T | undefined>((best, one) => (best && time(best) >= time(one) ? best : one), undefined);
 }
 
 function missing(what: Missing['what'], words: string, hint: string): Missing {

@@ -1,5 +1,5 @@
 import { expectedInService, isComputeNode, type WithCloud } from '../cloud/expected.ts';
-import { type Expected, isHostOf, standingOf } from '../cloud/inService.ts';
+import { type Expected, isHostOf, lastToReport, standingOf } from '../cloud/inService.ts';
 import { type Instance, instanceById, instancesOn, movesOf } from '../cloud/instances.ts';
 import type { CloudSession } from '../cloud/session.ts';
 import { type CloudView, readCloudView } from '../cloud/view.ts';
@@ -89,7 +89,8 @@ async function seenInCloud(
   asked: boolean,
   now: number,
 ): Promise<SeenInCloud> {
-  const service = view.services.find(({ host }) => isHostOf(host, node));
+  const services = view.services.filter(({ host }) => isHostOf(host, node));
+  const service = lastToReport(services, ({ updatedAt }) => updatedAt);
   const instances = asked ? await instancesOn(session, service?.host ?? node) : undefined;
   const here = new Set(instances?.map(({ id }) => id));
   const mayBeEmpty = instances?.every(({ task }) => task === undefined) && MOVES_MATTER.has(phase);
