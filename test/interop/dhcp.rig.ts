@@ -198,7 +198,10 @@ case "\${reason:-$1}" in
   EXPIRE|FAIL|RELEASE|STOP|deconfig)
     ip addr flush dev eth0 ;;
 esac
-{ echo "== \${reason:-$1}"; env; } >> ${notes}
+# In one piece: who waits for its first line reads the rest too.
+{ echo "== \${reason:-$1}"; env; } > ${notes}.$$
+cat ${notes}.$$ >> ${notes}
+rm ${notes}.$$
 `,
   );
   chmodSync(path, 0o755);
