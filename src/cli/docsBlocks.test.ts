@@ -1,40 +1,16 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { checkTemplates } from '../node/check.ts';
 import { OVERLAY_KEYS, parseOverlayFile } from '../node/overlayFile.ts';
 import { Findings } from '../site/finding.ts';
 import { findingText, withSiteFolder } from '../site/folderFixture.ts';
 import { imageSchema } from '../site/imageSchema.ts';
-import { jsonSchema } from '../site/jsonSchema.ts';
 import { loadSite } from '../site/load.ts';
 import { siteSchema } from '../site/schema.ts';
 import { unservable } from '../site/servable.ts';
 import { hold } from '../site/shape.ts';
 import { readYaml } from '../site/yaml.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-
-type Block = { readonly language: string; readonly text: string; readonly line: number };
-
-function blocksIn(page: string): readonly Block[] {
-  const text = readFileSync(join(ROOT, page), 'utf8');
-  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map(({ 1: language = '', 2: block = '', index }) => ({
-    language,
-    text: block,
-    line: text.slice(0, index).split('\n').length + 1,
-  }));
-}
-
-/** Blocks that say in their first line which file they are. */
-function filesIn(page: string): Record<string, string> {
-  const files = blocksIn(page).flatMap(({ text }) => {
-    const name = /^(?:# |\{# )([\w./-]+\.(?:yaml|j2))(?: #\})?\n/.exec(text);
-    return name?.[1] === undefined ? [] : [[name[1], text.slice(name[0].length)] as const];
-  });
-  return Object.fromEntries(files);
-}
+import { around, blocksIn, filesIn, IMAGE_KEYS, pages, SITE_KEYS } from './docsFixture.ts';
 
 describe('the site in README', () => {
   it('passes check when it is copied', async () => {
@@ -48,16 +24,6 @@ describe('the site in README', () => {
     });
   });
 });
-
-/** A page may show a piece of a network or of a profile, as it stands in the file: this is what goes before it. */
-function around(text: string): string {
-  if (!text.startsWith('    ')) return '';
-  return text.startsWith('    pools:') ? 'networks:\n  cluster:\n    subnet: 10.0.0.0/24\n' : 'profiles:\n  compute:\n';
-}
-
-const keysOf = (name: 'site' | 'image') => Object.keys((jsonSchema(name) as { properties: object }).properties);
-const SITE_KEYS = keysOf('site');
-const IMAGE_KEYS = keysOf('image');
 
 /** What is wrong with the form of a block of YAML, by the kind of file that its first key belongs to. */
 function problemsOf(text: string): readonly string[] {
@@ -74,7 +40,7 @@ function problemsOf(text: string): readonly string[] {
 }
 
 describe('the YAML in the documents', () => {
-  for (const page of globSync(['*.md', 'docs/*.md'], { cwd: ROOT }).sort()) {
+  for (const page of pages('*.md', 'docs/*.md')) {
     const blocks = blocksIn(page).filter(({ language }) => language === 'yaml');
     if (blocks.length === 0) continue;
     it(`has the form that the program reads: ${page}`, () => {

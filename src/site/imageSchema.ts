@@ -61,8 +61,12 @@ export const imageSchema = keyed(
       .describe('Another recipe that this one takes over; lists come after its lists, other keys instead of its own.')
       .exactOptional(),
     from: source.exactOptional(),
-    mirror: mirror.describe("One apt source. Default: the machine's own apt configuration.").exactOptional(),
-    mirrors: listOf(mirror, 'apt sources').describe('Several apt sources, instead of `mirror`.').exactOptional(),
+    mirrors: listOf(mirror, 'apt sources')
+      .describe("apt sources. Default: the machine's own apt configuration.")
+      .exactOptional(),
+    mirror: mirror
+      .meta({ description: 'Earlier spelling of `mirrors` with one source.', deprecated: true })
+      .exactOptional(),
     keyring: filePath
       .describe('OpenPGP keys that sign the apt sources; a path relative to the site folder.')
       .exactOptional(),
