@@ -8,7 +8,6 @@ import { type Mac, parseMac } from '../net/mac.ts';
 import { plainLine } from '../plainText.ts';
 import type { EventSink } from '../timeline/event.ts';
 import { refuse } from './answer.ts';
-import { createContentHashes } from './contentHash.ts';
 import { Downloads } from './downloads.ts';
 import { peerOf } from './peer.ts';
 import { busy, shortage } from './refused.ts';
@@ -49,7 +48,6 @@ type Found = Sendable & { readonly mac?: Mac };
 
 /** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd|root.squashfs)` and `/boot/files/*`, each by GET and HEAD. */
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
-  const hashes = createContentHashes();
   const smallFiles = createSmallFiles();
   const downloads = new Downloads<Ipv4>({ most: from.maxDownloads, mostPerClient: from.maxDownloadsPerClient });
   const requests = new Slots<Ipv4>(MOST_REQUESTS, MOST_REQUESTS_PER_CLIENT);
@@ -80,7 +78,7 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
     try {
       const what = await find(ip);
       if (what?.mac !== undefined) about = { ...about, mac: what.mac };
-      const sending = { hashes, smallFiles, stallMs: from.stallMs, found: release, admit };
+      const sending = { smallFiles, stallMs: from.stallMs, found: release, admit };
       const outcome: Outcome = what ? await send(request.raw, reply.raw, file, what, sending) : { kind: 'missing' };
       if (outcome.kind === 'crowded') return crowded();
       if (outcome.kind === 'missing') {

@@ -36,12 +36,15 @@ test('If-Range lets a range through only for the very content', () => {
   assert.deepEqual(wantedBytes(100, ETAG, 'bytes=5-', ETAG), part(5, 99));
   for (const other of ['"abd"', `W/${ETAG}`, 'Sun, 22 Nov 2026 21:00:00 GMT', '']) {
     assert.deepEqual(wantedBytes(100, ETAG, 'bytes=5-', other), ALL);
+    assert.deepEqual(wantedBytes(100, undefined, 'bytes=5-', other), ALL, 'nothing is promised');
   }
 });
 
 test('If-None-Match compares weakly and takes lists', () => {
   for (const known of [ETAG, `W/${ETAG}`, `"x", ${ETAG}`, '*']) assert.equal(isKnown(ETAG, known), true);
   for (const other of [undefined, '', '"x"', 'abc']) assert.equal(isKnown(ETAG, other), false);
+  assert.equal(isKnown(undefined, '*'), true);
+  assert.equal(isKnown(undefined, '"undefined", undefined'), false);
 });
 
 test('no range leaves the body', () => {

@@ -8,11 +8,11 @@ const ALL: Wanted = { kind: 'all' };
 
 /**
  * What `Range` asks of a body of `size` bytes (RFC 9110, section 14). A range in any form but one of bytes is ignored, as
- * is one whose `If-Range` does not hold `etag`.
+ * is one whose `If-Range` does not hold `etag`, which is `undefined` for a body that may change without another one.
  */
 export function wantedBytes(
   size: number,
-  etag: string,
+  etag: string | undefined,
   range: string | undefined,
   ifRange: string | undefined,
 ): Wanted {
@@ -30,7 +30,7 @@ export function wantedBytes(
 }
 
 /** Whether `If-None-Match` names `etag` (weak comparison, RFC 9110, section 13.1.2). */
-export function isKnown(etag: string, ifNoneMatch: string | undefined): boolean {
+export function isKnown(etag: string | undefined, ifNoneMatch: string | undefined): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((one) => one.trim() === '*' || one.trim().replace(/^W\//, '') === etag);
 }

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ContentHashes } from './contentHash.ts';
 import { contentType } from './contentType.ts';
 import type { Download } from './downloads.ts';
+import { stateTag, wasEdited } from './fileState.ts';
 import { isKnown, wantedBytes } from './ranges.ts';
 import { openRegular, readPieces, readSmall } from './readFile.ts';
 import { SMALL_BYTES, type SmallFile, type SmallFiles } from './smallFiles.ts';
 
-/** Something to send. `sha256` is given where it is known already; else a file is hashed. `seen` as in `Found`. */
+/** Something to send. `sha256` is given where it is known already: a file is not read for it. `seen` as in `Found`. */
 export type Sendable =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly path: string; readonly sha256?: string; readonly seen?: BigIntStats };
@@ -27,7 +27,6 @@ export type Outcome =
  * what to send. `admit` gives a large transfer its place; what it is called with ends the transfer with a reason in words.
  */
 export type Sending = {
-  readonly hashes: ContentHashes;
   readonly smallFiles: SmallFiles;
   readonly stallMs: number;
   readonly found: () => void;
@@ -38,9 +37,10 @@ export type Sending = {
 export type Place = Download & { readonly pieceBytes: number };
 
 /**
- * Answers a GET or HEAD with `what`: ranges, ETag by content, Content-Length always. A file is opened once, so that
- * renaming another over it never mixes the two. `missing` and `crowded` mean that nothing has been answered yet; any other
- * outcome that the answer is complete or its connection closed.
+ * Answers a GET or HEAD with `what`: ranges, Content-Length always. The ETag is by content where that is known or in memory, else by
+ * the file's state, and each file keeps to one of them: a download that is resumed finds the same. A file is opened once, so
+ * that renaming another over it never mixes the two. `missing` and `crowded` mean that nothing has been answered yet; any
+ * other outcome that the answer is complete or its connection closed.
  */
 export async function send(
   request: IncomingMessage,
@@ -49,7 +49,7 @@ export async function send(
   what: Sendable,
   sending: Sending,
 ): Promise<Outcome> {
-  const { hashes, smallFiles } = sending;
+  const { smallFiles } = sending;
   if (what.kind === 'bytes') {
     const sha256 = createHash('sha256').update(what.bytes).digest('hex');
     return answer(request, response, name, inMemory({ bytes: what.bytes, sha256 }), sending);
@@ -63,9 +63,7 @@ export async function send(
     if (!stat.isFile()) return { kind: 'missing' };
     const small = await readSmall(handle, stat);
     if (small) smallFiles.keep(stat, small);
-    const body = small
-      ? inMemory(small)
-      : onDisk(handle, Number(stat.size), what.sha256 ?? (await hashes.of(handle, stat)));
+    const body = small ? inMemory(small) : onDisk(handle, stat, what.sha256);
     return await answer(request, response, name, body, sending);
   } finally {
     // What was sent is sent: a file that was only read loses nothing.
@@ -75,7 +73,8 @@ export async function send(
 
 type Body = {
   readonly size: number;
-  readonly sha256: string;
+  /** Without quotes; `undefined` where nothing can be promised. */
+  readonly tag: string | undefined;
   /** Whether its pieces are read as they are sent. */
   readonly isOnDisk: boolean;
   /** The bytes from `first` to `last`, both included. A piece is good until the next one is asked for. */
@@ -83,13 +82,28 @@ type Body = {
 };
 
 function inMemory({ bytes, sha256 }: SmallFile): Body {
-  return { size: bytes.length, sha256, isOnDisk: false, pieces: (first, last) => [bytes.subarray(first, last + 1)] };
+  return {
+    size: bytes.length,
+    tag: sha256,
+    isOnDisk: false,
+    pieces: (first, last) => [bytes.subarray(first, last + 1)],
+  };
 }
 
-function onDisk(handle: FileHandle, size: number, sha256: string): Body {
-  const pieces: Body['pieces'] = (first, last, pieceBytes) => readPieces(handle, first, last, pieceBytes);
-  return { size, sha256, isOnDisk: true, pieces };
+function onDisk(handle: FileHandle, stat: BigIntStats, sha256: string | undefined): Body {
+  const pieces: Body['pieces'] = async function* (first, last, pieceBytes) {
+    let left = last - first + 1;
+    for await (const piece of readPieces(handle, first, last, pieceBytes)) {
+      left -= piece.length;
+      // Before the last piece goes out the answer is not whole, and closing the connection says so.
+      if (left === 0 && wasEdited(stat, await handle.stat({ bigint: true }))) throw new Error(EDITED);
+      yield piece;
+    }
+  };
+  return { size: Number(stat.size), tag: sha256 ?? stateTag(stat), isOnDisk: true, pieces };
 }
+
+const EDITED = 'the file changed while it was sent';
 
 async function answer(
   request: IncomingMessage,
@@ -99,9 +113,9 @@ async function answer(
   { stallMs, found, admit }: Sending,
 ): Promise<Outcome> {
   found();
-  const etag = `"${body.sha256}"`;
+  const etag = body.tag === undefined ? undefined : `"${body.tag}"`;
   const { range, 'if-range': ifRange, 'if-none-match': ifNoneMatch } = request.headers;
-  response.setHeader('ETag', etag);
+  if (etag !== undefined) response.setHeader('ETag', etag);
   response.setHeader('Accept-Ranges', 'bytes');
   response.setHeader('Cache-Control', 'no-cache');
   if (isKnown(etag, ifNoneMatch)) return end(response, 304);

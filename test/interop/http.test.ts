@@ -100,7 +100,7 @@ test('HEAD tells the length and leaves the connection open for the GET', async (
   assert.equal(sent(), 1);
 });
 
-test("the operator's files have an ETag by content, of each state of the file", async (t) => {
+test("the operator's small files have an ETag by content, of each state of the file", async (t) => {
   const { base } = await server(t);
   const path = join(scratch, 'tftp', 'a.efi');
   writeFileSync(path, 'one');
