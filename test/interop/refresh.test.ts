@@ -162,10 +162,11 @@ for (const flavour of FLAVOURS) {
     });
     imageHas(machine, 'etc/many/7', 'of the image');
     assert.equal((await machine.start(KERNEL)).code, 0);
-    for (const [round, pause] of [0, 60, 250].entries()) {
+    for (const [round, pause] of [0, 130, 200, 300].entries()) {
       await until(() => server.orders.isWaiting('node01'));
       edit(site.root, Object.fromEntries(Object.keys(many).map((file) => [file, `round ${round}`])));
       edit(site.root, { 'overlays/nova/etc/many/7': round % 2 === 0 ? undefined : 'ours again' });
+      edit(site.root, { [`overlays/nova/etc/short/${round - 1}`]: undefined, [`overlays/nova/etc/short/${round}`]: '' });
       const cut = sync(server, { patienceMs: 1000 });
       await until(() => readFileSync(join(machine.root, 'etc/many/1'), 'utf8') === `round ${round}`);
       await delay(pause);
@@ -184,6 +185,7 @@ for (const flavour of FLAVOURS) {
       assert.deepEqual(leftBeside(machine.root), []);
       const after = machine.read('root/hooks');
       assert.ok(after.length > hooks.length || hooks.length > 5 * (round + 1), 'the hook ran for this round');
+      assert.equal(server.news().at(-1)?.applied.drifted, 0);
     }
   });
 

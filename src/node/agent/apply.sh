@@ -28,7 +28,7 @@ begin_applying() {
   mkdir -p "$WORK" "$KEPT/hook" "$KEPT/original"
   chmod 0700 "$WORK" "$KEPT/hook" "$KEPT/original"
   touch "$KEPT/applied" "$KEPT/hooks" "$KEPT/laid" "$KEPT/pending" "$KEPT/made" "$KEPT/seen" "$WORK/looks"
-  PROBLEMS=0 FAILURE='' CHANGED=0 REMOVED=0
+  PROBLEMS=0 FAILURE='' CHANGED=0 REMOVED=0 UNCONCLUDED=''
   begin_placing "$1"
 }
 
@@ -138,7 +138,7 @@ plan() {
   ' n=1 "$1" n=2 "$KEPT/laid" n=3 "$WORK/stage/manifest" n=4 "$WORK/stage/hooks" n=5 "$KEPT/hooks"
 }
 
-# lay_bundle MANIFEST: lays what differs from MANIFEST and takes away what left the bundle. At boot a file that cannot be
+# lay_bundle MANIFEST: lays what differs from MANIFEST and takes away what left the bundle; `conclude` ends it. At boot a file that cannot be
 # laid ends it (the site may be mended, and the next try fetches anew), unless another user of the machine may be the cause,
 # who must not keep it from booting; later it is reported, and tried again next time.
 lay_bundle() {
@@ -169,11 +169,7 @@ lay_bundle() {
     fi
   done <"$WORK/plan.lay"
   remove_left
-  # What failed is left out, so that it is tried again.
-  cp "$WORK/stage/hooks" "$KEPT/hooks.new" && mv -f "$KEPT/hooks.new" "$KEPT/hooks"
-  awk -F '\t' 'n == 1 { failed[$0] = 1; next } !($6 in failed)' n=1 "$WORK/failed" n=2 "$WORK/stage/manifest" \
-    >"$KEPT/applied.new" && mv -f "$KEPT/applied.new" "$KEPT/applied"
-  rm -rf "$WORK/stage"
+  UNCONCLUDED=yes
   [ -z "$units" ] || ! has_systemd || systemctl daemon-reload
   CHANGED=$(($(wc -l <"$WORK/changed")))
   REMOVED=$(($(wc -l <"$WORK/removed")))
@@ -182,6 +178,19 @@ lay_bundle() {
   elif [ "$((CHANGED + REMOVED))" != 0 ]; then
     finish "$CHANGED changed, $REMOVED removed"
   fi
+}
+
+# conclude: notes what was laid, last of all: a run that is cut off before does it all again. What lay_bundle laid is set up by
+# then (name, key), and what is still to run is noted (hooks, settings.sh).
+conclude() {
+  [ -n "$UNCONCLUDED" ] || return 0
+  UNCONCLUDED=''
+  remember
+  cp "$WORK/stage/hooks" "$KEPT/hooks.new" && mv -f "$KEPT/hooks.new" "$KEPT/hooks"
+  # What failed is left out, so that it is tried again.
+  awk -F '\t' 'n == 1 { failed[$0] = 1; next } !($6 in failed)' n=1 "$WORK/failed" n=2 "$WORK/stage/manifest" \
+    >"$KEPT/applied.new" && mv -f "$KEPT/applied.new" "$KEPT/applied"
+  rm -rf "$WORK/stage"
 }
 
 # Notes the hooks that are to run before any file changes: they run even if the agent is cut off in the middle.
@@ -478,10 +487,10 @@ picture_here() {
   unpin
 }
 
-# Notes what the files that were just laid look like.
+# Notes what the files that were just laid look like. What a run that was cut off took away is not in `laid` any more.
 remember() {
-  awk -F '\t' 'n < 3 { old[$0] = 1; next } !($5 in old)' n=1 "$WORK/changed" n=2 "$WORK/removed" n=3 "$KEPT/seen" \
-    >"$KEPT/seen.new"
+  awk -F '\t' 'n == 1 { new[$0] = 1; next } n == 2 { laid[$0] = 1; next } $5 in laid && !($5 in new)' \
+    n=1 "$WORK/changed" n=2 "$KEPT/laid" n=3 "$KEPT/seen" >"$KEPT/seen.new"
   cat "$WORK/looks" >>"$KEPT/seen.new"
   mv -f "$KEPT/seen.new" "$KEPT/seen"
 }
