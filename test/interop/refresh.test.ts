@@ -166,7 +166,10 @@ for (const flavour of FLAVOURS) {
       await until(() => server.orders.isWaiting('node01'));
       edit(site.root, Object.fromEntries(Object.keys(many).map((file) => [file, `round ${round}`])));
       edit(site.root, { 'overlays/nova/etc/many/7': round % 2 === 0 ? undefined : 'ours again' });
-      edit(site.root, { [`overlays/nova/etc/short/${round - 1}`]: undefined, [`overlays/nova/etc/short/${round}`]: '' });
+      edit(site.root, {
+        [`overlays/nova/etc/short/${round - 1}`]: undefined,
+        [`overlays/nova/etc/short/${round}`]: '',
+      });
       const cut = sync(server, { patienceMs: 1000 });
       await until(() => readFileSync(join(machine.root, 'etc/many/1'), 'utf8') === `round ${round}`);
       await delay(pause);
