@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   BMC_UNSUPPORTED: 'a BMC cannot do what it is told',
   BMC_REFUSED: 'a BMC says no',
   SECRET_MISSING: 'a secret of the site cannot be had',
+  SECRET_INVALID: 'a secret of the site has a form in which it cannot be used',
   TOO_MANY_REQUESTS: 'a node asks more often, or for more, than a node may',
   SERVER_BUSY: 'the server does as much at once as it may',
   SERVER_FAILED: 'the server failed at something that was not foreseen',

@@ -9,7 +9,9 @@ import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 
 /** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. */
-export type SiteCheck = (site: Site) => Promise<readonly Finding[]>;
+export type SiteCheck = (
+  site: Site,
+) => Promise<readonly Finding[] | { readonly errors: readonly Finding[]; readonly warnings: readonly Finding[] }>;
 
 /** This machine's interfaces and their addresses. */
 type InterfacesHere = () => InterfaceAddresses;
@@ -47,9 +49,15 @@ async function check(
   const loaded = await loadSite(folder, { stateFolder, ...(here && { here: here() }) });
   if (!loaded.ok) return { errors: loaded.findings, warnings: loaded.warnings };
   const { site, warnings } = loaded;
-  const errors = (await Promise.all(checks.map((run) => run(site)))).flat();
+  const found = await Promise.all(
+    checks.map(async (run) => {
+      const result = await run(site);
+      return 'errors' in result ? result : { errors: result, warnings: [] };
+    }),
+  );
+  const errors = found.flatMap((one) => one.errors);
   const summary = { networks: site.networks.size, nodes: site.nodes.size, images: site.images.size };
-  return { errors, warnings, summary };
+  return { errors, warnings: [...warnings, ...found.flatMap((one) => one.warnings)], summary };
 }
 
 function asJson({ errors, warnings, summary }: Result): string {

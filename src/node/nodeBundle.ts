@@ -33,7 +33,7 @@ export async function nodeBundle(
   { inventory, server }: { readonly inventory: Inventory | undefined; readonly server: BootServer },
   { secrets, identities, credentialsOf, peersOf, renderer }: BundleMeans,
 ): Promise<Bundle> {
-  const { vars, values } = await secrets.reveal(declared.vars);
+  const { vars, values, raw } = await secrets.reveal(declared.vars);
   const node = { ...declared, vars };
   let mask = SecretMask.of(values);
   try {
@@ -45,7 +45,11 @@ export async function nodeBundle(
     const identity = own && asked.identity?.tls ? { ...own, tls: await credentialsOf(site, declared) } : own;
     if (identity) mask = SecretMask.of(values, privateKeysOf(identity));
     const peers = asked.peers ? await peersOf(site, declared) : undefined;
-    const files = renderFiles({ site, node, sources, facts, identity, peers, server: urls }, renderer);
+    const checked = [...values].filter((value) => !raw.has(value));
+    const files = renderFiles(
+      { site, node, sources, facts, identity, peers, server: urls, secrets: checked },
+      renderer,
+    );
     return makeBundle(files, hooks, mask);
   } catch (error) {
     throw withoutSecrets(error, mask);

@@ -1,4 +1,4 @@
-import { ReveilleError } from '../errors.ts';
+import { type Place, ReveilleError } from '../errors.ts';
 import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
 import type { BundleFile } from './bundle.ts';
@@ -9,6 +9,7 @@ import { manyFiles } from './manyFiles.ts';
 import { NET_KEYS, resolveNet, searchOf } from './net.ts';
 import type { Peers } from './peers.ts';
 import { replaceTokens } from './replace.ts';
+import { breakage } from './secretPlace.ts';
 import type { Source } from './sources.ts';
 import { Budget, type Renderer } from './templates.ts';
 
@@ -26,6 +27,8 @@ export type RenderFrom = {
   /** Likewise. */
   readonly peers?: Peers | undefined;
   readonly server?: ServerUrls | undefined;
+  /** Values of secrets among the node's variables, apart from those that go in as they are on purpose. */
+  readonly secrets?: readonly string[];
 };
 
 /**
@@ -40,10 +43,38 @@ export function renderFiles(from: RenderFrom, renderer: Renderer): readonly Bund
   const budget = Budget.forBundle();
   for (const source of from.sources) {
     if (winners.get(source.path) !== source) continue;
-    for (const file of renderSource(source, sees, renderer, budget)) files.set(file.path, file);
+    for (const file of renderSource(source, sees, renderer, budget)) {
+      files.set(file.path, file);
+      if ('content' in source && source.template && 'content' in file) {
+        refuseBreakage(Buffer.from(file.content).toString(), file.path, from, () => templatePlace(source));
+      }
+    }
   }
   replaceTokens(from.node, files, sees, renderer, budget);
+  for (const { path, token, place } of from.node.replace) {
+    const file = files.get(path);
+    if (file && 'replace' in file) refuseBreakage(file.replace?.get(token) ?? '', path, from, () => place);
+  }
   return [...files.values()];
+}
+
+/** Throws TEMPLATE_INVALID where a secret stands in a text that it breaks. */
+function refuseBreakage(text: string, path: string, { secrets = [] }: RenderFrom, place: () => Place): void {
+  for (const value of secrets) {
+    const how = breakage(value, text, path);
+    if (how === undefined) continue;
+    throw new ReveilleError('TEMPLATE_INVALID', `a secret stands in ${path} ${how}`, {
+      place: place(),
+      hint: 'its value has characters that mean something there; filters that write them: urlencode, oslo, quote, to_json',
+    });
+  }
+}
+
+/** The line of a template that makes a URL of values, else its first. */
+function templatePlace(source: Source & { readonly content: Uint8Array }): Place {
+  const lines = templateText(source).split('\n');
+  const line = lines.findIndex((one) => /:\/\/.*\{\{/.test(one));
+  return { file: source.file, line: Math.max(1, line + 1), col: 1 };
 }
 
 /** One source as it is laid: one file, or as many as its template makes. */

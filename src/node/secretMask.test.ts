@@ -27,6 +27,8 @@ const FILTERS = [
   'center(60)',
   "default('x')",
   'dump',
+  'oslo',
+  'quote',
 ] as const;
 
 const SECRETS: readonly string[] = [
@@ -51,6 +53,8 @@ describe('secrets are hidden in every form that filters make', () => {
       const mask = SecretMask.of([secret]);
       for (const first of FILTERS) {
         for (const second of FILTERS) {
+          // Several lines, which oslo.config does not take.
+          if (second === 'oslo' && ['to_yaml', 'to_nice_json'].includes(first)) continue;
           const sees = { s: secret, whole: `amqp://user:${secret}@host/`, map: { key: secret, list: [secret] } };
           for (const text of [
             `before {{ s | ${first} | ${second} }} after`,
@@ -82,8 +86,8 @@ test('any secret, alone and within a text, through any two filters', () => {
       try {
         made = renderer.render('t', `{{ s | ${first} | ${second} }}`, { s: `x ${value} y` });
       } catch (error) {
-        // Half of a character, which reversing leaves, has no encoding.
-        assert.match(String(error), /no Unicode/);
+        // Half of a character, which reversing leaves, has no encoding; oslo.config takes neither lines nor \$.
+        assert.match(String(error), /no Unicode|oslo.config/);
         return;
       }
       const shown = mask.mask(made);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
+import { osloForm, shellForm } from './quoting.ts';
 
 /** A private key as files hold it: PEM and OpenSSH's form (RFC 7468; openssh PROTOCOL.key). */
 const PRIVATE_KEY =
@@ -27,6 +28,8 @@ const ENCODINGS: readonly Form[] = [
   (text) => quotedYaml(text),
   (text) => text.replaceAll("'", "''"),
   (text) => urlForm(text),
+  (text) => osloForm(text),
+  (text) => shellForm(text),
   (text) => text.replace(/[&"'<>\\]/g, (char) => ENTITIES[char] ?? char),
 ];
 

@@ -1,32 +1,45 @@
 import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { promisify } from 'node:util';
-import { ReveilleError } from '../errors.ts';
+import { type Place, ReveilleError } from '../errors.ts';
 import type { SecretSource, Site, Var, Vars } from '../site/model.ts';
-import { eachText, fillSecrets, secretNames } from '../site/secrets.ts';
+import { eachText, fillSecrets, type Reference, secretNames } from '../site/secrets.ts';
+import type { Path } from '../site/yaml.ts';
+import { formedText } from '../textForm.ts';
+import { fitted, SECRET_WAYS } from './secretPlace.ts';
 
 /** Variables with their secrets filled in, and the values that must not be shown or kept anywhere. */
-export type Revealed = { readonly vars: Vars; readonly values: ReadonlySet<string> };
+export type Revealed = {
+  readonly vars: Vars;
+  readonly values: ReadonlySet<string>;
+  /** Those that the variables have as they are on purpose (`| raw`). */
+  readonly raw: ReadonlySet<string>;
+};
 
 /** The site's secrets. They are read when a node's files are rendered, and are held in memory alone. */
 export type SiteSecrets = {
-  /** Fills in what the variables refer to. Throws SECRET_MISSING with the secret's name and where it was looked for. */
+  /**
+   * Fills in what the variables refer to. Throws SECRET_MISSING with the secret's name and where it was looked for, and
+   * SECRET_INVALID with its place for a value that cannot be used where it is named.
+   */
   reveal(vars: Vars): Promise<Revealed>;
 };
 
-const LONGEST_SECRET = 64 * 1024;
+/** Bytes of one. */
+export const LONGEST_SECRET = 64 * 1024;
 const COMMAND_MS = 20_000;
 /** A command is not run again for each node of a rack that wakes. */
 const COMMAND_KEPT_MS = 60_000;
 
 /** Secrets of the site as it is at each call; `env` is where those of the environment are. */
 export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: () => number = Date.now): SiteSecrets {
-  const said = new Map<string, { readonly at: number; readonly value: Promise<string> }>();
+  const said = new Map<string, { readonly at: number; readonly value: Promise<Buffer> }>();
 
-  const ofCommand = (line: string, root: string): Promise<string> => {
+  const ofCommand = (line: string, root: string): Promise<Buffer> => {
     const known = said.get(line);
     if (known && now() - known.at < COMMAND_KEPT_MS) return known.value;
-    const options = { cwd: root, timeout: COMMAND_MS, maxBuffer: LONGEST_SECRET };
+    const options = { cwd: root, timeout: COMMAND_MS, maxBuffer: LONGEST_SECRET, encoding: 'buffer' } as const;
     const value = promisify(execFile)('/bin/sh', ['-c', line], options).then(({ stdout }) => stdout);
     said.set(line, { at: now(), value });
     // What failed is tried again at the next bundle.
@@ -36,17 +49,21 @@ export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: (
 
   const read = async (name: string, source: SecretSource | undefined, root: string): Promise<string> => {
     if (source === undefined) throw missing(name, 'the site does not say where it is kept');
-    let text: string | undefined;
+    let bytes: Uint8Array | undefined;
     try {
-      if (source.kind === 'env') text = env[source.name];
-      else if (source.kind === 'command') text = await ofCommand(source.line, root);
-      else if ((await stat(source.path)).size <= LONGEST_SECRET) text = await readFile(source.path, 'utf8');
+      if (source.kind === 'env')
+        bytes = env[source.name] === undefined ? undefined : Buffer.from(env[source.name] ?? '');
+      else if (source.kind === 'command') bytes = await ofCommand(source.line, root);
+      else if ((await stat(source.path)).size <= LONGEST_SECRET) bytes = await readFile(source.path);
     } catch (cause) {
       throw missing(name, whyNot(source, cause));
     }
-    const value = text?.replace(/\r?\n$/, '');
+    const value = bytes && secretValue(name, source, bytes, root);
     if (value) return value;
-    throw missing(name, source.kind === 'env' ? `$${source.name} is not set` : 'it is empty, or too long');
+    throw missing(
+      name,
+      source.kind === 'env' && bytes === undefined ? `$${source.name} is not set` : 'it is empty, or too long',
+    );
   };
 
   return {
@@ -55,21 +72,76 @@ export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: (
       eachText(vars, (text) => {
         for (const name of secretNames(text)) names.add(name);
       });
-      if (names.size === 0) return { vars, values: new Set() };
+      if (names.size === 0) return { vars, values: new Set(), raw: new Set() };
       const { secrets, root } = site();
       const pairs = [...names].map(async (name) => [name, await read(name, secrets.get(name), root)] as const);
       const values = new Map(await Promise.all(pairs));
-      const filled = fillIn(vars, (name) => values.get(name) ?? '') as Vars;
-      return { vars: filled, values: new Set(values.values()) };
+      const raw = new Set<string>();
+      const written = (reference: Reference, at: Path): string => {
+        const value = values.get(reference.name) ?? '';
+        if (reference.way === 'raw') raw.add(value);
+        return inItsWay(value, reference, at, secrets.get(reference.name)?.place);
+      };
+      return { vars: fillIn(vars, written) as Vars, values: new Set(values.values()), raw };
     },
   };
 }
 
-function fillIn(value: Var, valueNamed: (name: string) => string): Var {
-  if (typeof value === 'string') return fillSecrets(value, valueNamed);
-  if (Array.isArray(value)) return value.map((item) => fillIn(item, valueNamed));
+/**
+ * The value of a secret in `bytes`, as it was meant: without a byte order mark and without line ends behind it; of what a
+ * command prints the first line. Throws SECRET_INVALID with the place for what is no text, and for several lines.
+ */
+export function secretValue(name: string, source: SecretSource, bytes: Uint8Array, root: string): string {
+  const from = placeOf(source, root);
+  const at = (line: number, col: number): Place | undefined =>
+    source.kind === 'file' && from ? { file: from.file, line, col } : from;
+  const form = formedText('secret', bytes);
+  if ('problem' in form) {
+    const { line, col, message, hint } = form.problem;
+    throw invalid(`the secret ${name} cannot be used: ${message}`, hint, at(line, col));
+  }
+  const { text } = form;
+  if (!text.includes('\n') || source.multiline || /^-----BEGIN [^\n]*-----\n/.test(text)) return text;
+  if (source.kind === 'command') return text.slice(0, text.indexOf('\n'));
+  const lines = text.split('\n').length;
+  throw invalid(
+    `the secret ${name} has ${lines} lines, expected one`,
+    `keep nothing else in it; for a text of several lines: ${name}: { ..., multiline: true }`,
+    at(2, 1),
+  );
+}
+
+/** In the secret's own file, else where the site declares it. */
+function placeOf(source: SecretSource, root: string): Place | undefined {
+  if (source.kind !== 'file') return source.place;
+  const way = relative(root, source.path);
+  return { file: way.startsWith('..') ? source.path : way, line: 1, col: 1 };
+}
+
+/** A value in the way that its reference says, else as the text around it needs it. */
+function inItsWay(value: string, { name, way, before, after }: Reference, at: Path, place: Place | undefined): string {
+  const where = `vars.${at.join('.')}`;
+  const [line = ''] = [before.split('\n').at(-1)];
+  if (value.includes('\n') && (line.trim() !== '' || after.split('\n')[0]?.trim() !== '')) {
+    throw invalid(`the secret ${name} has several lines and stands within a line of ${where}`, 'name it alone', place);
+  }
+  if (way !== undefined) {
+    try {
+      return SECRET_WAYS.get(way)?.(value) ?? value;
+    } catch (error) {
+      throw invalid(`the secret ${name} in ${where}: ${(error as Error).message}`, undefined, place);
+    }
+  }
+  const fit = fitted(value, before, after, name);
+  if ('value' in fit) return fit.value;
+  throw invalid(`the secret ${name} in ${where} ${fit.problem}`, fit.hint, place);
+}
+
+function fillIn(value: Var, written: (reference: Reference, at: Path) => string, at: Path = []): Var {
+  if (typeof value === 'string') return fillSecrets(value, (reference) => written(reference, at));
+  if (Array.isArray(value)) return value.map((item, i) => fillIn(item, written, [...at, i]));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, valueNamed)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, written, [...at, key])]));
 }
 
 /** What a command printed on its way down may be the secret: only how it ended is told. */
@@ -82,5 +154,12 @@ function whyNot(source: SecretSource, cause: unknown): string {
 function missing(name: string, why: string): ReveilleError {
   return new ReveilleError('SECRET_MISSING', `the secret ${name} cannot be had: ${why}`, {
     hint: 'see secrets: in site.yaml',
+  });
+}
+
+function invalid(message: string, hint: string | undefined, place: Place | undefined): ReveilleError {
+  return new ReveilleError('SECRET_INVALID', message, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(place === undefined ? {} : { place }),
   });
 }

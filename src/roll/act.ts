@@ -14,6 +14,7 @@ const IN_VAIN: ReadonlySet<ErrorCode> = new Set([
   'BMC_UNSUPPORTED',
   'BMC_MISSING',
   'FILE_MISSING',
+  'SECRET_INVALID',
   'SECRET_MISSING',
   'TOOL_MISSING',
 ]);

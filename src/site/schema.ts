@@ -341,10 +341,15 @@ const secret = keyed(
     env: matching('the name of an environment variable', 'RABBIT_PASSWORD', /^[A-Za-z_][A-Za-z0-9_]*$/)
       .describe("Variable of the server's environment.")
       .exactOptional(),
-    command: line.describe('Shell line that prints it, run in the site folder as the server.').exactOptional(),
+    command: line
+      .describe('Shell line that prints it, run in the site folder as the server. Its first line counts.')
+      .exactOptional(),
+    multiline: yesOrNo
+      .describe('Whether it is a text of several lines. Keys in PEM form need no word.')
+      .exactOptional(),
   },
   'where a secret is kept',
-).meta({ minProperties: 1, maxProperties: 1, examples: [{ file: 'secrets/rabbit' }] });
+).meta({ minProperties: 1, maxProperties: 2, examples: [{ file: 'secrets/rabbit' }] });
 
 const cloud = keyed(
   {

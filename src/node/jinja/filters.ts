@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { osloText, shellText } from '../quoting.ts';
 import type { Budget } from './budget.ts';
 import { joined, replacedText } from './methods.ts';
 import { replaced } from './patterns.ts';
@@ -153,6 +154,21 @@ function encoded(value: unknown, budget: Budget): string {
   }
 }
 
+/** Writes a value as another program's file takes it, each character as so many at most. */
+function quoting(write: (text: string) => string, most: number): Filter {
+  return filter([], (value, _, budget) => {
+    // What has no value is refused where it is printed.
+    if (value === undefined) return undefined;
+    const text = textOf(value, budget);
+    budget.text(text.length * most);
+    try {
+      return write(text);
+    } catch (error) {
+      throw problem((error as Error).message);
+    }
+  });
+}
+
 function added(a: unknown, b: unknown, budget: Budget): unknown {
   const [x, y] = [scalar(a, budget), scalar(b, budget)];
   if (typeof x !== 'string' && typeof y !== 'string') return Number(x) + Number(y);
@@ -204,6 +220,8 @@ const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
       return pairs.map((pair) => `${encoded(member(pair, 0), budget)}=${encoded(member(pair, 1), budget)}`).join('&');
     }),
   ],
+  ['oslo', quoting(osloText, 2)],
+  ['quote', quoting(shellText, 5)],
   [
     'center',
     textual(['width'], (text, [width], budget) => {
