@@ -8,10 +8,15 @@ import type { InterfaceAddresses } from '../site/servers.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 
-/** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. */
-export type SiteCheck = (
-  site: Site,
-) => Promise<readonly Finding[] | { readonly errors: readonly Finding[]; readonly warnings: readonly Finding[] }>;
+/** What a look at a site found: what is wrong, what is doubtful, what is worth knowing. */
+export type Found = {
+  readonly errors: readonly Finding[];
+  readonly warnings?: readonly Finding[];
+  readonly notes?: readonly Finding[];
+};
+
+/** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. A list is of errors. */
+export type SiteCheck = (site: Site) => Promise<readonly Finding[] | Found>;
 
 /** This machine's interfaces and their addresses. */
 type InterfacesHere = () => InterfaceAddresses;
@@ -21,6 +26,8 @@ type Flags = { readonly site: string; readonly state: string; readonly json: boo
 type Result = {
   readonly errors: readonly Finding[];
   readonly warnings: readonly Finding[];
+  /** What is left out, and needs nothing done. */
+  readonly notes: readonly Finding[];
   /** What the site declares, if it is whole. */
   readonly summary?: { readonly networks: number; readonly nodes: number; readonly images: number };
 };
@@ -47,30 +54,41 @@ async function check(
   here: InterfacesHere | undefined,
 ): Promise<Result> {
   const loaded = await loadSite(folder, { stateFolder, ...(here && { here: here() }) });
-  if (!loaded.ok) return { errors: loaded.findings, warnings: loaded.warnings };
+  if (!loaded.ok) return { errors: loaded.findings, warnings: loaded.warnings, notes: [] };
   const { site, warnings } = loaded;
-  const found = await Promise.all(
-    checks.map(async (run) => {
-      const result = await run(site);
-      return 'errors' in result ? result : { errors: result, warnings: [] };
-    }),
+  const found = (await Promise.all(checks.map((run) => run(site)))).map((one) =>
+    'errors' in one ? one : { errors: one },
   );
-  const errors = found.flatMap((one) => one.errors);
   const summary = { networks: site.networks.size, nodes: site.nodes.size, images: site.images.size };
-  return { errors, warnings: [...warnings, ...found.flatMap((one) => one.warnings)], summary };
+  return {
+    errors: found.flatMap(({ errors }) => errors),
+    warnings: [...warnings, ...found.flatMap((one) => one.warnings ?? [])],
+    notes: found.flatMap((one) => one.notes ?? []),
+    summary,
+  };
 }
 
-function asJson({ errors, warnings, summary }: Result): string {
+function asJson({ errors, warnings, notes, summary }: Result): string {
   const flat = ({ place, message, hint }: Finding) => ({ ...place, message, ...(hint === undefined ? {} : { hint }) });
-  const result = { ok: errors.length === 0, ...summary, errors: errors.map(flat), warnings: warnings.map(flat) };
-  return jsonText(result);
+  return jsonText({
+    ok: errors.length === 0,
+    ...summary,
+    errors: errors.map(flat),
+    warnings: warnings.map(flat),
+    ...(notes.length === 0 ? {} : { notes: notes.map(flat) }),
+  });
 }
+
+/** A site from a desktop may have hundreds. */
+const MOST_NOTES = 10;
 
 /** One line for each finding, as compilers write them, so that editors can jump there; its hint below it. */
-function asText({ errors, warnings, summary }: Result, folder: string): string {
+function asText({ errors, warnings, notes, summary }: Result, folder: string): string {
   const lines = [
     ...errors.flatMap((finding) => findingLines('error', finding, folder)),
     ...warnings.flatMap((finding) => findingLines('warning', finding, folder)),
+    ...notes.slice(0, MOST_NOTES).flatMap((finding) => findingLines('note', finding, folder)),
+    ...(notes.length > MOST_NOTES ? [`and ${notes.length - MOST_NOTES} more notes (--json lists all)`] : []),
   ];
   if (errors.length > 0) lines.push('', counted(errors.length, 'error'));
   else if (summary !== undefined) {

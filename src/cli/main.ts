@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { checkTemplates } from '../node/check.ts';
+import { checkFolders } from '../node/check.ts';
 import { checkSecrets } from '../node/secretCheck.ts';
 import { unservable } from '../site/servable.ts';
 import { checkCommand } from './check.ts';
@@ -44,7 +44,7 @@ export const program = new Command('reveille')
 
 for (const command of [
   serveCommand(),
-  checkCommand([async (site) => unservable(site), checkTemplates, checkSecrets], interfaceAddresses),
+  checkCommand([async (site) => unservable(site), checkFolders, checkSecrets], interfaceAddresses),
   explainCommand(),
   statusCommand(),
   watchCommand(),

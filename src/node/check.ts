@@ -14,12 +14,20 @@ import { createRenderer, type Renderer } from './templates.ts';
 /** One template is tried for so many nodes; what is wrong for one is mostly wrong for the first. */
 const MOST_TRIED = 200;
 
+/** What is wrong, what is doubtful and what is worth knowing of a site's overlays and node folders. */
+export type CheckedFolders = Pick<Findings, 'errors' | 'warnings' | 'notes'>;
+
+/** What is wrong with the files and templates of the site's overlays and node folders, as `checkFolders` finds it. */
+export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
+  return (await checkFolders(site)).errors;
+}
+
 /**
- * What is wrong with the files and templates of the site's overlays and node folders: every template is compiled, and
+ * Looks at the files and templates of the site's overlays and node folders: every template is compiled, and
  * rendered for nodes that get it. What only the machine itself can tell (`facts`) is not known here, so a template that
  * asks for it is only compiled.
  */
-export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
+export async function checkFolders(site: Site): Promise<CheckedFolders> {
   const findings = new Findings();
   const renderer = createRenderer();
   const nodes = [...site.nodes.values()];
@@ -31,12 +39,12 @@ export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
   }
   for (const folder of await foldersBelow(site.root, 'nodes')) {
     const users = nodes.filter((node) => node.folders.includes(folder)).slice(0, MOST_TRIED);
-    for (const source of await readNodeFolder(site.root, folder, findings)) {
+    for (const source of (await readNodeFolder(site.root, folder, findings)).sources) {
       await tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }
   }
   await checkReplacements(site, renderer, findings);
-  return findings.errors;
+  return findings;
 }
 
 /** The overlay's templates, and whether its users' variables are what it needs: told once for each who named it. */

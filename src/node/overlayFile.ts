@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Place, wordsOf } from '../errors.ts';
 import { type Findings, inWords, quoted } from '../site/finding.ts';
@@ -9,9 +10,11 @@ export const OVERLAY_FILE = 'overlay.yaml';
 /** Keys of `overlay.yaml` that are not paths. */
 export const OVERLAY_KEYS = ['about', 'vars', 'hooks'] as const;
 
-/** Owner, group and mode of one file, which Git cannot keep. */
+/** Owner, group and mode of one file or folder, which Git cannot keep. */
 export type Access = {
   readonly place: Place;
+  /** Whether the path was written with a `/` at its end: a folder, made where it is not among the files. */
+  readonly folder?: true;
   readonly owner?: string;
   readonly group?: string;
   readonly mode?: number;
@@ -75,7 +78,10 @@ class Reader {
     for (const [path, set] of Object.entries(value)) {
       if (isReserved(path)) continue;
       const one = this.#access(path, set);
-      if (one) access.set(path, one);
+      if (one === undefined) continue;
+      const plain = path.replace(/(?<=.)\/$/, '');
+      if (access.has(plain)) this.#findings.error(one.place, `${plain} stands here twice`);
+      else access.set(plain, plain === path ? one : { ...one, folder: true });
     }
     const { about } = value;
     const isLine = typeof about === 'string' && !/\p{Cc}/u.test(about);
@@ -88,6 +94,10 @@ class Reader {
     if (!path.startsWith('/')) {
       const hint = `paths on the node begin with /; other keys are ${OVERLAY_KEYS.join(', ')}`;
       this.#findings.error(place, `unknown key ${quoted(path)}`, hint);
+      return undefined;
+    }
+    if (!isPlainPath(path)) {
+      this.#findings.error(place, `${quoted(path)} is not the path of a file or folder on the node`);
       return undefined;
     }
     if (!isMap(value)) {
@@ -176,6 +186,15 @@ function isReserved(key: string): boolean {
   return (OVERLAY_KEYS as readonly string[]).includes(key);
 }
 
+/** Absolute, without empty, `.` and `..` parts, perhaps with a `/` at its end. */
+function isPlainPath(path: string): boolean {
+  const parts = path
+    .replace(/(?<=.)\/$/, '')
+    .split('/')
+    .slice(1);
+  return parts.every((part) => !['', '.', '..'].includes(part)) && path.length <= 1024 && !/\p{Cc}/u.test(path);
+}
+
 function isCommand(run: unknown): run is string {
   return typeof run === 'string' && run.trim() !== '' && run.length <= LONGEST_COMMAND && !/[^\P{Cc}\n\t]/u.test(run);
 }
@@ -191,7 +210,7 @@ function isMap(value: unknown): value is Record<string, unknown> {
 const LARGEST = 1024 * 1024;
 
 async function readText(path: string): Promise<string | undefined> {
-  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { didYouMean, Findings } from '../site/finding.ts';
+import { leftoverOf } from '../site/leftovers.ts';
 import { isFolder, PROGRAM_ROOT } from '../site/shipped.ts';
 import { type Overlay, readOverlay } from './sources.ts';
 
@@ -32,7 +33,7 @@ export async function foldersBelow(root: string, folder: string): Promise<readon
   });
   const names: string[] = [];
   for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
+    if (entry.name.startsWith('.') || leftoverOf(entry.name, entry.isDirectory() ? 'folder' : 'file')) continue;
     const linked = entry.isSymbolicLink() && (await isFolder(join(root, folder, entry.name)));
     if (entry.isDirectory() || linked) names.push(entry.name);
   }

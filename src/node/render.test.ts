@@ -72,7 +72,7 @@ test('modes, owners and links: from the file, from overlay.yaml, kept', async ()
     'overlays/nova/usr/local/bin/tool': '#!/bin/sh',
     'overlays/nova/overlay.yaml': '/etc/nova/nova.conf: { owner: root, group: nova, mode: "0640" }\n',
   });
-  chmodSync(join(root, 'overlays/nova/usr/local/bin/tool'), 0o700);
+  chmodSync(join(root, 'overlays/nova/usr/local/bin/tool'), 0o755);
   symlinkSync('/etc/passwd', join(root, 'overlays/nova/etc/leak'));
   const node = nodeFixture({ overlays: ['nova'], vars: { secret: 's' } });
   const files = await rendered(siteOf(root, node), node);

@@ -4,10 +4,11 @@ import { type Place, ReveilleError } from '../errors.ts';
 /** One thing wrong or doubtful in the operator's files: where, what, and where it helps what to do. */
 export type Finding = { readonly place: Place; readonly message: string; readonly hint?: string };
 
-/** Collects what is wrong (`errors`) and what is only doubtful (`warnings`), so that all of it is told at once. */
+/** Collects what is wrong (`errors`), what is only doubtful (`warnings`) and what is worth knowing (`notes`), so that all of it is told at once. */
 export class Findings {
   readonly #errors: Finding[] = [];
   readonly #warnings: Finding[] = [];
+  readonly #notes: Finding[] = [];
 
   error(place: Place, message: string, hint?: string): void {
     this.#errors.push(finding(place, message, hint));
@@ -15,6 +16,10 @@ export class Findings {
 
   warn(place: Place, message: string, hint?: string): void {
     this.#warnings.push(finding(place, message, hint));
+  }
+
+  note(place: Place, message: string): void {
+    this.#notes.push(finding(place, message, undefined));
   }
 
   get errors(): readonly Finding[] {
@@ -31,6 +36,10 @@ export class Findings {
 
   get warnings(): readonly Finding[] {
     return [...this.#warnings].sort(byPlace);
+  }
+
+  get notes(): readonly Finding[] {
+    return [...this.#notes].sort(byPlace);
   }
 }
 

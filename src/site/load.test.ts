@@ -713,6 +713,50 @@ describe('loading a site folder', () => {
       ]);
     }));
 
+  it('follows links of overlays and node folders inside the site, and tells of all that stands there and means nothing', () =>
+    withSiteFolder({ ...FILES, 'shared/o/': '', 'nodes/node.sh': '', 'nodes/README': '' }, async (folder) => {
+      for (const [path, target] of Object.entries({
+        'overlays/linked': '../shared/o',
+        'overlays/out': '/usr/share',
+        'overlays/gone': 'nowhere',
+        'overlays/.#x': 'me@host.1:2',
+        'nodes/gone': '../shared/gone',
+        'nodes/file': '../site.yaml',
+      })) {
+        await mkdir(dirname(join(folder, path)), { recursive: true });
+        await symlink(target, join(folder, path));
+      }
+      for (const name of [
+        'overlays/a~',
+        'overlays/b.bak',
+        'profiles/c.yaml.bak',
+        'profiles/c.YAML',
+        'site.yml',
+        'nodes/x.swp',
+      ])
+        await mkdir(dirname(join(folder, name)), { recursive: true }).then(() => writeFile(join(folder, name), ''));
+      for (const name of ['node', 'Overlays', 'profile', 'tftp']) await mkdir(join(folder, name));
+      const loaded = await loadSite(folder);
+      assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), [
+        'nodes/gone:1:1: this link leads to nothing | mend it or take it away',
+        'overlays/gone:1:1: this link leads to nothing | mend it or take it away',
+        'overlays/out:1:1: this link leads out of the site, to /usr/share | copy what it leads to into the site',
+      ]);
+      const stray = 'this is no folder and means nothing here | files stand in folders:';
+      assert.deepEqual(
+        loaded.warnings.map(findingText).filter((text) => !text.includes('no node has this name')),
+        [
+          'Overlays:1:1: this folder means nothing to the site | did you mean "overlays"?',
+          'node:1:1: this folder means nothing to the site | did you mean "nodes"?',
+          `nodes/file:1:1: ${stray} nodes/NAME/...`,
+          `nodes/node.sh:1:1: ${stray} nodes/NAME/...`,
+          'profile:1:1: this folder means nothing to the site | did you mean "profiles"?',
+          'profiles/c.YAML:1:1: this file is not read | its name must end in .yaml',
+          'site.yml:1:1: this file means nothing to the site | did you mean "site.yaml"?',
+        ],
+      );
+    }));
+
   it('follows links to where what it serves really lies, and knows the state folder', async () => {
     const words = async (files: SiteFiles, links: Readonly<Record<string, string>>, stateFolder?: string) =>
       withSiteFolder(files, async (folder) => {

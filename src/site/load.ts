@@ -1,5 +1,5 @@
-import type { Dirent } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { constants, type Dirent } from 'node:fs';
+import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { type Place, wordsOf } from '../errors.ts';
@@ -8,6 +8,7 @@ import { type Finding, Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { warnOfHere } from './here.ts';
 import { imageSchema } from './imageSchema.ts';
+import { leftoverOf } from './leftovers.ts';
 import type { PathKind } from './menu.ts';
 import type { Site } from './model.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
@@ -15,6 +16,7 @@ import { profileSchema, siteSchema } from './schema.ts';
 import type { InterfaceAddresses } from './servers.ts';
 import { type Declared, hold } from './shape.ts';
 import { PROGRAM_ROOT } from './shipped.ts';
+import { followInside } from './siteLinks.ts';
 import { readYaml } from './yaml.ts';
 
 /** A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. */
@@ -71,6 +73,7 @@ async function readDocuments(
   const overlays = await foldersIn(root, 'overlays', findings);
   const shippedOverlays = await foldersIn(PROGRAM_ROOT, 'overlays', findings);
   const nodeFolders = await foldersIn(root, 'nodes', findings);
+  await warnOfRoot(root, findings);
   return site === undefined ? undefined : { root, site, profiles, images, overlays, shippedOverlays, nodeFolders };
 }
 
@@ -84,9 +87,10 @@ async function readFolder<T>(
   const documents = new Map<string, Declared<T> | undefined>();
   for (const { name: entry } of await entriesOf(root, folder, MOST_FILES, findings)) {
     const file = `${folder}/${entry}`;
-    if (entry.startsWith('.') || entry.endsWith('~')) continue;
+    if (entry.startsWith('.') || leftoverOf(entry) !== undefined) continue;
     if (!entry.endsWith('.yaml')) {
-      if (entry.endsWith('.yml')) findings.warn(startOf(file), 'this file is not read', 'its name must end in .yaml');
+      if (/\.(?:ya?ml|json)(?:\.(?:j2|txt))?$/i.test(entry))
+        findings.warn(startOf(file), 'this file is not read', 'its name must end in .yaml');
       continue;
     }
     const name = entry.slice(0, -'.yaml'.length);
@@ -111,7 +115,8 @@ async function readDocument<T>(
 
 async function readText(root: string, file: string, longest: number, findings: Findings): Promise<string | undefined> {
   try {
-    const handle = await open(join(root, file));
+    // A FIFO must not block.
+    const handle = await open(join(root, file), constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const about = await handle.stat();
       if (!about.isFile()) findings.error(startOf(file), 'this is not a file');
@@ -133,15 +138,47 @@ function absenceHint(file: string): string | undefined {
   return file === 'site.yaml' ? 'name the site folder with --site DIR' : undefined;
 }
 
-/** Names of the folders in `folder`, hidden ones apart; a link to a folder counts. */
+/** Names of the folders in `folder`, hidden ones apart; a link to a folder of the site counts. Anything else there is told. */
 async function foldersIn(root: string, folder: string, findings: Findings): Promise<readonly string[]> {
   const names: string[] = [];
   for (const entry of await entriesOf(root, folder, MOST_FOLDERS, findings)) {
-    if (entry.name.startsWith('.')) continue;
-    const linked = entry.isSymbolicLink() && (await kindOf(join(root, folder, entry.name))) === 'folder';
-    if (entry.isDirectory() || linked) names.push(entry.name);
+    const { name } = entry;
+    const file = `${folder}/${name}`;
+    if (name.startsWith('.') || leftoverOf(name, entry.isDirectory() ? 'folder' : 'file') !== undefined) continue;
+    if (entry.isDirectory()) names.push(name);
+    else if (entry.isSymbolicLink()) {
+      const found = await followInside(await realpath(root), join(root, file));
+      if ('message' in found) findings.error(startOf(file), found.message, found.hint);
+      else if (found.isFolder) names.push(name);
+      else findings.warn(startOf(file), ...strayFile(folder));
+    } else if (!/^readme|\.(?:md|rst|txt)$/i.test(name)) findings.warn(startOf(file), ...strayFile(folder));
   }
   return names;
+}
+
+function strayFile(folder: string): readonly [message: string, hint: string] {
+  return ['this is no folder and means nothing here', `files stand in folders: ${folder}/NAME/...`];
+}
+
+/** The names at the root of a site that mean something, and what is often written for them. */
+const ROOT_NAMES = {
+  'site.yaml': /^site\.ya?ml(?:\.txt)?$/i,
+  profiles: /^profiles?$/i,
+  images: /^images?$/i,
+  overlays: /^over-?lays?$/i,
+  nodes: /^nodes?$/i,
+} as const;
+
+/** Warns of names at the root that are much like one that means something, and mean nothing. */
+async function warnOfRoot(root: string, findings: Findings): Promise<void> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    for (const [known, alike] of Object.entries(ROOT_NAMES)) {
+      if (entry.name === known || !alike.test(entry.name) || entry.isDirectory() !== !known.includes('.')) continue;
+      const message = `this ${entry.isDirectory() ? 'folder' : 'file'} means nothing to the site`;
+      findings.warn(startOf(entry.name), message, `did you mean "${known}"?`);
+    }
+  }
 }
 
 /** What a folder holds, sorted by name; nothing if it is not there. */

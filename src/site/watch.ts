@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { leftoverOf } from './leftovers.ts';
 
 export type Watching = {
   /** Settles once every folder is watched: later changes are not missed. */
@@ -129,9 +130,8 @@ class SiteWatch implements Watching {
   }
 }
 
-/** What editors leave beside the file while they work, and Git's own folder. */
 function isOfInterest(name: string | null): boolean {
-  return name === null || !(name === '.git' || name === '4913' || name.endsWith('~') || /^\..*\.sw[a-z]$/.test(name));
+  return name === null || leftoverOf(name) === undefined;
 }
 
 const DEEPEST = 40;
@@ -150,7 +150,8 @@ async function foldersOf(root: string): Promise<{ folders: ReadonlyMap<string, s
       folders.set(path, `${dev}:${ino}`);
       if (depth === DEEPEST) return;
       for (const entry of entries) {
-        if (entry.isDirectory() && entry.name !== '.git') await visit(join(path, entry.name), depth + 1);
+        if (entry.isDirectory() && leftoverOf(entry.name, 'folder') === undefined)
+          await visit(join(path, entry.name), depth + 1);
       }
     } catch (error) {
       if (!isAbsence(error)) whole = false;
