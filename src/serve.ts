@@ -63,7 +63,9 @@ import { startTftpServer } from './tftp/server.ts';
 import { type Bus, createBus } from './timeline/bus.ts';
 import type { Event, EventSink, ServedAs } from './timeline/event.ts';
 import { openEventGate } from './timeline/eventGate.ts';
+import { heldLeases, poolOf } from './timeline/heldLease.ts';
 import { statusOf } from './timeline/status.ts';
+import { giveBoots } from './timeline/strangers.ts';
 import { whereabouts } from './whereabouts.ts';
 
 export type ServeOptions = {
@@ -287,7 +289,15 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const operatorsHttp = (faulted: FaultSink) =>
     createOperatorsServer({
       status: async () =>
-        statusOf(site(), timeline, strangers.list(), where.serverOf, nodeFiles.standing, followed.refused()),
+        statusOf({
+          site: site(),
+          timeline,
+          strangers: strangers.list(),
+          serverOf: where.serverOf,
+          standingOf: nodeFiles.standing,
+          held: heldLeases(dhcp.running?.leases() ?? [], site(), Date.now()),
+          refused: followed.refused(),
+        }),
       subscribe,
       leases: {
         list: () => dhcp.running?.leases() ?? [],
@@ -296,6 +306,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
           return dhcp.running.release(ip);
         },
         nodeOf: (mac) => site().nodeByMac.get(mac)?.name,
+        poolOf: (ip) => poolOf(site(), ip),
       },
       rolls: rollsForOperators({ rolls, site, shelf, look, now: Date.now }),
       nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
@@ -343,7 +354,23 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     ),
   );
 
+  let before = site();
+  const giveHistories = () => {
+    const { nodes, nodeByMac } = site();
+    giveBoots(strangers.list(), timeline, (mac) => nodeByMac.get(mac)?.name);
+    // A node that has another name now is the same machine.
+    for (const { name, macs } of before === site() ? [] : nodes.values()) {
+      const earlier = macs.map((mac) => before.nodeByMac.get(mac)?.name).find((one) => one !== undefined);
+      if (earlier === undefined || earlier === name || nodes.has(earlier)) continue;
+      timeline.inherit(
+        name,
+        timeline.boots(earlier).map((boot) => ({ boot, seenAt: boot.updatedAt })),
+      );
+    }
+    before = site();
+  };
   reload = async () => {
+    giveHistories();
     interfaces.look();
     daemons.configure(site().log);
     nodeFiles.siteChanged();
@@ -398,7 +425,8 @@ function withNode(event: Event, site: Site, holderOf: (ip: Ipv4) => Mac | undefi
   if (event.node !== undefined) return event;
   const holder = event.mac ?? (event.ip === undefined ? undefined : holderOf(event.ip));
   const node = holder ? site.nodeByMac.get(holder) : event.ip === undefined ? undefined : site.nodeByIp.get(event.ip);
-  return node ? { ...event, node: node.name } : event;
+  if (node) return { ...event, node: node.name };
+  return holder && event.mac === undefined ? { ...event, mac: holder } : event;
 }
 
 /** A stranger's chatter is shown live and not kept: a flood of made-up machines must not push the nodes' boots out. */

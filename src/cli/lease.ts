@@ -3,6 +3,7 @@ import { ReveilleError } from '../errors.ts';
 import { byAddress, type LeaseShown, shownLease } from '../http/leaseRoutes.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { openStore } from '../state/store.ts';
+import { poolOf } from '../timeline/heldLease.ts';
 import { formatMs } from '../timeline/words.ts';
 import { askJson } from './api.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
@@ -52,16 +53,21 @@ function releaseCommand(): Command {
 }
 
 /** The running server's leases; where none runs, those that the state holds. */
-async function leasesNow({ site, state }: Flags): Promise<readonly LeaseShown[]> {
+export async function leasesNow({ site, state }: Pick<Flags, 'site' | 'state'>): Promise<readonly LeaseShown[]> {
   try {
     return (await askJson(state, '/api/v1/leases')) as readonly LeaseShown[];
   } catch (error) {
     if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }
-  const { nodeByMac } = await siteIn(site);
+  const current = await siteIn(site);
   const store = await openStore(state, { readOnly: true });
   try {
-    return byAddress(await store.load()).map((lease) => shownLease(lease, nodeByMac.get(lease.mac)?.name));
+    return byAddress(await store.load()).map((lease) =>
+      shownLease(lease, {
+        nodeOf: (mac) => current.nodeByMac.get(mac)?.name,
+        poolOf: (ip) => poolOf(current, ip),
+      }),
+    );
   } finally {
     await store.close();
   }

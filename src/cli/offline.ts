@@ -3,7 +3,9 @@ import { standingOf } from '../node/standing.ts';
 import type { Network } from '../site/model.ts';
 import { serverFor } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
+import { heldLeases } from '../timeline/heldLease.ts';
 import { type Status, statusOf } from '../timeline/status.ts';
+import { giveBoots } from '../timeline/strangers.ts';
 import { rememberedTimeline } from '../timeline/timeline.ts';
 import { siteIn } from './site.ts';
 
@@ -19,9 +21,18 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
       const ip = serverFor(network, addresses, site.networks.values());
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
     };
-    return statusOf(site, timeline, await store.strangers(), serverOf, (node) => {
-      const told = applied.get(node);
-      return told && standingOf(told, undefined);
+    const strangers = await store.strangers();
+    giveBoots(strangers, timeline, (mac) => site.nodeByMac.get(mac)?.name);
+    return statusOf({
+      site,
+      timeline,
+      strangers,
+      serverOf,
+      standingOf: (node) => {
+        const told = applied.get(node);
+        return told && standingOf(told, undefined);
+      },
+      held: heldLeases(await store.load(), site, Date.now()),
     });
   } finally {
     await store.close();

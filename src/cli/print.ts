@@ -19,6 +19,7 @@ export const STATE_COLOUR: { readonly [S in NodeState]: Colour } = {
   loaded: 'green',
   failed: 'red',
   unseen: 'dim',
+  addressed: 'yellow',
   'address-only': 'dim',
 };
 

@@ -6,7 +6,8 @@ import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
-import type { NodeStatus, Status } from '../timeline/status.ts';
+import { addressWords } from '../timeline/diagnose.ts';
+import type { NodeState, NodeStatus, Status } from '../timeline/status.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { count, formatMs, formatOff, shortenHashes } from '../timeline/words.ts';
 import { askJson } from './api.ts';
@@ -57,8 +58,8 @@ export async function currentStatus(flags: Flags): Promise<{ status: Status; liv
 /** The nodes of a status that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
 export function nodesNamed(status: Status, set: string): readonly [NodeStatus, ...NodeStatus[]] {
   const nameable = status.nodes.map((node) => {
-    const ip = node.ip === null ? undefined : parseIpv4(node.ip);
-    return { name: node.name, macs: [node.mac], profiles: node.profiles, ...(ip === undefined ? {} : { ip }), node };
+    const ip = parseIpv4(node.ip ?? node.lease?.ip ?? '');
+    return { name: node.name, macs: node.macs, profiles: node.profiles, ...(ip === undefined ? {} : { ip }), node };
   });
   const [first, ...rest] = selectNodes(nameable, set);
   return [first.node, ...rest.map(({ node }) => node)];
@@ -78,12 +79,12 @@ function bootWords({ image, entry, bootFile }: NodeStatus): string {
 export function summaryText(status: Status): string {
   const rows = [...Map.groupBy(status.nodes, ({ state }) => state)].map(([state, nodes]) => ({
     state,
-    cells: [state, String(nodes.length), foldNames(nodes.map(({ name }) => name)).join(',')],
+    cells: [stateWord(state), String(nodes.length), foldNames(nodes.map(({ name }) => name)).join(',')],
   }));
   const [heading = '', ...lines] = table([['STATE', 'COUNT', 'NODES'], ...rows.map(({ cells }) => cells)]).split('\n');
   const coloured = lines.map((line, i) => {
     const state = rows[i]?.state ?? 'unseen';
-    return line.replace(state, paint(STATE_COLOUR[state], state));
+    return line.replace(stateWord(state), paint(STATE_COLOUR[state], stateWord(state)));
   });
   return [paint('bold', heading), ...coloured].join('\n');
 }
@@ -95,20 +96,22 @@ export function rackText(status: Status): string {
     const took = node.boot ? formatMs(node.boot.updatedAt - node.boot.startedAt) : '';
     return [
       node.name,
-      node.ip ?? '-',
+      node.ip ?? node.lease?.ip ?? '-',
       node.mac,
       bootWords(node),
-      node.state,
+      stateWord(node.state),
       filesText(node.files),
       took,
-      [last ? stepText(last) : '', clockText(node)].filter((text) => text !== '').join('; '),
+      [last ? stepText(last) : node.state === 'addressed' ? 'has not asked to boot' : '', clockText(node)]
+        .filter((text) => text !== '')
+        .join('; '),
     ];
   });
   const text = table([['NODE', 'ADDRESS', 'MAC', 'IMAGE', 'STATE', 'FILES', 'TOOK', 'LAST STEP'], ...rows]);
   const [heading, ...lines] = text.split('\n');
   const coloured = lines.map((line, i) => {
     const state = status.nodes[i]?.state ?? 'unseen';
-    return line.replace(`  ${state} `, `  ${paint(STATE_COLOUR[state], state)} `);
+    return line.replace(`  ${stateWord(state)} `, `  ${paint(STATE_COLOUR[state], stateWord(state))} `);
   });
   const below = [strangersLine(status.strangers), refusedText(status.refused)].filter((part) => part !== undefined);
   return [paint('bold', heading ?? ''), ...coloured, ...below.flatMap((part) => ['', part])].join('\n');
@@ -133,8 +136,11 @@ export function strangersLine(strangers: readonly Stranger[]): string | undefine
 /** The steps of a node's newest boot, each with the time since the boot's start and its own length. */
 export function bootText(node: NodeStatus): string {
   const files = node.files ? `  files: ${filesText(node.files)}` : '';
-  const title = `${node.name}  ${paint(STATE_COLOUR[node.state], node.state)}${files}`;
-  if (!node.boot) return `${title}\n  no boot has been seen`;
+  const title = `${node.name}  ${paint(STATE_COLOUR[node.state], stateWord(node.state))}${files}`;
+  if (!node.boot) {
+    const address = node.lease ? `  it has ${addressWords(node.lease, Date.now())}\n` : '';
+    return `${title}\n${address}  no boot has been seen`;
+  }
   const { startedAt, steps, clockAheadMs } = node.boot;
   const clock = clockAheadMs === undefined ? '' : `\n  its clock is ${formatOff(clockAheadMs)} the server's`;
   const rows = steps.map((step) => [
@@ -157,6 +163,11 @@ export function bootText(node: NodeStatus): string {
       : [],
   );
   return [`${title}${clock}`, table([['  AT', '', 'STEP', 'TOOK', ''], ...rows]), ...output].join('\n');
+}
+
+/** A state as people read it. */
+function stateWord(state: NodeState): string {
+  return state === 'addressed' ? 'has address' : state;
 }
 
 /** How a node's files stand, in a word or two. */

@@ -28,7 +28,9 @@ const boot: Boot = {
 const node: NodeStatus = {
   name: 'node01',
   mac: MAC,
+  macs: [MAC],
   ip: '10.0.0.51',
+  lease: null,
   state: 'failed',
   image: 'bookworm',
   profiles: ['compute'],
@@ -76,6 +78,7 @@ describe('words on screen', () => {
       start: 0,
       expires: 65_000,
       node: 'node01',
+      pool: null,
     } as const;
     assert.deepEqual(
       leasesText([lease, { ...lease, ip: '10.0.0.200', node: null, hostname: 'fresh', expires: 0 }], 0).split('\n'),

@@ -4,12 +4,13 @@ import { type FaultSink, guarded } from '../faults.ts';
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink, Machine } from '../timeline/event.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
+import { classesOf } from './classes.ts';
 import { type Client, clientOf } from './client.ts';
 import { SteadyClock } from './clock.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
@@ -524,9 +525,15 @@ class Server implements DhcpServer {
       ...this.#who(asked),
       ...(requested === undefined ? {} : { requested }),
       ...(chosen === undefined ? {} : { chosen }),
-      ...(this.#site.nodeByMac.has(client.mac) ? {} : { machine: machineOf(request, client) }),
+      ...(this.#site.nodeByMac.has(client.mac) ? {} : this.#strangerIn(asked)),
       ...this.#unprivileged(asked),
     });
+  }
+
+  /** What is noted of a machine that the site does not list. */
+  #strangerIn({ request, client }: Asked): { readonly machine: Machine; readonly classes?: readonly string[] } {
+    const classes = classesOf(request, client, this.#site).map(({ name }) => name);
+    return { machine: machineOf(request, client), ...(classes.length === 0 ? {} : { classes }) };
   }
 
   #unprivileged({ request, sender }: Asked): { readonly unprivileged?: true } {

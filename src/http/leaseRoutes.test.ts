@@ -29,6 +29,7 @@ function app(released: string[] = []) {
       return { ...found, state: 'released' };
     },
     nodeOf: (card) => (card === mac('52:54:00:00:00:51') ? 'node01' : undefined),
+    poolOf: (address) => (address === ip('10.0.0.200') ? '10.0.0.200-10.0.0.220' : undefined),
   });
   return made;
 }
@@ -44,6 +45,7 @@ test('leases are listed by address, with the node whose machine holds them', asy
       expires: 9000,
       ip: '10.0.0.51',
       node: 'node01',
+      pool: null,
     },
     {
       mac: '52:54:00:00:00:99',
@@ -53,6 +55,7 @@ test('leases are listed by address, with the node whose machine holds them', asy
       expires: 9000,
       ip: '10.0.0.200',
       node: null,
+      pool: '10.0.0.200-10.0.0.220',
     },
   ]);
 });

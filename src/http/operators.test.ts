@@ -25,7 +25,7 @@ async function rig(t: TestContext, changes: Partial<OperatorsFrom> = {}) {
     sync: async function* () {},
     diff: async () => ({}),
     recentEvents: async () => [],
-    leases: { list: () => [], release: none, nodeOf: () => undefined },
+    leases: { list: () => [], release: none, nodeOf: () => undefined, poolOf: () => undefined },
     rolls: { list: () => [], show: () => assert.fail(), begin: none, abort: none, resume: none, rollback: none },
     faulted: (error) => faults.push(error),
     ...changes,

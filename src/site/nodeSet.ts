@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
+import { type Mac, parseAnyMac } from '../net/mac.ts';
 import { readBrackets } from './brackets.ts';
 import { didYouMean, quoted } from './finding.ts';
 
@@ -23,7 +23,7 @@ export const NODE_SET_HELP = 'node01, node[01-16], node01,node05, node*, @profil
 export function selectNodes<N extends Nameable>(nodes: Iterable<N>, text: string): readonly [N, ...N[]] {
   const roster = new Roster(nodes);
   const chosen = new Set<N>();
-  for (const term of termsOf(text)) for (const node of roster.named(term)) chosen.add(node);
+  for (const term of nodeTerms(text)) for (const node of roster.named(term)) chosen.add(node);
   // Each term names one at least, or throws.
   return [...chosen] as unknown as readonly [N, ...N[]];
 }
@@ -33,8 +33,8 @@ export function namesOneNode(text: string): boolean {
   return !/[[\]*?@,\s]/.test(text);
 }
 
-/** The parts between commas that stand outside brackets. */
-function termsOf(text: string): readonly string[] {
+/** The parts between commas that stand outside brackets. Throws NODE_SET_INVALID where there is none. */
+export function nodeTerms(text: string): readonly string[] {
   const terms = text
     .split(/,(?![^[\]]*\])/)
     .map((term) => term.trim())
@@ -69,14 +69,16 @@ class Roster<N extends Nameable> {
   }
 
   #one(word: string): N {
-    const node = this.#byWord.get(parseMac(word) ?? word);
+    const node = this.#byWord.get(word) ?? this.#byWord.get(parseAnyMac(word) ?? '');
     if (node !== undefined) return node;
     const near = didYouMean(
       word,
       this.#nodes.map(({ name }) => name),
     );
+    const mac = parseAnyMac(word);
+    const hint = mac === undefined ? undefined : `\`reveille why ${mac}\` says what is known of that machine.`;
     throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${quoted(word)}`, {
-      hint: near ?? 'List them with `reveille node list`.',
+      hint: hint ?? near ?? 'List them with `reveille node list`.',
     });
   }
 

@@ -3,13 +3,16 @@ import { describe, it } from 'node:test';
 import type { Mac } from '../net/mac.ts';
 import type { Boot, BootStep } from './boots.ts';
 import { diagnose } from './diagnose.ts';
+import type { HeldLease } from './heldLease.ts';
 import type { NodeStatus } from './status.ts';
 
 const step = (name: string, more: Partial<BootStep> = {}): BootStep => ({ at: 0, name, status: 'done', ...more });
 const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeStatus => ({
   name: 'node01',
   mac: '52:54:00:00:00:51' as Mac,
+  macs: ['52:54:00:00:00:51' as Mac],
   ip: '10.0.0.51',
+  lease: null,
   state: boot?.state ?? 'booting',
   image: 'bookworm',
   profiles: [],
@@ -19,9 +22,32 @@ const node = (boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}): NodeS
   ...more,
 });
 
+const held = (ip: string, pool: string | null = null): HeldLease => ({ ip, network: 'rack', pool, expires: 3_200_000 });
+
 describe('why a node is not ready', () => {
   const rows: [string, NodeStatus, boolean, RegExp, RegExp | undefined][] = [
-    ['an address only', node(null, { image: null }), false, /never told to boot/, undefined],
+    ['an address only', node(null, { image: null }), false, /never told to boot/, /^It has no address now\.$/],
+    [
+      'an address only, that it has',
+      node(null, { image: null, lease: held('10.0.0.51') }),
+      false,
+      /never told to boot/,
+      /^It has 10\.0\.0\.51 of network rack for 50 min 0 s yet\.$/m,
+    ],
+    [
+      'an address and no boot',
+      node(null, { lease: held('10.0.0.51') }),
+      true,
+      /has its address and has not asked to boot/,
+      /boot from the network card/,
+    ],
+    [
+      'an address of a pool instead of its own',
+      node(null, { lease: held('10.0.0.200', '10.0.0.200-10.0.0.220') }),
+      true,
+      /10\.0\.0\.200 of network rack \(pool 10\.0\.0\.200-10\.0\.0\.220\)/,
+      /keeps 10\.0\.0\.51 for it/,
+    ],
     ['image not built', node(null), false, /has not been built/, /image build bookworm/],
     [
       'sent a menu entry',

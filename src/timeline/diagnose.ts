@@ -1,4 +1,5 @@
 import { type BootStep, failedSteps, IN_SERVICE } from './boots.ts';
+import type { HeldLease } from './heldLease.ts';
 import { serviceTrouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';
 import { count, formatMs, formatOff } from './words.ts';
@@ -52,7 +53,10 @@ function aboutFiles({ name, files }: NodeStatus): readonly string[] {
 function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
   const { boot } = node;
   if (node.image === null && node.entry === null && node.bootFile === undefined) {
-    return { summary: `${node.name} has no image: it is given an address and never told to boot.`, advice: [] };
+    return {
+      summary: `${node.name} has no image: it is given an address and never told to boot.`,
+      advice: [node.lease ? `It has ${addressWords(node.lease, now)}.` : 'It has no address now.'],
+    };
   }
   if (node.image !== null && node.bootFile === undefined && !imageBuilt) {
     return {
@@ -60,6 +64,7 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
       advice: [`Run \`reveille image build ${node.image}\`.`],
     };
   }
+  if (!boot && node.lease) return addressed(node, node.lease, now);
   if (!boot) {
     return {
       summary: `No boot request from ${node.mac} has arrived.`,
@@ -98,6 +103,25 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   const starting = boot.steps.at(-1);
   if (starting?.status === 'running' && starting.output !== undefined) return slowStep(node, starting);
   return waiting(node, boot.steps, now - boot.updatedAt);
+}
+
+/** A machine that has an address and no boot. */
+function addressed({ name, mac, ip }: NodeStatus, lease: HeldLease, now: number): Diagnosis {
+  const advice = [
+    'A system that is on it already asked for the address. Does its firmware boot from the network card first?',
+    `Is ${mac} the card that the firmware boots from? A machine with several cards may boot by another: \`mac:\` takes a list.`,
+  ];
+  const own =
+    ip === null || ip === lease.ip ? [] : [`The site keeps ${ip} for it: it changes to that when it asks next.`];
+  return {
+    summary: `${name} has its address and has not asked to boot: ${addressWords(lease, now)}.`,
+    advice: [...own, ...advice],
+  };
+}
+
+/** `10.0.0.200 of network rack (pool 10.0.0.200-10.0.0.220) for 50 min 0 s`. */
+export function addressWords({ ip, network, pool, expires }: HeldLease, now: number): string {
+  return `${ip} of network ${network}${pool === null ? '' : ` (pool ${pool})`} for ${formatMs(expires - now)} yet`;
 }
 
 function failedStep(node: NodeStatus, step: BootStep, others: readonly BootStep[]): Diagnosis {

@@ -43,6 +43,8 @@ type DhcpMessageEvent = {
   readonly bootp?: true;
   /** Of a request of a machine that the site does not list. */
   readonly machine?: Machine;
+  /** Of the same: the classes of the site that it is in. */
+  readonly classes?: readonly string[];
   /** Of a request, or an ACK of BOOTP, that an ordinary user of some machine may have caused: it did not come from a port of DHCP. */
   readonly unprivileged?: true;
   /** The MAC address is of a node that belongs to another network than those of this wire: another may be using it. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { ip, menuFixture, nodeFixture, siteFixture } from '../site/fixture.ts';
-import type { BootFrom } from '../site/model.ts';
+import { describe, it, test } from 'node:test';
+import type { Lease } from '../dhcp/lease.ts';
+import { ip, mac, menuFixture, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/fixture.ts';
+import type { BootFrom, SiteNode } from '../site/model.ts';
 import type { Boot, BootStep } from './boots.ts';
+import { type HeldLease, heldLeases } from './heldLease.ts';
 import { type NodeState, statusOf } from './status.ts';
 
 const step = (name: string, more: Partial<BootStep> = {}): BootStep => ({ at: 0, name, status: 'done', ...more });
@@ -25,13 +27,14 @@ describe('the state of a node that boots a menu entry', () => {
     it(`${name}: ${state}`, () => {
       const boot: Boot | undefined = steps && { startedAt: 0, updatedAt: 1, state: 'booting', steps };
       const timeline = { boots: () => (boot ? [boot] : []) };
-      const [status] = statusOf(
+      const [status] = statusOf({
         site,
         timeline,
-        [],
-        () => undefined,
-        () => undefined,
-      ).nodes;
+        strangers: [],
+        serverOf: () => undefined,
+        standingOf: () => undefined,
+        held: new Map(),
+      }).nodes;
       assert.equal(status?.state, state);
       assert.equal(status?.entry, 'nova');
     });
@@ -58,14 +61,83 @@ describe("the state of a node that boots the operator's own boot file", () => {
       const site = siteFixture({ nodes: new Map([[node.name, node]]) });
       const boot: Boot | undefined = steps && { startedAt: 0, updatedAt: 1, state: 'booting', steps };
       const timeline = { boots: () => (boot ? [boot] : []) };
-      const [status] = statusOf(
+      const [status] = statusOf({
         site,
         timeline,
-        [],
-        () => ({ ip: ip('10.0.0.2'), httpPort: 8080 }),
-        () => undefined,
-      ).nodes;
+        strangers: [],
+        serverOf: () => ({ ip: ip('10.0.0.2'), httpPort: 8080 }),
+        standingOf: () => undefined,
+        held: new Map(),
+      }).nodes;
       assert.equal(status?.state, state);
     });
   }
+});
+
+describe('a node that was not seen booting', () => {
+  const own = { ip: '10.0.0.51', network: 'rack', pool: null, expires: 9 };
+  const lent = { ip: '10.0.0.200', network: 'other', pool: '10.0.0.200-10.0.0.220', expires: 9 };
+  const rows: [string, SiteNode, readonly HeldLease[], NodeState, string | undefined][] = [
+    ['and has no address', nodeFixture({ image: 'i' }, []), [], 'unseen', undefined],
+    ['and has its address', nodeFixture({ image: 'i', ip: ip('10.0.0.51') }, []), [lent, own], 'addressed', own.ip],
+    [
+      'and has an address of a pool',
+      nodeOf('node01', [mac('52:54:00:00:00:51')], { image: 'i', network: 'other' }),
+      [own, lent],
+      'addressed',
+      lent.ip,
+    ],
+    ['and is never told to boot', nodeFixture({}, []), [lent], 'address-only', lent.ip],
+  ];
+  for (const [name, node, leases, state, address] of rows) {
+    it(`${name}: ${state}`, () => {
+      const [status] = statusOf({
+        site: siteFixture({ nodes: new Map([[node.name, node]]) }),
+        timeline: { boots: () => [] },
+        strangers: [],
+        serverOf: () => undefined,
+        standingOf: () => undefined,
+        held: new Map([[node.macs[0], leases]]),
+      }).nodes;
+      assert.deepEqual([status?.state, status?.lease?.ip], [state, address]);
+    });
+  }
+});
+
+test('leases that are over, given back or declined are not held, and pools are named by their range', () => {
+  const rack = networkFixture({
+    pools: [
+      { range: { first: ip('10.0.0.200'), last: ip('10.0.0.220') }, allow: ['any'], deny: [], options: new Map() },
+    ],
+  });
+  const card = mac('52:54:00:00:00:99');
+  const lease = (address: string, more: Partial<Lease>): Lease => ({
+    ip: ip(address),
+    mac: card,
+    network: 'rack',
+    state: 'bound',
+    start: 0,
+    expires: 200,
+    ...more,
+  });
+  const held = heldLeases(
+    [
+      lease('10.0.0.201', {}),
+      lease('10.0.0.51', {}),
+      lease('10.0.0.202', { reserved: true }),
+      lease('10.0.0.203', { expires: 100 }),
+      lease('10.0.0.204', { state: 'released' }),
+      lease('10.0.0.205', { state: 'declined' }),
+    ],
+    siteFixture({ networks: new Map([['rack', rack]]) }),
+    100,
+  );
+  assert.deepEqual(
+    held.get(card)?.map(({ ip: address, pool }) => [address, pool]),
+    [
+      ['10.0.0.201', '10.0.0.200-10.0.0.220'],
+      ['10.0.0.51', null],
+      ['10.0.0.202', null],
+    ],
+  );
 });

@@ -5,20 +5,27 @@ import type { Standing } from '../node/standing.ts';
 import type { RefusedEdit } from '../site/follow.ts';
 import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
 import type { Boot } from './boots.ts';
+import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * `address-only` is a machine that is never told to boot; `unseen` one that has not been seen booting; `loaded` one that was
+ * `address-only` is a machine that is never told to boot; `unseen` one that has no address and has not been seen booting; `addressed` one that
+ * has its address and has not asked to boot; `loaded` one that was
  * sent all of a menu entry, or a boot file of the operator's own, after which nothing tells how it fares, unless an agent
  * runs there.
  */
-export type NodeState = 'unseen' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
+export type NodeState = 'unseen' | 'addressed' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
 
 export type NodeStatus = {
   readonly name: string;
   readonly mac: Mac;
+  /** All of its MAC addresses, that one the first. */
+  readonly macs: readonly Mac[];
+  /** The address that the site keeps for it. */
   readonly ip: string | null;
+  /** The address that it has now. */
+  readonly lease: HeldLease | null;
   readonly state: NodeState;
   readonly image: string | null;
   readonly profiles: readonly string[];
@@ -43,15 +50,20 @@ export type Status = {
   readonly refused: RefusedEdit | null;
 };
 
-/** Puts together what the site declares and what the timeline saw. Pure. */
-export function statusOf(
-  site: Site,
-  timeline: Pick<Timeline, 'boots'>,
-  strangers: readonly Stranger[],
-  serverOf: (network: Network) => BootServer | undefined,
-  standingOf: (node: string) => Standing | undefined,
-  refused?: RefusedEdit,
-): Status {
+/** What a status is put together from. */
+export type StatusFrom = {
+  readonly site: Site;
+  readonly timeline: Pick<Timeline, 'boots'>;
+  readonly strangers: readonly Stranger[];
+  readonly serverOf: (network: Network) => BootServer | undefined;
+  readonly standingOf: (node: string) => Standing | undefined;
+  /** The addresses that machines have now. */
+  readonly held: ReadonlyMap<Mac, readonly HeldLease[]>;
+  readonly refused?: RefusedEdit | undefined;
+};
+
+/** Puts together what the site declares, what the timeline saw and which addresses are lent. Pure. */
+export function statusOf({ site, timeline, strangers, serverOf, standingOf, held, refused }: StatusFrom): Status {
   const servers = [...site.networks.values()].map(serverOf).filter((found) => found !== undefined);
   const [server] = servers;
   const ours = new Set(servers.map(({ ip }) => ip));
@@ -60,29 +72,32 @@ export function statusOf(
     bootUrl: server ? bootUrl(server) : null,
     refused: refused ?? null,
     strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
-    nodes: [...site.nodes.values()].map((node) => ({
-      ...bootStatus(node, lastFiles(node, site.menu, ours), timeline.boots(node.name)[0]),
-      files: standingOf(node.name) ?? null,
-    })),
+    nodes: [...site.nodes.values()].map((node) => {
+      const boot = timeline.boots(node.name)[0];
+      const lease = leaseOf(node, held);
+      return {
+        name: node.name,
+        mac: node.macs[0],
+        macs: node.macs,
+        ip: node.ip === undefined ? null : formatIpv4(node.ip),
+        lease: lease ?? null,
+        state: stateOf(node, lastFiles(node, site.menu, ours), boot, lease),
+        image: node.image ?? null,
+        profiles: node.profiles,
+        entry: node.boot ?? null,
+        ...(node.bootFile === undefined ? {} : { bootFile: node.bootFile }),
+        boot: boot ?? null,
+        files: standingOf(node.name) ?? null,
+      };
+    }),
   };
 }
 
-function bootStatus(
-  node: SiteNode,
-  files: readonly string[] | undefined,
-  boot: Boot | undefined,
-): Omit<NodeStatus, 'files'> {
-  return {
-    name: node.name,
-    mac: node.macs[0],
-    ip: node.ip === undefined ? null : formatIpv4(node.ip),
-    state: stateOf(node, files, boot),
-    image: node.image ?? null,
-    profiles: node.profiles,
-    entry: node.boot ?? null,
-    ...(node.bootFile === undefined ? {} : { bootFile: node.bootFile }),
-    boot: boot ?? null,
-  };
+/** The lease of a node: of several, that of its own address, else that in its own network. */
+function leaseOf({ macs, ip, network }: SiteNode, held: StatusFrom['held']): HeldLease | undefined {
+  const leases = macs.flatMap((mac) => held.get(mac) ?? []);
+  const own = ip === undefined ? undefined : formatIpv4(ip);
+  return leases.find((one) => one.ip === own) ?? leases.find((one) => one.network === network) ?? leases[0];
 }
 
 /** The files after which a boot tells no more of itself; none of them are ours where another server has them. */
@@ -96,8 +111,16 @@ function lastFiles(
   return entry && [entry.kernel, ...entry.initrd];
 }
 
-function stateOf(node: SiteNode, files: readonly string[] | undefined, boot: Boot | undefined): NodeState {
-  if (!boot) return (node.image ?? node.boot ?? node.bootFile) === undefined ? 'address-only' : 'unseen';
+function stateOf(
+  node: SiteNode,
+  files: readonly string[] | undefined,
+  boot: Boot | undefined,
+  lease: HeldLease | undefined,
+): NodeState {
+  if (!boot) {
+    if ((node.image ?? node.boot ?? node.bootFile) === undefined) return 'address-only';
+    return lease ? 'addressed' : 'unseen';
+  }
   const reported = boot.steps.some(({ name }) => name === 'agent');
   if (!files || boot.state !== 'booting' || reported) return boot.state;
   const sent = boot.steps.filter(({ status }) => status === 'done').map(({ file }) => file?.replace(/^files\//, ''));

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Boot } from './boots.ts';
 import type { Event } from './event.ts';
-import { createStrangers } from './strangers.ts';
+import { createStrangers, giveBoots } from './strangers.ts';
+import { createTimeline } from './timeline.ts';
 
 const mac = (n: number): Mac => macFromBytes(Uint8Array.of(2, 0, 0, n >> 16, n >> 8, n));
 const discover = (n: number, at: number, more: object = {}): Event => ({
@@ -29,6 +31,7 @@ describe('strangers', () => {
       mac: mac(1),
       at: 20,
       machine: { vendorClass: 'dhcpcd', hostname: 'x' },
+      classes: ['pxe'],
     });
     assert.deepEqual(strangers.list(), [
       {
@@ -36,9 +39,21 @@ describe('strangers', () => {
         firstSeen: 10,
         lastSeen: 20,
         count: 2,
+        messages: { discover: 2, offer: 1, ack: 1 },
         stage: 'os',
         triedToBoot: true,
         machine: { ...machine, hostname: 'x' },
+        classes: ['pxe'],
+        boot: {
+          startedAt: 10,
+          updatedAt: 20,
+          state: 'booting',
+          steps: [
+            { at: 10, name: 'firmware asks', status: 'done' },
+            { at: 12, name: 'address', status: 'done' },
+            { at: 20, name: 'system asks', status: 'done' },
+          ],
+        },
         network: 'lan',
         via: 'br0',
         ip,
@@ -46,6 +61,50 @@ describe('strangers', () => {
     ]);
     strangers.see({ kind: 'dhcp.refused', mac: mac(2), at: 30, reason: 'no pool' });
     assert.deepEqual([strangers.list()[0]?.refusal, strangers.list()[0]?.triedToBoot], ['no pool', false]);
+  });
+
+  it('keep their attempt to boot, with what they fetched, and give it to the node that they become', () => {
+    const strangers = createStrangers();
+    const timeline = createTimeline();
+    const sent = (at: number, file: string): Event => ({ kind: 'tftp.sent', mac: mac(1), file, bytes: 1, ms: 1, at });
+    strangers.see(sent(1, 'nobody/pxelinux.0'));
+    assert.deepEqual(strangers.list(), [], 'a file alone makes no stranger');
+    strangers.see(discover(1, 10));
+    strangers.see(discover(2, 10, { stage: 'os' }));
+    strangers.see(sent(20, 'pxelinux.0'));
+    for (let n = 0; n < 1000; n++) strangers.see(sent(21 + n, `${n}${'x'.repeat(4000)}`));
+    const [one] = strangers.list().filter((known) => known.mac === mac(1));
+    assert.ok(one?.boot && one.boot.steps.length <= 31 && JSON.stringify(one).length < 40_000, 'it is bounded');
+
+    const nodeOf = (card: Mac) => (card === mac(1) ? 'node07' : undefined);
+    for (const _ of ['now', 'and at the next edit']) giveBoots(strangers.list(), timeline, nodeOf);
+    assert.deepEqual(timeline.boots('node07'), [one.boot]);
+    assert.deepEqual([...timeline.takeChanges()], [['node07', { boot: one.boot, seenAt: 1020 }]]);
+    timeline.see({ kind: 'node.step', node: 'node07', step: 'agent', status: 'started', at: 2000 });
+    assert.deepEqual(
+      timeline.boots('node07').map(({ startedAt, steps }) => [startedAt, steps.at(-1)?.name]),
+      [[10, 'agent']],
+      'its boot goes on',
+    );
+    giveBoots(strangers.list(), timeline, nodeOf);
+    assert.equal(timeline.boots('node07')[0]?.updatedAt, 2000, 'and is not taken back');
+    assert.deepEqual(timeline.nodes(), ['node07']);
+  });
+
+  it('go behind newer boots of the node that they become', () => {
+    const timeline = createTimeline();
+    const boot = (startedAt: number): Boot => ({ startedAt, updatedAt: startedAt, state: 'booting', steps: [] });
+    timeline.inherit('node01', [{ boot: boot(50), seenAt: 50 }]);
+    timeline.takeChanges();
+    timeline.inherit('node01', [
+      { boot: boot(10), seenAt: 10 },
+      { boot: boot(50), seenAt: 50 },
+    ]);
+    assert.deepEqual(
+      timeline.boots('node01').map(({ startedAt }) => startedAt),
+      [50, 10],
+    );
+    assert.equal(timeline.takeChanges().size, 0, 'the newest is saved, and it did not change');
   });
 
   it('are no nodes, and no other events', () => {

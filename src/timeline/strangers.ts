@@ -1,6 +1,8 @@
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Mac } from '../net/mac.ts';
+import { advance, type Boot } from './boots.ts';
 import type { ClientStage, Event, Machine } from './event.ts';
+import type { Timeline } from './timeline.ts';
 
 /** A machine that the site does not list, as far as it was seen. Times are milliseconds since the epoch. */
 export type Stranger = {
@@ -9,12 +11,18 @@ export type Stranger = {
   readonly lastSeen: number;
   /** How many requests it sent. */
   readonly count: number;
+  /** How many messages of DHCP there were, by kind (`discover`, `offer`); `refused`: requests without an answer. Absent in records of earlier releases. */
+  readonly messages?: Readonly<Record<string, number>>;
   /** The last stage it spoke at. */
   readonly stage?: ClientStage;
   /** Whether its firmware or iPXE ever asked. */
   readonly triedToBoot: boolean;
   /** What it told of itself; what its firmware told goes before what a system told. */
   readonly machine: Machine;
+  /** The classes of the site that its last request was in. */
+  readonly classes?: readonly string[];
+  /** Its newest attempt to boot, which is its own when it becomes a node. */
+  readonly boot?: Boot;
   readonly network?: string;
   /** The interface, or the relay's address, that its requests come through. */
   readonly via?: string;
@@ -44,6 +52,8 @@ export type Strangers = {
 const SETTLES_MS = 2000;
 /** As many that were seen once, and as many that came again: a flood of the former cannot push the latter out. */
 const MOST_OF_EACH = 500;
+/** Of an attempt to boot the first step is kept, and so many of the newest others. */
+const MOST_STEPS = 30;
 /** A text that a machine tells of itself is cut here. */
 const MOST_TEXT = 255;
 
@@ -92,8 +102,12 @@ export function createStrangers(known: readonly Stranger[] = []): Strangers {
     remember,
     see(event) {
       const { mac } = event;
-      if (mac === undefined || event.node !== undefined || !event.kind.startsWith('dhcp.')) return;
-      keep(after(settled.get(mac) ?? passing.get(mac), mac, event));
+      if (mac === undefined || event.node !== undefined) return;
+      const known = settled.get(mac) ?? passing.get(mac);
+      if (event.kind.startsWith('dhcp.')) keep(after(known, mac, event));
+      else if (known?.boot && isTransfer(event))
+        keep({ ...known, ...bootAfter(known.boot, event), lastSeen: event.at });
+      else return;
       changed.add(mac);
     },
     list: () => [...passing.values(), ...settled.values()].sort((a, b) => b.lastSeen - a.lastSeen),
@@ -121,6 +135,9 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
   const stage = 'stage' in event ? event.stage : before?.stage;
   const boots = stage === 'firmware' || stage === 'ipxe';
   const told = 'machine' in event ? cut(event.machine ?? {}) : {};
+  const kind = event.kind.slice('dhcp.'.length);
+  const classes =
+    'machine' in event && 'classes' in event ? event.classes : 'machine' in event ? undefined : before?.classes;
   const network = 'network' in event ? (event.network ?? before?.network) : before?.network;
   const via = 'via' in event ? (event.via ?? before?.via) : before?.via;
   const ip = event.kind === 'dhcp.ack' ? (event.ip ?? before?.ip) : before?.ip;
@@ -131,9 +148,12 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
     firstSeen: before?.firstSeen ?? event.at,
     lastSeen: event.at,
     count: (before?.count ?? 0) + (asks ? 1 : 0),
+    messages: { ...before?.messages, [kind]: (before?.messages?.[kind] ?? 0) + 1 },
     ...(stage === undefined ? {} : { stage }),
     triedToBoot: before?.triedToBoot === true || boots,
     machine: boots ? { ...before?.machine, ...told } : { ...told, ...before?.machine },
+    ...(classes === undefined ? {} : { classes }),
+    ...bootAfter(before?.boot, event),
     ...(network === undefined ? {} : { network }),
     ...(via === undefined ? {} : { via }),
     ...(ip === undefined ? {} : { ip }),
@@ -141,10 +161,42 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
   };
 }
 
-function cut(machine: Machine): Machine {
+function isTransfer({ kind }: Event): boolean {
+  return kind.startsWith('tftp.') || kind.startsWith('http.');
+}
+
+/** The attempt to boot after one more event: a stranger's may hold less than a node's. */
+function bootAfter(before: Boot | undefined, event: Event): { readonly boot?: Boot } {
+  const boot = advance(before, event);
+  if (boot === undefined) return {};
+  const [first, ...rest] = boot.steps;
+  const steps = [...(first ? [first] : []), ...rest.slice(-MOST_STEPS)].map((step) => cut(step));
+  return { boot: boot === before ? boot : { ...boot, steps } };
+}
+
+/**
+ * Gives strangers that have become nodes their attempts to boot: what a machine did before it was a node is its own. `nodeOf` names the node
+ * that a MAC address belongs to.
+ */
+export function giveBoots(
+  strangers: readonly Stranger[],
+  timeline: Pick<Timeline, 'inherit'>,
+  nodeOf: (mac: Mac) => string | undefined,
+): void {
+  for (const { mac, boot, lastSeen } of strangers) {
+    const node = nodeOf(mac);
+    if (boot && node !== undefined) timeline.inherit(node, [{ boot, seenAt: lastSeen }]);
+  }
+}
+
+function cut<T extends Machine | Boot['steps'][number]>(machine: T): T {
   const fields = Object.entries(machine).map(([name, value]) => [
     name,
-    typeof value === 'string' ? value.slice(0, MOST_TEXT).toWellFormed() : value?.slice(0, MOST_TEXT),
+    typeof value === 'string'
+      ? value.slice(0, MOST_TEXT).toWellFormed()
+      : Array.isArray(value)
+        ? value.slice(0, MOST_TEXT)
+        : value,
   ]);
-  return Object.fromEntries(fields);
+  return Object.fromEntries(fields) as T;
 }

@@ -10,6 +10,8 @@ export type Timeline = {
   takeChanges(): ReadonlyMap<string, SeenBoot>;
   /** Takes in the boots of an earlier timeline, before those seen since. */
   adopt(earlier: Timeline): void;
+  /** Takes in boots of a node's machine from the time when it had another name, or was no node. */
+  inherit(node: string, earlier: readonly SeenBoot[]): void;
   nodes(): readonly string[];
 };
 
@@ -74,6 +76,15 @@ export function createTimeline(known: ReadonlyMap<string, SeenBoot> = new Map())
         const seen = unsaved.get(node);
         if (seen && since.length === 0) changed.set(node, seen);
       }
+    },
+    inherit(node, earlier) {
+      const known = boots.get(node) ?? [];
+      const added = earlier.filter(({ boot }) => known.every(({ startedAt }) => startedAt !== boot.startedAt));
+      if (added.length === 0) return;
+      const all = [...known, ...added.map(({ boot }) => boot)].sort((a, b) => b.startedAt - a.startedAt);
+      boots.set(node, all.slice(0, BOOTS_KEPT));
+      const newest = added.find(({ boot }) => boot === all[0]);
+      if (newest) changed.set(node, newest);
     },
     takeChanges() {
       const taken = new Map(changed);

@@ -404,7 +404,7 @@ test('the operators’ API: status, events that were and that come, on a socket 
         return () => listeners.delete(listener);
       },
       sync: async function* () {},
-      leases: { list: () => [], release: notAsked, nodeOf: () => undefined },
+      leases: { list: () => [], release: notAsked, nodeOf: () => undefined, poolOf: () => undefined },
       rolls: {
         list: () => [],
         show: () => assert.fail('not asked'),

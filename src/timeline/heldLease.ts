@@ -1,0 +1,43 @@
+import type { Lease } from '../dhcp/lease.ts';
+import { formatIpv4, type Ipv4, inRange } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Pool, Site } from '../site/model.ts';
+
+/** An address that a machine has now, as `status --json` shows it; `expires` in milliseconds since the epoch. */
+export type HeldLease = {
+  readonly ip: string;
+  readonly network: string;
+  /** The range of the pool that lends it (`10.0.0.200-10.0.0.220`); `null` for an address that the site keeps for the machine. */
+  readonly pool: string | null;
+  readonly expires: number;
+};
+
+/** The addresses that machines have at `now`, by MAC. Pure. */
+export function heldLeases(
+  leases: Iterable<Lease>,
+  site: Pick<Site, 'networks'>,
+  now: number,
+): ReadonlyMap<Mac, readonly HeldLease[]> {
+  const held = new Map<Mac, HeldLease[]>();
+  for (const { ip, mac, network, state, expires, reserved = false } of leases) {
+    if (state !== 'bound' || expires <= now) continue;
+    const lease = { ip: formatIpv4(ip), network, pool: reserved ? null : (poolOf(site, ip) ?? null), expires };
+    const others = held.get(mac);
+    if (others) others.push(lease);
+    else held.set(mac, [lease]);
+  }
+  return held;
+}
+
+/** The range of the pool that an address is lent from: `10.0.0.200-10.0.0.220`. */
+export function poolOf({ networks }: Pick<Site, 'networks'>, ip: Ipv4): string | undefined {
+  for (const { pools } of networks.values()) {
+    const pool = pools.find(({ range }) => inRange(range, ip));
+    if (pool) return rangeText(pool);
+  }
+  return undefined;
+}
+
+function rangeText({ range: { first, last } }: Pool): string {
+  return first === last ? formatIpv4(first) : `${formatIpv4(first)}-${formatIpv4(last)}`;
+}
