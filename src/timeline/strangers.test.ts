@@ -105,6 +105,9 @@ describe('strangers', () => {
       [50, 10],
     );
     assert.equal(timeline.takeChanges().size, 0, 'the newest is saved, and it did not change');
+    const further = { ...boot(50), updatedAt: 60 };
+    timeline.inherit('node01', [{ boot: further, seenAt: 60 }]);
+    assert.deepEqual(timeline.boots('node01'), [further, boot(10)], 'of one boot the record that goes further counts');
   });
 
   it('are no nodes, and no other events', () => {

@@ -79,9 +79,13 @@ export function createTimeline(known: ReadonlyMap<string, SeenBoot> = new Map())
     },
     inherit(node, earlier) {
       const known = boots.get(node) ?? [];
-      const added = earlier.filter(({ boot }) => known.every(({ startedAt }) => startedAt !== boot.startedAt));
+      // Of one boot that is known twice, the record that goes further counts.
+      const further = ({ startedAt, updatedAt }: Boot) =>
+        known.every((one) => one.startedAt !== startedAt || one.updatedAt < updatedAt);
+      const added = earlier.filter(({ boot }) => further(boot));
       if (added.length === 0) return;
-      const all = [...known, ...added.map(({ boot }) => boot)].sort((a, b) => b.startedAt - a.startedAt);
+      const others = known.filter((one) => added.every(({ boot }) => boot.startedAt !== one.startedAt));
+      const all = [...others, ...added.map(({ boot }) => boot)].sort((a, b) => b.startedAt - a.startedAt);
       boots.set(node, all.slice(0, BOOTS_KEPT));
       const newest = added.find(({ boot }) => boot === all[0]);
       if (newest) changed.set(node, newest);

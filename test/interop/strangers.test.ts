@@ -24,6 +24,7 @@ networks:
     pools: [{ range: 10.0.0.200-10.0.0.209, allow: unknown }]
 nodes:
   node01: { mac: 52:54:00:00:00:51, ip: 10.0.0.51 }   # the first
+classes: { uefi: { arch: efi-x64 } }
 dhcp: { probe: off }
 `;
 
@@ -94,15 +95,36 @@ test('an unknown machine that tries to boot is listed, kept over a restart, adop
     await command('node', 'strangers'),
     /52:54:00:00:0a:01 {2}fresh .* efi-x64 .* br0 .* 10\.0\.0\.200 \(rack\)/,
   );
+  const told = JSON.parse(await command('why', STRANGER, '--json'));
+  assert.deepEqual(
+    [told.node, told.state, told.lease.ip, told.lease.pool, told.classes, told.messages],
+    [
+      null,
+      'asked-to-boot',
+      '10.0.0.200',
+      '10.0.0.200-10.0.0.209',
+      ['uefi'],
+      { discover: 1, offer: 1, request: 1, ack: 1 },
+    ],
+  );
+  const adopt = told.advice
+    .at(-1)
+    .match(/`reveille (.*)`/)[1]
+    .split(' ');
+  assert.deepEqual(adopt, ['node', 'adopt', STRANGER, '--site', site, '--state', state]);
   await first.stop();
   assert.deepEqual(await listed(), [stranger], 'as the state has it');
 
   const second = await start();
+  const { boot } = JSON.parse(await command('why', '10.0.0.200', '--json'));
+  assert.deepEqual(boot, told.boot);
   assert.match(await command('node', 'adopt', STRANGER), /Added node02: 10\.0\.0\.52, 52:54:00:00:0a:01/);
   const line = '  node02: { mac: 52:54:00:00:0a:01, ip: 10.0.0.52 }\n';
   assert.equal(readFileSync(join(site, 'site.yaml'), 'utf8'), SITE.replace('# the first\n', `# the first\n${line}`));
   await until('the edit', 10, () => second.output().split('"site.loaded"').length > 1, second.output);
   assert.deepEqual(await listed(), []);
+  const nodeNow = async (name: string) => JSON.parse(await command('status', name, '--json')).nodes[0];
+  assert.deepEqual((await nodeNow('node02')).boot, boot, 'what it did before is its own');
   assert.match((await ask()).output, /lease of 10\.0\.0\.52 obtained/);
   await assert.rejects(command('node', 'adopt', STRANGER), /is a node already: node02/);
   await assert.rejects(command('node', 'adopt', '52:54:00:00:0a:02'), /no stranger 52:54:00:00:0a:02 has been seen/);
@@ -114,4 +136,11 @@ test('an unknown machine that tries to boot is listed, kept over a restart, adop
   const { time, ...event } = JSON.parse(offer ?? '{}');
   assert.match(time, /^20\d\d-\d\d-\d\dT/);
   assert.deepEqual([event.node, event.ip, event.mac, event.via], ['node02', '10.0.0.52', STRANGER, 'br0']);
+
+  const adopted = await nodeNow('node02');
+  assert.equal(adopted.lease.ip, '10.0.0.52');
+  const loads = second.output().split('"site.loaded"').length;
+  writeFileSync(join(site, 'site.yaml'), readFileSync(join(site, 'site.yaml'), 'utf8').replace('node02:', 'fresh02:'));
+  await until('the new name', 10, () => second.output().split('"site.loaded"').length > loads, second.output);
+  assert.deepEqual((await nodeNow('fresh02')).boot, adopted.boot, 'a node that is renamed is the same machine');
 });
