@@ -84,7 +84,7 @@ for (const flavour of FLAVOURS) {
       { printf "file\\t0600\\t0\\t0\\t$SUM\\t%s\\n" $D/etc/a $D/home/link/b $D/home/c; } >$WORK/stage/manifest
       : >$WORK/stage/hooks
       lay_bundle /dev/null; echo "$PROBLEMS problems, files $FAILURE"
-      remember; find_drift; cat $WORK/drift`);
+      conclude; find_drift; cat $WORK/drift`);
     assert.match(printed, /b could not be laid\n.*not followed\n1 problems, files files: .*b could not be laid\n$/);
     for (const path of ['etc/a', 'home/c']) assert.equal(readFileSync(join(root, path), 'utf8'), 'laid by root');
     assert.deepEqual(readdirSync(join(root, 'etc')).sort(), ['a', 'passwd', 'shadow']);
