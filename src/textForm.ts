@@ -138,12 +138,12 @@ function withInterpreter(text: string): FormedText {
  */
 export function interpreterProblem(bytes: Uint8Array): TextProblem | undefined {
   const head = Buffer.from(bytes.subarray(0, LONGEST_HEAD)).toString('utf8');
-  const [, before = '', line = ''] = /^(\ufeff?\s*)(#!.*)/.exec(head) ?? [];
+  const [, before = '', line = ''] = /^(\ufeff?)(#!.*)/.exec(head) ?? [];
   const hint = 'files are laid byte for byte: save it with LF at the ends of lines and without a byte order mark';
   if (line === '') return undefined;
-  if (before.startsWith('\ufeff')) return { line: 1, col: 1, message: 'a byte order mark stands before #!', hint };
-  if (/\r/.test(head.slice(before.length, before.length + line.length + 1))) {
-    return { line: 1, col: line.length, message: 'the line of #! ends in a carriage return', hint };
+  if (before !== '') return { line: 1, col: 1, message: 'a byte order mark stands before #!', hint };
+  if (head[line.length] === '\r') {
+    return { line: 1, col: line.length + 1, message: 'the line of #! ends in a carriage return', hint };
   }
   return undefined;
 }

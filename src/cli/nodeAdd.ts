@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { ReveilleError } from '../errors.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
 import { readNodeTable } from '../import/nodeTable.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { parseAnyMac } from '../net/mac.ts';
@@ -8,6 +8,7 @@ import { type Added, addNodes } from '../site/addNodes.ts';
 import { editSite } from '../site/edit.ts';
 import { lineDiff } from '../site/lineDiff.ts';
 import { type NodeText, removeNode } from '../site/nodeText.ts';
+import { formedText } from '../textForm.ts';
 import { jsonOption, siteOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 
@@ -139,11 +140,13 @@ function inColours(diff: string): string {
 }
 
 async function tableText(file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file === '-' ? '/dev/stdin' : file));
-  } catch (cause) {
-    const why = cause instanceof TypeError ? 'it is not UTF-8 text' : (cause as Error).message;
-    const place = { file, line: 1, col: 1 };
-    throw new ReveilleError('IMPORT_INVALID', `this table cannot be read: ${why}`, { place, cause });
-  }
+  const start = { file, line: 1, col: 1 };
+  const bytes = await readFile(file === '-' ? '/dev/stdin' : file).catch((cause) => {
+    const why = `this table cannot be read: ${wordsOf(cause)}`;
+    throw new ReveilleError('IMPORT_INVALID', why, { place: start, cause });
+  });
+  const form = formedText('table', bytes);
+  if ('text' in form) return form.text;
+  const { line, col, message, hint } = form.problem;
+  throw new ReveilleError('IMPORT_INVALID', message, { place: { file, line, col }, hint });
 }

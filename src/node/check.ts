@@ -97,14 +97,15 @@ function sampleFor(node: SiteNode) {
   return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, peers: SAMPLE_PEERS, server: ANY_SERVER };
 }
 
-/** Compiles a template and renders it for nodes that get it, each with the source as it gets it. */
+/** Looks at a file that is laid as it is; compiles a template and renders it for nodes that get it, each with the source as it gets it. */
 async function checkSource(
   site: Site,
   source: Source,
   renderer: Renderer,
   users: () => readonly (readonly [SiteNode, Source])[],
 ): Promise<void> {
-  if ('target' in source || !source.template) return;
+  if ('target' in source) return;
+  if (!source.template) return void renderSource(source, {}, renderer);
   const text = templateText(source);
   renderer.compile(source.file, text);
   if (/\bfacts\b/.test(text)) return;

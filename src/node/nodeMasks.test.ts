@@ -28,7 +28,7 @@ const KEY = ['-----BEGIN OPENSSH PRIVATE KEY-----', KEY_LINE, '-----END OPENSSH 
 
 const FILES = {
   'overlays/app/etc/app.json.j2': '{{ { "password": vars.password } | to_json }}\n',
-  'overlays/app/etc/app.yaml.j2': '{{ { "url": "amqp://user:" ~ vars.password } | to_yaml }}',
+  'overlays/app/etc/app.yaml.j2': '{{ { "login": "user:" ~ vars.password } | to_yaml }}',
   'overlays/app/etc/app.url.j2': 'http://{{ vars.password | urlencode }}@host/{{ vars.password | e | upper }}\n',
   'overlays/app/etc/app.key.j2':
     '{{ identity.sshHostKeys.ed25519.private | urlencode }}\n{{ identity.sshHostKeys.ed25519.private | to_json }}\n',

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { type Place, wordsOf } from '../errors.ts';
 import { type Findings, inWords, quoted } from '../site/finding.ts';
 import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
+import { formedText } from '../textForm.ts';
 
 /** Stands at the root of an overlay, says what its files alone cannot, and is not laid itself. */
 export const OVERLAY_FILE = 'overlay.yaml';
@@ -38,12 +39,16 @@ export type OverlayFile = {
  * `hooks`. What is wrong goes into `findings` and is left out. A file that is not there says nothing.
  */
 export async function readOverlayFile(path: string, file: string, findings: Findings): Promise<OverlayFile> {
-  const text = await readText(path).catch((error) => {
+  const bytes = await readBytes(path).catch((error) => {
     const message = `cannot be read: ${wordsOf(error)}`;
     findings.error({ file, line: 1, col: 1 }, message);
     return undefined;
   });
-  return parseOverlayFile(file, text ?? '', findings);
+  const form = formedText('yaml', bytes ?? Buffer.alloc(0));
+  if ('text' in form) return parseOverlayFile(file, form.text, findings);
+  const { line, col, message, hint } = form.problem;
+  findings.error({ file, line, col }, message, hint);
+  return parseOverlayFile(file, '', findings);
 }
 
 /** The same of the file's text. */
@@ -209,7 +214,7 @@ function isMap(value: unknown): value is Record<string, unknown> {
 
 const LARGEST = 1024 * 1024;
 
-async function readText(path: string): Promise<string | undefined> {
+async function readBytes(path: string): Promise<Uint8Array | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -217,7 +222,7 @@ async function readText(path: string): Promise<string | undefined> {
   if (handle === undefined) return undefined;
   try {
     if ((await handle.stat()).size > LARGEST) throw new Error('is larger than 1 MiB');
-    return await handle.readFile('utf8');
+    return await handle.readFile();
   } finally {
     await handle.close();
   }

@@ -34,7 +34,7 @@ test('later overlays win, then the folder of the address, then that of the name;
   const settings = files.get('/var/lib/reveille/settings.sh');
   assert.equal(settings?.mode, 0o700);
   assert.equal(settings?.origin, 'nodes/node01');
-  assert.equal(text(files, '/var/lib/reveille/settings.sh'), '#!/bin/sh\necho 10.0.0.51');
+  assert.equal(text(files, '/var/lib/reveille/settings.sh'), '#!/bin/sh\necho 10.0.0.51\n');
   assert.deepEqual([...files.keys()].sort(), [
     '/etc/a.conf',
     '/etc/hostname',
@@ -104,7 +104,7 @@ test('check finds every broken template and file at once, with its place', async
   const expected = [
     /^nodes\/node01\/settings\.sh\.j2:1:1 nothing has no value/,
     /^overlays\/nova\/etc\/bad\nname:1:1 the file name "bad\\nname" cannot be laid/,
-    /^overlays\/nova\/etc\/binary\.j2:1:1 the template is not UTF-8/,
+    /^overlays\/nova\/etc\/binary\.j2:1:1 a template has to be UTF-8, this is UTF-16/,
     /^overlays\/nova\/etc\/both\.j2:1:1 .*both would be laid as \/etc\/both too/,
     /^overlays\/nova\/etc\/broken\.j2:2:/,
     /^overlays\/nova\/etc\/typo\.j2:1:6 vars\.rakc has no value/,
@@ -118,6 +118,64 @@ test('check finds every broken template and file at once, with its place', async
       lines.some((line) => one.test(line)),
       `${one} in\n${lines.join('\n')}`,
     );
+});
+
+test('text of other systems is made right where a node reads it, refused with its place, and else laid byte for byte', async () => {
+  const crlf = '#!/bin/sh\r\necho hi\r\n';
+  const root = folder({
+    'overlays/o/etc/dos.ini': 'a=1\r\n',
+    'overlays/o/etc/made.conf.j2': '\ufeff{% if true %}\r\nx={{ vars.x }}\r\n{% endif %}\r\n',
+    'nodes/node01/settings.sh': crlf,
+    'nodes/node01/hosts': '\ufeff10.0.0.1 a\r\n10.0.0.2 b',
+    'nodes/node01/hostname': 'gpu\r\n',
+    'nodes/node01/files/blob': 'a\r\n\0b',
+  });
+  const node = nodeFixture({ overlays: ['o'], folders: ['node01'], vars: { x: 'y\r\n' } });
+  const site = siteOf(root, node);
+  assert.deepEqual(await checkTemplates(site), []);
+  const files = await rendered(site, node);
+  assert.equal(text(files, '/etc/dos.ini'), 'a=1\r\n');
+  assert.equal(text(files, '/etc/made.conf'), 'x=y\r\n\n');
+  assert.equal(text(files, '/var/lib/reveille/settings.sh'), '#!/bin/sh\necho hi\n');
+  assert.equal(text(files, '/etc/hosts'), '10.0.0.1 a\n10.0.0.2 b\n');
+  assert.equal(text(files, '/etc/hostname'), 'gpu\n');
+  assert.equal(text(files, '/blob'), 'a\r\n\0b');
+});
+
+test('what a template makes of values from other systems is a script, or refused', async () => {
+  const root = folder({ 'nodes/node01/settings.sh.j2': 'x={{ vars.x }}\n' });
+  const made = async (x: string) => {
+    const node = nodeFixture({ folders: ['node01'], vars: { x } });
+    return text(await rendered(siteOf(root, node), node), '/var/lib/reveille/settings.sh');
+  };
+  assert.equal(await made('a\r\nb'), 'x=a\nb\n');
+  await assert.rejects(made('a\rb'), { code: 'SITE_INVALID', message: /carriage return stands within/ });
+  await assert.rejects(made('a\0b'), { code: 'SITE_INVALID', message: /NUL/ });
+});
+
+test('check finds texts that cannot be taken', async () => {
+  const root = folder({
+    'overlays/o/usr/bin/tool': '#!/bin/sh\r\n',
+    'overlays/o/etc/utf16.j2': 'x',
+    'overlays/o/overlay.yaml': 'x',
+    'nodes/node01/settings.sh': 'one\ntwo\0\n',
+    'nodes/node01/hosts': '10.0.0.1 a\nb\rc\n',
+  });
+  writeFileSync(join(root, 'overlays/o/etc/utf16.j2'), Buffer.from('\ufeffx', 'utf16le'));
+  writeFileSync(join(root, 'overlays/o/overlay.yaml'), Buffer.from('\ufeffabout: x\n', 'utf16le'));
+  chmodSync(join(root, 'overlays/o/usr/bin/tool'), 0o755);
+  const node = nodeFixture({ overlays: ['o'], folders: ['node01'] });
+  const found = await checkTemplates(siteOf(root, node));
+  assert.deepEqual(
+    found.map(({ place, message }) => `${formatPlace(place)} ${message}`),
+    [
+      'nodes/node01/hosts:2:2 a carriage return stands within this line',
+      'nodes/node01/settings.sh:2:4 a NUL byte stands here: a script has none',
+      'overlays/o/etc/utf16.j2:1:1 a template has to be UTF-8, this is UTF-16',
+      'overlays/o/overlay.yaml:1:1 YAML has to be UTF-8, this is UTF-16',
+      'overlays/o/usr/bin/tool:1:10 the line of #! ends in a carriage return',
+    ],
+  );
 });
 
 test('a template that changes a list changes it for itself only', async () => {

@@ -1,7 +1,8 @@
 import { type Place, ReveilleError } from '../errors.ts';
 import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
 import type { Network, Site, SiteNode } from '../site/model.ts';
-import type { BundleFile } from './bundle.ts';
+import { formedText, interpreterProblem, type TextKind, type TextProblem } from '../textForm.ts';
+import { type BundleFile, SETTINGS_PATH } from './bundle.ts';
 import { hostsOf } from './hosts.ts';
 import type { Identity, Wanted } from './identity.ts';
 import type { Facts } from './inventory.ts';
@@ -77,7 +78,7 @@ function templatePlace(source: Source & { readonly content: Uint8Array }): Place
   return { file: source.file, line: Math.max(1, line + 1), col: 1 };
 }
 
-/** One source as it is laid: one file, or as many as its template makes. */
+/** One source as it is laid: one file, or as many as its template makes. Throws SITE_INVALID for text that would not work there. */
 export function renderSource(
   source: Source,
   sees: object,
@@ -87,12 +88,43 @@ export function renderSource(
   const { file, path, mode, owner, group, origin } = source;
   const shared = { path, mode, owner, group, origin };
   if ('target' in source) return [{ ...shared, target: source.target }];
-  if (!source.template) return [{ ...shared, content: source.content }];
+  if (!source.template) return [asRead({ ...shared, content: source.content }, file)];
   const text = templateText(source);
   const own = source.vars === undefined ? sees : { ...sees, vars: structuredClone(source.vars) };
-  if (source.several)
-    return manyFiles({ ...shared, file }, (more) => renderer.render(file, text, { ...own, ...more }, budget));
-  return [{ ...shared, content: Buffer.from(renderer.render(file, text, own, budget)) }];
+  const made = source.several
+    ? manyFiles({ ...shared, file }, (more) => renderer.render(file, text, { ...own, ...more }, budget))
+    : [{ ...shared, content: Buffer.from(renderer.render(file, text, own, budget)) }];
+  return made.map((one) => asRead(one, file));
+}
+
+/** Files that are text to whatever reads them on the node, by path; all others are laid byte for byte. */
+const TEXTS: ReadonlyMap<string, TextKind> = new Map([
+  ['/etc/hosts', 'hosts'],
+  ['/etc/hostname', 'hostname'],
+  [SETTINGS_PATH, 'script'],
+]);
+
+/** The same file in the form in which the node reads it; `from` is where it comes from. Throws SITE_INVALID where it has none. */
+function asRead(file: BundleFile, from: string): BundleFile {
+  if (!('content' in file)) return file;
+  const kind = TEXTS.get(file.path);
+  // A program in the place of the script.
+  if (kind === undefined || (kind === 'script' && isProgram(file.content))) {
+    const problem = (file.mode & 0o111) === 0 ? undefined : interpreterProblem(file.content);
+    if (problem) throw textError(from, problem);
+    return file;
+  }
+  const form = formedText(kind, file.content);
+  if ('problem' in form) throw textError(from, form.problem);
+  return { ...file, content: Buffer.from(form.text) };
+}
+
+function isProgram(content: Uint8Array): boolean {
+  return content[0] === 0x7f && content[1] === 0x45 && content[2] === 0x4c && content[3] === 0x46;
+}
+
+function textError(file: string, { line, col, message, hint }: TextProblem): ReveilleError {
+  return new ReveilleError('SITE_INVALID', message, { place: { file, line, col }, hint });
 }
 
 /** What must be had before a node's files are rendered, because their templates look at it. */
@@ -117,14 +149,12 @@ export function askedBy(node: SiteNode, sources: readonly Source[]): Asked {
   return { ...(named(/\bidentity\b/) ? { identity } : {}), peers: named(/\bpeers\./) };
 }
 
-/** A template's text. Throws TEMPLATE_INVALID if it is not UTF-8. */
+/** A template's text, its lines ending in LF. Throws TEMPLATE_INVALID with the place of what is no text. */
 export function templateText(source: Source & { readonly content: Uint8Array }): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(source.content);
-  } catch (cause) {
-    const place = { file: source.file, line: 1, col: 1 };
-    throw new ReveilleError('TEMPLATE_INVALID', 'the template is not UTF-8 text', { place, cause });
-  }
+  const form = formedText('template', source.content);
+  if ('text' in form) return form.text;
+  const { line, col, message, hint } = form.problem;
+  throw new ReveilleError('TEMPLATE_INVALID', message, { place: { file: source.file, line, col }, hint });
 }
 
 /** What templates see. Copies: a template that changes a list changes nobody else's. */

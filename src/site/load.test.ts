@@ -708,7 +708,7 @@ describe('loading a site folder', () => {
       const loaded = await loadSite(folder);
       assert.deepEqual(loaded.ok ? [] : loaded.findings.map((one) => findingText(one).replaceAll(folder, 'FOLDER')), [
         'profiles/dir.yaml:1:1: this is not a file',
-        'profiles/latin.yaml:1:1: this file is not UTF-8 text',
+        'profiles/latin.yaml:1:4: this is not UTF-8 text (byte 0xe9) | save it as UTF-8',
         'profiles/link.yaml:1:1: there is no profiles/link.yaml in FOLDER',
       ]);
     }));

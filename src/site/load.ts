@@ -3,6 +3,7 @@ import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { type Place, wordsOf } from '../errors.ts';
+import { formedText } from '../textForm.ts';
 import { checkExposure } from './exposure.ts';
 import { type Finding, Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
@@ -121,14 +122,17 @@ async function readText(root: string, file: string, longest: number, findings: F
       const about = await handle.stat();
       if (!about.isFile()) findings.error(startOf(file), 'this is not a file');
       else if (about.size > longest) findings.error(startOf(file), `this file is longer than ${longest / 1e6} MB`);
-      else return new TextDecoder('utf-8', { fatal: true }).decode(await handle.readFile());
+      else {
+        const form = formedText('yaml', await handle.readFile());
+        if ('text' in form) return form.text;
+        const { line, col, message, hint } = form.problem;
+        findings.error({ file, line, col }, message, hint);
+      }
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (error instanceof TypeError) findings.error(startOf(file), 'this file is not UTF-8 text');
-    else if (codeOf(error) === 'ENOENT')
-      findings.error(startOf(file), `there is no ${file} in ${root}`, absenceHint(file));
+    if (codeOf(error) === 'ENOENT') findings.error(startOf(file), `there is no ${file} in ${root}`, absenceHint(file));
     else findings.error(startOf(file), `this file cannot be read: ${wordsOf(error)}`);
   }
   return undefined;
