@@ -25,7 +25,6 @@ import { hearLinkNews } from './net/linkNews.ts';
 import type { Mac } from './net/mac.ts';
 import { askForLogs } from './node/askForLogs.ts';
 import { bootedNode } from './node/bootedNode.ts';
-import { checkTemplates } from './node/check.ts';
 import { openContents } from './node/contents.ts';
 import { openCredentials } from './node/credentials.ts';
 import { openIdentities } from './node/identity.ts';
@@ -49,11 +48,11 @@ import { rollsForOperators } from './roll/operators.ts';
 import { imageOf } from './roll/pins.ts';
 import { openRolls } from './roll/run.ts';
 import type { Finding } from './site/finding.ts';
-import { followSite } from './site/follow.ts';
 import { siteInvalid } from './site/invalid.ts';
 import { longestLease } from './site/lending.ts';
 import type { Network, Site, SiteNode } from './site/model.ts';
 import { selectNodes } from './site/nodeSet.ts';
+import { followSiteAside } from './siteFollower.ts';
 import { openBootLog } from './state/bootLog.ts';
 import { openEventLog } from './state/eventLog.ts';
 import { openPatientStore } from './state/store.ts';
@@ -61,7 +60,7 @@ import { openStrangerLog } from './state/strangerLog.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { type Bus, createBus } from './timeline/bus.ts';
-import type { Event, EventSink, ServedAs } from './timeline/event.ts';
+import type { Event, ServedAs } from './timeline/event.ts';
 import { openEventGate } from './timeline/eventGate.ts';
 import { heldLeases, poolOf } from './timeline/heldLease.ts';
 import { statusOf } from './timeline/status.ts';
@@ -95,17 +94,14 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   opened.defer(() => supervisor.close());
   const takeOver = () => void reload().catch(trouble);
   const loaded = await supervisor.part('site', () =>
-    followSite(
-      siteFolder,
-      {
-        onLoaded: (site) => {
-          emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-          takeOver();
-        },
-        onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
+    followSiteAside(siteFolder, stateFolder, {
+      onLoaded: (site) => {
+        emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
+        takeOver();
       },
-      { stateFolder },
-    ),
+      onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
+      faulted: supervisor.sinkOf('site'),
+    }),
   );
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { followed } = loaded;
@@ -369,13 +365,18 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     }
     before = site();
   };
+  /** A broken template costs its nodes their bundle and no others anything: it is reported, and the rest goes on. */
+  const tellBadTemplates = async (): Promise<void> => {
+    for (const finding of await followed.badTemplates())
+      emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
+  };
   reload = async () => {
     giveHistories();
     interfaces.look();
     daemons.configure(site().log);
     nodeFiles.siteChanged();
     tokens.siteChanged(site().nodes);
-    await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates(site(), emit)]);
+    await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates()]);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
@@ -408,13 +409,6 @@ function servedAs({ name, interface: device, server }: Network): ServedAs {
     ...(device === undefined ? {} : { interface: device }),
     ...(server === undefined ? {} : { server }),
   };
-}
-
-/** A broken template costs its nodes their bundle and no others anything: it is reported, and the rest goes on. */
-async function tellBadTemplates(site: Site, emit: EventSink): Promise<void> {
-  for (const finding of await checkTemplates(site)) {
-    emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
-  }
 }
 
 /** A change of an interface of which the kernel's message was lost is noticed within this time. */

@@ -18,27 +18,33 @@ const MOST_TRIED = 200;
 export type CheckedFolders = Pick<Findings, 'errors' | 'warnings' | 'notes'>;
 
 /** What is wrong with the files and templates of the site's overlays and node folders, as `checkFolders` finds it. */
-export async function checkTemplates(site: Site): Promise<readonly Finding[]> {
-  return (await checkFolders(site)).errors;
+export async function checkTemplates(site: Site, signal?: AbortSignal): Promise<readonly Finding[]> {
+  return (await checkFolders(site, signal)).errors;
 }
 
 /**
  * Looks at the files and templates of the site's overlays and node folders: every template is compiled, and
  * rendered for nodes that get it. What only the machine itself can tell (`facts`) is not known here, so a template that
- * asks for it is only compiled.
+ * asks for it is only compiled. Rejects once `signal` is aborted.
  */
-export async function checkFolders(site: Site): Promise<CheckedFolders> {
+export async function checkFolders(site: Site, signal?: AbortSignal): Promise<CheckedFolders> {
   const findings = new Findings();
   const renderer = createRenderer();
   const nodes = [...site.nodes.values()];
   // Those that nobody uses are checked too: they are about to be.
   const own = await foldersBelow(site.root, 'overlays');
   for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
+    signal?.throwIfAborted();
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
     await checkOverlay(site, await readOverlay(site.root, name, findings), users, renderer, findings);
   }
+  const usersOf = Map.groupBy(
+    nodes.flatMap((node) => node.folders.map((folder) => ({ node, folder }))),
+    ({ folder }) => folder,
+  );
   for (const folder of await foldersBelow(site.root, 'nodes')) {
-    const users = nodes.filter((node) => node.folders.includes(folder)).slice(0, MOST_TRIED);
+    signal?.throwIfAborted();
+    const users = (usersOf.get(folder) ?? []).slice(0, MOST_TRIED).map(({ node }) => node);
     for (const source of (await readNodeFolder(site.root, folder, findings)).sources) {
       await tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }

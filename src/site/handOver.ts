@@ -1,0 +1,87 @@
+import { setImmediate } from 'node:timers/promises';
+import { deserialize, serialize } from 'node:v8';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Mac } from '../net/mac.ts';
+import type { Site, SiteNode } from './model.ts';
+
+/** A site as it goes from one thread to another: each piece is unpacked within a millisecond or so. */
+export type PackedSite = readonly Uint8Array<ArrayBuffer>[];
+
+/** What goes entry by entry; the maps by MAC and by address are made anew while nodes come. */
+const MAPS = ['networks', 'classes', 'awaited', 'images', 'secrets', 'nodes'] as const;
+type MapName = (typeof MAPS)[number];
+type Rest = Omit<Site, MapName | 'nodeByMac' | 'nodeByIp'>;
+type Entries = { readonly name: MapName; readonly entries: readonly (readonly [unknown, unknown])[] };
+type Piece = { readonly rest: Rest } | Entries;
+
+const MOST_ENTRIES = 128;
+const LARGE_PIECE = 128 * 1024;
+
+/** Takes a site apart. */
+export function packSite(site: Site): PackedSite {
+  return [...piecesOf(site)];
+}
+
+/** Whether two sites are the same, the order of all that they hold included. */
+export function isSameSite(a: Site, b: Site): boolean {
+  const { nodeByMac: _, nodeByIp: __, ...one } = a;
+  const { nodeByMac: ___, nodeByIp: ____, ...other } = b;
+  return isSame(one, other);
+}
+
+/** Puts a site together again, with `pause` after each piece: whatever else the thread has to do comes in between. */
+export async function unpackSite(
+  pieces: PackedSite,
+  pause: () => Promise<unknown> = () => setImmediate(),
+): Promise<Site> {
+  const maps = Object.fromEntries(MAPS.map((name) => [name, new Map()])) as Record<MapName, Map<unknown, unknown>>;
+  const nodeByMac = new Map<Mac, SiteNode>();
+  const nodeByIp = new Map<Ipv4, SiteNode>();
+  let rest: Rest | undefined;
+  for (const packed of pieces) {
+    const piece = deserialize(packed) as Piece;
+    if ('rest' in piece) rest = piece.rest;
+    else for (const [key, value] of piece.entries) maps[piece.name].set(key, value);
+    if ('name' in piece && piece.name === 'nodes') {
+      for (const [, node] of piece.entries as readonly (readonly [string, SiteNode])[]) {
+        for (const mac of node.macs) nodeByMac.set(mac, node);
+        if (node.ip !== undefined) nodeByIp.set(node.ip, node);
+      }
+    }
+    await pause();
+  }
+  if (rest === undefined) throw new Error('a part of the site is missing');
+  return { ...rest, ...(maps as unknown as Pick<Site, MapName>), nodeByMac, nodeByIp };
+}
+
+function* piecesOf({ nodeByMac: _, nodeByIp: __, ...site }: Site): Iterable<Uint8Array<ArrayBuffer>> {
+  const { networks, classes, awaited, images, secrets, nodes, ...rest } = site;
+  yield packed({ rest });
+  for (const name of MAPS) {
+    const entries = [...site[name]];
+    for (let i = 0; i < entries.length; i += MOST_ENTRIES) yield* split(name, entries.slice(i, i + MOST_ENTRIES));
+  }
+}
+
+function* split(name: MapName, entries: Entries['entries']): Iterable<Uint8Array<ArrayBuffer>> {
+  const piece = packed({ name, entries });
+  if (piece.length <= LARGE_PIECE || entries.length === 1) return yield piece;
+  const half = entries.length >> 1;
+  yield* split(name, entries.slice(0, half));
+  yield* split(name, entries.slice(half));
+}
+
+/** In memory of its own, so that it can be handed over without a copy. */
+function packed(piece: Piece): Uint8Array<ArrayBuffer> {
+  const bytes = serialize(piece) as Buffer<ArrayBuffer>;
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
+  if (a instanceof Map && b instanceof Map) return isSame([...a], [...b]);
+  const [ofA, ofB] = [Object.entries(a), Object.entries(b)];
+  return ofA.length === ofB.length && ofA.every(([key, value], i) => ofB[i]?.[0] === key && isSame(value, ofB[i]?.[1]));
+}

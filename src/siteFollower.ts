@@ -1,0 +1,183 @@
+import { Worker } from 'node:worker_threads';
+import { type FaultSink, guarded } from './faults.ts';
+import { inTurn } from './inTurn.ts';
+import type { Finding } from './site/finding.ts';
+import type { RefusedEdit, SiteListeners } from './site/follow.ts';
+import { type PackedSite, unpackSite } from './site/handOver.ts';
+import type { Site } from './site/model.ts';
+
+export type SiteThreadOptions = { readonly folder: string; readonly stateFolder: string };
+
+/** What the thread tells. `same`: files of the site folder changed, and the site is as it was. */
+export type ToFollower =
+  | { readonly kind: 'loaded'; readonly pieces: PackedSite }
+  | { readonly kind: 'same' }
+  | { readonly kind: 'rejected'; readonly findings: readonly Finding[] }
+  | { readonly kind: 'invalid'; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] }
+  | { readonly kind: 'templates'; readonly findings: readonly Finding[]; readonly failure?: string };
+export type ToThread = { readonly kind: 'check templates' };
+
+/** A site that a thread of its own reads and watches. */
+export type SiteFollower = {
+  /** The last good site. */
+  current(): Site;
+  /** What is wrong with the site folder as it is now; `undefined` if it is what is in force. */
+  refused(): RefusedEdit | undefined;
+  /** What is wrong with the templates of the site (see `checkTemplates`); nothing if the question is asked anew meanwhile. */
+  badTemplates(): Promise<readonly Finding[]>;
+  close(): Promise<void>;
+};
+
+export type FollowerListeners = {
+  /** A site is in force from now on: another one, or the same with other files. */
+  readonly onLoaded: (site: Site) => void;
+  readonly onRejected: SiteListeners['onRejected'];
+  /** Takes in what no code expected; the thread is started anew where it ended. */
+  readonly faulted: FaultSink;
+};
+
+export type FollowedAside =
+  | { readonly ok: true; readonly followed: SiteFollower }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+const RESTART_MS = 5000;
+
+/**
+ * Loads the site in `folder` and follows its edits, as `followSite` does, in a thread: what an edit costs here is putting the site
+ * together, a piece at a time. Rejects if the thread ends before it has read the site.
+ */
+export async function followSiteAside(
+  folder: string,
+  stateFolder: string,
+  listeners: FollowerListeners,
+): Promise<FollowedAside> {
+  const { promise: first, resolve, reject } = Promise.withResolvers<FollowedAside>();
+  const follower = new Follower(folder, stateFolder, listeners);
+  follower.start(resolve, reject);
+  return first;
+}
+
+class Follower implements SiteFollower {
+  readonly #folder: string;
+  readonly #stateFolder: string;
+  readonly #listeners: FollowerListeners;
+  readonly #inOrder = inTurn();
+  #thread: Worker | undefined;
+  #again: NodeJS.Timeout | undefined;
+  #site: { readonly site: Site; readonly since: number } | undefined;
+  #refused: RefusedEdit | undefined;
+  #closed = false;
+  #waiting: PromiseWithResolvers<readonly Finding[]> | undefined;
+
+  constructor(folder: string, stateFolder: string, listeners: FollowerListeners) {
+    this.#folder = folder;
+    this.#stateFolder = stateFolder;
+    this.#listeners = listeners;
+  }
+
+  start(resolve: (first: FollowedAside) => void, reject: (error: unknown) => void): void {
+    const workerData: SiteThreadOptions = { folder: this.#folder, stateFolder: this.#stateFolder };
+    const thread = new Worker(new URL('./siteThread.ts', import.meta.url), { workerData, name: 'site', execArgv: [] });
+    this.#thread = thread;
+    const { faulted } = this.#listeners;
+    thread.on('message', (message: ToFollower) => {
+      this.#inOrder(() => (this.#thread === thread ? this.#take(message, resolve) : undefined)).catch(faulted);
+    });
+    thread.on('error', (error) => {
+      if (this.#site) faulted(error);
+      else reject(error);
+    });
+    thread.once(
+      'exit',
+      guarded(faulted, () => this.#ended(thread, reject)),
+    );
+  }
+
+  current(): Site {
+    if (this.#site === undefined) throw new Error('the site is not loaded yet');
+    return this.#site.site;
+  }
+
+  refused(): RefusedEdit | undefined {
+    return this.#refused;
+  }
+
+  badTemplates(): Promise<readonly Finding[]> {
+    this.#waiting?.resolve([]);
+    this.#waiting = Promise.withResolvers();
+    this.#ask();
+    return this.#waiting.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#again);
+    this.#waiting?.resolve([]);
+    await this.#thread?.terminate();
+  }
+
+  #ask(): void {
+    const message: ToThread = { kind: 'check templates' };
+    this.#thread?.postMessage(message);
+  }
+
+  async #take(message: ToFollower, resolve: (first: FollowedAside) => void): Promise<void> {
+    if (this.#closed) return;
+    const isFirst = this.#site === undefined;
+    switch (message.kind) {
+      case 'loaded': {
+        const site = await unpackSite(message.pieces);
+        if (this.#closed) return;
+        this.#site = { site, since: Date.now() };
+        this.#refused = undefined;
+        if (isFirst) resolve({ ok: true, followed: this });
+        else this.#listeners.onLoaded(site);
+        break;
+      }
+      case 'same':
+        if (this.#site) this.#site = { ...this.#site, since: Date.now() };
+        this.#refused = undefined;
+        this.#listeners.onLoaded(this.current());
+        break;
+      case 'rejected':
+        this.#reject(message.findings);
+        break;
+      case 'invalid':
+        // A thread that was started anew is tried again until it finds a site that is whole.
+        if (!isFirst) this.#reject(message.findings, JSON.stringify(this.#refused?.findings));
+        else {
+          resolve({ ok: false, findings: message.findings });
+          this.#closed = true;
+        }
+        await this.#thread?.terminate();
+        break;
+      case 'templates':
+        if (message.failure !== undefined) this.#waiting?.reject(new Error(message.failure));
+        else this.#waiting?.resolve(message.findings);
+        this.#waiting = undefined;
+        break;
+    }
+  }
+
+  /** `told`: what need not be reported again, as JSON. */
+  #reject(findings: readonly Finding[], told?: string): void {
+    this.#refused = { at: Date.now(), findings, servingSince: this.#site?.since ?? Date.now() };
+    if (JSON.stringify(findings) !== told) this.#listeners.onRejected(findings);
+  }
+
+  #ended(thread: Worker, reject: (error: unknown) => void): void {
+    if (this.#closed || this.#thread !== thread) return;
+    this.#thread = undefined;
+    if (this.#site === undefined) {
+      reject(new Error('the thread that reads the site ended'));
+      return;
+    }
+    this.#again = setTimeout(
+      guarded(this.#listeners.faulted, () => {
+        this.start(() => {}, this.#listeners.faulted);
+        if (this.#waiting) this.#ask();
+      }),
+      RESTART_MS,
+    ).unref();
+  }
+}

@@ -1,0 +1,81 @@
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { wordsOf } from './errors.ts';
+import { checkTemplates } from './node/check.ts';
+import type { Finding } from './site/finding.ts';
+import { followSite } from './site/follow.ts';
+import { isSameSite, packSite } from './site/handOver.ts';
+import type { Site } from './site/model.ts';
+import type { SiteThreadOptions, ToFollower, ToThread } from './siteFollower.ts';
+
+// The thread that watches the site folder and reads it: parsing and checking thousands of nodes takes a second, in which no
+// request may wait.
+
+const { folder, stateFolder } = workerData as SiteThreadOptions;
+
+/** More than anybody reads at once. */
+const MOST_FINDINGS = 1000;
+const NICENESS = 5;
+
+let site: Site | undefined;
+let checking: AbortController | undefined;
+
+function tell(message: ToFollower, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
+
+/** A site that is the same as the one before is not handed over again. */
+function loaded(next: Site): void {
+  if (site !== undefined && isSameSite(site, next)) {
+    tell({ kind: 'same' });
+    return;
+  }
+  site = next;
+  const pieces = packSite(next);
+  tell(
+    { kind: 'loaded', pieces },
+    pieces.map(({ buffer }) => buffer),
+  );
+}
+
+function fewOf(findings: readonly Finding[]): readonly Finding[] {
+  const next = findings[MOST_FINDINGS];
+  if (next === undefined) return findings;
+  const left = `and ${findings.length - MOST_FINDINGS} more: reveille check lists them all`;
+  return [...findings.slice(0, MOST_FINDINGS), { place: next.place, message: left }];
+}
+
+async function checkNow(): Promise<void> {
+  checking?.abort();
+  checking = new AbortController();
+  const { signal } = checking;
+  try {
+    const findings = site === undefined ? [] : await checkTemplates(site, signal);
+    tell({ kind: 'templates', findings: fewOf(findings) });
+  } catch (error) {
+    if (!signal.aborted) tell({ kind: 'templates', findings: [], failure: wordsOf(error) });
+  }
+}
+
+/** Where the processors are busy, requests come first. */
+function giveWay(): void {
+  try {
+    const [, id] = /^\d+\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? [];
+    if (id !== undefined) setPriority(Number(id), NICENESS);
+  } catch {
+    // It is as important as the others then.
+  }
+}
+
+giveWay();
+parentPort?.on('message', (message: ToThread) => {
+  if (message.kind === 'check templates') void checkNow();
+});
+const followed = await followSite(
+  folder,
+  { onLoaded: loaded, onRejected: (findings) => tell({ kind: 'rejected', findings: fewOf(findings) }) },
+  { stateFolder },
+);
+if (followed.ok) loaded(followed.followed.current());
+else tell({ kind: 'invalid', findings: fewOf(followed.findings), warnings: fewOf(followed.warnings) });
