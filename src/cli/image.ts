@@ -10,6 +10,7 @@ import {
   type UnchangedImage,
 } from '../image/build.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
+import { lackText } from '../image/check/agentNeeds.ts';
 import type { RootStep } from '../image/mmdebstrap.ts';
 import { openShelf, type ShelvedImage } from '../image/shelf.ts';
 import type { Share } from '../image/space.ts';
@@ -200,6 +201,10 @@ export function reportText(report: BuildReport): string {
     lines.push('', 'Linked to libraries that the image does not have:');
     lines.push(...report.missingLibraries.slice(0, SHOWN).map((one) => `  ${missingText(one)}`));
     if (report.missingLibraries.length > SHOWN) lines.push(`  and ${report.missingLibraries.length - SHOWN} more`);
+  }
+  if (report.agentLacks.length > 0) {
+    lines.push('', 'The agent does not work in it, and its nodes are not heard of. It lacks:');
+    lines.push(...report.agentLacks.slice(0, SHOWN).map((lack) => `  ${lackText(lack)}`));
   }
   if (report.rootFrom !== undefined) {
     lines.push('', ageText(report.rootFrom));

@@ -7,9 +7,11 @@ import { test } from 'node:test';
 import { recipeFixture } from '../site/fixture.ts';
 import type { Recipe } from '../site/model.ts';
 import { type BuildOptions, buildImage } from './build.ts';
+import { AGENT_PROGRAMS } from './check/agentNeeds.ts';
 import { openShelf } from './shelf.ts';
 
 const FILES = {
+  ...Object.fromEntries(AGENT_PROGRAMS.map((name) => [`usr/bin/${name}`, name])),
   'boot/vmlinuz-6.1': 'the kernel',
   'boot/config-6.1': 'CONFIG_RD_GZIP=y\n',
   'usr/lib/systemd/systemd': 'systemd',
@@ -82,4 +84,41 @@ test('an image is built again when something that it is made of changed, and els
   writeFileSync(lost.image.kernel.path, 'THE KERNEL');
   await build({}, { fresh: true });
   assert.equal(readFileSync(lost.image.kernel.path, 'utf8'), 'the kernel', 'what was damaged is mended');
+});
+
+test('an image in which the agent cannot work is not built, whatever it is made of, and leaves the shelf as it was', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'build-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const files = Object.fromEntries(Object.entries(FILES).filter(([at]) => !/bin\/(curl|ip)$/.test(at)));
+  const path = packRoot(folder, { ...files, 'usr/lib/os-release': 'ID=rocky\nID_LIKE="rhel centos fedora"\n' });
+  const shelf = openShelf(join(folder, 'images'));
+  const build = (check: boolean, change: Partial<Recipe> = {}) =>
+    buildImage(recipeFixture({ from: { kind: 'tar', path }, ...change }), {
+      shelf,
+      cache: join(folder, 'cache'),
+      site: folder,
+      agent: [],
+      fresh: false,
+      check,
+      now: Date.now,
+      onProgress: () => {},
+    });
+  await assert.rejects(build(true), {
+    code: 'IMAGE_BUILD_FAILED',
+    message:
+      /^the agent does not work in image \S+, which lacks:\n {2}a program .*: package curl\n {2}ip: package iproute$/,
+    hint: /packages: \[curl, iproute\].*--no-check/,
+  });
+  assert.deepEqual(await shelf.list(), []);
+  const unchecked = await build(false);
+  assert.ok(!unchecked.unchanged);
+  assert.deepEqual(
+    unchecked.agentLacks.map(({ package: name }) => name),
+    ['curl', 'iproute'],
+  );
+
+  packRoot(folder, FILES);
+  await assert.rejects(build(true, { removePaths: ['/usr/bin/awk'] }), {
+    message: /lacks:\n {2}awk, which the recipe leaves out \(`remove`\)$/,
+  });
 });

@@ -5,6 +5,7 @@ import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
 import { ageDebs, BASE_HOURS, openCache } from './cache.ts';
+import { type AgentLack, agentLacks, lackText } from './check/agentNeeds.ts';
 import { type LinkedRoot, type MissingLibraries, missingLibraries } from './check/libraries.ts';
 import { runChecks } from './check/lines.ts';
 import { watchLinks } from './check/watch.ts';
@@ -62,6 +63,8 @@ export type BuiltImage = {
   readonly capabilitiesLost: readonly string[];
   /** Programs and libraries that lack something, where that does not end the build; empty where nothing was checked. */
   readonly missingLibraries: readonly MissingLibraries[];
+  /** What its agent lacks, where that does not end the build because nothing is checked. */
+  readonly agentLacks: readonly AgentLack[];
   /** Milliseconds by phase. */
   readonly took: { readonly [phase in Phase]: number };
 };
@@ -122,6 +125,13 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
     const compression = chooseCompression(kernel, 'initrd', recipe.compress);
     const laid = layIn(index, { slim: recipe.slim, keep: recipe.keepPaths, agent: options.agent, mtime: ROOT_EPOCH });
     const dropped = slimmer({ slim: recipe.slim, remove: recipe.removePaths, keep: recipe.keepPaths });
+    const lacks = agentLacks({
+      index,
+      kernelVersion: kernel.version,
+      dropped,
+      driversLoaded: recipe.root === 'squashfs',
+    });
+    if (options.check && lacks.length > 0) throw silent(recipe, lacks);
 
     const draft = await shelf.draft(recipe.name);
     const small =
@@ -208,6 +218,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
       capabilitiesLost:
         small === undefined ? index.capabilities.filter((path) => dropped(path.slice(1), false) === undefined) : [],
       missingLibraries: missing,
+      agentLacks: lacks,
       took,
     };
   } finally {
@@ -227,6 +238,26 @@ function lacking(recipe: Recipe, missing: readonly MissingLibraries[]): Reveille
     {
       place: recipe.place,
       hint: 'spare the library (`keep`, or a line less in `remove`), remove the file too, or name it under `ignoreMissing`',
+    },
+  );
+}
+
+/** Such an image boots, and its node is never heard of. */
+function silent(recipe: Recipe, lacks: readonly AgentLack[]): ReveilleError {
+  const packages = [...new Set(lacks.flatMap(({ package: name }) => name ?? []))];
+  return new ReveilleError(
+    'IMAGE_BUILD_FAILED',
+    [
+      `the agent does not work in image ${recipe.name}, which lacks:`,
+      ...lacks.slice(0, MOST_TOLD).map((lack) => `  ${lackText(lack)}`),
+      ...(lacks.length > MOST_TOLD ? [`  and ${lacks.length - MOST_TOLD} more`] : []),
+    ].join('\n'),
+    {
+      place: recipe.place,
+      hint: [
+        ...(packages.length > 0 ? [`add to the recipe's packages: [${packages.join(', ')}]`] : []),
+        'an image that is to do without the agent: --no-check',
+      ].join('; '),
     },
   );
 }

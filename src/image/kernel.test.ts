@@ -16,6 +16,7 @@ test('the newest kernel is taken, by its numbers', () => {
   const kernel = findKernel({
     entries: root('6.1.0-9-amd64', '6.1.0-10-amd64', '5.10.0-30-amd64'),
     kernelConfigs: new Map(),
+    osRelease: '',
   });
   assert.equal(kernel.path, 'boot/vmlinuz-6.1.0-10-amd64');
   assert.ok(compareVersions('6.1.0-9-amd64', '6.1.0-9-cloud-amd64') < 0);
@@ -24,15 +25,24 @@ test('the newest kernel is taken, by its numbers', () => {
 });
 
 test('a root without a kernel says which package brings one', () => {
-  assert.throws(() => findKernel({ entries: new Map(), kernelConfigs: new Map() }), {
-    code: 'IMAGE_BUILD_FAILED',
-    hint: /linux-image/,
-  });
+  const without = (osRelease: string) => () => findKernel({ entries: new Map(), kernelConfigs: new Map(), osRelease });
+  for (const [osRelease, name] of [
+    ['ID=debian\n', /: linux-image-amd64$/],
+    ['ID=ubuntu\nID_LIKE=debian\n', /: linux-image-generic$/],
+    ['ID="rocky"\nID_LIKE="rhel centos fedora"\n', /: kernel-core$/],
+    ['ID=alpine\n', /: linux-lts$/],
+    ['', /: linux-image-amd64$/],
+  ] as const)
+    assert.throws(without(osRelease), { code: 'IMAGE_BUILD_FAILED', hint: name });
 });
 
 test('compression is what the kernel can unpack', () => {
   const with_ = (config: string | undefined) =>
-    findKernel({ entries: root('6.1'), kernelConfigs: config === undefined ? new Map() : new Map([['6.1', config]]) });
+    findKernel({
+      osRelease: '',
+      entries: root('6.1'),
+      kernelConfigs: config === undefined ? new Map() : new Map([['6.1', config]]),
+    });
   const both = with_('CONFIG_RD_GZIP=y\nCONFIG_RD_ZSTD=y\n');
   assert.equal(chooseCompression(both, 'initrd', 'auto'), 'zstd');
   assert.equal(chooseCompression(both, 'initrd', 'gzip'), 'gzip');

@@ -1,4 +1,5 @@
 import { ReveilleError } from '../errors.ts';
+import { kernelPackage } from './check/agentNeeds.ts';
 import type { RootIndex } from './index.ts';
 
 /** The kernel that a root brings: where it lies in the root, and what it can read. */
@@ -12,7 +13,7 @@ export type RootKernel = {
 };
 
 /** Picks the newest /boot/vmlinuz-<version>, and reads from its configuration what it can unpack. */
-export function findKernel(index: Pick<RootIndex, 'entries' | 'kernelConfigs'>): RootKernel {
+export function findKernel(index: Pick<RootIndex, 'entries' | 'kernelConfigs' | 'osRelease'>): RootKernel {
   const versions = [...index.entries.values()]
     .filter((entry) => entry.kind === 'file' && entry.path.startsWith('boot/vmlinuz-'))
     .map((entry) => entry.path.slice('boot/vmlinuz-'.length))
@@ -20,7 +21,7 @@ export function findKernel(index: Pick<RootIndex, 'entries' | 'kernelConfigs'>):
   const version = versions.at(-1);
   if (version === undefined) {
     throw new ReveilleError('IMAGE_BUILD_FAILED', 'the root holds no kernel (/boot/vmlinuz-*)', {
-      hint: 'add a kernel to the packages of the recipe: linux-image-amd64',
+      hint: `add a kernel to the packages of the recipe: ${kernelPackage(index.osRelease)}`,
     });
   }
   const config = index.kernelConfigs.get(version);

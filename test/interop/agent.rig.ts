@@ -48,8 +48,11 @@ export function unwire(): void {
   sh(`ip link del srv0; ip netns del ${NAMESPACE}`);
 }
 
-/** A machine's root below `folder`, with the agent laid in as an image has it; Debian's without these programs. */
-export function rig(folder: string, flavour: Flavour, without: readonly string[] = []): Rig {
+/**
+ * A machine's root below `folder`, with the agent laid in as an image has it; Debian's without these programs, or with those of `only`
+ * and no others.
+ */
+export function rig(folder: string, flavour: Flavour, without: readonly string[] = [], only?: readonly string[]): Rig {
   const root = join(folder, 'root');
   for (const name of ['proc', 'sys', 'dev', 'run', 'tmp', 'root', 'etc/init.d', 'var', 'usr'])
     mkdirSync(join(root, name), { recursive: true });
@@ -57,10 +60,12 @@ export function rig(folder: string, flavour: Flavour, without: readonly string[]
     for (const name of ['bin', 'sbin', 'lib', 'lib64']) symlinkSync(`usr/${name}`, join(root, name));
     mkdirSync(join(root, 'etc/alternatives'));
     symlinkSync('/usr/bin/mawk', join(root, 'etc/alternatives/awk'));
+    if (only !== undefined) linkPrograms(root, only);
   } else {
     mkdirSync(join(root, 'bin'));
     copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
     for (const applet of execFileSync('busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
+      if (only !== undefined && !only.includes(applet)) continue;
       if (!existsSync(join(root, 'bin', applet))) symlinkSync('busybox', join(root, 'bin', applet));
     }
     mkdirSync(join(root, 'lib'));
@@ -88,7 +93,7 @@ export function rig(folder: string, flavour: Flavour, without: readonly string[]
     const setUp = `
       mount --rbind /proc ${root}/proc; mount --bind ${folder}/cmdline ${root}/proc/cmdline
       mount --rbind /sys ${root}/sys; mount --rbind /dev ${root}/dev
-      ${flavour === 'dash' ? `mount --bind -o ro /usr ${root}/usr` : ''}
+      ${flavour === 'dash' ? `mount --bind -o ro /usr ${root}/${only === undefined ? 'usr' : 'host'}` : ''}
       ${without.map((name) => `mount --bind /dev/null ${root}/usr/bin/${name}`).join('; ')}
       mkdir -p ${root}/agent; mount --bind ${image}/usr ${root}/agent
       exec chroot ${root} ${command}`;
@@ -116,6 +121,19 @@ export function rig(folder: string, flavour: Flavour, without: readonly string[]
     read: (path) => readFileSync(join(root, path), 'utf8'),
     stop: () => running?.kill('SIGKILL'),
   };
+}
+
+/** Makes /usr of a machine of these programs alone; this machine's own /usr is mounted as /host. */
+function linkPrograms(root: string, programs: readonly string[]): void {
+  for (const name of ['host', 'usr/bin', 'usr/sbin']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['lib', 'lib64']) symlinkSync(`/host/${name}`, join(root, 'usr', name));
+  // What these programs are linked to on this machine.
+  symlinkSync('/host/bin/mawk', join(root, 'usr/bin/mawk'));
+  for (const name of ['dash', ...programs].filter((one) => one !== 'awk')) {
+    const from = ['bin', 'sbin'].find((folder) => existsSync(join('/usr', folder, name)));
+    if (from !== undefined) symlinkSync(`/host/${from}/${name}`, join(root, 'usr/bin', name));
+  }
+  symlinkSync('mawk', join(root, 'usr/bin/awk'));
 }
 
 /** The generator's output folder after it ran under `shell` with this kernel line. */

@@ -48,12 +48,14 @@ export async function stage(
     refreshSeconds = 600,
     bundle,
     without = [],
+    only,
   }: {
     listen?: boolean;
     address?: boolean;
     refreshSeconds?: number;
     bundle?: () => Bundle;
     without?: readonly string[];
+    only?: readonly string[];
   } = {},
 ) {
   wire({ address });
@@ -62,7 +64,7 @@ export async function stage(
     unwire();
   });
   const folder = mkdtempSync(join(scratch, `${flavour}-`));
-  const machine = rig(folder, flavour, without);
+  const machine = rig(folder, flavour, without, only);
   const root = join(folder, 'site');
   mkdirSync(root);
   for (const [name, content] of Object.entries(files)) {

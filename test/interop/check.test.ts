@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import { ReveilleError } from '../../src/errors.ts';
 import { buildImage } from '../../src/image/build.ts';
+import { AGENT_PROGRAMS } from '../../src/image/check/agentNeeds.ts';
 import { runChecks } from '../../src/image/check/lines.ts';
 import type { Member } from '../../src/image/cpio.ts';
 import { plainDirectory } from '../../src/image/entry.ts';
@@ -27,10 +28,11 @@ function* busyboxRoot(): Generator<Member> {
     const entry = { path, kind: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, size: content.length } as const;
     return { entry, inode: ++inode, links: 1, content: [content] };
   };
-  for (const path of ['bin', 'boot', 'etc', 'lib', 'lib/x86_64-linux-gnu', 'lib64', 'sbin']) yield folder(path);
-  for (const path of ['boot/vmlinuz-6.1.0', 'sbin/init']) yield file(path, Buffer.from('x'));
+  for (const path of ['bin', 'boot', 'etc', 'lib', 'lib/systemd', 'lib/x86_64-linux-gnu', 'lib64', 'sbin'])
+    yield folder(path);
+  for (const path of ['boot/vmlinuz-6.1.0', 'lib/systemd/systemd']) yield file(path, Buffer.from('x'));
   yield file('bin/busybox', readFileSync('/bin/busybox'));
-  for (const name of ['sh', 'cat', 'ls', 'id', 'sleep']) {
+  for (const name of ['id', ...AGENT_PROGRAMS]) {
     const entry = {
       path: `bin/${name}`,
       kind: 'symlink',

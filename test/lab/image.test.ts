@@ -23,8 +23,9 @@ networks:
 
 // Accounts, byte-compiled Python and debconf are what usually differs between builds.
 const WHOLE = `from: { debian: bookworm }
-packages: [linux-image-cloud-amd64, systemd-sysv, udev, kmod, python3-minimal, adduser, openssh-server]
+packages: [linux-image-cloud-amd64, systemd-sysv, udev, kmod, iproute2, curl, python3-minimal, adduser, openssh-server]
 remove: [/usr/lib/modules/*/kernel]
+keep: [/usr/lib/modules/*/kernel/drivers/net/virtio_net.*]
 run:
   - useradd --create-home op && echo 'op:$6$fixed$hash' | chpasswd --encrypted
   - echo shared >/opt/one && ln /opt/one /opt/two && ln /opt/one /usr/share/doc/three
@@ -100,6 +101,14 @@ test('a change that leaves the root alone uses it again', async () => {
   assert.notEqual(again.rootFrom, undefined);
   assert.notEqual(again.image.sha256, image?.sha256);
   assert.ok(again.image.initrd.size < (image?.initrd.size ?? 0));
+});
+
+test('a root of Debian in which the agent would be silent is refused by the name of what it lacks', async () => {
+  const silent = WHOLE.replace('remove: [', 'remove: [/usr/bin/curl, /usr/bin/wget, /usr/bin/busybox, ');
+  await assert.rejects(build('lab-whole', silent, 'state1', false), {
+    code: 'IMAGE_BUILD_FAILED',
+    message: /^the agent does not work in image lab-whole, which lacks:\n {2}a program .*which the recipe leaves out \(`remove`\)$/,
+  });
 });
 
 test('the image boots: links, owners and modes arrive, no unit fails', async () => {

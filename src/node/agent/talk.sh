@@ -124,7 +124,8 @@ request() {
     answer=$1
     shift
     # Not wget's own -T: a busybox that was built without it crashes on it.
-    if timeout $((${HELD_SECONDS:-270} + 30)) "$@" wget -S -O "$answer" ${body:+--post-file "$body"} "$url" 2>"$WORK/headers"; then
+    # shellcheck disable=SC2086 # words
+    if timeout $((${HELD_SECONDS:-270} + 30)) "$@" $WGET -S -O "$answer" ${body:+--post-file "$body"} "$url" 2>"$WORK/headers"; then
       # busybox takes every status from 200 to 206 as a success.
       STATUS=$(sed -n 's/.*HTTP\/1\.[01] \(2[0-9][0-9]\).*/\1/p' "$WORK/headers" | tail -n 1)
       STATUS=${STATUS:-200}
@@ -147,11 +148,17 @@ request() {
 # Whether the next request shows a token.
 has_token() { [ -z "$NAMELESS" ] && [ -s "$RUN/token" ]; }
 
-# Sets CLIENT to curl, to gnu for GNU's wget, which reads options from a file, or to wget for one that knows only arguments.
+# Sets CLIENT to curl, to gnu for GNU's wget, which reads options from a file, or to wget for one that knows only arguments; WGET
+# is how the latter two are called.
 find_client() {
   [ -z "$CLIENT" ] || return 0
+  WGET=wget
   if command -v curl >/dev/null; then
     CLIENT=curl
+  elif ! command -v wget >/dev/null && busybox wget --help >/dev/null 2>&1; then
+    # A busybox without links for its programs.
+    WGET='busybox wget'
+    CLIENT=wget
   else
     case $(wget --version 2>/dev/null) in 'GNU Wget 1.'*) CLIENT=gnu ;; *) CLIENT=wget ;; esac
   fi
