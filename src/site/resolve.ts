@@ -1,5 +1,6 @@
 import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
+import { warnOfUnbootable } from './bootable.ts';
 import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import { warnOfMuch } from './fit.ts';
@@ -52,7 +53,8 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
   const secrets = resolveSecrets(site, root, findings);
   checkSecretNames(vars, site, ['vars'], known.secrets, findings);
   const networks = resolveNetworks(site, findings);
-  const profiles = gatherProfiles(documents, known, findings);
+  const sources = profileSources(documents, findings);
+  const profiles = new Profiles(sources, [...site.names(['profiles']), ...documents.profiles.keys()], known, findings);
   const nodes = resolveNodes(
     {
       site,
@@ -90,6 +92,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
   };
   warnOfMuch(resolved, site, findings);
   warnOfKept(resolved, site, findings);
+  warnOfUnbootable(resolved, { site, profiles: sources }, findings);
   return resolved;
 }
 
@@ -116,14 +119,14 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
   return paths;
 }
 
-function gatherProfiles({ site, profiles }: SiteDocuments, known: Referable, findings: Findings): Profiles {
+function profileSources({ site, profiles }: SiteDocuments, findings: Findings): readonly ProfileSource[] {
   const inSite = site.names(['profiles']);
   for (const name of inSite) {
     if (!profiles.has(name)) continue;
     const message = `profile "${name}" stands in profiles/${name}.yaml too`;
     findings.error(site.keyPlace(['profiles', name]), message, 'keep one of the two');
   }
-  const sources: ProfileSource[] = [
+  return [
     ...Object.entries(site.value.profiles).map(([name, declared]) => ({
       name,
       declared,
@@ -134,7 +137,6 @@ function gatherProfiles({ site, profiles }: SiteDocuments, known: Referable, fin
       document === undefined ? [] : [{ name, declared: document.value, document, at: [] }],
     ),
   ];
-  return new Profiles(sources, [...inSite, ...profiles.keys()], known, findings);
 }
 
 function checkTftpRoot(

@@ -230,7 +230,9 @@ const settings = {
   image: imageName.exactOptional(),
   boot: bootEntry.exactOptional(),
   loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')
-    .describe('What the firmware fetches first. auto (default): picked by firmware.')
+    .describe(
+      'What the firmware fetches first. auto (default): picked by firmware; pxelinux is for BIOS; grub and http are not served yet.',
+    )
     .exactOptional(),
   kernelArgs: listOf(line, 'kernel arguments')
     .prefault([])

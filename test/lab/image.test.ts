@@ -107,7 +107,8 @@ test('a root of Debian in which the agent would be silent is refused by the name
   const silent = WHOLE.replace('remove: [', 'remove: [/usr/bin/curl, /usr/bin/wget, /usr/bin/busybox, ');
   await assert.rejects(build('lab-whole', silent, 'state1', false), {
     code: 'IMAGE_BUILD_FAILED',
-    message: /^the agent does not work in image lab-whole, which lacks:\n {2}a program .*which the recipe leaves out \(`remove`\)$/,
+    message:
+      /^the agent does not work in image lab-whole, which lacks:\n {2}a program .*which the recipe leaves out \(`remove`\)$/,
   });
 });
 

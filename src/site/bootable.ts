@@ -1,0 +1,123 @@
+import type { Firmware } from '../boot/client.ts';
+import { LOADERS } from '../boot/loaders.ts';
+import type { Place } from '../errors.ts';
+import { Findings } from './finding.ts';
+import { foldNames } from './foldNames.ts';
+import type { LoaderChoice, Recipe, Site, SiteNode } from './model.ts';
+import { gatherNodes } from './nodeEntries.ts';
+import type { ProfileSource } from './profiles.ts';
+import type { SiteDeclaration } from './schema.ts';
+import type { Declared } from './shape.ts';
+
+/** Where the site says how nodes boot. */
+export type BootDeclarations = {
+  readonly site: Declared<SiteDeclaration>;
+  readonly profiles: readonly ProfileSource[];
+};
+
+/**
+ * Warns of what the site has boot and cannot: nodes whose `loader` no firmware is given, or not the firmware that their BMC
+ * chooses, and images without a kernel.
+ */
+export function warnOfUnbootable(site: Site, declared: BootDeclarations, findings: Findings): void {
+  warnOfLoaders(site, declared, findings);
+  const used = new Set([...site.nodes.values()].map(({ image }) => image));
+  for (const recipe of site.images.values()) {
+    if (!used.has(recipe.name) || !lacksKernel(recipe)) continue;
+    const message = `image "${recipe.name}" has no kernel among its packages: it is not built without one`;
+    const kernel =
+      'suite' in recipe.from && recipe.from.kind === 'ubuntu' ? 'linux-image-generic' : 'linux-image-amd64';
+    findings.warn(
+      recipe.place,
+      message,
+      `add ${kernel} to \`packages\`, or linux-image-cloud-amd64 for virtual machines`,
+    );
+  }
+}
+
+function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Findings): void {
+  const stuck = [...site.nodes.values()].flatMap((node) => {
+    const why = unbootable(node, site);
+    return why === undefined ? [] : [{ node, why }];
+  });
+  if (stuck.length === 0) return;
+  const placeOf = loaderPlaces(declared);
+  const groups = Map.groupBy(
+    stuck.map((one) => ({ ...one, place: placeOf(one.node) })),
+    ({ why, place }) => JSON.stringify([why, place]),
+  );
+  for (const group of groups.values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const names = foldNames(group.map(({ node }) => node.name)).join(', ');
+    const fits = fitting(first.why.firmware);
+    const what =
+      first.why.firmware === undefined
+        ? 'no firmware is given that loader today'
+        : `the BMC has it boot as ${first.why.bootMode}, whose firmware is not given that loader`;
+    findings.warn(
+      first.place,
+      `${names} cannot boot with \`loader: ${first.node.loader}\`: ${what}`,
+      `write loader: auto, or leave it out${fits.length > 0 ? `; there is also ${fits.join(', ')}` : ''}`,
+    );
+  }
+}
+
+type Why = { readonly firmware?: readonly Firmware[]; readonly bootMode?: 'bios' | 'uefi' };
+
+/** What a BMC's boot mode has a machine boot as. */
+const MODES: { readonly [M in 'bios' | 'uefi']: readonly Firmware[] } = {
+  bios: ['bios'],
+  uefi: ['efi-x64', 'efi-ia32', 'efi-arm64'],
+};
+
+/** Why no firmware of this node gets a loader; undefined where one does, or where the operator names the boot file. */
+function unbootable(node: SiteNode, site: Site): Why | undefined {
+  if ((node.image ?? node.boot) === undefined || hasBootFile(node, site)) return undefined;
+  const serves = (firmware: readonly Firmware[]) => firmware.some((one) => LOADERS[one]?.[node.loader] !== undefined);
+  if (!serves(Object.keys(LOADERS) as Firmware[])) return {};
+  const bootMode = node.bmc?.bootMode;
+  return bootMode === undefined || serves(MODES[bootMode]) ? undefined : { firmware: MODES[bootMode], bootMode };
+}
+
+/** Whether the operator names a boot file that this node may get instead of a loader. */
+function hasBootFile({ bootFile, network }: SiteNode, { networks, classes }: Site): boolean {
+  const own = networks.get(network ?? '');
+  const around = own === undefined ? [...networks.values()] : [own];
+  return [{ bootFile }, ...classes.values(), ...around, ...around.flatMap(({ pools }) => pools)].some(
+    (one) => one.bootFile !== undefined,
+  );
+}
+
+/** The choices other than `auto` that some of these firmwares, or of all, are given. */
+function fitting(firmware: readonly Firmware[] = Object.keys(LOADERS) as Firmware[]): readonly LoaderChoice[] {
+  const choices = firmware.flatMap((one) => Object.keys(LOADERS[one] ?? {}) as LoaderChoice[]);
+  return [...new Set(choices)].filter((choice) => choice !== 'auto');
+}
+
+/** Finds where a node's loader is said: by the node itself, by a range of nodes or by a profile. */
+function loaderPlaces({ site, profiles }: BootDeclarations): (node: SiteNode) => Place {
+  const entries = new Map(gatherNodes(site, new Findings()).map((node) => [node.name, node.entries]));
+  const said = new Map(profiles.map((profile) => [profile.name, profile]));
+  return ({ name, profiles: own }) => {
+    const keys = (entries.get(name) ?? []).map(({ key }) => key);
+    const key = keys.findLast((one) => site.names(['nodes', one]).includes('loader'));
+    if (key !== undefined) return site.place(['nodes', key, 'loader']);
+    for (const profile of own.toReversed()) {
+      const source = said.get(profile);
+      if (source?.document.names(source.at).includes('loader')) return source.document.place([...source.at, 'loader']);
+    }
+    return site.keyPlace(['nodes', keys.at(-1) ?? name]);
+  };
+}
+
+/** What kernels are called among packages, and what of a `run` line may bring one. */
+const KERNEL = /^(linux-(image|generic|virtual|lowlatency|kvm|aws|azure|gcp|oem|oracle|raspi)|(proxmox|pve)-.*kernel)/;
+const MAY_INSTALL = /\b(apt|apt-get|aptitude|dpkg|linux-image|vmlinuz)\b/;
+
+/** Whether a root of packages gets no kernel. One that is there already may have one of its own. */
+function lacksKernel({ from, packages, removePackages, run }: Recipe): boolean {
+  if (!('suite' in from)) return false;
+  const kernels = packages.filter((name) => KERNEL.test(name) && !removePackages.includes(name));
+  return kernels.length === 0 && !run.some((line) => MAY_INSTALL.test(line));
+}
