@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { Command } from 'commander';
 import { Listr, PRESET_TIMER } from 'listr2';
 import { formatPlace, ReveilleError } from '../errors.ts';
@@ -9,6 +10,7 @@ import {
   missingText,
   type UnchangedImage,
 } from '../image/build.ts';
+import { ownershipNote } from '../image/builder.ts';
 import { BASE_HOURS, defaultCache } from '../image/cache.ts';
 import { lackText } from '../image/check/agentNeeds.ts';
 import type { RootStep } from '../image/mmdebstrap.ts';
@@ -82,6 +84,9 @@ function buildCommand(): Command {
         }),
       );
       console.log(flags.json ? jsonText(report) : reportText(report));
+      const owner = statSync(flags.state, { throwIfNoEntry: false })?.uid;
+      const note = ownershipNote(flags.state, process.getuid?.(), owner);
+      if (note !== undefined && !report.unchanged) console.error(note);
     });
 }
 

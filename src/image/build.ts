@@ -4,6 +4,7 @@ import { takeLock } from '../lock.ts';
 import type { AgentFile } from '../node/agent/files.ts';
 import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
+import { thisUser, whoMayWrite } from './builder.ts';
 import { ageDebs, BASE_HOURS, openCache } from './cache.ts';
 import { type AgentLack, agentLacks, lackText } from './check/agentNeeds.ts';
 import { type LinkedRoot, type MissingLibraries, missingLibraries } from './check/libraries.ts';
@@ -78,13 +79,13 @@ export async function buildImage(recipe: Recipe, options: BuildOptions): Promise
   try {
     return await build(recipe, options);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code, message, path } = cause as NodeJS.ErrnoException;
     if (cause instanceof ReveilleError || code === undefined) throw cause;
     throw new ReveilleError('IMAGE_BUILD_FAILED', `image ${recipe.name} cannot be built: ${message}`, {
       cause,
       ...(code === 'ENOSPC' ? { hint: 'a disk is full: see `df`, and --cache and --state for other folders' } : {}),
-      ...(code === 'EACCES' || code === 'EPERM'
-        ? { hint: 'name folders that you may write with --state and --cache' }
+      ...(code === 'EACCES' || code === 'EPERM' || code === 'ENOENT'
+        ? { hint: await whoMayWrite(path ?? options.cache, thisUser()) }
         : {}),
     });
   }

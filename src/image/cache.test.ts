@@ -74,6 +74,17 @@ test('builds that end at once tidy the same packages', async (t) => {
 test('the cache lies where its user may write', () => {
   assert.equal(defaultCache({ REVEILLE_CACHE: '/c' }, 0), '/c');
   assert.equal(defaultCache({}, 0), '/var/cache/reveille');
-  assert.equal(defaultCache({ XDG_CACHE_HOME: '/x' }, 1000), '/x/reveille');
-  assert.match(defaultCache({}, 1000), /\/\.cache\/reveille$/);
+  assert.equal(
+    defaultCache({ XDG_CACHE_HOME: '/x' }, 1000, () => undefined),
+    '/x/reveille',
+  );
+  assert.match(
+    defaultCache({}, 1000, () => 0),
+    /\/\.cache\/reveille$/,
+  );
+  assert.equal(
+    defaultCache({ XDG_CACHE_HOME: '/x' }, 1000, () => 1000),
+    '/var/cache/reveille',
+    "the service's user",
+  );
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +11,16 @@ export type BaseRecord = { readonly key: string; readonly builtAt: string; reado
 /** A root is used again for a day. After that its packages may lack a security update. */
 export const BASE_HOURS = 24;
 
-/** Where builds keep what saves time: `$REVEILLE_CACHE`, `/var/cache/reveille` for root, else below `~/.cache`. */
-export function defaultCache(env: NodeJS.ProcessEnv, uid: number | undefined): string {
+const SYSTEM_CACHE = '/var/cache/reveille';
+
+/** Where builds keep what saves time: `$REVEILLE_CACHE`, `/var/cache/reveille` for root and for whom it belongs to, else below `~/.cache`. */
+export function defaultCache(
+  env: NodeJS.ProcessEnv,
+  uid: number | undefined,
+  ownerOf: (path: string) => number | undefined = (path) => statSync(path, { throwIfNoEntry: false })?.uid,
+): string {
   if (env.REVEILLE_CACHE) return env.REVEILLE_CACHE;
-  if (uid === 0) return '/var/cache/reveille';
+  if (uid === 0 || (uid !== undefined && ownerOf(SYSTEM_CACHE) === uid)) return SYSTEM_CACHE;
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'reveille');
 }
 

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { ReveilleError } from '../errors.ts';
 import type { Recipe } from '../site/model.ts';
+import { requireSubordinateIds, thisUser } from './builder.ts';
 import { MARK, quote, recipeHooks } from './hooks.ts';
 import { linePlace } from './recipePlace.ts';
 import { type AptSetup, formatSources } from './sources.ts';
@@ -230,7 +231,10 @@ export class RootProgress {
  * ids can be neither: files of other owners cannot be made there.
  */
 export async function rootMode(): Promise<'root' | 'unshare'> {
-  if (process.getuid?.() !== 0) return 'unshare';
+  if (process.getuid?.() !== 0) {
+    await requireSubordinateIds(thisUser());
+    return 'unshare';
+  }
   const map = await readFile('/proc/self/uid_map', 'utf8').catch(() => '0 0 4294967295');
   const ids = map.split('\n').reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2] ?? 0), 0);
   if (ids >= 65536) return 'root';
@@ -289,9 +293,7 @@ async function failure(
   );
   const said = (errors.length > 0 ? errors : tail).slice(-8).join('\n');
   return new ReveilleError('IMAGE_BUILD_FAILED', `the root of image ${recipe.name} cannot be built:\n${said}`, {
-    hint: /subuid|newuidmap/.test(said)
-      ? 'add a range for your user to /etc/subuid and /etc/subgid, and install uidmap'
-      : hint,
+    hint: /newuidmap/.test(said) ? 'install uidmap: apt-get install uidmap' : hint,
     place: recipe.place,
   });
 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ReveilleError } from '../../errors.ts';
+import { requireSubordinateIds, thisUser } from '../builder.ts';
 import { initrdMembers } from '../contents.ts';
 import type { Member } from '../cpio.ts';
 import { parseDpkgStatus } from '../packages.ts';
@@ -101,6 +102,7 @@ async function enter(
   command: readonly string[],
   start: (unshare: readonly string[]) => ChildProcess,
 ): Promise<void> {
+  if (process.getuid?.() !== 0) await requireSubordinateIds(thisUser());
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user', '--map-auto'];
   const own = [...user, '--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc'];
   const program = start([...own, 'sh', INSIDE, folder, image.root?.path ?? '', ...command]);
@@ -132,7 +134,7 @@ async function codeOf(folder: string): Promise<number> {
   const code = await textIn(folder, 'code');
   if (code === '') {
     throw new ReveilleError('IMAGE_BUILD_FAILED', "the image's root could not be laid out in a namespace", {
-      hint: 'an ordinary user needs uidmap and a range in /etc/subuid and /etc/subgid, and room in TMPDIR or /var/tmp',
+      hint: 'an ordinary user needs uidmap, and room in TMPDIR or /var/tmp',
     });
   }
   return Number(code);
