@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Command } from 'commander';
+import { type Command, CommanderError } from 'commander';
+import { blocksIn } from './docsFixture.ts';
 import { program } from './main.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -24,6 +25,39 @@ function commandLines(code: string): readonly (readonly string[])[] {
   return [...code.matchAll(/(?:^|\s)(?:bin\/)?reveille ((?:'[^']*'|"[^"]*"|[^'"|>;&#])*)/g)].map(([, line = '']) =>
     [...line.matchAll(/'[^']*'|"[^"]*"|\S+/g)].map(([word]) => word.replaceAll(/['"]/g, '')),
   );
+}
+
+/** The command lines of a page's blocks of shell, as they are typed; lines that end in a backslash go on. */
+function typedIn(page: string): readonly (readonly string[])[] {
+  return blocksIn(page)
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => text.replaceAll('\\\n', ' ').split('\n'))
+    .flatMap(commandLines)
+    .map((words) => words.map((word) => PLACEHOLDERS.get(word) ?? word));
+}
+
+/** What a page leaves to its reader, and a word that may stand there. */
+const PLACEHOLDERS: ReadonlyMap<string, string> = new Map([
+  ['MAC', '52:54:00:00:00:61'],
+  ['ADDRESS', '10.0.0.2'],
+]);
+
+/** Has the program parse command lines and do nothing: arguments, options and their values are held against what it takes. */
+function parser(): (words: readonly string[]) => Promise<string | undefined> {
+  const disarm = (command: Command): void => {
+    command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+    if (command.commands.length === 0 || command.registeredArguments.length > 0) command.action(() => {});
+    command.commands.forEach(disarm);
+  };
+  disarm(program);
+  return async (words) => {
+    try {
+      await program.parseAsync([...words], { from: 'user' });
+      return undefined;
+    } catch (error) {
+      return error instanceof CommanderError && error.exitCode === 0 ? undefined : String(error);
+    }
+  };
 }
 
 /** What is wrong with a command line, by the names of its commands and options; nothing if all of them are there. */
@@ -59,6 +93,38 @@ describe('the command lines in the documents', () => {
       assert.deepEqual(wrong, []);
     });
   }
+
+  it('are taken by the program as they stand in blocks of shell, down to each argument', async () => {
+    const parse = parser();
+    const wrong: string[] = [];
+    let tried = 0;
+    for (const page of PAGES) {
+      for (const words of typedIn(page)) {
+        const problem = await parse(words);
+        if (problem !== undefined) wrong.push(`${page}: reveille ${words.join(' ')}: ${problem}`);
+        tried++;
+      }
+    }
+    assert.deepEqual(wrong, []);
+    assert.ok(tried > 60, `${tried} command lines`);
+    for (const bad of [
+      'status --sight x',
+      'lease release',
+      'node add',
+      'check a b',
+      'roll --max-unavailable none x',
+      'fly',
+    ])
+      assert.notEqual(await parse(bad.split(' ')), undefined, bad);
+  });
+
+  it('call the program by one name', () => {
+    const named = PAGES.flatMap((page) => codeIn(page).filter((line) => /\bbin\/reveille [a-z-]/.test(line)));
+    assert.deepEqual(
+      named.filter((line) => !line.includes('/opt/')),
+      [],
+    );
+  });
 
   it('are found in them, and a wrong one would be noticed', () => {
     assert.ok(PAGES.flatMap(codeIn).flatMap(commandLines).length > 80);
