@@ -40,6 +40,11 @@ export class Pace {
     return this.#limitMs;
   }
 
+  /** How many times slower than usual the machine is; 1 where it is not. */
+  get slowness(): number {
+    return this.#limitMs / BACK_MS;
+  }
+
   /** Measures the machine as it is now. */
   async refresh(): Promise<void> {
     this.#limitMs = limitOf((this.startMs * (await commandTime(this.#site))) / this.#commandMs);

