@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { type Finding, Findings } from '../site/finding.ts';
 import type { Replacement, Site, SiteNode } from '../site/model.ts';
+import { checkHostNames, HOST_NAME_PATH } from './hostNames.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { sampleFacts } from './net.ts';
 import { foldersBelow } from './overlays.ts';
@@ -33,10 +34,14 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
   const nodes = [...site.nodes.values()];
   // Those that nobody uses are checked too: they are about to be.
   const own = await foldersBelow(site.root, 'overlays');
+  const naming = new Map<string, (node: SiteNode) => Source | undefined>();
   for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
     signal?.throwIfAborted();
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
-    await checkOverlay(site, await readOverlay(site.root, name, findings), users, renderer, findings);
+    const overlay = await readOverlay(site.root, name, findings);
+    await checkOverlay(site, overlay, users, renderer, findings);
+    const i = overlay.sources.findIndex(({ path }) => path === HOST_NAME_PATH);
+    if (i >= 0) naming.set(`overlays/${name}`, (node) => givenBy(node, overlay)?.[i]);
   }
   const usersOf = Map.groupBy(
     nodes.flatMap((node) => node.folders.map((folder) => ({ node, folder }))),
@@ -46,11 +51,26 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
     signal?.throwIfAborted();
     const users = (usersOf.get(folder) ?? []).slice(0, MOST_TRIED).map(({ node }) => node);
     for (const source of (await readNodeFolder(site.root, folder, findings)).sources) {
+      if (source.path === HOST_NAME_PATH) naming.set(`nodes/${folder}`, () => source);
       await tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }
   }
   await checkReplacements(site, renderer, findings);
+  const hostNameOf = (node: SiteNode) =>
+    [...node.overlays.map((name) => `overlays/${name}`), ...node.folders.map((name) => `nodes/${name}`)]
+      .map((origin) => naming.get(origin)?.(node))
+      .findLast((source) => source !== undefined);
+  checkHostNames(site, hostNameOf, (node) => visible({ site, node, ...sampleFor(node) }), renderer, findings);
   return findings;
+}
+
+/** An overlay's files as a node gets them; nothing where its variables do not fit, which is told elsewhere. */
+function givenBy(node: SiteNode, overlay: Overlay): readonly Source[] | undefined {
+  try {
+    return sourcesFor(node, overlay);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The overlay's templates, and whether its users' variables are what it needs: told once for each who named it. */

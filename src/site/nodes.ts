@@ -1,3 +1,4 @@
+import { OPTION } from '../dhcp/options.ts';
 import { mayAdmitNodes } from '../dhcp/pools.ts';
 import { formatPlace, type Place } from '../errors.ts';
 import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../net/ipv4.ts';
@@ -6,6 +7,7 @@ import { completeBmc } from './bmc.ts';
 import { didYouMean, type Findings } from './finding.ts';
 import { foldNames } from './foldNames.ts';
 import { NODE_NAME_PATTERN } from './forms.ts';
+import { hostNameProblem, LONGEST_FULL_NAME } from './hostName.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import type { Network, SiteNode } from './model.ts';
 import { hostlessWords, isHost } from './networks.ts';
@@ -61,6 +63,7 @@ export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
   }
   warnOfAwaited(awaited, around.site, findings);
   const nowhere = [...nodes.values()].filter(({ ip, network }) => ip === undefined && network === undefined);
+  warnOfToldNames(nodes, names, around, once, findings);
   warnOfNowhere(nowhere, names, around, findings);
   warnOfStrayFolders(nodes, around, findings);
   const [known, unknown] = partition(withoutPlaces(nodeByIp), ({ name }) => nodes.has(name));
@@ -182,6 +185,8 @@ function checkName(
     const hint = 'a host name has letters, digits and inner hyphens, 63 at most (RFC 1123)';
     findings.error(placeOf(node, site), `"${name}" cannot name a node`, hint);
   }
+  const problem = hostNameProblem(name);
+  if (problem?.bad === false && once('number', node)) findings.warn(placeOf(node, site), problem.message, problem.hint);
   const twin = names.get(name.toLowerCase());
   if (twin !== undefined && once('twin', node)) {
     const where = formatPlace(placeOf(twin, site));
@@ -192,6 +197,44 @@ function checkName(
     );
   }
   names.set(name.toLowerCase(), node);
+}
+
+/** Names that DHCP gives to several nodes, and those that are too long with their network's domain. */
+function warnOfToldNames(
+  nodes: ReadonlyMap<string, SiteNode>,
+  places: ReadonlyMap<string, DeclaredNode>,
+  { site, networks }: Surroundings,
+  once: TellOnce,
+  findings: Findings,
+): void {
+  const owners = new Map<string, string>();
+  const plain = [...nodes.values()].filter((node) => toldName(node) === undefined);
+  for (const { name } of plain) owners.set(name.toLowerCase(), name);
+  for (const node of nodes.values()) {
+    const told = toldName(node);
+    const declared = places.get(node.name.toLowerCase());
+    if (told === undefined || declared === undefined) continue;
+    const owner = owners.get(told.toLowerCase());
+    if (owner === undefined) owners.set(told.toLowerCase(), node.name);
+    else if (once('told name', declared)) {
+      const message = `DHCP gives node "${node.name}" the name ${told}, which node "${owner}" has too`;
+      findings.warn(placeOf(declared, site), message, 'see host-name in its options, its profiles and its network');
+    }
+  }
+  const longest = Map.groupBy(nodes.values(), ({ network }) => network ?? '');
+  for (const [network, members] of longest) {
+    const domain = networks.get(network)?.domain;
+    const long = members.find(({ name }) => `${name}.${domain ?? ''}`.length > LONGEST_FULL_NAME);
+    if (domain === undefined || long === undefined) continue;
+    const message = `with this domain the name of node "${long.name}" has more than ${LONGEST_FULL_NAME} characters`;
+    findings.warn(site.place(['networks', network, 'domain']), message, 'DNS has no longer names (RFC 1035)');
+  }
+
+  function toldName({ options, network }: SiteNode): string | undefined {
+    const code = OPTION.hostname.code;
+    const bytes = options.get(code) ?? networks.get(network ?? '')?.options.get(code);
+    return bytes && Buffer.from(bytes).toString();
+  }
 }
 
 /** Where the node's own entry stands, else the last range that names it. */

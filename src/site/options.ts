@@ -1,5 +1,6 @@
-import { encodeNamedOption, OPTION_NAMES } from '../dhcp/options.ts';
+import { encodeNamedOption, OPTION, OPTION_NAMES } from '../dhcp/options.ts';
 import { didYouMean, type Findings, quoted } from './finding.ts';
+import { hostNameProblem } from './hostName.ts';
 import type { RawOptions } from './model.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
@@ -27,6 +28,10 @@ export function readOptions(
       findings.error(place(), `option ${encoded.code} is given twice`, 'keep one of its names, or its number');
     } else {
       options.set(encoded.code, encoded.bytes);
+      if (encoded.code === OPTION.hostname.code) {
+        const problem = hostNameProblem(Buffer.from(encoded.bytes).toString());
+        if (problem) findings.warn(document.place([...at, key]), problem.message, problem.hint);
+      }
     }
   }
   return options;

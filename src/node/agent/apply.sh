@@ -565,6 +565,11 @@ set_name() {
       return
       ;;
   esac
+  # The kernel would cut it without a word.
+  if [ "${#name}" -gt 64 ]; then
+    complain "the host name in /etc/hostname has ${#name} characters, and Linux keeps 64: $name"
+    return
+  fi
   if { printf '%s\n' "$name" >/proc/sys/kernel/hostname; } 2>/dev/null || hostname "$name" 2>"$WORK/trouble"; then
     finish "$name"
   else
