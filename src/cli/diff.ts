@@ -46,15 +46,22 @@ async function changeText(change: FileChange): Promise<string> {
     ...(change.change === 'added' && after ? [access(after)] : []),
     ...(before && after ? accessChanges(before, after) : []),
     ...(drift ? [driftText(change)] : []),
-    ...(change.change === 'removed' ? ["the image's own file comes back, if it has one"] : []),
+    ...(change.change === 'removed' && before?.kind !== 'folder'
+      ? ["the image's own file comes back, if it has one"]
+      : []),
   ].filter((note) => note !== '');
   const head = `${SIGNS[change.change]} ${path}  ${change.change}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
-  const lines = change.change === 'drifted' || !change.contentDiffers ? [] : await contentLines(change);
+  const isFolder = (after ?? before)?.kind === 'folder';
+  const lines = isFolder || change.change === 'drifted' || !change.contentDiffers ? [] : await contentLines(change);
   return [paint('bold', plainLine(head)), ...lines.map((line) => `    ${line}`)].join('\n');
 }
 
 function access({ mode, owner, group, kind }: FileForm): string {
-  return mode === null ? 'tokens replaced' : kind === 'link' ? 'link' : `${mode} ${owner}:${group}`;
+  return mode === null
+    ? 'tokens replaced'
+    : kind === 'link'
+      ? 'link'
+      : `${kind === 'folder' ? 'folder ' : ''}${mode} ${owner}:${group}`;
 }
 
 function accessChanges(before: FileForm, after: FileForm): readonly string[] {

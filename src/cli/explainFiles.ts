@@ -42,7 +42,7 @@ export async function knownOfNodes(
 
 /** Renders a node's files. Throws SITE_INVALID or TEMPLATE_INVALID with the place of what is wrong. */
 export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNode | undefined): Promise<ToldFiles> {
-  const { sources } = await readSources(site, node);
+  const { sources, folders } = await readSources(site, node);
   const server = serverOf(site, node);
   const made = known !== undefined && isWhole(known.identity);
   const asked = askedBy(node, sources);
@@ -51,6 +51,7 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
       site,
       node,
       sources,
+      folders,
       facts: known?.inventory ? factsOf(known.inventory) : sampleFacts(node),
       identity: made ? shownIdentity(known.identity) : SAMPLE_IDENTITY,
       peers: SAMPLE_PEERS,
@@ -76,14 +77,14 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
 /** The list of files: path, mode, owner, size, and who gives each. */
 export function filesText({ node, files, by, notes }: ToldFiles): string {
   const rows = files.map((file) => [
-    file.path,
+    'folder' in file ? `${file.path}/` : file.path,
     ...('replace' in file ? ['-', '-'] : [octal(file.mode), `${file.owner}:${file.group}`]),
     sizeWords(file),
     [file.origin, by(file)].filter((words) => words !== undefined).join(', by '),
   ]);
   const [heading = '', ...lines] = table([['FILE', 'MODE', 'OWNER', 'BYTES', 'FROM'], ...rows]).split('\n');
   return [
-    `${paint('bold', node)} gets ${files.length} files`,
+    `${paint('bold', node)} gets ${files.filter((file) => !('folder' in file)).length} files`,
     ...notes.map((note) => paint('yellow', `  ${note}`)),
     paint('bold', heading),
     ...lines,
@@ -101,6 +102,7 @@ export function filesJson({ node, files, by, notes }: ToldFiles) {
         ? { kind: 'replace', tokens: Object.fromEntries(file.replace) }
         : { mode: octal(file.mode), owner: file.owner, group: file.group }),
       ...('content' in file ? { kind: 'file', bytes: file.content.length } : {}),
+      ...('folder' in file ? { kind: 'folder' } : {}),
       ...('target' in file ? { kind: 'link', target: file.target } : {}),
       origin: file.origin,
       by: by(file) ?? null,
@@ -110,13 +112,14 @@ export function filesJson({ node, files, by, notes }: ToldFiles) {
 
 /** What would stand in the file at `path`. Throws FILE_MISSING. */
 export function fileContent({ node, files }: ToldFiles, path: string): Uint8Array {
-  const file = files.find((one) => one.path === path);
+  const file = files.find((one) => one.path === path && !('folder' in one));
   if (file === undefined) {
     const hint = `list them with \`reveille explain ${node} --files\``;
     throw new ReveilleError('FILE_MISSING', `${node} gets no file ${path}`, { hint });
   }
   if ('content' in file) return file.content;
   if ('target' in file) return Buffer.from(`a link to ${file.target}\n`);
+  if ('folder' in file) return Buffer.from('a folder\n');
   const tokens = [...file.replace].map(([token, value]) => `${token} -> ${value}\n`);
   return Buffer.from(`the file of the image, with\n${tokens.join('')}`);
 }
@@ -141,6 +144,7 @@ function namedBy(node: SiteNode, origin: string): string | undefined {
 
 function sizeWords(file: BundleFile): string {
   if ('content' in file) return String(file.content.length);
+  if ('folder' in file) return 'folder';
   return 'target' in file ? `-> ${file.target}` : `${file.replace.size} tokens`;
 }
 

@@ -126,7 +126,8 @@ export function addNodeRoutes(app: FastifyInstance, from: NodeRoutesFrom): void 
         from.bundleOf(node, await inventoryOf(node), serverIp),
       );
       lastRefusal.delete(node.name);
-      if (during && query.applied === bundle.sha256) return reply.code(204).send();
+      const has = query.folders === undefined ? bundle.olderSha256 : bundle.sha256;
+      if (during && query.applied === has) return reply.code(204).send();
       const archive = await packBundle(bundle, during ? new TextDecoder().decode(body) : '');
       if (pass.asksToken) reply.header('x-reveille-token', await from.tokens.issue(node.name));
       const late = setTimeout(() => reply.raw.destroy(), BUNDLE_MS);

@@ -17,16 +17,18 @@ export type BundleFile = {
   | { readonly target: string }
   /** A file of the image in which each token (no tab or line end) becomes its value (no line end); its mode and owner stay. */
   | { readonly replace: ReadonlyMap<string, string> }
+  /** A folder; the image's own keeps its owner and mode where this is `default`. */
+  | { readonly folder: 'declared' | 'default' }
 );
 
 /** A shell command that a node runs once after files changed that it watches. */
 export type Hook = { readonly run: string; readonly watches: (path: string) => boolean };
 
 /**
- * All that one node gets. `manifest` has a line for each file, by path: kind, mode, owner, group, the blob that the file
+ * All that one node gets. `manifest` has a line for each folder that it gets by itself, then one for each file, by path: kind, mode, owner, group, the blob that the file
  * is made from, and the path, with tabs between. Kinds: `file`; `link` (the blob is its target); `default` for a generated
  * file, which gives way to a link that is there; `replace`, whose mode and owners are `-` and whose blob holds lines of
- * token, tab and value. `hooks` has a line for each file that a hook watches: the blob with its command, a tab and the
+ * token, tab and value; `folder` and, where the image's own keeps what it has, `default-folder`, whose blob is `-`. `hooks` has a line for each file that a hook watches: the blob with its command, a tab and the
  * path; hooks in the order in which they run. Blobs go by their SHA-256 in hex. The same files give the same text.
  */
 export type Bundle = {
@@ -35,6 +37,8 @@ export type Bundle = {
   readonly blobs: ReadonlyMap<string, Uint8Array>;
   /** SHA-256 in hex of the manifest and the hooks, one after the other: it names the bundle, contents included. */
   readonly sha256: string;
+  /** The name that an agent without folders gives it. */
+  readonly olderSha256: string;
   /** Hides what must not be shown or kept of the blobs. */
   readonly mask: SecretMask;
 };
@@ -61,6 +65,11 @@ export function manifestFiles(manifest: string): readonly ManifestFile[] {
   });
 }
 
+/** A manifest without the folders before its files. */
+export function filesOnly(manifest: string): string {
+  return manifest.replace(/^(?:(?:default-)?folder\t.*\n)+/, '');
+}
+
 /** Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. */
 export function makeBundle(
   files: readonly BundleFile[],
@@ -75,7 +84,9 @@ export function makeBundle(
     return sha256;
   };
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const manifest = sorted.map((file) => manifestLine(file, keep(blobOf(file)))).join('');
+  const folders = sorted.map((file) => ('folder' in file ? manifestLine(file, '-') : '')).join('');
+  const plain = sorted.map((file) => ('folder' in file ? '' : manifestLine(file, keep(blobOf(file))))).join('');
+  const manifest = folders + plain;
   const watched = hooks.flatMap(({ run, watches }) => {
     const paths = sorted.map(({ path }) => path).filter(watches);
     if (paths.length === 0) return [];
@@ -83,14 +94,16 @@ export function makeBundle(
     return paths.map((path) => `${blob}\t${path}\n`);
   });
   const lines = [...new Set(watched)].join('');
-  return { manifest, hooks: lines, blobs, sha256: sha256Of(Buffer.from(manifest + lines)), mask };
+  const named = (text: string) => sha256Of(Buffer.from(text + lines));
+  return { manifest, hooks: lines, blobs, sha256: named(manifest), olderSha256: named(plain), mask };
 }
 
 /** An archive and the SHA-256 of its bytes, in hex. */
 export type Archive = { readonly tar: Buffer; readonly sha256: string };
 
 /**
- * Packs a bundle into a tar that any tar unpacks: `manifest`, `hooks`, `mask` where secrets reach the node (what its agent has
+ * Packs a bundle into a tar that any tar unpacks: `manifest` without its folders, `folders` if there are any (agents of before do not look
+ * at them), `hooks`, `mask` where secrets reach the node (what its agent has
  * to hide in all that it tells, a literal text a line, longest first), and `data/<sha256>` for each blob but those that
  * only files need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
  */
@@ -100,7 +113,10 @@ export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive>
   const all = (async () => {
     for await (const chunk of archive) chunks.push(chunk as Buffer);
   })();
-  archive.entry(header('manifest'), bundle.manifest);
+  const files = filesOnly(bundle.manifest);
+  const folders = bundle.manifest.slice(0, bundle.manifest.length - files.length);
+  archive.entry(header('manifest'), files);
+  if (folders !== '') archive.entry(header('folders'), folders);
   archive.entry(header('hooks'), bundle.hooks);
   if (bundle.mask.agentList !== '') archive.entry(header('mask'), bundle.mask.agentList);
   for (const sha256 of needed(bundle, applied)) {
@@ -127,7 +143,7 @@ function linesOf(text: string): readonly string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-function blobOf(file: BundleFile): Uint8Array | string {
+function blobOf(file: Exclude<BundleFile, { readonly folder: unknown }>): Uint8Array | string {
   if ('target' in file) return file.target;
   if ('content' in file) return file.content;
   return [...file.replace].map(([token, value]) => `${token}\t${value}\n`).join('');
@@ -139,6 +155,7 @@ function manifestLine(file: BundleFile, blob: string): string {
 }
 
 function kindOf(file: BundleFile): string {
+  if ('folder' in file) return file.folder === 'declared' ? 'folder' : 'default-folder';
   if ('target' in file) return 'link';
   if ('replace' in file) return 'replace';
   return file.origin === 'generated' ? 'default' : 'file';

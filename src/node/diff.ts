@@ -4,7 +4,7 @@ import type { SecretMask } from './secretMask.ts';
 
 /** What a file is made from and for whom; `null` for what does not apply (a file in which tokens are replaced keeps its own). */
 export type FileForm = {
-  readonly kind: 'file' | 'link' | 'replace';
+  readonly kind: 'file' | 'link' | 'replace' | 'folder';
   readonly mode: string | null;
   readonly owner: string | null;
   readonly group: string | null;
@@ -86,7 +86,7 @@ function sameForm(a: ManifestFile, b: ManifestFile): boolean {
 function formOf({ kind, mode, owner, group }: ManifestFile, text: string | undefined, mask: SecretMask): FileForm {
   const own = (value: string) => (value === '-' ? null : value);
   return {
-    kind: kind === 'link' || kind === 'replace' ? kind : 'file',
+    kind: kind === 'link' || kind === 'replace' ? kind : kind.endsWith('folder') ? 'folder' : 'file',
     mode: own(mode),
     owner: own(owner),
     group: own(group),

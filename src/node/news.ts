@@ -16,6 +16,8 @@ export type Applied = {
   readonly sha256: string;
   /** The manifest of the files it has; absent if it is too long to be told. */
   readonly manifest?: string;
+  /** Whether its agent lays folders, and counts them in the bundle's name. */
+  readonly folders?: true;
   /** What went wrong at the last attempt, in words. */
   readonly failed?: string;
   /** How many files drifted, and the first of them. */
@@ -42,7 +44,16 @@ export const LONGEST_MANIFEST = 1024 * 1024;
 const MOST_DRIFT = 100;
 const LONGEST_PATH = 1024;
 const LONGEST_FAILED = 2000;
-const KEYS: ReadonlySet<string> = new Set(['bundle', 'changed', 'removed', 'ms', 'drifted', 'failed', 'sync']);
+const KEYS: ReadonlySet<string> = new Set([
+  'bundle',
+  'folders',
+  'changed',
+  'removed',
+  'ms',
+  'drifted',
+  'failed',
+  'sync',
+]);
 
 /**
  * Reads what an agent tells: lines `key=value`, the first `reveille.applied=1`, then an empty line and the manifest, if the
@@ -71,6 +82,7 @@ export function parseNews(body: Uint8Array): News {
     applied: {
       sha256,
       ...(manifest === '' ? {} : { manifest }),
+      ...(head.has('folders') ? { folders: true as const } : {}),
       ...(failed === '' ? {} : { failed }),
       drifted: numberIn(head, 'drifted'),
       drift,

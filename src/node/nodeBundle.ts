@@ -37,7 +37,7 @@ export async function nodeBundle(
   const node = { ...declared, vars };
   let mask = SecretMask.of(values);
   try {
-    const { sources, hooks } = await readSources(site, node);
+    const { sources, folders, hooks } = await readSources(site, node);
     const urls = { ip: formatIpv4(server.ip), url: serverUrl(server), bootUrl: bootUrl(server) };
     const facts = inventory && factsOf(inventory);
     const asked = askedBy(node, sources);
@@ -47,7 +47,7 @@ export async function nodeBundle(
     const peers = asked.peers ? await peersOf(site, declared) : undefined;
     const checked = [...values].filter((value) => !raw.has(value));
     const files = renderFiles(
-      { site, node, sources, facts, identity, peers, server: urls, secrets: checked },
+      { site, node, sources, folders, facts, identity, peers, server: urls, secrets: checked },
       renderer,
     );
     return makeBundle(files, hooks, mask);

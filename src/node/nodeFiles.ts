@@ -3,7 +3,7 @@ import { ReveilleError, wordsOf } from '../errors.ts';
 import { recall } from '../recall.ts';
 import type { SiteNode } from '../site/model.ts';
 import type { EventSink } from '../timeline/event.ts';
-import { type Bundle, manifestFiles } from './bundle.ts';
+import { type Bundle, filesOnly, manifestFiles } from './bundle.ts';
 import type { Contents } from './contents.ts';
 import { createCurrentBundles } from './currentBundles.ts';
 import { diffNode, type NodeDiff } from './diff.ts';
@@ -58,12 +58,20 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   const applied = new Map<string, AppliedAt>();
   const trouble = (error: unknown) =>
     emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error) });
+  /** What agents without folders call the bundles that are not the same for them, by node. */
+  const olderNames = new Map<string, string>();
+  const noteOlder = ({ name }: SiteNode, { sha256, olderSha256 }: Bundle) => {
+    if (sha256 === olderSha256) olderNames.delete(name);
+    else olderNames.set(name, olderSha256);
+  };
   const listeners = new Set<(node: string, news: News) => void>();
   const known = () => [...applied.keys()].filter((name) => nodes().has(name));
   const current = createCurrentBundles(known, async (name) => {
     const node = nodes().get(name);
     // What does not render is told where the site is checked.
-    return node && (await render(node).catch(() => undefined))?.sha256;
+    const bundle = node && (await render(node).catch(() => undefined));
+    if (bundle) noteOlder(node, bundle);
+    return bundle?.sha256;
   });
   const tidy = async () => {
     const used = new Set<string>();
@@ -97,6 +105,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
 
   return {
     sent(node, bundle) {
+      noteOlder(node, bundle);
       current.note(node.name, bundle.sha256);
       contents.keep(bundle);
     },
@@ -119,7 +128,8 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     },
     standing(name) {
       const told = applied.get(name);
-      return told && standingOf(told, current.of(name));
+      const now = current.of(name);
+      return told && standingOf(told, now === undefined || told.folders ? now : (olderNames.get(name) ?? now));
     },
     async diff(node) {
       const told = applied.get(node.name);
@@ -130,13 +140,20 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
         });
       }
       const bundle = await render(node);
+      noteOlder(node, bundle);
       current.note(node.name, bundle.sha256);
-      const diff = await diffNode(told, bundle, (sha256) => contents.text(sha256));
-      return { applied: told.sha256, current: bundle.sha256, ...diff };
+      const given = told.folders
+        ? bundle
+        : { ...bundle, manifest: filesOnly(bundle.manifest), sha256: bundle.olderSha256 };
+      const diff = await diffNode(told, given, (sha256) => contents.text(sha256));
+      return { applied: told.sha256, current: given.sha256, ...diff };
     },
     siteChanged() {
       const left = [...applied.keys()].filter((name) => !nodes().has(name));
-      for (const name of left) applied.delete(name);
+      for (const name of left) {
+        applied.delete(name);
+        olderNames.delete(name);
+      }
       manifestLength = manifests();
       if (left.length > 0) void store.forgetApplied(left).catch(trouble);
       current.changed();

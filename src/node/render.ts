@@ -11,7 +11,7 @@ import { NET_KEYS, resolveNet, searchOf } from './net.ts';
 import type { Peers } from './peers.ts';
 import { replaceTokens } from './replace.ts';
 import { breakage } from './secretPlace.ts';
-import type { Source } from './sources.ts';
+import type { FolderSource, Source } from './sources.ts';
 import { Budget, type Renderer } from './templates.ts';
 
 /** Where the node finds this server; base URLs without a slash at the end. */
@@ -22,6 +22,7 @@ export type RenderFrom = {
   readonly site: Site;
   readonly node: SiteNode;
   readonly sources: readonly Source[];
+  readonly folders?: readonly FolderSource[];
   readonly facts?: Facts | undefined;
   /** Needed if the templates ask for it (see `askedBy`). */
   readonly identity?: Identity | undefined;
@@ -56,7 +57,24 @@ export function renderFiles(from: RenderFrom, renderer: Renderer): readonly Bund
     const file = files.get(path);
     if (file && 'replace' in file) refuseBreakage(file.replace?.get(token) ?? '', path, from, () => place);
   }
-  return [...files.values()];
+  const folders = mergeFolders(from.folders ?? []).filter(({ path }) => !files.has(path));
+  return [...files.values(), ...folders];
+}
+
+/** One folder for each path: what overlay.yaml says comes before what the site's folders are, and of the former the last counts. */
+function mergeFolders(sources: readonly FolderSource[]): readonly BundleFile[] {
+  const merged = new Map<string, FolderSource>();
+  for (const folder of sources) {
+    const before = merged.get(folder.path);
+    // Two that only are in the site: what either keeps private stays so.
+    const both =
+      before && !before.declared && !folder.declared ? { ...folder, mode: folder.mode & before.mode } : folder;
+    if (!before?.declared || folder.declared) merged.set(folder.path, both);
+  }
+  return [...merged.values()].map(({ file: _, declared, ...rest }) => ({
+    ...rest,
+    folder: declared ? 'declared' : 'default',
+  }));
 }
 
 /** Throws TEMPLATE_INVALID where a secret stands in a text that it breaks. */

@@ -55,7 +55,7 @@ export async function filesOf(
     {
       site,
       node,
-      sources: (await readSources(site, node)).sources,
+      ...(await readSources(site, node)),
       identity: SAMPLE_IDENTITY,
       peers: SAMPLE_PEERS,
       ...more,

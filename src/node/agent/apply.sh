@@ -6,7 +6,8 @@
 #   applied    the manifest as it was laid       hooks, hook/  which command watches which file; the commands
 #   laid       the paths that were ever laid     pending       hooks that are still to run
 #   original/  what the image had in their place made          folders that were made for them
-#   seen       what the laid files looked like as they were laid (bytes:checksum or >target, mode, owner, group, path)
+#   folders    folders with a mode of their own: what they had before (mode, owner, group; - where they were made), device:inode, path
+#   seen       what the laid files looked like as they were laid (bytes:checksum, >target or / for a folder, mode, owner, group, path)
 #   stages-*   mounts on which a folder for what is being laid was made (see place.sh)
 # shellcheck disable=SC2034 # what is set here is used there
 
@@ -27,7 +28,7 @@ begin_applying() {
   WORK=$RUN/$1
   mkdir -p "$WORK" "$KEPT/hook" "$KEPT/original"
   chmod 0700 "$WORK" "$KEPT/hook" "$KEPT/original"
-  touch "$KEPT/applied" "$KEPT/hooks" "$KEPT/laid" "$KEPT/pending" "$KEPT/made" "$KEPT/seen" "$WORK/looks"
+  touch "$KEPT/applied" "$KEPT/hooks" "$KEPT/laid" "$KEPT/pending" "$KEPT/made" "$KEPT/folders" "$KEPT/seen" "$WORK/looks"
   PROBLEMS=0 FAILURE='' CHANGED=0 REMOVED=0 UNCONCLUDED=''
   begin_placing "$1"
 }
@@ -99,6 +100,11 @@ fetch_bundle() {
     return 1
   fi
   rm -f "$WORK/bundle.tar"
+  # Folders stand by themselves: an agent of before looks at files alone.
+  if [ -s "$WORK/stage/folders" ]; then
+    cat "$WORK/stage/folders" "$WORK/stage/manifest" >"$WORK/whole" || return 1
+    mv -f "$WORK/whole" "$WORK/stage/manifest" || return 1
+  fi
   # A server of before has no hooks.
   [ -e "$WORK/stage/hooks" ] || : >"$WORK/stage/hooks"
   if [ -e "$WORK/stage/mask" ]; then add_to_mask "$WORK/stage/mask"; fi
@@ -111,14 +117,15 @@ name_of() {
 }
 
 # plan MANIFEST: compares the staged bundle with MANIFEST, whose files are as they should be. Writes to plan.lay the lines to
-# lay (`first` where the path was never laid, else `again`, before the line), to plan.remove the paths to take away, and
-# to plan.run the hooks that watch any of them, in order.
+# lay (`first` where the path was never laid, else `again`, before the line), to plan.remove the paths to take away, to plan.leave the
+# folders that are to be as they were, the innermost first, and to plan.run the hooks that watch any of them, in order.
 plan() {
   : >"$WORK/plan.lay"
   : >"$WORK/plan.remove"
   : >"$WORK/plan.run"
+  : >"$WORK/leaving"
   # shellcheck disable=SC2016 # awk's own variables
-  awk -F '\t' -v lay="$WORK/plan.lay" -v remove="$WORK/plan.remove" -v run="$WORK/plan.run" '
+  awk -F '\t' -v lay="$WORK/plan.lay" -v remove="$WORK/plan.remove" -v run="$WORK/plan.run" -v leave="$WORK/leaving" '
     function once(hook) {
       if (!(hook in runs)) print hook > run
       runs[hook] = 1
@@ -126,16 +133,22 @@ plan() {
     n == 1 { right[$0] = 1 }
     n == 2 { laid[$0] = 1 }
     n == 3 {
-      wanted[$6] = 1
+      if ($1 ~ /folder$/) folder[$6] = 1
+      else wanted[$6] = 1
       if (!($0 in right)) {
         changed[$6] = 1
         print (($6 in laid) ? "again" : "first") "\t" $0 > lay
       }
     }
     n == 4 && ($2 in changed) { once($1) }
-    n == 5 && ($2 in laid) && !($2 in wanted) { once($1) }
+    n == 5 && !($5 in folder) {
+      left[$5] = 1
+      print $5 > leave
+    }
+    n == 6 && (($2 in laid) && !($2 in wanted) || ($2 in left)) { once($1) }
     END { for (path in laid) if (!(path in wanted)) print path > remove }
-  ' n=1 "$1" n=2 "$KEPT/laid" n=3 "$WORK/stage/manifest" n=4 "$WORK/stage/hooks" n=5 "$KEPT/hooks"
+  ' n=1 "$1" n=2 "$KEPT/laid" n=3 "$WORK/stage/manifest" n=4 "$WORK/stage/hooks" n=5 "$KEPT/folders" n=6 "$KEPT/hooks" &&
+    sort -r "$WORK/leaving" >"$WORK/plan.leave"
 }
 
 # lay_bundle MANIFEST: lays what differs from MANIFEST and takes away what left the bundle; `conclude` ends it. At boot a file that cannot be
@@ -155,12 +168,15 @@ lay_bundle() {
   while IFS=$TAB read -r when kind mode owner group blob path; do
     # A default gives way to a link: whatever made it keeps that file itself (resolv.conf).
     if [ "$kind" = default ] && [ -L "$path" ]; then continue; fi
-    lay "$when" "$kind" "$mode" "$owner" "$group" "$blob" "$path" 2>"$WORK/trouble"
+    case $kind in
+      *folder) lay_folder "$kind" "$mode" "$owner" "$group" "$path" 2>"$WORK/trouble" ;;
+      *) lay "$when" "$kind" "$mode" "$owner" "$group" "$blob" "$path" 2>"$WORK/trouble" ;;
+    esac
     outcome=$?
     if [ "$outcome" = 0 ]; then
       printf '%s\n' "$path" >>"$WORK/changed"
       case $path in */systemd/system/*) units=yes ;; esac
-    elif [ -z "${DURING-}" ] && [ "$kind" != replace ] && [ "$outcome" != 2 ]; then
+    elif [ -z "${DURING-}" ] && [ "$kind" != replace ] && [ "$kind" != default-folder ] && [ "$outcome" != 2 ]; then
       fail "$path could not be laid" "$WORK/trouble"
       return 1
     else
@@ -169,6 +185,7 @@ lay_bundle() {
     fi
   done <"$WORK/plan.lay"
   remove_left
+  leave_folders
   UNCONCLUDED=yes
   [ -z "$units" ] || ! has_systemd || systemctl daemon-reload
   CHANGED=$(($(wc -l <"$WORK/changed")))
@@ -238,6 +255,133 @@ lay_here() {
     rm -f "$NEW"
   fi
   return "$laid"
+}
+
+# lay_folder KIND MODE OWNER GROUP PATH: a folder with that owner and mode. One of the image keeps its own, unless KIND is folder.
+lay_folder() {
+  name=${5##*/}
+  case $5 in
+    /*/.. | /*/. | */ | [!/]*)
+      echo "$5: not the absolute path of a folder" >&2
+      return 1
+      ;;
+  esac
+  MAKING='make'
+  at "${5%/*}" lay_folder_here "$@"
+  laid=$?
+  MAKING=''
+  return "$laid"
+}
+
+# The same with the folder that it is in as the working directory.
+lay_folder_here() {
+  if [ -L "./$name" ]; then
+    if [ "$1" = default-folder ] && [ -d "./$name" ]; then return 0; fi
+    refuse "$5: is a link on this machine"
+    return
+  fi
+  if [ -d "./$name" ]; then
+    change_folder "$@"
+  elif [ -e "./$name" ]; then
+    refuse "$5: is not a folder on this machine"
+  else
+    make_folder "$@"
+  fi
+}
+
+# make_folder KIND MODE OWNER GROUP PATH: makes it where only root reaches it.
+make_folder() {
+  rmdir "$NEW_FOLDER" 2>/dev/null
+  if mkdir "$NEW_FOLDER" && chown "$3:$4" "$NEW_FOLDER" && chmod "0$2" "$NEW_FOLDER" &&
+    note_folder "-$TAB-$TAB-" "$(stat -c '%d:%i' "$NEW_FOLDER")" "$5" && printf '%s\n' "$5" >>"$KEPT/made" &&
+    look_folder "$NEW_FOLDER" "$5" && put "$name" "$NEW_FOLDER"; then
+    return 0
+  fi
+  rmdir "$NEW_FOLDER" 2>/dev/null
+  return 1
+}
+
+# change_folder KIND MODE OWNER GROUP PATH: gives owner and mode to a folder that is there: as the working directory it stays the same
+# whatever becomes of its name. What others can swap is only changed if it is the one that was made here.
+change_folder() {
+  find_folder "$5"
+  if [ -z "$BEFORE" ] && grep -qxF -- "$5" "$KEPT/made"; then BEFORE=-$TAB-$TAB-; fi
+  if [ -z "$BEFORE" ] && [ "$1" = default-folder ]; then return 0; fi
+  sure=''
+  if only_roots; then sure=yes; fi
+  cd -P "./$name" || return 1
+  inode=$(stat -c '%d:%i' .)
+  [ "$inode" != "$PLACED" ] || sure=yes
+  if [ -z "$sure" ]; then
+    echo "$5: is in a folder of others, and may be another one than it was: left as it is" >&2
+    return 2
+  fi
+  note_folder "${BEFORE:-$(stat -c "%a$TAB%u$TAB%g" .)}" "$inode" "$5" && chown "$3:$4" . && chmod "0$2" . && look_folder . "$5"
+}
+
+# look_folder FOLDER PATH: notes the line for `seen`.
+look_folder() { printf '/\t%s\t%s\n' "$(stat -c "%a$TAB%u$TAB%g" "$1")" "$2" >>"$WORK/looks"; }
+
+# find_folder PATH: sets BEFORE and PLACED to what is noted of it, to nothing if it is not.
+find_folder() {
+  BEFORE='' PLACED=''
+  # shellcheck disable=SC2016 # awk's own variables
+  found=$(FOUND=$1 awk -F '\t' '$5 == ENVIRON["FOUND"] { print $4 "\t" $1 "\t" $2 "\t" $3 }' "$KEPT/folders")
+  [ -n "$found" ] || return 0
+  PLACED=${found%%"$TAB"*} BEFORE=${found#*"$TAB"}
+}
+
+# note_folder BEFORE PLACED PATH, forget_folder PATH
+note_folder() { forget_folder "$3" && printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$KEPT/folders"; }
+forget_folder() {
+  # shellcheck disable=SC2016 # awk's own variables
+  FOUND=$1 awk -F '\t' '$5 != ENVIRON["FOUND"]' "$KEPT/folders" >"$KEPT/folders.new" && mv -f "$KEPT/folders.new" "$KEPT/folders"
+}
+
+# Folders that left the bundle go if they were made here and are empty; else they are as they were.
+leave_folders() {
+  while IFS= read -r path; do
+    leave_folder "$path" 2>"$WORK/trouble"
+    outcome=$?
+    cd /
+    if [ "$outcome" = 0 ]; then
+      forget_folder "$path"
+      printf '%s\n' "$path" >>"$WORK/removed"
+    else
+      complain "$path could not be made what it was" "$WORK/trouble"
+    fi
+  done <"$WORK/plan.leave"
+}
+
+leave_folder() {
+  name=${1##*/}
+  find_folder "$1"
+  enter "${1%/*}" || return 0
+  if [ -L "./$name" ] || [ ! -d "./$name" ]; then return 0; fi
+  made_here=''
+  if [ "$BEFORE" = "-$TAB-$TAB-" ]; then
+    made_here=yes
+    above=$PWD
+    if rmdir "./$name" 2>/dev/null; then
+      forget_made "$1"
+      remove_empty "$above"
+      return 0
+    fi
+    # What others keep in it stays as private as it is.
+    # shellcheck disable=SC2016 # awk's own variables
+    FOLDER=$1/ awk -F '\t' 'index($6, ENVIRON["FOLDER"]) == 1 { found = 1 } END { exit !found }' "$WORK/stage/manifest" || return 0
+  fi
+  sure=''
+  if only_roots; then sure=yes; fi
+  cd -P "./$name" || return 1
+  [ "$(stat -c '%d:%i' .)" != "$PLACED" ] || sure=yes
+  [ -n "$sure" ] || return 0
+  if [ -n "$made_here" ]; then
+    chown 0:0 . && chmod 00755 .
+  else
+    owners=${BEFORE#*"$TAB"}
+    chown "${owners%"$TAB"*}:${owners#*"$TAB"}" . && chmod "0${BEFORE%%"$TAB"*}" .
+  fi
 }
 
 # make KIND MODE OWNER GROUP BLOB PATH: the file, with its owner and mode, where only root reaches it.
@@ -395,11 +539,17 @@ take_away() {
 # remove_empty FOLDER: and those above it, as far as they are ours and empty.
 remove_empty() {
   grep -qxF -- "$1" "$KEPT/made" || return 0
+  # One that the bundle gives by itself stays, or goes with the folders.
+  find_folder "$1"
+  [ -z "$BEFORE" ] || return 0
   if ! enter "${1%/*}" || ! rmdir "./${1##*/}" 2>/dev/null; then return 0; fi
-  # shellcheck disable=SC2016 # awk's own variables
-  FOLDER=$1 awk '$0 != ENVIRON["FOLDER"]' "$KEPT/made" >"$KEPT/made.new"
-  mv -f "$KEPT/made.new" "$KEPT/made"
+  forget_made "$1"
   remove_empty "${1%/*}"
+}
+
+forget_made() {
+  # shellcheck disable=SC2016 # awk's own variables
+  FOLDER=$1 awk '$0 != ENVIRON["FOLDER"]' "$KEPT/made" >"$KEPT/made.new" && mv -f "$KEPT/made.new" "$KEPT/made"
 }
 
 # ------------------------------------------------------------------------------------------------ what others did to files
@@ -410,9 +560,9 @@ remove_empty() {
 picture() {
   : >"$WORK/sums"
   : >"$WORK/others"
-  cut -f 5 "$1" >"$WORK/paths"
+  cut -f 1,5 "$1" >"$WORK/paths"
   in=''
-  while IFS= read -r path; do
+  while IFS=$TAB read -r sum path; do
     folder=${path%/*}
     if [ "${folder:-/}" != "$in" ]; then
       in=${folder:-/}
@@ -426,6 +576,8 @@ picture() {
     else
       if [ -L "./$name" ]; then
         printf '>%s\t%s\n' "$(readlink "./$name")" "$path" >>"$WORK/sums"
+      elif [ "$sum" = / ] && [ -d "./$name" ]; then
+        printf '/\t%s\n' "$path" >>"$WORK/sums"
       elif [ ! -f "./$name" ]; then
         continue
       fi
@@ -461,7 +613,7 @@ picture() {
     n == 3 { other[$0] = 1; next }
     !($5 in other) { print (($5 in sum) ? sum[$5] : $4 ":" hash[$5]) "\t" $1 "\t" $2 "\t" $3 "\t" $5 }
   ' n=1 "$WORK/sums" n=2 "$WORK/hashed" n=3 "$WORK/others" n=4 "$WORK/modes"
-  awk -F '\t' 'n == 1 { other[$0] = 1; next } $5 in other { print substr($1, 1, index($1, ":")) "\t" $5 }' \
+  awk -F '\t' 'n == 1 { other[$0] = 1; next } $5 in other { print ($1 == "/" ? $1 : index($1, ":") && $1 !~ /^>/ ? substr($1, 1, index($1, ":")) : ":") "\t" $5 }' \
     n=1 "$WORK/others" n=2 "$1" >"$WORK/sizes"
   while IFS=$TAB read -r size path; do
     name=${path##*/}
@@ -469,8 +621,12 @@ picture() {
   done <"$WORK/sizes"
 }
 
-# picture_here SIZE PATH: the same of one file in the working directory, which had SIZE bytes once.
+# picture_here SIZE PATH: the same of one file in the working directory, which had SIZE bytes once, or was a folder if SIZE is /.
 picture_here() {
+  if [ "$1" = / ] && [ -d "./$name" ] && [ ! -L "./$name" ]; then
+    printf '/\t%s\t%s\n' "$(stat -c "%a$TAB%u$TAB%g" "./$name")" "$2"
+    return
+  fi
   pin "$name" || return
   if [ -L "$PINNED" ]; then
     sum='>'$(readlink "$PINNED")
@@ -489,8 +645,9 @@ picture_here() {
 
 # Notes what the files that were just laid look like. What a run that was cut off took away is not in `laid` any more.
 remember() {
+  cut -f 5 "$KEPT/folders" | cat "$KEPT/laid" - >"$WORK/known"
   awk -F '\t' 'n == 1 { new[$0] = 1; next } n == 2 { laid[$0] = 1; next } $5 in laid && !($5 in new)' \
-    n=1 "$WORK/changed" n=2 "$KEPT/laid" n=3 "$KEPT/seen" >"$KEPT/seen.new"
+    n=1 "$WORK/changed" n=2 "$WORK/known" n=3 "$KEPT/seen" >"$KEPT/seen.new"
   cat "$WORK/looks" >>"$KEPT/seen.new"
   mv -f "$KEPT/seen.new" "$KEPT/seen"
 }
@@ -644,7 +801,8 @@ run_settings() {
 # changed. Nothing is written where it has been told the same and nobody waits for it.
 write_news() {
   {
-    printf 'boot=%s\nbundle=%s\n' "$BOOT" "$(name_of "$KEPT/applied" "$KEPT/hooks")"
+    # `folders`: this agent lays folders, and counts them in the bundle's name.
+    printf 'boot=%s\nfolders=1\nbundle=%s\n' "$BOOT" "$(name_of "$KEPT/applied" "$KEPT/hooks")"
     tidy "$FAILURE"
     [ -z "$TIDY" ] || printf 'failed=%s\n' "$(printf %s "$TIDY" | head -c 500)"
     printf 'drifted=%s\n' $(($(wc -l <"$WORK/drift")))

@@ -16,6 +16,7 @@ MOST_LINKS=40
 STAGED=/proc/self/fd/8
 NEW=$STAGED/reveille-new
 PIN=$STAGED/reveille-pin
+NEW_FOLDER=$STAGED/reveille-folder
 
 STAGE=.reveille-stage STAGES=/dev/null TOPS='' MAKING=''
 JUDGED='' VERDICT='' CHECKED=none
@@ -239,22 +240,22 @@ pin() {
 
 unpin() { if [ -L "$PIN" ] || [ -e "$PIN" ]; then rm -f "$PIN"; fi; }
 
-# put NAME: what was made as NEW takes the place of NAME in the working directory.
+# put NAME [FOLDER]: what was made as NEW, or FOLDER, takes the place of NAME in the working directory.
 put() {
   if [ -n "$MOVE" ]; then
-    $MOVE "$NEW" "./$1"
+    $MOVE "${2:-$NEW}" "./$1"
   elif ! only_roots; then
     echo "$PWD/$1: the mv of this machine has no -T, without which others can lead it astray" >&2
     return 2
   else
     # A plain mv would move it into the folder that a link points at.
     if [ -L "./$1" ] && [ -d "./$1" ]; then rm -f "./$1"; fi
-    mv -f "$NEW" "./$1"
+    mv -f "${2:-$NEW}" "./$1"
   fi
 }
 
 # empty_stage TOP: only names of ours are removed: another user's folder may hold another one of root's under this name.
-empty_stage() { if enter_stage "$1" 2>/dev/null; then rm -f ./reveille-new ./reveille-pin; fi; }
+empty_stage() { if enter_stage "$1" 2>/dev/null; then rm -f ./reveille-new ./reveille-pin; rmdir ./reveille-folder 2>/dev/null; fi; return 0; }
 
 # leave_stages: takes the stages away that stand where all can see them.
 leave_stages() {
