@@ -50,7 +50,7 @@ for (const flavour of FLAVOURS) {
       'overlays/nova/etc/app/a.conf': 'a2',
       'overlays/nova/etc/app/b.conf': 'b',
       'overlays/nova/etc/linked': 'no link any more',
-      'overlays/nova/opt/new': undefined,
+      'overlays/nova/opt': undefined,
       'overlays/nova/etc/owned.conf': undefined,
     });
     const result = await sync(server);
