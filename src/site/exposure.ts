@@ -1,33 +1,35 @@
-import { realpath } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Findings } from './finding.ts';
 import type { Site } from './model.ts';
 import type { SiteDocuments } from './resolve.ts';
+import { holds } from './siteLinks.ts';
 
 /**
  * Looks for what would be served to the whole boot network though it must not be: a `tftp.root` that is or holds the site, the
  * state folder (if that is known) or overlays, or lies in one; and files of secrets below `tftp.root`, in node folders (which
  * are served too) or in overlays (which nodes get). Links are followed: what counts is where a file really lies.
  */
-export async function checkExposure(
+export function checkExposure(
   { root, site: document, overlays, nodeFolders }: SiteDocuments,
   { tftp, secrets }: Pick<Site, 'tftp' | 'secrets'>,
   stateFolder: string | undefined,
   findings: Findings,
-): Promise<void> {
-  const all = (paths: readonly string[]) => Promise.all(paths.map(realOf));
+): void {
+  if (tftp.root === undefined && ![...secrets.values()].some(({ kind }) => kind === 'file')) return;
+  const all = (paths: readonly string[]) => paths.map(realOf);
   const inSite = (folder: string, names: readonly string[]) => [folder, ...names.map((name) => `${folder}/${name}`)];
-  const overlayFolders = await all(inSite('overlays', overlays).map((path) => join(root, path)));
-  const folders = await all(inSite('nodes', nodeFolders).map((path) => join(root, path)));
-  const served = tftp.root === undefined ? undefined : await realOf(tftp.root);
+  const overlayFolders = all(inSite('overlays', overlays).map((path) => join(root, path)));
+  const folders = all(inSite('nodes', nodeFolders).map((path) => join(root, path)));
+  const served = tftp.root === undefined ? undefined : realOf(tftp.root);
 
   if (served !== undefined) {
     const place = document.place(['tftp', 'root']);
     const hint = 'make a folder for what is to be served and nothing else, such as `tftp: { root: tftp }`';
     const error = (what: string) =>
       findings.error(place, `${tftp.root} ${what}, which anyone on the boot network could fetch`, hint);
-    const state = stateFolder === undefined ? undefined : await realOf(stateFolder);
-    const ofSite = await all([root, join(root, 'site.yaml')]);
+    const state = stateFolder === undefined ? undefined : realOf(stateFolder);
+    const ofSite = all([root, join(root, 'site.yaml')]);
     if (ofSite.some((path) => holds(served, path))) error('holds the site');
     else if (overlayFolders.some((path) => holds(served, path))) error('holds overlays');
     else if (overlayFolders.some((path) => holds(path, served))) error('is part of an overlay');
@@ -36,7 +38,7 @@ export async function checkExposure(
 
   for (const [name, source] of secrets) {
     if (source.kind !== 'file') continue;
-    const path = await realOf(source.path);
+    const path = realOf(source.path);
     const where =
       served !== undefined && holds(served, path)
         ? 'below tftp.root: anyone on the boot network could fetch it'
@@ -54,18 +56,15 @@ export async function checkExposure(
   }
 }
 
-/** Where a path really is; what does not exist yet is where its folder is. */
-async function realOf(path: string): Promise<string> {
+/**
+ * Where a path really is; what does not exist yet is where its folder is. Thousands of calls that wait for a thread of the pool would keep
+ * others waiting, who read files for requests.
+ */
+function realOf(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch {
     const parent = dirname(path);
-    return parent === path ? path : join(await realOf(parent), basename(path));
+    return parent === path ? path : join(realOf(parent), basename(path));
   }
-}
-
-/** Whether `path` is `folder` or something below it. */
-function holds(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`));
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findingText, withSiteFolder } from './folderFixture.ts';
-import { type FollowedSite, followSite } from './follow.ts';
+import { type FollowedSite, followSite, leftOutOf } from './follow.ts';
+import { loadSite } from './load.ts';
 import type { Site } from './model.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
@@ -135,6 +136,7 @@ describe('following a site', () => {
             setImmediate(onChange);
             return {
               ready: Promise.resolve(),
+              follow: () => Promise.resolve(),
               close: () => {
                 closed = true;
               },
@@ -157,4 +159,46 @@ describe('following a site', () => {
       await writeFile(join(folder, 'site.yaml'), GOOD);
       await pause(400);
     }));
+
+  it('leaves out what is served by TFTP and what images are made from, but nothing that it reads', () =>
+    withSiteFolder(
+      {
+        'tftp/x': '',
+        'nodes/n/x': '',
+        'roots/base.tar': '',
+        'images/a.yaml': 'from: { tar: roots/base.tar }\n',
+        'images/b.yaml': 'from: { tar: /etc/hostname }\n',
+      },
+      async (folder) => {
+        const rows: readonly (readonly [root: string, left: readonly string[]])[] = [
+          ['tftp', ['tftp', 'roots/base.tar']],
+          ['nodes/n', ['roots/base.tar']],
+          ['/etc', ['roots/base.tar']],
+        ];
+        for (const [root, left] of rows) {
+          const loaded = await loadSite(folder, { siteText: `${GOOD}tftp: { root: ${root} }\n` });
+          if (!loaded.ok) assert.fail(JSON.stringify(loaded.findings));
+          assert.deepEqual(
+            [...leftOutOf(loaded.site)],
+            left.map((path) => join(folder, path)),
+            root,
+          );
+        }
+      },
+    ));
+
+  it('reads nothing anew while files are copied below tftp.root', () =>
+    withSiteFolder({ 'site.yaml': `${GOOD}tftp: { root: tftp }\n`, 'tftp/x': '' }, (folder) =>
+      following(folder, async (_, told, next) => {
+        for (let i = 0; i < 10; i++) {
+          await writeFile(join(folder, 'tftp/x'), `${i}`);
+          await writeFile(join(folder, `tftp/y${i}`), `${i}`);
+          await pause(50);
+        }
+        assert.deepEqual(told, []);
+        await writeFile(join(folder, 'site.yaml'), `${GOOD.replace('one', 'two')}tftp: { root: tftp }\n`);
+        await next();
+        assert.deepEqual(told, [{ loaded: 'two' }]);
+      }),
+    ));
 });

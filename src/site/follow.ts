@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { Finding } from './finding.ts';
 import type { Loaded } from './load.ts';
 import type { Site } from './model.ts';
 import { type LoadedText, loadServable } from './servable.ts';
+import { holds } from './siteLinks.ts';
 import { type Watching, watchSite } from './watch.ts';
 
 /** Who is told when the site was read again. They must not throw. */
@@ -55,9 +57,21 @@ export async function followSite(
     watch.close();
     return loaded;
   }
+  await watch.follow(leftOutOf(loaded.site));
   const followed = new Follower(load, { site: loaded.site, text }, listeners, watch);
   early.passTo(() => void followed.reload());
   return { ok: true, followed, warnings: loaded.warnings };
+}
+
+/**
+ * What lies in the site folder and is no part of the site: the files for TFTP, and what images are made from. Whoever copies a mirror there
+ * edits nothing.
+ */
+export function leftOutOf({ root, tftp, images }: Pick<Site, 'root' | 'tftp' | 'images'>): ReadonlySet<string> {
+  const sources = [...images.values()].flatMap(({ from }) => ('path' in from ? [from.path] : []));
+  const read = ['profiles', 'images', 'overlays', 'nodes'].map((name) => join(root, name));
+  const served = tftp.root === undefined || read.some((folder) => holds(folder, tftp.root ?? '')) ? [] : [tftp.root];
+  return new Set([...served, ...sources].filter((path) => path !== root && holds(root, path)));
 }
 
 /** Remembers that something changed until there is someone to tell. */
@@ -132,6 +146,8 @@ class Follower implements FollowedSite {
     const { loaded, text } = await this.#read(this.#served.text);
     if (this.#closed) return;
     if (loaded.ok) {
+      await this.#watch.follow(leftOutOf(loaded.site));
+      if (this.#closed) return;
       this.#served = { site: loaded.site, text };
       this.#since = Date.now();
       this.#refused = undefined;

@@ -88,7 +88,7 @@ describe('leftovers', () => {
     withSiteFolder({ 'site.yaml': 'a', 'nodes/node01/hosts': 'x' }, async (folder) => {
       let told = 0;
       const watch = watchSite(folder, () => told++, { quiet: 10, patience: 100, poll: 20 });
-      await watch.ready;
+      await watch.follow(new Set());
       try {
         for (const name of Object.values(LEFT).flat()) {
           await mkdir(dirname(join(folder, 'nodes/node01', name)), { recursive: true });

@@ -49,7 +49,7 @@ export async function loadSite(
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
   const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', findings);
   if (here) warnOfHere(site, documents.site, here, findings);
-  await checkExposure(documents, site, stateFolder, findings);
+  checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
   return errors.length > 0 ? { ok: false, findings: errors, warnings } : { ok: true, site, warnings };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -14,11 +14,12 @@ async function watching(
   folder: string,
   use: (changes: () => number, told: (what: string) => Promise<void>) => Promise<void>,
   watchFolder?: typeof watch,
+  leftOut: readonly string[] = [],
 ): Promise<void> {
   let count = 0;
   let awaited = 0;
   const site = watchSite(folder, () => count++, PACE, watchFolder);
-  await site.ready;
+  await site.follow(new Set(leftOut));
   try {
     await use(
       () => count,
@@ -113,7 +114,7 @@ describe('watching a site folder', () => {
     withSiteFolder({ 'site.yaml': 'a' }, async (folder) => {
       let count = 0;
       const site = watchSite(folder, () => count++, { ...PACE, quiet: 1000, patience: 300 });
-      await site.ready;
+      await site.follow(new Set());
       const begin = performance.now();
       while (performance.now() - begin < 900 && count === 0) {
         await writeFile(join(folder, 'site.yaml'), 'b');
@@ -121,6 +122,67 @@ describe('watching a site folder', () => {
       }
       site.close();
       assert.equal(count, 1);
+    }));
+
+  it('tells of writes in a folder that was made anew in the place of another', () =>
+    withSiteFolder({ 'nodes/a/files/x': 'x', 'site.yaml': 'a' }, (folder) =>
+      watching(folder, async (_, told) => {
+        for (let round = 0; round < 3; round++) {
+          await rm(join(folder, 'nodes/a'), { recursive: true });
+          await writeFiles(folder, { 'nodes/a/files/x': 'x' });
+          await told('a folder made anew');
+          await writeFile(join(folder, 'nodes/a/files/x'), `y${round}`);
+          await told('a write in it');
+        }
+      }),
+    ));
+
+  it('does not tell of what is in a folder that is left out, but of the folder; nor of what a file that is left out holds', () =>
+    withSiteFolder({ 'site.yaml': 'a', 'tftp/deep/x': 'x', 'roots/base.tar': 'x' }, (folder) =>
+      watching(
+        folder,
+        async (changes, told) => {
+          await writeFile(join(folder, 'tftp/deep/x'), 'y');
+          await writeFiles(folder, { 'tftp/deep/more/y': 'y', 'tftp/z': 'z' });
+          await writeFile(join(folder, 'roots/base.tar'), 'a longer one');
+          await pause(PACE.quiet * 4);
+          assert.equal(changes(), 0);
+          await rename(join(folder, 'tftp'), join(folder, 'elsewhere'));
+          await told('the folder that went');
+          await mkdir(join(folder, 'tftp'));
+          await told('the folder that is there again');
+          await unlink(join(folder, 'roots/base.tar'));
+          await told('the file that went');
+          const before = changes();
+          await writeFile(join(folder, 'tftp/x'), 'y');
+          await pause(PACE.quiet * 4);
+          assert.equal(changes(), before);
+        },
+        undefined,
+        [join(folder, 'tftp'), join(folder, 'roots/base.tar')],
+      ),
+    ));
+
+  it('looks through those folders for which there was no watch left, and watches the others', () =>
+    withSiteFolder({ 'site.yaml': 'a', 'nodes/a/x': 'a', 'nodes/b/x': 'b' }, (folder) => {
+      const watched: string[] = [];
+      const someLeft = (path: string, ...rest: [{ persistent: boolean }, (event: string) => void]) => {
+        if (path.endsWith('/b')) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        watched.push(path);
+        return watch(path, ...rest);
+      };
+      return watching(
+        folder,
+        async (_, told) => {
+          assert.ok(watched.includes(join(folder, 'nodes/a')));
+          await pause(PACE.poll * 3);
+          await writeFile(join(folder, 'nodes/b/x'), 'longer');
+          await told('a write where there is no watch');
+          await writeFile(join(folder, 'nodes/a/x'), 'longer');
+          await told('a write where there is one');
+        },
+        someLeft as typeof watch,
+      );
     }));
 
   it('looks through the tree where the system gives no watch', () =>
@@ -144,7 +206,7 @@ describe('watching a site folder', () => {
     withSiteFolder({ 'site.yaml': 'a' }, async (folder) => {
       let count = 0;
       const site = watchSite(folder, () => count++, PACE);
-      await site.ready;
+      await site.follow(new Set());
       await writeFile(join(folder, 'site.yaml'), 'b');
       site.close();
       await pause(PACE.quiet * 4);

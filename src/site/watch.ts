@@ -1,11 +1,17 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { type BigIntStats, type FSWatcher, watch } from 'node:fs';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { inTurn } from '../inTurn.ts';
 import { leftoverOf } from './leftovers.ts';
 
 export type Watching = {
-  /** Settles once every folder is watched: later changes are not missed. */
+  /** Settles once the site's folder and those right below it are watched: what a site is loaded from stands there. */
   readonly ready: Promise<void>;
+  /**
+   * Watches the whole tree but for `leftOut`, absolute paths: of folders, which are not entered, and of files, whose content does not
+   * count. That there is such a path still does. Settles once every folder is watched: later changes are not missed.
+   */
+  follow(leftOut: ReadonlySet<string>): Promise<void>;
   close(): void;
 };
 
@@ -24,8 +30,9 @@ const PACE: WatchPace = { quiet: 150, patience: 2000, poll: 5000 };
 /**
  * Calls `onChange` after files in the site folder changed, once for a burst of changes. Every folder of the tree is
  * watched by itself, so that files that are written beside and renamed are seen, and folders made later are too; the
- * folder's parent is watched so that the folder may be replaced or be a link that is turned. Where the system gives
- * no watch (too many, or a file system without them), the tree is looked through now and then instead.
+ * folder's parent is watched so that the folder may be replaced or be a link that is turned. After a change only what
+ * changed its name is looked at. Folders for which the system gives no watch (too many, or a file system without them)
+ * are looked through now and then instead.
  */
 export function watchSite(
   folder: string,
@@ -36,15 +43,29 @@ export function watchSite(
   return new SiteWatch(resolve(folder), onChange, pace, watchFolder);
 }
 
+const DEEPEST = 40;
+/** With more names than these the whole tree is looked at: the system may have lost some. */
+const MOST_RENAMED = 1000;
+/** Looking through what is not watched takes one part in so many of the time. */
+const POLL_SHARE = 20;
+
+type Folder = { readonly identity: string; readonly watcher: FSWatcher | undefined };
+
 class SiteWatch implements Watching {
   readonly ready: Promise<void>;
   readonly #root: string;
   readonly #onChange: () => void;
   readonly #pace: WatchPace;
   readonly #watchFolder: typeof watch;
-  readonly #watchers = new Map<string, FSWatcher>();
-  /** Watched folders by the identity that they had when their watch was set. */
-  readonly #identities = new Map<string, string>();
+  readonly #inOrder = inTurn();
+  readonly #parent: FSWatcher | undefined;
+  readonly #folders = new Map<string, Folder>();
+  /** Paths of which something appeared, went or was replaced since the tree was last looked at. */
+  readonly #renamed = new Set<string>();
+  /** Whether more changed than `#renamed` says. */
+  #isUnsure = false;
+  #leftOut: ReadonlySet<string> = new Set();
+  #deepest = 1;
   #closed = false;
   #settle: NodeJS.Timeout | undefined;
   #firstChange = 0;
@@ -56,16 +77,29 @@ class SiteWatch implements Watching {
     this.#onChange = onChange;
     this.#pace = pace;
     this.#watchFolder = watchFolder;
-    this.#watch(dirname(root), (name) => name === null || name === basename(root));
-    this.ready = this.#follow();
+    this.#parent = this.#watch(dirname(root), (_, name) => {
+      if (name !== null && name !== basename(root)) return;
+      this.#isUnsure = true;
+      this.#changed();
+    });
+    this.ready = this.#inOrder(() => this.#lookAtAll());
+  }
+
+  follow(leftOut: ReadonlySet<string>): Promise<void> {
+    return this.#inOrder(async () => {
+      if (this.#deepest === DEEPEST && leftOut.symmetricDifference(this.#leftOut).size === 0) return;
+      this.#leftOut = leftOut;
+      this.#deepest = DEEPEST;
+      await this.#lookAtAll();
+    });
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#settle);
     clearTimeout(this.#poll);
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
+    this.#parent?.close();
+    for (const path of [...this.#folders.keys()]) this.#forget(path);
   }
 
   #changed(): void {
@@ -74,59 +108,126 @@ class SiteWatch implements Watching {
     if (this.#settle === undefined) this.#firstChange = now;
     clearTimeout(this.#settle);
     const left = this.#firstChange + this.#pace.patience - now;
-    this.#settle = setTimeout(() => this.#settled(), Math.max(0, Math.min(this.#pace.quiet, left)));
+    this.#settle = setTimeout(() => void this.#settled(), Math.max(0, Math.min(this.#pace.quiet, left)));
   }
 
   /** New folders are watched before the change is told: whatever is written into them later is seen. */
   async #settled(): Promise<void> {
     this.#settle = undefined;
-    await this.#follow();
+    await this.#inOrder(() => this.#lookAtChanges());
     if (!this.#closed) this.#onChange();
   }
 
+  async #lookAtChanges(): Promise<void> {
+    const renamed = [...this.#renamed];
+    if (this.#isUnsure || renamed.length > MOST_RENAMED) return this.#lookAtAll();
+    this.#renamed.clear();
+    for (const path of renamed) {
+      // Its watch may be of what stood there before.
+      for (const gone of this.#below(path)) this.#forget(gone);
+    }
+    await this.#visit(renamed);
+  }
+
   /** Watches the folders that the tree has now, and no others. */
-  async #follow(): Promise<void> {
-    const { folders, whole } = await foldersOf(this.#root);
+  async #lookAtAll(): Promise<void> {
+    this.#isUnsure = false;
+    this.#renamed.clear();
+    const found = await this.#visit([this.#root]);
     if (this.#closed) return;
-    if (!whole) this.#startPolling();
-    for (const [path, identity] of folders) {
-      if (this.#identities.get(path) === identity) continue;
-      this.#unwatch(path);
-      this.#watch(path, isOfInterest);
-      this.#identities.set(path, identity);
-    }
-    for (const path of this.#identities.keys()) if (!folders.has(path)) this.#unwatch(path);
+    for (const path of [...this.#folders.keys()]) if (!found.has(path)) this.#forget(path);
   }
 
-  #watch(path: string, concerns: (name: string | null) => boolean): void {
+  /** Watches those of `paths` that are folders, and all below them: those nearer to the root first. A link counts only if it is the root. */
+  async #visit(paths: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    const waiting = paths.filter((path) => path === this.#root || this.#isPart(path));
+    for (const path of waiting) {
+      const about = await this.#about(path);
+      if (this.#closed) break;
+      if (!about?.isDirectory()) continue;
+      found.add(path);
+      const identity = `${about.dev}:${about.ino}:${about.birthtimeNs}`;
+      const known = this.#folders.get(path);
+      if (known?.watcher === undefined || known.identity !== identity) {
+        this.#forget(path);
+        const watcher = this.#watch(path, (event, name) => this.#heard(path, event, name));
+        this.#folders.set(path, { identity, watcher });
+      }
+      const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+      for (const entry of entries)
+        if (entry.isDirectory() && this.#isPart(join(path, entry.name))) waiting.push(join(path, entry.name));
+    }
+    this.#pollUnwatched();
+    return found;
+  }
+
+  async #about(path: string): Promise<BigIntStats | undefined> {
     try {
-      const watcher = this.#watchFolder(path, { persistent: false }, (_, name) => {
-        if (concerns(name)) this.#changed();
-      });
-      watcher.on('error', () => this.#changed());
-      this.#watchers.set(path, watcher);
+      return path === this.#root ? await stat(path, { bigint: true }) : await lstat(path, { bigint: true });
     } catch (error) {
-      // A folder that is gone by now is no reason to poll: its parent's watch tells.
-      if (!isAbsence(error)) this.#startPolling();
+      // What cannot be looked at now is looked at with the next change.
+      if (!isAbsence(error)) this.#isUnsure = true;
+      return undefined;
     }
   }
 
-  #unwatch(path: string): void {
-    this.#watchers.get(path)?.close();
-    this.#watchers.delete(path);
-    this.#identities.delete(path);
+  /** Whether a folder of this path is to be watched. */
+  #isPart(path: string): boolean {
+    const names = relative(this.#root, path).split(sep);
+    return (
+      names.length <= this.#deepest &&
+      !this.#leftOut.has(path) &&
+      names.every((name) => leftoverOf(name, 'folder') === undefined)
+    );
   }
 
-  #startPolling(): void {
+  #heard(path: string, event: string, name: string | null): void {
+    if (!isOfInterest(name)) return;
+    if (name === null) this.#isUnsure = true;
+    else if (event === 'rename') this.#renamed.add(join(path, name));
+    else if (this.#leftOut.has(join(path, name))) return;
+    this.#changed();
+  }
+
+  /** `undefined` if the system gives no watch: then it is polled. */
+  #watch(path: string, heard: (event: string, name: string | null) => void): FSWatcher | undefined {
+    try {
+      const watcher = this.#watchFolder(path, { persistent: false }, heard);
+      return watcher.on('error', () => heard('error', null));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #forget(path: string): void {
+    this.#folders.get(path)?.watcher?.close();
+    this.#folders.delete(path);
+  }
+
+  /** What is watched of a path and below it. */
+  #below(path: string): readonly string[] {
+    if (!this.#folders.has(path)) return [];
+    return [...this.#folders.keys()].filter((one) => one === path || one.startsWith(path + sep));
+  }
+
+  #pollUnwatched(): void {
     if (this.#poll !== undefined || this.#closed) return;
+    const unwatched = () => [...this.#folders].flatMap(([path, { watcher }]) => (watcher === undefined ? [path] : []));
+    if (unwatched().length === 0) return;
     const look = async () => {
-      const now = await treeMarks(this.#root);
+      const begun = performance.now();
+      const now = await marksOf(unwatched());
       if (this.#closed) return;
-      if (this.#seen !== undefined && now !== this.#seen) this.#changed();
+      if (this.#seen !== undefined && now !== this.#seen) {
+        this.#isUnsure = true;
+        this.#changed();
+      }
       this.#seen = now;
-      this.#poll = setTimeout(look, this.#pace.poll).unref();
+      const pause = Math.max(this.#pace.poll, (performance.now() - begun) * POLL_SHARE);
+      this.#poll = setTimeout(() => void look(), pause).unref();
     };
-    this.#poll = setTimeout(look, 0).unref();
+    this.#poll = setTimeout(() => void look(), 0).unref();
   }
 }
 
@@ -134,37 +235,10 @@ function isOfInterest(name: string | null): boolean {
   return name === null || leftoverOf(name) === undefined;
 }
 
-const DEEPEST = 40;
-
-/**
- * Every folder of the tree with its identity: a folder that was replaced has another. A link is followed only if it is
- * the root. Not `whole` if something could not be read, other than for being gone.
- */
-async function foldersOf(root: string): Promise<{ folders: ReadonlyMap<string, string>; whole: boolean }> {
-  const folders = new Map<string, string>();
-  let whole = true;
-  const visit = async (path: string, depth: number): Promise<void> => {
-    try {
-      const { dev, ino } = await stat(path);
-      const entries = await readdir(path, { withFileTypes: true });
-      folders.set(path, `${dev}:${ino}`);
-      if (depth === DEEPEST) return;
-      for (const entry of entries) {
-        if (entry.isDirectory() && leftoverOf(entry.name, 'folder') === undefined)
-          await visit(join(path, entry.name), depth + 1);
-      }
-    } catch (error) {
-      if (!isAbsence(error)) whole = false;
-    }
-  };
-  await visit(root, 0);
-  return { folders, whole };
-}
-
-/** The tree's names, sizes and times as one text: it differs after a change. */
-async function treeMarks(root: string): Promise<string> {
+/** The names, sizes and times in these folders as one text: it differs after a change. */
+async function marksOf(folders: readonly string[]): Promise<string> {
   const marks: string[] = [];
-  for (const path of (await foldersOf(root)).folders.keys()) {
+  for (const path of folders) {
     for (const name of await readdir(path).catch(() => [])) {
       const about = await stat(join(path, name)).catch(() => undefined);
       if (isOfInterest(name)) marks.push(`${path}/${name} ${about?.ino} ${about?.size} ${about?.mtimeMs}`);
