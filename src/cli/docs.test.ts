@@ -22,9 +22,11 @@ function codeIn(page: string): readonly string[] {
 
 /** The command lines of this program in a line of code, in words, without what comes after them in the shell. */
 function commandLines(code: string): readonly (readonly string[])[] {
-  return [...code.matchAll(/(?:^|\s)(?:bin\/)?reveille ((?:'[^']*'|"[^"]*"|[^'"|>;&#])*)/g)].map(([, line = '']) =>
-    [...line.matchAll(/'[^']*'|"[^"]*"|\S+/g)].map(([word]) => word.replaceAll(/['"]/g, '')),
-  );
+  return [
+    ...code.matchAll(
+      /(?:^\s*(?:\$ )?|[|;&] *|sudo (?:-u \w+ )?|-- )(?:bin\/)?reveille ((?:'[^']*'|"[^"]*"|[^'"|>;&#])*)/g,
+    ),
+  ].map(([, line = '']) => [...line.matchAll(/'[^']*'|"[^"]*"|\S+/g)].map(([word]) => word.replaceAll(/['"]/g, '')));
 }
 
 /** The command lines of a page's blocks of shell, as they are typed; lines that end in a backslash go on. */
@@ -129,6 +131,11 @@ describe('the command lines in the documents', () => {
   it('are found in them, and a wrong one would be noticed', () => {
     assert.ok(PAGES.flatMap(codeIn).flatMap(commandLines).length > 80);
     assert.deepEqual(commandLines('sudo bin/reveille lab up --site x && echo'), [['lab', 'up', '--site', 'x']]);
+    assert.deepEqual(commandLines('runuser -u reveille -- reveille check | cat; reveille status'), [
+      ['check'],
+      ['status'],
+    ]);
+    assert.deepEqual(commandLines('install -g reveille -m 0750 x'), []);
     assert.equal(problemOf(['lab', 'up', '--sight', 'x']), 'up has no option --sight');
     assert.equal(problemOf(['lab', 'fly']), 'there is no command fly');
     assert.equal(problemOf(['fly']), 'there is no command fly');
