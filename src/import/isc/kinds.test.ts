@@ -768,3 +768,18 @@ describe('an option that is not defined is an error at its place:', () => {
       option isc.media "x"; if config-option server.ddns-hostname = "a" { } option dhcp.routers 10.0.0.1; option ACME.To "a";`);
   });
 });
+
+it('tells of hosts whose names cannot name a node, or are another’s', () => {
+  const hosts = [
+    host('gpu_1', '01'),
+    host('a', '02', 'option host-name "node1.x.org";'),
+    host('NODE1', '03'),
+    host('b.x.org', '04'),
+  ];
+  const draft = drafted(net('', hosts.join('\n')));
+  assert.deepEqual(Object.keys(draft.site.nodes ?? {}), ['gpu-1', 'node1', 'NODE1-2', 'b']);
+  assert.deepEqual(
+    told(draft).filter((line) => line.includes(': node ')),
+    ['changed host gpu_1: node gpu-1', 'changed host NODE1: node NODE1-2'],
+  );
+});

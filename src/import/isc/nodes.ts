@@ -71,9 +71,18 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
     reading.draft.site.nodes ??= {};
     reading.draft.site.nodes[name] = node;
     reading.from('nodes', name, host.place, `host ${host.name}`);
-    reading.standsOf(host.place, `host ${host.name}`, at);
+    if (isNamedAfter(name, machine)) reading.standsOf(host.place, `host ${host.name}`, at);
+    else {
+      const why = 'its node has another name here: this one cannot name a node (RFC 1123), or another node has it';
+      reading.tellOf('changed', host.place, `host ${host.name}: node ${name}`, why);
+    }
     for (const setting of asNode(machine)) reading.stands(setting, at);
   }
+}
+
+/** Whether a node has a name by which its machine was known: what its client is told, or the host's, perhaps without a domain. */
+function isNamedAfter(name: string, { host }: Machine): boolean {
+  return [toldName(host), host.name].some((known) => known === name || known?.split('.')[0] === name);
 }
 
 /** What a node is by itself: its address, its name as that of its client, and that it is answered. */
