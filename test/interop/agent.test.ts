@@ -152,6 +152,21 @@ for (const flavour of FLAVOURS) {
     assert.equal(machine.read('root/.ssh/authorized_keys'), `ssh-rsa AAAAB3 first\n${KEY}\n`);
   });
 
+  test(`${flavour}: files from other systems do on the node what they say; a name that Linux would cut is refused`, async (t) => {
+    const script = '\ufeffset -e\r\nfor one in a b; do\r\n  printf "%s." "$one"\r\ndone >/root/done\r\n';
+    const { machine, server } = await stage(t, flavour, {
+      'nodes/node01/settings.sh': script,
+      'nodes/node01/hosts': '\ufeff10.0.0.9 controller\r\n10.0.0.51 node01',
+      'nodes/node01/hostname': `${'n'.repeat(60)}.rack\r\n`,
+    });
+    const { code, printed } = await machine.start(`${KERNEL} TFTP=10.0.0.2`);
+    assert.notEqual(code, 0, printed);
+    assert.equal(machine.read('root/done'), 'a.b.');
+    assert.equal(machine.read('etc/hosts'), '10.0.0.9 controller\n10.0.0.51 node01\n');
+    assert.match(server.event('hostname', 'failed')?.detail ?? '', /has 65 characters, and Linux keeps 64/);
+    assert.ok(server.event('settings', 'done'));
+  });
+
   test(`${flavour}: a settings.sh that fails is reported with its code and the end of its output; the node is not ready`, async (t) => {
     const { machine, server } = await stage(t, flavour, {
       'nodes/node01/settings.sh':
