@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -93,6 +93,38 @@ describe('boot files', () => {
     assert.equal(await read(`images/${SHA}/root.squashfs`), undefined);
     assert.equal(await read('10-0-0-51/hostname'), join(folder, 'nodes/10-0-0-51/hostname'));
     assert.equal(await read('tiny'), join(folder, 'tftp/tiny'));
+  });
+
+  it('serve of node folders what others can read, and what links of theirs lead to in the site', async () => {
+    const nodes = join(folder, 'nodes/10-0-0-51');
+    await mkdir(join(nodes, 'files/root/.ssh'), { recursive: true });
+    await mkdir(join(folder, 'shared'), { recursive: true });
+    for (const [path, mode] of [
+      ['nodes/10-0-0-51/settings.sh', 0o700],
+      ['nodes/10-0-0-51/open.conf', 0o644],
+      ['nodes/10-0-0-51/key', 0o600],
+      ['nodes/10-0-0-51/files/root/.ssh/id', 0o644],
+      ['shared/open', 0o644],
+      ['shared/secret', 0o600],
+    ] as const) {
+      await writeFile(join(folder, path), 'x', { mode });
+    }
+    await chmod(join(nodes, 'files/root/.ssh'), 0o700);
+    await mkdir(join(folder, 'nodes/n'), { recursive: true });
+    for (const [name, target] of [
+      ['settings.sh', '../10-0-0-51/settings.sh'],
+      ['hosts', '../../shared/open'],
+      ['hostname', '../../shared/secret'],
+      ['out', '/etc/passwd'],
+    ] as const) {
+      await symlink(target, join(folder, 'nodes/n', name));
+    }
+    assert.equal(await read('10-0-0-51/settings.sh'), join(nodes, 'settings.sh'));
+    assert.equal(await read('10-0-0-51/open.conf'), join(nodes, 'open.conf'));
+    assert.equal(await read('n/settings.sh'), join(nodes, 'settings.sh'));
+    assert.equal(await read('n/hosts'), join(folder, 'shared/open'));
+    for (const name of ['10-0-0-51/key', '10-0-0-51/files/root/.ssh/id', 'n/hostname', 'n/out'])
+      assert.equal(await read(name), undefined, name);
   });
 
   it('prefer the operator`s copy of a loader to the packaged one', async () => {

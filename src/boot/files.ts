@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { parseMac } from '../net/mac.ts';
@@ -98,10 +99,32 @@ async function imageFile(from: BootFilesFrom, name: string): Promise<Found | und
   return found(await from.imageFile(sha256, which));
 }
 
-/** `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, for plain TFTP clients. */
+/** Old scripts fetch these without a word of who they are, whatever their modes, as long as they lie in `nodes/`. */
+const FOR_SCRIPTS = /^(?:hosts|hostname|settings\.sh)$/;
+
+/**
+ * `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, links into the site followed, for plain TFTP clients. Anyone
+ * on the network may ask: of the rest, what others cannot read on this machine is not there.
+ */
 async function nodeFolderFile(site: Site, name: string): Promise<Found | undefined> {
   const slash = name.indexOf('/');
-  return slash < 0 ? undefined : found(await fileInside(join(site.root, 'nodes'), name));
+  if (slash < 0) return undefined;
+  const seen = await seeInside(site.root, `nodes/${name}`);
+  if (seen === undefined) return undefined;
+  const rest = name.slice(slash + 1);
+  const own = FOR_SCRIPTS.test(rest) && (await seeInside(join(site.root, 'nodes'), name)) !== undefined;
+  if (!own && !(await isOpen(join(site.root, 'nodes', name.slice(0, slash)), rest))) return undefined;
+  return found(seen.path);
+}
+
+/** Whether others may read `name` below `folder`, and every folder on its way. */
+async function isOpen(folder: string, name: string): Promise<boolean> {
+  const parts = name.split('/');
+  for (let i = 1; i <= parts.length; i++) {
+    const about = await stat(join(folder, ...parts.slice(0, i))).catch(() => undefined);
+    if (about === undefined || (about.mode & 0o004) === 0) return false;
+  }
+  return true;
 }
 
 async function packagedLoader(name: string): Promise<Found | undefined> {

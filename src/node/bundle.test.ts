@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { type Bundle, type BundleFile, type Hook, makeBundle, packBundle } from './bundle.ts';
+import { type Bundle, type BundleFile, filesOnly, type Hook, makeBundle, packBundle } from './bundle.ts';
 
 const access = { mode: 0o640, owner: 'root', group: 'nova', origin: 'overlay x' };
 const FILES: readonly BundleFile[] = [
@@ -70,6 +70,25 @@ test('a bundle is named by all that a node could tell apart', () => {
   ];
   assert.equal(new Set(others).size, others.length);
   assert.equal(named([{ ...first, origin: 'overlay y' }, ...rest]), others[0], 'who gives a file is no difference');
+});
+
+test('folders stand by themselves, so that agents that know none find the bundle that they know', async () => {
+  const folders: readonly BundleFile[] = [
+    { ...access, path: '/root/.ssh', mode: 0o700, folder: 'default' },
+    { ...access, path: '/etc', mode: 0o2750, folder: 'declared' },
+  ];
+  const plain = makeBundle(FILES, HOOKS);
+  const bundle = makeBundle([...FILES, ...folders], HOOKS);
+  const { tar } = await packBundle(bundle);
+  assert.equal(member(tar, 'manifest'), plain.manifest);
+  const lines = 'folder\t2750\troot\tnova\t-\t/etc\ndefault-folder\t0700\troot\tnova\t-\t/root/.ssh\n';
+  assert.equal(member(tar, 'folders'), lines);
+  assert.equal(bundle.manifest, lines + plain.manifest);
+  assert.equal(filesOnly(bundle.manifest), plain.manifest);
+  assert.notEqual(bundle.sha256, plain.sha256);
+  assert.deepEqual([bundle.olderSha256, plain.olderSha256], [sha(plain.manifest + bundle.hooks), plain.sha256]);
+  assert.equal(bundle.blobs.has('-'), false);
+  assert.ok(!members((await packBundle(plain)).tar).includes('folders'));
 });
 
 test('what a node has is not packed again; what a hook runs always is', async () => {

@@ -9,7 +9,7 @@ import { foldersBelow } from './overlays.ts';
 import { SAMPLE_PEERS } from './peers.ts';
 import { renderSource, templateText, visible } from './render.ts';
 import { compileReplacement, renderedReplacements } from './replace.ts';
-import { type Overlay, readNodeFolder, readOverlay, type Source, sourcesFor } from './sources.ts';
+import { type Overlay, readNodeFolder, readOverlay, refuseSecrets, type Source, sourcesFor } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
 /** One template is tried for so many nodes; what is wrong for one is mostly wrong for the first. */
@@ -39,6 +39,7 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
     signal?.throwIfAborted();
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
     const overlay = await readOverlay(site.root, name, findings);
+    await refuseSecrets(site, overlay.sources, findings);
     await checkOverlay(site, overlay, users, renderer, findings);
     const i = overlay.sources.findIndex(({ path }) => path === HOST_NAME_PATH);
     if (i >= 0) naming.set(`overlays/${name}`, (node) => givenBy(node, overlay)?.[i]);
@@ -50,7 +51,9 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
   for (const folder of await foldersBelow(site.root, 'nodes')) {
     signal?.throwIfAborted();
     const users = (usersOf.get(folder) ?? []).slice(0, MOST_TRIED).map(({ node }) => node);
-    for (const source of (await readNodeFolder(site.root, folder, findings)).sources) {
+    const { sources } = await readNodeFolder(site.root, folder, findings);
+    await refuseSecrets(site, sources, findings);
+    for (const source of sources) {
       if (source.path === HOST_NAME_PATH) naming.set(`nodes/${folder}`, () => source);
       await tryOut(findings, () => checkSource(site, source, renderer, () => users.map((node) => [node, source])));
     }

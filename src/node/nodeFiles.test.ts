@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { nodeFixture } from '../site/fixture.ts';
 import { emptyStore } from '../state/fakes.ts';
-import { makeBundle } from './bundle.ts';
+import { type Bundle, filesOnly, makeBundle } from './bundle.ts';
 import type { Applied, News } from './news.ts';
 import { type AppliedStore, openNodeFiles } from './nodeFiles.ts';
 
@@ -14,10 +14,14 @@ const newsOf = (manifest: string, more: Partial<Applied> = {}): News => ({
   ms: 0,
 });
 
-async function filesOf(store: AppliedStore, nodes = new Map([['node01', nodeFixture()]])) {
+async function filesOf(
+  store: AppliedStore,
+  nodes = new Map([['node01', nodeFixture()]]),
+  bundle: Bundle = makeBundle([], []),
+) {
   return openNodeFiles({
     nodes: () => nodes,
-    render: async () => makeBundle([], []),
+    render: async () => bundle,
     store,
     contents: { keep: () => {}, text: async () => undefined, forgetAllBut: async () => {}, settled: async () => {} },
     emit: () => {},
@@ -61,6 +65,35 @@ test('a node that left the site takes what it told with it', async (t) => {
   await setImmediate();
   assert.equal((await store.applied()).size, 0);
   assert.equal(files.standing('node01'), undefined);
+});
+
+test('an agent that knows no folders has all that it can have, and no folder is shown as missing there', async (t) => {
+  const shared = { owner: 'root', group: 'root', mode: 0o700, origin: 'nodes/node01' };
+  const bundle = makeBundle(
+    [
+      { ...shared, path: '/root/.ssh', folder: 'default' },
+      { ...shared, path: '/a', content: Buffer.from('a') },
+    ],
+    [],
+  );
+  const files = await filesOf(emptyStore(), undefined, bundle);
+  t.after(() => files.close());
+  const node = nodeFixture();
+  const older = filesOnly(bundle.manifest);
+  files.sent(node, bundle);
+  files.onNews(node, newsOf(older, { sha256: bundle.olderSha256 }));
+  assert.equal(files.standing('node01')?.state, 'in sync');
+  assert.deepEqual((await files.diff(node)).changes, []);
+  // One that knows them is behind with the same files.
+  files.onNews(node, newsOf(older, { sha256: bundle.olderSha256, folders: true }));
+  assert.equal(files.standing('node01')?.state, 'behind');
+  const [change, ...more] = (await files.diff(node)).changes;
+  assert.deepEqual(
+    [change?.path, change?.change, change?.after, more],
+    ['/root/.ssh', 'added', { kind: 'folder', mode: '0700', owner: 'root', group: 'root', text: null }, []],
+  );
+  files.onNews(node, newsOf(bundle.manifest, { sha256: bundle.sha256, folders: true }));
+  assert.equal(files.standing('node01')?.state, 'in sync');
 });
 
 test('the manifests of all nodes together have a bound; what is over it is told without', async (t) => {

@@ -178,6 +178,21 @@ test('check finds texts that cannot be taken', async () => {
   );
 });
 
+test('a link to the file of a secret is refused, by check and for the node', async () => {
+  const root = folder({ 'secrets/rabbit': 'hunter2hunter2', 'nodes/node01/hostname': 'node01\n' });
+  mkdirSync(join(root, 'nodes/node01/files/etc'), { recursive: true });
+  symlinkSync('../../../../secrets/rabbit', join(root, 'nodes/node01/files/etc/rabbit'));
+  const node = nodeFixture({ folders: ['node01'] });
+  const secret = { kind: 'file', path: join(root, 'secrets/rabbit') } as const;
+  const site = { ...siteOf(root, node), secrets: new Map([['rabbit', secret]]) };
+  const found = await checkTemplates(site);
+  assert.deepEqual(
+    found.map((one) => `${formatPlace(one.place)} ${one.message}`),
+    ['nodes/node01/files/etc/rabbit:1:1 this link leads to the file of secret "rabbit"'],
+  );
+  await assert.rejects(readSources(site, node), /leads to the file of secret "rabbit"/);
+});
+
 test('a template that changes a list changes it for itself only', async () => {
   const root = folder({ 'overlays/x/a.j2': "{{ vars.list.push('more') }}{{ node.macs.push('x') }}" });
   const node = nodeFixture({ overlays: ['x'], vars: { list: ['one'] } });

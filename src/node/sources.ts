@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { Findings } from '../site/finding.ts';
 import { globMatcher } from '../site/glob.ts';
 import type { Site, SiteNode } from '../site/model.ts';
@@ -40,8 +41,23 @@ export async function readSources(site: Site, node: SiteNode): Promise<NodeSourc
     const folder = await readNodeFolder(site.root, name, findings, budget);
     add(folder, folder.sources);
   }
+  await refuseSecrets(site, sources, findings);
   findings.throwFirst();
   return { sources, folders, hooks };
+}
+
+/** A link must not lead to the file of a secret: who may have that is said by variables, and what says them is hidden. */
+export async function refuseSecrets(site: Site, sources: readonly Source[], findings: Findings): Promise<void> {
+  const linked = sources.filter(({ real }) => real !== undefined);
+  if (linked.length === 0) return;
+  for (const [name, secret] of site.secrets) {
+    const path = secret.kind === 'file' ? await realpath(secret.path).catch(() => undefined) : undefined;
+    for (const { file, real } of linked) {
+      if (real !== path) continue;
+      const hint = `write {{ secrets.${name} }} into a variable, and the variable into a template`;
+      findings.error({ file, line: 1, col: 1 }, `this link leads to the file of secret "${name}"`, hint);
+    }
+  }
 }
 
 /** An overlay as it is on disk: its files, and what its overlay.yaml says. */

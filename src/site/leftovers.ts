@@ -1,7 +1,7 @@
 /**
  * Names that programs leave beside the operator's files. What reads the site, what watches it and what checks it ask here, so that
- * all three pass over the same names. Such a file is never laid on a node and never served; to lay one all the same, name
- * it as a template (`foo~.j2` is laid as `foo~`).
+ * all three pass over the same names. Such a file is not laid on a node; to lay one all the same, name it as a template
+ * (`foo~.j2` is laid as `foo~`).
  */
 
 /** What a leftover is, in words that end a sentence: `nodes/node01/settings.sh~ is left out: ...`. */

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -89,6 +90,53 @@ for (const flavour of FLAVOURS) {
     for (const path of ['etc/a', 'home/c']) assert.equal(readFileSync(join(root, path), 'utf8'), 'laid by root');
     assert.deepEqual(readdirSync(join(root, 'etc')).sort(), ['a', 'passwd', 'shadow']);
     assert.equal(readFileSync(join(root, 'kept/applied'), 'utf8').split('\n').length, 3, 'what failed is tried again');
+  });
+
+  test(`${flavour}: folders among those of another user are made whole, changed only if they are the ones that were made, and never a link`, () => {
+    const field = ground(flavour);
+    const { home, root } = field;
+    symlinkSync(`${root}/vault`, join(home, 'link'));
+    mkdirSync(join(home, 'theirs'));
+    execFileSync('chown', ['-hR', `${ATTACKER}:${ATTACKER}`, home]);
+    const before = field.canaries();
+    const folder = (path: string, kind = 'folder', access = '0750 0 0') =>
+      field.run(`lay_folder ${kind} ${access} ${home}/${path}; echo "ended $?"`, PATIENCE_MS).trimEnd();
+    const access = (path: string) => {
+      const about = lstatSync(join(home, path));
+      return `${(about.mode & 0o7777).toString(8)} ${about.uid}`;
+    };
+    assert.match(folder('link', 'folder', `0777 ${ATTACKER} 0`), /link: is a link on this machine\nended 2$/);
+    assert.match(folder('link/below'), /not followed\nended 2$/);
+    assert.match(
+      folder('theirs'),
+      /theirs: is in a folder of others, and may be another one than it was: left as it is\nended 2$/,
+    );
+    assert.equal(folder('theirs', 'default-folder'), 'ended 0', 'what is there keeps what it has');
+    assert.equal(access('theirs'), `755 ${ATTACKER}`);
+    assert.equal(folder('a'), 'ended 0');
+    assert.equal(folder('b', 'folder', `0755 ${ATTACKER} 0`), 'ended 0');
+    assert.deepEqual([access('a'), access('b')], ['750 0', `755 ${ATTACKER}`]);
+    // The user of the folder gives root's the name of their own.
+    for (const [from, to] of [
+      ['a', 'c'],
+      ['b', 'a'],
+      ['c', 'b'],
+    ] as const)
+      renameSync(join(home, from), join(home, to));
+    assert.match(
+      folder('b', 'folder', `0777 ${ATTACKER} 0`),
+      /may be another one than it was: left as it is\nended 2$/,
+    );
+    assert.equal(access('b'), '750 0');
+    for (const [from, to] of [
+      ['a', 'c'],
+      ['b', 'a'],
+      ['c', 'b'],
+    ] as const)
+      renameSync(join(home, from), join(home, to));
+    assert.equal(folder('a', 'folder', '0700 0 0'), 'ended 0', 'it is the one that was made');
+    assert.equal(access('a'), '700 0');
+    assert.equal(field.canaries(), before);
   });
 
   test(`${flavour}: looking at what others changed neither blocks nor tells what a file holds`, () => {
