@@ -115,3 +115,14 @@ function member(tar: Buffer, name: string): string {
 function members(tar: Buffer): string[] {
   return execFileSync('tar', ['-tf', '-'], { input: tar, encoding: 'utf8' }).trim().split('\n');
 }
+
+test('how long settings.sh may run goes along and names nothing', async () => {
+  const plain = makeBundle(FILES, HOOKS);
+  for (const seconds of [0, 7200]) {
+    const limited = makeBundle(FILES, HOOKS, undefined, { settingsSeconds: seconds });
+    assert.equal(limited.sha256, plain.sha256);
+    assert.equal(member((await packBundle(limited)).tar, 'limits'), `settings=${seconds}\n`);
+  }
+  const names = execFileSync('tar', ['-tf', '-'], { input: (await packBundle(plain)).tar, encoding: 'utf8' });
+  assert.ok(!names.includes('limits'));
+});

@@ -41,6 +41,8 @@ export type Bundle = {
   readonly olderSha256: string;
   /** Hides what must not be shown or kept of the blobs. */
   readonly mask: SecretMask;
+  /** How many seconds settings.sh may run, 0 for ever; absent: as long as the agent lets it. Not part of what names the bundle. */
+  readonly settingsSeconds?: number;
 };
 
 /** Where the agent finds the node's script; it runs as root at every boot. */
@@ -75,6 +77,7 @@ export function makeBundle(
   files: readonly BundleFile[],
   hooks: readonly Hook[],
   mask: SecretMask = NO_SECRETS,
+  { settingsSeconds }: Pick<Bundle, 'settingsSeconds'> = {},
 ): Bundle {
   const blobs = new Map<string, Uint8Array>();
   const keep = (content: Uint8Array | string): string => {
@@ -95,7 +98,15 @@ export function makeBundle(
   });
   const lines = [...new Set(watched)].join('');
   const named = (text: string) => sha256Of(Buffer.from(text + lines));
-  return { manifest, hooks: lines, blobs, sha256: named(manifest), olderSha256: named(plain), mask };
+  return {
+    manifest,
+    hooks: lines,
+    blobs,
+    sha256: named(manifest),
+    olderSha256: named(plain),
+    mask,
+    ...(settingsSeconds === undefined ? {} : { settingsSeconds }),
+  };
 }
 
 /** An archive and the SHA-256 of its bytes, in hex. */
@@ -104,7 +115,7 @@ export type Archive = { readonly tar: Buffer; readonly sha256: string };
 /**
  * Packs a bundle into a tar that any tar unpacks: `manifest` without its folders, `folders` if there are any (agents of before do not look
  * at them), `hooks`, `mask` where secrets reach the node (what its agent has
- * to hide in all that it tells, a literal text a line, longest first), and `data/<sha256>` for each blob but those that
+ * to hide in all that it tells, a literal text a line, longest first), `limits` where the site sets one (`settings=SECONDS`), and `data/<sha256>` for each blob but those that
  * only files need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
  */
 export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive> {
@@ -119,6 +130,7 @@ export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive>
   if (folders !== '') archive.entry(header('folders'), folders);
   archive.entry(header('hooks'), bundle.hooks);
   if (bundle.mask.agentList !== '') archive.entry(header('mask'), bundle.mask.agentList);
+  if (bundle.settingsSeconds !== undefined) archive.entry(header('limits'), `settings=${bundle.settingsSeconds}\n`);
   for (const sha256 of needed(bundle, applied)) {
     const content = bundle.blobs.get(sha256);
     if (content) archive.entry(header(`data/${sha256}`), bufferOf(content));

@@ -50,7 +50,8 @@ export async function nodeBundle(
       { site, node, sources, folders, facts, identity, peers, server: urls, secrets: checked },
       renderer,
     );
-    return makeBundle(files, hooks, mask);
+    const { settingsSeconds } = node;
+    return makeBundle(files, hooks, mask, settingsSeconds === undefined ? {} : { settingsSeconds });
   } catch (error) {
     throw withoutSecrets(error, mask);
   }

@@ -109,6 +109,13 @@ export const refresh = z
   })
   .transform((ms) => Math.round(ms / 1000));
 
+/** How long `settings.sh` of a node may run, in seconds; `off` is 0. */
+export const settingsLimit = z
+  .union([z.literal('off').transform(() => 0), duration('1h', 10_000, 604_800_000)], {
+    error: ({ input }) => `${mistyped('a duration or "off"', input)}\nsuch as 1h`,
+  })
+  .transform((ms) => Math.round(ms / 1000));
+
 export const INFINITE_LEASE_SECONDS = 0xffffffff;
 
 export const lease = z

@@ -29,6 +29,11 @@ describe('merging settings', () => {
     }
   });
 
+  it('lets the last limit of settings.sh count, none of them too', () => {
+    const merged = mergeSettings([settings({ settingsSeconds: 60 }), settings({ settingsSeconds: 0 }), settings({})]);
+    assert.equal(merged.settingsSeconds, 0);
+  });
+
   it('joins lists in order, each word once, where it stood first', () => {
     const merged = mergeSettings([
       settings({ kernelArgs: ['a', 'b'], overlays: ['base'], services: ['x'] }),

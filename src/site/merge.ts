@@ -20,6 +20,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
   const { network } = layers.findLast((layer) => layer.network !== undefined) ?? {};
   const { nextServer } = layers.findLast((layer) => layer.nextServer !== undefined) ?? {};
   const { bootFile } = layers.findLast((layer) => layer.bootFile !== undefined) ?? {};
+  const { settingsSeconds } = layers.findLast((layer) => layer.settingsSeconds !== undefined) ?? {};
   const bmcs = layers.flatMap(({ bmc }) => (bmc === undefined ? [] : [bmc]));
   return {
     ...(image === undefined ? {} : { image }),
@@ -33,6 +34,7 @@ export function mergeSettings(layers: readonly Settings[]): Settings {
     overlayOrigins: new Map(layers.toReversed().flatMap((layer) => [...layer.overlayOrigins])),
     replace: mergeReplacements(layers.flatMap((layer) => layer.replace)),
     services: joined(layers.map((layer) => layer.services)),
+    ...(settingsSeconds === undefined ? {} : { settingsSeconds }),
     vars: layers.reduce((merged, layer) => mergeVars(merged, layer.vars), {} as Vars),
     ...(bmcs.length === 0 ? {} : { bmc: Object.assign({}, ...bmcs) as BmcSettings }),
     options: new Map(layers.flatMap((layer) => [...layer.options])),

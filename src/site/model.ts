@@ -139,6 +139,8 @@ export type RoleSettings = BootFrom & {
   readonly overlayOrigins: ReadonlyMap<string, OverlayOrigin>;
   readonly replace: readonly Replacement[];
   readonly services: readonly string[];
+  /** How many seconds settings.sh may run; 0: for ever; absent: as long as the agent lets it. */
+  readonly settingsSeconds?: number;
   readonly vars: Vars;
   readonly options: RawOptions;
 };

@@ -117,6 +117,7 @@ export function readSettings(
     overlayOrigins,
     replace: readReplacements(declared.replace, document, [...at, 'replace'], by, findings),
     services: declared.services,
+    ...(declared.settingsLimit === undefined ? {} : { settingsSeconds: declared.settingsLimit }),
     vars: declared.vars,
     ...(declared.bmc === undefined
       ? {}

@@ -28,6 +28,7 @@ import {
   range,
   refresh,
   SECRET_NAME_PATTERN,
+  settingsLimit,
   spelled,
   subnet,
   vars,
@@ -257,6 +258,11 @@ const settings = {
   )
     .prefault([])
     .describe('Units that are held at boot and started once the node has its name and files; joined like kernelArgs.'),
+  settingsLimit: settingsLimit
+    .describe(
+      'How long the settings.sh of a node may run; then it is ended with all that it started, and the node counts as failed. Default: 1h; off: for ever.',
+    )
+    .exactOptional(),
   vars: vars.prefault({}),
   bmc: bmc
     .describe('How the machine is switched on and off; merged key by key. A machine without bmc.address has none.')

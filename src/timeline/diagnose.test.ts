@@ -124,6 +124,22 @@ describe('why a node is not ready', () => {
       /nova-compute is refused by the message queue[\s\S]*rabbitmqctl[\s\S]*ACCESS_REFUSED/,
     ],
     [
+      'settings.sh goes on for minutes',
+      node({
+        steps: [
+          step('agent'),
+          step('settings', {
+            status: 'running',
+            detail: 'still running after 120 s: settings.sh',
+            output: 'looking for the RAID card',
+          }),
+        ],
+      }),
+      true,
+      /the step settings goes on: still running after 120 s: settings\.sh/,
+      /looking for the RAID card/,
+    ],
+    [
       'a service that failed and told why',
       node({
         state: 'failed',

@@ -101,7 +101,7 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagn
   const [failed, ...others] = failedSteps(boot.steps);
   if (boot.state === 'failed' && failed) return failedStep(node, failed, others);
   const starting = boot.steps.at(-1);
-  if (starting?.status === 'running' && starting.output !== undefined) return slowStep(node, starting);
+  if (starting?.status === 'running' && isToldOf(starting, now - boot.updatedAt)) return slowStep(node, starting);
   return waiting(node, boot.steps, now - boot.updatedAt);
 }
 
@@ -139,7 +139,12 @@ function failure({ name, detail }: BootStep, where = ''): string {
   return `The step ${name} failed${where}${detail ? `: ${detail}` : ''}.`;
 }
 
-/** A step that goes on, and told what its log says. */
+/** Whether a step that goes on told what it does: what its log says, or not long ago. */
+function isToldOf({ output, detail }: BootStep, quietMs: number): boolean {
+  return output !== undefined || (detail !== undefined && quietMs < PATIENCE_MS);
+}
+
+/** A step that goes on, and told what it does. */
 function slowStep(node: NodeStatus, step: BootStep): Diagnosis {
   return {
     summary: `${node.name} is booting; the step ${step.name} goes on${step.detail ? `: ${step.detail}` : ''}.`,

@@ -49,6 +49,7 @@ export async function stage(
     bundle,
     without = [],
     only,
+    settingsSeconds,
   }: {
     listen?: boolean;
     address?: boolean;
@@ -56,6 +57,7 @@ export async function stage(
     bundle?: () => Bundle;
     without?: readonly string[];
     only?: readonly string[];
+    settingsSeconds?: number;
   } = {},
 ) {
   wire({ address });
@@ -74,6 +76,7 @@ export async function stage(
   const node = nodeFixture({
     overlays: existsSync(join(root, 'overlays/nova')) ? ['nova'] : [],
     folders: existsSync(join(root, 'nodes/node01')) ? ['node01'] : [],
+    ...(settingsSeconds === undefined ? {} : { settingsSeconds }),
   });
   const site: Site = {
     ...siteFixture({ root, refreshSeconds }),
@@ -238,4 +241,15 @@ export async function until(holds: () => boolean): Promise<void> {
     await delay(50);
   }
   throw new Error('waited 30 s in vain');
+}
+
+/** Changes a program of the agent on this machine: `[from, to]` each. */
+export function change(machine: Rig, program: string, ...changes: readonly (readonly [string, string])[]): void {
+  const path = join(machine.root, '../image/usr', program);
+  let text = readFileSync(path, 'utf8');
+  for (const [from, to] of changes) {
+    assert.ok(text.includes(from), `${program} has ${from}`);
+    text = text.replaceAll(from, to);
+  }
+  writeFileSync(path, text);
 }

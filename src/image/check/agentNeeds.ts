@@ -39,6 +39,7 @@ const TOOLS: readonly { readonly commands: string; readonly packages: Packages }
   { commands: 'find xargs', packages: { any: 'findutils' } },
   { commands: 'tar', packages: { any: 'tar' } },
   { commands: 'gzip', packages: { any: 'gzip' } },
+  { commands: 'setsid', packages: { any: 'util-linux', alpine: 'busybox' } },
   { commands: 'cmp', packages: { any: 'diffutils' } },
   { commands: 'ip', packages: { any: 'iproute2', fedora: 'iproute' } },
 ];

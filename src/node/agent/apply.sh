@@ -15,6 +15,10 @@
 . "$LIB/place.sh"
 
 HOOK_SECONDS=300
+# settings.sh is ended after this time, unless the site says another one: longer than packages, firmware or a RAID take.
+SETTINGS_SECONDS=3600
+# What is ended has this long to end by itself.
+GRACE_SECONDS=10
 LARGEST_MANIFEST=1048576
 MOST_DRIFT_TOLD=100
 # What another user put where a file is to be laid is kept up to this size, and copied this long.
@@ -108,6 +112,9 @@ fetch_bundle() {
   # A server of before has no hooks.
   [ -e "$WORK/stage/hooks" ] || : >"$WORK/stage/hooks"
   if [ -e "$WORK/stage/mask" ]; then add_to_mask "$WORK/stage/mask"; fi
+  # A server of before, and a site that sets none, sends none.
+  rm -f "$RUN/limits"
+  if [ -e "$WORK/stage/limits" ]; then cp "$WORK/stage/limits" "$RUN/limits"; fi
 }
 
 # name_of MANIFEST HOOKS: what a bundle is called: the checksum of the two.
@@ -165,7 +172,10 @@ lay_bundle() {
   : >"$WORK/removed"
   : >"$WORK/failed"
   : >"$WORK/looks"
+  done_files=0
   while IFS=$TAB read -r when kind mode owner group blob path; do
+    done_files=$((done_files + 1))
+    still "laying $path, file $done_files"
     # A default gives way to a link: whatever made it keeps that file itself (resolv.conf).
     if [ "$kind" = default ] && [ -L "$path" ]; then continue; fi
     case $kind in
@@ -681,12 +691,11 @@ run_hooks() {
   while IFS= read -r hook; do
     begin hook
     IFS= read -r command <"$KEPT/hook/$hook"
-    as_root timeout "$HOOK_SECONDS" sh "$KEPT/hook/$hook" >"$WORK/hook.log" 2>&1 </dev/null
-    code=$?
+    run_watched "$HOOK_SECONDS" "$WORK/hook.log" "$command" sh "$KEPT/hook/$hook"
     if [ "$code" = 0 ]; then
       finish "$command"
     else
-      [ "$code" != 124 ] || code="124 (stopped after $HOOK_SECONDS s)"
+      [ -z "$ENDED" ] || code="$code (stopped after $HOOK_SECONDS s)"
       complain "$command: ended with exit code $code" "$WORK/hook.log"
       printf '%s\n' "$hook" >>"$WORK/unfinished"
     fi
@@ -698,16 +707,80 @@ run_hooks() {
   done
 }
 
-# as_root COMMAND...: runs what the operator wrote: in /, with what there is to know of the node.
+# as_root COMMAND...: becomes what the operator wrote: in /, with what there is to know of the node.
 as_root() {
-  (
-    cd / || exit 1
-    umask 022
-    unset LC_ALL
-    export HOME=/root REVEILLE_NODE="$NODE" REVEILLE_SERVER="$SERVER" REVEILLE_IP="$IP" REVEILLE_MAC="$MAC" \
-      REVEILLE_BOOT_NIC="$NIC"
-    exec "$@"
-  )
+  cd / || exit 1
+  umask 022
+  unset LC_ALL
+  export HOME=/root REVEILLE_NODE="$NODE" REVEILLE_SERVER="$SERVER" REVEILLE_IP="$IP" REVEILLE_MAC="$MAC" \
+    REVEILLE_BOOT_NIC="$NIC"
+  exec "$@"
+}
+
+# run_watched SECONDS LOG WHAT COMMAND...: runs COMMAND as root in a session of its own, its output going to LOG, and says once a
+# minute that WHAT goes on. Sets `code`; after SECONDS (0: never) ends all of the session and sets ENDED. What COMMAND leaves running goes on.
+run_watched() {
+  limit=$1 watched_log=$2 what=$3
+  shift 3
+  ENDED='' leads=''
+  if command -v setsid >/dev/null; then
+    leads=yes
+    set -- setsid "$@"
+  fi
+  : >"$watched_log"
+  (as_root "$@") >>"$watched_log" 2>&1 </dev/null &
+  watched=$!
+  clock
+  watch_began=$NOW
+  # One that has ended and was not waited for yet counts as ended; its number may be given again.
+  name_process "$watched"
+  watching=$PROCESS
+  while [ -n "$watching" ] && name_process "$watched" && [ "$PROCESS" = "$watching" ]; do
+    clock
+    passed=$((NOW - watch_began))
+    if [ "$limit" != 0 ] && [ "$passed" -ge $((limit * 1000)) ]; then
+      ENDED=yes
+      end_session
+      break
+    fi
+    still "$what" "$watched_log"
+    # What ends soon is noticed soon, and what takes long costs no processes.
+    if [ "$passed" -lt 2000 ]; then sleep 0.1 2>/dev/null || sleep 1; else sleep 1; fi
+  done
+  wait "$watched"
+  code=$?
+}
+
+# Ends the session of the watched process: TERM, then KILL.
+end_session() {
+  signal_session TERM
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -n "$(session_members)" ] || return 0
+    sleep $((GRACE_SECONDS / 10))
+  done
+  signal_session KILL
+}
+
+signal_session() {
+  # shellcheck disable=SC2046 # numbers
+  kill "-$1" $(session_members) 2>/dev/null
+}
+
+# The processes of the session that the watched process leads; without setsid, that process alone.
+session_members() {
+  if [ -z "$leads" ]; then
+    name_process "$watched"
+    echo "${PROCESS%%.*}"
+    return
+  fi
+  for stat in /proc/[0-9]*/stat; do
+    { IFS= read -r line <"$stat"; } 2>/dev/null || continue
+    member=${stat#/proc/}
+    # shellcheck disable=SC2086 # numbers; the name, which may hold anything, is cut off
+    set -- ${line##*) }
+    case $1 in [ZXx]) continue ;; esac
+    [ "$4" != "$watched" ] || echo "${member%/stat}"
+  done
 }
 
 # ------------------------------------------------------------------------------------------------ name, key and settings.sh
@@ -781,15 +854,21 @@ run_settings() {
   [ -e "$script" ] || return 0
   start settings
   log=$RUN/settings.log
-  : >"$log"
+  limit=$SETTINGS_SECONDS
+  if [ -r "$RUN/limits" ]; then
+    while IFS= read -r line; do
+      case $line in settings=*[!0-9]* | settings=) ;; settings=*) limit=${line#*=} ;; esac
+    done <"$RUN/limits"
+  fi
   if [ "$(head -c 2 "$script")" = '#!' ]; then set -- "$script"; else set -- sh "$script"; fi
-  as_root "$@" >>"$log" 2>&1 </dev/null
-  code=$?
+  run_watched "$limit" "$log" settings.sh "$@"
   # What it printed so far is kept as it may be shown, in the same file: what it left running appends to that.
   masked <"$log" >"$WORK/output" && cat "$WORK/output" >"$log"
   if [ "$code" = 0 ]; then
     cat "$WORK/output"
     finish
+  elif [ -n "$ENDED" ]; then
+    complain "settings.sh ran for $limit s and was ended (settingsLimit in the site)" "$log"
   else
     complain "settings.sh ended with exit code $code" "$log"
   fi

@@ -13,6 +13,8 @@ RUN=/run/reveille     # this boot: staged bundle, reports not yet delivered, log
 KEPT=/var/lib/reveille # what was laid, and what it took the place of
 LONGEST_PAUSE=30
 TAIL_BYTES=4096
+# A step that takes long says so this often.
+STILL_SECONDS=60
 # A server that asks to be left alone is asked again within this many seconds at the latest.
 LONGEST_RETRY=300
 TAB=$(printf '\t')
@@ -203,7 +205,19 @@ begin() {
   STEP=$1
   clock
   STEP_BEGAN=$NOW
+  STEP_TOLD=$NOW
   say "$STEP"
+}
+
+# still WHAT [OUTPUT]: says and reports, a minute after it did the last time, that the step goes on with WHAT; OUTPUT is a file whose
+# tail is sent along. Forks nothing before.
+still() {
+  clock
+  [ $((NOW - STEP_TOLD)) -ge $((STILL_SECONDS * 1000)) ] || return 0
+  STEP_TOLD=$NOW
+  goes_on="still running after $(((NOW - STEP_BEGAN) / 1000)) s: $1"
+  say "$STEP: $goes_on"
+  report started "$goes_on" "${2-}"
 }
 
 # start STEP: a step begins that may take long, which is reported.
