@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -54,6 +54,31 @@ for _ in $(seq 300); do grep -q 'server started' serve.log && break; sleep 0.1; 
   if (line.startsWith('reveille watch')) return 'timeout 3 reveille watch';
   return line;
 }
+
+/** Runs blocks of the guide as they stand, one after the other, in a site that has what they speak of. */
+test('the guide’s commands that make and change a site work as they are printed', () => {
+  const at = mkdtempSync(join(folder, 'guide-'));
+  const site =
+    'networks: { cluster: { interface: eth1, subnet: 10.0.0.0/24 } }\nprofiles: { compute: { boot: local } }\nnodes:\n';
+  writeFileSync(join(at, 'site.yaml'), `${site}  node50: { mac: 52:54:00:00:02:50, ip: 10.0.0.50 }\n`);
+  writeFileSync(join(at, 'rack.csv'), 'name,mac,ip\nnode90,5254.0000.0290,10.0.0.90\n');
+  const guide = blocksIn('docs/operators-guide.md').filter(({ language }) => language === 'sh');
+  const blocks = ['reveille schema site', 'reveille node add'].map(
+    (begins) => guide.find(({ text }) => text.includes(begins))?.text ?? assert.fail(`the guide has no ${begins}`),
+  );
+  const bin = join(ROOT, 'bin');
+  const { status, stdout, stderr } = spawnSync('sh', ['-e', '-c', blocks.join('\n')], {
+    cwd: at,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+  });
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /node17/);
+  const after = readFileSync(join(at, 'site.yaml'), 'utf8');
+  assert.match(after, /^ {2}"?node\[01-16\]"?: /m);
+  assert.doesNotMatch(after, /node17|node90/, 'one was removed again, the other was a rehearsal');
+  assert.equal(JSON.parse(readFileSync(join(at, 'site.schema.json'), 'utf8')).title, 'Reveille site (site.yaml)');
+});
 
 test("README's site and commands work as they are printed", () => {
   const ran = typed();
