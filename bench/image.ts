@@ -11,9 +11,9 @@ import { buildImage } from '../src/image/build.ts';
 import { quote } from '../src/image/hooks.ts';
 import { openShelf } from '../src/image/shelf.ts';
 import { formatSources, machineSettings, machineSources } from '../src/image/sources.ts';
+import type { Recipe } from '../src/model/recipe.ts';
 import { agentFiles } from '../src/node/agent/files.ts';
 import { recipeFixture } from '../src/site/fixture.ts';
-import type { Recipe } from '../src/site/model.ts';
 import { report } from './report.ts';
 import { withFolder } from './wire.ts';
 

@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../src/net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../src/model/ipv4.ts';
 import { openCredentials } from '../src/node/credentials.ts';
 import { openIdentities } from '../src/node/identity.ts';
 import { nodeBundle } from '../src/node/nodeBundle.ts';

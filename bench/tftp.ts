@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { chmod, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileInside } from '../src/boot/confine.ts';
-import { parseIpv4 } from '../src/net/ipv4.ts';
+import { parseIpv4 } from '../src/model/ipv4.ts';
 import { startTftpServer } from '../src/tftp/server.ts';
 import { type Comparison, report } from './report.ts';
 import { layWire, type Wire, withFolder } from './wire.ts';

@@ -2,7 +2,8 @@ import { access } from 'node:fs/promises';
 import { LOADERS, type Loader } from './boot/loaders.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Shelf } from './image/shelf.ts';
-import type { Site, SiteNode } from './site/model.ts';
+import type { SiteNode } from './model/node.ts';
+import type { Site } from './site/site.ts';
 
 /** Something that nodes of the site need and that is not there yet. */
 export type Missing = { readonly code: ErrorCode; readonly message: string };

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { type FaultSink, guarded } from './faults.ts';
 import { inTurn } from './inTurn.ts';
-import type { Finding } from './site/finding.ts';
-import type { RefusedEdit, SiteListeners } from './site/follow.ts';
+import type { Finding, RefusedEdit } from './model/finding.ts';
+import type { SiteListeners } from './site/follow.ts';
 import { type PackedSite, unpackSite } from './site/handOver.ts';
-import type { Site } from './site/model.ts';
+import type { Site } from './site/site.ts';
 
 export type SiteThreadOptions = { readonly folder: string; readonly stateFolder: string };
 

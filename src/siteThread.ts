@@ -2,11 +2,11 @@ import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { wordsOf } from './errors.ts';
+import type { Finding } from './model/finding.ts';
 import { checkTemplates } from './node/check.ts';
-import type { Finding } from './site/finding.ts';
 import { followSite } from './site/follow.ts';
 import { isSameSite, packSite } from './site/handOver.ts';
-import type { Site } from './site/model.ts';
+import type { Site } from './site/site.ts';
 import type { SiteThreadOptions, ToFollower, ToThread } from './siteFollower.ts';
 
 // The thread that watches the site folder and reads it: parsing and checking thousands of nodes takes a second, in which no

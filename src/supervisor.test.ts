@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createSocket } from 'node:dgram';
 import { afterEach, beforeEach, describe, it, type Mock, mock } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Happening } from './model/event.ts';
 import { Supervisor } from './supervisor.ts';
-import type { Happening } from './timeline/event.ts';
 
 /** A service whose callbacks fail on demand; `starts` counts how often it was started. */
 function failing(fail: () => void) {

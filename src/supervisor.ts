@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type FaultSink, guarded } from './faults.ts';
-import type { EventSink } from './timeline/event.ts';
+import type { EventSink } from './model/event.ts';
 
 /** What runs and can be stopped. */
 export type Running = { close(): Promise<void> };

@@ -1,8 +1,9 @@
-import type { BootServer } from './boot/server.ts';
+import type { BootServer } from './model/bootServer.ts';
+import { type Ipv4, inSubnet } from './model/ipv4.ts';
+import type { Network } from './model/network.ts';
 import type { InterfaceWatch } from './net/interfaceWatch.ts';
-import { type Ipv4, inSubnet } from './net/ipv4.ts';
-import type { Network, Site } from './site/model.ts';
 import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
+import type { Site } from './site/site.ts';
 
 /** Where this machine is reached, by the `addresses` that it was last seen to have: one may come and go under a running server. */
 export function whereabouts(site: () => Site, addresses: () => InterfaceAddresses) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Bmc } from '../model/node.ts';
 import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
-import type { Bmc } from '../site/model.ts';
 import { accessArguments, ipmiFailure, openIpmi, type Run } from './ipmi.ts';
 
 /** A BMC to which ipmitool says this. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { ReveilleError } from '../errors.ts';
-import type { Bmc } from '../site/model.ts';
+import type { Bmc } from '../model/node.ts';
 import type { BmcSession } from './session.ts';
 
 type IpmiBmc = Bmc & { readonly kind: 'ipmi' };

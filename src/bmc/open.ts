@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { SiteSecrets } from '../node/siteSecrets.ts';
-import type { SiteNode } from '../site/model.ts';
 import { openIpmi } from './ipmi.ts';
 import { openRedfish } from './redfish.ts';
 import type { BmcSession } from './session.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import type { Bmc } from '../site/model.ts';
+import type { Bmc } from '../model/node.ts';
 import { carryOut } from './carryOut.ts';
 import { openRedfish } from './redfish.ts';
 import { type FakeSystem, fakeRedfish } from './redfishFixture.ts';

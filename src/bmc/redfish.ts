@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { ReveilleError } from '../errors.ts';
+import type { Bmc } from '../model/node.ts';
 import { type HttpAnswer, httpAsk } from '../net/httpAsk.ts';
-import type { Bmc } from '../site/model.ts';
 import type { BmcSession } from './session.ts';
 
 type RedfishBmc = Bmc & { readonly kind: 'redfish' };

@@ -1,11 +1,6 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-
-/** The kinds of firmware that are told apart: by how they boot, not by their CPU alone. */
-export const FIRMWARES = ['bios', 'efi-ia32', 'efi-x64', 'efi-arm64', 'efi-x64-http', 'efi-arm64-http'] as const;
-
-/** The firmware that is asking, as option 93 and the user class tell it. */
-export type Firmware = (typeof FIRMWARES)[number] | 'unknown';
+import type { Firmware } from '../model/firmware.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 
 /** What is known of a client that asks how to boot. */
 export type BootClient = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { LoaderChoice, SiteNode } from '../model/node.ts';
 import { ip, mac, nodeFixture } from '../site/fixture.ts';
-import type { LoaderChoice, SiteNode } from '../site/model.ts';
 import type { BootClient } from './client.ts';
 import { decideBoot } from './decide.ts';
 

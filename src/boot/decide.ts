@@ -1,7 +1,7 @@
-import type { SiteNode } from '../site/model.ts';
+import { type BootServer, bootUrl } from '../model/bootServer.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { BootAnswer, BootClient } from './client.ts';
 import { LOADERS } from './loaders.ts';
-import { type BootServer, bootUrl } from './server.ts';
 
 /**
  * What this client loads next. Strangers and nodes with neither image nor menu entry are never told to boot. iPXE that

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ip, menuFixture, siteFixture } from '../site/fixture.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { cleanName, fileInside } from './confine.ts';
 import { bootFiles } from './files.ts';
 

@@ -1,18 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Ipv4 } from '../net/ipv4.ts';
-import { parseMac } from '../net/mac.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import type { BootServer } from '../model/bootServer.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { parseMac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
 import { fileInside, seeInside } from './confine.ts';
 import { type BootImage, type ImageFileName, imageFileName } from './image.ts';
 import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
 import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
-import type { BootServer } from './server.ts';
+import type { BootSite } from './site.ts';
 import type { FileSource, Found } from './source.ts';
 
 /** What the boot files are made from. Each is asked anew at every request, so that an edit shows at once. */
 export type BootFilesFrom = {
-  readonly site: () => Site;
+  readonly site: () => BootSite;
   /** The network's own server address, declared or found on the interface. */
   readonly serverOf: (network: Network) => BootServer | undefined;
   /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
@@ -39,7 +41,7 @@ export function bootFiles(from: BootFilesFrom): FileSource {
 }
 
 /** Only the operator's own files below `tftp.root`. */
-export async function operatorFile(site: Site, name: string): Promise<(Found & { kind: 'file' }) | undefined> {
+export async function operatorFile(site: BootSite, name: string): Promise<(Found & { kind: 'file' }) | undefined> {
   const file = site.tftp.root === undefined ? undefined : await seeInside(site.tftp.root, name);
   return file && { kind: 'file', ...file };
 }
@@ -71,7 +73,7 @@ function macOfConfig(file: string) {
   return file.startsWith('01-') ? parseMac(file.slice('01-'.length)) : undefined;
 }
 
-function nodeOfConfig(site: Site, file: string, client: Ipv4): SiteNode | undefined {
+function nodeOfConfig(site: BootSite, file: string, client: Ipv4): SiteNode | undefined {
   const mac = macOfConfig(file);
   if (mac) return site.nodeByMac.get(mac);
   if (/^[0-9A-Fa-f]{8}$/.test(file)) return site.nodeByIp.get(Number.parseInt(file, 16) as Ipv4);
@@ -106,7 +108,7 @@ const FOR_SCRIPTS = /^(?:hosts|hostname|settings\.sh)$/;
  * `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, links into the site followed, for plain TFTP clients. Anyone
  * on the network may ask: of the rest, what others cannot read on this machine is not there.
  */
-async function nodeFolderFile(site: Site, name: string): Promise<Found | undefined> {
+async function nodeFolderFile(site: BootSite, name: string): Promise<Found | undefined> {
   const slash = name.indexOf('/');
   if (slash < 0) return undefined;
   const seen = await seeInside(site.root, `nodes/${name}`);

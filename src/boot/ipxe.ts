@@ -1,8 +1,9 @@
-import { bootif, type Mac } from '../net/mac.ts';
-import type { Menu, MenuEntry, SiteNode } from '../site/model.ts';
+import { type BootServer, bootUrl } from '../model/bootServer.ts';
+import { bootif, type Mac } from '../model/mac.ts';
+import type { Menu, MenuEntry } from '../model/menu.ts';
+import type { SiteNode } from '../model/node.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
 import { type MenuNode, unasked } from './pxelinux.ts';
-import { type BootServer, bootUrl } from './server.ts';
 
 /** iPXE starts over from here after a failure; long enough for a person to read the message. */
 const RETRY_SECONDS = 10;

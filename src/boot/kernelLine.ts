@@ -1,9 +1,9 @@
-import { formatIpv4 } from '../net/ipv4.ts';
-import { bootif } from '../net/mac.ts';
-import type { MenuEntry } from '../site/model.ts';
+import { type BootServer, serverUrl } from '../model/bootServer.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import { bootif } from '../model/mac.ts';
+import type { MenuEntry } from '../model/menu.ts';
 import type { BootImage } from './image.ts';
 import type { MenuNode } from './pxelinux.ts';
-import { type BootServer, serverUrl } from './server.ts';
 
 /**
  * The kernel line of a node's own image, without `initrd=`, which each loader says in its own way. The agent on the node

@@ -1,5 +1,5 @@
-import type { LoaderChoice } from '../site/model.ts';
-import type { Firmware } from './client.ts';
+import type { Firmware } from '../model/firmware.ts';
+import type { LoaderChoice } from '../model/node.ts';
 
 /** A loader that a firmware can start: the name it is asked for by TFTP, and where Debian's package keeps the file. */
 export type Loader = { readonly file: string; readonly path: string; readonly debianPackage: string };

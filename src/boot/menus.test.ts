@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { MenuEntry } from '../model/menu.ts';
+import type { SiteNode } from '../model/node.ts';
 import { ip, mac, menuFixture, nodeFixture } from '../site/fixture.ts';
-import type { MenuEntry, SiteNode } from '../site/model.ts';
 import { ipxeScript } from './ipxe.ts';
 import { pxelinuxConfig } from './pxelinux.ts';
 

@@ -1,8 +1,9 @@
-import type { Mac } from '../net/mac.ts';
-import type { Menu, SiteNode } from '../site/model.ts';
+import type { BootServer } from '../model/bootServer.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Menu } from '../model/menu.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { BootImage } from './image.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-import type { BootServer } from './server.ts';
 
 /**
  * The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built, and for a node

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 
 /**
  * A boot file: either made for this request, or a file on disk that the caller opens, streams and closes. `seen` is the

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Finding } from '../site/finding.ts';
+import type { Finding } from '../model/finding.ts';
 import { ip } from '../site/fixture.ts';
 import { withSiteFolder } from '../site/folderFixture.ts';
 import type { InterfaceAddresses } from '../site/servers.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { formatPlace } from '../errors.ts';
-import type { Finding } from '../site/finding.ts';
+import type { Finding } from '../model/finding.ts';
 import { loadSite } from '../site/load.ts';
-import type { Site } from '../site/model.ts';
 import type { InterfaceAddresses } from '../site/servers.ts';
+import type { Site } from '../site/site.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { missingText } from '../image/build.ts';
 import { agentLacks, lackText } from '../image/check/agentNeeds.ts';
 import { logLine } from '../log/line.ts';
+import type { Event } from '../model/event.ts';
 import { ip, mac } from '../site/fixture.ts';
 import { diagnose } from '../timeline/diagnose.ts';
-import type { Event } from '../timeline/event.ts';
 import { blocksIn, pages } from './docsFixture.ts';
 import { changesText } from './imageShell.ts';
 

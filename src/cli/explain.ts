@@ -4,18 +4,18 @@ import { decideBoot } from '../boot/decide.ts';
 import { menuNode } from '../boot/files.ts';
 import { ipxeScript } from '../boot/ipxe.ts';
 import { pxelinuxConfig } from '../boot/pxelinux.ts';
-import type { Lease } from '../dhcp/lease.ts';
-import { OPTIONS } from '../dhcp/options.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { openShelf } from '../image/shelf.ts';
+import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
+import { OPTIONS } from '../model/options.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
 import { imageOf } from '../roll/pins.ts';
-import type { Site } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { rangeWords } from '../site/pools.ts';
 import { type InterfaceAddresses, withServers } from '../site/servers.ts';
+import type { Site } from '../site/site.ts';
 import type { Store } from '../state/store.ts';
 import {
   explainFiles,

@@ -7,7 +7,7 @@ import type { Inventory } from '../node/inventory.ts';
 import { TWO_CARDS } from '../node/machineFixture.ts';
 import { signKey } from '../node/openssl.ts';
 import { siteWith, withSite } from '../node/renderFixture.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { emptyStore } from '../state/fakes.ts';
 import { explainFiles, fileContent, filesJson, filesText, knownOfNodes, type ToldFiles } from './explainFiles.ts';
 import { publicIdentity } from './identity.ts';

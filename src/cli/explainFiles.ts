@@ -1,6 +1,7 @@
-import { bootUrl, serverUrl } from '../boot/server.ts';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { bootUrl, serverUrl } from '../model/bootServer.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { BundleFile } from '../node/bundle.ts';
 import { ANY_SERVER } from '../node/check.ts';
 import { type Identity, type IdentityParts, identityFrom, isWhole, masked, SAMPLE_IDENTITY } from '../node/identity.ts';
@@ -10,7 +11,7 @@ import { SAMPLE_PEERS } from '../node/peers.ts';
 import { askedBy, renderFiles } from '../node/render.ts';
 import { readSources } from '../node/sources.ts';
 import { createRenderer } from '../node/templates.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import type { Store } from '../state/store.ts';
 import { paint } from './print.ts';
 import { table } from './table.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { withSiteFolder } from '../site/folderFixture.ts';
 import { openStore } from '../state/store.ts';
 import { importCommand } from './import.ts';

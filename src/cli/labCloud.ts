@@ -10,7 +10,7 @@ import type { CloudStatus, LabStatus } from '../lab/control.ts';
 import { labFolder, labSocket } from '../lab/hold.ts';
 import type { OpenRack } from '../lab/open.ts';
 import { openSiteSecrets } from '../node/siteSecrets.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { plainProgress } from './image.ts';
 import { ask, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
 import { cloudUsage, show } from './labText.ts';

@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { byAddress, type LeaseShown, shownLease } from '../http/leaseRoutes.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
 import { openStore } from '../state/store.ts';
 import { poolOf } from '../timeline/heldLease.ts';
 import { formatMs } from '../timeline/words.ts';

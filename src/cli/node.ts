@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
 import { foldNames } from '../site/foldNames.ts';
-import type { SiteNode } from '../site/model.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
 import { publicIdentity } from './identity.ts';
 import { addCommand, importCommand, removeCommand } from './nodeAdd.ts';

@@ -1,6 +1,6 @@
+import type { Network } from '../model/network.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { standingOf } from '../node/standing.ts';
-import type { Network } from '../site/model.ts';
 import { serverFor } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
 import { heldLeases } from '../timeline/heldLease.ts';

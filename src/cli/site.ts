@@ -1,7 +1,8 @@
+import type { SiteNode } from '../model/node.ts';
 import { siteInvalid } from '../site/invalid.ts';
 import { loadSite } from '../site/load.ts';
-import type { Site, SiteNode } from '../site/model.ts';
 import { selectNodes } from '../site/nodeSet.ts';
+import type { Site } from '../site/site.ts';
 
 /** The site in `folder`, for commands that need one that is whole. Throws SITE_INVALID at the first finding's place. */
 export async function siteIn(folder: string): Promise<Site> {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
-import type { Standing } from '../node/standing.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
+import type { Standing } from '../model/nodeFiles.ts';
 import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';

@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import { type Mac, parseAnyMac } from '../net/mac.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import { type Mac, parseAnyMac } from '../model/mac.ts';
 import { vendorsOf } from '../net/vendors.ts';
 import { addNodes, type NewNode } from '../site/addNodes.ts';
 import { hasKin, nextName } from '../site/propose.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import type { Event } from '../model/event.ts';
 import { escapeUnsafe } from '../plainText.ts';
-import type { Event } from '../timeline/event.ts';
 import { describeEvent } from '../timeline/words.ts';
 import { askLines } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Lease } from '../dhcp/lease.ts';
 import { ReveilleError } from '../errors.ts';
+import type { Event } from '../model/event.ts';
+import type { Lease } from '../model/lease.ts';
 import { ip, mac } from '../site/fixture.ts';
 import { withSiteFolder } from '../site/folderFixture.ts';
 import { openStore } from '../state/store.ts';
-import type { Event } from '../timeline/event.ts';
 import { createStrangers } from '../timeline/strangers.ts';
 import { run } from './runFixture.ts';
 import { statusCommand } from './status.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Mac } from '../model/mac.ts';
 import { isPlain } from '../plainText.ts';
 import { aRoll, aRollNode } from '../roll/fixture.ts';
 import type { Boot } from '../timeline/boots.ts';

@@ -1,6 +1,7 @@
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import { type Boot, failedByServices } from '../timeline/boots.ts';
 import { cloudsFiles, readCloud } from './clouds.ts';
 import type { Expected } from './inService.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ReveilleError } from '../errors.ts';
-import type { Happening } from '../timeline/event.ts';
+import type { Happening } from '../model/event.ts';
 import { followCloud } from './follow.ts';
 import type { Expected } from './inService.ts';
 import type { CloudView } from './view.ts';

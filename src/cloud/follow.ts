@@ -1,5 +1,5 @@
 import { ReveilleError, troubleOf } from '../errors.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../model/event.ts';
 import { type Expected, type Standing, standingOf } from './inService.ts';
 import type { CloudView } from './view.ts';
 

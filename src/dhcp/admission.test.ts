@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { ip } from '../site/fixture.ts';
 import { Admission, type Newcomer } from './admission.ts';
 import { machine, networkOf, requestOf, type Said, siteOf } from './fixtures.ts';

@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Site } from '../site/model.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { DhcpSite } from './site.ts';
 import type { SwitchPort } from './switchPort.ts';
 import type { Wire } from './wire.ts';
 
@@ -27,11 +27,11 @@ const BURST_SECONDS = 5;
  * machines a second on one wire. Nodes never ask here. Its memory is bounded by the addresses of the pools and the wires.
  */
 export class Admission implements AdmissionView {
-  #limits: Site['dhcp'] | undefined;
+  #limits: DhcpSite['dhcp'] | undefined;
   readonly #held = new HeldByPort();
   readonly #buckets = new Map<string, Bucket>();
 
-  configure(site: Site): void {
+  configure(site: DhcpSite): void {
     this.#limits = site.dhcp;
     this.#buckets.clear();
   }

@@ -1,5 +1,5 @@
+import { type Mac, macFromBytes } from '../model/mac.ts';
 import type { Endpoint } from '../net/frame.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
 
 /** A datagram that waits to be answered. */
 export type Waiting = { readonly bytes: Buffer; readonly from: Endpoint };

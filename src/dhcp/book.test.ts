@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
 import { LeaseBook } from './book.ts';
 import { Expiries } from './expiries.ts';
 import { machine, networkOf, siteOf } from './fixtures.ts';
-import type { Lease } from './lease.ts';
 
 const lan = networkOf('lan', '10.0.0.0/24', [['10.0.0.1-10.0.0.6', 'any']]);
 const two = networkOf('two', '10.0.1.0/24', [

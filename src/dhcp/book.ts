@@ -1,10 +1,11 @@
-import { type Ipv4, inRange, inSubnet } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Network, Pool, Site } from '../site/model.ts';
+import { type Ipv4, inRange, inSubnet } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Network, Pool } from '../model/network.ts';
+import { mayAdmitNodes } from '../model/pools.ts';
 import { Expiries } from './expiries.ts';
 import { FreeAddresses } from './freeAddresses.ts';
-import type { Lease } from './lease.ts';
-import { mayAdmitNodes } from './pools.ts';
+import type { DhcpSite } from './site.ts';
 
 /** An address held for a client between OFFER and REQUEST. It is in memory only. */
 export type Offer = { readonly ip: Ipv4; readonly mac: Mac; readonly network: string; readonly until: number };
@@ -60,7 +61,7 @@ export class LeaseBook implements BookView {
    * Takes over a site: its pools, its reservations, and its own addresses in pools. A lease belongs to the network that holds its
    * address, however the site calls that. Returns the addresses whose leases belong to another network than before.
    */
-  configure(site: Site): readonly Ipv4[] {
+  configure(site: DhcpSite): readonly Ipv4[] {
     const kept = new Map<Ipv4, readonly Mac[]>();
     for (const [ip, node] of site.nodeByIp) kept.set(ip, node.macs);
     for (const ip of site.awaited.keys()) kept.set(ip, []);
@@ -334,7 +335,7 @@ function lastUpTo<T>(ip: Ipv4, sorted: readonly T[], firstOf: (each: T) => Ipv4)
 }
 
 /** Of each pool by its first address: what can be lent of it, and how many nodes without an address of their own may draw from it. */
-function sizesOf({ networks, nodes }: Site, kept: ReadonlyMap<Ipv4, unknown>) {
+function sizesOf({ networks, nodes }: DhcpSite, kept: ReadonlyMap<Ipv4, unknown>) {
   const sizes = new Map<Ipv4, { size: number; nodes: number }>();
   for (const { name, pools } of networks.values()) {
     const drawing = [...nodes.values()].filter(

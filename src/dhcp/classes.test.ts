@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { hexPattern, textPattern } from '../model/bytePattern.ts';
+import type { Conditions, SiteClass } from '../model/network.ts';
+import { OPTION } from '../model/options.ts';
 import { mac } from '../site/fixture.ts';
-import type { Conditions, SiteClass } from '../site/model.ts';
-import { hexPattern, textPattern } from './bytePattern.ts';
 import { classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
 import { requestOf, type Said, say } from './fixtures.ts';
-import { OPTION } from './options.ts';
 import { decodePacket, encodePacket } from './packet.ts';
 
 const text = (...patterns: string[]) => patterns.map((pattern) => textPattern(pattern) ?? assert.fail(pattern));

@@ -1,17 +1,18 @@
-import { beginsWith } from '../net/macPrefix.ts';
-import type { Conditions, Site, SiteClass } from '../site/model.ts';
-import { type BytePattern, matches } from './bytePattern.ts';
+import { type BytePattern, matches } from '../model/bytePattern.ts';
+import { beginsWith } from '../model/macPrefix.ts';
+import type { Conditions, SiteClass } from '../model/network.ts';
+import { OPTION } from '../model/options.ts';
 import { type Client, userClasses } from './client.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { subOption } from './relay.ts';
+import type { DhcpSite } from './site.ts';
 
 /** The classes of the site that a client belongs to, in the site's order. Asked once for each request. */
 export function classesOf(
   request: DhcpPacket,
   client: Client,
-  { classes }: Pick<Site, 'classes'>,
+  { classes }: Pick<DhcpSite, 'classes'>,
 ): readonly SiteClass[] {
   if (classes.size === 0) return NONE;
   const members: SiteClass[] = [];
@@ -31,9 +32,9 @@ function holdAll(tests: readonly Test[], request: DhcpPacket, client: Client): b
 }
 
 /** What was made of a site's classes is kept for as long as they are. */
-const MATCHERS = new WeakMap<Site['classes'], readonly Matcher[]>();
+const MATCHERS = new WeakMap<DhcpSite['classes'], readonly Matcher[]>();
 
-function matchersFor(classes: Site['classes']): readonly Matcher[] {
+function matchersFor(classes: DhcpSite['classes']): readonly Matcher[] {
   let matchers = MATCHERS.get(classes);
   if (!matchers) {
     matchers = [...classes.values()].map((site) => ({ site, tests: testsOf(site.conditions) }));

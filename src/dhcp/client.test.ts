@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Ipv4, inSubnet } from '../net/ipv4.ts';
+import { type Ipv4, inSubnet } from '../model/ipv4.ts';
+import { OPTION } from '../model/options.ts';
 import { ip } from '../site/fixture.ts';
 import { clientOf } from './client.ts';
 import { destinationOf } from './destination.ts';
 import { machine, requestOf, type Said, say } from './fixtures.ts';
-import { OPTION } from './options.ts';
 import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
 import { relayOf } from './relay.ts';
 

@@ -1,8 +1,9 @@
-import type { BootClient, Firmware } from '../boot/client.ts';
-import type { ClientStage } from '../timeline/event.ts';
-import { text } from './kinds.ts';
+import type { BootClient } from '../boot/client.ts';
+import type { ClientStage } from '../model/event.ts';
+import type { Firmware } from '../model/firmware.ts';
+import { text } from '../model/optionKinds.ts';
+import { OPTION } from '../model/options.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 
 /** Who is asking: what software speaks, whether it wants to boot, and what it could run. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
 import { readAt, SteadyClock } from './clock.ts';
 import { machine } from './fixtures.ts';
-import type { Lease } from './lease.ts';
 
 const HOUR = 3_600_000;
 const TODAY = 1_800_000_000_000;

@@ -1,4 +1,4 @@
-import type { Lease } from './lease.ts';
+import type { Lease } from '../model/lease.ts';
 
 /** A wall clock that differs by so much from where it was expected has been set. Milliseconds. */
 export const STEP_MS = 3000;

@@ -1,5 +1,5 @@
-import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
+import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
 import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
 import { relayOf } from './relay.ts';
 import { heldAddress } from './wire.ts';

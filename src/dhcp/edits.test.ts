@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import { OPTION } from '../model/options.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
-import type { Site } from '../site/model.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
 import { clientOf } from './client.ts';
 import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
-import type { Lease } from './lease.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { type Decision, decide } from './policy.ts';
+import type { DhcpSite } from './site.ts';
 
 /** What becomes of leases when the site is edited while they run. */
 
@@ -21,7 +21,10 @@ const NEW_CARD = machine(0x5a);
 const rack = networkOf('rack', '10.0.0.0/24', [['10.0.0.100-10.0.0.199', 'any']]);
 const far = networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], { interface: 'br7' });
 const own = (name: string, mac: Mac, address: string) => nodeOf(name, [mac], { ip: ip(address), network: 'rack' });
-const probing = (site: Site, probe: Site['dhcp']['probe']): Site => ({ ...site, dhcp: { ...site.dhcp, probe } });
+const probing = (site: DhcpSite, probe: DhcpSite['dhcp']['probe']): DhcpSite => ({
+  ...site,
+  dhcp: { ...site.dhcp, probe },
+});
 
 type Asks = {
   type: 'discover' | 'request';
@@ -37,7 +40,7 @@ const rebooting = (address: string): Asks => ({ type: 'request', said: [wants(ad
 const DISCOVER: Asks = { type: 'discover' };
 
 function ask(
-  site: Site,
+  site: DhcpSite,
   book: LeaseBook,
   who: Mac,
   { type, said = [], fields = {}, ...more }: Asks,
@@ -57,7 +60,7 @@ function ask(
 }
 
 /** Binds a machine as it would be bound by `site`. */
-function bind(site: Site, book: LeaseBook, who: Mac, address: string, through = 'br0'): void {
+function bind(site: DhcpSite, book: LeaseBook, who: Mac, address: string, through = 'br0'): void {
   const decision = ask(site, book, who, { type: 'request', said: taking(address), through }, T0);
   assert.ok(decision.kind === 'ack', told(decision));
   book.put(decision.lease);
@@ -72,10 +75,10 @@ function told(decision: Decision): string {
 
 type Row = {
   what: string;
-  before: Site;
+  before: DhcpSite;
   /** Who has which address, before the edit. */
   held: [who: Mac, address: string, through?: string][];
-  after: Site;
+  after: DhcpSite;
   asks: [who: Mac, asks: Asks, expected: string][];
 };
 
@@ -265,7 +268,7 @@ describe('leases that run while the site is edited', () => {
     }
   }
 
-  function restarted(book: LeaseBook, site: Site, isOld: boolean): LeaseBook {
+  function restarted(book: LeaseBook, site: DhcpSite, isOld: boolean): LeaseBook {
     const next = new LeaseBook();
     next.configure(site);
     const withoutMark = ({ reserved: _, ...lease }: Lease): Lease => lease;

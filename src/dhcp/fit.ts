@@ -1,10 +1,10 @@
-import { UNSPECIFIED } from '../net/ipv4.ts';
-import { macFromBytes } from '../net/mac.ts';
+import { UNSPECIFIED } from '../model/ipv4.ts';
+import { macFromBytes } from '../model/mac.ts';
+import { OPTION } from '../model/options.ts';
 import { clientOf } from './client.ts';
 import type { Layers } from './given.ts';
 import { sizeOf } from './layout.ts';
 import { write } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { encodeWithin, MESSAGE, requestFrom } from './packet.ts';
 import { boundsFor, composeReply } from './reply.ts';
 

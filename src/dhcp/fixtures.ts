@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import type { Ipv4 } from '../net/ipv4.ts';
-import { broadcastOf, parseRange, parseSubnet } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { broadcastOf, parseRange, parseSubnet } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Pool, SiteClass } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import { OPTION, type Option } from '../model/options.ts';
 import { mac } from '../site/fixture.ts';
-import type { Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
 import { write } from './optionSet.ts';
-import { OPTION, type Option } from './options.ts';
 import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
+import type { DhcpSite } from './site.ts';
 import type { ServedNetwork } from './wire.ts';
 
 /** Values that this room's tests are made of. */
@@ -80,24 +82,14 @@ export function siteOf(
   networks: readonly ServedNetwork[],
   nodes: readonly SiteNode[] = [],
   classes: readonly SiteClass[] = [],
-): Site {
+): DhcpSite {
   return {
-    name: 'rack',
-    root: '/nowhere',
     networks: new Map(networks.map((network) => [network.name, network])),
     classes: new Map(classes.map((each) => [each.name, each])),
     nodes: new Map(nodes.map((node) => [node.name, node])),
     nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
     awaited: new Map(),
-    images: new Map(),
-    vars: {},
-    secrets: new Map(),
-    menu: { timeoutSeconds: 3, default: 'node', entries: [] },
-    tftp: { singlePort: false, maxTransfers: 1, maxTransfersPerClient: 1 },
-    http: { port: 8080 },
     dhcp: { probe: 'off', probeMs: 100, strangersPerPort: 64 },
-    log: { format: 'text', journald: false },
-    refreshSeconds: 0,
   };
 }

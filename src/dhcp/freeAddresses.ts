@@ -1,4 +1,4 @@
-import { type Ipv4, type Ipv4Range, inRange } from '../net/ipv4.ts';
+import { type Ipv4, type Ipv4Range, inRange } from '../model/ipv4.ts';
 
 /**
  * Where to find an address of one pool that nobody holds, at a cost that does not grow with the pool: what was never

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BootAnswer } from '../boot/client.ts';
+import type { BootFrom, Lending, SiteClass } from '../model/network.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
-import type { BootFrom, Lending, SiteClass } from '../site/model.ts';
 import { machine, networkOf, poolOf } from './fixtures.ts';
 import { eachOption, givenBoot, givenLease, type Layers } from './given.ts';
 

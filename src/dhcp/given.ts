@@ -1,6 +1,7 @@
 import type { BootAnswer } from '../boot/client.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { BootFrom, Lending, Pool, SiteClass, SiteNode } from '../site/model.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { BootFrom, Lending, Pool, SiteClass } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { Options } from './optionSet.ts';
 import type { ServedNetwork } from './wire.ts';
 

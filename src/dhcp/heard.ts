@@ -1,5 +1,5 @@
-import type { Network } from '../site/model.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../model/event.ts';
+import type { Network } from '../model/network.ts';
 
 /** What keeps a network from being answered: its interface is not there; its port is another program's; the server has no address for it. */
 export type Lack = 'interface' | 'port' | 'address';

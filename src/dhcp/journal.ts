@@ -1,5 +1,5 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Lease, LeaseStore } from './lease.ts';
+import type { Lease, LeaseStore } from '../model/lease.ts';
 
 /** What waits for a lease to be on disk: `saved` or `lost` is called once. */
 type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };

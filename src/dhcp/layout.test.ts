@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { OPTION } from '../model/options.ts';
 import { clientOf } from './client.ts';
 import { machine, requestOf, type Said, say } from './fixtures.ts';
 import { layOut, type Rooms, sizeOf } from './layout.ts';
-import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodeWithin } from './packet.ts';
 import { boundsFor } from './reply.ts';
 

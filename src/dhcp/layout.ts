@@ -1,5 +1,5 @@
+import { OPTION } from '../model/options.ts';
 import type { Options } from './optionSet.ts';
-import { OPTION } from './options.ts';
 
 /** One option, or a part of a long one, as it stands in a field. */
 export type Piece = readonly [code: number, value: Uint8Array];

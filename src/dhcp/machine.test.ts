@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseIpv4, UNSPECIFIED } from '../net/ipv4.ts';
-import { parseMac } from '../net/mac.ts';
+import { parseIpv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { parseMac } from '../model/mac.ts';
 import { clientOf } from './client.ts';
 import { machineOf, viaOf } from './machine.ts';
 import type { DhcpPacket } from './packet.ts';

@@ -1,8 +1,8 @@
-import { formatIpv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Machine } from '../timeline/event.ts';
+import type { Machine } from '../model/event.ts';
+import { formatIpv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { OPTION } from '../model/options.ts';
 import type { Client } from './client.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { subOption } from './relay.ts';
 

@@ -1,5 +1,5 @@
-import { encode } from './kinds.ts';
-import type { Option } from './options.ts';
+import { encode } from '../model/optionKinds.ts';
+import type { Option } from '../model/options.ts';
 
 /** Options by code, in the order in which they came or shall go, each with its whole value. */
 export type Options = ReadonlyMap<number, Uint8Array>;

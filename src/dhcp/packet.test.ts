@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { OPTION } from '../model/options.ts';
 import { clientOf } from './client.ts';
 import { machine, requestOf, say } from './fixtures.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, LONGEST_REPLY } from './packet.ts';
 import { relayOf } from './relay.ts';
 

@@ -1,8 +1,8 @@
-import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import { type Mac, macFromBytes, writeMac } from '../net/mac.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from '../model/mac.ts';
+import { OPTION } from '../model/options.ts';
 import { type Layout, layOut, type Piece, piecesOf, sizeOf } from './layout.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 
 /** Message types (RFC 2132 section 9.6). */
 export const MESSAGE = {

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import { textPattern } from '../model/bytePattern.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import type { SiteClass } from '../model/network.ts';
+import { OPTION } from '../model/options.ts';
 import { ip, mac, nodeOf } from '../site/fixture.ts';
-import type { Site, SiteClass } from '../site/model.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
-import { textPattern } from './bytePattern.ts';
 import { clientOf } from './client.ts';
 import { machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
-import type { Lease } from './lease.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { asksElsewhere, BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
+import type { DhcpSite } from './site.ts';
 import { type ServedNetwork, wireOf } from './wire.ts';
 
 const NODE = machine(0x51);
@@ -992,7 +993,7 @@ describe('classes and pools', () => {
   const lan = (words: string) => networkOf('lan', '192.168.0.0/24', [['192.168.0.111-192.168.0.113', words]]);
 
   /** What a DISCOVER brings in a site of its own. */
-  function discover(of: Site, who: Mac, said: Said[] = []): string {
+  function discover(of: DhcpSite, who: Mac, said: Said[] = []): string {
     const request = requestOf('discover', who, said);
     const fresh = new LeaseBook();
     fresh.configure(of);
@@ -1009,7 +1010,7 @@ describe('classes and pools', () => {
     );
   }
 
-  const rows: [what: string, of: Site, who: Mac, expected: string, said?: Said[]][] = [
+  const rows: [what: string, of: DhcpSite, who: Mac, expected: string, said?: Said[]][] = [
     ['a member draws from the pool of its class', wire(rackAnd('openstack'), lan('any')), STRANGER, 'rack'],
     ['who is none draws from the other', wire(rackAnd('openstack'), lan('any')), OTHER, 'lan'],
     ['a class that is refused goes elsewhere', wire(lan('any !openstack'), rackAnd('openstack')), STRANGER, 'rack'],

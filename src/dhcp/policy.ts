@@ -1,22 +1,24 @@
-import { formatIpv4, type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
+import { formatIpv4, type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Network, Pool, SiteClass } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import { OPTION } from '../model/options.ts';
+import { isOpen } from '../model/pools.ts';
 import type { AdmissionView, Newcomer } from './admission.ts';
 import type { BookView } from './book.ts';
 import { classesOf } from './classes.ts';
 import type { Client } from './client.ts';
 import { givenLease, type Layers } from './given.ts';
-import type { Lease } from './lease.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
-import { isOpen } from './pools.ts';
 import { relayOf } from './relay.ts';
+import type { DhcpSite } from './site.ts';
 import { switchPortOf } from './switchPort.ts';
 import { heldAddress, mayEndLeaseOf, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 /** What a request is decided from. `site` has the servers' addresses filled in; `now` is milliseconds since the epoch. */
 export type Situation = {
-  readonly site: Site;
+  readonly site: DhcpSite;
   readonly book: BookView;
   readonly admission: AdmissionView;
   /** Whether the book has the leases of the state: until then no machine is given an address that another may have. */
@@ -253,7 +255,7 @@ function canTry({ request, situation }: Asking): boolean {
 }
 
 /** Whether it can be seen if anybody has an address on the client's wire. ARP does not pass a relay. */
-export function canProbe({ dhcp }: Site, { giaddr }: DhcpPacket): boolean {
+export function canProbe({ dhcp }: DhcpSite, { giaddr }: DhcpPacket): boolean {
   return dhcp.probe === 'icmp' || (dhcp.probe === 'arp' && giaddr === UNSPECIFIED);
 }
 

@@ -1,6 +1,6 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { openProber, type Prober } from '../net/probe.ts';
 import { openRawSender, type RawSender } from '../net/raw.ts';
 import { UdpReceiver } from '../net/receiver.ts';

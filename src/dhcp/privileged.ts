@@ -1,4 +1,4 @@
-import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import { CLIENT_PORT, SERVER_PORT } from './destination.ts';
 import type { DhcpPacket } from './packet.ts';
 import type { Sender } from './port.ts';

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Happening } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 import { ip } from '../site/fixture.ts';
-import type { Happening } from '../timeline/event.ts';
 import { LeaseBook } from './book.ts';
 import { SteadyClock } from './clock.ts';
 import { machine, networkOf, siteOf } from './fixtures.ts';
-import type { Lease } from './lease.ts';
 import { LeaseRecords, PATIENCE_MS } from './records.ts';
 
 const MINUTE = 60_000;

@@ -1,13 +1,13 @@
 import { troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Site } from '../site/model.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease, LeaseStore } from '../model/lease.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { LeaseBook } from './book.ts';
 import { readAt, type SteadyClock, shifted } from './clock.ts';
 import { LeaseJournal } from './journal.ts';
-import type { Lease, LeaseStore } from './lease.ts';
+import type { DhcpSite } from './site.ts';
 
 export type RecordsOptions = {
   readonly store: LeaseStore;
@@ -123,7 +123,7 @@ export class LeaseRecords {
   }
 
   /** Has the book take over a site. Records of leases that belong to another network than before are written anew. */
-  configure(site: Site): void {
+  configure(site: DhcpSite): void {
     this.#rewrite(this.#options.book.configure(site));
   }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decideBoot } from '../boot/decide.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import { textPattern } from '../model/bytePattern.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
+import { OPTION } from '../model/options.ts';
 import { ip, mac, nodeOf, siteFixture } from '../site/fixture.ts';
-import type { Network } from '../site/model.ts';
-import { textPattern } from './bytePattern.ts';
 import { networkOf, poolOf, siteOf } from './fixtures.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { rehearse } from './rehearse.ts';
 
 const site = siteFixture();

@@ -1,20 +1,22 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
-import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Network, Pool, Site, SiteClass, SiteNode } from '../site/model.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Network, Pool, SiteClass } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import { OPTION } from '../model/options.ts';
+import { whyOpen } from '../model/pools.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
 import { CIRCUIT_ID, classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
 import { readAt } from './clock.ts';
 import { givenBoot } from './given.ts';
-import type { Lease } from './lease.ts';
 import { write } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { type DhcpPacket, encodeWithin, MESSAGE, requestFrom } from './packet.ts';
 import { type Decision, decide } from './policy.ts';
-import { whyOpen } from './pools.ts';
 import { boundsFor, composeReply } from './reply.ts';
+import type { DhcpSite } from './site.ts';
 import { type ServedNetwork, wireOf } from './wire.ts';
 
 /**
@@ -58,7 +60,7 @@ export type Rehearsal = {
  */
 export function rehearse(
   part: Part,
-  site: Site,
+  site: DhcpSite,
   leases: readonly Lease[],
   boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer,
   now: number,
@@ -98,7 +100,7 @@ function relayInto({ interface: through, relays: [relay], gateway, subnet }: Net
 }
 
 /** The interface that leads to the machine's own network; a stranger is taken to be on the first. */
-function interfaceFor(mac: Mac, site: Site): string {
+function interfaceFor(mac: Mac, site: DhcpSite): string {
   const own = site.networks.get(site.nodeByMac.get(mac)?.network ?? '');
   const networks = [...(own ? [own] : []), ...site.networks.values()];
   return networks.find((network) => network.interface !== undefined)?.interface ?? '';

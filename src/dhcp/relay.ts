@@ -1,6 +1,6 @@
-import { type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import { ip } from './kinds.ts';
-import { OPTION } from './options.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { ip } from '../model/optionKinds.ts';
+import { OPTION } from '../model/options.ts';
 import type { DhcpPacket } from './packet.ts';
 
 /** What a relay says of the client's wire. Addresses are 0.0.0.0 where the relay says nothing. */

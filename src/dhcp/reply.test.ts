@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BootAnswer } from '../boot/client.ts';
-import { UNSPECIFIED } from '../net/ipv4.ts';
+import { UNSPECIFIED } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
+import { OPTION } from '../model/options.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
-import type { SiteNode } from '../site/model.ts';
 import { clientOf } from './client.ts';
 import { machine, networkOf, requestOf, type Said, say } from './fixtures.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket } from './packet.ts';
 import { composeNak, composeReply, sizeLimit } from './reply.ts';
 

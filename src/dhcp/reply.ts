@@ -1,9 +1,9 @@
 import type { BootAnswer } from '../boot/client.ts';
-import { formatIpv4, type Ipv4, netmaskOf, UNSPECIFIED } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, netmaskOf, UNSPECIFIED } from '../model/ipv4.ts';
+import { OPTION, type Option } from '../model/options.ts';
 import { type Client, requests } from './client.ts';
 import { eachOption, type Layers } from './given.ts';
 import { type Options, read, write } from './optionSet.ts';
-import { OPTION, type Option } from './options.ts';
 import { BOOTP_SIZE, type Bounds, BROADCAST_FLAG, type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
 import type { ServedNetwork } from './wire.ts';

@@ -1,10 +1,13 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { ReveilleError, troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
-import { formatIpv4, type Ipv4, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
-import type { EventSink, Machine } from '../timeline/event.ts';
+import type { EventSink, Machine } from '../model/event.ts';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import { nameOfOption, OPTION } from '../model/options.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
@@ -16,10 +19,8 @@ import { SteadyClock } from './clock.ts';
 import { destinationOf, SERVER_PORT } from './destination.ts';
 import { givenBoot, type Layers } from './given.ts';
 import { HeardNetworks, type Lack } from './heard.ts';
-import type { Lease, LeaseStore } from './lease.ts';
 import { hostnameOf, machineOf, viaOf } from './machine.ts';
 import { read } from './optionSet.ts';
-import { nameOfOption, OPTION } from './options.ts';
 import { type DhcpPacket, decodePacket, encodeWithin, MESSAGE } from './packet.ts';
 import { asksElsewhere, canProbe, type Decision, decide, declined, whyUnserved } from './policy.ts';
 import { Port, type Sender } from './port.ts';
@@ -27,12 +28,13 @@ import { Ports } from './ports.ts';
 import { isPrivileged } from './privileged.ts';
 import { LeaseRecords } from './records.ts';
 import { boundsFor, composeNak, composeReply } from './reply.ts';
+import type { DhcpSite } from './site.ts';
 import { switchPortOf } from './switchPort.ts';
 import { heldAddress, isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
-  readonly site: () => Site;
+  readonly site: () => DhcpSite;
   readonly store: LeaseStore;
   readonly boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
   readonly events: EventSink;
@@ -97,7 +99,7 @@ class Server implements DhcpServer {
   /** Options that were left out of replies, by network. */
   readonly #leftOut = new Set<string>();
   readonly #relays: Tallies<{ readonly mac: Mac; readonly reason: string }>;
-  #site: Site;
+  #site: DhcpSite;
   #closed = false;
 
   constructor(options: DhcpOptions) {

@@ -1,6 +1,6 @@
-import { formatIpv4, UNSPECIFIED } from '../net/ipv4.ts';
+import { formatIpv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { OPTION } from '../model/options.ts';
 import { CIRCUIT_ID, REMOTE_ID } from './classes.ts';
-import { OPTION } from './options.ts';
 import type { DhcpPacket } from './packet.ts';
 import { subOption } from './relay.ts';
 

@@ -1,9 +1,10 @@
-import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
-import type { Network, Site } from '../site/model.ts';
+import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
+import { OPTION } from '../model/options.ts';
 import { read } from './optionSet.ts';
-import { OPTION } from './options.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
 import { relayOf } from './relay.ts';
+import type { DhcpSite } from './site.ts';
 
 /** A network that we can answer for: it has an address of ours. */
 export type ServedNetwork = Network & { readonly server: Ipv4 };
@@ -20,7 +21,7 @@ export type Wire = {
  * that share its interface; directly, the networks of the interface. A client that renews from behind a relay comes without it:
  * then it is the network of its address, if that has no interface of its own. `from` is the address of the datagram.
  */
-export function wireOf(request: DhcpPacket, site: Site, name: string, from: Ipv4): Wire {
+export function wireOf(request: DhcpPacket, site: DhcpSite, name: string, from: Ipv4): Wire {
   const served = servedBySite(site);
   const relay = relayOf(request);
   if (relay) {
@@ -75,7 +76,7 @@ function sharing(link: ServedNetwork, served: readonly ServedNetwork[]): readonl
  * may name any relay and any address, so the interface counts too: the network's own, or for one that only relays reach, the
  * one with the address that its clients and relays send to.
  */
-export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: Site, name: string): boolean {
+export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: DhcpSite, name: string): boolean {
   const home = networks.find((one) => one.name === network);
   if (!home) return false;
   if (reach === 'direct') return true;
@@ -85,13 +86,13 @@ export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: 
 }
 
 /** Whether an address lies in a network that the site has on the interface `name`: a frame reaches it. */
-export function isOnWire(site: Site, name: string, ip: Ipv4): boolean {
+export function isOnWire(site: DhcpSite, name: string, ip: Ipv4): boolean {
   return servedBySite(site).some((network) => network.interface === name && inSubnet(network.subnet, ip));
 }
 
-const SERVED = new WeakMap<Site, readonly ServedNetwork[]>();
+const SERVED = new WeakMap<DhcpSite, readonly ServedNetwork[]>();
 
-function servedBySite(site: Site): readonly ServedNetwork[] {
+function servedBySite(site: DhcpSite): readonly ServedNetwork[] {
   let served = SERVED.get(site);
   if (!served) {
     served = [...site.networks.values()].filter((network): network is ServedNetwork => network.server !== undefined);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Lease } from '../dhcp/lease.ts';
 import { ReveilleError } from '../errors.ts';
+import type { Lease } from '../model/lease.ts';
 import { ip, mac } from '../site/fixture.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import type { Lease } from '../dhcp/lease.ts';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 
 /** What the operators' API asks of leases. */
 export type LeasesForOperators = {

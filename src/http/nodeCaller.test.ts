@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseSubnet } from '../net/ipv4.ts';
+import { parseSubnet } from '../model/ipv4.ts';
 import { ip, mac, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/fixture.ts';
 import { type CallerFrom, callerOf } from './nodeCaller.ts';
 

@@ -1,7 +1,9 @@
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 
 /** A node that asks, by the MAC address that it gives and the address that its connection comes from. */
 export type Caller = { readonly node: SiteNode; readonly mac: Mac; readonly ip: Ipv4 };

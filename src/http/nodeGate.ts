@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ReveilleError } from '../errors.ts';
+import type { EventSink } from '../model/event.ts';
 import type { NodeTokens, Pass } from '../node/tokens.ts';
-import type { EventSink } from '../timeline/event.ts';
 import { Bodies, discard } from './bodies.ts';
 import { type Caller, type CallerFrom, callerOf } from './nodeCaller.ts';
 import { Notices } from './notices.ts';

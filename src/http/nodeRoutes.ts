@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatPlace, ReveilleError, wordsOf } from '../errors.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
 import { type Bundle, packBundle } from '../node/bundle.ts';
 import { nodeClocks } from '../node/clocks.ts';
 import { type Inventory, LONGEST_INVENTORY, parseInventory } from '../node/inventory.ts';
@@ -8,7 +9,6 @@ import { LONGEST_MANIFEST, LONGEST_NEWS, maskedNews, type News, parseNews } from
 import type { Orders } from '../node/orders.ts';
 import { LONGEST_REPORT, maskedReport, parseReport } from '../node/report.ts';
 import type { SecretMask } from '../node/secretMask.ts';
-import type { SiteNode } from '../site/model.ts';
 import { refuse } from './answer.ts';
 import { type Asked, type Bounds, type GateFrom, NodeGate } from './nodeGate.ts';
 import { localIpOf } from './peer.ts';

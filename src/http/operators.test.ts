@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 import { createOperatorsServer, type OperatorsFrom } from './operators.ts';
 import { until } from './serverFixture.ts';
 

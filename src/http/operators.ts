@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 import { type FaultSink, guarded } from '../faults.ts';
+import type { Event } from '../model/event.ts';
 import type { SyncOptions } from '../node/sync.ts';
-import type { Event } from '../timeline/event.ts';
+import type { RollsForOperators } from '../roll/operators.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
 import { isSet, wholeNumber } from './query.ts';
-import { addRollRoutes, type RollsForOperators } from './rollRoutes.ts';
+import { addRollRoutes } from './rollRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
 /** Which of the events that were: at or after `since` (milliseconds since the epoch), of these nodes, the newest `limit`. */

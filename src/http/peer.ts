@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { type Ipv4, parseIpv4, UNSPECIFIED } from '../net/ipv4.ts';
+import { type Ipv4, parseIpv4, UNSPECIFIED } from '../model/ipv4.ts';
 
 /** The IPv4 address at the other end of the request's connection; 0.0.0.0 for a peer of another kind. */
 export function peerOf(request: FastifyRequest): Ipv4 {

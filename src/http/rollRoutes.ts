@@ -1,20 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { ReveilleError } from '../errors.ts';
+import type { RollsForOperators } from '../roll/operators.ts';
 import type { Wish } from '../roll/plan.ts';
-import { POLICIES, type Policy, type Roll, type RollLimits, USUAL_LIMITS } from '../roll/record.ts';
+import { POLICIES, type Policy, type RollLimits, USUAL_LIMITS } from '../roll/record.ts';
 import { isSet, wholeNumber } from './query.ts';
-
-/** What the operators' API asks of rolls. Each rejects as the planning and running of rolls does. */
-export type RollsForOperators = {
-  list(): readonly Roll[];
-  /** A roll by its id, and the pins of all nodes. */
-  show(id: string): { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
-  /** With `dryRun` nothing is begun; the words of each node say what would be done. */
-  begin(wish: Wish, dryRun: boolean): Promise<Roll>;
-  abort(id: string): Promise<Roll>;
-  resume(id: string, limits: Partial<RollLimits>): Promise<Roll>;
-  rollback(id: string, limits: Partial<RollLimits>): Promise<Roll>;
-};
 
 /**
  * `GET /api/v1/rolls`; `GET /api/v1/rolls/ID`, where `newest` is an id too; `POST /api/v1/rolls?nodes=&drifted=1&image=&maxUnavailable=&failures=&policy=&bootMs=&dryRun=1`;

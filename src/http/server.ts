@@ -1,7 +1,7 @@
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { FaultSink } from '../faults.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { portHolder } from '../net/portHolder.ts';
 import { privilegeMissing } from '../net/privilege.ts';
 import { createApp } from './app.ts';

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { operatorFile } from '../boot/files.ts';
-import { parseSubnet } from '../net/ipv4.ts';
+import type { Happening } from '../model/event.ts';
+import { parseSubnet } from '../model/ipv4.ts';
 import { makeBundle } from '../node/bundle.ts';
 import { createOrders } from '../node/orders.ts';
 import { NO_SECRETS } from '../node/secretMask.ts';
 import { NodeTokens } from '../node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../site/fixture.ts';
 import { emptyStore } from '../state/fakes.ts';
-import type { Happening } from '../timeline/event.ts';
 import { createHttpServer, type HttpServerFrom } from './server.ts';
 
 /** node01 of a server on loopback is 127.0.0.1; other clients come from other addresses of this machine. */

@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
-import type { ForeignSource, Recipe } from '../site/model.ts';
+import type { ForeignSource, Recipe } from '../model/recipe.ts';
 import { type BaseRecord, baseKey, type CacheFiles, findBase, keepBase, poolDebs } from './cache.ts';
 import { diskReader } from './disk/reader.ts';
 import { spoolDisk } from './disk/spool.ts';

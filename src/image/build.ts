@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { takeLock } from '../lock.ts';
+import type { Recipe } from '../model/recipe.ts';
 import type { AgentFile } from '../node/agent/files.ts';
-import type { Recipe } from '../site/model.ts';
 import { baseRoot } from './base.ts';
 import { thisUser, whoMayWrite } from './builder.ts';
 import { ageDebs, BASE_HOURS, openCache } from './cache.ts';

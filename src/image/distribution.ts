@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ReveilleError } from '../errors.ts';
-import type { Recipe } from '../site/model.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { type AptSource, DEBIAN_OWN, machineRelease, machineSources, mirrorSources, type Own } from './sources.ts';
 
 /** A family of suites that roots are built from. */

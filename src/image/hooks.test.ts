@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import type { Recipe } from '../model/recipe.ts';
 import { recipeFixture } from '../site/fixture.ts';
-import type { Recipe } from '../site/model.ts';
 import { quote, recipeHooks } from './hooks.ts';
 
 const recipe = recipeFixture();

@@ -1,5 +1,5 @@
+import type { Recipe } from '../model/recipe.ts';
 import { globSource, mergedPlaces } from '../site/glob.ts';
-import type { Recipe } from '../site/model.ts';
 import { SETTLE_BYTECODE } from './bytecode.ts';
 import { isModuleGlob, moduleGlobs } from './slim.ts';
 

@@ -1,4 +1,4 @@
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 
 /**
  * The images that machines run or are on their way with: of each machine, the one that it was sent last. Events come in

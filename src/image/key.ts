@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Recipe } from '../model/recipe.ts';
 import type { AgentFile } from '../node/agent/files.ts';
-import type { Recipe } from '../site/model.ts';
 import { baseKey } from './cache.ts';
 import { busyboxFiles } from './firstInitrd/busybox.ts';
 

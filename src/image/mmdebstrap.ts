@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { ReveilleError } from '../errors.ts';
-import type { Recipe } from '../site/model.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { requireSubordinateIds, thisUser } from './builder.ts';
 import { MARK, quote, recipeHooks } from './hooks.ts';
 import { linePlace } from './recipePlace.ts';

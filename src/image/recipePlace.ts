@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { Place } from '../errors.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { Findings } from '../site/finding.ts';
-import type { Recipe } from '../site/model.ts';
 import { readYaml } from '../site/yaml.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ReveilleError } from '../errors.ts';
-import type { Recipe } from '../site/model.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { MARK, quote, recipeHooks } from './hooks.ts';
 import type { RootIndex } from './index.ts';
 import { type BuiltRoot, type RootStep, rootMode, runMmdebstrap } from './mmdebstrap.ts';

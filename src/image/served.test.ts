@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import type { Happening } from '../timeline/event.ts';
+import type { Happening } from '../model/event.ts';
 import { servedImages } from './served.ts';
 import { openShelf, type ShelvedImage } from './shelf.ts';
 

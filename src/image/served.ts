@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import type { ImageFileName } from '../boot/image.ts';
 import { ReveilleError, wordsOf } from '../errors.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../model/event.ts';
 import type { Shelf, ShelvedFile, ShelvedImage } from './shelf.ts';
 
 /** The same damage is reported once in this time; so many reports are remembered. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { readCsv } from './csv.ts';
 import { Problems } from './invalid.ts';
 import { readNodeTable } from './nodeTable.ts';

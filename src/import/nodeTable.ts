@@ -1,9 +1,9 @@
 import { formatPlace, type Place } from '../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, parseAnyMac } from '../net/mac.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import { type Mac, parseAnyMac } from '../model/mac.ts';
+import type { Var } from '../model/node.ts';
 import { quoted, suggestion } from '../site/finding.ts';
 import { NODE_NAME_PATTERN } from '../site/forms.ts';
-import type { Var } from '../site/model.ts';
 import { type Cell, readCsv } from './csv.ts';
 import { invalid, Problems } from './invalid.ts';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
 import type { SiteSecrets } from '../node/siteSecrets.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { startIpmiSim, type VirtualBmc } from './ipmiSim.ts';
 import type { OpenRack } from './open.ts';
 import type { Rack } from './rack.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Accelerator, findAccelerator } from '../accelerator.ts';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { fillFlash } from './flash.ts';
 import { type Namespace, openNamespace, signalInside } from './namespace.ts';
 import { consoleFile, qemuCommand, tapName } from './qemu.ts';

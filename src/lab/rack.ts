@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 
 export type NicModel = 'virtio-net-pci' | 'e1000';
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import { formatIpv4, parseRange, parseSubnet } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
 import { ip, mac, networkFixture, nodeFixture, siteFixture } from '../site/fixture.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { DEFAULT_SHAPE, rackOfSite, uuidOf } from './siteRack.ts';
 
 function network(changes: Partial<Network>): Network {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4, formatSubnet, type Ipv4, inRange } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import { formatIpv4, formatSubnet, type Ipv4, inRange } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import type { Bridge, LabFirmware, Machine, Nic, NicModel, Rack } from './rack.ts';
 
 export type MachineShape = {

@@ -1,5 +1,5 @@
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { logLine, severityOf } from './line.ts';
 
 /** A field is cut at this many bytes, so that an entry always fits into one datagram. */

@@ -1,6 +1,6 @@
-import { formatIpv4 } from '../net/ipv4.ts';
+import type { Event } from '../model/event.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { escapeUnsafe, plainLine } from '../plainText.ts';
-import type { Event } from '../timeline/event.ts';
 import { describeEvent, formatBytes, formatMs } from '../timeline/words.ts';
 import { SEVERITY, type Severity } from './facility.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { encodeFields, journalEntry } from './journal.ts';
 import { jsonLine, logLine, severityOf } from './line.ts';
 import { openOutlet } from './outlet.ts';

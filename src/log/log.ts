@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
+import type { Event } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { type DatagramTarget, openDatagramSender } from '../net/datagram.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Event } from '../timeline/event.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { Facility } from './facility.ts';
 import { journalEntry } from './journal.ts';

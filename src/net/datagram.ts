@@ -1,4 +1,4 @@
-import type { Ipv4 } from './ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import {
   AF_INET,
   AF_UNIX,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import { checksum, fragmentsOf, IPV4_HEADER, UDP_HEADERS, writeIpv4Header, writeUdpPacket } from './frame.ts';
-import { type Ipv4, parseIpv4 } from './ipv4.ts';
 
 const ip = (text: string): Ipv4 => {
   const parsed = parseIpv4(text);

@@ -1,4 +1,4 @@
-import type { Ipv4 } from './ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 
 /** Length of an IPv4 header without options. */
 export const IPV4_HEADER = 20;

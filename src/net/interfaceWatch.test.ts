@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { parseIpv4 } from '../model/ipv4.ts';
+import { parseMac } from '../model/mac.ts';
 import { InterfaceWatch } from './interfaceWatch.ts';
-import { parseIpv4 } from './ipv4.ts';
 import { SystemCallError } from './libc.ts';
-import { parseMac } from './mac.ts';
 
 const mac = parseMac('52:54:00:00:00:01') ?? assert.fail();
 const with1 = (text: string, index = 2) => ({

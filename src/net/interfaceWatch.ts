@@ -1,5 +1,5 @@
+import type { Ipv4 } from '../model/ipv4.ts';
 import { type Interfaces, seeInterfaces } from './interfaces.ts';
-import type { Ipv4 } from './ipv4.ts';
 import { SystemCallError } from './libc.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { ReveilleError } from '../errors.ts';
-import type { Ipv4 } from './ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
 import { type InterfaceEntry, listInterfaces } from './libc.ts';
-import { type Mac, parseMac } from './mac.ts';
 
 /** An IPv4 address of this machine, the prefix length of its subnet, and the Ethernet address that goes with it. */
 export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number; readonly mac: Mac };

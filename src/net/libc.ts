@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import koffi from 'koffi';
-import type { Ipv4 } from './ipv4.ts';
-import { type Mac, macFromBytes, writeMac } from './mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from '../model/mac.ts';
 
 /** Numbers of Linux's socket interface that are the same on every architecture that Reveille runs on. */
 export const AF_UNIX = 1;

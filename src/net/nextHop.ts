@@ -1,5 +1,6 @@
 import { endianness } from 'node:os';
-import type { Ipv4 } from './ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes } from '../model/mac.ts';
 import {
   AF_INET,
   AF_NETLINK,
@@ -12,7 +13,6 @@ import {
   SOCK_RAW,
   sendTo,
 } from './libc.ts';
-import { type Mac, macFromBytes } from './mac.ts';
 
 /**
  * How a packet to an address leaves: `ready`, at once; `waits`, after the kernel has found its next hop by ARP; `none`, not at

@@ -1,7 +1,8 @@
 import { type FaultSink, guarded } from '../faults.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes, parseMac, writeMac } from '../model/mac.ts';
 import { checksum, IPV4_HEADER, writeIpv4Header } from './frame.ts';
 import { interfaceMissing } from './interfaces.ts';
-import type { Ipv4 } from './ipv4.ts';
 import {
   AF_INET,
   bindToDevice,
@@ -20,7 +21,6 @@ import {
   setOption,
   watchReadable,
 } from './libc.ts';
-import { type Mac, macFromBytes, parseMac, writeMac } from './mac.ts';
 import { NextHops } from './nextHop.ts';
 import { privilegeMissing } from './privilege.ts';
 import { openListening } from './raw.ts';

@@ -1,3 +1,4 @@
+import type { Mac } from '../model/mac.ts';
 import { type Endpoint, UDP_HEADERS, writeUdpPacket } from './frame.ts';
 import { interfaceMissing } from './interfaces.ts';
 import {
@@ -14,7 +15,6 @@ import {
   SystemCallError,
   setLinkDestination,
 } from './libc.ts';
-import type { Mac } from './mac.ts';
 import { LARGEST_PACKET, sendPacket } from './packetOut.ts';
 import { privilegeMissing } from './privilege.ts';
 

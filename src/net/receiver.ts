@@ -1,6 +1,6 @@
 import { type FaultSink, guarded } from '../faults.ts';
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Endpoint } from './frame.ts';
-import { type Ipv4, UNSPECIFIED } from './ipv4.ts';
 import { closeDescriptor, inetAddress, receiveFrom, SO_RCVBUF, setOption, watchReadable } from './libc.ts';
 import { bindDescriptor, type UdpOptions } from './udp.ts';
 

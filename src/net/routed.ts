@@ -1,6 +1,6 @@
+import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import { type Endpoint, UDP_HEADERS, writeUdpPacket } from './frame.ts';
 import { interfaceMissing } from './interfaces.ts';
-import { type Ipv4, UNSPECIFIED } from './ipv4.ts';
 import {
   AF_INET,
   bindToDevice,

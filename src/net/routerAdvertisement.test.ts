@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { macFromBytes, parseMac } from '../model/mac.ts';
 import { checksum } from './frame.ts';
-import { macFromBytes, parseMac } from './mac.ts';
 import { isRouterSolicitation, routerAdvertisement } from './routerAdvertisement.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

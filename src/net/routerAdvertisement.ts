@@ -1,9 +1,9 @@
 import { type FaultSink, guarded } from '../faults.ts';
+import { type Mac, parseMac, writeMac } from '../model/mac.ts';
 import { checksum } from './frame.ts';
 import { seeInterfaces } from './interfaces.ts';
 import { closeDescriptor, ETH_P_IPV6, linkAddress, receive, sendTo, watchReadable } from './libc.ts';
 import { hearLinkNews } from './linkNews.ts';
-import { type Mac, parseMac, writeMac } from './mac.ts';
 import { openListening } from './raw.ts';
 
 const IPV6_HEADER = 40;

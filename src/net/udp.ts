@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { ReveilleError } from '../errors.ts';
+import { formatIpv4, type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import { interfaceMissing, interfaceNames } from './interfaces.ts';
-import { formatIpv4, type Ipv4, UNSPECIFIED } from './ipv4.ts';
 import {
   AF_INET,
   bindSocket,

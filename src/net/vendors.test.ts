@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Mac } from './mac.ts';
+import type { Mac } from '../model/mac.ts';
 import { vendorsOf } from './vendors.ts';
 
 const REGISTER = `OUI/MA-L                                                    Organization

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Mac } from './mac.ts';
+import type { Mac } from '../model/mac.ts';
 
 /** Where Debian's packages ieee-data and hwdata keep the register of vendors. */
 const REGISTERS = ['/usr/share/ieee-data/oui.txt', '/var/lib/ieee-data/oui.txt', '/usr/share/hwdata/oui.txt'];

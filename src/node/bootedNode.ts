@@ -1,4 +1,4 @@
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 
 /**
  * The node whose machine an event shows to boot: its firmware or loader asks for an address, over DHCP or BOOTP (which no

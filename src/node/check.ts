@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { type Finding, Findings } from '../site/finding.ts';
-import type { Replacement, Site, SiteNode } from '../site/model.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Replacement, SiteNode } from '../model/node.ts';
+import { Findings } from '../site/finding.ts';
+import type { Site } from '../site/site.ts';
 import { checkHostNames, HOST_NAME_PATH } from './hostNames.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { sampleFacts } from './net.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { brokenStore, emptyStore } from '../state/fakes.ts';
 import { type Credentials, openCredentials } from './credentials.ts';
 import { removeLeftovers, signKey } from './openssl.ts';

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { inTurn } from '../inTurn.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import { addressesOf } from './net.ts';
 import { type SignedKey, type Subject, signKey } from './openssl.ts';
 

@@ -1,5 +1,6 @@
+import type { Drifted } from '../model/nodeFiles.ts';
 import { type Bundle, type ManifestFile, manifestFiles } from './bundle.ts';
-import type { Applied, Drifted } from './news.ts';
+import type { Applied } from './news.ts';
 import type { SecretMask } from './secretMask.ts';
 
 /** What a file is made from and for whom; `null` for what does not apply (a file in which tokens are replaced keeps its own). */

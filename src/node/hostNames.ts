@@ -1,7 +1,8 @@
 import { formatPlace, type Place } from '../errors.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { Findings } from '../site/finding.ts';
 import { hostNameProblem, namesInFile } from '../site/hostName.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import type { BundleFile } from './bundle.ts';
 import { renderSource } from './render.ts';
 import { replaceTokens } from './replace.ts';

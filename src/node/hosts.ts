@@ -1,5 +1,5 @@
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Site } from '../site/model.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { Site } from '../site/site.ts';
 import { oncePer } from './oncePer.ts';
 
 /** Every node of the site that has an address, a line each as hosts(5) has them: address, then the names. */

@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
 import { plainLine } from '../plainText.ts';
 import { byNaturalName } from './natural.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Vars } from '../model/node.ts';
 import { ip, mac, networkFixture, nodeFixture } from '../site/fixture.ts';
-import type { Vars } from '../site/model.ts';
 import type { Facts } from './inventory.ts';
 import { FULL_NET, ONE_CARD, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
 import { addressesOf, type Link, type Net, resolveNet, sampleFacts } from './net.ts';

@@ -1,6 +1,7 @@
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, macFromBytes, parseMac } from '../net/mac.ts';
-import type { Network, SiteNode } from '../site/model.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes, parseMac } from '../model/mac.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { Facts } from './inventory.ts';
 import { type Addressing, type NetVars, netVars } from './netVars.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseIpv4, parseSubnet } from '../net/ipv4.ts';
+import { parseIpv4, parseSubnet } from '../model/ipv4.ts';
 
 const cidr = z.string().refine((text) => {
   const [ip = '', prefix = ''] = text.split('/');

@@ -1,14 +1,7 @@
 import { ReveilleError } from '../errors.ts';
+import type { Drifted } from '../model/nodeFiles.ts';
 import { plainLine } from '../plainText.ts';
 import type { SecretMask } from './secretMask.ts';
-
-/** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
-export type Drifted = {
-  readonly path: string;
-  readonly what: 'missing' | 'content' | 'access';
-  /** What it has now, where that is what changed; `mode` in octal, owners as numbers. */
-  readonly access?: { readonly mode: string; readonly owner: number; readonly group: number };
-};
 
 /** Which files a node has, as it last told. */
 export type Applied = {

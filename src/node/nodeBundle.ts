@@ -1,7 +1,8 @@
-import { type BootServer, bootUrl, serverUrl } from '../boot/server.ts';
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import { type BootServer, bootUrl, serverUrl } from '../model/bootServer.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
 import type { Credentials } from './credentials.ts';
 import { type Identities, privateKeysOf } from './identity.ts';

@@ -1,14 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
+import type { EventSink } from '../model/event.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Drifted, Standing } from '../model/nodeFiles.ts';
 import { recall } from '../recall.ts';
-import type { SiteNode } from '../site/model.ts';
-import type { EventSink } from '../timeline/event.ts';
 import { type Bundle, filesOnly, manifestFiles } from './bundle.ts';
 import type { Contents } from './contents.ts';
 import { createCurrentBundles } from './currentBundles.ts';
 import { diffNode, type NodeDiff } from './diff.ts';
-import type { Applied, Drifted, News } from './news.ts';
-import { type AppliedAt, type Standing, standingOf } from './standing.ts';
+import type { Applied, News } from './news.ts';
+import { type AppliedAt, standingOf } from './standing.ts';
 import type { NewsFeed } from './sync.ts';
 
 /** Where lasts what nodes told of their files. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { ip } from '../site/fixture.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { packBundle } from './bundle.ts';
 import { openContents } from './contents.ts';
 import { diffNode } from './diff.ts';

@@ -1,4 +1,4 @@
-import type { SiteNode } from '../site/model.ts';
+import type { SiteNode } from '../model/node.ts';
 import { NO_SECRETS, SecretMask } from './secretMask.ts';
 import type { SiteSecrets } from './siteSecrets.ts';
 

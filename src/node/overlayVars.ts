@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
 import { ReveilleError } from '../errors.ts';
+import type { OverlayOrigin, Var, Vars } from '../model/node.ts';
 import { type Findings, quoted } from '../site/finding.ts';
 import { mergeVars } from '../site/merge.ts';
-import type { OverlayOrigin, Var, Vars } from '../site/model.ts';
 import type { YamlFile } from '../site/yaml.ts';
 
 /** A variable that an overlay's templates read, by its dotted name (`chrony.servers`). */

@@ -1,4 +1,5 @@
-import type { Site, SiteNode } from '../site/model.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import type { Identities, Identity } from './identity.ts';
 import { addressesOf } from './net.ts';
 

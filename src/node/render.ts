@@ -1,6 +1,8 @@
 import { type Place, ReveilleError } from '../errors.ts';
-import { formatIpv4, formatSubnet, netmaskOf } from '../net/ipv4.ts';
-import type { Network, Site, SiteNode } from '../site/model.ts';
+import { formatIpv4, formatSubnet, netmaskOf } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from '../site/site.ts';
 import { formedText, interpreterProblem, type TextKind, type TextProblem } from '../textForm.ts';
 import { type BundleFile, SETTINGS_PATH } from './bundle.ts';
 import { hostsOf } from './hosts.ts';

@@ -1,6 +1,6 @@
 import { findingText, type SiteFiles, withSiteFolder } from '../site/folderFixture.ts';
 import { loadSite } from '../site/load.ts';
-import type { Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import type { BundleFile } from './bundle.ts';
 import { type Identity, SAMPLE_IDENTITY } from './identity.ts';
 import type { Facts } from './inventory.ts';

@@ -1,5 +1,5 @@
 import { type Place, ReveilleError } from '../errors.ts';
-import type { Replacement, SiteNode } from '../site/model.ts';
+import type { Replacement, SiteNode } from '../model/node.ts';
 import type { BundleFile } from './bundle.ts';
 import { Budget, type Renderer } from './templates.ts';
 

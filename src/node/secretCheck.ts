@@ -1,8 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { ReveilleError } from '../errors.ts';
+import type { SecretSource } from '../model/secret.ts';
 import { Findings } from '../site/finding.ts';
-import type { SecretSource, Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { LONGEST_SECRET, openSiteSecrets, secretValue } from './siteSecrets.ts';
 
 /**

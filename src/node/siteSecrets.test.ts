@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { formatPlace, type ReveilleError } from '../errors.ts';
+import type { SecretSource } from '../model/secret.ts';
 import { siteFixture } from '../site/fixture.ts';
-import type { SecretSource, Site } from '../site/model.ts';
+import type { Site } from '../site/site.ts';
 import { openSiteSecrets } from './siteSecrets.ts';
 
 describe('secrets of the site', () => {

@@ -1,8 +1,9 @@
 import { realpath } from 'node:fs/promises';
+import type { SiteNode } from '../model/node.ts';
 import { Findings } from '../site/finding.ts';
 import { globMatcher } from '../site/glob.ts';
-import type { Site, SiteNode } from '../site/model.ts';
 import { overlayHome } from '../site/shipped.ts';
+import type { Site } from '../site/site.ts';
 import { type Hook, SETTINGS_PATH } from './bundle.ts';
 import { nodeFolderDoubt } from './folderNames.ts';
 import { type DeclaredHook, OVERLAY_FILE, type OverlayFile, parseOverlayFile, readOverlayFile } from './overlayFile.ts';

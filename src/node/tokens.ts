@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Mac } from '../model/mac.ts';
 import { recall } from '../recall.ts';
 import {
   afterAsking,

@@ -4,8 +4,9 @@ import { type Instance, instanceById, instancesOn, movesOf } from '../cloud/inst
 import type { CloudSession } from '../cloud/session.ts';
 import { type CloudView, readCloudView } from '../cloud/view.ts';
 import { ReveilleError } from '../errors.ts';
-import type { Standing as FilesStanding } from '../node/standing.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Standing as FilesStanding } from '../model/nodeFiles.ts';
+import type { Site } from '../site/site.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { Phase, Roll, RollNode } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';

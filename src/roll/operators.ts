@@ -1,9 +1,20 @@
-import type { RollsForOperators } from '../http/rollRoutes.ts';
-import type { Site } from '../site/model.ts';
-import { type PlanFrom, planRoll, planRollback, preview, refuseCommonNodes } from './plan.ts';
-import type { Roll } from './record.ts';
+import type { Site } from '../site/site.ts';
+import { type PlanFrom, planRoll, planRollback, preview, refuseCommonNodes, type Wish } from './plan.ts';
+import type { Roll, RollLimits } from './record.ts';
 import type { Rolls } from './run.ts';
 import type { Seen } from './seen.ts';
+
+/** What operators may ask of rolls. Each rejects as the planning and running of rolls does. */
+export type RollsForOperators = {
+  list(): readonly Roll[];
+  /** A roll by its id, and the pins of all nodes. */
+  show(id: string): { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
+  /** With `dryRun` nothing is begun; the words of each node say what would be done. */
+  begin(wish: Wish, dryRun: boolean): Promise<Roll>;
+  abort(id: string): Promise<Roll>;
+  resume(id: string, limits: Partial<RollLimits>): Promise<Roll>;
+  rollback(id: string, limits: Partial<RollLimits>): Promise<Roll>;
+};
 
 export type OperatorsRollsFrom = {
   readonly rolls: Rolls;

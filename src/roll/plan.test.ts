@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SiteNode } from '../model/node.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
-import type { SiteNode } from '../site/model.ts';
 import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import { type PlanFrom, planRoll, planRollback, type Wish } from './plan.ts';

@@ -1,8 +1,9 @@
 import { isComputeNode } from '../cloud/expected.ts';
 import { ReveilleError } from '../errors.ts';
 import type { ShelvedImage } from '../image/shelf.ts';
-import type { Site, SiteNode } from '../site/model.ts';
+import type { SiteNode } from '../model/node.ts';
 import { selectNodes } from '../site/nodeSet.ts';
+import type { Site } from '../site/site.ts';
 import { count, shortenHashes } from '../timeline/words.ts';
 import { isRenewed } from './node.ts';
 import { isActive, type Policy, type Roll, type RollLimits, type RollNode, waitingNode } from './record.ts';

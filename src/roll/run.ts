@@ -1,8 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { ReveilleError, troubleOf } from '../errors.ts';
 import { inTurn } from '../inTurn.ts';
+import type { EventSink } from '../model/event.ts';
 import { recall } from '../recall.ts';
-import type { EventSink } from '../timeline/event.ts';
 import type { Action, Failure } from './actions.ts';
 import { aborted, next, noted, resumed } from './next.ts';
 import { refuseCommonNodes } from './plan.ts';

@@ -4,7 +4,7 @@ import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { ReveilleError } from '../errors.ts';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { addNodes, type NewNode } from './addNodes.ts';
 import { editSite } from './edit.ts';
 import { withSiteFolder } from './folderFixture.ts';

@@ -1,14 +1,15 @@
 import { type Place, ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
 import { readBrackets } from './brackets.ts';
 import { editSite, type SiteEdit } from './edit.ts';
 import { Findings, suggestion } from './finding.ts';
 import { foldNames } from './foldNames.ts';
 import { siteInvalid } from './invalid.ts';
 import { type Loaded, loadSite } from './load.ts';
-import type { Network, Site } from './model.ts';
 import { familyOf, insertNodes, type NodeText } from './nodeText.ts';
 import { likelyNetwork, nextAddresses } from './propose.ts';
+import type { Site } from './site.ts';
 import { readYaml } from './yaml.ts';
 
 /**

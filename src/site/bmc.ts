@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import type { Bmc } from '../model/node.ts';
 import type { Findings } from './finding.ts';
-import type { Bmc } from './model.ts';
 import type { BmcDeclaration } from './schema.ts';
 import { checkSecretNames } from './secrets.ts';
 import type { Declared } from './shape.ts';

@@ -1,4 +1,4 @@
-import type { Bmc } from './model.ts';
+import type { Bmc } from '../model/node.ts';
 
 /** The BMC of a node, as a site resolves it. */
 export const IPMI_BMC = {

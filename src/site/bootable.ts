@@ -1,13 +1,15 @@
-import type { Firmware } from '../boot/client.ts';
 import { LOADERS } from '../boot/loaders.ts';
 import type { Place } from '../errors.ts';
+import type { Firmware } from '../model/firmware.ts';
+import type { LoaderChoice, SiteNode } from '../model/node.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { Findings } from './finding.ts';
 import { foldNames } from './foldNames.ts';
-import type { LoaderChoice, Recipe, Site, SiteNode } from './model.ts';
 import { gatherNodes } from './nodeEntries.ts';
 import type { ProfileSource } from './profiles.ts';
 import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 
 /** Where the site says how nodes boot. */
 export type BootDeclarations = {

@@ -1,7 +1,7 @@
+import type { SiteClass } from '../model/network.ts';
 import type { Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { readLending } from './lending.ts';
-import type { SiteClass } from './model.ts';
 import { readOptions } from './options.ts';
 import { MEMBER_WORDS } from './pools.ts';
 import type { ClassDeclaration, SiteDeclaration } from './schema.ts';

@@ -2,7 +2,7 @@ import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import { loadSite } from './load.ts';
-import type { Site } from './model.ts';
+import type { Site } from './site.ts';
 
 /** An edit of site.yaml: what it was and is, and the site as it is with the edit. */
 export type SiteEdit = { readonly file: string; readonly before: string; readonly after: string; readonly site: Site };

@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Findings } from './finding.ts';
-import type { Site } from './model.ts';
 import type { SiteDocuments } from './resolve.ts';
+import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
 
 /**

@@ -1,8 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { type Place, ReveilleError } from '../errors.ts';
-
-/** One thing wrong or doubtful in the operator's files: where, what, and where it helps what to do. */
-export type Finding = { readonly place: Place; readonly message: string; readonly hint?: string };
+import type { Finding } from '../model/finding.ts';
 
 /** Collects what is wrong (`errors`), what is only doubtful (`warnings`) and what is worth knowing (`notes`), so that all of it is told at once. */
 export class Findings {

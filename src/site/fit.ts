@@ -1,11 +1,13 @@
 import { type Fit, fitOf, ROOM_OF_ALL } from '../dhcp/fit.ts';
-import { nameOfOption } from '../dhcp/options.ts';
 import type { ServedNetwork } from '../dhcp/wire.ts';
+import type { Network, Pool } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import { nameOfOption } from '../model/options.ts';
 import type { Findings } from './finding.ts';
-import type { Network, Pool, Site, SiteNode } from './model.ts';
 import { rangeWords } from './pools.ts';
 import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 
 /** Warns where a network's options, with those of a pool or a node, are more than every client takes. */
 export function warnOfMuch(site: Site, declared: Declared<SiteDeclaration>, findings: Findings): void {

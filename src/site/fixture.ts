@@ -1,7 +1,11 @@
-import { type Ipv4, parseIpv4, parseSubnet } from '../net/ipv4.ts';
-import { type Mac, parseMac } from '../net/mac.ts';
-import type { Menu, Network, Recipe, Site, SiteNode } from './model.ts';
+import { type Ipv4, parseIpv4, parseSubnet } from '../model/ipv4.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
+import type { Menu } from '../model/menu.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Recipe } from '../model/recipe.ts';
 import { NO_SETTINGS } from './profiles.ts';
+import type { Site } from './site.ts';
 
 /** A small whole site for tests: one network, one node with an image, one machine that only has an address. */
 export function siteFixture(changes: Partial<Site> = {}): Site {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { formatPlace } from '../errors.ts';
-import type { Finding } from './finding.ts';
+import type { Finding } from '../model/finding.ts';
 
 /** Files by path below the site folder; a path that ends in `/` makes an empty folder. */
 export type SiteFiles = { readonly [path: string]: string };

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { findingText, withSiteFolder } from './folderFixture.ts';
 import { type FollowedSite, followSite, leftOutOf } from './follow.ts';
 import { loadSite } from './load.ts';
-import type { Site } from './model.ts';
+import type { Site } from './site.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import type { Finding } from './finding.ts';
+import type { Finding, RefusedEdit } from '../model/finding.ts';
 import type { Loaded } from './load.ts';
-import type { Site } from './model.ts';
 import { type LoadedText, loadServable } from './servable.ts';
+import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
 import { type Watching, watchSite } from './watch.ts';
 
@@ -13,9 +13,6 @@ export type SiteListeners = {
   /** The edit is bad; the last good site stays in force. */
   readonly onRejected: (findings: readonly Finding[]) => void;
 };
-
-/** An edit that was refused, and since when the site before it has been in force; times are milliseconds since the epoch. */
-export type RefusedEdit = { readonly at: number; readonly findings: readonly Finding[]; readonly servingSince: number };
 
 /** A site that follows its folder. */
 export type FollowedSite = {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../net/ipv4.ts';
-import { parseMac } from '../net/mac.ts';
+import { type Ipv4Range, netmaskOf, parseIpv4, parseRange, parseSubnet } from '../model/ipv4.ts';
+import { parseMac } from '../model/mac.ts';
+import type { Var } from '../model/node.ts';
 import { readBrackets } from './brackets.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { didYouMean, quoted } from './finding.ts';
-import type { Var } from './model.ts';
 import { mistyped } from './shape.ts';
 
 // The forms that values in a site take, and the words for those that do not have them.

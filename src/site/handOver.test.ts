@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { withSiteFolder } from './folderFixture.ts';
 import { isSameSite, packSite, unpackSite } from './handOver.ts';
 import { loadSite } from './load.ts';
-import type { Site } from './model.ts';
+import type { Site } from './site.ts';
 
 const RICH = {
   'site.yaml': `

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Site, SiteNode } from './model.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Site } from './site.ts';
 
 /** A site as it goes from one thread to another: each piece is unpacked within a millisecond or so. */
 export type PackedSite = readonly Uint8Array<ArrayBuffer>[];

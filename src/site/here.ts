@@ -1,9 +1,10 @@
-import { formatSubnet } from '../net/ipv4.ts';
+import { formatSubnet } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
 import type { Findings } from './finding.ts';
-import type { Network, Site } from './model.ts';
 import type { SiteDeclaration } from './schema.ts';
 import { type InterfaceAddresses, serverFor } from './servers.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 
 /** Warns of interfaces that this machine lacks, and of those that have no address for their network. */
 export function warnOfHere(

@@ -1,5 +1,5 @@
 import { ReveilleError } from '../errors.ts';
-import type { Finding } from './finding.ts';
+import type { Finding } from '../model/finding.ts';
 
 /** The one error that stands for all findings, of which there is at least one: the first, and how to see the others. */
 export function siteInvalid(folder: string, findings: readonly Finding[]): ReveilleError {

@@ -1,6 +1,7 @@
+import type { Lending } from '../model/network.ts';
 import type { Findings } from './finding.ts';
-import type { Lending, Site } from './model.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 import type { Path } from './yaml.ts';
 
 /** Lease times as networks, pools and classes declare them, in seconds. */

@@ -3,12 +3,13 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ANY_BYTES } from '../dhcp/bytePattern.ts';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { ANY_BYTES } from '../model/bytePattern.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import type { RawOptions } from '../model/network.ts';
 import { ip, mac } from './fixture.ts';
 import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
 import { type Loaded, loadSite } from './load.ts';
-import type { RawOptions, Site } from './model.ts';
+import type { Site } from './site.ts';
 
 /** A small good site, which the rows of the table break. */
 const GOOD = `site: g-rack

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
+import type { Menu, MenuEntry } from '../model/menu.ts';
 import { type Findings, suggestion } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
-import type { Menu, MenuEntry } from './model.ts';
 import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';

@@ -1,5 +1,5 @@
+import type { LoaderChoice, RoleSettings, Var, Vars } from '../model/node.ts';
 import type { BmcSettings } from './bmc.ts';
-import type { LoaderChoice, RoleSettings, Var, Vars } from './model.ts';
 import { mergeReplacements } from './replace.ts';
 
 /** What a profile or a node says, read and checked. */

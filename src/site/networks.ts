@@ -1,9 +1,9 @@
 import { formatPlace } from '../errors.ts';
-import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, inSubnet, type Subnet, UNSPECIFIED } from '../net/ipv4.ts';
+import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, inSubnet, type Subnet, UNSPECIFIED } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
 import type { Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { readLending } from './lending.ts';
-import type { Network } from './model.ts';
 import { readOptions } from './options.ts';
 import { overlaps } from './overlap.ts';
 import { checkPools, poolClaims, rangeWords, resolvePools } from './pools.ts';

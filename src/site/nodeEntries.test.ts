@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatIpv4 } from '../net/ipv4.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { findingText, withSiteFolder } from './folderFixture.ts';
 import { loadSite } from './load.ts';
 

@@ -1,6 +1,6 @@
 import { formatPlace, type Place } from '../errors.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { readBrackets } from './brackets.ts';
 import { type Findings, quoted } from './finding.ts';
 import type { NodeDeclaration, SiteDeclaration } from './schema.ts';

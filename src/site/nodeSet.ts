@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
-import { type Mac, parseAnyMac } from '../net/mac.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import { type Mac, parseAnyMac } from '../model/mac.ts';
 import { readBrackets } from './brackets.ts';
 import { didYouMean, quoted } from './finding.ts';
 

@@ -1,7 +1,7 @@
 import { isMap, isScalar, type Node, type Pair, parse, parseDocument, type YAMLMap } from 'yaml';
 import { ReveilleError } from '../errors.ts';
+import type { Var } from '../model/node.ts';
 import { Findings } from './finding.ts';
-import type { Var } from './model.ts';
 import { readYaml } from './yaml.ts';
 
 /** An entry of `nodes:` to be written, everything as the operator would spell it. */

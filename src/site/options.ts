@@ -1,7 +1,7 @@
-import { encodeNamedOption, OPTION, OPTION_NAMES } from '../dhcp/options.ts';
+import type { RawOptions } from '../model/network.ts';
+import { encodeNamedOption, OPTION, OPTION_NAMES } from '../model/options.ts';
 import { didYouMean, type Findings, quoted } from './finding.ts';
 import { hostNameProblem } from './hostName.ts';
-import type { RawOptions } from './model.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

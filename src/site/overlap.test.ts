@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { type Claim, overlaps } from './overlap.ts';
 
 const claims = fc.array(fc.tuple(fc.nat({ max: 50 }), fc.nat({ max: 8 })), { maxLength: 12 }).map((list) =>

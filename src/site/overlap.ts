@@ -1,5 +1,5 @@
 import type { Place } from '../errors.ts';
-import type { Ipv4Range } from '../net/ipv4.ts';
+import type { Ipv4Range } from '../model/ipv4.ts';
 
 /** Something that covers a range of addresses, as the operator wrote it. */
 export type Claim = { readonly range: Ipv4Range; readonly words: string; readonly place: () => Place };

@@ -1,11 +1,12 @@
-import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, type Ipv4Range, inRange, inSubnet } from '../net/ipv4.ts';
+import { broadcastOf, formatIpv4, formatSubnet, type Ipv4, type Ipv4Range, inRange, inSubnet } from '../model/ipv4.ts';
+import type { Network, Pool } from '../model/network.ts';
 import { type Findings, suggestion } from './finding.ts';
 import { readLending } from './lending.ts';
-import type { Network, Pool, Site } from './model.ts';
 import { readOptions } from './options.ts';
 import type { Claim } from './overlap.ts';
 import type { PoolDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 import type { Path } from './yaml.ts';
 
 /** What `allow` and `deny` may say besides the names of classes. */

@@ -1,10 +1,10 @@
 import type { Place } from '../errors.ts';
+import type { OverlayOrigin, RoleSettings } from '../model/node.ts';
 import { readBmc, refuseRange } from './bmc.ts';
 import { didYouMean, type Findings, suggestion } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
 import { LOCAL } from './menu.ts';
 import type { Settings } from './merge.ts';
-import type { OverlayOrigin, RoleSettings } from './model.ts';
 import { readOptions } from './options.ts';
 import { readReplacements } from './replace.ts';
 import type { ProfileDeclaration } from './schema.ts';

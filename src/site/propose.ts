@@ -1,8 +1,10 @@
 import { ReveilleError } from '../errors.ts';
-import { formatSubnet, type Ipv4, inRange, inSubnet } from '../net/ipv4.ts';
-import type { Network, Site, SiteNode } from './model.ts';
+import { formatSubnet, type Ipv4, inRange, inSubnet } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
 import { isHost } from './networks.ts';
 import { familyOf } from './nodeText.ts';
+import type { Site } from './site.ts';
 
 /**
  * The name after the last one of the commonest family: `node17` where most are called node01 to node16. `node01` where

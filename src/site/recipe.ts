@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
+import type { Recipe, RecipeSource } from '../model/recipe.ts';
 import { type Findings, suggestion } from './finding.ts';
 import type { ImageDeclaration } from './imageSchema.ts';
 import type { PathKind } from './menu.ts';
-import type { Recipe, RecipeSource } from './model.ts';
 import type { Declared } from './shape.ts';
 
 /** The keys of `from` that name no place, and the one that each says more about. */

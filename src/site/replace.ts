@@ -1,5 +1,5 @@
+import type { Replacement } from '../model/node.ts';
 import type { Findings } from './finding.ts';
-import type { Replacement } from './model.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 

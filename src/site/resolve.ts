@@ -1,12 +1,12 @@
 import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
+import type { DhcpSettings } from '../model/network.ts';
 import { warnOfUnbootable } from './bootable.ts';
 import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import { warnOfMuch } from './fit.ts';
 import type { ImageDeclaration } from './imageSchema.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
-import type { DhcpSettings, Site } from './model.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
 import { warnOfKept } from './pools.ts';
@@ -15,6 +15,7 @@ import { resolveRecipes } from './recipe.ts';
 import type { ProfileDeclaration, SiteDeclaration } from './schema.ts';
 import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
+import type { Site } from './site.ts';
 
 /** The files of a site folder, read and held against their schemas. */
 export type SiteDocuments = {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { FIRMWARES } from '../boot/client.ts';
-import { hexPattern, textPattern } from '../dhcp/bytePattern.ts';
 import { FACILITIES } from '../log/facility.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
-import { parseMacPrefix } from '../net/macPrefix.ts';
+import { hexPattern, textPattern } from '../model/bytePattern.ts';
+import { FIRMWARES } from '../model/firmware.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
+import { parseMacPrefix } from '../model/macPrefix.ts';
 import {
   address,
   addresses,

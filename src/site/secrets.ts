@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
+import type { Var } from '../model/node.ts';
+import type { SecretSource } from '../model/secret.ts';
 import { type Findings, quoted, suggestion } from './finding.ts';
 import { SECRET_NAME_PATTERN } from './forms.ts';
-import type { SecretSource, Var } from './model.ts';
 import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Finding } from './finding.ts';
+import type { Finding } from '../model/finding.ts';
 import { type Loaded, loadSite } from './load.ts';
-import type { Site } from './model.ts';
+import type { Site } from './site.ts';
 
 /**
  * What keeps a site that loads from being served. A file that was cut off, or emptied by a copy onto a full disk, is still a

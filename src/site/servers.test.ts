@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Network } from '../model/network.ts';
 import { ip, networkFixture, siteFixture } from './fixture.ts';
-import type { Network } from './model.ts';
 import { serverFor, withServers } from './servers.ts';
 
 const ADDRESSES = new Map([

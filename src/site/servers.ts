@@ -1,5 +1,5 @@
-import { type Ipv4, inSubnet } from '../net/ipv4.ts';
-import type { Network, Site } from './model.ts';
+import { type Ipv4, inSubnet } from '../model/ipv4.ts';
+import type { Network } from '../model/network.ts';
 
 /** An address that an interface of this machine has. */
 export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number };
@@ -37,7 +37,10 @@ function addressIn({ subnet }: Network, candidates: readonly InterfaceAddress[])
 }
 
 /** The site with the server's address filled in for every network that has one on this machine. */
-export function withServers(site: Site, addresses: InterfaceAddresses): Site {
+export function withServers<S extends { readonly networks: ReadonlyMap<string, Network> }>(
+  site: S,
+  addresses: InterfaceAddresses,
+): S {
   const networks = new Map<string, Network>();
   for (const [name, network] of site.networks) {
     const server = serverFor(network, addresses, site.networks.values());

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 import { openBootLog } from './bootLog.ts';
 import { emptyStore } from './fakes.ts';
 

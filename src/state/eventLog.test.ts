@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 import { openEventLog, withoutOldest } from './eventLog.ts';
 import { brokenStore, emptyStore } from './fakes.ts';
 import type { Store } from './store.ts';

@@ -1,5 +1,5 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { EventStore } from './eventStore.ts';
 

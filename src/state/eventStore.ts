@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely, type SqlBool, sql } from 'kysely';
-import type { Mac } from '../net/mac.ts';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
+import type { Mac } from '../model/mac.ts';
 import { classOf, subjectOf } from '../timeline/eventBudget.ts';
 import { type Database, DatabaseThread, type Result, threadOf } from './database.ts';
 import { sqliteDialect } from './dialect.ts';

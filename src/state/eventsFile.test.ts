@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Event } from '../timeline/event.ts';
+import type { Event } from '../model/event.ts';
 import { EVENTS_KEPT, type EventsKept } from './eventsFile.ts';
 import { openStore } from './store.ts';
 import { lease, mac, offer } from './storeContract.ts';

@@ -1,11 +1,11 @@
-import type { Lease } from '../dhcp/lease.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Event } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Applied } from '../node/news.ts';
 import type { SignedKey } from '../node/openssl.ts';
 import type { AppliedAt } from '../node/standing.ts';
 import type { Roll } from '../roll/record.ts';
-import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import type { SeenBoot } from '../timeline/timeline.ts';
 import { unavailable } from './failure.ts';

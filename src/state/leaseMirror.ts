@@ -1,5 +1,5 @@
-import type { Lease } from '../dhcp/lease.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
 
 /** The leases as they were last committed, in memory: what a file that lost them is given back. */
 export class LeaseMirror {

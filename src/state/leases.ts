@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
-import type { Lease, LeaseStore } from '../dhcp/lease.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Database, SqlValue, Statement } from './database.ts';
 import { statementOf } from './dialect.ts';
 import { type Failure, unavailable } from './failure.ts';

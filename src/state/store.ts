@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kysely } from 'kysely';
-import type { LeaseStore } from '../dhcp/lease.ts';
-import type { Mac } from '../net/mac.ts';
+import type { LeaseStore } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
 import type { CertificateStore } from '../node/credentials.ts';
 import type { IdentityParts, IdentityStore } from '../node/identity.ts';
 import type { Applied } from '../node/news.ts';

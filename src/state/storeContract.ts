@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Lease } from '../dhcp/lease.ts';
 import { ReveilleError } from '../errors.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Event } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import { type Mac, macFromBytes } from '../model/mac.ts';
 import { aRoll } from '../roll/fixture.ts';
-import type { Event } from '../timeline/event.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import type { Store } from './store.ts';
 

@@ -1,4 +1,4 @@
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import type { Delivery } from './delivery.ts';
 import { type Peer, peerKey } from './peer.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { AddressBuckets, Bucket } from './buckets.ts';
 
 const ALLOWANCE = { burst: 5, perSecond: 2 };

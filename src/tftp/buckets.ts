@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 
 /** So many at once, and so many a second in the long run. */
 export type Allowance = { readonly burst: number; readonly perSecond: number };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import type { Happening } from '../timeline/event.ts';
+import type { Happening } from '../model/event.ts';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import { decode, encodeAck, encodeRequest, type Option, type Packet } from './packet.ts';
 import { startTftpServer, type TftpLimits, type TftpOptions, type TftpServer } from './server.ts';
 

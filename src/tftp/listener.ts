@@ -1,6 +1,6 @@
 import type { FileSource } from '../boot/source.ts';
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import type { UdpPort } from '../net/udp.ts';
 import { type Admission, type AdmissionLimits, cancel, type Incoming, type Session } from './admission.ts';
 import type { ChunkPool } from './blocks.ts';

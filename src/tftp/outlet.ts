@@ -1,5 +1,5 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { UdpPort } from '../net/udp.ts';
 import { decode, ERROR, encodeError, type Packet } from './packet.ts';
 import { type Peer, peerKey, peerOf } from './peer.ts';

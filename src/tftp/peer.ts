@@ -1,4 +1,4 @@
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 
 /** A client's end of a transfer: its address and its transfer identifier (RFC 1350 section 4), the port. */
 export type Peer = { readonly ip: Ipv4; readonly port: number };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import type { Way } from '../net/nextHop.ts';
 import { Replies } from './replies.ts';
 

@@ -1,4 +1,4 @@
-import type { Ipv4 } from '../net/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import type { Way } from '../net/nextHop.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
 

@@ -1,6 +1,6 @@
 import { cleanName } from '../boot/confine.ts';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
-import type { EventSink } from '../timeline/event.ts';
+import type { EventSink } from '../model/event.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { Tally } from '../timeline/tally.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
 import type { Outcome } from './delivery.ts';

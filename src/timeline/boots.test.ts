@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { Event, Happening } from '../model/event.ts';
 import { advance, type Boot } from './boots.ts';
-import type { Event, Happening } from './event.ts';
 
 const SHA = 'ab'.repeat(32);
 const ask = (stage: 'firmware' | 'ipxe' | 'os'): Happening => ({ kind: 'dhcp.discover', stage });

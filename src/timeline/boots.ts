@@ -1,4 +1,4 @@
-import type { Event } from './event.ts';
+import type { Event } from '../model/event.ts';
 import { formatBytes } from './words.ts';
 
 /** One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. */

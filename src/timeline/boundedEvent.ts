@@ -1,4 +1,4 @@
-import type { Event } from './event.ts';
+import type { Event } from '../model/event.ts';
 
 /** Longest text of a field, in UTF-16 code units. */
 const MOST_TEXT = 4096;

@@ -1,6 +1,6 @@
 import type { FaultSink } from '../faults.ts';
+import type { Event, EventSink } from '../model/event.ts';
 import { boundedEvent } from './boundedEvent.ts';
-import type { Event, EventSink } from './event.ts';
 
 /** Hears every event, in order. What it throws goes to the bus's `faulted`; the bus and the servers go on. */
 export type Listener = (event: Event) => void;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Mac } from '../net/mac.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Boot, BootStep } from './boots.ts';
 import { diagnose } from './diagnose.ts';
 import type { HeldLease } from './heldLease.ts';

@@ -1,5 +1,5 @@
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { addressWords, type Diagnosis } from './diagnose.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';

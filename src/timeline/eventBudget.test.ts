@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
-import type { Event } from './event.ts';
+import type { Event } from '../model/event.ts';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes } from '../model/mac.ts';
 import { classOf, EVENT_LIMITS, EventBudget, type EventClass, type EventLimits } from './eventBudget.ts';
 
 const mac = (n: number): Mac => macFromBytes(Uint8Array.of(2, 0, n >>> 24, n >> 16, n >> 8, n));

@@ -1,5 +1,5 @@
-import { formatIpv4 } from '../net/ipv4.ts';
-import type { Event, Happening } from './event.ts';
+import type { Event, Happening } from '../model/event.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 
 /**
  * Kinds of events that are counted apart, so that a flood of one leaves room for the others. `traffic`: messages and transfers;

@@ -1,7 +1,7 @@
-import type { Lease } from '../dhcp/lease.ts';
-import { formatIpv4, type Ipv4, inRange } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Pool, Site } from '../site/model.ts';
+import { formatIpv4, type Ipv4, inRange } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Network, Pool } from '../model/network.ts';
 
 /** An address that a machine has now, as `status --json` shows it; `expires` in milliseconds since the epoch. */
 export type HeldLease = {
@@ -12,10 +12,13 @@ export type HeldLease = {
   readonly expires: number;
 };
 
+/** The networks whose pools lend. */
+type NetworksOf = { readonly networks: ReadonlyMap<string, Network> };
+
 /** The addresses that machines have at `now`, by MAC. Pure. */
 export function heldLeases(
   leases: Iterable<Lease>,
-  site: Pick<Site, 'networks'>,
+  site: NetworksOf,
   now: number,
 ): ReadonlyMap<Mac, readonly HeldLease[]> {
   const held = new Map<Mac, HeldLease[]>();
@@ -30,7 +33,7 @@ export function heldLeases(
 }
 
 /** The range of the pool that an address is lent from: `10.0.0.200-10.0.0.220`. */
-export function poolOf({ networks }: Pick<Site, 'networks'>, ip: Ipv4): string | undefined {
+export function poolOf({ networks }: NetworksOf, ip: Ipv4): string | undefined {
   for (const { pools } of networks.values()) {
     const pool = pools.find(({ range }) => inRange(range, ip));
     if (pool) return rangeText(pool);

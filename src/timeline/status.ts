@@ -1,9 +1,11 @@
-import { type BootServer, bootUrl } from '../boot/server.ts';
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
-import type { Standing } from '../node/standing.ts';
-import type { RefusedEdit } from '../site/follow.ts';
-import type { Menu, Network, Site, SiteNode } from '../site/model.ts';
+import { type BootServer, bootUrl } from '../model/bootServer.ts';
+import type { RefusedEdit } from '../model/finding.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Menu } from '../model/menu.ts';
+import type { Network } from '../model/network.ts';
+import type { SiteNode } from '../model/node.ts';
+import type { Standing } from '../model/nodeFiles.ts';
 import type { Boot } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';
@@ -50,9 +52,18 @@ export type Status = {
   readonly refused: RefusedEdit | null;
 };
 
+/** What a status reads of the site. */
+export type StatusSite = {
+  readonly name: string;
+  readonly networks: ReadonlyMap<string, Network>;
+  readonly nodes: ReadonlyMap<string, SiteNode>;
+  readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
+  readonly menu: Menu;
+};
+
 /** What a status is put together from. */
 export type StatusFrom = {
-  readonly site: Site;
+  readonly site: StatusSite;
   readonly timeline: Pick<Timeline, 'boots'>;
   readonly strangers: readonly Stranger[];
   readonly serverOf: (network: Network) => BootServer | undefined;

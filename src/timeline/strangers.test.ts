@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseIpv4 } from '../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Event } from '../model/event.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
+import { type Mac, macFromBytes } from '../model/mac.ts';
 import type { Boot } from './boots.ts';
-import type { Event } from './event.ts';
 import { createStrangers, giveBoots } from './strangers.ts';
 import { createTimeline } from './timeline.ts';
 

@@ -1,7 +1,7 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { ClientStage, Event, Machine } from '../model/event.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { advance, type Boot } from './boots.ts';
-import type { ClientStage, Event, Machine } from './event.ts';
 import type { Timeline } from './timeline.ts';
 
 /** A machine that the site does not list, as far as it was seen. Times are milliseconds since the epoch. */

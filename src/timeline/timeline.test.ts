@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseIpv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Event, Happening } from '../model/event.ts';
+import { parseIpv4 } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { createBus } from './bus.ts';
-import type { Event, Happening } from './event.ts';
 import { createTimeline, rememberedTimeline } from './timeline.ts';
 import { describeEvent, formatBytes, formatMs } from './words.ts';
 

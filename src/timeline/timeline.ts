@@ -1,5 +1,5 @@
+import type { Event } from '../model/event.ts';
 import { advance, type Boot } from './boots.ts';
-import type { Event } from './event.ts';
 
 /** The newest boots of every node, kept current by `see`. */
 export type Timeline = {

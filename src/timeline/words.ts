@@ -1,6 +1,6 @@
-import { formatIpv4 } from '../net/ipv4.ts';
+import type { Event, ServedAs } from '../model/event.ts';
+import { formatIpv4 } from '../model/ipv4.ts';
 import { plainLine } from '../plainText.ts';
-import type { Event, ServedAs } from './event.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
 export function describeEvent(event: Event): string {

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
-import { formatIpv4, type Ipv4 } from '../../src/net/ipv4.ts';
-import type { Mac } from '../../src/net/mac.ts';
+import { formatIpv4, type Ipv4 } from '../../src/model/ipv4.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { readDhcp } from '../fuzz/dhcpBytes.ts';
 import type { Captured } from './capture.ts';
 

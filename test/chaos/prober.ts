@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { get } from 'node:http';
-import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
-import { type Mac, writeMac } from '../../src/net/mac.ts';
+import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
+import { type Mac, writeMac } from '../../src/model/mac.ts';
 import { readDhcp, writeOptions } from '../fuzz/dhcpBytes.ts';
 import { BROADCAST_MAC, readUdpFrame, writeUdpFrame } from '../rig/frames.ts';
 import { FROM_SERVER } from '../rig/network.ts';

@@ -11,7 +11,7 @@ import { startController, writeAccess } from '../../src/lab/cloud/controller.ts'
 import { controllerRoot } from '../../src/lab/cloud/controllerRoot.ts';
 import { copySite } from '../../src/lab/cloud/open.ts';
 import { type OpenRack, openRack } from '../../src/lab/open.ts';
-import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../../src/model/ipv4.ts';
 import type { Status } from '../../src/timeline/status.ts';
 import { PROGRAM, untilTrue } from '../interop/program.rig.ts';
 import { type Container, mountRoot, wakeContainer } from './container.rig.ts';

@@ -1,5 +1,5 @@
-import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
-import { type Mac, macFromBytes, writeMac } from '../../src/net/mac.ts';
+import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from '../../src/model/mac.ts';
 import { RECORDED_NAMES, recorded } from '../interop/recorded.ts';
 import { BROADCAST_MAC, LONGEST_PAYLOAD, type UdpFrame, writeUdpFrame } from '../rig/frames.ts';
 import { ip, mac, OWN_IP, RELAY_IP, SERVER_IP } from '../rig/network.ts';

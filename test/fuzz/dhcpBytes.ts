@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import { type Mac, macFromBytes } from '../../src/net/mac.ts';
+import type { Ipv4 } from '../../src/model/ipv4.ts';
+import { type Mac, macFromBytes } from '../../src/model/mac.ts';
 
 /** DHCP packets (RFC 2131 section 2) read and written apart from the server's own codec. */
 

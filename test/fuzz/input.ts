@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import type { Mac } from '../../src/net/mac.ts';
+import type { Ipv4 } from '../../src/model/ipv4.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import type { Random } from '../rig/random.ts';
 
 /** What the fuzzers send. All of it is plain JSON, so that a finding's file can be played again; bytes are in base64. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatIpv4 } from '../../src/net/ipv4.ts';
+import { formatIpv4 } from '../../src/model/ipv4.ts';
 import { arpReply, readArpRequest, readUdpFrame } from '../rig/frames.ts';
 import { clearNetwork, FROM_SERVER, layNetwork, mac, serverMac, sh } from '../rig/network.ts';
 import { Random } from '../rig/random.ts';

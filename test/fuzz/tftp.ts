@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import type { Mac } from '../../src/net/mac.ts';
+import type { Ipv4 } from '../../src/model/ipv4.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { LONGEST_PAYLOAD, type UdpFrame, writeUdpFrame } from '../rig/frames.ts';
 import { ip, mac, SERVER_IP } from '../rig/network.ts';
 import type { Random } from '../rig/random.ts';

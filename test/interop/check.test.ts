@@ -15,8 +15,8 @@ import { plainDirectory } from '../../src/image/entry.ts';
 import { writeInitrd } from '../../src/image/pack.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { tar } from '../../src/image/tarWriter.ts';
+import type { Recipe } from '../../src/model/recipe.ts';
 import { recipeFixture } from '../../src/site/fixture.ts';
-import type { Recipe } from '../../src/site/model.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { loadSite } from '../../src/site/load.ts';
-import type { Site } from '../../src/site/model.ts';
+import type { Site } from '../../src/site/site.ts';
 import {
   addMachine,
   addressesOf,

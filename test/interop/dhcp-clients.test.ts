@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
 import { ip } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
 import {
   addMachine,
   addressesOf,
@@ -220,7 +220,7 @@ describe('udhcpc', () => {
   test('an interface that the site names later is served from then on', async () => {
     addMachine('guest', '52:54:00:00:0b:07');
     const whole = rackSite();
-    let site: Site = { ...whole, networks: new Map(), nodes: new Map(), nodeByMac: new Map(), nodeByIp: new Map() };
+    let site: DhcpSite = { ...whole, networks: new Map(), nodes: new Map(), nodeByMac: new Map(), nodeByIp: new Map() };
     const { server, kinds } = await serve(() => site);
     await run('guest', 10, ...udhcpc('-n', '-t', '1'));
     assert.deepEqual(kinds(), []);

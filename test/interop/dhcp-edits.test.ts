@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { Mac } from '../../src/net/mac.ts';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
 import {
   addMachine,
   addressesOf,
@@ -38,7 +38,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-const withCard = (site: Site, card: Mac): Site => {
+const withCard = (site: DhcpSite, card: Mac): DhcpSite => {
   const node = nodeOf('node01', [card], { ip: ip('10.0.0.51'), network: 'rack' });
   const others = [...site.nodes.values()].filter(({ name }) => name !== 'node01');
   const nodes = [node, ...others];

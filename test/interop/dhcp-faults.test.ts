@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import type { Lease } from '../../src/dhcp/lease.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
+import type { Lease } from '../../src/model/lease.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { withServers } from '../../src/site/servers.ts';
 import {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { formatIpv4, type Ipv4 } from '../../src/net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from '../../src/model/ipv4.ts';
 import { lose, requireTools, run, sh, start, tidy, until } from './dhcp.rig.ts';
 
 requireTools('perfdhcp', 'tcpdump', 'tshark');

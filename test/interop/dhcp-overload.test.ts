@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { Ipv4 } from '../../src/net/ipv4.ts';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
+import type { Ipv4 } from '../../src/model/ipv4.ts';
 import { ip } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
 import {
   addMachine,
   clientScript,
@@ -41,7 +41,7 @@ after(() => {
 });
 
 /** Routes to 10.32.0.0/24, 10.32.1.0/24 and so on, of 8 bytes each. */
-function siteWith(count: number): Site {
+function siteWith(count: number): DhcpSite {
   const site = rackSite(7200);
   const rack = site.networks.get('rack') ?? assert.fail();
   const routes = Array.from({ length: count }, (_, n) => ({

@@ -8,15 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootAnswer } from '../../src/boot/client.ts';
 import { networkOf, requestOf, say, siteOf } from '../../src/dhcp/fixtures.ts';
 import { read } from '../../src/dhcp/optionSet.ts';
-import { OPTION } from '../../src/dhcp/options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket, MESSAGE } from '../../src/dhcp/packet.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
-import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
+import type { Happening } from '../../src/model/event.ts';
+import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
+import { OPTION } from '../../src/model/options.ts';
 import { closeDescriptor, ETH_P_IP, receive } from '../../src/net/libc.ts';
 import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
-import type { Happening } from '../../src/timeline/event.ts';
 import { addMachine, clientScript, memoryStore, requireTools, run, sh, start, tidy, until } from './dhcp.rig.ts';
 import type { Told } from './flood-client.ts';
 
@@ -31,7 +31,7 @@ const rack = siteOf(
   [networkOf('rack', '10.0.0.0/24', [['10.0.0.200-10.0.0.209', 'any']])],
   [nodeOf('node01', [FIRST], { ip: ip('10.0.0.51') }), nodeOf('node02', [SECOND], { ip: ip('10.0.0.52') })],
 );
-const site: Site = { ...rack, dhcp: { ...rack.dhcp, probe: 'arp', probeMs: 200 } };
+const site: DhcpSite = { ...rack, dhcp: { ...rack.dhcp, probe: 'arp', probeMs: 200 } };
 
 before(() => {
   sh(`ip link add br0 type bridge
@@ -56,7 +56,7 @@ after(async () => {
 type Served = { readonly server: DhcpServer; readonly events: Happening[]; readonly faults: unknown[] };
 
 async function serve(
-  more: { site?: Site; boot?: () => BootAnswer; events?: (happening: Happening) => void } = {},
+  more: { site?: DhcpSite; boot?: () => BootAnswer; events?: (happening: Happening) => void } = {},
 ): Promise<Served> {
   const events: Happening[] = [];
   const faults: unknown[] = [];

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { networkOf } from '../../src/dhcp/fixtures.ts';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
+import type { Network } from '../../src/model/network.ts';
 import { ip } from '../../src/site/fixture.ts';
-import type { Network, Site } from '../../src/site/model.ts';
 import {
   addMachine,
   addressesOf,
@@ -45,7 +46,7 @@ after(async () => {
 });
 
 /** The rack's site and a network that only relays reach. */
-function siteBehindRelay(relays: Network['relays'] = []): Site {
+function siteBehindRelay(relays: Network['relays'] = []): DhcpSite {
   const site = rackSite();
   const { interface: _, ...far } = networkOf('far', '10.7.0.0/24', [['10.7.0.10-10.7.0.20', 'any']], {
     server: ip('10.0.0.2'),

@@ -5,20 +5,20 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootAnswer } from '../../src/boot/client.ts';
 import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
-import type { Lease, LeaseStore } from '../../src/dhcp/lease.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
+import type { DhcpSite } from '../../src/dhcp/site.ts';
+import type { Happening } from '../../src/model/event.ts';
+import type { Lease, LeaseStore } from '../../src/model/lease.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
-import type { Site } from '../../src/site/model.ts';
 import { withServers } from '../../src/site/servers.ts';
-import type { Happening } from '../../src/timeline/event.ts';
 
 /** A bridge `br0` with a DHCP server in this namespace, and machines on it, each in a namespace of its own with an `eth0`. */
 
 export const NODE_MAC = mac('52:54:00:00:00:51');
 
 /** Node01 has 10.0.0.51; node02 draws from its network's pool; strangers are given addresses of the other network. */
-export function rackSite(leaseSeconds = 7200, dhcp: Partial<Site['dhcp']> = {}): Site {
+export function rackSite(leaseSeconds = 7200, dhcp: Partial<DhcpSite['dhcp']> = {}): DhcpSite {
   const rack = networkOf('rack', '10.0.0.0/24', [['10.0.0.200-10.0.0.209', 'known']], {
     leaseSeconds,
     dns: [ip('10.0.0.3')],
@@ -109,7 +109,7 @@ export type Running = { readonly server: DhcpServer; readonly events: Happening[
 const NO_BOOT: BootAnswer = { kind: 'none', reason: 'nothing boots in this test' };
 
 export async function serve(
-  site: Site | (() => Site),
+  site: DhcpSite | (() => DhcpSite),
   store: LeaseStore = memoryStore(),
   boot: () => BootAnswer = () => NO_BOOT,
 ): Promise<Running> {

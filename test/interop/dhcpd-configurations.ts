@@ -1,5 +1,5 @@
 import { type Said, say } from '../../src/dhcp/fixtures.ts';
-import { OPTION } from '../../src/dhcp/options.ts';
+import { OPTION } from '../../src/model/options.ts';
 import { ip, mac } from '../../src/site/fixture.ts';
 import { NOT_AUTHORITATIVE } from './dhcpd-differences.ts';
 import type { Play } from './parity.rig.ts';

@@ -6,9 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestOf, type Said, say } from '../../src/dhcp/fixtures.ts';
 import { read } from '../../src/dhcp/optionSet.ts';
-import { OPTION } from '../../src/dhcp/options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket, MESSAGE } from '../../src/dhcp/packet.ts';
-import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
+import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
+import { OPTION } from '../../src/model/options.ts';
 import { ETH_P_IP, receive, SO_RCVBUF, setOption, watchReadable } from '../../src/net/libc.ts';
 import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { UdpPort } from '../../src/net/udp.ts';

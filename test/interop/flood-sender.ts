@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { machine, requestOf, say } from '../../src/dhcp/fixtures.ts';
-import { OPTION } from '../../src/dhcp/options.ts';
 import { BROADCAST_FLAG, type DhcpPacket, encodePacket } from '../../src/dhcp/packet.ts';
-import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
+import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
+import { OPTION } from '../../src/model/options.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 import { ip, mac } from '../../src/site/fixture.ts';
 

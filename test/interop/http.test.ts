@@ -27,7 +27,8 @@ import { ReveilleError } from '../../src/errors.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
 import { openedPaths } from '../../src/image/openedList.ts';
-import { parseSubnet } from '../../src/net/ipv4.ts';
+import type { Event, Happening } from '../../src/model/event.ts';
+import { parseSubnet } from '../../src/model/ipv4.ts';
 import { makeBundle } from '../../src/node/bundle.ts';
 import type { News } from '../../src/node/news.ts';
 import { createOrders } from '../../src/node/orders.ts';
@@ -35,7 +36,6 @@ import { NO_SECRETS, SecretMask } from '../../src/node/secretMask.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
-import type { Event, Happening } from '../../src/timeline/event.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
 

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { LIMITED_BROADCAST } from '../../src/net/ipv4.ts';
+import { LIMITED_BROADCAST } from '../../src/model/ipv4.ts';
 import { NextHops } from '../../src/net/nextHop.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 import { RoutedSender } from '../../src/net/routed.ts';

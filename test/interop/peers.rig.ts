@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { parseIpv4 } from '../../src/model/ipv4.ts';
 import { manifestFiles } from '../../src/node/bundle.ts';
 import { openCredentials } from '../../src/node/credentials.ts';
 import { openIdentities } from '../../src/node/identity.ts';

@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import { type Mac, writeMac } from '../../src/net/mac.ts';
+import type { Ipv4 } from '../../src/model/ipv4.ts';
+import { type Mac, writeMac } from '../../src/model/mac.ts';
 
 /**
  * Requests of real clients as they were on the wire: their header up to the server's part, their options, their length. What is

@@ -1,6 +1,6 @@
 /** A TFTP server in a process of its own, whose memory and descriptors can be looked at; run by `fork` with a `ChildRun` as JSON. */
 import { fileInside } from '../../src/boot/confine.ts';
-import { parseIpv4 } from '../../src/net/ipv4.ts';
+import { parseIpv4 } from '../../src/model/ipv4.ts';
 import { startTftpServer, type TftpLimits, type TftpStats } from '../../src/tftp/server.ts';
 
 export type ChildRun = { readonly root: string; readonly addresses: readonly string[]; readonly limits: TftpLimits };

@@ -2,8 +2,8 @@
  * Sends TFTP packets with forged senders, as frames; run in the clients' namespace with one argument, a `Flood` as JSON. Prints
  * how many were sent.
  */
-import { parseIpv4 } from '../../src/net/ipv4.ts';
-import { parseMac } from '../../src/net/mac.ts';
+import { parseIpv4 } from '../../src/model/ipv4.ts';
+import { parseMac } from '../../src/model/mac.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 
 export type Flood = {

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileInside } from '../../src/boot/confine.ts';
-import { parseIpv4 } from '../../src/net/ipv4.ts';
+import type { Happening } from '../../src/model/event.ts';
+import { parseIpv4 } from '../../src/model/ipv4.ts';
 import { startTftpServer, type TftpServer } from '../../src/tftp/server.ts';
-import type { Happening } from '../../src/timeline/event.ts';
 import { asClient, LOSSY, LossyWire, layWire, type Ran, removeWire, SECOND, SERVER } from './tftp.rig.ts';
 
 const SIZES = [0, 1, 511, 512, 513, 200_000, 1_000_000];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestOf } from '../../src/dhcp/fixtures.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../src/dhcp/packet.ts';
-import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/net/ipv4.ts';
+import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
 import { closeDescriptor, ETH_P_IP, receive, watchReadable } from '../../src/net/libc.ts';
 import { openListening, openRawSender, type RawSender } from '../../src/net/raw.ts';
 import { mac } from '../../src/site/fixture.ts';

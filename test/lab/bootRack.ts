@@ -10,10 +10,10 @@ import { openShelf } from '../../src/image/shelf.ts';
 import { type LabServer, type OpenRack, openRack, tail } from '../../src/lab/open.ts';
 import type { LabFirmware, Machine, NicModel } from '../../src/lab/rack.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../../src/lab/siteRack.ts';
+import type { Event } from '../../src/model/event.ts';
+import type { Recipe } from '../../src/model/recipe.ts';
 import { agentFiles } from '../../src/node/agent/files.ts';
 import { loadSite } from '../../src/site/load.ts';
-import type { Recipe } from '../../src/site/model.ts';
-import type { Event } from '../../src/timeline/event.ts';
 import type { NodeStatus, Status } from '../../src/timeline/status.ts';
 
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');

@@ -1,6 +1,6 @@
+import type { Ipv4 } from '../../src/model/ipv4.ts';
+import { type Mac, macFromBytes, writeMac } from '../../src/model/mac.ts';
 import { UDP_HEADERS, writeUdpPacket } from '../../src/net/frame.ts';
-import type { Ipv4 } from '../../src/net/ipv4.ts';
-import { type Mac, macFromBytes, writeMac } from '../../src/net/mac.ts';
 
 /** Ethernet frames with UDP over IPv4, every field of them free. */
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { parseIpv4 } from '../../src/net/ipv4.ts';
-import { parseMac } from '../../src/net/mac.ts';
+import { parseIpv4 } from '../../src/model/ipv4.ts';
+import { parseMac } from '../../src/model/mac.ts';
 
 /**
  * The server's machine is the namespace `server`, with the bridges br0 (10.0.0.2/12) and br1 (10.20.0.2/24, a second wire).

@@ -1,5 +1,5 @@
 import { type Place, ReveilleError } from '../../errors.ts';
-import type { Recipe } from '../../site/model.ts';
+import type { Recipe } from '../../model/recipe.ts';
 import { linePlace } from '../recipePlace.ts';
 import { type ImageRoot, runUnattended } from '../shell/run.ts';
 

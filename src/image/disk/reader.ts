@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { takeLock } from '../../lock.ts';
-import type { Recipe } from '../../site/model.ts';
+import type { Recipe } from '../../model/recipe.ts';
 import { baseKey } from '../cache.ts';
 import { suiteSources } from '../distribution.ts';
 import { type Entry, plainDirectory } from '../entry.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ReveilleError } from '../../errors.ts';
-import type { ForeignSource } from '../../site/model.ts';
+import type { ForeignSource } from '../../model/recipe.ts';
 import type { RootStep } from '../mmdebstrap.ts';
 import { startGuest } from './guest.ts';
 import type { DiskReader } from './reader.ts';

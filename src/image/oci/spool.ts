@@ -1,4 +1,4 @@
-import type { ForeignSource } from '../../site/model.ts';
+import type { ForeignSource } from '../../model/recipe.ts';
 import { ROOT_EPOCH, type RootStep } from '../mmdebstrap.ts';
 import { mergeLayers } from './merge.ts';
 import { openImage } from './open.ts';

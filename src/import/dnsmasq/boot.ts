@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import { isPxelinux } from '../pxelinux/draftNodes.ts';
 import { type BootLine, bootLines, type ServiceLine, serviceLines } from './bootLines.ts';

@@ -1,4 +1,4 @@
-import { formatIpv4, parseIpv4 } from '../../net/ipv4.ts';
+import { formatIpv4, parseIpv4 } from '../../model/ipv4.ts';
 import { invalid } from '../invalid.ts';
 import { type OptionLine, optionLines } from './optionLines.ts';
 import type { Line } from './outcomes.ts';

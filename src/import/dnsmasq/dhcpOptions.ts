@@ -1,5 +1,5 @@
-import { encodeNamedOption, OPTIONS } from '../../dhcp/options.ts';
-import { formatIpv4, type Ipv4, inSubnet, parseIpv4, type Subnet } from '../../net/ipv4.ts';
+import { formatIpv4, type Ipv4, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
+import { encodeNamedOption, OPTIONS } from '../../model/options.ts';
 import type { Path } from '../../site/yaml.ts';
 import { BOOT_OPTIONS } from './bootLines.ts';
 import { distribute, type Given, type Placement, type Request } from './distribute.ts';

@@ -1,4 +1,4 @@
-import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
+import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
 import { Names } from '../isc/names.ts';

@@ -9,7 +9,7 @@ import {
   netmaskOf,
   parseIpv4,
   type Subnet,
-} from '../../net/ipv4.ts';
+} from '../../model/ipv4.ts';
 import { rangeWords } from '../../site/pools.ts';
 import type { Path } from '../../site/yaml.ts';
 import { invalid } from '../invalid.ts';

@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import { invalid } from '../invalid.ts';
 import type { Request } from './distribute.ts';
 import { OPTION_CODES } from './optionNames.ts';

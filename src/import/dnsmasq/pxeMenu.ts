@@ -1,4 +1,4 @@
-import type { Ipv4 } from '../../net/ipv4.ts';
+import type { Ipv4 } from '../../model/ipv4.ts';
 
 /** An item of the menu that firmware shows: a boot server by its kind (0: the disk), and where it is if that is known. */
 export type PxeItem = { readonly words: string; readonly type: number; readonly server: Ipv4 | undefined };

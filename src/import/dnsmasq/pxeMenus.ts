@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { ServiceLine } from './bootLines.ts';
 import { distribute, type Given, type Placement, type Request } from './distribute.ts';

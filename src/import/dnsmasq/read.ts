@@ -1,4 +1,4 @@
-import { inSubnet, parseIpv4, parseRange, parseSubnet, type Subnet } from '../../net/ipv4.ts';
+import { inSubnet, parseIpv4, parseRange, parseSubnet, type Subnet } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { SiteDraft } from '../draft.ts';
 import { draftBoot } from './boot.ts';

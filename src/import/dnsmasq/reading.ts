@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Place, ReveilleError } from '../../errors.ts';
+import { type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
 import type { InterfaceAddress } from '../../net/interfaces.ts';
-import { type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../net/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';

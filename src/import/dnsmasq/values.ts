@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import { INFINITE_LEASE_SECONDS } from '../../site/forms.ts';
 import { invalid } from '../invalid.ts';
 import type { Field } from './settings.ts';

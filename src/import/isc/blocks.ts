@@ -6,7 +6,7 @@ import {
   inSubnet,
   netmaskOf,
   parseIpv4,
-} from '../../net/ipv4.ts';
+} from '../../model/ipv4.ts';
 import { invalid } from '../invalid.ts';
 import { lineSeenFrom } from './comments.ts';
 import type { Reading } from './reading.ts';

@@ -1,4 +1,4 @@
-import { formatIpv4 } from '../../net/ipv4.ts';
+import { formatIpv4 } from '../../model/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';

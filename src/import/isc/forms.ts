@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import type { Form } from './statements.ts';

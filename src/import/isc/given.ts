@@ -1,5 +1,5 @@
-import { OPTION } from '../../dhcp/options.ts';
-import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
+import { OPTION } from '../../model/options.ts';
 import { optionKey } from './keys.ts';
 import { type GivenOption, givenValue, saysOwnName } from './optionSettings.ts';
 import type { Reading } from './reading.ts';

@@ -1,5 +1,5 @@
-import { broadcastOf, formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../../net/mac.ts';
+import { broadcastOf, formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
+import { type Mac, macFromBytes } from '../../model/mac.ts';
 import { hostlessWords, isHost } from '../../site/networks.ts';
 import { constantOf } from './constants.ts';
 import { hexBytes } from './data.ts';

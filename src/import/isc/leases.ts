@@ -1,7 +1,7 @@
-import type { Lease } from '../../dhcp/lease.ts';
-import { formatIpv4, type Ipv4, inRange, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
-import { type Mac, macFromBytes } from '../../net/mac.ts';
-import type { Site } from '../../site/model.ts';
+import { formatIpv4, type Ipv4, inRange, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
+import type { Lease } from '../../model/lease.ts';
+import { type Mac, macFromBytes } from '../../model/mac.ts';
+import type { Site } from '../../site/site.ts';
 import type { SiteDraft } from '../draft.ts';
 import { invalid, Problems } from '../invalid.ts';
 import { Cursor } from './cursor.ts';

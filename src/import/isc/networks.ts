@@ -1,4 +1,3 @@
-import { OPTION } from '../../dhcp/options.ts';
 import {
   type Subnet as Block,
   broadcastOf,
@@ -8,7 +7,8 @@ import {
   netmaskOf,
   parseIpv4,
   UNSPECIFIED,
-} from '../../net/ipv4.ts';
+} from '../../model/ipv4.ts';
+import { OPTION } from '../../model/options.ts';
 import { isHost } from '../../site/networks.ts';
 import type { SiteText } from '../draft.ts';
 import { blocksOf } from './blocks.ts';

@@ -1,6 +1,6 @@
-import { OPTION } from '../../dhcp/options.ts';
-import { formatIpv4 } from '../../net/ipv4.ts';
-import type { Mac } from '../../net/mac.ts';
+import { formatIpv4 } from '../../model/ipv4.ts';
+import type { Mac } from '../../model/mac.ts';
+import { OPTION } from '../../model/options.ts';
 import type { SiteText } from '../draft.ts';
 import { describe } from './comments.ts';
 import { type Given, givenBy, NOTHING, sameOption } from './given.ts';

@@ -1,4 +1,4 @@
-import { OPTION } from '../../dhcp/options.ts';
+import { OPTION } from '../../model/options.ts';
 import { constantOf } from './constants.ts';
 import { type OptionValue, optionValue } from './optionValues.ts';
 import type { Reading } from './reading.ts';

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
-import { encode, ip as ipKind, names as namesKind } from '../../dhcp/kinds.ts';
-import { encodeNamedOption, OPTION, OPTIONS } from '../../dhcp/options.ts';
-import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
+import { encode, ip as ipKind, names as namesKind } from '../../model/optionKinds.ts';
+import { encodeNamedOption, OPTION, OPTIONS } from '../../model/options.ts';
 import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { hexBytes } from './data.ts';

@@ -1,5 +1,5 @@
-import { OPTION } from '../../dhcp/options.ts';
-import { broadcastOf, formatIpv4, type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4 } from '../../net/ipv4.ts';
+import { broadcastOf, formatIpv4, type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
+import { OPTION } from '../../model/options.ts';
 import { rangeWords } from '../../site/pools.ts';
 import { invalid } from '../invalid.ts';
 import { blockOf } from './blocks.ts';

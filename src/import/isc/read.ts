@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
 import { hostNamesIn } from './hostNames.ts';
 import { includesBeside, readConfiguration } from './includes.ts';

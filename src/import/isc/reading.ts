@@ -1,5 +1,5 @@
 import { formatPlace, type Place, ReveilleError } from '../../errors.ts';
-import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { Remark, SiteDraft, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';

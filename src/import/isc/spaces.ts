@@ -1,4 +1,4 @@
-import { OPTION } from '../../dhcp/options.ts';
+import { OPTION } from '../../model/options.ts';
 import { optionKey } from './keys.ts';
 import { type GivenOption, givenValue } from './optionSettings.ts';
 import type { Absence, Reading } from './reading.ts';

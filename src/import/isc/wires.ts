@@ -1,4 +1,4 @@
-import { type Subnet as Block, inSubnet } from '../../net/ipv4.ts';
+import { type Subnet as Block, inSubnet } from '../../model/ipv4.ts';
 import type { SubnetBlock } from './blocks.ts';
 import type { Reading } from './reading.ts';
 import { settingsIn, type Wire } from './scopes.ts';

@@ -1,5 +1,5 @@
-import type { Ipv4, Ipv4Range } from '../../net/ipv4.ts';
-import { type Mac, parseMac } from '../../net/mac.ts';
+import type { Ipv4, Ipv4Range } from '../../model/ipv4.ts';
+import { type Mac, parseMac } from '../../model/mac.ts';
 
 /** Whom a file of pxelinux.cfg is for, by its name. */
 export type ConfigFor =

@@ -1,5 +1,5 @@
-import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
-import { type Mac, parseMac } from '../../net/mac.ts';
+import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
+import { type Mac, parseMac } from '../../model/mac.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 
 type NodeText = NonNullable<SiteText['nodes']>[string];

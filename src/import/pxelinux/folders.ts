@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { seeInside } from '../../boot/confine.ts';
 import { ReveilleError } from '../../errors.ts';
-import { dashedIpv4 } from '../../net/ipv4.ts';
+import { dashedIpv4 } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { DraftNode } from './draftNodes.ts';
 import type { Teller } from './tell.ts';

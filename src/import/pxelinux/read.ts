@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Ipv4Range, inRange } from '../../net/ipv4.ts';
+import { type Ipv4Range, inRange } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
 import type { Said } from './config.ts';
 import { type ConfigFor, configFor } from './configNames.ts';

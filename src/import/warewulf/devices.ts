@@ -1,4 +1,4 @@
-import { parseIpv4 } from '../../net/ipv4.ts';
+import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Device, Layer, YamlMap } from './layers.ts';
 
 export type Devices = { readonly [name: string]: Device };

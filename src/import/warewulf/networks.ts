@@ -1,5 +1,5 @@
 import type { Place } from '../../errors.ts';
-import { formatSubnet, type Ipv4, inSubnet, netmaskOf, parseIpv4, type Subnet } from '../../net/ipv4.ts';
+import { formatSubnet, type Ipv4, inSubnet, netmaskOf, parseIpv4, type Subnet } from '../../model/ipv4.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
 import { Names } from '../isc/names.ts';

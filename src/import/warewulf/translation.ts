@@ -1,7 +1,7 @@
 import type { Place } from '../../errors.ts';
-import { formatIpv4 } from '../../net/ipv4.ts';
-import { type Mac, parseMac } from '../../net/mac.ts';
-import type { Vars } from '../../site/model.ts';
+import { formatIpv4 } from '../../model/ipv4.ts';
+import { type Mac, parseMac } from '../../model/mac.ts';
+import type { Vars } from '../../model/node.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';

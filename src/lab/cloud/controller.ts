@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stringify } from 'yaml';
 import { ReveilleError } from '../../errors.ts';
-import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from '../../model/ipv4.ts';
 import { signalInside } from '../namespace.ts';
 import { type OpenRack, tail } from '../open.ts';
 

@@ -6,7 +6,7 @@ import { openCache } from '../../image/cache.ts';
 import { quote } from '../../image/hooks.ts';
 import type { RootStep } from '../../image/mmdebstrap.ts';
 import { takeLock } from '../../lock.ts';
-import type { Recipe } from '../../site/model.ts';
+import type { Recipe } from '../../model/recipe.ts';
 import { openTree } from './tree.ts';
 
 const CONTROLLER = join(import.meta.dirname, 'controller');

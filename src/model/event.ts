@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from './ipv4.ts';
+import type { Mac } from './mac.ts';
 
 /** What software on the machine is speaking: it tells which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';

@@ -15,7 +15,7 @@ import {
   u16,
   u16s,
   u32,
-} from './kinds.ts';
+} from './optionKinds.ts';
 
 /** An option that has a name: its code, its kind of payload, and what operators may call it. */
 export type Option<T = unknown> = { readonly code: number; readonly kind: Kind<T>; readonly names: readonly string[] };

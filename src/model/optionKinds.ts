@@ -1,6 +1,6 @@
-import { formatIpv4, formatSubnet, type Ipv4, netmaskOf, parseIpv4, parseSubnet, type Subnet } from '../net/ipv4.ts';
-import type { Route } from '../site/model.ts';
 import { decodeNames, isDomainName, type NameForm, namesLength, writeNames } from './domainNames.ts';
+import { formatIpv4, formatSubnet, type Ipv4, netmaskOf, parseIpv4, parseSubnet, type Subnet } from './ipv4.ts';
+import type { Route } from './network.ts';
 
 /**
  * One kind of option payload: what an operator may write for it, and its wire form. `decode` answers `undefined` for

@@ -1,4 +1,5 @@
-import type { Pool, SiteClass, SiteNode } from '../site/model.ts';
+import type { Pool, SiteClass } from './network.ts';
+import type { SiteNode } from './node.ts';
 
 /** Who asks, as far as pools are concerned. */
 export type Candidate = { readonly node: SiteNode | undefined; readonly classes: readonly SiteClass[] };

@@ -1,4 +1,4 @@
-import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from './ipv4.ts';
 
 /** Where a node reaches this server: its address in the node's network and its HTTP port. */
 export type BootServer = { readonly ip: Ipv4; readonly httpPort: number };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseSubnet } from '../net/ipv4.ts';
 import { ip } from '../site/fixture.ts';
-import type { Route } from '../site/model.ts';
 import { decodeNames } from './domainNames.ts';
-import * as kinds from './kinds.ts';
+import { parseSubnet } from './ipv4.ts';
+import type { Route } from './network.ts';
+import * as kinds from './optionKinds.ts';
 import { encodeNamedOption, OPTIONS } from './options.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -1,5 +1,5 @@
-import type { Ipv4 } from '../net/ipv4.ts';
-import type { Mac } from '../net/mac.ts';
+import type { Ipv4 } from './ipv4.ts';
+import type { Mac } from './mac.ts';
 
 /**
  * An address handed out, or set aside because a client declined it (`declined`, no owner then). Leases are keyed by

@@ -1,0 +1,25 @@
+/** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
+export type Drifted = {
+  readonly path: string;
+  readonly what: 'missing' | 'content' | 'access';
+  /** What it has now, where that is what changed; `mode` in octal, owners as numbers. */
+  readonly access?: { readonly mode: string; readonly owner: number; readonly group: number };
+};
+
+/**
+ * How a node's files stand. `behind`: the site gives it other files by now; `drift`: somebody changed some there; `failed`: the
+ * last attempt to apply its bundle failed; `unknown`: what the site gives it has not been compared yet.
+ */
+export type Standing = {
+  readonly state: 'in sync' | 'behind' | 'drift' | 'failed' | 'unknown';
+  /** When the node last told (ms since the epoch), and the bundle that it has. */
+  readonly at: number;
+  readonly applied: string;
+  /** The bundle that the site gives it; `null` where it is not known. */
+  readonly current: string | null;
+  /** How many files drifted, and the first of them. */
+  readonly drifted: number;
+  readonly drift: readonly Drifted[];
+  /** What failed, in words. */
+  readonly failed: string | null;
+};
