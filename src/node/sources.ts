@@ -90,7 +90,7 @@ export async function readOverlay(
   const { root, shipped } = (await overlayHome(siteRoot, name)) ?? { root: siteRoot, shipped: false };
   const folder = `overlays/${name}`;
   const suffix = shipped ? ' (shipped)' : '';
-  const tree = new Tree({ root, origin: `overlay ${name}${suffix}`, suffix }, findings, budget);
+  const tree = new Tree({ root, origin: `overlay ${name}${suffix}`, suffix, public: shipped }, findings, budget);
   const opened = await tree.open(folder);
   const said = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}${suffix}`, findings);
   if (opened) await tree.take(opened, 'overlay', said.access, (entry) => entry !== OVERLAY_FILE);
@@ -122,7 +122,7 @@ export async function readNodeFolder(
   budget: Budget = newBudget(),
 ): Promise<NodeFolder> {
   const folder = `nodes/${name}`;
-  const tree = new Tree({ root, origin: folder, suffix: '' }, findings, budget);
+  const tree = new Tree({ root, origin: folder, suffix: '', public: false }, findings, budget);
   const opened = await tree.open(folder);
   if (opened === undefined) return { sources: [], folders: [], hooks: [] };
   const said = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}`, findings);

@@ -66,8 +66,16 @@ export function newBudget(): Budget {
   return { bytes: LARGEST_NODE, files: MOST_FILES };
 }
 
-/** Where a tree of files lies, whose it is, and what is added to the names of its files in errors. */
-export type Home = { readonly root: string; readonly origin: Origin; readonly suffix: string };
+/**
+ * Where a tree of files lies, whose it is, and what is added to the names of its files in errors. `public`: nothing of it is private,
+ * whatever a umask made of it as it was installed.
+ */
+export type Home = {
+  readonly root: string;
+  readonly origin: Origin;
+  readonly suffix: string;
+  readonly public: boolean;
+};
 
 /** A folder as it is walked: its name for errors, its real path, and the real paths of the piece of tree that it is part of. */
 export type Folder = {
@@ -199,13 +207,13 @@ export class Tree {
         const { bytesRead } = await handle.read(content, 0, about.size, 0);
         if (mode === undefined) {
           this.#files++;
-          if (isPrivate(about.mode)) this.#private++;
+          if (isPrivate(this.#asMeant(about.mode))) this.#private++;
         }
         this.#take({
           file: `${file}${this.#from.suffix}`,
           origin: this.#from.origin,
           path,
-          mode: mode ?? fileMode(about.mode, shield),
+          mode: mode ?? fileMode(this.#asMeant(about.mode), shield),
           owner: 'root',
           group: 'root',
           content: content.subarray(0, bytesRead),
@@ -327,9 +335,13 @@ export class Tree {
     return this.#realRoot;
   }
 
+  #asMeant(mode: number): number {
+    return this.#from.public ? mode | 0o444 : mode;
+  }
+
   async #modeOf({ file, real }: Folder): Promise<number | undefined> {
     try {
-      return (await stat(real)).mode;
+      return this.#asMeant((await stat(real)).mode);
     } catch (error) {
       this.#wrong(file, `cannot be read: ${wordsOf(error)}`);
       return undefined;

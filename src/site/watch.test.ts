@@ -77,6 +77,20 @@ describe('watching a site folder', () => {
       }),
     ));
 
+  it('tells of what links of a node`s folder lead to in the site, and passes over what editors leave', () =>
+    withSiteFolder({ 'site.yaml': 'a', 'shared/settings.sh': 'a', 'nodes/n/': '' }, (folder) =>
+      watching(folder, async (changes, told) => {
+        await symlink('../../shared/settings.sh', join(folder, 'nodes/n/settings.sh'));
+        await told('a link');
+        await writeFile(join(folder, 'shared/settings.sh'), 'b');
+        await told('a write to what it leads to');
+        const before = changes();
+        await writeFile(join(folder, 'shared/settings.sh~'), 'b');
+        await pause(PACE.quiet * 3);
+        assert.equal(changes(), before);
+      }),
+    ));
+
   it('follows a folder that is replaced', () =>
     withSiteFolder({ 'live/site.yaml': 'a', 'next/site.yaml': 'b' }, (parent) =>
       watching(join(parent, 'live'), async (_, told) => {
