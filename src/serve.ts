@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { restartFromNetwork } from './bmc/carryOut.ts';
 import { openBmc } from './bmc/open.ts';
 import { decideBoot } from './boot/decide.ts';
@@ -17,6 +18,7 @@ import { createHttpServer } from './http/server.ts';
 import { openedRecords } from './image/opened.ts';
 import { servedImages } from './image/served.ts';
 import { openShelf } from './image/shelf.ts';
+import { inTurn } from './inTurn.ts';
 import { type LogFormat, openLog } from './log/log.ts';
 import type { Event, ServedAs } from './model/event.ts';
 import type { Finding } from './model/finding.ts';
@@ -94,7 +96,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
   const supervisor = new Supervisor({ emit, end });
   opened.defer(() => supervisor.close());
-  const takeOver = () => void reload().catch(trouble);
+  const inOrder = inTurn();
+  const takeOver = () => void inOrder(() => reload()).catch(trouble);
   const loaded = await supervisor.part('site', () =>
     followSiteAside(siteFolder, stateFolder, {
       onLoaded: (site) => {
@@ -373,12 +376,15 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
   };
   reload = async () => {
-    giveHistories();
+    // Each takes milliseconds where there are thousands of nodes; requests come in between.
     interfaces.look();
     daemons.configure(site().log);
-    nodeFiles.siteChanged();
-    tokens.siteChanged(site().nodes);
-    await Promise.all([dhcp.running?.reload(), tftp.running?.reload(), tellBadTemplates()]);
+    await Promise.all([dhcp.running?.reload(), tftp.running?.reload()]);
+    for (const take of [giveHistories, nodeFiles.siteChanged, () => tokens.siteChanged(site().nodes)]) {
+      await setImmediate();
+      take();
+    }
+    void tellBadTemplates().catch(trouble);
     if (site().http.port !== port) {
       const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
       emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });

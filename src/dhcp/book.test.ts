@@ -121,9 +121,13 @@ describe('a pool that nodes draw from, too', () => {
       const book = bookOf(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
       for (const [who, last] of held) take(book, machine(who), last);
       assert.equal(book.hasRoomForStrangers(pool, 0), room);
-      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'all have expired');
       book.configure(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
       assert.equal(book.hasRoomForStrangers(pool, 0), room, 'the same after an edit');
+      book.configure(siteOf([lan], [kept, ...drawing(nodes, network)]));
+      assert.equal(book.hasRoomForStrangers(pool, 0), room, 'the same after an edit of networks');
+      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'all have expired');
+      book.configure(siteOf([lan], [kept, ...drawing(nodes, network)]));
+      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'and are still so after an edit');
     });
   }
 
@@ -375,6 +379,60 @@ describe('the lease book', () => {
     assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 1), false);
     assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 600_000), true);
   });
+});
+
+test('an edit of nodes alone leaves a book that lends as one does that is made anew', () => {
+  const pool = lan.pools[0] ?? assert.fail();
+  const known = (n: number, last?: number) =>
+    nodeOf(`k${n}`, [machine(n)], last === undefined ? {} : { ip: ip(`10.0.0.${last}`), network: 'lan' });
+  const sites = [[], [kept], [known(1, 4)], [known(1), known(2)], [kept, known(1, 5), known(2)]].map((nodes) =>
+    siteOf([lan, two], nodes),
+  );
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('edit' as const), to: fc.nat(sites.length - 1) }),
+    fc.record({ do: fc.constant('wait' as const), ms: fc.nat(50_000) }),
+    fc.record({
+      do: fc.constantFrom('bound' as const, 'released' as const, 'declined' as const, 'offer' as const),
+      who: fc.integer({ min: 1, max: 4 }),
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (played) => {
+      let [current = site] = sites;
+      const book = bookOf(current);
+      let now = 0;
+      for (const one of played) {
+        if (one.do === 'wait') now += one.ms;
+        else if (one.do === 'edit') {
+          current = sites[one.to] ?? current;
+          book.configure(current);
+        } else {
+          const address = book.choose(lan, lan.pools, machine(one.who), undefined, now);
+          if (address === undefined) continue;
+          if (one.do === 'offer') book.offer('lan', machine(one.who), address, now);
+          else book.put({ ...bound(machine(one.who), address, 'lan', now, 60_000), state: one.do });
+        }
+      }
+      // Offers are over by then; leases under them are taken back the next time.
+      now += 30_000;
+      book.hasRoomForStrangers(pool, now);
+      const anew = bookOf(current);
+      anew.load([...book.leases()]);
+      assert.equal(book.hasRoomForStrangers(pool, now), anew.hasRoomForStrangers(pool, now));
+      const lent = (from: LeaseBook): readonly Ipv4[] => {
+        const all: Ipv4[] = [];
+        for (let n = 300; n < 310; n++) {
+          const address = from.choose(lan, lan.pools, machine(n), undefined, now);
+          if (address === undefined || all.includes(address)) break;
+          from.put(bound(machine(n), address, 'lan', now, 60_000));
+          all.push(address);
+        }
+        return all.sort((a, b) => a - b);
+      };
+      assert.deepEqual(lent(book), lent(anew));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('expiries come out in their order, each address by its newest time', () => {

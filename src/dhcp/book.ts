@@ -1,4 +1,4 @@
-import { type Ipv4, inRange, inSubnet } from '../model/ipv4.ts';
+import { type Ipv4, type Ipv4Range, inRange, inSubnet } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network, Pool } from '../model/network.ts';
@@ -54,6 +54,8 @@ export class LeaseBook implements BookView {
   #kept: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
   /** The site's networks by their subnets, which do not overlap. */
   #homes: readonly Network[] = [];
+  /** Names, subnets and pools, as text: while these are the same, leases stay where they are filed. */
+  #layout = '';
   /** Of a lease that an edit of the site moved to another network: the lease as it was put. */
   readonly #origins = new WeakMap<Lease, Lease>();
 
@@ -70,13 +72,20 @@ export class LeaseBook implements BookView {
         if (ip !== undefined) kept.set(ip, []);
       }
     }
+    const before = { kept: this.#kept, nodes: this.#nodes };
     this.#kept = kept;
     this.#nodes = site.nodeByMac;
-    this.#sizes = sizesOf(site, kept);
-    this.#free = [...site.networks.values()]
-      .flatMap(({ pools }) => pools.map(({ range }) => new FreeAddresses(range)))
-      .sort((a, b) => a.range.first - b.range.first);
     this.#homes = [...site.networks.values()].sort((a, b) => a.subnet.base - b.subnet.base);
+    const layout = layoutOf(this.#homes);
+    const ranges = this.#homes.flatMap(({ pools }) => pools.map(({ range }) => range));
+    ranges.sort((a, b) => a.first - b.first);
+    this.#sizes = sizesOf(site, kept, ranges);
+    if (layout === this.#layout) {
+      this.#follow(before.kept, before.nodes);
+      return [];
+    }
+    this.#layout = layout;
+    this.#free = ranges.map((range) => new FreeAddresses(range));
     return this.#arrange();
   }
 
@@ -99,6 +108,21 @@ export class LeaseBook implements BookView {
       else if (!this.#freeIn(lease.ip) && !this.#kept.has(lease.ip)) unlent.push(lease);
     }
     return { nowhere, unlent };
+  }
+
+  /** Of the same networks and pools, files anew what is kept no longer, and what machines hold that became nodes or are none any more. */
+  #follow(kept: ReadonlyMap<Ipv4, unknown>, nodes: ReadonlyMap<Mac, unknown>): void {
+    const isOther = (mac: Mac): boolean => nodes.has(mac) !== this.#nodes.has(mac);
+    const anew = new Set([...kept.keys()].filter((ip) => !this.#kept.has(ip)));
+    for (const { ip, mac } of this.#byIp.values()) if (isOther(mac)) anew.add(ip);
+    for (const { ip, mac } of this.#offers.values()) if (isOther(mac)) anew.add(ip);
+    for (const ip of anew) {
+      const lease = this.#byIp.get(ip);
+      const offer = this.#offers.get(ip);
+      if (lease) this.#file(lease);
+      else this.#giveBack(ip);
+      if (offer) this.#freeIn(ip)?.take(ip, this.#nodes.has(offer.mac));
+    }
   }
 
   /** Puts all leases and offers where they are found by the site as it is now. */
@@ -290,7 +314,9 @@ export class LeaseBook implements BookView {
   }
 
   #giveBack(ip: Ipv4): void {
-    if (!this.#kept.has(ip)) this.#freeIn(ip)?.giveBack(ip);
+    const pool = this.#freeIn(ip);
+    if (this.#kept.has(ip)) pool?.forget(ip);
+    else pool?.giveBack(ip);
   }
 
   /** Takes back what leases and offers held until `now`. */
@@ -334,17 +360,28 @@ function lastUpTo<T>(ip: Ipv4, sorted: readonly T[], firstOf: (each: T) => Ipv4)
   return sorted[low - 1];
 }
 
+/** What decides where a lease is filed. */
+function layoutOf(networks: readonly Network[]): string {
+  return JSON.stringify(networks.map(({ name, subnet, pools }) => [name, subnet, pools.map(({ range }) => range)]));
+}
+
 /** Of each pool by its first address: what can be lent of it, and how many nodes without an address of their own may draw from it. */
-function sizesOf({ networks, nodes }: DhcpSite, kept: ReadonlyMap<Ipv4, unknown>) {
+function sizesOf({ networks, nodes }: DhcpSite, kept: ReadonlyMap<Ipv4, unknown>, ranges: readonly Ipv4Range[]) {
+  const keptIn = new Map<Ipv4, number>();
+  for (const ip of kept.keys()) {
+    const range = lastUpTo(ip, ranges, ({ first }) => first);
+    if (range && inRange(range, ip)) keptIn.set(range.first, (keptIn.get(range.first) ?? 0) + 1);
+  }
+  const drawing = new Map<string | undefined, number>();
+  for (const { ip, network } of nodes.values())
+    if (ip === undefined) drawing.set(network, (drawing.get(network) ?? 0) + 1);
   const sizes = new Map<Ipv4, { size: number; nodes: number }>();
   for (const { name, pools } of networks.values()) {
-    const drawing = [...nodes.values()].filter(
-      ({ ip, network }) => ip === undefined && (network ?? name) === name,
-    ).length;
+    const all = (drawing.get(name) ?? 0) + (drawing.get(undefined) ?? 0);
     for (const pool of pools) {
       const { first, last } = pool.range;
-      const keptIn = [...kept.keys()].filter((ip) => inRange(pool.range, ip)).length;
-      sizes.set(first, { size: last - first + 1 - keptIn, nodes: mayAdmitNodes(pool) ? drawing : 0 });
+      const size = last - first + 1 - (keptIn.get(first) ?? 0);
+      sizes.set(first, { size, nodes: mayAdmitNodes(pool) ? all : 0 });
     }
   }
   return sizes;

@@ -32,12 +32,13 @@ export class FreeAddresses {
 
   /** The address is held by somebody: a node, or a machine that the site does not list. */
   take(ip: Ipv4, byNode: boolean): void {
-    this.#leave(ip);
+    this.forget(ip);
     this.#held.set(ip, byNode);
     if (byNode) this.#heldByNodes++;
   }
 
-  #leave(ip: Ipv4): void {
+  /** The address is nobody's, and nobody is to find it here. */
+  forget(ip: Ipv4): void {
     this.#returned.delete(ip);
     this.#declined.delete(ip);
     if (this.#held.get(ip)) this.#heldByNodes--;
@@ -46,13 +47,13 @@ export class FreeAddresses {
 
   /** Nobody holds the address any more. */
   giveBack(ip: Ipv4): void {
-    this.#leave(ip);
+    this.forget(ip);
     this.#returned.add(ip);
   }
 
   /** Somebody who did not get the address from us uses it. */
   setAside(ip: Ipv4): void {
-    this.#leave(ip);
+    this.forget(ip);
     this.#declined.add(ip);
   }
 

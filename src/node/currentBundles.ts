@@ -31,12 +31,18 @@ export function createCurrentBundles(
     if (walking) return;
     walking = true;
     try {
-      for (let node = nextOf(wanted(), known); node !== undefined; node = nextOf(wanted(), known)) {
-        const begun = { generation, at: performance.now() };
-        const sha256 = await render(node);
-        if (closing.signal.aborted) return;
-        if (begun.generation === generation) known.set(node, sha256);
-        await after((performance.now() - begun.at) * REST, undefined, { signal: closing.signal, ref: false });
+      for (let isDone = false; !isDone; ) {
+        isDone = true;
+        // Looked through once and not from the beginning for each: there may be thousands.
+        for (const node of [...wanted()]) {
+          if (known.has(node)) continue;
+          isDone = false;
+          const begun = { generation, at: performance.now() };
+          const sha256 = await render(node);
+          if (closing.signal.aborted) return;
+          if (begun.generation === generation) known.set(node, sha256);
+          await after((performance.now() - begun.at) * REST, undefined, { signal: closing.signal, ref: false });
+        }
       }
     } catch (error) {
       if (!closing.signal.aborted) throw error;
@@ -58,9 +64,4 @@ export function createCurrentBundles(
     },
     close: () => closing.abort(),
   };
-}
-
-function nextOf(wanted: Iterable<string>, known: ReadonlyMap<string, unknown>): string | undefined {
-  for (const node of wanted) if (!known.has(node)) return node;
-  return undefined;
 }
