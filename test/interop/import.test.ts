@@ -8,11 +8,11 @@ import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { ReveilleError } from '../../src/errors.ts';
 import { SiteDraft } from '../../src/import/draft.ts';
-import { OptionTable } from '../../src/import/isc/optionTable.ts';
-import { parseConfiguration } from '../../src/import/isc/parser.ts';
-import { PARAMETERS } from '../../src/import/isc/statements.ts';
-import { addDhcpd } from '../../src/import/isc/toDraft.ts';
-import type { OptionType } from '../../src/import/isc/tree.ts';
+import { addDhcpd } from '../../src/import/isc/draft/toDraft.ts';
+import { OptionTable } from '../../src/import/isc/text/optionTable.ts';
+import { parseConfiguration } from '../../src/import/isc/text/parser.ts';
+import { PARAMETERS } from '../../src/import/isc/text/statements.ts';
+import type { OptionType } from '../../src/import/isc/text/tree.ts';
 
 const run = promisify(execFile);
 const FIXTURES = join(import.meta.dirname, '../../src/import/isc/fixtures');

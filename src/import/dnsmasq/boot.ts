@@ -189,10 +189,10 @@ class Boots {
   }
 }
 
-function isOwn(server: string, { networks, around }: Reading): boolean {
+function isOwn(server: string, { networks, context }: Reading): boolean {
   const ip = parseIpv4(server);
   if (ip === 0 || networks.some(({ text }) => text.server === server)) return true;
-  return [...around.addresses.values()].flat().some((one) => one.ip === ip);
+  return [...context.addresses.values()].flat().some((one) => one.ip === ip);
 }
 
 function merged(...all: readonly Distribution<Said>[]): Distribution<Said> {

@@ -1,4 +1,4 @@
-import type { ClassText } from './reading.ts';
+import type { ClassText } from './classText.ts';
 
 export type Pattern = string | { readonly hex: string };
 

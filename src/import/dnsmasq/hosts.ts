@@ -1,7 +1,7 @@
 import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
-import { Names } from '../isc/names.ts';
+import { Names } from '../isc/meaning/names.ts';
 import { refuse } from './members.ts';
 import type { Drafted, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';

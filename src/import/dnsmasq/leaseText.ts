@@ -1,4 +1,4 @@
-import { writtenDuration } from '../isc/durations.ts';
+import { writtenDuration } from '../isc/meaning/durations.ts';
 import { leaseSeconds } from './values.ts';
 
 /** A lease time of dnsmasq as a site writes it; `undefined` if it is none. */

@@ -13,8 +13,8 @@ import {
 import { rangeWords } from '../../site/pools.ts';
 import type { Path } from '../../site/yaml.ts';
 import { invalid } from '../invalid.ts';
-import { writtenDuration } from '../isc/durations.ts';
-import { Names } from '../isc/names.ts';
+import { writtenDuration } from '../isc/meaning/durations.ts';
+import { Names } from '../isc/meaning/names.ts';
 import { allowOf } from './members.ts';
 import { optionLines } from './optionLines.ts';
 import type { Drafted, NetworkText, PoolText, Reading } from './reading.ts';
@@ -174,7 +174,7 @@ function subnetOf(
   reading: Reading,
 ): { subnet: Subnet; why?: string } {
   if (prefix !== undefined) return { subnet: subnetAt(start, prefix) };
-  const interfaces = [...reading.around.addresses.values()].flat();
+  const interfaces = [...reading.context.addresses.values()].flat();
   const kin = all.flatMap((range) => (range.prefix === undefined ? [] : [subnetAt(range.start, range.prefix)]));
   const known = [...kin, ...interfaces.map((one) => subnetAt(one.ip, one.prefix))].find(
     (subnet) => inSubnet(subnet, start) && inSubnet(subnet, end),
@@ -192,14 +192,14 @@ function subnetAt(ip: Ipv4, prefix: number): Subnet {
 
 /** The interface on which a network's requests arrive, where that can be told. */
 function interfaceOf(subnet: Subnet, { setting, needs, sets }: Range, reading: Reading): string | undefined {
-  if (reading.around.interface !== undefined) return reading.around.interface;
+  if (reading.context.interface !== undefined) return reading.context.interface;
   const unserved = reading.of('except-interface', 'no-dhcp-interface', 'no-dhcpv4-interface');
   const left = new Set(['lo', ...unserved.flatMap(({ fields }) => fields.map(({ text }) => text))]);
   const listed = reading.of('interface').flatMap(({ fields }) => fields.map(({ text }) => text));
   const named = listed.filter((name) => !left.has(name) && !name.includes('*'));
   const tag = [...needs.map(({ text }) => text), ...sets].find((one) => named.includes(one));
   if (tag !== undefined) return tag;
-  for (const [name, addresses] of reading.around.addresses) {
+  for (const [name, addresses] of reading.context.addresses) {
     if (!left.has(name) && addresses.some(({ ip }) => inSubnet(subnet, ip))) return name;
   }
   if (named.length === 1) return named[0];

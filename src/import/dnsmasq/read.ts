@@ -1,5 +1,6 @@
 import { inSubnet, parseIpv4, parseRange, parseSubnet, type Subnet } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
+import type { ImportContext } from '../context.ts';
 import type { SiteDraft } from '../draft.ts';
 import { draftBoot } from './boot.ts';
 import { learnTags, tellClasses, tellTagIfs } from './classes.ts';
@@ -10,15 +11,15 @@ import { draftIgnored } from './members.ts';
 import { draftNetworks, draftPools, tellInterfaces, tellPools } from './networks.ts';
 import { OPTIONS } from './options.ts';
 import { NO_NETWORK } from './outcomes.ts';
-import { type Drafted, Reading, type Surroundings } from './reading.ts';
+import { type Drafted, Reading } from './reading.ts';
 import type { Setting } from './settings.ts';
 
 /**
  * Reads a dnsmasq.conf, with all that it draws in, into a draft. Gives the folder that dnsmasq's own TFTP server gives out,
  * if it has one and it is here, for `readTree`. Throws IMPORT_INVALID for all that cannot be read, at its places.
  */
-export async function readDnsmasq(draft: SiteDraft, file: string, around: Surroundings): Promise<string | undefined> {
-  const reading = new Reading(await readSettings(file), around, draft);
+export async function readDnsmasq(draft: SiteDraft, file: string, context: ImportContext): Promise<string | undefined> {
+  const reading = new Reading(await readSettings(file), context, draft);
   const tree = reading.tftpRoot();
   const setters = learnTags(reading);
   const ranges = draftNetworks(reading);
@@ -28,7 +29,7 @@ export async function readDnsmasq(draft: SiteDraft, file: string, around: Surrou
   draftIgnored(reading);
   tellPools(ranges, reading);
   draftDomains(reading);
-  draftBoot(reading, around.tree || tree !== undefined);
+  draftBoot(reading, context.tree || tree !== undefined);
   draftOptions(reading);
   addProfiles(reading);
   tellPatterns(patterns, reading);
@@ -129,7 +130,7 @@ function draftServer(reading: Reading, tree: string | undefined): void {
 function draftRoot(setting: Setting, tree: string | undefined, reading: Reading): void {
   const { site } = reading.draft;
   if (setting.fields.length > 1) reading.left(setting, 'there is one tftp.root for all networks');
-  else if (reading.around.tree)
+  else if (reading.context.tree)
     reading.tell('changed', setting, '`tftp.root` is the folder of --tftp', { weight: 'server' });
   else if (tree !== undefined && tree === setting.fields[0]?.text) {
     site.tftp = { ...site.tftp, root: tree };

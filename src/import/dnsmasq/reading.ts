@@ -1,28 +1,17 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Place, ReveilleError } from '../../errors.ts';
 import { type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
-import type { InterfaceAddress } from '../../net/interfaces.ts';
 import type { Path } from '../../site/yaml.ts';
+import type { ImportContext } from '../context.ts';
 import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';
-import { Names } from '../isc/names.ts';
+import { Names } from '../isc/meaning/names.ts';
 import { type Asks, asksText } from './conditions.ts';
 import { OPTIONS } from './options.ts';
 import type { Setting } from './settings.ts';
 import { TagBook } from './tagBook.ts';
 
-/** What the configuration does not say of itself. */
-export type Surroundings = {
-  /** The interface on which requests arrive, if the operator names it. */
-  readonly interface?: string;
-  /** The addresses of this machine's interfaces. */
-  readonly addresses: ReadonlyMap<string, readonly Pick<InterfaceAddress, 'ip' | 'prefix'>[]>;
-  /** Whether the boot server's files move here too. */
-  readonly tree: boolean;
-};
-
 export type NetworkText = NonNullable<SiteText['networks']>[string];
-export type ClassText = NonNullable<SiteText['classes']>[string];
 export type ProfileText = NonNullable<SiteText['profiles']>[string];
 
 export type PoolText = NonNullable<NetworkText['pools']>[number];
@@ -69,7 +58,7 @@ export type Host = {
 /** What all parts of the translation share: the settings, the draft, and what tags stand for. */
 export class Reading {
   readonly settings: readonly Setting[];
-  readonly around: Surroundings;
+  readonly context: ImportContext;
   readonly draft: SiteDraft;
   readonly problems = new Problems();
   readonly networks: Drafted[] = [];
@@ -85,9 +74,9 @@ export class Reading {
   readonly #profiles = new Map<string, string>();
   #order: readonly string[] = [];
 
-  constructor(settings: readonly Setting[], around: Surroundings, draft: SiteDraft) {
+  constructor(settings: readonly Setting[], context: ImportContext, draft: SiteDraft) {
     this.settings = settings.filter((setting) => !isEmpty(setting));
-    this.around = around;
+    this.context = context;
     this.draft = draft;
     for (const setting of settings.filter(isEmpty))
       this.left(setting, 'it has no value, so that it does nothing', 'server');
@@ -206,7 +195,7 @@ export class Reading {
   /** The addresses of this server in a subnet, those that the configuration names first. */
   ownIn(subnet: Subnet): readonly Ipv4[] {
     const listed = this.of('listen-address').flatMap(({ fields }) => fields.map(({ text }) => parseIpv4(text)));
-    const all = [...listed, ...[...this.around.addresses.values()].flat().map(({ ip }) => ip)];
+    const all = [...listed, ...[...this.context.addresses.values()].flat().map(({ ip }) => ip)];
     return [...new Set(all.filter((ip) => ip !== undefined && inSubnet(subnet, ip)))] as Ipv4[];
   }
 

@@ -8,9 +8,9 @@ import { loadSite } from '../../site/load.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft } from '../draft.ts';
 import { writeSite } from '../write.ts';
-import { includesBeside, readConfiguration } from './includes.ts';
-import { parseConfiguration } from './parser.ts';
-import { addDhcpd } from './toDraft.ts';
+import { addDhcpd } from './draft/toDraft.ts';
+import { includesBeside, readConfiguration } from './text/includes.ts';
+import { parseConfiguration } from './text/parser.ts';
 
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 

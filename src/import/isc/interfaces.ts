@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readConfiguration } from './includes.ts';
+import { readConfiguration } from './text/includes.ts';
 
 /** Where Debian says on which interfaces dhcpd listens. */
 const DEFAULTS = '/etc/default/isc-dhcp-server';

@@ -4,11 +4,11 @@ import { type Mac, macFromBytes } from '../../model/mac.ts';
 import type { Site } from '../../site/site.ts';
 import type { SiteDraft } from '../draft.ts';
 import { invalid, Problems } from '../invalid.ts';
-import { Cursor } from './cursor.ts';
-import { hexBytes, readDatum } from './data.ts';
-import { leaseTime } from './leaseTime.ts';
-import type { Token } from './lexer.ts';
-import { textBytes } from './optionValues.ts';
+import { textBytes } from './meaning/optionValues.ts';
+import { Cursor } from './text/cursor.ts';
+import { hexBytes, readDatum } from './text/data.ts';
+import { leaseTime } from './text/leaseTime.ts';
+import type { Token } from './text/lexer.ts';
 
 /** One `lease` block of dhcpd.leases: what dhcpd last wrote of an address. Times are milliseconds since the epoch. */
 export type WrittenLease = {

@@ -1,19 +1,23 @@
 import { lookup } from 'node:dns/promises';
 import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
-import { hostNamesIn } from './hostNames.ts';
-import { includesBeside, readConfiguration } from './includes.ts';
-import { parseConfiguration } from './parser.ts';
-import type { Surroundings } from './reading.ts';
-import { addDhcpd } from './toDraft.ts';
+import { hostNamesIn } from './draft/hostNames.ts';
+import { addDhcpd } from './draft/toDraft.ts';
+import type { DhcpdContext } from './meaning/reading.ts';
+import { includesBeside, readConfiguration } from './text/includes.ts';
+import { parseConfiguration } from './text/parser.ts';
 
 /**
  * Reads the dhcpd.conf in `file`, with all that it includes, into a draft. Host names in the place of addresses are looked
  * up as dhcpd does. Throws FILE_MISSING, or IMPORT_INVALID at the place of what cannot be read.
  */
-export async function readDhcpd(draft: SiteDraft, file: string, around: Omit<Surroundings, 'resolved'>): Promise<void> {
+export async function readDhcpd(
+  draft: SiteDraft,
+  file: string,
+  context: Omit<DhcpdContext, 'resolved'>,
+): Promise<void> {
   const statements = parseConfiguration(file, readConfiguration(file), includesBeside(file));
-  addDhcpd(statements, { ...around, resolved: await resolved(hostNamesIn(statements)) }, draft);
+  addDhcpd(statements, { ...context, resolved: await resolved(hostNamesIn(statements)) }, draft);
 }
 
 const AT_ONCE = 16;

@@ -1,11 +1,11 @@
 import type { Place } from '../../errors.ts';
 import { formatSubnet, type Ipv4, inSubnet, netmaskOf, parseIpv4, type Subnet } from '../../model/ipv4.ts';
+import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
-import { Names } from '../isc/names.ts';
+import { Names } from '../isc/meaning/names.ts';
 import { type NetworkWords, networkWords } from './devices.ts';
 import type { Device } from './layers.ts';
-import type { Surroundings } from './read.ts';
 
 type NetworkText = NonNullable<SiteText['networks']>[string];
 type Options = { [name: string]: unknown };
@@ -25,14 +25,14 @@ const USUAL_PREFIX = 24;
 /** The networks that nodes boot in: one for each subnet of their first devices. */
 export class Networks {
   readonly #draft: SiteDraft;
-  readonly #around: Surroundings;
+  readonly #context: Omit<ImportContext, 'tree'>;
   readonly #version: number;
   readonly #names = new Names();
   readonly #known: { readonly subnet: Subnet; readonly text: NetworkText; readonly words: NetworkWords }[] = [];
 
-  constructor(draft: SiteDraft, around: Surroundings, version: number) {
+  constructor(draft: SiteDraft, context: Omit<ImportContext, 'tree'>, version: number) {
     this.#draft = draft;
-    this.#around = around;
+    this.#context = context;
     this.#version = version;
   }
 
@@ -81,7 +81,7 @@ export class Networks {
       const why = 'Warewulf 4.3 to 4.5 take 255.255.255.0 then, and so does the network: a guess, look at `subnet:`';
       return { subnet: subnetAt(ip, USUAL_PREFIX), why };
     }
-    for (const [name, addresses] of this.#around.addresses) {
+    for (const [name, addresses] of this.#context.addresses) {
       const own = addresses.map((one) => subnetAt(one.ip, one.prefix)).find((subnet) => inSubnet(subnet, ip));
       if (own !== undefined) {
         return {
@@ -94,7 +94,7 @@ export class Networks {
   }
 
   #add(device: string, subnet: Subnet, said: Device, place: Place): void {
-    const { addresses, interface: named } = this.#around;
+    const { addresses, interface: named } = this.#context;
     const found = [...addresses].find(([, list]) => list.some(({ ip }) => inSubnet(subnet, ip)));
     const requests = named ?? found?.[0];
     const { gateway, dns, search, mtu } = networkWords(said);

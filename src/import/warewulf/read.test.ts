@@ -12,7 +12,7 @@ import { SiteDraft, type SiteText } from '../draft.ts';
 import { writeSite } from '../write.ts';
 import { readWarewulf } from './read.ts';
 
-const AROUND = { addresses: new Map([['br0', [{ ip: ip('10.0.0.2'), prefix: 24 }]]]) };
+const CONTEXT = { addresses: new Map([['br0', [{ ip: ip('10.0.0.2'), prefix: 24 }]]]) };
 
 /** As versions before 4.6 wrote it: container, kernel words in one text, a default profile that need not be named. */
 const OLD = `WW_INTERNAL: 43
@@ -85,7 +85,7 @@ describe('nodes.conf of Warewulf', () => {
     it(`becomes the site and the report of fixtures/${name}.yaml and ${name}.txt`, () =>
       withSiteFolder({ 'nodes.conf': text }, async (folder) => {
         const draft = new SiteDraft();
-        await readWarewulf(draft, join(folder, 'nodes.conf'), AROUND);
+        await readWarewulf(draft, join(folder, 'nodes.conf'), CONTEXT);
         await writeSite(draft, join(folder, 'out'), ['nodes.conf']);
         const loaded = await loadSite(join(folder, 'out'));
         assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), []);
@@ -109,7 +109,7 @@ describe('nodes.conf of Warewulf', () => {
   for (const [text, told] of refused) {
     it(`is refused: ${text}`, () =>
       withSiteFolder({ 'nodes.conf': text }, async (folder) => {
-        await assert.rejects(readWarewulf(new SiteDraft(), join(folder, 'nodes.conf'), AROUND), (error) => {
+        await assert.rejects(readWarewulf(new SiteDraft(), join(folder, 'nodes.conf'), CONTEXT), (error) => {
           assert.ok(error instanceof ReveilleError && error.code === 'IMPORT_INVALID' && error.place);
           assert.ok(`${formatPlace(error.place)}: ${error.message}`.startsWith(told), error.message);
           return true;
@@ -286,7 +286,7 @@ nodes: { a: { primary network: b, network devices: { a: { hwaddr: "52:54:00:00:0
       fc.asyncProperty(value, (document) =>
         withSiteFolder({ 'nodes.conf': JSON.stringify(document) }, async (folder) => {
           try {
-            await readWarewulf(new SiteDraft(), join(folder, 'nodes.conf'), AROUND);
+            await readWarewulf(new SiteDraft(), join(folder, 'nodes.conf'), CONTEXT);
           } catch (error) {
             assert.ok(error instanceof ReveilleError && error.code === 'IMPORT_INVALID', String(error));
           }

@@ -1,21 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
-import type { InterfaceAddress } from '../../net/interfaces.ts';
 import { Findings } from '../../site/finding.ts';
 import { readYaml } from '../../site/yaml.ts';
+import type { ImportContext } from '../context.ts';
 import type { SiteDraft } from '../draft.ts';
 import { invalid, Problems } from '../invalid.ts';
 import { type Layer, Layers } from './layers.ts';
 import { Translation } from './translation.ts';
-
-/** What nodes.conf does not say. */
-export type Surroundings = {
-  /** The interface on which requests arrive, if the operator names it. */
-  readonly interface?: string;
-  /** The addresses of this machine's interfaces. */
-  readonly addresses: ReadonlyMap<string, readonly Pick<InterfaceAddress, 'ip' | 'prefix'>[]>;
-};
 
 const LONGEST_FILE = 10_000_000;
 
@@ -23,7 +15,11 @@ const LONGEST_FILE = 10_000_000;
  * Reads Warewulf 4's nodes.conf into a draft: profiles and nodes, and a network for each subnet that nodes boot in. Throws
  * FILE_MISSING, or IMPORT_INVALID for all that cannot be read, at its places.
  */
-export async function readWarewulf(draft: SiteDraft, file: string, around: Surroundings): Promise<void> {
+export async function readWarewulf(
+  draft: SiteDraft,
+  file: string,
+  context: Omit<ImportContext, 'tree'>,
+): Promise<void> {
   const name = basename(file);
   const findings = new Findings();
   const yaml = readYaml(name, await textOf(file), findings);
@@ -41,7 +37,7 @@ export async function readWarewulf(draft: SiteDraft, file: string, around: Surro
   const profiles = layersAt('nodeprofiles', layers);
   const nodes = layersAt('nodes', layers);
   const version = Number(layers.mapAt([]).WW_INTERNAL ?? Number.NaN);
-  new Translation({ draft, problems, profiles, nodes, around, version, place: yaml.keyPlace(['nodes']) }).write();
+  new Translation({ draft, problems, profiles, nodes, context, version, place: yaml.keyPlace(['nodes']) }).write();
   problems.throwAll();
 }
 

@@ -3,14 +3,14 @@ import { formatIpv4 } from '../../model/ipv4.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { Vars } from '../../model/node.ts';
 import type { Path } from '../../site/yaml.ts';
+import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
-import { Names } from '../isc/names.ts';
+import { Names } from '../isc/meaning/names.ts';
 import { type Devices, deviceVars, mergedDevices, primaryOf } from './devices.ts';
 import { argsOf, unjoined } from './kernelArgs.ts';
 import type { Layer, YamlMap } from './layers.ts';
 import { Networks } from './networks.ts';
-import type { Surroundings } from './read.ts';
 
 type NodeText = NonNullable<SiteText['nodes']>[string];
 
@@ -20,7 +20,7 @@ export type Parts = {
   readonly problems: Problems;
   readonly profiles: ReadonlyMap<string, Layer>;
   readonly nodes: ReadonlyMap<string, Layer>;
-  readonly around: Surroundings;
+  readonly context: Omit<ImportContext, 'tree'>;
   /** WW_INTERNAL of versions 4.3 to 4.5: 43 to 45; NaN in others. */
   readonly version: number;
   /** Where the nodes begin. */
@@ -48,7 +48,7 @@ export class Translation {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#networks = new Networks(parts.draft, parts.around, parts.version);
+    this.#networks = new Networks(parts.draft, parts.context, parts.version);
     const layers = [...parts.profiles.values(), ...parts.nodes.values()];
     this.#isNew = Number.isNaN(parts.version) && layers.some(({ isNew }) => isNew);
   }
