@@ -8,7 +8,7 @@ import type { Event } from '../model/event.ts';
 import { agentFiles } from '../node/agent/files.ts';
 import type { Site } from '../site/site.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
-import { formatMs } from '../timeline/words.ts';
+import { formatMs } from '../words/units.ts';
 import { askJson, askLines } from './api.ts';
 import { plainProgress, totalMs } from './image.ts';
 import { paint } from './print.ts';

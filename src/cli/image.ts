@@ -22,7 +22,7 @@ import { plainLine } from '../plainText.ts';
 import { imagesOfRolls } from '../roll/pins.ts';
 import { loadSite } from '../site/load.ts';
 import type { Site } from '../site/site.ts';
-import { formatBytes } from '../timeline/words.ts';
+import { formatBytes } from '../words/units.ts';
 import { imageDiffCommand } from './imageDiff.ts';
 import { imageGcCommand } from './imageGc.ts';
 import { imageShellCommand } from './imageShell.ts';

@@ -4,7 +4,7 @@ import { imageFiles } from '../image/contents.ts';
 import { diffImages, type FileDifference, type ImageDifference } from '../image/diff.ts';
 import { findImage } from '../image/find.ts';
 import { openShelf, type Shelf } from '../image/shelf.ts';
-import { formatBytes } from '../timeline/words.ts';
+import { formatBytes } from '../words/units.ts';
 import { jsonOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 import { table } from './table.ts';

@@ -5,7 +5,7 @@ import { imagesInUse } from '../image/inUse.ts';
 import { KEPT_BEFORE, openShelf } from '../image/shelf.ts';
 import { sweepCache } from '../image/sweepCache.ts';
 import { imagesOfRolls } from '../roll/pins.ts';
-import { formatBytes } from '../timeline/words.ts';
+import { formatBytes } from '../words/units.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 import { siteIn } from './site.ts';

@@ -13,7 +13,7 @@ import { slimmer } from '../image/slim.ts';
 import { takeLock } from '../lock.ts';
 import type { Recipe } from '../model/recipe.ts';
 import { replaceFile } from '../site/edit.ts';
-import { formatBytes } from '../timeline/words.ts';
+import { formatBytes } from '../words/units.ts';
 import { plainProgress, recipeIn } from './image.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';

@@ -4,7 +4,7 @@ import { byAddress, type LeaseShown, shownLease } from '../http/leaseRoutes.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import { openStore } from '../state/store.ts';
 import { poolOf } from '../timeline/heldLease.ts';
-import { formatMs } from '../timeline/words.ts';
+import { formatMs } from '../words/units.ts';
 import { askJson } from './api.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';

@@ -1,7 +1,7 @@
 import { plainLine } from '../plainText.ts';
 import { isActive, isUnderWay, type Phase, type Roll, type RollNode } from '../roll/record.ts';
 import { foldNames } from '../site/foldNames.ts';
-import { formatMs } from '../timeline/words.ts';
+import { formatMs } from '../words/units.ts';
 import { clock, paint } from './print.ts';
 import { table } from './table.ts';
 

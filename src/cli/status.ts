@@ -9,7 +9,7 @@ import type { BootStep } from '../timeline/boots.ts';
 import { addressWords } from '../timeline/diagnose.ts';
 import type { NodeState, NodeStatus, Status } from '../timeline/status.ts';
 import type { Stranger } from '../timeline/strangers.ts';
-import { count, formatMs, formatOff, shortenHashes } from '../timeline/words.ts';
+import { count, formatMs, formatOff, shortenHashes } from '../words/units.ts';
 import { askJson } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';

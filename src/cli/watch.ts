@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Event } from '../model/event.ts';
 import { escapeUnsafe } from '../plainText.ts';
-import { describeEvent } from '../timeline/words.ts';
+import { describeEvent } from '../words/event.ts';
 import { askLines } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { clock, paint } from './print.ts';

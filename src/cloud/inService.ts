@@ -1,4 +1,4 @@
-import { formatOff } from '../timeline/words.ts';
+import { formatOff } from '../words/units.ts';
 import type { CloudView, ComputeService, Hypervisor } from './view.ts';
 
 /** A node as it should be known to the cloud, and the boot that is to come into service. */

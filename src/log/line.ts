@@ -1,7 +1,8 @@
 import type { Event } from '../model/event.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { escapeUnsafe, plainLine } from '../plainText.ts';
-import { describeEvent, formatBytes, formatMs } from '../timeline/words.ts';
+import { describeEvent } from '../words/event.ts';
+import { formatBytes, formatMs } from '../words/units.ts';
 import { SEVERITY, type Severity } from './facility.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Instance } from '../cloud/instances.ts';
-import { count } from '../timeline/words.ts';
+import { count } from '../words/units.ts';
 import type { Action } from './actions.ts';
 import type { Move, Policy, RollNode } from './record.ts';
 

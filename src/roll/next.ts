@@ -1,4 +1,4 @@
-import { count } from '../timeline/words.ts';
+import { count } from '../words/units.ts';
 import type { Action, Failure } from './actions.ts';
 import { advance, begin, isBeforeReboot, restore, type Step } from './node.ts';
 import { isUnderWay, type PinChanges, type Roll, type RollLimits, type RollNode } from './record.ts';

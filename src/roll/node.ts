@@ -1,4 +1,4 @@
-import { count, formatMs, shortenHashes } from '../timeline/words.ts';
+import { count, formatMs, shortenHashes } from '../words/units.ts';
 import type { Action } from './actions.ts';
 import { confirmMoves, drain } from './drain.ts';
 import { disabledReason, isOurReason, type Phase, type Roll, type RollNode } from './record.ts';

@@ -4,7 +4,7 @@ import type { ShelvedImage } from '../image/shelf.ts';
 import type { SiteNode } from '../model/node.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import type { Site } from '../site/site.ts';
-import { count, shortenHashes } from '../timeline/words.ts';
+import { count, shortenHashes } from '../words/units.ts';
 import { isRenewed } from './node.ts';
 import { isActive, type Policy, type Roll, type RollLimits, type RollNode, waitingNode } from './record.ts';
 import type { Seen, SeenNode } from './seen.ts';

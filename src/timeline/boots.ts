@@ -1,5 +1,5 @@
 import type { Event } from '../model/event.ts';
-import { formatBytes } from './words.ts';
+import { formatBytes } from '../words/units.ts';
 
 /** One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. */
 export type BootStep = {

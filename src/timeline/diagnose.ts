@@ -1,8 +1,8 @@
+import { count, formatMs, formatOff } from '../words/units.ts';
 import { type BootStep, failedSteps, IN_SERVICE } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
 import { serviceTrouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';
-import { count, formatMs, formatOff } from './words.ts';
 
 /** What is wrong with a node, or that nothing is, and what to look at next: sentences for the operator. */
 export type Diagnosis = { readonly summary: string; readonly advice: readonly string[] };

@@ -1,9 +1,9 @@
 import { formatIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
+import { count, formatMs } from '../words/units.ts';
 import { addressWords, type Diagnosis } from './diagnose.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';
-import { count, formatMs } from './words.ts';
 
 /** What is known of a machine that the site does not list. */
 export type SeenStranger = {

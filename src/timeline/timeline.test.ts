@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import type { Event, Happening } from '../model/event.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
+import { describeEvent } from '../words/event.ts';
+import { formatBytes, formatMs } from '../words/units.ts';
 import { createBus } from './bus.ts';
 import { createTimeline, rememberedTimeline } from './timeline.ts';
-import { describeEvent, formatBytes, formatMs } from './words.ts';
 
 const unexpected = (error: unknown): never => assert.fail(String(error));
 const MAC = '52:54:00:00:00:51' as Mac;
