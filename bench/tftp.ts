@@ -80,7 +80,7 @@ async function serve(root: string): Promise<void> {
     },
     source: async (name) => {
       const path = await fileInside(root, name);
-      return path === undefined ? undefined : { kind: 'file', path };
+      return path === undefined ? undefined : { role: 'file', kind: 'file', path };
     },
   });
   process.once('SIGTERM', () => server.close().then(() => process.exit()));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import type { FileRole } from '../model/bootFile.ts';
 import { ip, menuFixture, siteFixture } from '../site/fixture.ts';
 import type { Site } from '../site/site.ts';
 import { cleanName, fileInside } from './confine.ts';
@@ -93,6 +94,26 @@ describe('boot files', () => {
     assert.equal(await read(`images/${SHA}/root.squashfs`), undefined);
     assert.equal(await read('10-0-0-51/hostname'), join(folder, 'nodes/10-0-0-51/hostname'));
     assert.equal(await read('tiny'), join(folder, 'tftp/tiny'));
+  });
+
+  it('come with what they are to a boot, and to which image they belong', async () => {
+    const facts = async (name: string) => {
+      const file = await files(name, NODE);
+      return file && [file.role, file.image];
+    };
+    const rows: [name: string, role: FileRole, image?: string][] = [
+      [`images/${SHA}/vmlinuz`, 'kernel', SHA],
+      [`images/${SHA}/initrd`, 'initrd', SHA],
+      ['pxelinux.cfg/0A000033', 'script'],
+      ['pxelinux.cfg/default', 'script'],
+      ['10-0-0-51/hostname', 'file'],
+      ['tiny', 'file'],
+      ['ldlinux.c32', 'loader'],
+      ['undionly.kpxe', 'loader'],
+      ['menu.c32', 'loader'],
+    ];
+    for (const [name, role, image] of rows) assert.deepEqual(await facts(name), [role, image], name);
+    assert.equal(await facts('absent'), undefined);
   });
 
   it('serve of node folders what others can read, and what links of theirs lead to in the site', async () => {

@@ -1,16 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileFacts, FileRole } from '../model/bootFile.ts';
 import type { BootServer } from '../model/bootServer.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import { fileInside, seeInside } from './confine.ts';
-import { type BootImage, type ImageFileName, imageFileName } from './image.ts';
+import { type BootImage, type ImageFileName, imageFileName, ROLE_IN_IMAGE } from './image.ts';
 import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
 import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
 import type { BootSite } from './site.ts';
-import type { FileSource, Found } from './source.ts';
+import type { BootFile, FileSource } from './source.ts';
 
 /** What the boot files are made from. Each is asked anew at every request, so that an edit shows at once. */
 export type BootFilesFrom = {
@@ -41,9 +42,15 @@ export function bootFiles(from: BootFilesFrom): FileSource {
 }
 
 /** Only the operator's own files below `tftp.root`. */
-export async function operatorFile(site: BootSite, name: string): Promise<(Found & { kind: 'file' }) | undefined> {
+export async function operatorFile(site: BootSite, name: string): Promise<BootFile | undefined> {
   const file = site.tftp.root === undefined ? undefined : await seeInside(site.tftp.root, name);
-  return file && { kind: 'file', ...file };
+  return file && { kind: 'file', ...file, role: roleByName(name) };
+}
+
+/** What one of the operator's own files is to a boot. */
+function roleByName(name: string): FileRole {
+  if (/(^|\/)pxelinux\.cfg\//.test(name)) return 'script';
+  return /(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(name) ? 'loader' : 'file';
 }
 
 /**
@@ -51,7 +58,7 @@ export async function operatorFile(site: BootSite, name: string): Promise<(Found
  * address asks, else to strangers, who get the site's menu if it has entries. What the site has nothing to say about is
  * left to the operator's own files.
  */
-async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4): Promise<Found | undefined> {
+async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4): Promise<BootFile | undefined> {
   const file = /^pxelinux\.cfg\/(.+)$/.exec(name)?.[1];
   if (file === undefined) return undefined;
   const site = from.site();
@@ -59,14 +66,14 @@ async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4):
   if (asking) {
     const network = site.networks.get(asking.node.network ?? '') ?? from.networkOf(client);
     const server = network && from.serverOf(network);
-    return server && text(pxelinuxConfig(site.name, site.menu, server, asking));
+    return server && script(pxelinuxConfig(site.name, site.menu, server, asking));
   }
   if (file !== 'default') return undefined;
   const own = await operatorFile(site, name);
   if (own && site.menu.entries.length === 0) return own;
   const network = from.networkOf(client);
   const server = network && from.serverOf(network);
-  return server && text(pxelinuxConfig(site.name, site.menu, server));
+  return server && script(pxelinuxConfig(site.name, site.menu, server));
 }
 
 function macOfConfig(file: string) {
@@ -94,11 +101,11 @@ export async function menuNode(
 }
 
 /** A squashfs root is not given by TFTP, which cannot go on where a transfer was cut. */
-async function imageFile(from: BootFilesFrom, name: string): Promise<Found | undefined> {
+async function imageFile(from: BootFilesFrom, name: string): Promise<BootFile | undefined> {
   const [, sha256, file = ''] = /^images\/([0-9a-f]{64})\/([a-z.]+)$/.exec(name) ?? [];
   const which = imageFileName(file);
   if (sha256 === undefined || which === undefined || which === 'root.squashfs') return undefined;
-  return found(await from.imageFile(sha256, which));
+  return found(await from.imageFile(sha256, which), { role: ROLE_IN_IMAGE[which], image: sha256 });
 }
 
 /** Old scripts fetch these without a word of who they are, whatever their modes, as long as they lie in `nodes/`. */
@@ -108,7 +115,7 @@ const FOR_SCRIPTS = /^(?:hosts|hostname|settings\.sh)$/;
  * `10-0-0-51/hosts` or `node01/hosts`: what the site keeps below `nodes/`, links into the site followed, for plain TFTP clients. Anyone
  * on the network may ask: of the rest, what others cannot read on this machine is not there.
  */
-async function nodeFolderFile(site: BootSite, name: string): Promise<Found | undefined> {
+async function nodeFolderFile(site: BootSite, name: string): Promise<BootFile | undefined> {
   const slash = name.indexOf('/');
   if (slash < 0) return undefined;
   const seen = await seeInside(site.root, `nodes/${name}`);
@@ -116,7 +123,7 @@ async function nodeFolderFile(site: BootSite, name: string): Promise<Found | und
   const rest = name.slice(slash + 1);
   const own = FOR_SCRIPTS.test(rest) && (await seeInside(join(site.root, 'nodes'), name)) !== undefined;
   if (!own && !(await isOpen(join(site.root, 'nodes', name.slice(0, slash)), rest))) return undefined;
-  return found(seen.path);
+  return found(seen.path, { role: 'file' });
 }
 
 /** Whether others may read `name` below `folder`, and every folder on its way. */
@@ -129,16 +136,18 @@ async function isOpen(folder: string, name: string): Promise<boolean> {
   return true;
 }
 
-async function packagedLoader(name: string): Promise<Found | undefined> {
+async function packagedLoader(name: string): Promise<BootFile | undefined> {
   const loader = loaderByFile(name);
-  if (loader) return found(await fileInside(join(loader.path, '..'), loader.file));
-  return /^[A-Za-z0-9_-]+\.c32$/.test(name) ? found(await fileInside(PXELINUX_MODULES, name)) : undefined;
+  if (loader) return found(await fileInside(join(loader.path, '..'), loader.file), { role: 'loader' });
+  return /^[A-Za-z0-9_-]+\.c32$/.test(name)
+    ? found(await fileInside(PXELINUX_MODULES, name), { role: 'loader' })
+    : undefined;
 }
 
-function found(path: string | undefined): Found | undefined {
-  return path === undefined ? undefined : { kind: 'file', path };
+function found(path: string | undefined, facts: FileFacts): BootFile | undefined {
+  return path === undefined ? undefined : { kind: 'file', path, ...facts };
 }
 
-function text(content: string): Found {
-  return { kind: 'bytes', bytes: Buffer.from(content) };
+function script(content: string): BootFile {
+  return { kind: 'bytes', bytes: Buffer.from(content), role: 'script' };
 }

@@ -1,6 +1,15 @@
+import type { FileRole } from '../model/bootFile.ts';
+
 /** The files of a finished image, by the names they are asked for. */
 export const IMAGE_FILES = ['vmlinuz', 'initrd', 'root.squashfs'] as const;
 export type ImageFileName = (typeof IMAGE_FILES)[number];
+
+/** What each of them is to a boot. */
+export const ROLE_IN_IMAGE = {
+  vmlinuz: 'kernel',
+  initrd: 'initrd',
+  'root.squashfs': 'root',
+} as const satisfies { readonly [F in ImageFileName]: FileRole };
 
 /** Which of an image's files `name` is, if it is one. */
 export function imageFileName(name: string): ImageFileName | undefined {

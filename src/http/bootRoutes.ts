@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { cleanName } from '../boot/confine.ts';
-import { type ImageFileName, imageFileName } from '../boot/image.ts';
+import { type ImageFileName, imageFileName, ROLE_IN_IMAGE } from '../boot/image.ts';
 import type { FileSource } from '../boot/source.ts';
 import { ReveilleError } from '../errors.ts';
+import { type FileFacts, factsOf } from '../model/bootFile.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
@@ -44,7 +45,9 @@ const LARGE_PIECE = 256 * 1024;
 const SMALL_PIECE = 64 * 1024;
 const FEW_DOWNLOADS = 32;
 
-type Found = Sendable & { readonly mac?: Mac };
+type Found = Sendable & FileFacts & { readonly mac?: Mac };
+
+type About = { readonly file: string; readonly ip: Ipv4; readonly mac?: Mac };
 
 /** `/boot/ipxe/:mac`, `/boot/images/:sha256/(vmlinuz|initrd|root.squashfs)` and `/boot/files/*`, each by GET and HEAD. */
 export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
@@ -74,10 +77,12 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
       const download = downloads.begin(ip, cut);
       return download && { ...download, pieceBytes: downloads.size <= FEW_DOWNLOADS ? LARGE_PIECE : SMALL_PIECE };
     };
-    let about: { readonly file: string; readonly ip: Ipv4; readonly mac?: Mac } = { file, ip };
+    let about: About = { file, ip };
+    let facts: Partial<FileFacts> = {};
     try {
       const what = await find(ip);
       if (what?.mac !== undefined) about = { ...about, mac: what.mac };
+      if (what !== undefined) facts = factsOf(what);
       const sending = { smallFiles, stallMs: from.stallMs, found: release, admit };
       const outcome: Outcome = what ? await send(request.raw, reply.raw, file, what, sending) : { kind: 'missing' };
       if (outcome.kind === 'crowded') return crowded();
@@ -85,14 +90,15 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
         from.emit({ kind: 'http.missing', ...about });
         return refuse(reply, new ReveilleError('FILE_MISSING', `there is no file ${file}`));
       }
-      if (outcome.kind === 'sent') from.emit({ kind: 'http.sent', ...about, bytes: outcome.bytes, ms: outcome.ms });
+      if (outcome.kind === 'sent')
+        from.emit({ kind: 'http.sent', ...about, ...facts, bytes: outcome.bytes, ms: outcome.ms });
       if (outcome.kind === 'failed') {
-        from.emit({ kind: 'http.failed', ...about, bytes: outcome.bytes, reason: outcome.reason });
+        from.emit({ kind: 'http.failed', ...about, ...facts, bytes: outcome.bytes, reason: outcome.reason });
       }
       return reply.hijack();
     } catch (error) {
       const words = error instanceof ReveilleError ? error : shortage(error);
-      if (words) from.emit({ kind: 'http.failed', ...about, bytes: 0, reason: words.message });
+      if (words) from.emit({ kind: 'http.failed', ...about, ...facts, bytes: 0, reason: words.message });
       throw words ?? error;
     } finally {
       release();
@@ -107,7 +113,9 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
       const mac = parseMac(request.params.mac);
       return serve(request, reply, `ipxe/${mac ?? plain(request.params.mac)}`, async (ip) => {
         const script = mac && (await from.ipxeScript(mac, ip));
-        return mac && script !== undefined ? { kind: 'bytes', bytes: Buffer.from(script), mac } : undefined;
+        return mac && script !== undefined
+          ? { kind: 'bytes', bytes: Buffer.from(script), role: 'script', mac }
+          : undefined;
       });
     },
   });
@@ -120,7 +128,7 @@ export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void 
         const which = imageFileName(name);
         if (!/^[0-9a-f]{64}$/.test(sha256) || which === undefined) return undefined;
         const found = await from.imageFile(sha256, which);
-        return found && { kind: 'file', ...found };
+        return found && { kind: 'file', ...found, role: ROLE_IN_IMAGE[which], image: sha256 };
       });
     },
   });

@@ -1,3 +1,4 @@
+import type { FileFacts } from './bootFile.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 
@@ -90,14 +91,20 @@ type OtherEvent =
       readonly count: number;
       readonly sample: string;
     }
-  | { readonly kind: 'tftp.sent' | 'http.sent'; readonly file: string; readonly bytes: number; readonly ms: number }
+  /** The role and the image of a file are absent in events of earlier releases, and of requests that failed before a file was found. */
+  | ({
+      readonly kind: 'tftp.sent' | 'http.sent';
+      readonly file: string;
+      readonly bytes: number;
+      readonly ms: number;
+    } & Partial<FileFacts>)
   | { readonly kind: 'tftp.missing' | 'http.missing'; readonly file: string }
-  | {
+  | ({
       readonly kind: 'tftp.failed' | 'http.failed';
       readonly file: string;
       readonly reason: string;
       readonly bytes: number;
-    }
+    } & Partial<FileFacts>)
   /**
    * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node, or what a
    * service says there later. `output` is the tail of what a failing command printed, or of a log.

@@ -1,3 +1,4 @@
+import type { FileFacts } from '../model/bootFile.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Delivery } from './delivery.ts';
 import { type Peer, peerKey } from './peer.ts';
@@ -17,6 +18,8 @@ export type Session = Incoming & {
   /** Whether the client has acknowledged anything: until then it may not exist. */
   heard: boolean;
   delivery?: Delivery;
+  /** What is known of its file, once it was found. */
+  facts?: FileFacts;
   /** Why it is not to be served any more; set while the file is still being looked for. */
   cancelled?: string;
 };

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Found } from '../boot/source.ts';
+import type { FileBody } from '../boot/source.ts';
 import { toNetascii } from './netascii.ts';
 
 /** The bytes that one transfer carries, read once from the front to the back. */
@@ -18,7 +18,7 @@ const PIECE = 64 * 1024;
  * Opens what a `FileSource` found. A file is opened once, so that renaming another over it does not disturb a transfer
  * that runs; `undefined` if it is gone by now or is no regular file.
  */
-export async function openContent(found: Found, mode: 'octet' | 'netascii'): Promise<Content | undefined> {
+export async function openContent(found: FileBody, mode: 'octet' | 'netascii'): Promise<Content | undefined> {
   const raw = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
   return raw === undefined || mode === 'octet' ? raw : netasciiContent(raw);
 }

@@ -41,7 +41,7 @@ test('whatever throws in what the server was given, the others go on', async () 
       {
         source: (name) => {
           unlessBroken();
-          return Promise.resolve({ kind: 'bytes', bytes: FILES[name] ?? Buffer.alloc(0) });
+          return Promise.resolve({ role: 'file', kind: 'bytes', bytes: FILES[name] ?? Buffer.alloc(0) });
         },
       },
     ],
@@ -50,7 +50,7 @@ test('whatever throws in what the server was given, the others go on', async () 
       {
         source: async (name) => {
           if (broken) throw undefined;
-          return { kind: 'bytes', bytes: FILES[name] ?? Buffer.alloc(0) };
+          return { role: 'file', kind: 'bytes', bytes: FILES[name] ?? Buffer.alloc(0) };
         },
       },
     ],
@@ -128,7 +128,7 @@ test('a source that finds no descriptor leaves the request without an answer', (
     {
       source: async (code) => {
         if (!left) throw Object.assign(new Error(`${code}: too many open files`), { code });
-        return { kind: 'bytes', bytes: Buffer.from('x') };
+        return { role: 'file', kind: 'bytes', bytes: Buffer.from('x') };
       },
     },
   );
@@ -141,7 +141,7 @@ function listenerOn(send: UdpPort['send'], faults: unknown[]) {
   const events: string[] = [];
   const limits = admissionLimits({ maxTransfers: 10, maxTransfersPerClient: 10 });
   const listener = new Listener(LOCAL, port, {
-    source: async (name) => (name === 'small' ? { kind: 'bytes', bytes: Buffer.from('x') } : undefined),
+    source: async (name) => (name === 'small' ? { role: 'file', kind: 'bytes', bytes: Buffer.from('x') } : undefined),
     limits: () => ({ ...limits, singlePort: true }),
     mtu: 1500,
     pool: new ChunkPool(),
@@ -275,7 +275,7 @@ test('a process without a free descriptor leaves requests without an answer, goe
       release();
       late.ask('small');
       assert.deepEqual(await late.fetch(), FILES.small);
-    }, { source: async (name) => name === 'self' ? { kind: 'file', path: '${import.meta.filename}' } : { kind: 'bytes', bytes: FILES[name] } });
+    }, { source: async (name) => name === 'self' ? { role: 'file', kind: 'file', path: '${import.meta.filename}' } : { role: 'file', kind: 'bytes', bytes: FILES[name] } });
   `);
   assert.equal(code, 0, output);
 });

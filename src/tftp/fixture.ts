@@ -119,7 +119,7 @@ export async function onStage(
     events: (happening) => events.push(happening),
     source: async (name) => {
       const bytes = FILES[name];
-      return bytes === undefined ? undefined : { kind: 'bytes', bytes };
+      return bytes === undefined ? undefined : { role: 'file', kind: 'bytes', bytes };
     },
     ...more,
     port,

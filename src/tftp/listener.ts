@@ -112,7 +112,7 @@ export class Listener {
     if (refusal !== undefined) {
       this.#reply(encodeError(refusal.code, refusal.message), peer);
       const outcome: Outcome = { kind: 'failed', reason: refusal.message, bytes: 0 };
-      reports.ended({ ip: peer.ip, known, file: request.file, outcome }, now);
+      reports.ended({ ip: peer.ip, known, file: request.file, facts: {}, outcome }, now);
       return;
     }
     const session = admission.open(incoming, limits, now);
@@ -139,7 +139,7 @@ export class Listener {
           return true;
         },
       });
-      reports.ended({ ip: peer.ip, known, file: request.file, outcome }, performance.now());
+      reports.ended({ ip: peer.ip, known, file: request.file, facts: session.facts ?? {}, outcome }, performance.now());
       if (outcome.kind !== 'sent') return;
       totals.sent++;
       totals.bytesSent += outcome.bytes;

@@ -1,4 +1,5 @@
 import { cleanName } from '../boot/confine.ts';
+import type { FileFacts } from '../model/bootFile.ts';
 import type { EventSink } from '../model/event.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { Tally } from '../timeline/tally.ts';
@@ -13,7 +14,13 @@ const OF_STRANGERS: Allowance = { burst: 100, perSecond: 10 };
 const LONGEST_SHOWN = 100;
 
 /** What happened to a request, of whom and for which file, as the client named it. */
-export type Report = { readonly ip: Ipv4; readonly known: boolean; readonly file: string; readonly outcome: Outcome };
+export type Report = {
+  readonly ip: Ipv4;
+  readonly known: boolean;
+  readonly file: string;
+  readonly facts: Partial<FileFacts>;
+  readonly outcome: Outcome;
+};
 
 /**
  * Events of the TFTP server, in numbers that a flood does not raise: what fails without the client ever having been heard is
@@ -61,17 +68,24 @@ export class Reports {
   }
 
   /** `now` is in milliseconds of one monotonic clock. */
-  ended({ ip, known, file, outcome }: Report, now: number): void {
+  ended({ ip, known, file, facts, outcome }: Report, now: number): void {
     switch (outcome.kind) {
       case 'sent':
-        this.#emit({ kind: 'tftp.sent', ip, file: shown(file), bytes: outcome.bytes, ms: outcome.ms });
+        this.#emit({ kind: 'tftp.sent', ip, file: shown(file), ...facts, bytes: outcome.bytes, ms: outcome.ms });
         break;
       case 'missing':
         if (this.#isListed(ip, known, now)) this.#emit({ kind: 'tftp.missing', ip, file: shown(file) });
         break;
       case 'failed':
         if (this.#isListed(ip, known, now)) {
-          this.#emit({ kind: 'tftp.failed', ip, file: shown(file), reason: outcome.reason, bytes: outcome.bytes });
+          this.#emit({
+            kind: 'tftp.failed',
+            ip,
+            file: shown(file),
+            ...facts,
+            reason: outcome.reason,
+            bytes: outcome.bytes,
+          });
         }
         break;
       case 'unanswered':

@@ -71,7 +71,7 @@ test('a source that fails becomes an event, and the server goes on', () =>
     {
       source: async (name) => {
         if (name === 'broken') throw new Error('disk on fire');
-        return { kind: 'bytes', bytes: Buffer.from('x') };
+        return { role: 'file', kind: 'bytes', bytes: Buffer.from('x') };
       },
     },
   ));
@@ -243,7 +243,7 @@ test('closing in the middle of transfers tells the clients and leaks nothing', a
           assert.deepEqual(await each.error(), { code: 0, message: 'the server is stopping' });
         assert.equal(server.stats().transfers, 0);
       },
-      { source: async () => ({ kind: 'file', path: import.meta.filename }) },
+      { source: async () => ({ role: 'file', kind: 'file', path: import.meta.filename }) },
     );
     if (round !== 'first') assert.equal(descriptors(), before);
   }

@@ -1,6 +1,7 @@
 import { cleanName } from '../boot/confine.ts';
 import type { FileSource } from '../boot/source.ts';
 import type { FaultSink } from '../faults.ts';
+import { factsOf } from '../model/bootFile.ts';
 import type { Session } from './admission.ts';
 import { CHUNK_BYTES, type ChunkPool, SHORTENED } from './blocks.ts';
 import { type Content, openContent } from './content.ts';
@@ -69,7 +70,9 @@ type Opened = { readonly content: Content; readonly terms: Terms; readonly first
 async function open(request: Request, session: Session, { source, mtu }: Service): Promise<Opened | 'missing'> {
   const name = cleanName(request.file);
   const found = name === undefined ? undefined : await source(name, session.peer.ip);
-  const content = found && (await openContent(found, request.mode === 'netascii' ? 'netascii' : 'octet'));
+  if (found === undefined) return 'missing';
+  session.facts = factsOf(found);
+  const content = await openContent(found, request.mode === 'netascii' ? 'netascii' : 'octet');
   if (content === undefined) return 'missing';
   try {
     const terms = negotiate(request.options, { size: content.size, mtu, windowBytes: CHUNK_BYTES / 2 });

@@ -79,6 +79,8 @@ test('an image is fetched whole, in parts, resumed, and known again by its conte
   assert.deepEqual(sent[0] && { ...sent[0], ms: 0 }, {
     kind: 'http.sent',
     file: `images/${SHA}/initrd`,
+    role: 'initrd',
+    image: SHA,
     ip: ip('127.0.0.1'),
     bytes: 5_000_000,
     ms: 0,

@@ -29,7 +29,7 @@ async function serve({ root, addresses, limits }: ChildRun): Promise<void> {
     },
     source: async (name) => {
       const path = await fileInside(root, name);
-      return path === undefined ? undefined : { kind: 'file', path };
+      return path === undefined ? undefined : { role: 'file', kind: 'file', path };
     },
     faulted: (error) => faults.push(String(error)),
   });

@@ -41,7 +41,7 @@ before(async () => {
     events: (happening) => events.push(happening),
     source: async (name) => {
       const path = await fileInside(root, name);
-      return path === undefined ? undefined : { kind: 'file', path };
+      return path === undefined ? undefined : { role: 'file', kind: 'file', path };
     },
   });
 });
