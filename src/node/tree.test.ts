@@ -8,17 +8,18 @@ import { Findings } from '../site/finding.ts';
 import { findingText } from '../site/folderFixture.ts';
 import { fileMode, folderMode, shieldOf } from './modes.ts';
 import { readNodeFolder, readOverlay } from './sources.ts';
+import { newBudget, Tree } from './tree.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'reveille-tree-'));
 after(() => rmSync(scratch, { recursive: true }));
 
 /** Text of a file; `-> x` a link; `fifo`, a FIFO; of a name that ends in `/` the folder's mode in octal. */
-type Tree = Readonly<Record<string, string>>;
+type SiteTree = Readonly<Record<string, string>>;
 
 describe('links', () => {
   const rows: readonly {
     readonly name: string;
-    readonly tree: Tree;
+    readonly tree: SiteTree;
     readonly laid?: readonly string[];
     readonly found?: readonly string[];
   }[] = [
@@ -337,6 +338,23 @@ describe('modes', () => {
     );
   });
 
+  it('of what comes with the program are never private, whatever the umask was when it was installed', async () => {
+    const root = site({
+      'overlays/o/etc/x': 'x',
+      'overlays/o/etc/y': 'y',
+      'overlays/o/etc/': '700',
+      'overlays/o/': '700',
+    });
+    for (const name of ['x', 'y']) chmodSync(join(root, 'overlays/o/etc', name), 0o600);
+    const findings = new Findings();
+    const home = { root, origin: 'overlay o (shipped)', suffix: ' (shipped)', public: true };
+    const shipped = new Tree(home, findings, newBudget());
+    await shipped.take(await shipped.open('overlays/o'), 'overlay', new Map());
+    const { sources, folders } = shipped.withAccess();
+    assert.deepEqual([sources.map(({ mode }) => mode), folders], [[0o644, 0o644], []]);
+    assert.deepEqual([findings.errors, findings.warnings], [[], []]);
+  });
+
   it('of a whole tree that a umask made private are doubted', async () => {
     const root = site({ 'overlays/o/etc/a': 'a', 'overlays/o/etc/b': 'b', 'overlays/o/': '700' });
     for (const name of ['a', 'b']) chmodSync(join(root, 'overlays/o/etc', name), 0o600);
@@ -348,7 +366,7 @@ describe('modes', () => {
   });
 });
 
-async function holdNode(tree: Tree, laid: readonly string[], found: readonly string[]): Promise<void> {
+async function holdNode(tree: SiteTree, laid: readonly string[], found: readonly string[]): Promise<void> {
   const findings = new Findings();
   const { sources } = await readNodeFolder(site(tree), 'n', findings);
   const told = findings.errors.map(findingText);
@@ -361,7 +379,7 @@ function words(source: Awaited<ReturnType<typeof readNodeFolder>>['sources'][num
   return `${source.path} ${'target' in source ? `-> ${source.target}` : Buffer.from(source.content).toString()}`;
 }
 
-function site(tree: Tree): string {
+function site(tree: SiteTree): string {
   const root = join(mkdtempSync(join(scratch, 'site-')), 'site');
   mkdirSync(root);
   for (const [name, what] of Object.entries(tree)) {
