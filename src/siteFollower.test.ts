@@ -3,6 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import { withSiteFolder } from './site/folderFixture.ts';
 import { followSiteAside } from './siteFollower.ts';
 
@@ -98,6 +99,29 @@ describe('following a site in a thread of its own', () => {
         ['overlays/x/etc/motd.j2'],
       );
     }));
+
+  it('goes on with the last good site where the thread ends, and starts another', { timeout: 120_000 }, (t) =>
+    withSiteFolder({ 'site.yaml': GOOD }, async (folder) => {
+      const threads: Worker[] = [];
+      const note = (thread: Worker) => threads.push(thread);
+      process.on('worker', note);
+      t.after(() => process.off('worker', note));
+      const { followed, next, faults } = await following(t, folder);
+      const end = async () => threads.at(-1)?.terminate();
+      await end();
+      assert.equal(followed.current().name, 'one');
+      await edit(folder, 'site.yaml', 'site: [');
+      assert.equal(await next(), 'rejected 1');
+      assert.equal(followed.current().name, 'one');
+      assert.equal(faults.length, 1);
+      await edit(folder, 'site.yaml', GOOD.replace('one', 'two'));
+      assert.equal(await next(), 'loaded two', 'tried anew by a third thread');
+      assert.equal(threads.length, 3);
+      await edit(folder, 'site.yaml', GOOD.replace('one', 'three'));
+      assert.equal(await next(), 'loaded three');
+      assert.equal(faults.length, 1);
+    }),
+  );
 
   it('holds the event loop up for no more than moments, however large the site', { timeout: 120_000 }, (t) =>
     withSiteFolder({ 'site.yaml': largeSite('one') }, async (folder) => {

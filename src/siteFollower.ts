@@ -83,13 +83,15 @@ class Follower implements SiteFollower {
     thread.on('message', (message: ToFollower) => {
       this.#inOrder(() => (this.#thread === thread ? this.#take(message, resolve) : undefined)).catch(faulted);
     });
+    let failure: unknown;
     thread.on('error', (error) => {
-      if (this.#site) faulted(error);
-      else reject(error);
+      failure = error;
     });
     thread.once(
       'exit',
-      guarded(faulted, () => this.#ended(thread, reject)),
+      guarded(faulted, (code: number) => {
+        this.#ended(thread, failure ?? new Error(`the thread that reads the site ended with ${code}`), reject);
+      }),
     );
   }
 
@@ -113,7 +115,24 @@ class Follower implements SiteFollower {
     this.#closed = true;
     clearTimeout(this.#again);
     this.#waiting?.resolve([]);
-    await this.#thread?.terminate();
+    await this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.terminate();
+  }
+
+  #startLater(): void {
+    if (this.#closed) return;
+    this.#again = setTimeout(
+      guarded(this.#listeners.faulted, () => {
+        this.start(() => {}, this.#listeners.faulted);
+        if (this.#waiting) this.#ask();
+      }),
+      RESTART_MS,
+    ).unref();
   }
 
   #ask(): void {
@@ -144,12 +163,12 @@ class Follower implements SiteFollower {
         break;
       case 'invalid':
         // A thread that was started anew is tried again until it finds a site that is whole.
-        if (!isFirst) this.#reject(message.findings, JSON.stringify(this.#refused?.findings));
-        else {
-          resolve({ ok: false, findings: message.findings });
+        if (isFirst) {
           this.#closed = true;
-        }
-        await this.#thread?.terminate();
+          resolve({ ok: false, findings: message.findings });
+        } else this.#reject(message.findings, JSON.stringify(this.#refused?.findings));
+        await this.#stop();
+        if (!isFirst) this.#startLater();
         break;
       case 'templates':
         if (message.failure !== undefined) this.#waiting?.reject(new Error(message.failure));
@@ -165,19 +184,14 @@ class Follower implements SiteFollower {
     if (JSON.stringify(findings) !== told) this.#listeners.onRejected(findings);
   }
 
-  #ended(thread: Worker, reject: (error: unknown) => void): void {
+  #ended(thread: Worker, failure: unknown, reject: (error: unknown) => void): void {
     if (this.#closed || this.#thread !== thread) return;
     this.#thread = undefined;
     if (this.#site === undefined) {
-      reject(new Error('the thread that reads the site ended'));
+      reject(failure);
       return;
     }
-    this.#again = setTimeout(
-      guarded(this.#listeners.faulted, () => {
-        this.start(() => {}, this.#listeners.faulted);
-        if (this.#waiting) this.#ask();
-      }),
-      RESTART_MS,
-    ).unref();
+    this.#listeners.faulted(failure);
+    this.#startLater();
   }
 }
