@@ -11,6 +11,7 @@ for (const [name, wrapper] of [
   ['tftp', [isolated]],
   ['http', [isolated]],
   ['site', []],
+  ['edit', []],
   ['image', []],
 ] as const) {
   console.log(`\n== ${name} ==`);
