@@ -1,5 +1,5 @@
 import { ReveilleError } from '../errors.ts';
-import { mayHaveState } from '../state/folder.ts';
+import { mayHaveState } from '../state/sqlite/folder.ts';
 import { openStore, type Store } from '../state/store.ts';
 
 /**

@@ -4,11 +4,11 @@ import { Kysely, type SqlBool, sql } from 'kysely';
 import type { Event } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
 import { classOf, subjectOf } from '../timeline/eventBudget.ts';
-import { type Database, DatabaseThread, type Result, threadOf } from './database.ts';
-import { sqliteDialect } from './dialect.ts';
-import type { EventRow, EventsKept } from './eventsFile.ts';
-import type { EventsAsked, EventsThreadOptions } from './eventsThread.ts';
+import type { Database, Result } from './database.ts';
 import type { EventsSchema } from './schema.ts';
+import { sqliteDialect } from './sqlite/dialect.ts';
+import type { EventsAsked, EventsKept, EventsThreadOptions, EventValues } from './sqlite/messages.ts';
+import { DatabaseThread, threadOf } from './sqlite/thread.ts';
 
 /**
  * Which events to read: those that fit every field given, the newest `limit` of them, or so many of the newest as fit into `bytes` of
@@ -71,7 +71,7 @@ function eventsOf(newestFirst: { readonly body: string }[]): readonly Event[] {
   return newestFirst.reverse().map(({ body }) => JSON.parse(body) as Event);
 }
 
-function rowOf(event: Event): EventRow {
+function rowOf(event: Event): EventValues {
   const { at, node, mac } = event;
   // Classes are subjects of their own, so that what is important of a node outlasts its chatter.
   return [at, node ?? null, mac ?? null, `${subjectOf(event)} ${classOf(event)}`, JSON.stringify(event)];

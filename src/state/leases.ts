@@ -2,13 +2,12 @@ import type { Kysely } from 'kysely';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease, LeaseStore } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
-import type { Database, SqlValue, Statement } from './database.ts';
-import { statementOf } from './dialect.ts';
+import { type Database, type SqlValue, type Statement, statementOf } from './database.ts';
 import { type Failure, unavailable } from './failure.ts';
 import { groupCommit } from './groupCommit.ts';
 import { LeaseMirror } from './leaseMirror.ts';
-import { HELD_UNTIL, RELEASE_HELD } from './rebuild.ts';
 import type { LeaseRow, Schema } from './schema.ts';
+import { HELD_UNTIL, RELEASE_HELD } from './sqlite/rebuild.ts';
 
 /** Leases in a file that may lose them. */
 export type LastingLeases = LeaseStore & {

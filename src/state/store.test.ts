@@ -9,9 +9,10 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ReveilleError } from '../errors.ts';
-import { DatabaseThread, openDatabase } from './database.ts';
 import { brokenStore, emptyStore, fixedStore } from './fakes.ts';
-import { migrate, VERSION } from './migrations.ts';
+import { migrate, VERSION } from './sqlite/migrations.ts';
+import { openDatabase } from './sqlite/openDatabase.ts';
+import { DatabaseThread } from './sqlite/thread.ts';
 import { openStore } from './store.ts';
 import { lease, offer, storeContract } from './storeContract.ts';
 
@@ -177,7 +178,7 @@ describe('the SQLite store', () => {
     const database = await openDatabase({ folder, readOnly: false }, (data) =>
       started++ === 0
         ? new Worker(dying, { eval: true, execArgv: [] })
-        : new Worker(new URL('./databaseThread.ts', import.meta.url), { workerData: data, execArgv: [] }),
+        : new Worker(new URL('./sqlite/databaseThread.ts', import.meta.url), { workerData: data, execArgv: [] }),
     );
     const count = [{ sql: 'select count(*) as leases from leases', rows: [[]] }];
     const both = [database.run(count), database.run(count)];

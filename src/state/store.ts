@@ -12,15 +12,17 @@ import type { Roll, RollStore } from '../roll/record.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import type { SeenBoot } from '../timeline/timeline.ts';
-import { type Database, openDatabase } from './database.ts';
-import { sqliteDialect, statementOf } from './dialect.ts';
+import { type Database, statementOf } from './database.ts';
 import { type EventStore, openEventStore } from './eventStore.ts';
-import { EVENTS_KEPT, type EventsKept } from './eventsFile.ts';
 import { unavailable } from './failure.ts';
-import { isPassing, prepareFolder, requireState } from './folder.ts';
 import { leaseStore } from './leases.ts';
-import { LOST_KEYS } from './rebuild.ts';
 import type { Schema } from './schema.ts';
+import { sqliteDialect } from './sqlite/dialect.ts';
+import { EVENTS_KEPT } from './sqlite/eventsFile.ts';
+import { isPassing, prepareFolder, requireState } from './sqlite/folder.ts';
+import type { EventsKept } from './sqlite/messages.ts';
+import { openDatabase } from './sqlite/openDatabase.ts';
+import { LOST_KEYS } from './sqlite/rebuild.ts';
 
 /** What a machine last told about itself, and when (ms since the epoch). */
 export type Inventory = { readonly at: number; readonly inventory: unknown };

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Result, SqlValue, Statement } from './database.ts';
+import type { Result, SqlValue, Statement } from '../database.ts';
 import { full } from './failure.ts';
 
 /** Less than this is too little for the index beside the log (`-shm`) of the two databases, bytes. */

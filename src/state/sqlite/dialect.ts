@@ -8,7 +8,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { Database, SqlValue, Statement } from './database.ts';
+import { type Database, statementOf } from '../database.ts';
 
 /** Kysely's SQLite language, spoken to a database in another thread. */
 export function sqliteDialect(database: Database): Dialect {
@@ -18,11 +18,6 @@ export function sqliteDialect(database: Database): Dialect {
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
-}
-
-/** A compiled query as a statement; `rows` replaces its parameters where it runs more than once. */
-export function statementOf(query: CompiledQuery, rows?: Statement['rows']): Statement {
-  return { sql: query.sql, rows: rows ?? [query.parameters as readonly SqlValue[]] };
 }
 
 function driver(database: Database): Driver {

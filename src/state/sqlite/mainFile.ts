@@ -1,23 +1,13 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Lock } from '../lock.ts';
-import type { Result, Statement } from './database.ts';
+import type { Lock } from '../../lock.ts';
+import type { Result, Statement } from '../database.ts';
+import { type Failure, StateTaken } from '../failure.ts';
 import { DatabaseFile } from './databaseFile.ts';
-import {
-  type Failure,
-  FileHarmed,
-  failureOf,
-  full,
-  type Harm,
-  isDamaged,
-  isFull,
-  mayBeFull,
-  needsReopening,
-  StateTaken,
-} from './failure.ts';
+import { FileHarmed, failureOf, full, type Harm, isDamaged, isFull, mayBeFull, needsReopening } from './failure.ts';
+import type { Notice } from './messages.ts';
 import { migrate, requireCurrent } from './migrations.ts';
 import { moveEvents } from './moveEvents.ts';
-import type { Notice } from './notice.ts';
 import { keepPrivate } from './privateFile.ts';
 import { openCopy } from './readableCopy.ts';
 import { adoptRebuilt, holdLeases, noteLostLog, rebuild } from './rebuild.ts';

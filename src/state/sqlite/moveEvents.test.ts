@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import type { Event } from '../model/event.ts';
-import type { Mac } from '../model/mac.ts';
+import type { Event } from '../../model/event.ts';
+import type { Mac } from '../../model/mac.ts';
+import { openStore } from '../store.ts';
+import { offer } from '../storeContract.ts';
 import { VERSION_7 } from './earlierStateFixture.ts';
-import { openStore } from './store.ts';
-import { offer } from './storeContract.ts';
 
 let scratch: string;
 let folders = 0;

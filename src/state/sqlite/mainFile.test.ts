@@ -20,8 +20,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPatientStore, openStore, type Store } from './store.ts';
-import { lease } from './storeContract.ts';
+import { openPatientStore, openStore, type Store } from '../store.ts';
+import { lease } from '../storeContract.ts';
 
 const HOUR = 3_600_000;
 let scratch: string;
@@ -327,7 +327,7 @@ describe('a state whose file is found harmed', () => {
     test(`after a crash, its log ${name}: ${loses ? 'leases that may be lost are waited for' : 'all is known'}`, async () => {
       const folder = newFolder();
       await (await openStore(folder)).close();
-      const url = new URL('./store.ts', import.meta.url).href;
+      const url = new URL('../store.ts', import.meta.url).href;
       const program = `
         const { openStore } = await import(${JSON.stringify(url)});
         const store = await openStore(${JSON.stringify(folder)});

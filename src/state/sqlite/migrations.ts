@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { ReveilleError } from '../errors.ts';
-import { StateTaken } from './failure.ts';
+import { ReveilleError } from '../../errors.ts';
+import { StateTaken } from '../failure.ts';
 
 /** Every step that the database has gone through since its beginning. Steps are only ever added, never changed. */
 const MIGRATIONS: readonly string[] = [

@@ -14,10 +14,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Event } from '../model/event.ts';
-import { EVENTS_KEPT, type EventsKept } from './eventsFile.ts';
-import { openStore } from './store.ts';
-import { lease, mac, offer } from './storeContract.ts';
+import type { Event } from '../../model/event.ts';
+import { openStore } from '../store.ts';
+import { lease, mac, offer } from '../storeContract.ts';
+import { EVENTS_KEPT } from './eventsFile.ts';
+import type { EventsKept } from './messages.ts';
 
 let scratch: string;
 let folders = 0;

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { type Lock, tryLock } from '../lock.ts';
-import { StateTaken } from './failure.ts';
+import { type Lock, tryLock } from '../../lock.ts';
+import { StateTaken } from '../failure.ts';
 import { keepPrivate } from './privateFile.ts';
 
 /**

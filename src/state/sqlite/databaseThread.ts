@@ -1,17 +1,16 @@
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import type { Result, Statement, ThreadOptions } from './database.ts';
+import type { Result, Statement } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { needsReopening } from './failure.ts';
 import { MainFile } from './mainFile.ts';
+import type { MainThreadOptions } from './messages.ts';
 import { requireCurrent } from './migrations.ts';
 import { answerRequests, notify } from './threadLoop.ts';
 
 /** The thread that owns `reveille.db`, so that waiting for the disk never holds up the event loop. */
 const { folder, readOnly, longestLeaseMs, serves } = workerData as MainThreadOptions;
 const file = join(folder, 'reveille.db');
-
-export type MainThreadOptions = ThreadOptions & { readonly longestLeaseMs: number; readonly serves: boolean };
 
 if (readOnly) {
   answerRequests<DatabaseFile, readonly Statement[], Result[]>({

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { unavailable } from './failure.ts';
+import { unavailable } from '../failure.ts';
 import { keepPrivate } from './privateFile.ts';
 
 const WORDS: { readonly [code: string]: string } = {

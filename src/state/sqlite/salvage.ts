@@ -1,4 +1,4 @@
-import type { SqlValue } from './database.ts';
+import type { SqlValue } from '../database.ts';
 import type { DatabaseFile } from './databaseFile.ts';
 
 /** What could be read of a table; `whole` if that is all of it. */

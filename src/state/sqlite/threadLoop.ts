@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
-import type { Answer, Request } from './database.ts';
-import { type Failure, failureOf } from './failure.ts';
-import type { Notice } from './notice.ts';
+import type { Failure } from '../failure.ts';
+import { failureOf } from './failure.ts';
+import type { Answer, Notice, Request } from './messages.ts';
 
 /** What a thread does with its database. All of it may throw. */
 export type Work<Opened, Asked, Given> = {

@@ -1,26 +1,16 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ReveilleError } from '../errors.ts';
-import type { Result, SqlValue, Statement } from './database.ts';
+import { ReveilleError } from '../../errors.ts';
+import type { Result, SqlValue, Statement } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
+import type { EventsKept, EventValues } from './messages.ts';
 import { EVENT_MIGRATIONS, migrate } from './migrations.ts';
 import { Reserve, roomBeforeEvents, roomOf } from './reserve.ts';
-
-/** How much stays: the newest events of each subject, of those that are no node's, of all, and so many bytes with their indexes. */
-export type EventsKept = {
-  readonly perSubject: number;
-  readonly strangers: number;
-  readonly total: number;
-  readonly bytes: number;
-};
 
 const MB = 1024 * 1024;
 
 /** With the log that SQLite writes ahead (MOST_AHEAD) the files stay below 256 MiB. */
 export const EVENTS_KEPT: EventsKept = { perSubject: 1000, strangers: 20_000, total: 100_000, bytes: 200 * MB };
-
-/** The values of a row: at, node, mac, subject, body. */
-export type EventRow = readonly [at: number, node: string | null, mac: string | null, subject: string, body: string];
 
 /** What is written ahead of the file; a reader that does not go on keeps it from being taken over. */
 const MOST_AHEAD = 32 * MB;
@@ -59,7 +49,7 @@ export class EventsFile {
   }
 
   /** Saves events, all or none, and forgets as many as that makes too many. */
-  save(rows: readonly EventRow[]): void {
+  save(rows: readonly EventValues[]): void {
     this.#requireRoom();
     const insert = this.#file.prepare('insert into events (at, node, mac, subject, body) values (?, ?, ?, ?, ?)');
     this.#change((counts) => {

@@ -1,10 +1,11 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import type { Result, Statement, ThreadOptions } from './database.ts';
+import type { Result } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
-import { type EventRow, EventsFile, type EventsKept } from './eventsFile.ts';
+import { EventsFile } from './eventsFile.ts';
 import { isDamaged, needsReopening } from './failure.ts';
+import type { EventsAsked, EventsThreadOptions } from './messages.ts';
 import { EVENT_MIGRATIONS, requireCurrent } from './migrations.ts';
 import { keepPrivate } from './privateFile.ts';
 import { answerRequests } from './threadLoop.ts';
@@ -12,11 +13,6 @@ import { answerRequests } from './threadLoop.ts';
 /** The thread that owns `events.db`: whatever becomes of that file, leases go their own way. */
 const { folder, readOnly, keep } = workerData as EventsThreadOptions;
 const file = join(folder, 'events.db');
-
-export type EventsThreadOptions = ThreadOptions & { readonly keep: EventsKept };
-
-/** What is asked of this thread: to save events, or to read some. */
-export type EventsAsked = { readonly save: readonly EventRow[] } | { readonly read: readonly Statement[] };
 
 type Opened = Pick<EventsFile, 'save' | 'read' | 'tidy' | 'close'>;
 

@@ -10,11 +10,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { SqlValue } from './database.ts';
+import type { SqlValue } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { isDamaged } from './failure.ts';
+import type { Notice } from './messages.ts';
 import { migrate } from './migrations.ts';
-import type { Notice } from './notice.ts';
 import { keepPrivate } from './privateFile.ts';
 import { openCopy } from './readableCopy.ts';
 import { type SalvagedTable, salvage } from './salvage.ts';

@@ -1,0 +1,38 @@
+import type { Database, Result, Statement } from '../database.ts';
+import { StateTaken } from '../failure.ts';
+import type { MainThreadOptions, Notice, ThreadOptions } from './messages.ts';
+import { DatabaseThread, type StartThread, threadOf } from './thread.ts';
+
+export type DatabaseOptions = ThreadOptions & {
+  /** How long a lease may live that was lost with its record, milliseconds. */
+  readonly longestLeaseMs?: number;
+  /** Goes on where the disk fails, full or broken, and heals with it: calls reject meanwhile. */
+  readonly patient?: boolean;
+  readonly onNotice?: (notice: Notice) => void;
+};
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Opens the database of a state folder, making it if there is none. Rejects with STATE_UNAVAILABLE; `patient`, only where another
+ * program has the state or a newer one wrote it.
+ */
+export async function openDatabase(
+  { folder, readOnly, longestLeaseMs = DAY_MS, patient = false, onNotice }: DatabaseOptions,
+  start: StartThread = threadOf('./databaseThread.ts'),
+): Promise<Database> {
+  const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, serves: patient };
+  const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, {
+    start,
+    ...(onNotice && { onNotice }),
+  });
+  try {
+    await thread.ask([]);
+  } catch (error) {
+    if (!patient || error instanceof StateTaken) {
+      await thread.close();
+      throw error;
+    }
+  }
+  return { run: (statements) => thread.ask(statements), close: () => thread.close() };
+}
