@@ -5,11 +5,14 @@ import { menuNode } from '../boot/files.ts';
 import { ipxeScript } from '../boot/ipxe.ts';
 import { pxelinuxConfig } from '../boot/pxelinux.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
+import { poolWords, refusalWords } from '../dhcp/words.ts';
 import { openShelf } from '../image/shelf.ts';
 import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import { OPTIONS } from '../model/options.ts';
+import type { PoolVerdict } from '../model/pools.ts';
+import type { RefusalCode } from '../model/refusal.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { imageOf } from '../roll/pins.ts';
 import { namesOneNode } from '../site/nodeSet.ts';
@@ -177,8 +180,16 @@ type Told = {
   readonly node: string | null;
   readonly classes: readonly string[];
   /** The pools of its wire, and why each is open to it or closed. */
-  readonly pools: readonly { network: string; range: string; open: boolean; why: string }[];
+  readonly pools: readonly {
+    network: string;
+    range: string;
+    open: boolean;
+    code: PoolVerdict['code'];
+    why: string;
+  }[];
   readonly answer: string;
+  /** Why there is no offer. */
+  readonly code: RefusalCode | null;
   readonly reason: string | null;
   readonly network: string | null;
   readonly ip: string | null;
@@ -204,14 +215,16 @@ async function tell(
     mac,
     node: node?.name ?? null,
     classes: rehearsal.classes.map(({ name }) => name),
-    pools: rehearsal.pools.map(({ network, pool, open, why }) => ({
+    pools: rehearsal.pools.map(({ network, pool, verdict }) => ({
       network,
       range: rangeWords(pool.range),
-      open,
-      why,
+      open: verdict.open,
+      code: verdict.code,
+      why: poolWords(verdict),
     })),
     answer: decision.kind,
-    reason: boot?.reason ?? ('reason' in decision ? decision.reason : null),
+    code: 'refusal' in decision ? decision.refusal.code : null,
+    reason: boot?.reason ?? ('refusal' in decision ? refusalWords(decision.refusal) : null),
     network: 'network' in decision ? decision.network.name : null,
     ip: decision.kind === 'offer' ? formatIpv4(decision.ip) : null,
     bootFile,

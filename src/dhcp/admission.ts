@@ -1,4 +1,5 @@
 import type { Ipv4 } from '../model/ipv4.ts';
+import type { Refusal } from '../model/refusal.ts';
 import type { DhcpSite } from './site.ts';
 import type { SwitchPort } from './switchPort.ts';
 import type { Wire } from './wire.ts';
@@ -12,8 +13,8 @@ export type Newcomer = {
 
 /** What decisions may ask. */
 export type AdmissionView = {
-  /** Why a machine that the site does not list may not have an address more at `now`, in words; `undefined` if it may. */
-  whyNot(who: Newcomer, now: number): string | undefined;
+  /** Why a machine that the site does not list may not have an address more at `now`; `undefined` if it may. */
+  whyNot(who: Newcomer, now: number): Refusal | undefined;
 };
 
 /** New machines a second on a wire where the site does not say: so many, or a part of the addresses of the wire's pools. */
@@ -36,17 +37,16 @@ export class Admission implements AdmissionView {
     this.#buckets.clear();
   }
 
-  whyNot({ port, wire }: Newcomer, now: number): string | undefined {
+  whyNot({ port, wire }: Newcomer, now: number): Refusal | undefined {
     if (!this.#limits) return undefined;
     const { strangersPerPort, strangersPerRelay } = this.#limits;
     const most = port?.kind === 'port' ? strangersPerPort : strangersPerRelay;
     if (port && most !== undefined && this.#held.isFull(port.key, most, now)) {
-      const what = port.kind === 'port' ? 'its switch port has' : `its relay ${port.key} has`;
-      return `${what} ${most} addresses of machines that the site does not list: dhcp.${port.kind === 'port' ? 'strangersPerPort' : 'strangersPerRelay'}`;
+      return port.kind === 'port' ? { code: 'switch-port-full', most } : { code: 'relay-full', relay: port.key, most };
     }
     const { tokens, rate } = this.#bucket(wire, now);
     if (tokens >= 1) return undefined;
-    return `more than ${rate} new machines a second that the site does not list ask here: dhcp.strangersPerSecond`;
+    return { code: 'strangers-limited', rate };
   }
 
   /** One is given or offered an address until then; if it had none, it counts as new. */

@@ -8,7 +8,7 @@ import { ip, nodeOf } from '../site/fixture.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
 import { clientOf } from './client.ts';
-import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import { codeOf, machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { DhcpPacket } from './packet.ts';
 import { type Decision, decide } from './policy.ts';
 import type { DhcpSite } from './site.ts';
@@ -70,7 +70,7 @@ function told(decision: Decision): string {
   if (decision.kind === 'offer')
     return `offer ${formatIpv4(decision.ip)} of ${decision.network.name}${decision.probe ? ', probed' : ''}`;
   if (decision.kind === 'ack') return `ack ${formatIpv4(decision.lease.ip)} of ${decision.network.name}`;
-  return 'reason' in decision ? `${decision.kind}: ${decision.reason}` : decision.kind;
+  return 'refusal' in decision ? `${decision.kind}: ${codeOf(decision.refusal)}` : decision.kind;
 }
 
 type Row = {
@@ -100,7 +100,7 @@ const rows: Row[] = [
       [NEW_CARD, DISCOVER, 'offer 10.0.0.51 of rack'],
       [NEW_CARD, rebooting('10.0.0.51'), 'ack 10.0.0.51 of rack'],
       [NEW_CARD, renewing('10.0.0.51'), 'ack 10.0.0.51 of rack'],
-      [A, renewing('10.0.0.51'), 'nak: no pool with this address is open to it'],
+      [A, renewing('10.0.0.51'), 'nak: address-pool-closed'],
     ],
   },
   {
@@ -111,7 +111,7 @@ const rows: Row[] = [
     asks: [
       [NEW_CARD, DISCOVER, 'offer 10.0.0.51 of rack, probed'],
       [NEW_CARD, { ...DISCOVER, answered: ip('10.0.0.51') }, 'offer 10.0.0.100 of rack, probed'],
-      [NEW_CARD, rebooting('10.0.0.51'), 'nak: no pool with this address is open to it'],
+      [NEW_CARD, rebooting('10.0.0.51'), 'nak: address-pool-closed'],
       [NEW_CARD, renewing('10.0.0.51'), 'ack 10.0.0.51 of rack'],
       [NEW_CARD, { ...DISCOVER, fields: RELAYED }, 'offer 10.0.0.51 of rack'],
     ],
@@ -138,7 +138,7 @@ const rows: Row[] = [
     asks: [
       [A, DISCOVER, 'offer 10.0.0.151 of rack, probed'],
       [A, { ...DISCOVER, answered: ip('10.0.0.151') }, 'offer 10.0.0.100 of rack, probed'],
-      [STRANGER, renewing('10.0.0.151'), 'nak: the address is taken'],
+      [STRANGER, renewing('10.0.0.151'), 'nak: address-taken'],
     ],
   },
   {
@@ -159,7 +159,7 @@ const rows: Row[] = [
     asks: [
       [A, DISCOVER, 'offer 10.0.0.52 of rack'],
       [B, DISCOVER, 'offer 10.0.0.51 of rack'],
-      [A, renewing('10.0.0.51'), 'nak: node02 has an address of its own'],
+      [A, renewing('10.0.0.51'), 'nak: node-has-address node02'],
     ],
   },
   {
@@ -179,7 +179,7 @@ const rows: Row[] = [
     after: siteOf([rack], [own('node01', A, '10.0.0.61'), own('node02', B, '10.0.0.51')]),
     asks: [
       [A, DISCOVER, 'offer 10.0.0.61 of rack'],
-      [A, renewing('10.0.0.51'), 'nak: node01 has an address of its own'],
+      [A, renewing('10.0.0.51'), 'nak: node-has-address node01'],
       [B, DISCOVER, 'offer 10.0.0.51 of rack'],
     ],
   },

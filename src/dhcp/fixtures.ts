@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { Ipv4 } from '../model/ipv4.ts';
-import { broadcastOf, parseRange, parseSubnet } from '../model/ipv4.ts';
+import { broadcastOf, formatIpv4, type Ipv4, parseRange, parseSubnet } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Pool, SiteClass } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import { OPTION, type Option } from '../model/options.ts';
+import type { Refusal } from '../model/refusal.ts';
 import { mac } from '../site/fixture.ts';
 import { write } from './optionSet.ts';
 import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
@@ -92,4 +92,12 @@ export function siteOf(
     awaited: new Map(),
     dhcp: { probe: 'off', probeMs: 100, strangersPerPort: 64 },
   };
+}
+
+/** A refusal's code and the values that belong to it: `node-of-other-network node03 lan`. */
+export function codeOf({ code, ...values }: Refusal): string {
+  const shown = Object.entries(values).map(([key, value]) =>
+    key === 'ip' || (code === 'relay-unknown' && key === 'relay') ? formatIpv4(value as Ipv4) : String(value),
+  );
+  return [code, ...shown].join(' ');
 }

@@ -1,9 +1,10 @@
-import { formatIpv4, type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
+import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Network, Pool, SiteClass } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import { OPTION } from '../model/options.ts';
 import { isOpen } from '../model/pools.ts';
+import type { LeaseEnd, Refusal } from '../model/refusal.ts';
 import type { AdmissionView, Newcomer } from './admission.ts';
 import type { BookView } from './book.ts';
 import { classesOf } from './classes.ts';
@@ -56,13 +57,13 @@ export type Decision =
   /** An INFORM: options, and no lease. `ip` is the address that the client has; 0.0.0.0 if neither it nor its relay says one. */
   | (Layers & { readonly kind: 'inform'; readonly ip: Ipv4 })
   /** `lease` is what the client loses by it, as it is to be recorded. */
-  | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly reason: string; readonly lease?: Lease }
+  | { readonly kind: 'nak'; readonly network: ServedNetwork; readonly refusal: Refusal; readonly lease?: Lease }
   /** A DECLINE or RELEASE: the lease changes and nobody is answered. */
   | {
       readonly kind: 'change';
       readonly event: 'dhcp.decline' | 'dhcp.release';
       readonly lease: Lease;
-      readonly reason: string;
+      readonly end: LeaseEnd;
     }
   /** The client took another server's offer. */
   | {
@@ -72,7 +73,7 @@ export type Decision =
       /** All networks of the client's wire: what it was offered in them it does not take. */
       readonly wire: readonly ServedNetwork[];
     }
-  | { readonly kind: 'silence'; readonly reason: string };
+  | { readonly kind: 'silence'; readonly refusal: Refusal };
 
 /** A machine that the site does not list; `isNew`: it had no address in this network. */
 export type Stranger = Newcomer & { readonly isNew: boolean };
@@ -103,7 +104,7 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
   };
   const type = read(request.options, OPTION.messageType);
   if (!situation.hasRecords && mayTouchRecords(type) && !mayStandAlone(asking, type))
-    return silence('the leases of the state are not known yet');
+    return silence({ code: 'leases-unknown' });
   switch (type) {
     case MESSAGE.discover:
       return discover(asking);
@@ -117,7 +118,7 @@ export function decide(request: DhcpPacket, client: Client, situation: Situation
       return inform(asking);
     default:
       if (isBootp(request)) return bootp(asking);
-      return silence('the message type is none that a server answers');
+      return silence({ code: 'message-unanswered' });
   }
 }
 
@@ -155,7 +156,7 @@ type Asking = {
 
 function discover(asking: Asking): Decision {
   const place = placeFor(asking, read(asking.request.options, OPTION.requestedAddress));
-  if (typeof place === 'string') return silence(place);
+  if ('code' in place) return silence(place);
   const { network, ip, reserved, heldBy } = place;
   const layers = layersAt(asking, network, ip, reserved);
   const { book, now } = asking.situation;
@@ -183,7 +184,7 @@ type ChosenPlace = {
 };
 
 /** Where the client belongs: at its node's own address, else in the first pool that is open to it and has room. */
-function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | string {
+function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | Refusal {
   const own = ownPlace(asking) ?? placeToTry(asking);
   if (own) return own;
   const { request, situation, open: networks, node } = asking;
@@ -204,9 +205,8 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | strin
     const ip = book.choose(network, pools, request.chaddr, wanted, now);
     if (ip !== undefined) return { network, ip, reserved: false };
   }
-  if (kept) return 'what is left of the pools that are open to a stranger is kept for nodes';
-  const who = node ? `${node.name}, a known node,` : 'a stranger';
-  return open ? `every pool that is open to ${who} is used up` : `no pool here is open to ${who}`;
+  if (kept) return { code: 'pools-kept-for-nodes' };
+  return { code: open ? 'pools-used-up' : 'pools-closed', ...(node && { node: node.name }) };
 
   function had(network: Network): number {
     return book.leaseOf(network.name, request.chaddr) ? 1 : 0;
@@ -295,7 +295,7 @@ function chooseRequest(asking: Asking): Decision {
   if (server !== undefined) return selecting(asking, server, requested ?? request.ciaddr);
   if (request.ciaddr !== UNSPECIFIED) return keeping(asking, request.ciaddr, 'renew');
   if (requested !== undefined) return keeping(asking, requested, 'init-reboot');
-  return silence('a REQUEST that names no address');
+  return silence({ code: 'address-missing' });
 }
 
 function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
@@ -304,7 +304,7 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
   const ours =
     server === override || [...situation.site.networks.values()].some((network) => network.server === server);
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip)) ?? wire[0];
-  if (!network) return silence('no network');
+  if (!network) return silence(whyUnserved(request, situation.interface));
   if (!ours) return { kind: 'other-server', network, server, wire };
   const refusal = whyNot(asking, ip);
   return refusal === undefined ? grantOrWait(asking, network, ip) : nak(asking, network, ip, refusal);
@@ -321,7 +321,9 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   const [first] = wire;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
   if (!network)
-    return first ? nak(asking, first, ip, 'the address is of no network on this wire') : silence('no network');
+    return first
+      ? nak(asking, first, ip, { code: 'address-off-wire' })
+      : silence(whyUnserved(request, situation.interface));
   // Its own address is taken from no node that has it.
   const hasOwn = how === 'renew' && reservedPlace(asking)?.ip === ip;
   const refusal = hasOwn ? undefined : whyNot(asking, ip);
@@ -329,46 +331,45 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
   const isRecorded = book.leaseAt(ip)?.mac === request.chaddr;
   if (asking.reach === 'routed') {
     // Whoever is on any wire may claim to be behind a router: an address is renewed from itself, and none is given away.
-    if (situation.from !== ip) return silence('a renewal that does not come from the address that it renews');
-    if (refusal === undefined && !isRecorded && node?.ip !== ip)
-      return silence('no record of the lease that it renews from behind a router');
+    if (situation.from !== ip) return silence({ code: 'renewal-source-differs' });
+    if (refusal === undefined && !isRecorded && node?.ip !== ip) return silence({ code: 'routed-lease-unrecorded' });
   }
   if (refusal === undefined) {
     const isOurClient = isRecorded || node?.ip === ip || book.leaseOf(network.name, request.chaddr) !== undefined;
     if (how === 'renew' || isOurClient) return grantOrWait(asking, network, ip);
-    return silence('no record of the lease that it wants back: another server may have given it');
+    return silence({ code: 'lease-unrecorded' });
   }
   const isOurs = network.pools.some(({ range }) => inRange(range, ip)) || situation.site.nodeByIp.has(ip);
   if (isRecorded || isOurs || ownPlace(asking) || book.leaseOf(network.name, request.chaddr)) {
     return nak(asking, network, ip, refusal);
   }
-  return silence('the address is not ours to give: another server may have given it');
+  return silence({ code: 'address-foreign' });
 }
 
 /** A refusal ends the lease that the client may hold of this very address, if it is one of this wire. */
-function nak(asking: Asking, network: ServedNetwork, ip: Ipv4, reason: string): Decision {
+function nak(asking: Asking, network: ServedNetwork, ip: Ipv4, refusal: Refusal): Decision {
   const { request, situation } = asking;
   const lease = situation.book.leaseAt(ip);
   const isLost = lease?.state === 'bound' && lease.mac === request.chaddr && isFromHome(asking, lease.network);
   return {
     kind: 'nak',
     network,
-    reason,
+    refusal,
     ...(isLost ? { lease: { ...lease, state: 'released', expires: situation.now } } : {}),
   };
 }
 
-/** Why the client may not have `ip`, in words; `undefined` if it may. */
-function whyNot(asking: Asking, ip: Ipv4): string | undefined {
+/** Why the client may not have `ip`; `undefined` if it may. */
+function whyNot(asking: Asking, ip: Ipv4): Refusal | undefined {
   const { request, situation, wire, node } = asking;
   const own = ownPlace(asking);
-  if (own) return own.ip === ip ? undefined : `${node?.name} has an address of its own`;
+  if (node && own) return own.ip === ip ? undefined : { code: 'node-has-address', node: node.name };
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  if (!network) return 'the address is of no network on this wire';
-  if (!asking.open.includes(network)) return `${node?.name} belongs to network ${node?.network}`;
-  if (!openPools(network, asking).some(({ range }) => inRange(range, ip)))
-    return 'no pool with this address is open to it';
-  return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : 'the address is taken';
+  if (!network) return { code: 'address-off-wire' };
+  if (node?.network !== undefined && !asking.open.includes(network))
+    return { code: 'node-of-other-network', node: node.name, network: node.network };
+  if (!openPools(network, asking).some(({ range }) => inRange(range, ip))) return { code: 'address-pool-closed' };
+  return situation.book.isFree(ip, request.chaddr, situation.now) ? undefined : { code: 'address-taken' };
 }
 
 /** A machine that the site does not list, and that takes an address without an offer, waits like one that asks for an offer. */
@@ -378,7 +379,7 @@ function grantOrWait(asking: Asking, network: ServedNetwork, ip: Ipv4): Decision
   const pool = network.pools.find(({ range }) => inRange(range, ip));
   const refusal = admission.whyNot(newcomer(asking), now);
   if (refusal !== undefined) return silence(refusal);
-  if (pool && !book.hasRoomForStrangers(pool, now)) return silence('what is left of the pool is kept for nodes');
+  if (pool && !book.hasRoomForStrangers(pool, now)) return silence({ code: 'pool-kept-for-nodes' });
   return grant(asking, ip);
 }
 
@@ -386,7 +387,7 @@ function grant(asking: Asking, ip: Ipv4): Decision {
   const { request, situation, wire, node } = asking;
   const { book, now } = situation;
   const network = wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  if (!network) return silence('no network');
+  if (!network) return silence(whyUnserved(request, situation.interface));
   const reserved = node?.ip === ip;
   const layers = layersAt(asking, network, ip, reserved);
   const seconds = leaseSeconds(asking, layers, reserved);
@@ -414,16 +415,16 @@ function decline(asking: Asking): Decision {
   const { request, situation } = asking;
   const ip = read(request.options, OPTION.requestedAddress);
   const network = ip === undefined ? undefined : asking.wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  if (ip === undefined || !network) return silence('a DECLINE of an address that is not ours');
-  if (!isFromHome(asking, network.name)) return silence(NOT_FROM_HOME);
-  if (asking.node?.ip === ip) return silence(`${asking.node.name} declined its own address: another machine uses it`);
+  if (ip === undefined || !network) return silence({ code: 'decline-not-ours' });
+  if (!isFromHome(asking, network.name)) return silence({ code: 'lease-on-other-wire' });
+  if (asking.node?.ip === ip) return silence({ code: 'decline-own-address', node: asking.node.name });
   const held = situation.book.leaseAt(ip)?.mac === request.chaddr || situation.book.offerAt(ip)?.mac === request.chaddr;
-  if (!held) return silence('a DECLINE of an address that it was not given');
+  if (!held) return silence({ code: 'decline-not-held' });
   return {
     kind: 'change',
     event: 'dhcp.decline',
     lease: declined(ip, request.chaddr, network.name, situation.now),
-    reason: 'another machine uses the address: it is set aside',
+    end: 'declined',
   };
 }
 
@@ -435,20 +436,17 @@ export function declined(ip: Ipv4, mac: Lease['mac'], network: string, now: numb
 function release(asking: Asking): Decision {
   const { request, situation } = asking;
   const lease = situation.book.leaseAt(request.ciaddr);
-  if (lease?.mac !== request.chaddr || lease.state !== 'bound')
-    return silence('a RELEASE of an address that it does not hold');
-  if (!isFromHome(asking, lease.network)) return silence(NOT_FROM_HOME);
+  if (lease?.mac !== request.chaddr || lease.state !== 'bound') return silence({ code: 'release-not-held' });
+  if (!isFromHome(asking, lease.network)) return silence({ code: 'lease-on-other-wire' });
   if (asking.reach !== 'relayed' && situation.from !== request.ciaddr)
-    return silence('a RELEASE that does not come from the address that it gives back');
+    return silence({ code: 'release-source-differs' });
   return {
     kind: 'change',
     event: 'dhcp.release',
     lease: { ...lease, state: 'released', expires: situation.now },
-    reason: 'given back',
+    end: 'released',
   };
 }
-
-const NOT_FROM_HOME = 'a RELEASE or DECLINE that does not come from where the lease lives';
 
 function isFromHome({ wire, reach, situation }: Asking, network: string): boolean {
   return mayEndLeaseOf(network, { networks: wire, reach }, situation.site, situation.interface);
@@ -457,10 +455,10 @@ function isFromHome({ wire, reach, situation }: Asking, network: string): boolea
 function inform(asking: Asking): Decision {
   const { request, wire, node, reach, situation } = asking;
   const ip = heldAddress(request, situation.from);
-  if (ip === UNSPECIFIED && reach !== 'relayed') return silence('an INFORM that says no address and comes from none');
+  if (ip === UNSPECIFIED && reach !== 'relayed') return silence({ code: 'inform-without-address' });
   // Through a relay, the relay's network is the client's.
   const network = ip === UNSPECIFIED ? wire[0] : wire.find((candidate) => inSubnet(candidate.subnet, ip));
-  if (!network) return silence('an INFORM from an address of no network on this wire');
+  if (!network) return silence({ code: 'inform-off-wire' });
   return { kind: 'inform', ...layersAt(asking, network, ip, node?.ip === ip), ip };
 }
 
@@ -468,7 +466,7 @@ function inform(asking: Asking): Decision {
 function bootp(asking: Asking): Decision {
   const kept = reservedPlace(asking);
   const own = kept && (!kept.heldBy || wasReserved(kept.heldBy, kept.network)) ? kept : undefined;
-  if (!own) return silence('BOOTP is answered for nodes that have an address of their own');
+  if (!own) return silence({ code: 'bootp-without-own-address' });
   return { kind: 'bootp', ...layersAt(asking, own.network, own.ip, true), ip: own.ip };
 }
 
@@ -484,9 +482,10 @@ export function asksElsewhere(node: SiteNode | undefined, { networks }: Wire): b
 }
 
 /** Why a request of no network of ours is not answered. */
-export function whyUnserved({ giaddr }: DhcpPacket, through: string): string {
-  if (giaddr === UNSPECIFIED) return `no network of the site is reached through ${through}`;
-  return `the relay ${formatIpv4(giaddr)} speaks for no network of the site: it lies in none, and under no \`relays\` of one`;
+export function whyUnserved({ giaddr }: DhcpPacket, through: string): Refusal {
+  return giaddr === UNSPECIFIED
+    ? { code: 'interface-unserved', interface: through }
+    : { code: 'relay-unknown', relay: giaddr };
 }
 
 /** A client's own name is shown to people and goes into the database: one short line. */
@@ -494,6 +493,6 @@ function printable(name: string): string {
   return name.replace(/[^\x20-\x7e]/g, '').slice(0, 63);
 }
 
-function silence(reason: string): Decision {
-  return { kind: 'silence', reason };
+function silence(refusal: Refusal): Decision {
+  return { kind: 'silence', refusal };
 }

@@ -114,7 +114,7 @@ describe('a lease and its record', () => {
       records.save(
         leaseFor(machine(n), ip(`10.0.0.10${n}`), records.now()),
         () => told.push(`saved ${n}`),
-        (reason) => told.push(`${n}: ${reason}`),
+        ({ code }) => told.push(`${n}: ${code}`),
       );
     save(1);
     assert.equal(told.length, 0);
@@ -124,7 +124,7 @@ describe('a lease and its record', () => {
     save(2);
     save(3);
     await turns();
-    assert.deepEqual(told.slice(1), ['3: the lease could not be saved', '2: the lease could not be saved']);
+    assert.deepEqual(told.slice(1), ['3: lease-unsaved', '2: lease-unsaved']);
     assert.deepEqual([...disk.byIp.keys()], [ip('10.0.0.101')]);
     assert.equal(book.leaseAt(ip('10.0.0.102')), undefined);
     assert.equal(troubles().length, 1, 'reported once, not for each lease');
@@ -241,7 +241,11 @@ describe('a lease and its record', () => {
 test('records of leases whose network has another name are written anew, after an edit and after a restart', async () => {
   const { records } = open();
   await records.start();
-  records.save(leaseFor(machine(1), ip('10.0.0.101'), records.now()), () => {}, assert.fail);
+  records.save(
+    leaseFor(machine(1), ip('10.0.0.101'), records.now()),
+    () => {},
+    () => assert.fail('refused'),
+  );
   await turns();
   const [, network] = [...site.networks][0] ?? assert.fail();
   const named = (name: string) => ({ ...site, networks: new Map([[name, { ...network, name }]]) });

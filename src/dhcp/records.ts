@@ -3,6 +3,7 @@ import { type FaultSink, guarded } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Refusal } from '../model/refusal.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { LeaseBook } from './book.ts';
 import { readAt, type SteadyClock, shifted } from './clock.ts';
@@ -133,16 +134,16 @@ export class LeaseRecords {
     this.#mend();
   }
 
-  /** Takes a lease of a pool; `saved` is called when it is on disk, else `refused` with the reason, and the book is as it was. */
-  save(lease: Lease, saved: () => void, refused: (reason: string) => void): void {
+  /** Takes a lease of a pool; `saved` is called when it is on disk, else `refused`, and the book is as it was. */
+  save(lease: Lease, saved: () => void, refused: (refusal: Refusal) => void): void {
     const undo = this.#options.book.put(lease);
     const lost = (): void => {
       undo();
-      refused('the lease could not be saved');
+      refused({ code: 'lease-unsaved' });
     };
     if (this.#write(lease, saved, lost)) return;
     undo();
-    refused('too many leases wait for the disk');
+    refused({ code: 'leases-waiting' });
   }
 
   /** Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer helps nobody. */

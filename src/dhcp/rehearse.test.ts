@@ -49,7 +49,10 @@ describe('a rehearsed DISCOVER', () => {
     const listed = { first: ip('172.16.0.1'), last: ip('172.16.0.9') };
     for (const decision of [played([]), played([listed]), played([listed], ip('172.16.0.4'))])
       assert.equal(decision.kind === 'offer' && decision.network.name, 'far');
-    assert.match(JSON.stringify(played([listed], ip('172.16.0.10'))), /speaks for no network of the site/);
+    assert.deepEqual(played([listed], ip('172.16.0.10')), {
+      kind: 'silence',
+      refusal: { code: 'relay-unknown', relay: ip('172.16.0.10') },
+    });
   });
 
   it('of a stranger where no pool is open to it is not answered', () => {
@@ -104,11 +107,11 @@ describe('options shown to people', () => {
     const seen = rehearse(part, withModems, [], () => ({ kind: 'none', reason: '' }), 0);
     assert.deepEqual(seen.classes, [modems]);
     assert.deepEqual(
-      seen.pools.map(({ open, why }) => [open, why]),
+      seen.pools.map(({ verdict }) => verdict),
       [
-        [true, 'open to class modems'],
-        [false, 'closed to class modems'],
-        [false, 'closed to strangers'],
+        { open: true, code: 'allowed', member: 'modems' },
+        { open: false, code: 'denied', member: 'modems' },
+        { open: false, code: 'denied', member: 'unknown' },
       ],
     );
     assert.equal(seen.boot?.reason, 'bootFile of class modems');

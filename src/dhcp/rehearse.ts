@@ -5,7 +5,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Network, Pool, SiteClass } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import { OPTION } from '../model/options.ts';
-import { whyOpen } from '../model/pools.ts';
+import { type PoolVerdict, poolVerdict } from '../model/pools.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
 import { CIRCUIT_ID, classesOf } from './classes.ts';
@@ -34,19 +34,14 @@ export type Part = {
   readonly relay?: Ipv4;
 };
 
-export type PoolVerdict = {
-  readonly network: string;
-  readonly pool: Pool;
-  readonly open: boolean;
-  readonly why: string;
-};
+/** A pool of the client's wire, and whether it is open to it. */
+export type JudgedPool = { readonly network: string; readonly pool: Pool; readonly verdict: PoolVerdict };
 
 /** What a DISCOVER would bring about. `reply` is there where it would be answered. */
 export type Rehearsal = {
   readonly client: BootClient;
   readonly classes: readonly SiteClass[];
-  /** The pools of its wire: whether each is open to it, and why. */
-  readonly pools: readonly PoolVerdict[];
+  readonly pools: readonly JudgedPool[];
   readonly decision: Decision;
   readonly boot?: BootAnswer;
   readonly reply?: DhcpPacket;
@@ -83,7 +78,7 @@ export function rehearse(
   });
   const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
   const pools = wireOf(request, site, name, UNSPECIFIED).networks.flatMap(({ name: network, pools }) =>
-    pools.map((pool) => ({ network, pool, ...whyOpen(pool, who) })),
+    pools.map((pool) => ({ network, pool, verdict: poolVerdict(pool, who) })),
   );
   const seen = { client, classes: who.classes, pools, decision };
   if (decision.kind !== 'offer') return seen;

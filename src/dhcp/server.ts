@@ -8,6 +8,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import { nameOfOption, OPTION } from '../model/options.ts';
+import type { Refusal } from '../model/refusal.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
@@ -31,6 +32,7 @@ import { boundsFor, composeNak, composeReply } from './reply.ts';
 import type { DhcpSite } from './site.ts';
 import { switchPortOf } from './switchPort.ts';
 import { heldAddress, isOnWire, type ServedNetwork, type Wire, wireOf } from './wire.ts';
+import { leaseEnded, refusalWords, refused } from './words.ts';
 
 export type DhcpOptions = {
   /** Asked at the start and at each `reload`; its networks have their servers' addresses where this machine has them. */
@@ -98,7 +100,7 @@ class Server implements DhcpServer {
   #misplaced: ReadonlySet<Ipv4> = new Set();
   /** Options that were left out of replies, by network. */
   readonly #leftOut = new Set<string>();
-  readonly #relays: Tallies<{ readonly mac: Mac; readonly reason: string }>;
+  readonly #relays: Tallies<{ readonly mac: Mac; readonly refusal: Refusal }>;
   #site: DhcpSite;
   #closed = false;
 
@@ -124,8 +126,14 @@ class Server implements DhcpServer {
         message: `${count} DHCP replies not sent: ${sample}`,
       }),
     );
-    this.#relays = new Tallies((via, count, { mac, reason }) =>
-      this.#emit({ kind: 'dhcp.refused', mac, via: via ?? 'many relays', reason, ...(count > 1 ? { count } : {}) }),
+    this.#relays = new Tallies((via, count, { mac, refusal }) =>
+      this.#emit({
+        kind: 'dhcp.refused',
+        mac,
+        via: via ?? 'many relays',
+        ...refused(refusal),
+        ...(count > 1 ? { count } : {}),
+      }),
     );
     this.#dropped = new Tally((count, name) =>
       this.#emit({
@@ -198,10 +206,12 @@ class Server implements DhcpServer {
     return new Promise((resolve, reject) => {
       const done = () => {
         const { mac, network } = lease;
-        this.#emit({ kind: 'dhcp.release', stage: 'os', mac, ip, network, reason: 'ended by an operator' });
+        this.#emit({ kind: 'dhcp.release', stage: 'os', mac, ip, network, ...leaseEnded('released-by-operator') });
         resolve(ended);
       };
-      this.#records.save(ended, done, (reason) => reject(new ReveilleError('STATE_UNAVAILABLE', reason)));
+      this.#records.save(ended, done, (refusal) =>
+        reject(new ReveilleError('STATE_UNAVAILABLE', refusalWords(refusal))),
+      );
     });
   }
 
@@ -286,9 +296,9 @@ class Server implements DhcpServer {
   #refuseRelay(port: Port, request: DhcpPacket): void {
     const { chaddr: mac } = request;
     const via = viaOf(port.name, request);
-    const reason = whyUnserved(request, port.name);
-    if (!this.#site.nodeByMac.has(mac)) this.#relays.note(via, { mac, reason });
-    else if (this.#elsewhere.lets(`${mac} ${via}`)) this.#emit({ kind: 'dhcp.refused', mac, via, reason });
+    const refusal = whyUnserved(request, port.name);
+    if (!this.#site.nodeByMac.has(mac)) this.#relays.note(via, { mac, refusal });
+    else if (this.#elsewhere.lets(`${mac} ${via}`)) this.#emit({ kind: 'dhcp.refused', mac, via, ...refused(refusal) });
   }
 
   /** Whether the MAC address is of a node that belongs elsewhere; once a minute for each and each network it is an event. */
@@ -337,13 +347,13 @@ class Server implements DhcpServer {
         });
         break;
       case 'silence':
-        this.#refused(asked, decision.reason);
+        this.#refused(asked, decision.refusal);
         break;
     }
   }
 
-  #refused({ port, request }: Asked, reason: string): void {
-    this.#emit({ kind: 'dhcp.refused', mac: request.chaddr, via: viaOf(port.name, request), reason });
+  #refused({ port, request }: Asked, refusal: Refusal): void {
+    this.#emit({ kind: 'dhcp.refused', mac: request.chaddr, via: viaOf(port.name, request), ...refused(refusal) });
   }
 
   #decide({ port, request, client, sender }: Asked, answered?: Ipv4): Decision {
@@ -368,7 +378,7 @@ class Server implements DhcpServer {
       this.#hold(mac, decision);
       this.#send(asked, 'offer', decision, decision.ip);
     } else if (this.#probing.size >= (decision.stranger ? MOST_STRANGERS_PROBES : MOST_PROBES)) {
-      this.#emit({ kind: 'dhcp.refused', mac, reason: `${this.#probing.size} addresses are being tried already` });
+      this.#emit({ kind: 'dhcp.refused', mac, ...refused({ code: 'probes-busy', probes: this.#probing.size }) });
     } else {
       this.#probing.add(who);
       this.#tryOut(asked, decision)
@@ -398,7 +408,7 @@ class Server implements DhcpServer {
       }
       offer = this.#afterAnswer(asked, offer);
     }
-    if (offer.kind === 'silence') this.#refused(asked, offer.reason);
+    if (offer.kind === 'silence') this.#refused(asked, offer.refusal);
   }
 
   /** Whether a machine other than the client's own answers for the address that it would be offered. */
@@ -413,13 +423,12 @@ class Server implements DhcpServer {
   #afterAnswer(asked: Asked, { ip, network, heldBy }: Offer): Decision {
     const { mac } = asked.client;
     if (heldBy) {
-      const reason = `${formatIpv4(ip)} is kept for it, but still in use: it was given to ${heldBy.mac}, and a machine answers for it`;
-      this.#emit({ kind: 'dhcp.refused', mac, network: network.name, reason });
+      const refusal = refused({ code: 'own-address-in-use', ip, holder: heldBy.mac });
+      this.#emit({ kind: 'dhcp.refused', mac, network: network.name, ...refusal });
       return this.#decide(asked, ip);
     }
     this.#save(declined(ip, mac, network.name, this.#records.now()), () => {});
-    const reason = `${formatIpv4(ip)} answers a probe though nobody was given it: it is set aside`;
-    this.#emit({ kind: 'dhcp.refused', mac, network: network.name, reason });
+    this.#emit({ kind: 'dhcp.refused', mac, network: network.name, ...refused({ code: 'free-address-in-use', ip }) });
     return this.#decide(asked);
   }
 
@@ -440,34 +449,39 @@ class Server implements DhcpServer {
   /** The book changes at once, so that the address is taken; what follows waits until the lease is on disk. */
   #save(lease: Lease, then: () => void): void {
     const { mac, ip, network } = lease;
-    this.#records.save(lease, then, (reason) => this.#emit({ kind: 'dhcp.refused', mac, ip, network, reason }));
+    this.#records.save(lease, then, (refusal) =>
+      this.#emit({ kind: 'dhcp.refused', mac, ip, network, ...refused(refusal) }),
+    );
   }
 
   #change(asked: Asked, decision: Decision & { kind: 'change' }): void {
-    const { lease, event, reason } = decision;
+    const { lease, event, end } = decision;
     // A RELEASE seldom says a name: the lease has it.
     const { hostname } = lease;
     const who = { ...(hostname === undefined ? {} : { hostname }), ...this.#who(asked) };
     if (lease.state === 'released') this.#admission.drop(lease.ip);
     else if (!this.#site.nodeByMac.has(lease.mac))
       this.#admission.hold(switchPortOf(asked.request), lease.ip, lease.expires);
-    this.#save(lease, () => this.#emit({ kind: event, ...who, ip: lease.ip, network: lease.network, reason }));
+    this.#save(lease, () =>
+      this.#emit({ kind: event, ...who, ip: lease.ip, network: lease.network, ...leaseEnded(end) }),
+    );
   }
 
-  #refuse(asked: Asked, { network, reason, lease }: Decision & { kind: 'nak' }): void {
+  #refuse(asked: Asked, { network, refusal, lease }: Decision & { kind: 'nak' }): void {
     const { request } = asked;
     if (lease) {
       this.#admission.drop(lease.ip);
       this.#save(lease, () => {});
     }
-    this.#transmit(asked, composeNak(request, network, reason), network, true);
+    const why = refused(refusal);
+    this.#transmit(asked, composeNak(request, network, why.reason), network, true);
     const requested = read(request.options, OPTION.requestedAddress) ?? (request.ciaddr || undefined);
     this.#emit({
       kind: 'dhcp.nak',
       ...this.#who(asked),
       ...(requested === undefined ? {} : { requested }),
       network: network.name,
-      reason,
+      ...why,
     });
   }
 

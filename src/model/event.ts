@@ -1,6 +1,7 @@
 import type { FileFacts } from './bootFile.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
+import type { LeaseEnd, RefusalCode } from './refusal.ts';
 
 /** What software on the machine is speaking: it tells which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';
@@ -52,7 +53,9 @@ type DhcpMessageEvent = {
   readonly wrongNetwork?: true;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
   readonly bootFile?: string;
-  /** Why, in words, where the kind alone does not say it: `address is outside every network of br0`. */
+  /** Of a NAK: why; of a DECLINE or RELEASE: how the lease ended. Absent in events of earlier releases. */
+  readonly code?: RefusalCode | LeaseEnd;
+  /** The same in words, and of an OFFER or ACK why the client is told to boot nothing. */
   readonly reason?: string;
 };
 
@@ -60,9 +63,10 @@ type DhcpMessageEvent = {
 export type ServedAs = { readonly network: string; readonly interface?: string; readonly server?: Ipv4 };
 
 type OtherEvent =
-  /** A request that got no answer, and why. `count`: how many alike there were since the last such event, this one the newest. */
+  /** A request that got no answer, and why: `code` (absent in events of earlier releases), and in words. `count`: how many alike there were since the last such event, this one the newest. */
   | {
       readonly kind: 'dhcp.refused';
+      readonly code?: RefusalCode;
       readonly reason: string;
       readonly network?: string;
       readonly via?: string;

@@ -4,18 +4,24 @@ import type { SiteNode } from './node.ts';
 /** Who asks, as far as pools are concerned. */
 export type Candidate = { readonly node: SiteNode | undefined; readonly classes: readonly SiteClass[] };
 
+/** Whether a client may draw from a pool, and what decides it: a word of `deny`, a word of `allow`, or that none of `allow` holds of it. */
+export type PoolVerdict =
+  | { readonly open: false; readonly code: 'denied'; readonly member: string }
+  | { readonly open: true; readonly code: 'allowed'; readonly member: string }
+  | { readonly open: false; readonly code: 'not-allowed'; readonly members: readonly string[] };
+
 /** Whether a client may draw from the pool: one word of `allow` holds of it, and none of `deny`. */
 export function isOpen(pool: Pool, who: Candidate): boolean {
   return wordFor(pool.allow, who) !== undefined && wordFor(pool.deny, who) === undefined;
 }
 
-/** `isOpen` with its reason, in words for people. */
-export function whyOpen(pool: Pool, who: Candidate): { readonly open: boolean; readonly why: string } {
+/** `isOpen` with what decides it. */
+export function poolVerdict(pool: Pool, who: Candidate): PoolVerdict {
   const denied = wordFor(pool.deny, who);
-  if (denied !== undefined) return { open: false, why: `closed to ${inWords(denied)}` };
+  if (denied !== undefined) return { open: false, code: 'denied', member: denied };
   const allowed = wordFor(pool.allow, who);
-  if (allowed !== undefined) return { open: true, why: `open to ${inWords(allowed)}` };
-  return { open: false, why: `open only to ${pool.allow.map(inWords).join(', ') || 'nobody'}` };
+  if (allowed !== undefined) return { open: true, code: 'allowed', member: allowed };
+  return { open: false, code: 'not-allowed', members: pool.allow };
 }
 
 /** Whether nodes may be let in, by what the pool says of nodes at large; of classes it depends on the node. */
@@ -30,10 +36,4 @@ function wordFor(words: readonly string[], { node, classes }: Candidate): string
     for (const { name } of classes) if (name === word) return word;
   }
   return undefined;
-}
-
-function inWords(word: string): string {
-  if (word === 'any') return 'anybody';
-  if (word === 'known') return 'nodes of this site';
-  return word === 'unknown' ? 'strangers' : `class ${word}`;
 }

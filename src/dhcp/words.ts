@@ -1,0 +1,122 @@
+import { formatIpv4 } from '../model/ipv4.ts';
+import type { PoolVerdict } from '../model/pools.ts';
+import type { LeaseEnd, Refusal } from '../model/refusal.ts';
+
+/** A refusal in words, for people and for the message of a NAK. */
+export function refusalWords(refusal: Refusal): string {
+  switch (refusal.code) {
+    case 'interface-unserved':
+      return `no network of the site is reached through ${refusal.interface}`;
+    case 'relay-unknown':
+      return `the relay ${formatIpv4(refusal.relay)} speaks for no network of the site: it lies in none, and under no \`relays\` of one`;
+    case 'leases-unknown':
+      return 'the leases of the state are not known yet';
+    case 'message-unanswered':
+      return 'the message type is none that a server answers';
+    case 'pools-closed':
+      return `no pool here is open to ${clientWords(refusal.node)}`;
+    case 'pools-used-up':
+      return `every pool that is open to ${clientWords(refusal.node)} is used up`;
+    case 'pools-kept-for-nodes':
+      return 'what is left of the pools that are open to a stranger is kept for nodes';
+    case 'pool-kept-for-nodes':
+      return 'what is left of the pool is kept for nodes';
+    case 'switch-port-full':
+      return `its switch port has ${refusal.most} addresses of machines that the site does not list: dhcp.strangersPerPort`;
+    case 'relay-full':
+      return `its relay ${refusal.relay} has ${refusal.most} addresses of machines that the site does not list: dhcp.strangersPerRelay`;
+    case 'strangers-limited':
+      return `more than ${refusal.rate} new machines a second that the site does not list ask here: dhcp.strangersPerSecond`;
+    case 'address-missing':
+      return 'a REQUEST that names no address';
+    case 'address-off-wire':
+      return 'the address is of no network on this wire';
+    case 'address-taken':
+      return 'the address is taken';
+    case 'address-pool-closed':
+      return 'no pool with this address is open to it';
+    case 'address-foreign':
+      return 'the address is not ours to give: another server may have given it';
+    case 'node-has-address':
+      return `${refusal.node} has an address of its own`;
+    case 'node-of-other-network':
+      return `${refusal.node} belongs to network ${refusal.network}`;
+    case 'lease-unrecorded':
+      return 'no record of the lease that it wants back: another server may have given it';
+    case 'routed-lease-unrecorded':
+      return 'no record of the lease that it renews from behind a router';
+    case 'renewal-source-differs':
+      return 'a renewal that does not come from the address that it renews';
+    case 'decline-not-ours':
+      return 'a DECLINE of an address that is not ours';
+    case 'decline-not-held':
+      return 'a DECLINE of an address that it was not given';
+    case 'decline-own-address':
+      return `${refusal.node} declined its own address: another machine uses it`;
+    case 'release-not-held':
+      return 'a RELEASE of an address that it does not hold';
+    case 'release-source-differs':
+      return 'a RELEASE that does not come from the address that it gives back';
+    case 'lease-on-other-wire':
+      return 'a RELEASE or DECLINE that does not come from where the lease lives';
+    case 'inform-without-address':
+      return 'an INFORM that says no address and comes from none';
+    case 'inform-off-wire':
+      return 'an INFORM from an address of no network on this wire';
+    case 'bootp-without-own-address':
+      return 'BOOTP is answered for nodes that have an address of their own';
+    case 'probes-busy':
+      return `${refusal.probes} addresses are being tried already`;
+    case 'own-address-in-use':
+      return `${formatIpv4(refusal.ip)} is kept for it, but still in use: it was given to ${refusal.holder}, and a machine answers for it`;
+    case 'free-address-in-use':
+      return `${formatIpv4(refusal.ip)} answers a probe though nobody was given it: it is set aside`;
+    case 'lease-unsaved':
+      return 'the lease could not be saved';
+    case 'leases-waiting':
+      return 'too many leases wait for the disk';
+  }
+}
+
+function clientWords(node: string | undefined): string {
+  return node === undefined ? 'a stranger' : `${node}, a known node,`;
+}
+
+/** What an event of a refused request says of its reason. */
+export function refused(refusal: Refusal): { readonly code: Refusal['code']; readonly reason: string } {
+  return { code: refusal.code, reason: refusalWords(refusal) };
+}
+
+/** What an event says of the end of a lease before its time. */
+export function leaseEnded(end: LeaseEnd): { readonly code: LeaseEnd; readonly reason: string } {
+  return { code: end, reason: leaseEndWords(end) };
+}
+
+function leaseEndWords(end: LeaseEnd): string {
+  switch (end) {
+    case 'declined':
+      return 'another machine uses the address: it is set aside';
+    case 'released':
+      return 'given back';
+    case 'released-by-operator':
+      return 'ended by an operator';
+  }
+}
+
+/** Whether a pool is open to a client, and by which of its words, in words for people. */
+export function poolWords(verdict: PoolVerdict): string {
+  switch (verdict.code) {
+    case 'denied':
+      return `closed to ${memberWords(verdict.member)}`;
+    case 'allowed':
+      return `open to ${memberWords(verdict.member)}`;
+    case 'not-allowed':
+      return `open only to ${verdict.members.map(memberWords).join(', ') || 'nobody'}`;
+  }
+}
+
+function memberWords(member: string): string {
+  if (member === 'any') return 'anybody';
+  if (member === 'known') return 'nodes of this site';
+  return member === 'unknown' ? 'strangers' : `class ${member}`;
+}
