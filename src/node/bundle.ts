@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { pack } from 'tar-stream';
 import { NO_SECRETS, type SecretMask } from './secretMask.ts';
+import { joinInSteps, sha256InSteps, sha256Of } from './sha256.ts';
 
 /** Where a file of a bundle comes from, in words: `overlay nova-compute`, `nodes/10-0-0-51`, `generated`. */
 export type Origin = string;
@@ -72,17 +72,21 @@ export function filesOnly(manifest: string): string {
   return manifest.replace(/^(?:(?:default-)?folder\t.*\n)+/, '');
 }
 
-/** Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. */
+/**
+ * Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. `hashes`: of
+ * contents whose SHA-256 is known already.
+ */
 export function makeBundle(
   files: readonly BundleFile[],
   hooks: readonly Hook[],
   mask: SecretMask = NO_SECRETS,
   { settingsSeconds }: Pick<Bundle, 'settingsSeconds'> = {},
+  hashes: ReadonlyMap<Uint8Array, string> = new Map(),
 ): Bundle {
   const blobs = new Map<string, Uint8Array>();
   const keep = (content: Uint8Array | string): string => {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    const sha256 = sha256Of(bytes);
+    const sha256 = hashes.get(bytes) ?? sha256Of(bytes);
     blobs.set(sha256, bytes);
     return sha256;
   };
@@ -137,8 +141,8 @@ export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive>
   }
   archive.finalize();
   await all;
-  const tar = Buffer.concat(chunks);
-  return { tar, sha256: sha256Of(tar) };
+  const tar = await joinInSteps(chunks);
+  return { tar, sha256: await sha256InSteps(tar) };
 }
 
 /** The blobs of hooks, and of the files whose lines the node does not have. */
@@ -171,10 +175,6 @@ function kindOf(file: BundleFile): string {
   if ('target' in file) return 'link';
   if ('replace' in file) return 'replace';
   return file.origin === 'generated' ? 'default' : 'file';
-}
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -10,6 +10,7 @@ import { factsOf, type Inventory } from './inventory.ts';
 import type { Peers } from './peers.ts';
 import { askedBy, renderFiles } from './render.ts';
 import { SecretMask } from './secretMask.ts';
+import { hashesOfLarge } from './sha256.ts';
 import type { SiteSecrets } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
@@ -52,7 +53,8 @@ export async function nodeBundle(
       renderer,
     );
     const { settingsSeconds } = node;
-    return makeBundle(files, hooks, mask, settingsSeconds === undefined ? {} : { settingsSeconds });
+    const hashes = await hashesOfLarge(files.flatMap((file) => ('content' in file ? [file.content] : [])));
+    return makeBundle(files, hooks, mask, settingsSeconds === undefined ? {} : { settingsSeconds }, hashes);
   } catch (error) {
     throw withoutSecrets(error, mask);
   }
