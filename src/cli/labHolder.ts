@@ -4,13 +4,13 @@ import { mkdirSync, openSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { RootStep } from '../image/mmdebstrap.ts';
-import { askRack, errorOf, type Failure, failureOf, type LabRequest, type LabStatus } from '../lab/control.ts';
+import { askRack, errorOf, failureOf, type LabRequest, type LabStatus, type SentError } from '../lab/control.ts';
 import { type Folders, type Held, holdRack, labFolder, labSocket } from '../lab/hold.ts';
 import { enter } from '../lab/namespace.ts';
 import { errorText } from './print.ts';
 
 /** What the process that holds a rack tells the one that started it, until the rack stands. */
-type Word = { readonly step: RootStep } | { readonly status: LabStatus } | { readonly failure: Failure };
+type Word = { readonly step: RootStep } | { readonly status: LabStatus } | { readonly failure: SentError };
 
 /**
  * Starts `reveille <words>` in the background and waits until the rack that it holds stands. If we end before, it gives up.

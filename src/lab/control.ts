@@ -41,14 +41,14 @@ export type CloudStatus = {
 };
 
 /** An error on its way from one process to another. */
-export type Failure = {
+export type SentError = {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string;
   readonly place?: Place;
 };
 
-type Answer = { readonly ok: true; readonly status: LabStatus } | { readonly ok: false; readonly failure: Failure };
+type Answer = { readonly ok: true; readonly status: LabStatus } | { readonly ok: false; readonly failure: SentError };
 
 const LONGEST_REQUEST = 1_000_000;
 
@@ -106,7 +106,7 @@ async function lineFrom(socket: Socket): Promise<string> {
 }
 
 /** What another process is told of an error; one that is not ours counts as the lab's. */
-export function failureOf(error: unknown): Failure {
+export function failureOf(error: unknown): SentError {
   const { code, message, hint, place } = error as Partial<ReveilleError>;
   return {
     code: code !== undefined && code in ERROR_CODES ? code : 'LAB_FAILED',
@@ -117,6 +117,6 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** The error that was told. */
-export function errorOf({ code, message, ...more }: Failure): ReveilleError {
+export function errorOf({ code, message, ...more }: SentError): ReveilleError {
   return new ReveilleError(code, message, more);
 }

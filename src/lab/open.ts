@@ -15,7 +15,7 @@ import { type Monitor, openMonitor } from './qmp.ts';
 import type { Machine, Rack } from './rack.ts';
 
 /** What a program inside the rack printed and how it ended. */
-export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+export type ExitStatus = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 /** A server that runs inside the rack. */
 export type LabServer = {
@@ -35,7 +35,7 @@ export type OpenRack = {
   exec(
     command: readonly string[],
     options?: { readonly input?: string; readonly timeoutMs?: number },
-  ): Promise<Outcome>;
+  ): Promise<ExitStatus>;
   /** Starts a program inside and leaves it running until it ends or the rack closes. */
   spawn(command: readonly string[], options?: SpawnOptions): ChildProcess;
   /** Starts `reveille serve` inside and waits until it answers on its Unix socket. */

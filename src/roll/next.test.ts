@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { aRoll } from './fixture.ts';
 import { aborted, next, noted } from './next.ts';
 import { isActive, isUnderWay, POLICIES, type Roll } from './record.ts';
-import { dice, type Fate, World } from './simulation.ts';
+import { type Behaviour, dice, World } from './simulation.ts';
 
-const FATES: readonly Fate[] = [
+const BEHAVIOURS: readonly Behaviour[] = [
   'returns',
   'returns',
   'returns',
@@ -23,7 +23,7 @@ describe('a roll in a simulated rack', () => {
       fc.property(
         fc.record({
           seed: fc.integer({ min: 0 }),
-          fates: fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 6 }),
+          behaviours: fc.array(fc.constantFrom(...BEHAVIOURS), { minLength: 1, maxLength: 6 }),
           policy: fc.constantFrom(...POLICIES),
           maxUnavailable: fc.integer({ min: 1, max: 3 }),
           failures: fc.integer({ min: 0, max: 2 }),
@@ -40,7 +40,7 @@ describe('a roll in a simulated rack', () => {
 
 type Game = {
   readonly seed: number;
-  readonly fates: readonly Fate[];
+  readonly behaviours: readonly Behaviour[];
   readonly policy: (typeof POLICIES)[number];
   readonly maxUnavailable: number;
   readonly failures: number;
@@ -50,9 +50,9 @@ type Game = {
 };
 
 /** Plays a roll to its end; throws where a promise is broken. */
-function play({ seed, fates, policy, maxUnavailable, failures, keepPins, crashes, meddles }: Game): void {
+function play({ seed, behaviours, policy, maxUnavailable, failures, keepPins, crashes, meddles }: Game): void {
   const chance = dice(seed);
-  const world = new World(fates, policy, chance);
+  const world = new World(behaviours, policy, chance);
   let roll: Roll = aRoll(
     world.machines.map(({ name }) => name),
     { policy, maxUnavailable, failures, keepPins },

@@ -6,12 +6,18 @@ import { isOurReason, type PinChanges, type Policy } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
 
 /** How a simulated node fares once it is told to reboot. */
-export type Fate = 'returns' | 'never returns' | 'boots the old image' | 'stays out of service' | 'is deaf' | 'hangs';
+export type Behaviour =
+  | 'returns'
+  | 'never returns'
+  | 'boots the old image'
+  | 'stays out of service'
+  | 'is deaf'
+  | 'hangs';
 
-type Machine = {
+type SimulatedMachine = {
   name: string;
   compute: boolean;
-  fate: Fate;
+  behaviour: Behaviour;
   boot: { startedAt: number; readyAt: number; image: string };
   /** It took our order and has not been ready since. */
   downByUs: boolean;
@@ -45,19 +51,19 @@ export function dice(seed: number): (sides: number) => number {
 export class World {
   now = 1_000_000;
   silent = false;
-  readonly machines: Machine[];
+  readonly machines: SimulatedMachine[];
   readonly guests: Guest[] = [];
   readonly pins = new Map<string, string>();
   readonly #policy: Policy;
   readonly #roll: (sides: number) => number;
 
-  constructor(fates: readonly Fate[], policy: Policy, roll: (sides: number) => number) {
+  constructor(behaviours: readonly Behaviour[], policy: Policy, roll: (sides: number) => number) {
     this.#roll = roll;
     this.#policy = policy;
-    this.machines = fates.map((fate, i) => ({
+    this.machines = behaviours.map((behaviour, i) => ({
       name: `node${i + 1}`,
       compute: roll(5) > 0,
-      fate,
+      behaviour,
       boot: { startedAt: 1000, readyAt: 2000, image: roll(6) === 0 ? NEW_IMAGE : OLD_IMAGE },
       downByUs: false,
       enabled: roll(5) > 0,
@@ -109,9 +115,9 @@ export class World {
         machine.enabled = true;
         return undefined;
       case 'reboot':
-        if (machine.fate === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
+        if (machine.behaviour === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
         assert(this.#isUp(machine), 'a node that boots takes no orders');
-        this.#reboot(machine, machine.fate === 'hangs');
+        this.#reboot(machine, machine.behaviour === 'hangs');
         return undefined;
       case 'power-cycle':
         assert(machine.bmc, `${machine.name} has no BMC`);
@@ -128,11 +134,11 @@ export class World {
 
   /** Nodes that are out of service by our doing. */
   outByUs(): readonly string[] {
-    const isOut = (one: Machine) => one.downByUs || (one.compute && !one.enabled && isOurReason(one.reason));
+    const isOut = (one: SimulatedMachine) => one.downByUs || (one.compute && !one.enabled && isOurReason(one.reason));
     return this.machines.filter(isOut).map(({ name }) => name);
   }
 
-  #reboot(machine: Machine, hangs: boolean): void {
+  #reboot(machine: SimulatedMachine, hangs: boolean): void {
     const here = this.guests.filter(
       ({ host, source, status }) => host === machine.name || (source === machine.name && status === 'VERIFY_RESIZE'),
     );
@@ -142,8 +148,10 @@ export class World {
     machine.downByUs = true;
     machine.hangs = hangs;
     if (hangs) return;
-    const image = machine.fate === 'boots the old image' ? OLD_IMAGE : (this.pins.get(machine.name) ?? 'c'.repeat(64));
-    const readyAt = machine.fate === 'never returns' ? Number.POSITIVE_INFINITY : this.now + 5000 + this.#roll(200_000);
+    const image =
+      machine.behaviour === 'boots the old image' ? OLD_IMAGE : (this.pins.get(machine.name) ?? 'c'.repeat(64));
+    const readyAt =
+      machine.behaviour === 'never returns' ? Number.POSITIVE_INFINITY : this.now + 5000 + this.#roll(200_000);
     machine.boot = { startedAt: this.now + 1 + this.#roll(4000), readyAt, image };
   }
 
@@ -184,16 +192,16 @@ export class World {
     if (!live) Object.assign(guest, { status: 'VERIFY_RESIZE', source });
   }
 
-  #isUp({ boot, hangs }: Machine): boolean {
+  #isUp({ boot, hangs }: SimulatedMachine): boolean {
     return boot.readyAt <= this.now && !hangs;
   }
 
-  #inService({ compute, fate, boot }: Machine): boolean {
-    return !compute || fate !== 'stays out of service' || boot.startedAt === 1000;
+  #inService({ compute, behaviour, boot }: SimulatedMachine): boolean {
+    return !compute || behaviour !== 'stays out of service' || boot.startedAt === 1000;
   }
 
-  #seenNode(machine: Machine): SeenNode {
-    const { boot, fate } = machine;
+  #seenNode(machine: SimulatedMachine): SeenNode {
+    const { boot, behaviour } = machine;
     const up = this.#isUp(machine);
     const begun = boot.startedAt <= this.now;
     return {
@@ -207,14 +215,14 @@ export class World {
             } as const,
           }
         : {}),
-      listens: up && fate !== 'is deaf',
+      listens: up && behaviour !== 'is deaf',
       bmc: machine.bmc !== undefined,
       files: 'right',
       cloud: this.#seenInCloud(machine, up),
     };
   }
 
-  #seenInCloud(machine: Machine, up: boolean): SeenInCloud {
+  #seenInCloud(machine: SimulatedMachine, up: boolean): SeenInCloud {
     if (!machine.compute) return { kind: 'none' };
     if (this.silent) return { kind: 'unknown', words: 'no answer' };
     const { name, enabled, reason } = machine;

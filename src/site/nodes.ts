@@ -25,7 +25,7 @@ export type Nodes = {
   readonly awaited: ReadonlyMap<Ipv4, string>;
 };
 
-type Surroundings = {
+type NodeContext = {
   readonly site: Declared<SiteDeclaration>;
   readonly networks: ReadonlyMap<string, Network>;
   readonly profiles: Profiles;
@@ -41,7 +41,7 @@ type Surroundings = {
  * The nodes of a site: profiles merged in, networks found, and no name, MAC or address claimed twice. Of a range, nodes whose
  * cards are not known yet are left out with a warning; their addresses count as theirs.
  */
-export function resolveNodes(around: Surroundings, findings: Findings): Nodes {
+export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
   const nodes = new Map<string, SiteNode>();
   const nodeByMac = new Map<Mac, Placed<SiteNode>>();
   const nodeByIp = new Map<Ipv4, Placed<SiteNode>>();
@@ -103,7 +103,7 @@ type Layer = { readonly own: Settings; readonly profiles: ReadonlyMap<string, Se
 
 function readLayer(
   { key, declared }: NodeEntry,
-  { site, profiles, settingsAt }: Surroundings,
+  { site, profiles, settingsAt }: NodeContext,
   findings: Findings,
 ): Layer {
   const at: Path = ['nodes', key];
@@ -117,7 +117,7 @@ function resolveNode(
   declared: DeclaredNode,
   layers: ReadonlyMap<NodeEntry, Layer>,
   folders: ReadonlySet<string>,
-  { site, networks, root }: Surroundings,
+  { site, networks, root }: NodeContext,
   once: TellOnce,
   findings: Findings,
 ): SiteNode {
@@ -204,7 +204,7 @@ function checkName(
 function warnOfToldNames(
   nodes: ReadonlyMap<string, SiteNode>,
   places: ReadonlyMap<string, DeclaredNode>,
-  { site, networks }: Surroundings,
+  { site, networks }: NodeContext,
   once: TellOnce,
   findings: Findings,
 ): void {
@@ -299,7 +299,7 @@ function claimIp(
   node: SiteNode,
   declared: DeclaredNode,
   nodeByIp: Map<Ipv4, Placed<SiteNode>>,
-  { site, networks }: Surroundings,
+  { site, networks }: NodeContext,
   once: TellOnce,
   findings: Findings,
 ): void {
@@ -352,7 +352,7 @@ function warnOfNoAddress(
 function warnOfNowhere(
   nodes: readonly SiteNode[],
   places: ReadonlyMap<string, DeclaredNode>,
-  { site, networks }: Surroundings,
+  { site, networks }: NodeContext,
   findings: Findings,
 ): void {
   const wires = new Set([...networks.values()].map((network) => network.interface ?? `behind relays: ${network.name}`));
@@ -375,7 +375,7 @@ function knowsAllSubnets(site: Declared<SiteDeclaration>): boolean {
 
 function warnOfStrayFolders(
   nodes: ReadonlyMap<string, SiteNode>,
-  { site, folders }: Surroundings,
+  { site, folders }: NodeContext,
   findings: Findings,
 ): void {
   const used = new Set([...nodes.values()].flatMap((node) => node.folders));

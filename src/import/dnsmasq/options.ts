@@ -3,9 +3,9 @@
 import type { Weight } from '../draft.ts';
 
 /** `read`: the import looks at what it says. Otherwise the words say why it is left, what to do instead, and whom that concerns. */
-export type Fate = 'read' | { readonly left: string; readonly weight?: Weight };
+export type Treatment = 'read' | { readonly left: string; readonly weight?: Weight };
 
-export type OptionForm = { readonly value: 'none' | 'required' | 'optional'; readonly fate: Fate };
+export type OptionForm = { readonly value: 'none' | 'required' | 'optional'; readonly treatment: Treatment };
 
 const DNS = 'Reveille answers no DNS: keep dnsmasq for names, without its DHCP and TFTP, or use another name server';
 const IPV6 = 'Reveille serves IPv4: keep the IPv6 part with its own server';
@@ -16,8 +16,8 @@ const LEASES = 'leases are kept in the state folder, each on disk before its ans
 const BINDING = 'Reveille listens on the interfaces that the networks name, and on no other';
 const TFTP_DETAIL = 'the TFTP server settles this with each client';
 
-/** Keywords by fate; `=` behind one that takes a value, `[=]` where the value may be left out. */
-const FATES: readonly (readonly [Fate, string])[] = [
+/** Keywords by treatment; `=` behind one that takes a value, `[=]` where the value may be left out. */
+const TREATMENTS: readonly (readonly [Treatment, string])[] = [
   [
     'read',
     `conf-file[=] conf-dir= dhcp-range= dhcp-host= dhcp-option= dhcp-option-force= dhcp-boot= dhcp-match= dhcp-vendorclass= dhcp-userclass=
@@ -84,13 +84,15 @@ const FATES: readonly (readonly [Fate, string])[] = [
 
 /** The options by name. */
 export const OPTIONS: ReadonlyMap<string, OptionForm> = new Map(
-  FATES.flatMap(([fate, keywords]) =>
+  TREATMENTS.flatMap(([treatment, keywords]) =>
     keywords
       .split(/\s+/)
       .filter((word) => word !== '')
       .map((word): [string, OptionForm] => {
-        if (word.endsWith('[=]')) return [word.slice(0, -3), { value: 'optional', fate }];
-        return word.endsWith('=') ? [word.slice(0, -1), { value: 'required', fate }] : [word, { value: 'none', fate }];
+        if (word.endsWith('[=]')) return [word.slice(0, -3), { value: 'optional', treatment }];
+        return word.endsWith('=')
+          ? [word.slice(0, -1), { value: 'required', treatment }]
+          : [word, { value: 'none', treatment }];
       }),
   ),
 );

@@ -38,8 +38,8 @@ export async function readDnsmasq(draft: SiteDraft, file: string, context: Impor
   tellInterfaces(reading);
   draftServer(reading, tree);
   for (const setting of reading.settings) {
-    const fate = OPTIONS.get(setting.keyword)?.fate;
-    if (typeof fate === 'object') reading.left(setting, fate.left, fate.weight);
+    const treatment = OPTIONS.get(setting.keyword)?.treatment;
+    if (typeof treatment === 'object') reading.left(setting, treatment.left, treatment.weight);
   }
   reading.sortClasses();
   inOrderOfReading(draft);

@@ -5,7 +5,7 @@ import type { Config, Label, Said } from './config.ts';
 import { Configs } from './configs.ts';
 import { type Entries, fit } from './entries.ts';
 import { words } from './lines.ts';
-import { isMenuModule, type Outcome, outcomeOf, THIS_CONFIG } from './outcome.ts';
+import { type EntryResult, isMenuModule, outcomeOf, THIS_CONFIG } from './outcome.ts';
 import type { Teller } from './tell.ts';
 import type { Tree } from './tree.ts';
 import { labelOf, menuUnasked, promptUnasked, type Unasked } from './unasked.ts';
@@ -69,7 +69,7 @@ export class Menu {
   readonly #entries: Entries;
   readonly #teller: Teller;
   readonly #configs: Configs;
-  readonly #outcomes = new Map<Label, Promise<Outcome>>();
+  readonly #outcomes = new Map<Label, Promise<EntryResult>>();
   /** What each label is called in the menu; nothing for those that have no part in it. */
   readonly #names = new Map<Label, string | undefined>();
 
@@ -101,7 +101,7 @@ export class Menu {
     return this.#choose(config, reading);
   }
 
-  #outcome(label: Label): Promise<Outcome> {
+  #outcome(label: Label): Promise<EntryResult> {
     const outcome = this.#outcomes.get(label) ?? outcomeOf(label, this.#tree);
     this.#outcomes.set(label, outcome);
     return outcome;
@@ -136,7 +136,11 @@ export class Menu {
   }
 
   /** The name of a label's entry, which is made if the menu has none that boots the same. */
-  #name(label: Label, outcome: Outcome & { kind: 'entry' | 'local' }, whose: string | undefined): string | undefined {
+  #name(
+    label: Label,
+    outcome: EntryResult & { kind: 'entry' | 'local' },
+    whose: string | undefined,
+  ): string | undefined {
     const what = whatOf(label);
     const isKnown = this.#names.has(label);
     if (outcome.kind === 'local') {

@@ -8,7 +8,7 @@ import type { Tree } from './tree.ts';
 export type EntryText = NonNullable<NonNullable<SiteText['menu']>['entries']>[string];
 
 /** What a label comes to in a site's menu. `notes` say what is not quite as it was. */
-export type Outcome =
+export type EntryResult =
   | { readonly kind: 'entry'; readonly entry: EntryText; readonly notes: readonly string[] }
   /** The machine's next boot device, which every menu has under this name. */
   | { readonly kind: 'local'; readonly note?: string }
@@ -16,7 +16,7 @@ export type Outcome =
   | { readonly kind: 'config'; readonly reader: 'pxelinux' | 'menu'; readonly files: readonly [Said, ...Said[]] }
   | { readonly kind: 'left'; readonly why: string };
 
-const left = (why: string): Outcome & { kind: 'left' } => ({ kind: 'left', why });
+const left = (why: string): EntryResult & { kind: 'left' } => ({ kind: 'left', why });
 
 /** Stands for the configuration that pxelinux has read, where a menu is given files. */
 export const THIS_CONFIG = '~';
@@ -30,7 +30,7 @@ const WAYS = {
 };
 
 /** Says what a label comes to. */
-export async function outcomeOf(label: Label, tree: Tree): Promise<Outcome> {
+export async function outcomeOf(label: Label, tree: Tree): Promise<EntryResult> {
   if (label.isDisabled) return left('`menu disable` switched it off');
   if (label.action !== 'boot') return left(WAYS[label.action]);
   if (label.type === 'localboot') return localboot(label);
@@ -72,7 +72,7 @@ function moduleOf(type: LabelType, file: string): string {
   return type === 'com32' && !/\.c32$/i.test(name) ? `${name}.c32` : name;
 }
 
-function localboot({ start }: Label): Outcome {
+function localboot({ start }: Label): EntryResult {
   const value = start.value.trim();
   if (/^(-1|0|0x80|128|)$/i.test(value)) return { kind: 'local' };
   const note = /^(4|5|0x4|0x5)$/i.test(value)
@@ -89,7 +89,7 @@ const DISK_IMAGE = left('it is a disk image: boot it by memdisk, as an initrd');
 const COMBOOT = left('it is a COMBOOT program, not a kernel');
 
 /** What is no Linux kernel by its directive, or is a module that stands for something else. */
-function byDirective(type: LabelType, module: string): Outcome | undefined {
+function byDirective(type: LabelType, module: string): EntryResult | undefined {
   if (/^chain\.c32$/i.test(module)) {
     return {
       kind: 'local',
@@ -115,7 +115,7 @@ function byDirective(type: LabelType, module: string): Outcome | undefined {
 }
 
 /** What a file is: by its first bytes where they tell, else by its name, as pxelinux takes it. */
-function byFile(type: LabelType, kind: FileKind, module: string): Outcome | undefined {
+function byFile(type: LabelType, kind: FileKind, module: string): EntryResult | undefined {
   if (kind === 'linux') return undefined;
   if (kind === 'module' || /\.c32$/i.test(module)) return MODULE(module);
   if (kind === 'elf') return left('it is an ELF program, not a Linux kernel');
@@ -136,7 +136,7 @@ async function entry(
   args: readonly string[],
   loader: 'pxelinux' | 'module',
   tree: Tree,
-): Promise<Outcome> {
+): Promise<EntryResult> {
   for (const said of [kernel, label.append, label.initrd]) {
     if (/[^\P{Cc}\s]/u.test(said?.value ?? '')) {
       return left(`line ${said?.place.line} of ${said?.place.file} holds a control character`);

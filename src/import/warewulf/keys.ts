@@ -3,16 +3,16 @@ import type { Weight } from '../draft.ts';
 // The keys of Warewulf 4's nodes.conf, of all its versions (4.0 to 4.7), and what becomes of each.
 
 /** `read`: the import looks at what it says. Otherwise the words say why it is left, what to do instead, and whom that concerns. */
-export type Fate = 'read' | { readonly left: string; readonly weight?: Weight };
+export type Treatment = 'read' | { readonly left: string; readonly weight?: Weight };
 
 const IMAGE_BOOTS = 'a node boots the kernel of its image';
 const DISKS = 'disks are not partitioned: do it in settings.sh, or in an overlay';
 const BOOT = 'the loader and the kernel line come from `loader:` and `kernelArgs:`';
 
-const left = (why: string, weight?: Weight): Fate => ({ left: why, ...(weight === undefined ? {} : { weight }) });
+const left = (why: string, weight?: Weight): Treatment => ({ left: why, ...(weight === undefined ? {} : { weight }) });
 
 /** The keys of a profile or a node. */
-export const KEYS: ReadonlyMap<string, Fate> = new Map(
+export const KEYS: ReadonlyMap<string, Treatment> = new Map(
   Object.entries({
     profiles: 'read',
     comment: 'read',
@@ -50,7 +50,7 @@ export const KEYS: ReadonlyMap<string, Fate> = new Map(
     disks: left(DISKS),
     filesystems: left(DISKS),
     tagsdel: left('nothing is taken away from profiles: a later profile says it anew'),
-  } satisfies Record<string, Fate>),
+  } satisfies Record<string, Treatment>),
 );
 
 /** Keys of IPMI as versions before 4.3 wrote them, each by its name below `ipmi:` since. */

@@ -167,10 +167,10 @@ export class Layers {
   }
 
   #checkKey(key: string, path: Path): void {
-    const fate = KEYS.get(key);
-    if (fate === undefined) this.#unknown(key, path, [...KEYS.keys()]);
-    else if (fate !== 'read' && !UNSET.has(String(valueAt(this.#file.value, path) ?? ''))) {
-      this.#left(path, key, fate.left, fate.weight);
+    const treatment = KEYS.get(key);
+    if (treatment === undefined) this.#unknown(key, path, [...KEYS.keys()]);
+    else if (treatment !== 'read' && !UNSET.has(String(valueAt(this.#file.value, path) ?? ''))) {
+      this.#left(path, key, treatment.left, treatment.weight);
     }
   }
 

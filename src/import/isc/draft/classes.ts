@@ -10,7 +10,7 @@ import { givenBy, namesFile } from '../meaning/given.ts';
 import { withoutInner } from '../meaning/inner.ts';
 import { lendingOf, saysLease } from '../meaning/lending.ts';
 import { Names } from '../meaning/names.ts';
-import type { Part, Reading } from '../meaning/reading.ts';
+import type { Reading, WrittenPart } from '../meaning/reading.ts';
 import { type Rule, rulesOf, takeContested } from '../meaning/rules.ts';
 import { isOfHosts, type MachineClass, type Scope, type Setting, settingsIn } from '../meaning/scopes.ts';
 import { aroundOf } from '../meaning/spaces.ts';
@@ -217,12 +217,12 @@ export class Classes {
     scope: Scope,
     around: ReadonlyMap<string, Setting>,
     conditions: Conditions,
-  ): { readonly text: ClassText; readonly parts: readonly Part[] } {
+  ): { readonly text: ClassText; readonly parts: readonly WrittenPart[] } {
     const reading = this.#reading;
     const { nextServer, bootFile, options } = givenBy(settings, reading, around);
     const written = optionsText(options, reading);
     const lending = lendingOf(settings, settingsIn(scope));
-    const parts: Part[] = [...written.parts, ...lending.parts];
+    const parts: WrittenPart[] = [...written.parts, ...lending.parts];
     const gifts = [...(nextServer ? ['nextServer' as const] : []), ...(bootFile ? ['bootFile' as const] : [])];
     noteCarried(options, conditions, reading);
     reading.gifts.note(conditions.macs, [...options.keys(), ...gifts], bootFile?.file);

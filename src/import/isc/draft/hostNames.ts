@@ -33,8 +33,8 @@ export function hostNamesIn(statements: readonly Statement[]): ReadonlySet<strin
 }
 
 function isAddress(keyword: string): boolean {
-  const { form, fate } = PARAMETERS.get(keyword) ?? {};
-  return fate === 'taken' && (form === 'address' || form === 'addresses');
+  const { form, treatment } = PARAMETERS.get(keyword) ?? {};
+  return treatment === 'taken' && (form === 'address' || form === 'addresses');
 }
 
 function holdsAddresses(type: OptionType | undefined): boolean {

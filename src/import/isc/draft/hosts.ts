@@ -11,7 +11,7 @@ import type { Datum } from '../text/tree.ts';
 import type { Drafted } from './networks.ts';
 
 /** A host that becomes a node: its addresses, and the network that its address lies in. */
-export type Machine = {
+export type HostNode = {
   readonly host: Host;
   readonly macs: Mac[];
   readonly ip?: Ipv4;
@@ -19,10 +19,10 @@ export type Machine = {
 };
 
 /** The machines of a configuration: hosts with a hardware address, those of one address or one card joined. */
-export function machinesOf(networks: readonly Drafted[], reading: Reading): readonly Machine[] {
-  const machines: Machine[] = [];
-  const byMac = new Map<Mac, Machine>();
-  const byIp = new Map<Ipv4, Machine>();
+export function hostNodesOf(networks: readonly Drafted[], reading: Reading): readonly HostNode[] {
+  const machines: HostNode[] = [];
+  const byMac = new Map<Mac, HostNode>();
+  const byIp = new Map<Ipv4, HostNode>();
   for (const host of reading.outline.hosts) {
     if (isRefused(host)) continue;
     const found = reading.attempt(() => machineOf(host, networks, reading));
@@ -48,7 +48,7 @@ export function machinesOf(networks: readonly Drafted[], reading: Reading): read
   return machines;
 }
 
-function machineOf(host: Host, networks: readonly Drafted[], reading: Reading): Machine | undefined {
+function machineOf(host: Host, networks: readonly Drafted[], reading: Reading): HostNode | undefined {
   const macs = macsOf(host, reading);
   if (macs.length === 0) return undefined;
   const group = host.scope.set.get('group');
@@ -130,7 +130,7 @@ function identifierOf({ set }: Scope): Uint8Array | undefined {
 }
 
 /** The one of a host's fixed addresses that lies in a network; a node has one. */
-function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): Pick<Machine, 'ip' | 'network'> {
+function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): Pick<HostNode, 'ip' | 'network'> {
   const setting = host.scope.set.get('fixed-address');
   if (setting?.kind !== 'parameter') return {};
   const tell = (kind: 'changed' | 'left', why: string) => reading.tell(kind, setting, why);

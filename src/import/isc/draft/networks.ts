@@ -16,7 +16,7 @@ import { addressesOf, type Given, givenBy } from '../meaning/given.ts';
 import { leaseOf } from '../meaning/lending.ts';
 import { Names } from '../meaning/names.ts';
 import type { GivenOption } from '../meaning/optionSettings.ts';
-import type { Part, Reading } from '../meaning/reading.ts';
+import type { Reading, WrittenPart } from '../meaning/reading.ts';
 import { type Setting, type Subnet, settingsIn } from '../meaning/scopes.ts';
 import { wordOf } from '../meaning/words.ts';
 import { show } from '../text/show.ts';
@@ -116,8 +116,8 @@ function isIn(block: Block, text: string): boolean {
 const FILL_IN = 'interface: ...  where its requests arrive, if not by relays';
 
 /** Writes what the network gives: what has a key of its own there, all else under `options:`. Returns where each came from. */
-function fill({ name, subnet, block, settings, given, text }: Drafted, reading: Reading): readonly Part[] {
-  const parts: Part[] = [];
+function fill({ name, subnet, block, settings, given, text }: Drafted, reading: Reading): readonly WrittenPart[] {
+  const parts: WrittenPart[] = [];
   const options = new Map(given.options);
   const from = (option: GivenOption | undefined, ...key: string[]): void => {
     for (const setting of option?.from ?? []) parts.push({ from: setting, key });

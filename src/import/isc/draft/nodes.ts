@@ -6,10 +6,10 @@ import { describe } from '../meaning/comments.ts';
 import { type Given, givenBy, NOTHING, sameOption } from '../meaning/given.ts';
 import { Names } from '../meaning/names.ts';
 import type { GivenOption } from '../meaning/optionSettings.ts';
-import type { Part, Reading } from '../meaning/reading.ts';
+import type { Reading, WrittenPart } from '../meaning/reading.ts';
 import { chainOf, type Scope, type Setting, settingsIn } from '../meaning/scopes.ts';
 import { givenByNetworks } from '../meaning/spaces.ts';
-import { groupSettings, type Machine, toldName } from './hosts.ts';
+import { groupSettings, type HostNode, toldName } from './hosts.ts';
 import { checkMask, type Drafted } from './networks.ts';
 import { optionsText } from './optionsText.ts';
 
@@ -20,13 +20,13 @@ type ProfileText = NonNullable<SiteText['profiles']>[string];
 type Shared = Pick<ProfileText, 'loader' | 'nextServer' | 'bootFile' | 'options'>;
 
 /** The same with where it comes from; `text` is absent if there is nothing to say. */
-type Said = { readonly text?: Shared; readonly parts: readonly Part[] };
+type Said = { readonly text?: Shared; readonly parts: readonly WrittenPart[] };
 
 /**
  * Writes every machine as a node. What a group of hosts gives, and what at least two hosts give alike, becomes a profile;
  * what the network gives anyway is not said again.
  */
-export function draftNodes(machines: readonly Machine[], reading: Reading): void {
+export function draftNodes(machines: readonly HostNode[], reading: Reading): void {
   const profiles = new Profiles(reading);
   const names = new Names();
   const written = machines.map((machine) => {
@@ -81,12 +81,12 @@ export function draftNodes(machines: readonly Machine[], reading: Reading): void
 }
 
 /** Whether a node has a name by which its machine was known: what its client is told, or the host's, perhaps without a domain. */
-function isNamedAfter(name: string, { host }: Machine): boolean {
+function isNamedAfter(name: string, { host }: HostNode): boolean {
   return [toldName(host), host.name].some((known) => known === name || known?.split('.')[0] === name);
 }
 
 /** What a node is by itself: its address, its name as that of its client, and that it is answered. */
-function asNode({ host }: Machine): readonly Setting[] {
+function asNode({ host }: HostNode): readonly Setting[] {
   const settings = settingsIn(host.scope);
   const keys = ['fixed-address', 'option dhcp.host-name', 'allow booting'];
   if (toldName(host) === host.name) keys.push('use-host-decl-names');
@@ -97,7 +97,7 @@ function asNode({ host }: Machine): readonly Setting[] {
 const SILENT: Said = { parts: [] };
 
 /** What its client is told as its name, where that is not the node's name alone. */
-function otherName({ host, network }: Machine, name: string, reading: Reading): string | undefined {
+function otherName({ host, network }: HostNode, name: string, reading: Reading): string | undefined {
   const told = toldName(host);
   if (told === undefined || told === '') return undefined;
   if (told === `${name}.${network?.text.domain}`) {
@@ -128,7 +128,7 @@ function overlaid(network: Given | undefined, group: Given): Given {
 }
 
 /** Names for a node: what its client is told, else what the host is called. */
-function namesFor({ host }: Machine, { outline }: Reading): readonly (string | undefined)[] {
+function namesFor({ host }: HostNode, { outline }: Reading): readonly (string | undefined)[] {
   // Of an address the first part is no name.
   const label = (name: string | undefined) => (/^[\d.]*$/.test(name ?? '') ? undefined : name?.split('.')[0]);
   const told = label(toldName(host));
@@ -175,7 +175,7 @@ function tellOfMask(option: GivenOption, { name, block }: Drafted, reading: Read
   }
 }
 
-type Boot = { readonly text: Omit<Shared, 'options'>; readonly parts: readonly Part[] };
+type Boot = { readonly text: Omit<Shared, 'options'>; readonly parts: readonly WrittenPart[] };
 
 /**
  * How it boots: by a loader of ours where the files move here too and no network or class names another file, else by the file
@@ -184,7 +184,7 @@ type Boot = { readonly text: Omit<Shared, 'options'>; readonly parts: readonly P
 function bootOf(given: Given, { macs, network, group }: Outer, base: Given, reading: Reading): Boot {
   const { bootFile = base.bootFile, nextServer = base.nextServer } = given;
   const isOurs = nextServer === undefined || reading.isOurs(nextServer.ip);
-  const parts: Part[] = [];
+  const parts: WrittenPart[] = [];
   const loader = loaderFor(bootFile?.file, isOurs, reading);
   if (loader !== undefined && !isContested(bootFile?.file, macs, network, reading)) {
     const isSaid = group !== undefined && loader === loaderFor(base.bootFile?.file, isOurs, reading);

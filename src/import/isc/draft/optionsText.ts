@@ -1,14 +1,14 @@
 import type { GivenOption } from '../meaning/optionSettings.ts';
 import { optionEntry } from '../meaning/optionValues.ts';
-import type { Part, Reading } from '../meaning/reading.ts';
+import type { Reading, WrittenPart } from '../meaning/reading.ts';
 
 /** Options as they stand under `options:`, nothing if there are none, and where each came from. What no site may set is told. */
 export function optionsText(
   options: ReadonlyMap<number, GivenOption>,
   reading: Reading,
-): { readonly text: Record<string, unknown> | undefined; readonly parts: readonly Part[] } {
+): { readonly text: Record<string, unknown> | undefined; readonly parts: readonly WrittenPart[] } {
   const entries: (readonly [string, unknown])[] = [];
-  const parts: Part[] = [];
+  const parts: WrittenPart[] = [];
   for (const [code, { name, value, from }] of options) {
     const entry = optionEntry(code, name, value);
     if (typeof entry === 'string') {

@@ -14,7 +14,7 @@ import { blockOf } from '../meaning/blocks.ts';
 import { noteCarried } from '../meaning/carried.ts';
 import { addressesOf, givenBy, namesFile } from '../meaning/given.ts';
 import { leaseOf, saysLease } from '../meaning/lending.ts';
-import type { Part, Reading } from '../meaning/reading.ts';
+import type { Reading, WrittenPart } from '../meaning/reading.ts';
 import { type Pool, type Setting, settingsIn } from '../meaning/scopes.ts';
 import { flagOf } from '../meaning/words.ts';
 import type { Statement, StatementOf } from '../text/tree.ts';
@@ -232,14 +232,14 @@ function ownSettings(
   pool: Pool,
   network: Drafted,
   reading: Reading,
-): { readonly text: Partial<PoolText>; readonly parts: readonly Part[] } {
+): { readonly text: Partial<PoolText>; readonly parts: readonly WrittenPart[] } {
   if (pool.scope.kind !== 'pool') return { text: {}, parts: [] };
   const settings = settingsIn(pool.scope, ({ kind }) => kind === 'pool');
   const ofPool = new Map([...network.settings, ...settings]);
   const { nextServer, bootFile, options } = givenBy(settings, reading, ofPool);
   noteCarried(options, undefined, reading);
   const written = optionsText(options, reading);
-  const parts: Part[] = [...written.parts];
+  const parts: WrittenPart[] = [...written.parts];
   const isSaid = nextServer !== undefined && !reading.isImplied(nextServer.ip, namesFile(ofPool));
   if (nextServer !== undefined) parts.push({ from: nextServer.from, key: isSaid ? ['nextServer'] : [] });
   if (bootFile !== undefined) parts.push({ from: bootFile.from, key: ['bootFile'] });
@@ -260,7 +260,7 @@ function lendingOf(
   settings: ReadonlyMap<string, Setting>,
   network: Drafted,
   reading: Reading,
-): { readonly text: Partial<PoolText>; readonly parts: readonly Part[] } {
+): { readonly text: Partial<PoolText>; readonly parts: readonly WrittenPart[] } {
   const { text, parts } = leaseOf(settings);
   const isSame = (['lease', 'minLease', 'maxLease'] as const).every((key) => text[key] === network.text[key]);
   if (!isSame) return { text, parts };

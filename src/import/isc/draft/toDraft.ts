@@ -12,7 +12,7 @@ import { flagOf, numberOf, wordOf } from '../meaning/words.ts';
 import { show } from '../text/show.ts';
 import type { Statement } from '../text/tree.ts';
 import { Classes } from './classes.ts';
-import { type Machine, machinesOf, refusalOf, refusedHosts, toldName } from './hosts.ts';
+import { type HostNode, hostNodesOf, refusalOf, refusedHosts, toldName } from './hosts.ts';
 import { type Drafted, draftNetworks } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { denyEverywhere, draftPools } from './pools.ts';
@@ -29,7 +29,7 @@ export function addDhcpd(statements: readonly Statement[], context: DhcpdContext
   const networks = draftNetworks(reading);
   draftPools(networks, classes.drafted, reading);
   draftRefused(networks, classes, reading);
-  const machines = machinesOf(networks, reading);
+  const machines = hostNodesOf(networks, reading);
   draftChoicesForHosts(machines, classes, reading);
   refuseMembers(networks, reading);
   draftNodes(machines, reading);
@@ -81,7 +81,7 @@ function draftChoicesForAll(classes: Classes, reading: Reading): void {
 }
 
 /** What is chosen for the hosts of a group, or for one. */
-function draftChoicesForHosts(machines: readonly Machine[], classes: Classes, reading: Reading): void {
+function draftChoicesForHosts(machines: readonly HostNode[], classes: Classes, reading: Reading): void {
   const { scopes, wires } = reading.outline;
   const around = new Set(wires.flatMap(({ subnets }) => subnets.flatMap(({ scope }) => chainOf(scope))));
   for (const scope of scopes) {

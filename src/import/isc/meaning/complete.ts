@@ -3,7 +3,7 @@ import type { SiteDraft } from '../../draft.ts';
 import { keyOf, type Setting } from '../text/keys.ts';
 import type { Statement } from '../text/tree.ts';
 import { givenValue } from './optionSettings.ts';
-import type { Absence, Reading, Standing } from './reading.ts';
+import type { Absence, Placement, Reading } from './reading.ts';
 import { isBare } from './rules.ts';
 import { type Choice, chainOf, type Scope } from './scopes.ts';
 import { NOT_GIVEN } from './spaces.ts';
@@ -122,7 +122,7 @@ function isIn({ site }: SiteDraft, path: Path): boolean {
 const MOST_PLACES = 2;
 
 /** `dns of network rack, network lab and 3 more`. */
-function placesInWords(paths: Standing['at']): string {
+function placesInWords(paths: Placement['at']): string {
   const words = [...new Set(paths.map(inWords))];
   const rest = words.length - MOST_PLACES;
   const shown = words.slice(0, MOST_PLACES).join(', ');

@@ -1,5 +1,5 @@
 import { writtenDuration } from './durations.ts';
-import type { Part } from './reading.ts';
+import type { WrittenPart } from './reading.ts';
 import type { Setting } from './scopes.ts';
 import { numberOf } from './words.ts';
 
@@ -12,7 +12,10 @@ export type LeaseText = { readonly lease: string; readonly minLease?: string; re
 export type LeaseKey = keyof LeaseText;
 
 /** The lease times of these settings, as they are written: what is lent unasked, and how far a client's wish may go. */
-export function leaseOf(settings: ReadonlyMap<string, Setting>): { readonly text: LeaseText; readonly parts: Part[] } {
+export function leaseOf(settings: ReadonlyMap<string, Setting>): {
+  readonly text: LeaseText;
+  readonly parts: WrittenPart[];
+} {
   const longest = numberOf(settings, 'max-lease-time') ?? LONGEST_LEASE;
   const usual = numberOf(settings, 'default-lease-time') ?? DEFAULT_LEASE;
   const shortest = numberOf(settings, 'min-lease-time');
@@ -29,7 +32,7 @@ export function leaseOf(settings: ReadonlyMap<string, Setting>): { readonly text
       ['max-lease-time', 'maxLease'],
       ['min-lease-time', 'minLease'],
     ] as const
-  ).flatMap(([keyword, key]): Part[] => {
+  ).flatMap(([keyword, key]): WrittenPart[] => {
     const from = settings.get(keyword);
     // A bound that is not written is the lease itself.
     return from === undefined ? [] : [{ from, key: [key in text ? key : 'lease'] }];
@@ -43,7 +46,7 @@ export function leaseOf(settings: ReadonlyMap<string, Setting>): { readonly text
 export function lendingOf(
   own: ReadonlyMap<string, Setting>,
   around: ReadonlyMap<string, Setting>,
-): { readonly text: Partial<LeaseText>; readonly parts: readonly Part[] } {
+): { readonly text: Partial<LeaseText>; readonly parts: readonly WrittenPart[] } {
   if (!saysLease(own)) return { text: {}, parts: [] };
   if (own.has('default-lease-time')) return leaseOf(new Map([...around, ...own]));
   const [least, most] = [numberOf(own, 'min-lease-time'), numberOf(own, 'max-lease-time')];

@@ -18,10 +18,10 @@ import { wordOf } from './words.ts';
 export type DhcpdContext = ImportContext & { readonly resolved: Resolved };
 
 /** Something of the configuration, and where in the new site it stands. */
-export type Standing = { readonly place: Place; readonly what: () => string; readonly at: Path[] };
+export type Placement = { readonly place: Place; readonly what: () => string; readonly at: Path[] };
 
 /** A part of what is written: the statement that it comes from, and where it stands below the entry. */
-export type Part = { readonly from: Statement; readonly key: Path };
+export type WrittenPart = { readonly from: Statement; readonly key: Path };
 
 /** An option that carries those of a space, as a pool or a class gives it; of a class the conditions. */
 export type Carried = { readonly code: number; readonly from: readonly Setting[]; readonly conditions?: Conditions };
@@ -53,7 +53,7 @@ export class Reading {
   /** Places and words of what was told to be changed or left out. */
   readonly #toldOf = new Set<string>();
   readonly #left = new Set<string>();
-  readonly #standing = new Map<Statement | string, Standing>();
+  readonly #standing = new Map<Statement | string, Placement>();
   /** Of statements that say what another says already: that one. */
   readonly #same = new Map<Statement, Statement[]>();
   readonly #reasons = new Map<Statement, Absence>();
@@ -131,7 +131,7 @@ export class Reading {
   }
 
   /** Notes of each part of the entry `at` where it stands. */
-  standParts(at: Path, parts: readonly Part[]): void {
+  standParts(at: Path, parts: readonly WrittenPart[]): void {
     for (const { from, key } of parts) this.stands(from, [...at, ...key]);
   }
 
@@ -150,7 +150,7 @@ export class Reading {
   }
 
   /** All that stands in the site, each with its statement where it is one. */
-  get standing(): readonly (readonly [Statement | undefined, Standing])[] {
+  get standing(): readonly (readonly [Statement | undefined, Placement])[] {
     for (const statement of this.#same.keys()) {
       const at = this.#pathsOf(statement, new Set());
       if (at.length > 0) this.#standing.set(statement, { place: statement.place, what: () => show(statement), at });

@@ -4,7 +4,7 @@ import { branchesOf, simplified } from '../text/branches.ts';
 import { isOn } from '../text/forms.ts';
 import { keyOf, type Setting } from '../text/keys.ts';
 import { show } from '../text/show.ts';
-import { BOOTP_ALLOWED, type Fate, FLAGS, fateOf, PARAMETERS } from '../text/statements.ts';
+import { BOOTP_ALLOWED, FLAGS, PARAMETERS, type Treatment, treatmentOf } from '../text/statements.ts';
 import type { Expression, Statement, StatementOf } from '../text/tree.ts';
 import { lineSeenFrom } from './comments.ts';
 import { wordOf } from './words.ts';
@@ -110,7 +110,7 @@ export function outline(statements: readonly Statement[], draft: SiteDraft): Out
 }
 
 /** Where a statement stands. */
-type Standing = {
+type Position = {
   readonly scope: Scope;
   readonly wire?: Wire;
   readonly pool?: Pool;
@@ -127,11 +127,11 @@ class Walk {
     this.#draft = draft;
   }
 
-  all(statements: readonly Statement[], at: Standing): void {
+  all(statements: readonly Statement[], at: Position): void {
     for (const statement of statements) this.#one(statement, at);
   }
 
-  #one(statement: Statement, at: Standing): void {
+  #one(statement: Statement, at: Position): void {
     const { place } = statement;
     const whole = this.#whole;
     switch (statement.kind) {
@@ -218,15 +218,15 @@ class Walk {
           return;
         }
         this.#set(statement, at.scope);
-        if (statement.how !== 'set') this.#tell(statement, fateOf(statement.how));
+        if (statement.how !== 'set') this.#tell(statement, treatmentOf(statement.how));
         return;
       case 'authoritative':
         this.#set(statement, at.scope);
         return;
       case 'parameter': {
-        const fate = ofValue(statement, fateOf(statement.keyword));
-        if (fate === 'taken' || LOOKED_AT.has(statement.keyword)) this.#set(statement, at.scope);
-        this.#tell(statement, fate);
+        const treatment = ofValue(statement, treatmentOf(statement.keyword));
+        if (treatment === 'taken' || LOOKED_AT.has(statement.keyword)) this.#set(statement, at.scope);
+        this.#tell(statement, treatment);
         return;
       }
       case 'lone': {
@@ -235,19 +235,19 @@ class Walk {
         return;
       }
       case 'foreign':
-        this.#tell(statement, fateOf(statement.keyword));
+        this.#tell(statement, treatmentOf(statement.keyword));
         return;
       case 'action':
-        this.#tell(statement, fateOf(statement.keyword));
+        this.#tell(statement, treatmentOf(statement.keyword));
         return;
       case 'on':
-        this.#tell(statement, fateOf('on'));
+        this.#tell(statement, treatmentOf('on'));
         return;
       case 'spawn':
-        this.#tell(statement, fateOf('spawn'));
+        this.#tell(statement, treatmentOf('spawn'));
         return;
       case 'lease-limit':
-        this.#tell(statement, fateOf('lease'));
+        this.#tell(statement, treatmentOf('lease'));
         return;
     }
   }
@@ -259,7 +259,7 @@ class Walk {
   }
 
   /** A subnet that is declared again goes on with the same scope; one in a shared network takes the wire of that. */
-  #subnet(statement: StatementOf<'subnet'>, at: Standing): void {
+  #subnet(statement: StatementOf<'subnet'>, at: Position): void {
     const { place, base, netmask } = statement;
     const { wires } = this.#whole;
     const known = wires
@@ -334,7 +334,7 @@ class Walk {
     replaced.forEach(forget);
   }
 
-  #range(statement: StatementOf<'range'>, at: Standing): void {
+  #range(statement: StatementOf<'range'>, at: Position): void {
     if (at.wire === undefined) {
       this.#left(statement, 'it stands in no network');
       return;
@@ -356,13 +356,13 @@ class Walk {
   }
 
   /** In a pool it says who may draw from it, elsewhere it is a setting of its scope. */
-  #permit(statement: StatementOf<'permit'>, at: Standing): void {
+  #permit(statement: StatementOf<'permit'>, at: Position): void {
     const { what } = statement;
     if (what.kind === 'flag') {
       const isUsual = what.flag === 'bootp' && statement.verb === 'allow';
-      const fate = isUsual ? BOOTP_ALLOWED : FLAGS.get(what.flag);
-      if (fate === 'taken') this.#set(statement, at.scope);
-      this.#tell(statement, fate);
+      const treatment = isUsual ? BOOTP_ALLOWED : FLAGS.get(what.flag);
+      if (treatment === 'taken') this.#set(statement, at.scope);
+      this.#tell(statement, treatment);
       return;
     }
     if (at.pool !== undefined) at.pool.permits.push(statement);
@@ -371,11 +371,11 @@ class Walk {
     else this.#left(statement, 'it only counts in a pool');
   }
 
-  #tell(statement: Statement, fate: Fate | undefined): void {
-    if (fate === undefined || fate === 'taken') return;
-    const { weight } = fate;
-    if ('left' in fate) this.#left(statement, fate.left, weight);
-    else this.#draft.remark('changed', statement.place, show(statement), fate.changed, weight && { weight });
+  #tell(statement: Statement, treatment: Treatment | undefined): void {
+    if (treatment === undefined || treatment === 'taken') return;
+    const { weight } = treatment;
+    if ('left' in treatment) this.#left(statement, treatment.left, weight);
+    else this.#draft.remark('changed', statement.place, show(statement), treatment.changed, weight && { weight });
   }
 
   #left(statement: Statement, why: string, weight?: Weight): void {
@@ -387,9 +387,10 @@ class Walk {
 const LOOKED_AT: ReadonlySet<string> = new Set(['uid', 'group']);
 
 /** A flag that is switched off costs nobody anything. */
-function ofValue(statement: StatementOf<'parameter'>, fate: Fate | undefined): Fate | undefined {
-  if (fate === undefined || fate === 'taken' || PARAMETERS.get(statement.keyword)?.form !== 'flag') return fate;
-  return isOn(wordOf(statement) ?? '') === false ? { weight: 'server', ...fate } : fate;
+function ofValue(statement: StatementOf<'parameter'>, treatment: Treatment | undefined): Treatment | undefined {
+  if (treatment === undefined || treatment === 'taken' || PARAMETERS.get(statement.keyword)?.form !== 'flag')
+    return treatment;
+  return isOn(wordOf(statement) ?? '') === false ? { weight: 'server', ...treatment } : treatment;
 }
 
 /** Whether what stands in the scope counts for some hosts, not for whole networks. */

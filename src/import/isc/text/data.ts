@@ -1,6 +1,6 @@
 import { invalid } from '../../invalid.ts';
 import type { Cursor } from './cursor.ts';
-import { fateOf } from './statements.ts';
+import { treatmentOf } from './statements.ts';
 import type { Data, Datum } from './tree.ts';
 
 /** Reads `10.0.0.1, 10.0.0.2` or `24 10.0.0.0 "text"` up to the `;` or what else ends a value; that stays. */
@@ -40,7 +40,7 @@ const LOOSE = new Set([':', '/']);
 /** In the next line a keyword is not part of the value: the semicolon before it is missing. */
 function startsStatement(cursor: Cursor, last: Datum | undefined): boolean {
   const { text, place } = cursor.peek();
-  return place.line !== last?.place.line && fateOf(text.toLowerCase()) !== undefined;
+  return place.line !== last?.place.line && treatmentOf(text.toLowerCase()) !== undefined;
 }
 
 function startsDatum(cursor: Cursor): boolean {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../../errors.ts';
 import { invalid } from '../../invalid.ts';
 import { type Includes, parseStatements } from './parser.ts';
-import { fateOf, KEYWORDS } from './statements.ts';
+import { KEYWORDS, treatmentOf } from './statements.ts';
 import type { Statement } from './tree.ts';
 
 const NO_INCLUDES: Includes = (name, place) => {
@@ -376,9 +376,9 @@ describe('every statement', () => {
 
   for (const keyword of LISTED) {
     it(`${keyword} is read or told of`, () => {
-      const fate = fateOf(keyword);
-      assert.ok(fate !== undefined, `${keyword} is not known`);
-      if (fate !== 'taken') assert.match(Object.values(fate)[0] ?? '', /^.{15,}$/);
+      const treatment = treatmentOf(keyword);
+      assert.ok(treatment !== undefined, `${keyword} is not known`);
+      if (treatment !== 'taken') assert.match(Object.values(treatment)[0] ?? '', /^.{15,}$/);
     });
   }
 

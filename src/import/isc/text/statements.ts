@@ -10,14 +10,17 @@ export type Form = 'number' | 'flag' | 'text' | 'address' | 'addresses' | 'any';
  * `taken`: the reader of its scope has a place for it. `changed`: Reveille always does something of the kind, its own way.
  * `left`: it has no part in a site; the words say why, and what to do instead where something is to be done.
  */
-export type Fate =
+export type Treatment =
   | 'taken'
   | ({ readonly weight?: Weight } & ({ readonly changed: string } | { readonly left: string }));
 
-export type Parameter = { readonly form: Form; readonly fate: Fate };
+export type Parameter = { readonly form: Form; readonly treatment: Treatment };
 
-const left = (why: string, weight?: Weight): Fate => ({ left: why, ...(weight === undefined ? {} : { weight }) });
-const changed = (why: string, weight?: Weight): Fate => ({ changed: why, ...(weight === undefined ? {} : { weight }) });
+const left = (why: string, weight?: Weight): Treatment => ({ left: why, ...(weight === undefined ? {} : { weight }) });
+const changed = (why: string, weight?: Weight): Treatment => ({
+  changed: why,
+  ...(weight === undefined ? {} : { weight }),
+});
 
 const NO_DDNS = left(
   'Reveille does not update DNS: let the nodes register themselves, or feed the DNS server from the node list',
@@ -38,7 +41,7 @@ const MAC_ONLY = changed(
   'leases are kept by MAC address: one machine has one lease, whatever client identifier it sends',
 );
 
-const parameter = (form: Form, fate: Fate): Parameter => ({ form, fate });
+const parameter = (form: Form, treatment: Treatment): Parameter => ({ form, treatment });
 
 /** Statements of the form `keyword value;`. */
 export const PARAMETERS: ReadonlyMap<string, Parameter> = new Map(
@@ -167,7 +170,7 @@ export const BOOTP_ALLOWED = changed(
 );
 
 /** What `allow`, `deny` and `ignore` switch outside pools. */
-export const FLAGS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
+export const FLAGS: ReadonlyMap<string, Treatment> = new Map<string, Treatment>([
   ['unknown-clients', 'taken'],
   ['bootp', BOOTP],
   ['dynamic-bootp', BOOTP],
@@ -179,26 +182,27 @@ export const FLAGS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
 ]);
 
 /** Blocks of which only the name is looked at, and the statements that may stand in them; `undefined`: any. */
-export const FOREIGN: ReadonlyMap<string, { readonly fate: Fate; readonly statements?: readonly string[] }> = new Map([
-  ['subnet6', { fate: NO_IPV6 }],
-  ['pool6', { fate: NO_IPV6 }],
-  [
-    'failover peer',
-    {
-      fate: NO_FAILOVER,
-      statements: [
-        ...['primary', 'secondary', 'address', 'peer address', 'port', 'peer port', 'max-response-delay'],
-        ...['max-unacked-updates', 'mclt', 'split', 'hba', 'load balance max seconds', 'auto-partner-down'],
-        ...['max-lease-misbalance', 'max-lease-ownership', 'min-balance', 'max-balance'],
-      ],
-    },
-  ],
-  ['key', { fate: NO_KEYS, statements: ['algorithm', 'secret'] }],
-  ['zone', { fate: NO_DDNS, statements: ['primary', 'secondary', 'primary6', 'secondary6', 'key'] }],
-]);
+export const FOREIGN: ReadonlyMap<string, { readonly treatment: Treatment; readonly statements?: readonly string[] }> =
+  new Map([
+    ['subnet6', { treatment: NO_IPV6 }],
+    ['pool6', { treatment: NO_IPV6 }],
+    [
+      'failover peer',
+      {
+        treatment: NO_FAILOVER,
+        statements: [
+          ...['primary', 'secondary', 'address', 'peer address', 'port', 'peer port', 'max-response-delay'],
+          ...['max-unacked-updates', 'mclt', 'split', 'hba', 'load balance max seconds', 'auto-partner-down'],
+          ...['max-lease-misbalance', 'max-lease-ownership', 'min-balance', 'max-balance'],
+        ],
+      },
+    ],
+    ['key', { treatment: NO_KEYS, statements: ['algorithm', 'secret'] }],
+    ['zone', { treatment: NO_DDNS, statements: ['primary', 'secondary', 'primary6', 'secondary6', 'key'] }],
+  ]);
 
 /** Statements that run for each client: there is nothing in a site that runs. */
-export const ACTIONS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
+export const ACTIONS: ReadonlyMap<string, Treatment> = new Map<string, Treatment>([
   ...['set', 'unset', 'let', 'define', 'eval', 'return', 'break'].map(
     (keyword) => [keyword, left('a site has no variables and runs no statements for each client', 'server')] as const,
   ),
@@ -208,7 +212,7 @@ export const ACTIONS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
 ]);
 
 /** Statements that the parser knows by their own form, and what becomes of them. */
-export const FORMS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
+export const FORMS: ReadonlyMap<string, Treatment> = new Map<string, Treatment>([
   ...['include', 'shared-network', 'subnet', 'pool', 'group', 'host', 'class', 'subclass', 'range', 'hardware'].map(
     (keyword) => [keyword, 'taken'] as const,
   ),
@@ -228,12 +232,12 @@ export const FORMS: ReadonlyMap<string, Fate> = new Map<string, Fate>([
 ]);
 
 /** What becomes of a keyword's statements; `undefined` if dhcpd.conf has no such statement. */
-export function fateOf(keyword: string): Fate | undefined {
+export function treatmentOf(keyword: string): Treatment | undefined {
   return (
     FORMS.get(keyword) ??
-    PARAMETERS.get(keyword)?.fate ??
+    PARAMETERS.get(keyword)?.treatment ??
     ACTIONS.get(keyword) ??
-    FOREIGN.get(keyword)?.fate ??
+    FOREIGN.get(keyword)?.treatment ??
     FLAGS.get(keyword)
   );
 }
