@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Ipv4 } from '../model/ipv4.ts';
+import type { Refusal } from '../model/refusal.ts';
 import { ip } from '../site/fixture.ts';
 import { Admission, type Newcomer } from './admission.ts';
 import { machine, networkOf, requestOf, type Said, siteOf } from './fixtures.ts';
@@ -22,10 +23,15 @@ beforeEach(() => {
   configure({ strangersPerPort: 3 });
 });
 
+function whyNot(who: Newcomer, now: number): Refusal | undefined {
+  admission.expire(now);
+  return admission.whyNot(who, now);
+}
+
 /** Lets machines in one after the other, each for an hour; says how many. */
 function letIn(at: SwitchPort | undefined, wire: Newcomer['wire'], most: number, now: number, from = 0): number {
   for (let n = 0; n < most; n++) {
-    if (admission.whyNot({ port: at, wire }, now) !== undefined) return n;
+    if (whyNot({ port: at, wire }, now) !== undefined) return n;
     admission.take({ port: at, wire, isNew: true }, address(from + n), now + 3_600_000, now);
   }
   return most;
@@ -34,32 +40,32 @@ function letIn(at: SwitchPort | undefined, wire: Newcomer['wire'], most: number,
 describe('machines that the site does not list', () => {
   test('have so many addresses at one switch port, and others at another', () => {
     assert.equal(letIn(port('a'), BR0, 100, 0), 3);
-    assert.deepEqual(admission.whyNot({ port: port('a'), wire: BR0 }, 0), { code: 'switch-port-full', most: 3 });
+    assert.deepEqual(whyNot({ port: port('a'), wire: BR0 }, 0), { code: 'switch-port-full', most: 3 });
     assert.equal(letIn(port('b'), BR0, 100, 0, 10), 3);
   });
 
   test('find room there again when an address expired or was given back, and not when one is offered anew', () => {
     letIn(port('a'), BR0, 3, 0);
     admission.take({ port: port('a'), wire: BR0, isNew: false }, address(0), 30_000, 0);
-    assert.notEqual(admission.whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined, 'an offer ends no lease');
+    assert.notEqual(whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined, 'an offer ends no lease');
     admission.drop(address(1));
-    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined);
+    assert.equal(whyNot({ port: port('a'), wire: BR0 }, 31_000), undefined);
     letIn(port('a'), BR0, 1, 31_000, 5);
-    assert.notEqual(admission.whyNot({ port: port('a'), wire: BR0 }, 3_599_000), undefined);
-    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 3_600_000), undefined);
+    assert.notEqual(whyNot({ port: port('a'), wire: BR0 }, 3_599_000), undefined);
+    assert.equal(whyNot({ port: port('a'), wire: BR0 }, 3_600_000), undefined);
   });
 
   test('take their address along to another port', () => {
     letIn(port('a'), BR0, 3, 0);
     admission.hold(port('b'), address(0), 3_600_000);
-    assert.equal(admission.whyNot({ port: port('a'), wire: BR0 }, 0), undefined);
+    assert.equal(whyNot({ port: port('a'), wire: BR0 }, 0), undefined);
     assert.equal(letIn(port('b'), BR0, 100, 0, 10), 2);
   });
 
   test('behind a relay that names no port have what the pools hold, unless the site says less', () => {
     assert.equal(letIn(relay, BEHIND, 1000, 0), 1000);
     configure({ strangersPerRelay: 1000 });
-    assert.deepEqual(admission.whyNot({ port: relay, wire: BEHIND }, 0), {
+    assert.deepEqual(whyNot({ port: relay, wire: BEHIND }, 0), {
       code: 'relay-full',
       relay: '10.0.0.9',
       most: 1000,
@@ -69,7 +75,7 @@ describe('machines that the site does not list', () => {
   test('are so many new ones a second on each wire, of which five seconds may come at once', () => {
     configure({ strangersPerSecond: 10 });
     assert.equal(letIn(undefined, BR0, 1000, 0), 50);
-    assert.deepEqual(admission.whyNot({ port: undefined, wire: BR0 }, 0), { code: 'strangers-limited', rate: 10 });
+    assert.deepEqual(whyNot({ port: undefined, wire: BR0 }, 0), { code: 'strangers-limited', rate: 10 });
     assert.equal(letIn(undefined, BR1, 1000, 0), 50, 'another wire does not wait');
     assert.equal(letIn(undefined, BR0, 1000, 1000), 10);
     admission.take({ port: undefined, wire: BR0, isNew: false }, address(0), 5000, 1500);

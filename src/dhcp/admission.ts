@@ -1,5 +1,6 @@
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Refusal } from '../model/refusal.ts';
+import { Expiries } from './expiries.ts';
 import type { DhcpSite } from './site.ts';
 import type { SwitchPort } from './switchPort.ts';
 import type { Wire } from './wire.ts';
@@ -11,7 +12,7 @@ export type Newcomer = {
   readonly wire: Wire['networks'];
 };
 
-/** What decisions may ask. */
+/** What decisions ask. Nothing here changes it; expiry counts up to the last `expire`. */
 export type AdmissionView = {
   /** Why a machine that the site does not list may not have an address more at `now`; `undefined` if it may. */
   whyNot(who: Newcomer, now: number): Refusal | undefined;
@@ -41,20 +42,22 @@ export class Admission implements AdmissionView {
     if (!this.#limits) return undefined;
     const { strangersPerPort, strangersPerRelay } = this.#limits;
     const most = port?.kind === 'port' ? strangersPerPort : strangersPerRelay;
-    if (port && most !== undefined && this.#held.isFull(port.key, most, now)) {
+    if (port && most !== undefined && this.#held.countAt(port.key) >= most) {
       return port.kind === 'port' ? { code: 'switch-port-full', most } : { code: 'relay-full', relay: port.key, most };
     }
-    const { tokens, rate } = this.#bucket(wire, now);
-    if (tokens >= 1) return undefined;
-    return { code: 'strangers-limited', rate };
+    const bucket = this.#buckets.get(bucketKey(wire));
+    if (!bucket || tokensAt(bucket, now) >= 1) return undefined;
+    return { code: 'strangers-limited', rate: bucket.rate };
+  }
+
+  /** Forgets what ports held until `now`. */
+  expire(now: number): void {
+    this.#held.expire(now);
   }
 
   /** One is given or offered an address until then; if it had none, it counts as new. */
   take({ port, wire, isNew }: Newcomer & { readonly isNew: boolean }, ip: Ipv4, until: number, now: number): void {
-    if (isNew) {
-      const bucket = this.#bucket(wire, now);
-      bucket.tokens = Math.max(0, bucket.tokens - 1);
-    }
+    if (isNew) this.#countNew(wire, now);
     this.hold(port, ip, until);
   }
 
@@ -69,22 +72,29 @@ export class Admission implements AdmissionView {
     this.#held.drop(ip);
   }
 
-  #bucket(wire: Wire['networks'], now: number): Bucket {
-    const key = wire[0]?.interface ?? wire[0]?.name ?? '';
+  #countNew(wire: Wire['networks'], now: number): void {
+    const key = bucketKey(wire);
     let bucket = this.#buckets.get(key);
     if (!bucket) {
       const rate = this.#limits?.strangersPerSecond ?? usualRate(wire);
       bucket = { rate, tokens: rate * BURST_SECONDS, at: now };
       this.#buckets.set(key, bucket);
     }
-    const { rate, at, tokens } = bucket;
-    bucket.tokens = Math.min(rate * BURST_SECONDS, tokens + ((now - at) / 1000) * rate);
+    bucket.tokens = Math.max(0, tokensAt(bucket, now) - 1);
     bucket.at = now;
-    return bucket;
   }
 }
 
+/** So many new machines may come at the time `at`; a wire without a bucket has a full one. */
 type Bucket = { readonly rate: number; tokens: number; at: number };
+
+function bucketKey([first]: Wire['networks']): string {
+  return first?.interface ?? first?.name ?? '';
+}
+
+function tokensAt({ rate, tokens, at }: Bucket, now: number): number {
+  return Math.min(rate * BURST_SECONDS, tokens + ((now - at) / 1000) * rate);
+}
 
 function usualRate(wire: Wire['networks']): number {
   const ranges = wire.flatMap(({ pools }) => pools.map(({ range }) => range));
@@ -92,40 +102,36 @@ function usualRate(wire: Wire['networks']): number {
   return Math.max(USUAL_RATE, Math.floor(addresses / USUAL_PART));
 }
 
-/** What is held at one port, each address until when; and when that was last gone through. */
-type Held = { readonly until: Map<Ipv4, number>; sweptAt: number };
-
-/** A full port is gone through for what has expired no more often than this. */
-const SWEEP_MS = 1000;
-
 /** Which addresses are held at which port, and until when. An address is at one port at most. */
 class HeldByPort {
-  readonly #ports = new Map<string, Held>();
+  /** Of each port its addresses, each until when. */
+  readonly #ports = new Map<string, Map<Ipv4, number>>();
   readonly #portOf = new Map<Ipv4, string>();
+  readonly #expiries = new Expiries();
 
-  /** Whether so many are held that have not expired. Those that have are forgotten once their place is needed. */
-  isFull(port: string, most: number, now: number): boolean {
-    const held = this.#ports.get(port);
-    if (!held || held.until.size < most) return false;
-    if (now - held.sweptAt >= SWEEP_MS) {
-      held.sweptAt = now;
-      for (const [ip, until] of held.until) if (until <= now) this.drop(ip);
+  countAt(port: string): number {
+    return this.#ports.get(port)?.size ?? 0;
+  }
+
+  expire(now: number): void {
+    for (const [ip, expired] of this.#expiries.takeUntil(now)) {
+      const until = this.#ports.get(this.#portOf.get(ip) ?? '')?.get(ip);
+      if (until !== undefined && until <= expired) this.drop(ip);
     }
-    return held.until.size >= most;
   }
 
   hold(port: string, ip: Ipv4, until: number): void {
-    const held = this.#ports.get(port);
-    const before = held?.until.get(ip);
-    if (before !== undefined) {
-      // An offer does not end a lease.
-      held?.until.set(ip, Math.max(before, until));
-      return;
-    }
-    this.drop(ip);
+    let held = this.#ports.get(port);
+    const before = held?.get(ip);
+    // An offer does not end a lease.
+    if (before !== undefined && before >= until) return;
+    if (before === undefined) this.drop(ip);
     this.#portOf.set(ip, port);
-    if (held) held.until.set(ip, until);
-    else this.#ports.set(port, { until: new Map([[ip, until]]), sweptAt: Number.NEGATIVE_INFINITY });
+    // Dropped with the last address that it had.
+    held = this.#ports.get(port);
+    if (held) held.set(ip, until);
+    else this.#ports.set(port, new Map([[ip, until]]));
+    this.#expiries.push(ip, until);
   }
 
   drop(ip: Ipv4): void {
@@ -133,7 +139,7 @@ class HeldByPort {
     if (port === undefined) return;
     this.#portOf.delete(ip);
     const held = this.#ports.get(port);
-    held?.until.delete(ip);
-    if (held?.until.size === 0) this.#ports.delete(port);
+    held?.delete(ip);
+    if (held?.size === 0) this.#ports.delete(port);
   }
 }

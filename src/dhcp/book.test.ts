@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
+import type { Pool } from '../model/network.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
 import { LeaseBook } from './book.ts';
 import { Expiries } from './expiries.ts';
@@ -24,6 +25,17 @@ function bookOf(of = site): LeaseBook {
   return book;
 }
 
+/** The address that is proposed to a client at `now`. */
+function chosen(book: LeaseBook, ...[network, pools, who, wanted, now]: Parameters<LeaseBook['propose']>) {
+  book.expire(now);
+  return book.propose(network, pools, who, wanted, now);
+}
+
+function hasRoom(book: LeaseBook, pool: Pool, now: number): boolean {
+  book.expire(now);
+  return book.hasRoomForStrangers(pool);
+}
+
 const bound = (who: Mac, address: Ipv4, network: string, start: number, ms: number): Lease => ({
   ip: address,
   mac: who,
@@ -35,7 +47,7 @@ const bound = (who: Mac, address: Ipv4, network: string, start: number, ms: numb
 
 test('an address that is kept for a node whose card is not known yet is given to nobody', () => {
   const book = bookOf({ ...site, awaited: new Map([[ip('10.0.0.4'), 'n4']]) });
-  assert.equal(book.choose(lan, lan.pools, machine(1), ip('10.0.0.4'), 0), ip('10.0.0.5'));
+  assert.equal(chosen(book, lan, lan.pools, machine(1), ip('10.0.0.4'), 0), ip('10.0.0.5'));
   assert.equal(book.isFree(ip('10.0.0.4'), machine(1), 0), false);
 });
 
@@ -120,25 +132,25 @@ describe('a pool that nodes draw from, too', () => {
     test(`${what}: ${room ? 'room' : 'no room'} for strangers`, () => {
       const book = bookOf(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
       for (const [who, last] of held) take(book, machine(who), last);
-      assert.equal(book.hasRoomForStrangers(pool, 0), room);
+      assert.equal(hasRoom(book, pool, 0), room);
       book.configure(siteOf([lan, two], [kept, ...drawing(nodes, network)]));
-      assert.equal(book.hasRoomForStrangers(pool, 0), room, 'the same after an edit');
+      assert.equal(hasRoom(book, pool, 0), room, 'the same after an edit');
       book.configure(siteOf([lan], [kept, ...drawing(nodes, network)]));
-      assert.equal(book.hasRoomForStrangers(pool, 0), room, 'the same after an edit of networks');
-      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'all have expired');
+      assert.equal(hasRoom(book, pool, 0), room, 'the same after an edit of networks');
+      assert.equal(hasRoom(book, pool, 60_000), true, 'all have expired');
       book.configure(siteOf([lan], [kept, ...drawing(nodes, network)]));
-      assert.equal(book.hasRoomForStrangers(pool, 60_000), true, 'and are still so after an edit');
+      assert.equal(hasRoom(book, pool, 60_000), true, 'and are still so after an edit');
     });
   }
 
   test('offers count, and what was declined', () => {
     const book = bookOf(siteOf([lan, two], [kept, ...drawing(1)]));
     book.offer('lan', machine(1), ip('10.0.0.4'), 0);
-    assert.equal(book.hasRoomForStrangers(pool, 0), true);
+    assert.equal(hasRoom(book, pool, 0), true);
     book.put({ ...bound(machine(2), ip('10.0.0.5'), 'lan', 0, 60_000), state: 'declined' });
-    assert.equal(book.hasRoomForStrangers(pool, 0), false);
+    assert.equal(hasRoom(book, pool, 0), false);
     book.withdraw('lan', machine(1));
-    assert.equal(book.hasRoomForStrangers(pool, 0), true);
+    assert.equal(hasRoom(book, pool, 0), true);
   });
 
   test('its counts stay right whatever happens', () => {
@@ -150,7 +162,7 @@ describe('a pool that nodes draw from, too', () => {
           if (step.do === 'wait') now += step.ms;
           else if (step.do !== 'reload') {
             const who = machine(step.who);
-            const address = book.choose(lan, lan.pools, who, undefined, now);
+            const address = chosen(book, lan, lan.pools, who, undefined, now);
             if (address === undefined) continue;
             if (step.do === 'discover') book.offer('lan', who, address, now);
             else {
@@ -162,20 +174,77 @@ describe('a pool that nodes draw from, too', () => {
         }
         // Once all is over, as much is free as there was in the beginning.
         now += 10_000_000;
-        book.choose(lan, lan.pools, machine(999), undefined, now);
+        chosen(book, lan, lan.pools, machine(999), undefined, now);
         const free = new Set<Ipv4>();
         for (let n = 300; n < 310; n++) {
-          const address = book.choose(lan, lan.pools, machine(n), undefined, now);
+          const address = chosen(book, lan, lan.pools, machine(n), undefined, now);
           if (address === undefined) break;
           book.put(bound(machine(n), address, 'lan', now, 60_000));
           free.add(address);
-          assert.equal(book.hasRoomForStrangers(pool, now), free.size < 2);
+          assert.equal(hasRoom(book, pool, now), free.size < 2);
         }
         assert.equal(free.size, 3);
       }),
       { numRuns: 500 },
     );
   });
+});
+
+test('what it is asked changes nothing: it proposes the same, however often and for whomever it did before', () => {
+  const asking = fc.record({
+    who: fc.nat(8),
+    asks: fc.nat(8),
+    do: fc.constantFrom('offer', 'bound', 'released', 'none'),
+  });
+  fc.assert(
+    fc.property(fc.array(asking, { maxLength: 40 }), fc.nat(60_000), (played, ms) => {
+      const [asked, left] = [bookOf(), bookOf()];
+      let now = 0;
+      for (const step of played) {
+        now += ms;
+        for (const book of [asked, left]) book.expire(now);
+        for (const network of [lan, two]) {
+          asked.propose(network, network.pools, machine(step.asks), network.pools[0]?.range.last, now);
+          for (const pool of network.pools) asked.hasRoomForStrangers(pool);
+        }
+        const who = machine(step.who);
+        const address = asked.propose(two, two.pools, who, undefined, now);
+        assert.equal(address, left.propose(two, two.pools, who, undefined, now));
+        if (address === undefined || step.do === 'none') continue;
+        for (const book of [asked, left]) {
+          if (step.do === 'offer') book.offer('two', who, address, now);
+          else book.put({ ...bound(who, address, 'two', now, 60_000), state: step.do as 'bound' | 'released' });
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('addresses that an edit keeps are passed over at no cost, and are lent again after another', () => {
+  const big = networkOf('big', '10.8.0.0/16', [['10.8.0.10-10.8.255.250', 'any']]);
+  const keeping = (n: number) =>
+    siteOf(
+      [big],
+      Array.from({ length: n }, (_, i) =>
+        nodeOf(`n${i}`, [machine(i)], { ip: (ip('10.8.0.10') + i) as Ipv4, network: 'big' }),
+      ),
+    );
+  const book = bookOf(keeping(0));
+  book.configure(keeping(2000));
+  const first = chosen(book, big, big.pools, machine(9001), undefined, 0);
+  assert.equal(first, ip('10.8.0.10') + 2000);
+  book.put(bound(machine(9001), first ?? assert.fail(), 'big', 0, 60_000));
+  assert.equal(chosen(book, big, big.pools, machine(9002), undefined, 0), ip('10.8.0.10') + 2001);
+  book.configure(keeping(0));
+  const lent = new Set<Ipv4>();
+  for (let n = 0; n < 66_000; n++) {
+    const address = chosen(book, big, big.pools, machine(10_000 + n), undefined, 0);
+    if (address === undefined) break;
+    book.put(bound(machine(10_000 + n), address, 'big', 0, 60_000));
+    lent.add(address);
+  }
+  assert.equal(lent.size, ip('10.8.255.250') - ip('10.8.0.10'), 'all but the one that is lent already');
 });
 
 type Step =
@@ -224,10 +293,10 @@ describe('the lease book', () => {
             const network = step.net === 0 ? lan : two;
             const mine = book.leaseOf(network.name, who);
             if (step.do === 'discover') {
-              const address = book.choose(network, network.pools, who, undefined, now);
+              const address = chosen(book, network, network.pools, who, undefined, now);
               if (address !== undefined) book.offer(network.name, who, address, now);
             } else if (step.do === 'request' || step.do === 'fail') {
-              const address = book.choose(network, network.pools, who, undefined, now);
+              const address = chosen(book, network, network.pools, who, undefined, now);
               if (address === undefined || !book.isFree(address, who, now)) continue;
               const holder = inUse.get(address);
               assert.ok(!holder || holder.who === who || holder.until <= now, 'an address was given to two');
@@ -266,22 +335,22 @@ describe('the lease book', () => {
   test('uses its pools up to the last address, and what comes back after', () => {
     const book = bookOf();
     const given = Array.from({ length: 6 }, (_, n) => {
-      const address = book.choose(two, two.pools, machine(n), undefined, 0);
+      const address = chosen(book, two, two.pools, machine(n), undefined, 0);
       if (address !== undefined) book.put(bound(machine(n), address, 'two', 0, 60_000 + n));
       return address;
     });
     assert.deepEqual(given, [...[10, 11, 12, 20, 21].map((n) => ip(`10.0.1.${n}`)), undefined]);
     // The first three are over, in the order of their ends; the first client wants its own again.
-    assert.equal(book.choose(two, two.pools, machine(0), undefined, 60_002), ip('10.0.1.10'));
-    assert.equal(book.choose(two, two.pools, machine(9), undefined, 60_002), ip('10.0.1.10'));
-    assert.equal(book.choose(two, two.pools, machine(2), undefined, 60_002), ip('10.0.1.12'));
+    assert.equal(chosen(book, two, two.pools, machine(0), undefined, 60_002), ip('10.0.1.10'));
+    assert.equal(chosen(book, two, two.pools, machine(9), undefined, 60_002), ip('10.0.1.10'));
+    assert.equal(chosen(book, two, two.pools, machine(2), undefined, 60_002), ip('10.0.1.12'));
   });
 
   test('gives what was never used before what somebody may come back for', () => {
     const book = bookOf();
     book.put(bound(machine(1), ip('10.0.0.4'), 'lan', 0, 1000));
-    assert.equal(book.choose(lan, lan.pools, machine(2), undefined, 5000), ip('10.0.0.5'));
-    assert.equal(book.choose(lan, lan.pools, machine(1), undefined, 5000), ip('10.0.0.4'));
+    assert.equal(chosen(book, lan, lan.pools, machine(2), undefined, 5000), ip('10.0.0.5'));
+    assert.equal(chosen(book, lan, lan.pools, machine(1), undefined, 5000), ip('10.0.0.4'));
   });
 
   test('a /16 of clients comes and goes, and comes again; the last costs as little as the first', () => {
@@ -297,7 +366,7 @@ describe('the lease book', () => {
       let begun = process.cpuUsage();
       for (let n = 0; n < all; n++) {
         const who = machine(first + n);
-        const address = book.choose(big, big.pools, who, undefined, now) ?? assert.fail('no address left');
+        const address = chosen(book, big, big.pools, who, undefined, now) ?? assert.fail('no address left');
         book.offer('big', who, address, now);
         book.put(bound(who, address, 'big', now, 60_000));
         given.add(address);
@@ -375,7 +444,7 @@ describe('the lease book', () => {
     book.put(lease);
     book.put({ ...lease, state: 'declined', expires: 600_000 });
     assert.equal(book.leaseOf('lan', machine(1)), undefined);
-    assert.equal(book.choose(lan, lan.pools, machine(1), undefined, 1), ip('10.0.0.5'));
+    assert.equal(chosen(book, lan, lan.pools, machine(1), undefined, 1), ip('10.0.0.5'));
     assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 1), false);
     assert.equal(book.isFree(ip('10.0.0.4'), machine(2), 600_000), true);
   });
@@ -407,7 +476,7 @@ test('an edit of nodes alone leaves a book that lends as one does that is made a
           current = sites[one.to] ?? current;
           book.configure(current);
         } else {
-          const address = book.choose(lan, lan.pools, machine(one.who), undefined, now);
+          const address = chosen(book, lan, lan.pools, machine(one.who), undefined, now);
           if (address === undefined) continue;
           if (one.do === 'offer') book.offer('lan', machine(one.who), address, now);
           else book.put({ ...bound(machine(one.who), address, 'lan', now, 60_000), state: one.do });
@@ -415,14 +484,14 @@ test('an edit of nodes alone leaves a book that lends as one does that is made a
       }
       // Offers are over by then; leases under them are taken back the next time.
       now += 30_000;
-      book.hasRoomForStrangers(pool, now);
+      hasRoom(book, pool, now);
       const anew = bookOf(current);
       anew.load([...book.leases()]);
-      assert.equal(book.hasRoomForStrangers(pool, now), anew.hasRoomForStrangers(pool, now));
+      assert.equal(hasRoom(book, pool, now), hasRoom(anew, pool, now));
       const lent = (from: LeaseBook): readonly Ipv4[] => {
         const all: Ipv4[] = [];
         for (let n = 300; n < 310; n++) {
-          const address = from.choose(lan, lan.pools, machine(n), undefined, now);
+          const address = chosen(from, lan, lan.pools, machine(n), undefined, now);
           if (address === undefined || all.includes(address)) break;
           from.put(bound(machine(n), address, 'lan', now, 60_000));
           all.push(address);

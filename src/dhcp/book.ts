@@ -13,24 +13,24 @@ export type Offer = { readonly ip: Ipv4; readonly mac: Mac; readonly network: st
 /** How long an offer holds its address, in milliseconds. */
 export const OFFER_MS = 30_000;
 
-/** What decisions may ask of the book. Nothing here gives an address away. */
+/** What decisions ask of the book. Nothing here changes it; what it counts and proposes takes expiry into account up to the last `expire`. */
 export type BookView = {
   leaseOf(network: string, mac: Mac): Lease | undefined;
   leaseAt(ip: Ipv4): Lease | undefined;
   offerAt(ip: Ipv4): Offer | undefined;
   offerOf(network: string, mac: Mac): Offer | undefined;
   /**
-   * Whether a machine that the site does not list finds room in the pool at `now`: of a pool that nodes draw from, too, as many
+   * Whether a machine that the site does not list finds room in the pool: of a pool that nodes draw from, too, as many
    * addresses are left to them as there are nodes without, up to half of it.
    */
-  hasRoomForStrangers(pool: Pool, now: number): boolean;
+  hasRoomForStrangers(pool: Pool): boolean;
   /** Whether `mac` may have `ip` at `now`: nobody else holds it and it is kept for nobody. */
   isFree(ip: Ipv4, mac: Mac, now: number): boolean;
   /**
-   * An address of the network's pools for `mac`, in the order of RFC 2131 section 4.3.1: the one it has, the one it was
+   * Proposes an address of the network's pools for `mac`, in the order of RFC 2131 section 4.3.1: the one it has, the one it was
    * offered or had before, the one it asks for, a new one, the one unused for longest. `undefined` if all are taken.
    */
-  choose(network: Network, pools: readonly Pool[], mac: Mac, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined;
+  propose(network: Network, pools: readonly Pool[], mac: Mac, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined;
 };
 
 /**
@@ -85,7 +85,7 @@ export class LeaseBook implements BookView {
       return [];
     }
     this.#layout = layout;
-    this.#free = ranges.map((range) => new FreeAddresses(range));
+    this.#free = ranges.map((range) => new FreeAddresses(range, (ip) => this.#kept.has(ip)));
     return this.#arrange();
   }
 
@@ -110,10 +110,11 @@ export class LeaseBook implements BookView {
     return { nowhere, unlent };
   }
 
-  /** Of the same networks and pools, files anew what is kept no longer, and what machines hold that became nodes or are none any more. */
+  /** Of the same networks and pools, files anew what is kept or is kept no longer, and what machines hold that became nodes or are none any more. */
   #follow(kept: ReadonlyMap<Ipv4, unknown>, nodes: ReadonlyMap<Mac, unknown>): void {
     const isOther = (mac: Mac): boolean => nodes.has(mac) !== this.#nodes.has(mac);
     const anew = new Set([...kept.keys()].filter((ip) => !this.#kept.has(ip)));
+    for (const ip of this.#kept.keys()) if (!kept.has(ip)) anew.add(ip);
     for (const { ip, mac } of this.#byIp.values()) if (isOther(mac)) anew.add(ip);
     for (const { ip, mac } of this.#offers.values()) if (isOther(mac)) anew.add(ip);
     for (const ip of anew) {
@@ -188,8 +189,7 @@ export class LeaseBook implements BookView {
     return this.#offerOf.get(clientKey(network, mac));
   }
 
-  hasRoomForStrangers({ range }: Pool, now: number): boolean {
-    this.#collect(now);
+  hasRoomForStrangers({ range }: Pool): boolean {
     const sizes = this.#sizes.get(range.first);
     const free = this.#freeIn(range.first);
     if (!sizes || !free) return true;
@@ -211,12 +211,11 @@ export class LeaseBook implements BookView {
     return lease.state === 'released' || (lease.state === 'bound' && lease.mac === mac);
   }
 
-  choose(network: Network, pools: readonly Pool[], mac: Mac, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined {
+  propose(network: Network, pools: readonly Pool[], mac: Mac, wanted: Ipv4 | undefined, now: number): Ipv4 | undefined {
     const key = clientKey(network.name, mac);
     for (const ip of [this.#byClient.get(key)?.ip, this.#offerOf.get(key)?.ip, wanted]) {
       if (ip !== undefined && pools.some(({ range }) => inRange(range, ip)) && this.isFree(ip, mac, now)) return ip;
     }
-    this.#collect(now);
     const free = pools.flatMap(({ range }) => this.#freeIn(range.first) ?? []);
     const isFree = (ip: Ipv4): boolean => this.isFree(ip, mac, now);
     const isUnused = (ip: Ipv4): boolean => !this.#byIp.has(ip) && isFree(ip);
@@ -227,6 +226,17 @@ export class LeaseBook implements BookView {
       firstOf(free, (pool) => pool.longestUnused(isFree)) ??
       firstOf(free, (pool) => pool.oldestDeclined(isUnclaimed))
     );
+  }
+
+  /** Takes back what leases and offers held until `now`. */
+  expire(now: number): void {
+    for (const [ip, expires] of this.#expiries.takeUntil(now)) {
+      if (this.#byIp.get(ip)?.expires === expires && !this.#offers.has(ip)) this.#giveBack(ip);
+    }
+    for (const offer of this.#offers.values()) {
+      if (offer.until > now) break;
+      this.withdraw(offer.network, offer.mac);
+    }
   }
 
   /** Holds an address for the client until `OFFER_MS` from `now`; its earlier offer in this network is withdrawn. */
@@ -301,7 +311,7 @@ export class LeaseBook implements BookView {
     this.#giveBack(lease.ip);
   }
 
-  /** Puts a lease's address where `choose` finds it when its time has come. */
+  /** Puts a lease's address where `propose` finds it when its time has come. */
   #file(lease: Lease): void {
     if (lease.state === 'released') {
       this.#giveBack(lease.ip);
@@ -317,17 +327,6 @@ export class LeaseBook implements BookView {
     const pool = this.#freeIn(ip);
     if (this.#kept.has(ip)) pool?.forget(ip);
     else pool?.giveBack(ip);
-  }
-
-  /** Takes back what leases and offers held until `now`. */
-  #collect(now: number): void {
-    for (const [ip, expires] of this.#expiries.takeUntil(now)) {
-      if (this.#byIp.get(ip)?.expires === expires && !this.#offers.has(ip)) this.#giveBack(ip);
-    }
-    for (const offer of this.#offers.values()) {
-      if (offer.until > now) break;
-      this.withdraw(offer.network, offer.mac);
-    }
   }
 
   #mayHave(ip: Ipv4, mac: Mac): boolean {

@@ -47,6 +47,7 @@ function ask(
   now = T0 + 1000,
 ): Decision {
   const request = requestOf(type, who, said, fields);
+  book.expire(now);
   return decide(request, clientOf(request), {
     site,
     book,

@@ -2,6 +2,8 @@ import type { Ipv4 } from '../model/ipv4.ts';
 
 type Entry = { readonly ip: Ipv4; readonly expires: number };
 
+const NONE: readonly (readonly [Ipv4, number])[] = [];
+
 /**
  * Addresses by the time at which they expire: a binary heap. An address that is pushed again has both times in it; the
  * reader knows which one counts. Old entries are dropped once they outnumber the addresses.
@@ -19,6 +21,7 @@ export class Expiries {
 
   /** Takes out what expires at `now` or before, the earliest first. */
   takeUntil(now: number): readonly (readonly [Ipv4, number])[] {
+    if (this.#expires(0) > now) return NONE;
     const taken: [Ipv4, number][] = [];
     for (let top = this.#heap[0]; top && top.expires <= now; top = this.#heap[0]) {
       this.#removeTop();

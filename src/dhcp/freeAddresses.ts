@@ -6,7 +6,8 @@ import { type Ipv4, type Ipv4Range, inRange } from '../model/ipv4.ts';
  */
 export class FreeAddresses {
   readonly range: Ipv4Range;
-  /** From here on nothing was handed out since the pool was taken over. */
+  readonly #isKept: (ip: Ipv4) => boolean;
+  /** From here on nothing was handed out since the pool was taken over. What is kept below it comes back by `giveBack`. */
   #next: number;
   /** Addresses that came back, the one unused for longest first. */
   readonly #returned = new Set<Ipv4>();
@@ -16,8 +17,10 @@ export class FreeAddresses {
   readonly #held = new Map<Ipv4, boolean>();
   #heldByNodes = 0;
 
-  constructor(range: Ipv4Range) {
+  /** `isKept`: whether an address is lent to none but the machines that it is kept for. */
+  constructor(range: Ipv4Range, isKept: (ip: Ipv4) => boolean) {
     this.range = range;
+    this.#isKept = isKept;
     this.#next = range.first;
   }
 
@@ -35,6 +38,7 @@ export class FreeAddresses {
     this.forget(ip);
     this.#held.set(ip, byNode);
     if (byNode) this.#heldByNodes++;
+    if (ip >= this.#next) this.#advance();
   }
 
   /** The address is nobody's, and nobody is to find it here. */
@@ -55,12 +59,24 @@ export class FreeAddresses {
   setAside(ip: Ipv4): void {
     this.forget(ip);
     this.#declined.add(ip);
+    if (ip >= this.#next) this.#advance();
   }
 
-  /** The first address that was never handed out. Addresses that it passes over must come back by `giveBack`. */
+  /** Passes over what is taken, so that `neverUsed` need not. */
+  #advance(): void {
+    while (this.#next <= this.range.last && this.#isTaken(this.#next as Ipv4)) this.#next++;
+  }
+
+  #isTaken(ip: Ipv4): boolean {
+    return this.#held.has(ip) || this.#returned.has(ip) || this.#declined.has(ip) || this.#isKept(ip);
+  }
+
+  /** The first address that was never handed out. */
   neverUsed(isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {
-    while (this.#next <= this.range.last && !isUsable(this.#next as Ipv4)) this.#next++;
-    return this.#next <= this.range.last ? (this.#next as Ipv4) : undefined;
+    for (let ip = this.#next; ip <= this.range.last; ip++) {
+      if (!this.#isTaken(ip as Ipv4) && isUsable(ip as Ipv4)) return ip as Ipv4;
+    }
+    return undefined;
   }
 
   longestUnused(isUsable: (ip: Ipv4) => boolean): Ipv4 | undefined {

@@ -78,6 +78,8 @@ function ask(
   sender = fields.ciaddr ?? UNSPECIFIED,
 ): Decision {
   const request = requestOf(type, who, said, fields);
+  book.expire(now);
+  admission.expire(now);
   return decide(request, clientOf(request), {
     site,
     book,
@@ -595,6 +597,7 @@ describe('limits for machines that the site does not list', () => {
   });
   function asks(type: Parameters<typeof requestOf>[0], who: Mac, said: Said[] = [], fields: Partial<DhcpPacket> = {}) {
     const request = requestOf(type, who, said, fields);
+    here.expire(now);
     const around = { site: of, book: here, admission, hasRecords: true, interface: 'br4', from: UNSPECIFIED, now };
     return decide(request, clientOf(request), around);
   }

@@ -85,7 +85,7 @@ const LONGEST_CLIENT_ID = 255;
 /** How long a declined address is set aside. */
 export const DECLINED_MS = 600_000;
 
-/** Decides about one request of a client. Pure but for the book's own search for a free address. */
+/** Decides about one request of a client. Pure. */
 export function decide(request: DhcpPacket, client: Client, situation: Situation): Decision {
   const { site } = situation;
   const { networks: wire, reach } = wireOf(request, site, situation.interface, situation.from);
@@ -200,9 +200,9 @@ function placeFor(asking: Asking, wanted: Ipv4 | undefined): ChosenPlace | Refus
     const isNew = isNewIn(network, asking);
     const refusal = isNew ? situation.admission.whyNot(newcomer(asking), now) : undefined;
     if (refusal !== undefined) return refusal;
-    const pools = isNew ? all.filter((pool) => book.hasRoomForStrangers(pool, now)) : all;
+    const pools = isNew ? all.filter((pool) => book.hasRoomForStrangers(pool)) : all;
     kept ||= pools.length < all.length;
-    const ip = book.choose(network, pools, request.chaddr, wanted, now);
+    const ip = book.propose(network, pools, request.chaddr, wanted, now);
     if (ip !== undefined) return { network, ip, reserved: false };
   }
   if (kept) return { code: 'pools-kept-for-nodes' };
@@ -379,7 +379,7 @@ function grantOrWait(asking: Asking, network: ServedNetwork, ip: Ipv4): Decision
   const pool = network.pools.find(({ range }) => inRange(range, ip));
   const refusal = admission.whyNot(newcomer(asking), now);
   if (refusal !== undefined) return silence(refusal);
-  if (pool && !book.hasRoomForStrangers(pool, now)) return silence({ code: 'pool-kept-for-nodes' });
+  if (pool && !book.hasRoomForStrangers(pool)) return silence({ code: 'pool-kept-for-nodes' });
   return grant(asking, ip);
 }
 

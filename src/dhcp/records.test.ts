@@ -408,7 +408,8 @@ describe('a wall clock that is set', () => {
           } else {
             const who = machine(step.who);
             const now = records.now();
-            const address = book.choose(lan, lan.pools, who, undefined, now);
+            book.expire(now);
+            const address = book.propose(lan, lan.pools, who, undefined, now);
             if (address === undefined) continue;
             const lease = leaseFor(who, address, now);
             const got = await new Promise<boolean>((resolve) =>
@@ -428,8 +429,9 @@ describe('a wall clock that is set', () => {
         // None of them is used up by it either: an hour later all are free.
         pass(HOUR + MINUTE);
         const now = records.now();
+        book.expire(now);
         const free = [0, 1, 2, 3].map((n) => {
-          const address = book.choose(lan, lan.pools, machine(100 + n), undefined, now);
+          const address = book.propose(lan, lan.pools, machine(100 + n), undefined, now);
           if (address !== undefined) book.put(leaseFor(machine(100 + n), address, now));
           return address;
         });

@@ -66,6 +66,7 @@ export function rehearse(
   const book = new LeaseBook();
   book.configure(site);
   book.load(leases.map((lease) => readAt(lease, now)));
+  book.expire(now);
   const name = interfaceFor(part.mac, site);
   const decision = decide(request, client, {
     site,

@@ -357,6 +357,9 @@ class Server implements DhcpServer {
   }
 
   #decide({ port, request, client, sender }: Asked, answered?: Ipv4): Decision {
+    const now = this.#records.now();
+    this.#book.expire(now);
+    this.#admission.expire(now);
     return decide(request, client, {
       site: this.#site,
       book: this.#book,
@@ -365,7 +368,7 @@ class Server implements DhcpServer {
       interface: port.name,
       from: sender.ip,
       ...(answered === undefined ? {} : { answered }),
-      now: this.#records.now(),
+      now,
     });
   }
 
