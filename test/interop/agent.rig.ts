@@ -50,9 +50,15 @@ export function unwire(): void {
 
 /**
  * A machine's root below `folder`, with the agent laid in as an image has it; Debian's without these programs, or with those of `only`
- * and no others.
+ * and no others. `prepare` is shell that runs in the root before each program.
  */
-export function rig(folder: string, flavour: Flavour, without: readonly string[] = [], only?: readonly string[]): Rig {
+export function rig(
+  folder: string,
+  flavour: Flavour,
+  without: readonly string[] = [],
+  only?: readonly string[],
+  prepare = '',
+): Rig {
   const root = join(folder, 'root');
   for (const name of ['proc', 'sys', 'dev', 'run', 'tmp', 'root', 'etc/init.d', 'var', 'usr'])
     mkdirSync(join(root, name), { recursive: true });
@@ -96,6 +102,7 @@ export function rig(folder: string, flavour: Flavour, without: readonly string[]
       ${flavour === 'dash' ? `mount --bind -o ro /usr ${root}/${only === undefined ? 'usr' : 'host'}` : ''}
       ${without.map((name) => `mount --bind /dev/null ${root}/usr/bin/${name}`).join('; ')}
       mkdir -p ${root}/agent; mount --bind ${image}/usr ${root}/agent
+      cd ${root}; ${prepare}
       exec chroot ${root} ${command}`;
     return spawn('ip', ['netns', 'exec', NAMESPACE, 'unshare', '--uts', 'sh', '-ec', setUp], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -50,6 +50,7 @@ export async function stage(
     without = [],
     only,
     settingsSeconds,
+    prepare,
   }: {
     listen?: boolean;
     address?: boolean;
@@ -58,6 +59,7 @@ export async function stage(
     without?: readonly string[];
     only?: readonly string[];
     settingsSeconds?: number;
+    prepare?: string;
   } = {},
 ) {
   wire({ address });
@@ -66,7 +68,7 @@ export async function stage(
     unwire();
   });
   const folder = mkdtempSync(join(scratch, `${flavour}-`));
-  const machine = rig(folder, flavour, without, only);
+  const machine = rig(folder, flavour, without, only, prepare);
   const root = join(folder, 'site');
   mkdirSync(root);
   for (const [name, content] of Object.entries(files)) {

@@ -32,6 +32,7 @@ test('the shell programs are clean', () => {
     'reveille-opened',
     'talk.sh',
     'hide.sh',
+    'trouble.sh',
     'place.sh',
     'apply.sh',
     'services.sh',

@@ -15,7 +15,7 @@ const FACTS = [
 ].join('');
 
 describe('whole boots', { concurrency: 1 }, () => {
-  test('BIOS and UEFI, virtio and e1000, iPXE and pxelinux, 1, 2 and 6 cards; a failing settings.sh is reported and not ready', async () => {
+  test('BIOS and UEFI, virtio and e1000, iPXE and pxelinux, 1, 2 and 6 cards; a settings.sh that hangs is ended, reported and not ready', async () => {
     const hardware: { readonly [name: string]: Hardware } = {
       virtio1: { nics: 1, model: 'virtio-net-pci' },
       e1000two: { nics: 2, model: 'e1000' },
@@ -24,10 +24,10 @@ describe('whole boots', { concurrency: 1 }, () => {
       broken: { nics: 1, model: 'e1000' },
     };
     const loaders = { virtio1: 'pxelinux', e1000two: 'pxelinux', virtio6: 'ipxe', uefi: 'auto', broken: 'auto' };
-    const site = siteText(loaders);
-    const failing = '#!/bin/sh\necho "the RAID card is missing" >&2\nexit 23\n';
+    const site = siteText(loaders).replace(/(broken: .*loader: auto)/, '$1, settingsLimit: 10s');
+    const hanging = '#!/bin/sh\necho "waiting for the RAID card" >&2\n(sleep 900) &\nsleep 900\n';
     const boots = await openBootRack(
-      { ...filesFor(site, Object.keys(hardware)), 'nodes/broken/settings.sh': failing },
+      { ...filesFor(site, Object.keys(hardware)), 'nodes/broken/settings.sh': hanging },
       hardware,
     );
     try {
@@ -67,8 +67,8 @@ describe('whole boots', { concurrency: 1 }, () => {
       assert.equal(broken?.state, 'failed');
       const failed = broken?.boot?.steps.find((step) => step.status === 'failed');
       assert.equal(failed?.name, 'settings');
-      assert.match(failed?.detail ?? '', /23/);
-      assert.match(failed?.output ?? '', /the RAID card is missing/);
+      assert.match(failed?.detail ?? '', /ran for 10 s and was ended/);
+      assert.match(failed?.output ?? '', /waiting for the RAID card/);
       await sleep(3000);
       assert.equal((await boots.status('broken')).state, 'failed', 'it does not become ready later');
       assert.ok(!broken?.boot?.steps.some((step) => step.name === 'ready' && step.status === 'done'));

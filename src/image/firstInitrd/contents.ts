@@ -94,7 +94,7 @@ export async function firstInitrd(order: FirstInitrdOrder): Promise<FirstInitrd>
 }
 
 /** What of the agent `init` uses too. */
-const SHARED = ['talk.sh', 'hide.sh', 'hide.awk'];
+const SHARED = ['talk.sh', 'trouble.sh', 'hide.sh', 'hide.awk'];
 const AGENT = join(import.meta.dirname, '../../node/agent');
 
 /** The contents of some files of a root's tar. */

@@ -17,6 +17,7 @@ export function agentFiles(): readonly AgentFile[] {
     { path: '/usr/sbin/reveille-refresh', mode: 0o755, content: source('reveille-refresh') },
     { path: '/usr/lib/reveille/talk.sh', mode: 0o644, content: source('talk.sh') },
     { path: '/usr/lib/reveille/hide.sh', mode: 0o644, content: source('hide.sh') },
+    { path: '/usr/lib/reveille/trouble.sh', mode: 0o644, content: source('trouble.sh') },
     { path: '/usr/lib/reveille/hide.awk', mode: 0o644, content: source('hide.awk') },
     { path: '/usr/lib/reveille/place.sh', mode: 0o644, content: source('place.sh') },
     { path: '/usr/lib/reveille/apply.sh', mode: 0o644, content: source('apply.sh') },

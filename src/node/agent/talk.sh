@@ -18,10 +18,12 @@ STILL_SECONDS=60
 # A server that asks to be left alone is asked again within this many seconds at the latest.
 LONGEST_RETRY=300
 TAB=$(printf '\t')
-MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT='' NAMELESS=''
+MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT='' NAMELESS='' SILENT_SINCE='' REMIND_AT=0
 
 # shellcheck source=hide.sh
 . "$LIB/hide.sh"
+# shellcheck source=trouble.sh
+. "$LIB/trouble.sh"
 
 say() {
   tidy "$*"
@@ -138,6 +140,12 @@ request() {
     grep -v -i '^ *x-reveille-token' "$WORK/headers" | tail -n 1 >"$WORK/trouble"
   fi
   RETRY_AFTER=0
+  if [ "$STATUS" != 000 ]; then
+    SILENT_SINCE=''
+  elif [ -z "$SILENT_SINCE" ]; then
+    clock
+    SILENT_SINCE=$NOW
+  fi
   case $STATUS in
     403) if [ -n "$NAMELESS" ]; then NAMELESS=''; else NAMELESS=$token; fi ;;
     429 | 503)
@@ -184,8 +192,12 @@ keep_token() {
   add_to_mask "$RUN/token"
 }
 
-# Why the last request was not answered as hoped: the server's words, the client's, or the bare status.
+# Why the last request was not answered as hoped: what is full here, the server's words, the client's, or the bare status.
 words() {
+  if [ "$STATUS" = 000 ]; then
+    full=$(fullness)
+    [ -z "$full" ] || { printf '%s\n' "$full" && return; }
+  fi
   if [ "$STATUS" != 000 ] && [ -s "$1" ]; then
     start_of "$1" 500
   elif [ -s "$WORK/trouble" ]; then
@@ -206,7 +218,25 @@ begin() {
   clock
   STEP_BEGAN=$NOW
   STEP_TOLD=$NOW
+  REMIND_AT=0
   say "$STEP"
+}
+
+# remind WORDS: says WORDS on the console at the first time in a step, and then once a minute.
+remind() {
+  clock
+  [ "$NOW" -ge "$REMIND_AT" ] || return 0
+  REMIND_AT=$((NOW + STILL_SECONDS * 1000))
+  say "$STEP: $1"
+}
+
+# remind_of_server: the same where no server answers.
+remind_of_server() {
+  [ "$STATUS" = 000 ] || return 0
+  clock
+  silent_for=$(((NOW - SILENT_SINCE) / 1000))
+  [ "$silent_for" -ge 10 ] || return 0
+  remind "no answer from $SERVER for $silent_for s: does the server run, is $SERVER its address, and does a firewall let TCP from this machine through?"
 }
 
 # still WHAT [OUTPUT]: says and reports, a minute after it did the last time, that the step goes on with WHAT; OUTPUT is a file whose
@@ -239,9 +269,11 @@ try_again() {
 
 # fail DETAIL [OUTPUT]: the step that began failed; OUTPUT is a file whose tail is sent along.
 fail() {
-  say "$STEP failed: $1"
+  full=$(fullness)
+  why="$1${full:+; $full}"
+  say "$STEP failed: $why"
   [ -z "${2-}" ] || [ ! -r "$2" ] || tail_of "$2"
-  report failed "$@"
+  report failed "$why" "${2-}"
 }
 
 # tail_of FILE: its end, as it may leave.
@@ -267,6 +299,12 @@ report() {
   tidy "${2-}"
   detail=$TIDY
   [ "${#detail}" -le 500 ] || detail=$(printf %s "$detail" | head -c 500)
+  # What the try takes is free for the report afterwards. Without room for one, a report leaves at once or not at all.
+  if ! { printf '%16384s' '' >"$RUN/reports/room"; } 2>/dev/null; then
+    report_directly "$1" || :
+    return 0
+  fi
+  : >"$RUN/reports/room"
   {
     printf 'boot=%s\nseq=%s\nstep=%s\nstatus=%s\nms=%s\n' "$BOOT" "$SEQUENCE" "$STEP" "$1" $((NOW - STEP_BEGAN))
     [ -z "${DURING-}" ] || echo "during=$DURING"
@@ -276,6 +314,31 @@ report() {
   } >"$file.new"
   mv -f "$file.new" "$file"
   deliver || :
+}
+
+# report_directly STATUS: tells the server without writing any file that there is no room here, beside what was to be reported (detail).
+report_directly() {
+  [ -n "$ONLINE" ] || return 1
+  find_client
+  full=$(fullness)
+  case $detail in *"${full:-no room}"*) ;; *) detail="${full:-no room}${detail:+; $detail}" ;; esac
+  bare=$(printf 'boot=%s\nseq=%s\nstep=%s\nstatus=%s\nms=%s\ndetail=%s' "$BOOT" "$SEQUENCE" "$STEP" "$1" $((NOW - STEP_BEGAN)) \
+    "$(printf %s "$detail" | head -c 500)")
+  url="$SERVER/node/v1/report?mac=$MAC&time=$(date +%s)"
+  token=''
+  if has_token; then token=yes; fi
+  case $CLIENT in
+    curl) printf '%s\n' "$bare" | curl -qsS --noproxy '*' --connect-timeout 5 --max-time 30 -o /dev/null ${token:+-K "$RUN/token.curl"} --data-binary @- "$url" ;;
+    gnu) timeout 30 env ${token:+"WGETRC=$RUN/token.wgetrc"} wget -q -O /dev/null --post-data "$bare
+" "$url" ;;
+    *)
+      # shellcheck disable=SC2086 # words
+      {
+        [ -z "$token" ] || printf 'token=%s\n' "$(cat "$RUN/token")"
+        printf '%s\n' "$bare"
+      } | timeout 30 $WGET -q -O /dev/null --post-file /dev/stdin "$url${token:+&token=body}"
+      ;;
+  esac 2>/dev/null
 }
 
 # Sends the reports that wait, oldest first. Fails at the first that does not arrive; one that the server will never
