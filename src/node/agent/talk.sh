@@ -347,7 +347,8 @@ deliver() {
   [ -n "$ONLINE" ] || return 1
   is_quiet && return 1
   for waiting in "$RUN"/reports/*[0-9]; do
-    [ -e "$waiting" ] || return 0
+    # The agent's other program may have delivered it meanwhile.
+    [ -e "$waiting" ] || continue
     request /node/v1/report "$WORK/answer" "$waiting"
     case $STATUS in
       200 | 204) ;;
