@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { ReveilleError } from '../errors.ts';
 import type { Bmc } from '../model/node.ts';
 import { type HttpAnswer, httpAsk } from '../net/httpAsk.ts';
+import { readRegular } from '../regularFile.ts';
 import type { BmcSession } from './session.ts';
 
 type RedfishBmc = Bmc & { readonly kind: 'redfish' };
@@ -11,6 +11,7 @@ type RedfishBmc = Bmc & { readonly kind: 'redfish' };
 const ROOT = '/redfish/v1/';
 const ANSWER_MS = 20_000;
 const LONGEST_ANSWER = 4 * 1024 * 1024;
+const LONGEST_CA = 1_000_000;
 
 /** Values of ResetType, the best first, as far as a system has them (DSP2046, ComputerSystem). */
 const RESET_TYPES = {
@@ -139,7 +140,7 @@ function linkOf(value: unknown): string | undefined {
 
 async function certificates({ ca }: RedfishBmc): Promise<Buffer | undefined> {
   if (ca === undefined) return undefined;
-  return readFile(ca).catch((cause: Error) => {
+  return readRegular(ca, LONGEST_CA).catch((cause: Error) => {
     throw new ReveilleError('FILE_MISSING', `the certificates of bmc.ca cannot be read: ${cause.message}`, { cause });
   });
 }

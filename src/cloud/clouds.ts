@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
+import { readRegular } from '../regularFile.ts';
 
 /** How to reach a cloud and as whom, as clouds.yaml says it (docs: openstacksdk, "Configuring OpenStack SDK Applications"). */
 export type CloudAccess = {
@@ -94,7 +94,7 @@ type Entry = { readonly [key: string]: unknown };
 async function entriesOf(file: string): Promise<{ readonly [name: string]: Entry } | undefined> {
   let content: string;
   try {
-    content = await readFile(file, 'utf8');
+    content = (await readRegular(file, 1_000_000)).toString('utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw invalid(file, `cannot be read: ${(cause as Error).message}`);

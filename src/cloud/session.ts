@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { HttpAnswer } from '../net/httpAsk.ts';
+import { readRegular } from '../regularFile.ts';
 import type { CloudAccess, Named } from './clouds.ts';
 import { ask } from './request.ts';
 
@@ -113,7 +113,7 @@ function aheadMs({ headers }: HttpAnswer, now: number): number | undefined {
 
 async function readCertificates(file: string): Promise<Buffer> {
   try {
-    return await readFile(file);
+    return await readRegular(file, 1_000_000);
   } catch (cause) {
     throw new ReveilleError('CLOUD_INVALID', `the cacert of clouds.yaml cannot be read: ${wordsOf(cause)}`, { cause });
   }

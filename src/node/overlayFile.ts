@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { type Place, wordsOf } from '../errors.ts';
+import { readRegular } from '../regularFile.ts';
 import { type Findings, inWords, quoted } from '../site/finding.ts';
 import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
 import { formedText } from '../textForm.ts';
@@ -215,15 +214,8 @@ function isMap(value: unknown): value is Record<string, unknown> {
 const LARGEST = 1024 * 1024;
 
 async function readBytes(path: string): Promise<Uint8Array | undefined> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
+  return readRegular(path, LARGEST).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (handle === undefined) return undefined;
-  try {
-    if ((await handle.stat()).size > LARGEST) throw new Error('is larger than 1 MiB');
-    return await handle.readFile();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { ReveilleError } from '../errors.ts';
+import { type Place, ReveilleError, wordsOf } from '../errors.ts';
 import type { SecretSource } from '../model/secret.ts';
+import { readRegular } from '../regularFile.ts';
 import { Findings } from '../site/finding.ts';
 import type { Site } from '../site/site.ts';
 import { LONGEST_SECRET, openSiteSecrets, secretValue } from './siteSecrets.ts';
@@ -18,9 +18,8 @@ export async function checkSecrets(site: Site): Promise<Findings> {
     if (value === undefined) continue;
     values.set(name, value);
     if (source.kind === 'file' && value.trim() !== value) {
-      const file = relative(site.root, source.path);
       findings.warn(
-        { file: file.startsWith('..') ? source.path : file, line: 1, col: 1 },
+        placeOf(source, site.root),
         `the secret ${name} begins or ends with a blank`,
         'it belongs to the value; files of many programs lose it',
       );
@@ -28,6 +27,11 @@ export async function checkSecrets(site: Site): Promise<Findings> {
   }
   await checkUses(site, values, findings);
   return findings;
+}
+
+function placeOf({ path }: SecretSource & { readonly kind: 'file' }, root: string): Place {
+  const way = relative(root, path);
+  return { file: way.startsWith('..') ? path : way, line: 1, col: 1 };
 }
 
 async function valueHere(
@@ -39,14 +43,17 @@ async function valueHere(
   if (source.kind !== 'file') return undefined;
   let bytes: Uint8Array;
   try {
-    const about = await stat(source.path);
-    if (!about.isFile() || about.size > LONGEST_SECRET) return undefined;
-    bytes = await readFile(source.path);
-  } catch {
+    bytes = await readRegular(source.path, LONGEST_SECRET);
+  } catch (error) {
+    // A file that cannot be read here may be where the server is, or the server's alone.
+    if (!(error instanceof Error && 'code' in error))
+      findings.error(placeOf(source, root), `the secret ${name} cannot be had: ${wordsOf(error)}`);
     return undefined;
   }
   try {
-    return secretValue(name, source, bytes, root) || undefined;
+    const value = secretValue(name, source, bytes, root);
+    if (value === '') findings.error(placeOf(source, root), `the secret ${name} is empty`);
+    return value || undefined;
   } catch (error) {
     note(error, findings);
     return undefined;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,20 @@ describe('secrets of the site', () => {
       values: new Set(),
       raw: new Set(),
     });
+  });
+
+  test('a file that is none is refused and holds nothing up', async () => {
+    execFileSync('mkfifo', [join(root, 'fifo')]);
+    await writeFile(join(root, 'long'), 'x'.repeat(65 * 1024));
+    for (const [path, reason] of [
+      [join(root, 'fifo'), /not a file/],
+      ['/dev/zero', /not a file/],
+      [root, /not a file|EISDIR/],
+      [join(root, 'long'), /longer than 64 KiB/],
+    ] as const) {
+      const secrets = secretsOf({ odd: { kind: 'file', path } });
+      await assert.rejects(secrets.reveal({ text: '{{ secrets.odd }}' }), { code: 'SECRET_MISSING', message: reason });
+    }
   });
 
   test('a command is run once for a rack that wakes, and again after it failed', async () => {

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { readFile, stat } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { promisify } from 'node:util';
 import { type Place, ReveilleError } from '../errors.ts';
 import type { Var, Vars } from '../model/node.ts';
 import type { SecretSource } from '../model/secret.ts';
+import { readRegular } from '../regularFile.ts';
 import { eachText, fillSecrets, type Reference, secretNames } from '../site/secrets.ts';
 import type { Site } from '../site/site.ts';
 import type { Path } from '../site/yaml.ts';
@@ -56,7 +56,7 @@ export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: (
       if (source.kind === 'env')
         bytes = env[source.name] === undefined ? undefined : Buffer.from(env[source.name] ?? '');
       else if (source.kind === 'command') bytes = await ofCommand(source.line, root);
-      else if ((await stat(source.path)).size <= LONGEST_SECRET) bytes = await readFile(source.path);
+      else bytes = await readRegular(source.path, LONGEST_SECRET);
     } catch (cause) {
       throw missing(name, whyNot(source, cause));
     }

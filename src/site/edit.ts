@@ -1,7 +1,8 @@
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
-import { loadSite } from './load.ts';
+import { readRegular } from '../regularFile.ts';
+import { LONGEST_SITE, loadSite } from './load.ts';
 import type { Site } from './site.ts';
 
 /** An edit of site.yaml: what it was and is, and the site as it is with the edit. */
@@ -23,7 +24,7 @@ export async function editSite(
       cause,
     });
   });
-  const before = decode(await readFile(file), file);
+  const before = decode(await readRegular(file, LONGEST_SITE), file);
   const after = change(before);
   const site = await siteWith(folder, after.replace(/^\uFEFF/, ''));
   check(site);
@@ -73,7 +74,7 @@ export async function replaceFile(file: string, before: string, after: string): 
     } finally {
       await handle.close();
     }
-    if (decode(await readFile(file), file) !== before) {
+    if (decode(await readRegular(file, LONGEST_SITE), file) !== before) {
       throw new ReveilleError('SITE_INVALID', `${file} was edited meanwhile`, {
         hint: 'nothing was written; try again',
       });

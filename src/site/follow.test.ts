@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +12,11 @@ import type { Site } from './site.ts';
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
 
 /** The last line is a comment: without its end the text is still a site. */
-const GOOD_AND_MORE = GOOD.replace('/24 }', '/24 } # the network of the rack');
+const GOOD_AND_MORE = `${GOOD.replace('/24 }', '/24 } # the network of the rack')}vars: { a: 1 }\n`;
+
+function nodeLine(n: number): string {
+  return `  node0${n}: { mac: 52:54:00:00:00:0${n}, ip: 10.0.0.${n} }\n`;
+}
 
 type Told = ({ readonly loaded: string } | { readonly rejected: readonly string[] })[];
 
@@ -77,8 +82,13 @@ describe('following a site', () => {
     ['has no network left', 'site: two\nnodes: {}\n', 'site.yaml:1:1: the site has no network'],
     [
       'is cut off within a line',
-      GOOD_AND_MORE.slice(0, -8),
-      'site.yaml:3:48: the file ends here, in the middle of a line',
+      GOOD_AND_MORE.slice(0, GOOD_AND_MORE.indexOf(' the rack')),
+      'site.yaml:3:46: the file ends here, in the middle of a line',
+    ],
+    [
+      'is cut off between two lines, a section with it',
+      GOOD_AND_MORE.slice(0, GOOD_AND_MORE.indexOf('vars:')),
+      'site.yaml:4:1: the file ends here, and much followed before',
     ],
   ];
   for (const [what, text, reason] of gone) {
@@ -93,6 +103,47 @@ describe('following a site', () => {
         }),
       ));
   }
+
+  /** Each puts something in the place of site.yaml that is there and cannot be read. */
+  const unreadable: readonly (readonly [what: string, put: (file: string) => unknown, reason: RegExp])[] = [
+    ['a folder', (file) => mkdir(file), /this is not a file|EISDIR/],
+    ['a FIFO', (file) => execFileSync('mkfifo', [file]), /this is not a file/],
+    ['a link to a device without end', (file) => symlink('/dev/zero', file), /this is not a file/],
+    ['a link in a circle', (file) => symlink('site.yaml', file), /ELOOP/],
+    ['a link to nothing', (file) => symlink('nothing', file), /there is no site.yaml/],
+  ];
+  for (const [what, put, reason] of unreadable) {
+    it(`keeps the last good site over ${what}, and takes its correction`, () =>
+      withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
+        following(folder, async (followed, told, next) => {
+          const file = join(folder, 'site.yaml');
+          await rm(file);
+          await put(file);
+          await followed.reload();
+          assert.equal(followed.current().name, 'one');
+          assert.match(followed.refused()?.findings[0]?.message ?? '', reason);
+          await rm(file, { recursive: true });
+          await writeFile(file, GOOD.replace('one', 'two'));
+          while (followed.current().name !== 'two') await next();
+          assert.equal(followed.refused(), undefined, JSON.stringify(told));
+        }),
+      ));
+  }
+
+  it('takes the end of the file away where somebody confirms it with a comment, and a last node without', () =>
+    withSiteFolder({ 'site.yaml': `${GOOD}nodes:\n${nodeLine(1)}${nodeLine(2)}` }, (folder) =>
+      following(folder, async (followed) => {
+        await writeFile(join(folder, 'site.yaml'), `${GOOD}nodes:\n${nodeLine(1)}`);
+        await followed.reload();
+        assert.equal(followed.current().nodes.size, 1);
+        await writeFile(join(folder, 'site.yaml'), GOOD);
+        await followed.reload();
+        assert.equal(followed.current().nodes.size, 1);
+        await writeFile(join(folder, 'site.yaml'), `${GOOD}# no nodes yet\n`);
+        await followed.reload();
+        assert.equal(followed.current().nodes.size, 0);
+      }),
+    ));
 
   it('does not begin with a site that has no network', () =>
     withSiteFolder({ 'site.yaml': 'site: one\n' }, async (folder) => {

@@ -1,9 +1,10 @@
-import { constants, type Dirent } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { type Place, wordsOf } from '../errors.ts';
 import type { Finding } from '../model/finding.ts';
+import { readRegular } from '../regularFile.ts';
 import { formedText } from '../textForm.ts';
 import { checkExposure } from './exposure.ts';
 import { Findings } from './finding.ts';
@@ -21,10 +22,14 @@ import type { Site } from './site.ts';
 import { followInside } from './siteLinks.ts';
 import { readYaml } from './yaml.ts';
 
-/** A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. */
-export type Loaded =
+/**
+ * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `text` is that of site.yaml
+ * where it could be read.
+ */
+export type Loaded = { readonly text?: string } & (
   | { readonly ok: true; readonly site: Site; readonly warnings: readonly Finding[] }
-  | { readonly ok: false; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] };
+  | { readonly ok: false; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] }
+);
 
 /**
  * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
@@ -43,8 +48,10 @@ export async function loadSite(
 ): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
-  const documents = await readDocuments(root, siteText, findings);
-  if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings };
+  const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
+  const documents = await readDocuments(root, text, findings);
+  const read = text === undefined ? {} : { text };
+  if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings, ...read };
 
   const kinds = new Map<string, PathKind>();
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
@@ -52,24 +59,21 @@ export async function loadSite(
   if (here) warnOfHere(site, documents.site, here, findings);
   checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
-  return errors.length > 0 ? { ok: false, findings: errors, warnings } : { ok: true, site, warnings };
+  return errors.length > 0 ? { ok: false, findings: errors, warnings, ...read } : { ok: true, site, warnings, ...read };
 }
 
 /** Far more than a site needs: 10 MB of YAML hold some 50,000 nodes. */
-const LONGEST_SITE = 10_000_000;
+export const LONGEST_SITE = 10_000_000;
 const LONGEST_OTHER = 1_000_000;
 const MOST_FILES = 2000;
 const MOST_FOLDERS = 200_000;
 
 async function readDocuments(
   root: string,
-  siteText: string | undefined,
+  text: string | undefined,
   findings: Findings,
 ): Promise<SiteDocuments | undefined> {
-  const site =
-    siteText === undefined
-      ? await readDocument(root, 'site.yaml', siteSchema, LONGEST_SITE, findings)
-      : hold(readYaml('site.yaml', siteText, findings), siteSchema, findings);
+  const site = text === undefined ? undefined : hold(readYaml('site.yaml', text, findings), siteSchema, findings);
   const profiles = await readFolder(root, 'profiles', profileSchema, findings);
   const images = await readFolder(root, 'images', imageSchema, findings);
   const overlays = await foldersIn(root, 'overlays', findings);
@@ -99,41 +103,21 @@ async function readFolder<T>(
     if (!NAME_PATTERN.test(name)) {
       findings.error(startOf(file), `"${name}" cannot be a name`, 'use letters, digits, ".", "_" and "-"');
     }
-    documents.set(name, await readDocument(root, file, schema, LONGEST_OTHER, findings));
+    const text = await readText(root, file, LONGEST_OTHER, findings);
+    documents.set(name, text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings));
   }
   return documents;
 }
 
-async function readDocument<T>(
-  root: string,
-  file: string,
-  schema: z.ZodType<T>,
-  longest: number,
-  findings: Findings,
-): Promise<Declared<T> | undefined> {
-  const text = await readText(root, file, longest, findings);
-  return text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings);
-}
-
 async function readText(root: string, file: string, longest: number, findings: Findings): Promise<string | undefined> {
   try {
-    // A FIFO must not block.
-    const handle = await open(join(root, file), constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const about = await handle.stat();
-      if (!about.isFile()) findings.error(startOf(file), 'this is not a file');
-      else if (about.size > longest) findings.error(startOf(file), `this file is longer than ${longest / 1e6} MB`);
-      else {
-        const form = formedText('yaml', await handle.readFile());
-        if ('text' in form) return form.text;
-        const { line, col, message, hint } = form.problem;
-        findings.error({ file, line, col }, message, hint);
-      }
-    } finally {
-      await handle.close();
-    }
+    const form = formedText('yaml', await readRegular(join(root, file), longest));
+    if ('text' in form) return form.text;
+    const { line, col, message, hint } = form.problem;
+    findings.error({ file, line, col }, message, hint);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') findings.error(startOf(file), `there is no ${file} in ${root}`, absenceHint(file));
+    else if (codeOf(error) === undefined) findings.error(startOf(file), wordsOf(error));
     else findings.error(startOf(file), `this file cannot be read: ${wordsOf(error)}`);
   }
   return undefined;

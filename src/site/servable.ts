@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Finding } from '../model/finding.ts';
 import { type Loaded, loadSite } from './load.ts';
 import type { Site } from './site.ts';
@@ -21,16 +19,13 @@ export function unservable({ networks }: Pick<Site, 'networks'>): readonly Findi
 
 /**
  * Whether `text` is what a copy that broke off leaves of `before`: its beginning, up to somewhere within a line. Where the cut
- * falls between two lines it looks like an edit, and is taken for one.
+ * falls between two lines it may be an edit, and is taken for one as long as no section is gone and most of the file is left.
  */
 export function isCutOff(text: string, before: string): boolean {
-  return (
-    text !== '' &&
-    text.length < before.length &&
-    before.startsWith(text) &&
-    !text.endsWith('\n') &&
-    before[text.length] !== '\n'
-  );
+  if (text === '' || text.length >= before.length || !before.startsWith(text)) return false;
+  const lost = before.slice(text.length);
+  if (!text.endsWith('\n') && !lost.startsWith('\n')) return true;
+  return /^[^\s#]/m.test(lost) || lost.trim().length > text.length;
 }
 
 /** A site as it was loaded, with the text of its site.yaml. */
@@ -41,8 +36,8 @@ export async function loadServable(
   folder: string,
   { before = '', stateFolder }: { readonly before?: string; readonly stateFolder?: string | undefined } = {},
 ): Promise<LoadedText> {
-  const text = await readFile(join(folder, 'site.yaml'), 'utf8').catch(() => '');
   const loaded = await loadSite(folder, stateFolder === undefined ? {} : { stateFolder });
+  const { text = '' } = loaded;
   if (!loaded.ok) return { loaded, text };
   const findings = isCutOff(text, before) ? [cutOff(text)] : unservable(loaded.site);
   return { loaded: findings.length === 0 ? loaded : { ok: false, findings, warnings: loaded.warnings }, text };
@@ -50,9 +45,12 @@ export async function loadServable(
 
 function cutOff(text: string): Finding {
   const lines = text.split('\n');
+  const within = lines.at(-1) !== '';
   return {
     place: { file: 'site.yaml', line: lines.length, col: (lines.at(-1)?.length ?? 0) + 1 },
-    message: 'the file ends here, in the middle of a line that went on before',
-    hint: 'was it still being copied, or is its disk full? Write it again',
+    message: within
+      ? 'the file ends here, in the middle of a line that went on before'
+      : 'the file ends here, and much followed before',
+    hint: `was it still being copied, or is its disk full? Write it again${within ? '' : '; if it is meant, end it with a comment'}`,
   };
 }
