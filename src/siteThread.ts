@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { wordsOf } from './errors.ts';
 import type { Finding } from './model/finding.ts';
@@ -17,6 +18,8 @@ const { folder, stateFolder } = workerData as SiteThreadOptions;
 /** More than anybody reads at once. */
 const MOST_FINDINGS = 1000;
 const NICENESS = 5;
+/** Between two folders whose templates are tried: thousands of them keep the threads busy that read files for requests too. */
+const REST_MS = 1;
 
 let site: Site | undefined;
 let checking: AbortController | undefined;
@@ -51,7 +54,8 @@ async function checkNow(): Promise<void> {
   checking = new AbortController();
   const { signal } = checking;
   try {
-    const findings = site === undefined ? [] : await checkTemplates(site, signal);
+    const findings =
+      site === undefined ? [] : await checkTemplates(site, () => setTimeout(REST_MS, undefined, { signal }));
     tell({ kind: 'templates', findings: fewOf(findings) });
   } catch (error) {
     if (!signal.aborted) tell({ kind: 'templates', findings: [], failure: wordsOf(error) });

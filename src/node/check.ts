@@ -21,16 +21,16 @@ const MOST_TRIED = 200;
 export type CheckedFolders = Pick<Findings, 'errors' | 'warnings' | 'notes'>;
 
 /** What is wrong with the files and templates of the site's overlays and node folders, as `checkFolders` finds it. */
-export async function checkTemplates(site: Site, signal?: AbortSignal): Promise<readonly Finding[]> {
-  return (await checkFolders(site, signal)).errors;
+export async function checkTemplates(site: Site, between?: () => Promise<void>): Promise<readonly Finding[]> {
+  return (await checkFolders(site, between)).errors;
 }
 
 /**
  * Looks at the files and templates of the site's overlays and node folders: every template is compiled, and
  * rendered for nodes that get it. What only the machine itself can tell (`facts`) is not known here, so a template that
- * asks for it is only compiled. Rejects once `signal` is aborted.
+ * asks for it is only compiled. `between` is awaited before each overlay and each node folder.
  */
-export async function checkFolders(site: Site, signal?: AbortSignal): Promise<CheckedFolders> {
+export async function checkFolders(site: Site, between?: () => Promise<void>): Promise<CheckedFolders> {
   const findings = new Findings();
   const renderer = createRenderer();
   const nodes = [...site.nodes.values()];
@@ -38,7 +38,7 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
   const own = await foldersBelow(site.root, 'overlays');
   const naming = new Map<string, (node: SiteNode) => Source | undefined>();
   for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
-    signal?.throwIfAborted();
+    await between?.();
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
     const overlay = await readOverlay(site.root, name, findings);
     await refuseSecrets(site, overlay.sources, findings);
@@ -51,7 +51,7 @@ export async function checkFolders(site: Site, signal?: AbortSignal): Promise<Ch
     ({ folder }) => folder,
   );
   for (const folder of await foldersBelow(site.root, 'nodes')) {
-    signal?.throwIfAborted();
+    await between?.();
     const users = (usersOf.get(folder) ?? []).slice(0, MOST_TRIED).map(({ node }) => node);
     const { sources } = await readNodeFolder(site.root, folder, findings);
     await refuseSecrets(site, sources, findings);
