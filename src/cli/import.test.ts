@@ -74,7 +74,7 @@ describe('reveille import', () => {
       const args = ['--dnsmasq', join(folder, 'dnsmasq.conf'), '--out', join(folder, 'site')];
       const { out, code } = await run(importCommand(), args);
       assert.equal(code, 1);
-      assert.match(out, /^left {2}\S+ +networks +.*a site without networks answers nobody/m);
+      assert.match(out, /^left {2}\S+ +networks +.*a site without networks answers no machine/m);
       assert.match(out, /^left {2}\S+ +dhcp-boot=pxelinux\.0 +no dhcp-range makes a network here/m);
       assert.match(out, /site\.yaml:1:1: error: the site has no network/);
     }));

@@ -8,7 +8,7 @@ export function invalid(place: Place, message: string, hint?: string): ReveilleE
 const MOST_TOLD = 20;
 
 /**
- * Problems of one configuration, so that all of them are told at once: each is an IMPORT_INVALID with its place. Anything
+ * Problems of one configuration, so that all of them are reported at once: each is an IMPORT_INVALID with its place. Anything
  * else that is thrown passes.
  */
 export class Problems {

@@ -102,7 +102,7 @@ function code(text: string): string {
   return `${fence}${cell(text)}${fence}`;
 }
 
-/** The remarks as the sources stand: file by file in the order in which they were first told of, line by line. */
+/** The remarks as the sources stand: file by file in the order in which they were first reported, line by line. */
 export function byPlace(remarks: readonly Remark[]): readonly Remark[] {
   const files = new Map<string, number>();
   for (const { place } of remarks) if (!files.has(place.file)) files.set(place.file, files.size);

@@ -18,7 +18,7 @@ export function allowOf(needs: readonly Field[], reading: Reading): Pick<PoolTex
   return asText({ allow: found.allow.length === 0 ? ['any'] : found.allow, deny: found.deny });
 }
 
-/** Members of all these tags, and of none of those that are not to be set. Nobody in `allow`: everybody. */
+/** Members of all these tags, and of none of those that are not to be set. An empty `allow` stands for every client. */
 function membersOf(needs: readonly string[], reading: Reading): Members | string {
   const written = reading.tags.writtenOut(needs);
   if (written === undefined) return 'its tags are computed by tag-if in a way that no pool can ask for: write a class';

@@ -56,7 +56,7 @@ export function draftNetworks(reading: Reading): readonly Placed[] {
 function tellNoNetwork({ draft, settings }: Reading): void {
   const place = { file: settings[0]?.place.file ?? 'dnsmasq.conf', line: 1, col: 1 };
   const why =
-    'no dhcp-range gives addresses here, and a site without networks answers nobody: write `networks:`, or import the file that has the ranges';
+    'no dhcp-range gives addresses here, and a site without networks answers no machine: write `networks:`, or import the file that has the ranges';
   draft.remark('left', place, 'networks', why);
 }
 
@@ -190,7 +190,7 @@ function subnetAt(ip: Ipv4, prefix: number): Subnet {
   return { base: ((ip & netmaskOf(prefix)) >>> 0) as Ipv4, prefix };
 }
 
-/** The interface on which a network's requests arrive, where that can be told. */
+/** The interface on which a network's requests arrive, where that can be seen. */
 function interfaceOf(subnet: Subnet, { setting, needs, sets }: Range, reading: Reading): string | undefined {
   if (reading.context.interface !== undefined) return reading.context.interface;
   const unserved = reading.of('except-interface', 'no-dhcp-interface', 'no-dhcpv4-interface');
@@ -204,7 +204,7 @@ function interfaceOf(subnet: Subnet, { setting, needs, sets }: Range, reading: R
   }
   if (named.length === 1) return named[0];
   const why =
-    'which interface its requests come through cannot be told: write `interface:`, unless only relays reach it';
+    'which interface its requests come through cannot be seen: write `interface:`, unless only relays reach it';
   reading.tell('changed', setting, why);
   return undefined;
 }

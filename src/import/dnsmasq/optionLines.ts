@@ -13,7 +13,7 @@ export type OptionLine = Line & { readonly code: number; readonly at: Field; rea
 
 const READ = new WeakMap<Reading, readonly OptionLine[]>();
 
-/** The lines of `dhcp-option` in the order of the configuration; those that are not for IPv4, or are within others, are told. */
+/** The lines of `dhcp-option` in the order of the configuration; those that are not for IPv4, or are within others, are reported. */
 export function optionLines(reading: Reading): readonly OptionLine[] {
   const known = READ.get(reading);
   if (known !== undefined) return known;

@@ -61,7 +61,7 @@ const TREATMENTS: readonly (readonly [Treatment, string])[] = [
     { left: 'any file below tftp.root that the server may read is given out: take away what is not for all' },
     'tftp-secure',
   ],
-  [{ left: 'names are told apart by case: rename files that are asked for in small letters' }, 'tftp-lowercase'],
+  [{ left: 'names differ by case: rename files that are asked for in small letters' }, 'tftp-lowercase'],
   [
     { left: 'a node has its own files in nodes/<name> or nodes/<address with dashes>: move the folders there' },
     'tftp-unique-root[=]',

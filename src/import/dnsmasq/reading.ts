@@ -86,7 +86,7 @@ export class Reading {
     return this.settings.filter(({ keyword }) => keywords.includes(keyword));
   }
 
-  /** Does `what` for each; a problem is noted, and the others are still looked at. A line that dnsmasq passes over is told. */
+  /** Does `what` for each; a problem is noted, and the others are still looked at. A line that dnsmasq ignores is reported. */
   each<T extends Setting | { readonly setting: Setting }>(items: readonly T[], what: (item: T) => void): void {
     for (const item of items) {
       try {

@@ -347,7 +347,7 @@ describe('what has no place in a site', () => {
         const left = remarks.filter((one) => one.startsWith('left dhcp-'));
         assert.equal(left.length, 3);
         for (const one of left) assert.match(one, /no dhcp-range makes a network here/);
-        assert.match(remarks.join('\n'), /^left networks: .* a site without networks answers nobody/m);
+        assert.match(remarks.join('\n'), /^left networks: .* a site without networks answers no machine/m);
       },
     ));
 

@@ -99,7 +99,7 @@ const LONGEST_CLIENT_ID = 255;
 
 /**
  * The leases that a site carries on: those that are still held at `now` (ms since the epoch) by a machine with an Ethernet
- * address, in a pool of a network of the site or at their node's own address. What becomes of the others is told.
+ * address, in a pool of a network of the site or at their node's own address. What becomes of the others is reported.
  */
 export function leasesFor(
   site: Site,

@@ -31,7 +31,7 @@ export class Configs {
 
   /**
    * The configuration that these files make together, named as pxelinux asks for them; `main` is what `~` stands for. Those that
-   * are not there are passed over and told, unless there is none.
+   * are not there are left out with a report, unless there is none.
    */
   read(named: readonly Said[], main: string): Promise<Config | NotRead> {
     return this.#made(named, main);

@@ -1,6 +1,6 @@
 /**
  * What a file is by its first bytes: a Linux kernel (or what starts as one: memdisk, iPXE's lkrn), an EFI program, a module of
- * syslinux, another ELF file, or nothing that can be told.
+ * syslinux, another ELF file, or nothing that is known.
  */
 export type FileKind = 'linux' | 'efi' | 'module' | 'elf' | 'unknown';
 
@@ -29,7 +29,7 @@ export function fileKind(head: Buffer): FileKind {
   return has(0, '\x7fELF') ? 'elf' : 'unknown';
 }
 
-/** Whether so little of the file is there that nothing can be told. */
+/** Whether so little of the file is there that nothing can be known. */
 export function isTooShort(head: Buffer): boolean {
   return head.length < SETUP_MAGIC + 4;
 }

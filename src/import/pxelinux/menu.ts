@@ -18,7 +18,7 @@ export type Choice = {
   /** Why this one, for the site's reader. */
   readonly from: Said;
   readonly timeoutSeconds: number;
-  /** Whether what booted unasked could not be taken over, which is told by then. */
+  /** Whether what booted unasked could not be taken over, which is reported by then. */
   readonly isLost?: true;
   /**
    * What nodes boot that were set up for this, where `boots` is `local` because the configuration names no label, yet one that

@@ -207,7 +207,7 @@ function initrdsOf({ initrd }: Label, args: readonly string[], loader: 'pxelinux
 
 /**
  * What menu.c32 shows: without a title of its own the rest of the label's line. All entries stand in one menu, so what stood in
- * a submenu is told by its title.
+ * a submenu is known by its title.
  */
 function titleOf({ title, line, menus }: Label): string {
   return [...menus.filter((menu) => menu !== ''), title || withoutHotkey(line)].join(': ');

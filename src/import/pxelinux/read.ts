@@ -29,7 +29,7 @@ export async function readTree(draft: SiteDraft, folder: string): Promise<void> 
   await takeFolders(draft, tree, nodes, teller);
 }
 
-/** Folders that machines are told to fetch pxelinux from. */
+/** Folders that machines fetch pxelinux from. */
 function bootFolders(draft: SiteDraft): readonly string[] {
   const { profiles, nodes } = draft.site;
   return [...networkLayers(draft), ...Object.values(profiles ?? {}), ...Object.values(nodes ?? {})].flatMap(
@@ -220,7 +220,7 @@ function assign(
       const choice = choices.get(node.name) ?? usual;
       if (choice === undefined || (common !== undefined && bootsOf(choice) === bootsOf(common))) continue;
       boot(node.own, choice);
-      // The profile's boot file would be told all the same, and starts names from its own folder.
+      // The profile's boot file would be sent all the same, and starts names from its own folder.
       if (declared?.bootFile?.includes('/')) node.own.bootFile = 'pxelinux.0';
       draft.comment(['nodes', node.name, 'boot'], wordsOf(choice.from));
     }
@@ -239,7 +239,7 @@ function boot(layer: DraftNode['own'], choice: Choice): void {
   byLoader(layer);
 }
 
-/** What says which boot file is told says now that the loader is pxelinux. */
+/** What set the boot file sets the loader pxelinux now. */
 function byLoader(layer: DraftNode['own']): void {
   if (layer.bootFile === undefined) return;
   delete layer.bootFile;
@@ -247,7 +247,7 @@ function byLoader(layer: DraftNode['own']): void {
 }
 
 /**
- * Networks, pools and classes that are told pxelinux of a folder in the tree are told that at the top: there the menu's names
+ * Networks, pools and classes that give pxelinux of a folder in the tree give that at the top: there the menu's names
  * start. Gives whether there are any.
  */
 function startFromTop(draft: SiteDraft, { prefix }: Tree, teller: Teller): boolean {
@@ -259,7 +259,7 @@ function startFromTop(draft: SiteDraft, { prefix }: Tree, teller: Teller): boole
     layer.bootFile = 'pxelinux.0';
     isMoved = true;
     const place = { file: `${prefix}/pxelinux.cfg`, line: 1, col: 1 };
-    const why = 'told as pxelinux.0, so that names start at the top of the tree';
+    const why = 'sent as pxelinux.0, so that names start at the top of the tree';
     teller.tell('changed', place, `boot file ${bootFile}`, why);
   }
   return isMoved;

@@ -1,4 +1,4 @@
-// What pxelinux 6 and its menu.c32 boot where nobody touches a key, told apart from the import by a way of its own: files are
+// What pxelinux 6 and its menu.c32 boot where no key is pressed, found by a way of its own, without the import: files are
 // written into one another first, and then one line after the other changes a machine of plain values.
 import type { SiteFiles } from '../../site/folderFixture.ts';
 

@@ -7,10 +7,10 @@ export function shownText(line: string): string {
   return hideSecrets(line).replace(/\p{Cc}+/gu, ' ');
 }
 
-/** Adds remarks to a draft: no secret is in one, and what several files include is told once. */
+/** Adds remarks to a draft: no secret is in one, and what several files include is reported once. */
 export class Teller {
   readonly #draft: SiteDraft;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(draft: SiteDraft) {
     this.#draft = draft;
@@ -19,8 +19,8 @@ export class Teller {
   tell(kind: Remark['kind'], place: Place, what: string, why?: string, more: RemarkMore = {}): void {
     const [shown, because] = [shownText(what), why === undefined ? undefined : shownText(why)];
     const key = JSON.stringify([kind, place, shown, because]);
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     this.#draft.remark(kind, place, shown, because, more);
   }
 }

@@ -2,7 +2,7 @@ import type { Place } from '../../errors.ts';
 import type { Config, Label, MenuList, MenuRow, Said } from './config.ts';
 
 /**
- * What pxelinux or its menu comes to where nobody touches a key: a label; a command line, which its reader (`prompt` or
+ * What pxelinux or its menu comes to where no key is pressed: a label; a command line, which its reader (`prompt` or
  * `menu`) looks up among its labels in its own way; or nothing. `after` is in seconds.
  */
 export type Unasked =

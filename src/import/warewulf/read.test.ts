@@ -159,7 +159,7 @@ describe('nodes.conf of Warewulf', () => {
     [
       'no address at all',
       'nodes: { a: { network devices: { d: { hwaddr: "52:54:00:00:00:01" } } } }',
-      /^left networks: .* a site without networks answers nobody/m,
+      /^left networks: .* a site without networks answers no machine/m,
     ],
     [
       'an address without a netmask in other versions',

@@ -180,7 +180,8 @@ export class Translation {
   #tellNoNetwork(): void {
     const { draft, place } = this.#parts;
     if (Object.keys(draft.site.networks ?? {}).length > 0) return;
-    const why = 'no node has an address with a netmask, and a site without networks answers nobody: write `networks:`';
+    const why =
+      'no node has an address with a netmask, and a site without networks answers no machine: write `networks:`';
     draft.remark('left', place, 'networks', why);
   }
 

@@ -158,7 +158,7 @@ export class Classes {
     return written;
   }
 
-  /** A subclass with settings of its own: a class behind its class, so that it has its way. */
+  /** A subclass with settings of its own: a class behind its class, so that it counts. */
   #subclass(by: StatementOf<'match'>, statement: StatementOf<'subclass'>, scope: Scope, ofClass: Scope): void {
     const settings = settingsIn(scope, (around) => around === scope);
     for (const conditions of this.#listed(by, [{ statement }])) {

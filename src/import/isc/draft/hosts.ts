@@ -174,8 +174,8 @@ export function groupSettings(scope: Scope, network: Drafted | undefined) {
   return settingsIn(scope, isOwn);
 }
 
-/** The name that a host's client is told: by its `host-name`, or that of the declaration; `undefined` if it is told none. */
-export function toldName({ scope, name }: Host): string | undefined {
+/** The name that a host's client gets: its `host-name`, or that of the declaration; `undefined` if it gets none. */
+export function nameSent({ scope, name }: Host): string | undefined {
   const settings = settingsIn(scope);
   const setting = settings.get('option dhcp.host-name');
   if (setting?.kind !== 'option') return flagOf(settings, 'use-host-decl-names') ? name : undefined;

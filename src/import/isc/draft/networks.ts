@@ -148,7 +148,7 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
     reading.tell(
       'left',
       identifier,
-      `it is no address in ${formatSubnet(block)}: the server is told by its address there`,
+      `it is no address in ${formatSubnet(block)}: the server is known by its address there`,
     );
   } else if (reading.bootServer !== undefined && mayHave(formatIpv4(reading.bootServer))) {
     text.server = formatIpv4(reading.bootServer);
@@ -206,10 +206,10 @@ function fillDomain(text: Writable<NetworkText>, option: GivenOption | undefined
   for (const from of option.from) reading.tell('changed', from, 'several domains are a list to search: `search:`');
 }
 
-/** Tells where a netmask is not that of its network, which is the one that clients are told. */
+/** Reports where a netmask is not that of its network, which is the one that clients get. */
 export function checkMask(option: GivenOption | undefined, block: Block, reading: Reading): void {
   const [mask] = addressesOf(option);
   if (option === undefined || mask === undefined || parseIpv4(mask) === netmaskOf(block.prefix)) return;
-  const why = `clients are told the netmask of their network, ${formatIpv4(netmaskOf(block.prefix))}`;
+  const why = `clients get the netmask of their network, ${formatIpv4(netmaskOf(block.prefix))}`;
   for (const from of option.from) reading.tell('changed', from, why);
 }

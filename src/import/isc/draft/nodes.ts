@@ -9,7 +9,7 @@ import type { GivenOption } from '../meaning/optionSettings.ts';
 import type { Reading, WrittenPart } from '../meaning/reading.ts';
 import { chainOf, type Scope, type Setting, settingsIn } from '../meaning/scopes.ts';
 import { givenByNetworks } from '../meaning/spaces.ts';
-import { groupSettings, type HostNode, toldName } from './hosts.ts';
+import { groupSettings, type HostNode, nameSent } from './hosts.ts';
 import { checkMask, type Drafted } from './networks.ts';
 import { optionsText } from './optionsText.ts';
 
@@ -80,28 +80,28 @@ export function draftNodes(machines: readonly HostNode[], reading: Reading): voi
   }
 }
 
-/** Whether a node has a name by which its machine was known: what its client is told, or the host's, perhaps without a domain. */
+/** Whether a node has a name by which its machine was known: what its client gets, or the host's, perhaps without a domain. */
 function isNamedAfter(name: string, { host }: HostNode): boolean {
-  return [toldName(host), host.name].some((known) => known === name || known?.split('.')[0] === name);
+  return [nameSent(host), host.name].some((known) => known === name || known?.split('.')[0] === name);
 }
 
 /** What a node is by itself: its address, its name as that of its client, and that it is answered. */
 function asNode({ host }: HostNode): readonly Setting[] {
   const settings = settingsIn(host.scope);
   const keys = ['fixed-address', 'option dhcp.host-name', 'allow booting'];
-  if (toldName(host) === host.name) keys.push('use-host-decl-names');
+  if (nameSent(host) === host.name) keys.push('use-host-decl-names');
   if (host.hardware.length === 0) keys.push('option dhcp.dhcp-client-identifier', 'uid');
   return keys.flatMap((key) => settings.get(key) ?? []);
 }
 
 const SILENT: Said = { parts: [] };
 
-/** What its client is told as its name, where that is not the node's name alone. */
+/** What its client gets as its name, where that is not the node's name alone. */
 function otherName({ host, network }: HostNode, name: string, reading: Reading): string | undefined {
-  const told = toldName(host);
+  const told = nameSent(host);
   if (told === undefined || told === '') return undefined;
   if (told === `${name}.${network?.text.domain}`) {
-    const why = `the name alone is told, ${name}; the domain is told as such`;
+    const why = `the name alone is sent, ${name}; the domain is sent as such`;
     reading.tellOf('changed', host.place, `host-name ${told}`, why);
     return undefined;
   }
@@ -116,7 +116,7 @@ function groupOf(scope: Scope, network: Drafted | undefined): Scope | undefined 
   return chainOf(scope).find((around) => around !== scope && around.kind !== 'global' && !shared.has(around));
 }
 
-/** What a machine is told without its own settings: its network's, then its group's. */
+/** What a machine gets without its own settings: its network's, then its group's. */
 function overlaid(network: Given | undefined, group: Given): Given {
   const file = group.bootFile ?? network?.bootFile;
   const server = group.nextServer ?? network?.nextServer;
@@ -127,11 +127,11 @@ function overlaid(network: Given | undefined, group: Given): Given {
   };
 }
 
-/** Names for a node: what its client is told, else what the host is called. */
+/** Names for a node: what its client gets, else what the host is called. */
 function namesFor({ host }: HostNode, { outline }: Reading): readonly (string | undefined)[] {
   // Of an address the first part is no name.
   const label = (name: string | undefined) => (/^[\d.]*$/.test(name ?? '') ? undefined : name?.split('.')[0]);
-  const told = label(toldName(host));
+  const told = label(nameSent(host));
   // One name for many is a group's or a network's mistake, and no machine's name.
   const isOwn = host.scope.set.has('option dhcp.host-name') || outline.hosts.length === 1 || told === label(host.name);
   return [isOwn ? told : undefined, label(host.name), host.name];
@@ -167,7 +167,7 @@ function sharedOf(given: Given, outer: Outer, reading: Reading): Said {
   return Object.keys(text).length === 0 ? { parts } : { text, parts };
 }
 
-/** Clients are told the netmask of their network: it stands in its subnet. */
+/** Clients get the netmask of their network: it stands in its subnet. */
 function tellOfMask(option: GivenOption, { name, block }: Drafted, reading: Reading): void {
   for (const from of option.from) {
     reading.stands(from, ['networks', name, 'subnet']);

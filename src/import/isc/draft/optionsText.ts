@@ -2,7 +2,7 @@ import type { GivenOption } from '../meaning/optionSettings.ts';
 import { optionEntry } from '../meaning/optionValues.ts';
 import type { Reading, WrittenPart } from '../meaning/reading.ts';
 
-/** Options as they stand under `options:`, nothing if there are none, and where each came from. What no site may set is told. */
+/** Options as they stand under `options:`, nothing if there are none, and where each came from. What no site may set is reported. */
 export function optionsText(
   options: ReadonlyMap<number, GivenOption>,
   reading: Reading,

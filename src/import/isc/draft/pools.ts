@@ -66,7 +66,7 @@ function rangeText(ranges: readonly Ipv4Range[]): Pick<PoolText, 'range'> {
   return { range: first !== undefined && words.length === 1 ? first : words };
 }
 
-/** A range and the network that it lies in; `undefined`, and told, if its subnet is left out. Throws IMPORT_INVALID. */
+/** A range and the network that it lies in; `undefined`, and reported, if its subnet is left out. Throws IMPORT_INVALID. */
 function rangeOf(
   statement: StatementOf<'range'>,
   pool: Pool,
@@ -134,7 +134,7 @@ function around(range: Ipv4Range, ip: Ipv4): Ipv4Range[] {
   return [before, after].filter(({ first, last }) => first <= last);
 }
 
-/** Who may draw from the pool; `undefined`, and told, if nobody does. */
+/** Who may draw from the pool; `undefined`, and reported, if nobody does. */
 function membersOf(pool: Pool, classes: DraftedClasses, reading: Reading): Members | undefined {
   const allow: string[] = [];
   const deny: string[] = [];
@@ -162,7 +162,7 @@ function membersOf(pool: Pool, classes: DraftedClasses, reading: Reading): Membe
     reading.tell('changed', booting, why);
     return leavePoolOut(pool, 'booting is denied to its clients', reading);
   }
-  if (allows && allowed.size === 0) return leavePoolOut(pool, 'nobody may draw from it', reading);
+  if (allows && allowed.size === 0) return leavePoolOut(pool, 'no client may draw from it', reading);
   if (denied.has('any')) {
     return leavePoolOut(pool, 'it denies all clients: write it when it is to be used', reading);
   }
@@ -201,7 +201,7 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
       const names = classes.get(what.of);
       if (names === undefined) throw invalid(permit.place, `there is no class "${what.of}"`);
       if (names.length > 0) return names;
-      const why = permit.verb === 'allow' ? 'nobody gets in by it' : 'nobody is kept out by it';
+      const why = permit.verb === 'allow' ? 'no client is let in by it' : 'no client is kept out by it';
       reading.tell(
         'changed',
         permit,
@@ -213,7 +213,7 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
       reading.tell(
         'left',
         permit,
-        'BOOTP is answered for nodes that have an address of their own, and for nobody else',
+        'BOOTP is answered for nodes that have an address of their own, and for no other machine',
       );
       return [];
     case 'authenticated':

@@ -12,13 +12,13 @@ import { flagOf, numberOf, wordOf } from '../meaning/words.ts';
 import { show } from '../text/show.ts';
 import type { Statement } from '../text/tree.ts';
 import { Classes } from './classes.ts';
-import { type HostNode, hostNodesOf, refusalOf, refusedHosts, toldName } from './hosts.ts';
+import { type HostNode, hostNodesOf, nameSent, refusalOf, refusedHosts } from './hosts.ts';
 import { type Drafted, draftNetworks } from './networks.ts';
 import { draftNodes } from './nodes.ts';
 import { denyEverywhere, draftPools } from './pools.ts';
 
 /**
- * Adds what a dhcpd.conf declares to a draft of a site. What has no counterpart, or another meaning, is told in its
+ * Adds what a dhcpd.conf declares to a draft of a site. What has no counterpart, or another meaning, is reported in its
  * remarks. Throws IMPORT_INVALID where the configuration contradicts itself.
  */
 export function addDhcpd(statements: readonly Statement[], context: DhcpdContext, draft: SiteDraft): void {
@@ -101,9 +101,9 @@ function draftServer(networks: readonly Drafted[], reading: Reading): void {
   const settings = settingsIn(outline.global);
   tellOfAuthority(networks, reading);
   draftProbe(settings, reading);
-  const untold = outline.hosts.find((host) => toldName(host) === undefined);
+  const untold = outline.hosts.find((host) => nameSent(host) === undefined);
   if (untold !== undefined) {
-    const why = 'every node is told its name (option 12) if its client asks, as with `use-host-decl-names on`';
+    const why = 'every node gets its name (option 12) if its client asks, as with `use-host-decl-names on`';
     reading.tellOf('changed', untold.place, 'hosts without a host-name', why);
   }
   const log = settings.get('log-facility');
@@ -114,7 +114,7 @@ function tellOfAuthority(networks: readonly Drafted[], reading: Reading): void {
   for (const { settings, subnet } of networks) {
     const said = settings.get('authoritative');
     if (said?.kind === 'authoritative' && !said.not) continue;
-    const why = 'a client that wants an address of no network here is refused (NAK), as with `authoritative`';
+    const why = 'a client that asks for an address of no network here is refused (NAK), as with `authoritative`';
     reading.tellOf('changed', said?.place ?? subnet.wire.place, 'not authoritative', why);
     return;
   }

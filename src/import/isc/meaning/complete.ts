@@ -52,7 +52,7 @@ export function tellRest(reading: Reading): void {
   for (const definition of outline.definitions) left(definition, [], () => NOT_NEEDED);
 }
 
-/** Tells of a statement that nothing was told of; `usual` is the reason if no part of the translation gave one. */
+/** Reports a statement that nothing was reported of; `usual` is the reason if no part of the translation gave one. */
 type Left = (statement: Statement, chain: readonly Scope[], usual: () => Absence) => void;
 
 const NOT_WRITTEN: Absence = { why: 'what it belongs to is left out' };
@@ -86,7 +86,7 @@ const ELSEWHERE: ReadonlyMap<string, Absence> = new Map<string, Absence>([
 /** Of the pools alone, where it stands in a class or at the hosts. */
 const OF_POOLS = ['allow unknown-clients', 'boot-unknown-clients'];
 
-/** Why a setting that nothing else was told of is in no part of the site. */
+/** Why a setting that nothing else was reported of is in no part of the site. */
 function unused(setting: Setting, scope: Scope, { draft, outline }: Reading): Absence {
   if (outline.replaced.has(setting)) return SAID_AGAIN;
   const key = keyOf(setting) ?? '';

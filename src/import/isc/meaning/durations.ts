@@ -17,6 +17,6 @@ export function writtenDuration(seconds: number): string {
     left -= count * size;
     if (count > 0) parts.push(`${count}${unit}`);
   }
-  // A day and less is told in hours.
+  // A day and less is written in hours.
   return seconds === 86_400 ? '24h' : parts.join('') || '0s';
 }

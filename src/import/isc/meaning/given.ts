@@ -18,7 +18,7 @@ export const NOTHING: Given = { options: new Map() };
 
 /**
  * Reads what the settings of a scope give. `around` is all that its clients are given, with what outer scopes say: an option space
- * may be named in one scope and filled in another. What cannot be given is told.
+ * may be named in one scope and filled in another. What cannot be given is reported.
  */
 export function givenBy(
   settings: ReadonlyMap<string, Setting>,

@@ -3,7 +3,7 @@ import { chainOf, isOfHosts, type Scope, type Setting } from './scopes.ts';
 
 /**
  * What a choice of a scope of networks gives, but for what every network in it says itself: in dhcpd the inner scope goes before
- * the outer one, whatever that chooses. A class of a site goes before all networks, which is told where only some say it.
+ * the outer one, whatever that chooses. A class of a site goes before all networks, which is reported where only some set it.
  */
 export function withoutInner(
   settings: ReadonlyMap<string, Setting>,

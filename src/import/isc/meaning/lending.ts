@@ -19,7 +19,7 @@ export function leaseOf(settings: ReadonlyMap<string, Setting>): {
   const longest = numberOf(settings, 'max-lease-time') ?? LONGEST_LEASE;
   const usual = numberOf(settings, 'default-lease-time') ?? DEFAULT_LEASE;
   const shortest = numberOf(settings, 'min-lease-time');
-  // Without `min-lease-time` nobody is lent an address for less, unless `max-lease-time` is less.
+  // Without `min-lease-time` no lease is shorter, unless `max-lease-time` is less.
   const lease = Math.max(1, Math.min(Math.max(usual, shortest ?? SHORTEST_LEASE), longest));
   const text: LeaseText = {
     lease: writtenDuration(lease),

@@ -20,7 +20,7 @@ export function saysOwnName({ option, value }: StatementOf<'option'>): boolean {
   return expression.kind === 'word' && expression.word === 'host-decl-name';
 }
 
-/** The number and the value of an option; `undefined`, and told, if the value is not known. Throws IMPORT_INVALID. */
+/** The number and the value of an option; `undefined`, and reported, if the value is not known. Throws IMPORT_INVALID. */
 export function givenValue(
   setting: StatementOf<'option'>,
   reading: Reading,

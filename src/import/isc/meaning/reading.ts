@@ -49,8 +49,8 @@ export class Reading {
   readonly carried: Carried[] = [];
   /** Classes whose members are given nothing. */
   readonly refusing: { readonly name: string; readonly from: Setting }[] = [];
-  readonly #told = new Set<string>();
-  /** Places and words of what was told to be changed or left out. */
+  readonly #reported = new Set<string>();
+  /** Places and words of what was reported as changed or left out. */
   readonly #toldOf = new Set<string>();
   readonly #left = new Set<string>();
   readonly #standing = new Map<Statement | string, Placement>();
@@ -190,7 +190,7 @@ export class Reading {
     this.tellOf(kind, statement.place, show(statement), why, weight);
   }
 
-  /** Whether it was told of a statement that it is changed or left out. */
+  /** Whether a statement was reported as changed or left out. */
   hasTold(statement: Statement): boolean {
     return this.hasToldOf(statement.place, show(statement));
   }
@@ -206,8 +206,8 @@ export class Reading {
 
   tellOf(kind: 'changed' | 'left', place: Place, what: string, why: string, weight?: Weight): void {
     const key = JSON.stringify([kind, place, what, why]);
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     this.#toldOf.add(wordsAt(place, what));
     if (kind === 'left') this.#left.add(wordsAt(place, what));
     this.#remark({ kind, place, what, ...absence(why, weight) });

@@ -21,7 +21,7 @@ export type Rule = {
 
 /**
  * What the choices of a scope give, within these conditions: later rules have their way over earlier ones, so that the
- * first branch that fits comes last. A branch whose condition no class can say is told of: its clients are given what the
+ * first branch that fits comes last. A branch whose condition no class can express is reported: its clients are given what the
  * others are.
  */
 export function rulesOf(scope: Scope, within: readonly Conditions[], reading: Reading): readonly Rule[] {
@@ -42,7 +42,7 @@ function ofChoice(choice: Choice, within: readonly Conditions[], reading: Readin
         'no class can say this condition: those who fit it are given what all others are, so write a class for them';
       reading.tellOf('left', place, words, why);
       reading.leaveOut(scope, 'its branch is left out');
-    } else if (conditions.length === 0) reading.leaveOut(scope, 'nobody fits the conditions around it', 'server');
+    } else if (conditions.length === 0) reading.leaveOut(scope, 'no client fits the conditions around it', 'server');
     else {
       const settings = new Map(scope.set);
       usable.push({ conditions, settings, statement, place, words, scope, ...(condition ? { condition } : {}) });
@@ -67,7 +67,7 @@ export function isBare({ set, choices }: Scope): boolean {
 
 /**
  * A class adds to what other classes give: what a branch does not say would come from a later one that its clients fit as well, or
- * from what is given to all others. There it says what would count without the choice; where nothing would, that is told.
+ * from what is given to all others. There it says what would count without the choice; where nothing would, that is reported.
  */
 function fillGaps(usable: readonly Usable[], { otherwise, before }: Choice, reading: Reading): void {
   for (const [i, branch] of usable.entries()) {

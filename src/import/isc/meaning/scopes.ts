@@ -79,7 +79,7 @@ export type Outline = {
   /** Every scope in which something stands, but for branches. */
   readonly scopes: Scope[];
   readonly definitions: StatementOf<'option-definition' | 'option-space'>[];
-  /** Every setting that was not told of yet, with the scope in which it stands. */
+  /** Every setting that was not reported yet, with the scope in which it stands. */
   readonly stated: { readonly setting: Setting; readonly scope: Scope }[];
   /** Settings in whose place another of their block counts, for some clients or for all. */
   readonly replaced: Set<Setting>;
@@ -87,7 +87,7 @@ export type Outline = {
 
 /**
  * Sorts the statements of a configuration by what they declare and where they count. What has no part in a site is
- * told in the draft's remarks.
+ * reported in the draft's remarks.
  */
 export function outline(statements: readonly Statement[], draft: SiteDraft): Outline {
   const global = scopeOf('global', { file: '', line: 1, col: 1 });
@@ -383,10 +383,10 @@ class Walk {
   }
 }
 
-/** Parameters that are told of and looked at all the same. */
+/** Parameters that are reported and looked at all the same. */
 const LOOKED_AT: ReadonlySet<string> = new Set(['uid', 'group']);
 
-/** A flag that is switched off costs nobody anything. */
+/** A flag that is switched off changes nothing for any client. */
 function ofValue(statement: StatementOf<'parameter'>, treatment: Treatment | undefined): Treatment | undefined {
   if (treatment === undefined || treatment === 'taken' || PARAMETERS.get(statement.keyword)?.form !== 'flag')
     return treatment;

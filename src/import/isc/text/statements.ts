@@ -26,7 +26,7 @@ const NO_DDNS = left(
   'Reveille does not update DNS: let the nodes register themselves, or feed the DNS server from the node list',
   'other',
 );
-const BOOTP = left('BOOTP is answered for nodes that have an address of their own, and for nobody else');
+const BOOTP = left('BOOTP is answered for nodes that have an address of their own, and for no other machine');
 const NO_IPV6 = left('Reveille serves IPv4; keep the IPv6 part with its own server', 'other');
 const NO_FAILOVER = left(
   'Reveille has no failover protocol: run one server, or two with pools that do not overlap',
