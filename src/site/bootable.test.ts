@@ -14,7 +14,7 @@ async function warnings(files: SiteFiles): Promise<readonly string[]> {
   });
 }
 
-test('nodes with a loader that no firmware is given are told of where the loader is said, all of them in one line', async () => {
+test('nodes with a loader that no firmware is given are warned of at the place of `loader`, all in one line', async () => {
   const site = `${NETWORK}profiles:
   grub: { image: x, loader: grub }
 nodes:
@@ -37,7 +37,7 @@ nodes:
   assert.deepEqual(await warnings({ 'site.yaml': elsewhere, 'profiles/other.yaml': 'image: x\nloader: grub\n' }), []);
 });
 
-test('a loader that is not for the firmware that the BMC chooses is told of', async () => {
+test('a loader that is not for the firmware that the BMC chooses is warned of', async () => {
   const site = (loader: string, mode: string) => `${NETWORK}secrets: { bmc: { env: BMC } }
 nodes:
   node01:
@@ -58,7 +58,7 @@ nodes:
     assert.deepEqual(await warnings({ 'site.yaml': site(loader, mode) }), [], `${loader} ${mode}`);
 });
 
-test('an image that a node boots and that gets no kernel is told of', async () => {
+test('an image that a node boots and that gets no kernel is warned of', async () => {
   const site = (image: string) =>
     `${NETWORK}nodes: { node01: { mac: 52:54:00:00:00:01, ip: 10.0.0.11, image: ${image} } }\n`;
   const rows: readonly (readonly [recipe: string, warned: RegExp | undefined])[] = [

@@ -99,7 +99,7 @@ for (const flavour of FLAVOURS) {
     assert.ok(server.event('ready', 'done'));
   });
 
-  test(`${flavour}: /run that fills up while the node boots is told, with the token that the node has by then`, async (t) => {
+  test(`${flavour}: /run that fills up while the node boots is reported, with the token that the node has by then`, async (t) => {
     const { machine, server } = await stage(
       t,
       flavour,
