@@ -1,27 +1,74 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
+import { z } from 'zod';
+import { isErrorCode, ReveilleError } from '../errors.ts';
+import type {
+  AnswerOf,
+  AnyValues,
+  Contract,
+  JsonContract,
+  LinesContract,
+  ValuesOf,
+} from '../http/contracts/contract.ts';
+import { writeRequest } from '../http/contracts/request.ts';
 
 /** The Unix socket of the server that keeps its state in `stateFolder`. */
 export function socketPath(stateFolder: string): string {
   return join(stateFolder, 'reveille.sock');
 }
 
-/** How to ask, where it is not a plain question; the signal ends it early. */
-export type How = { readonly method?: 'POST'; readonly signal?: AbortSignal };
+/** Ends a request early. */
+export type Until = { readonly signal?: AbortSignal };
 
 /**
- * Asks the running server, over its Unix socket. Resolves to the body's stream of text pieces.
- * Throws SERVER_UNREACHABLE if no server answers, or if it ends before its answer does; REQUEST_INVALID if it refuses.
+ * The running server's answer to a request, over its Unix socket. Throws SERVER_UNREACHABLE if no server answers, or if it ends before its
+ * answer does; what the server refuses with; REQUEST_INVALID if it answers something else than the contract says.
  */
-export async function ask(stateFolder: string, path: string, how: How = {}): Promise<AsyncIterable<string>> {
+export async function ask<C extends JsonContract>(
+  stateFolder: string,
+  contract: C,
+  values: ValuesOf<C>,
+  until: Until = {},
+): Promise<AnswerOf<C>> {
+  let text = '';
+  for await (const piece of await send(stateFolder, contract, values, until)) text += piece;
+  return answerIn(contract, text);
+}
+
+/** The lines of the running server's answer, one after the other, until it or the signal ends. Throws as `ask` does. */
+export async function* askLines<C extends LinesContract>(
+  stateFolder: string,
+  contract: C,
+  values: ValuesOf<C>,
+  until: Until = {},
+): AsyncGenerator<AnswerOf<C>> {
+  let rest = '';
+  for await (const piece of await send(stateFolder, contract, values, until)) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield answerIn(contract, line);
+  }
+}
+
+/** Resolves to the body's stream of text pieces. */
+function send(
+  stateFolder: string,
+  contract: Contract,
+  values: AnyValues,
+  { signal }: Until,
+): Promise<AsyncIterable<string>> {
+  const { body, ...line } = writeRequest(contract, values);
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   return new Promise((resolve, reject) => {
-    const asking = request({ socketPath: socketPath(stateFolder), path, ...how }, async (response) => {
-      response.setEncoding('utf8');
-      if (response.statusCode === 200) return resolve(toItsEnd(response, how.signal));
-      reject(await refusalIn(response, `the server answered ${response.statusCode} to ${path}`));
-    });
-    asking.on('error', (cause) =>
+    const sent = request(
+      { socketPath: socketPath(stateFolder), ...line, headers, ...(signal && { signal }) },
+      async (response) => {
+        response.setEncoding('utf8');
+        if (response.statusCode === 200) return resolve(toItsEnd(response, signal));
+        reject(await refusalIn(response, `the server answered ${response.statusCode} to ${line.path}`));
+      },
+    );
+    sent.on('error', (cause) =>
       reject(
         new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${socketPath(stateFolder)}: ${cause.message}`, {
           hint: 'Start it with `reveille serve`, or name its state folder with --state; the socket is for its own user and group.',
@@ -29,7 +76,7 @@ export async function ask(stateFolder: string, path: string, how: How = {}): Pro
         }),
       ),
     );
-    asking.end();
+    sent.end(body);
   });
 }
 
@@ -42,30 +89,38 @@ async function* toItsEnd(body: AsyncIterable<string>, signal?: AbortSignal): Asy
   }
 }
 
-/** The server's own words where it gave any (see http/answer.ts), else `otherwise`. */
+const refusal = z.object({
+  code: z.string().refine(isErrorCode),
+  message: z.string(),
+  hint: z.string().exactOptional(),
+});
+
+/** The server's own refusal where it gave one (see http/answer.ts), else `otherwise`. */
 async function refusalIn(body: AsyncIterable<string>, otherwise: string): Promise<ReveilleError> {
   try {
     let text = '';
     for await (const piece of body) text += piece;
-    const { code, message, hint } = JSON.parse(text) as { code: ErrorCode; message: string; hint?: string };
-    if (Object.hasOwn(ERROR_CODES, code)) return new ReveilleError(code, message, hint === undefined ? {} : { hint });
-  } catch {}
-  return new ReveilleError('REQUEST_INVALID', otherwise);
-}
-
-/** One JSON answer of the running server. */
-export async function askJson(stateFolder: string, path: string, how?: How): Promise<unknown> {
-  let body = '';
-  for await (const piece of await ask(stateFolder, path, how)) body += piece;
-  return JSON.parse(body);
-}
-
-/** The server's NDJSON answer, one parsed line after the other, until it or the signal ends. */
-export async function* askLines(stateFolder: string, path: string, how?: How): AsyncGenerator<unknown> {
-  let rest = '';
-  for await (const piece of await ask(stateFolder, path, how)) {
-    const lines = (rest + piece).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') yield JSON.parse(line);
+    const { code, message, ...more } = refusal.parse(JSON.parse(text));
+    return new ReveilleError(code, message, more);
+  } catch {
+    return new ReveilleError('REQUEST_INVALID', otherwise);
   }
+}
+
+/** What the server sent, if it is of the contract's form: a server of another release may answer otherwise. */
+function answerIn<C extends Contract>({ path, answer }: C, text: string): AnswerOf<C> {
+  const value: unknown = JSON.parse(text);
+  if (isAnswer<C>(answer, value)) return value;
+  throw new ReveilleError(
+    'REQUEST_INVALID',
+    `the server's answer to ${path} is not of the form that this command reads`,
+    {
+      hint: 'The server may run another release: restart it.',
+    },
+  );
+}
+
+/** Fields that the contract does not name are left where they are. */
+function isAnswer<C extends Contract>(schema: z.ZodType, value: unknown): value is AnswerOf<C> {
+  return schema.safeParse(value).success;
 }

@@ -1,15 +1,16 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { EVENTS } from '../http/contracts/events.ts';
+import { STATUS } from '../http/contracts/status.ts';
 import { buildImage } from '../image/build.ts';
 import { openShelf } from '../image/shelf.ts';
 import type { OpenRack } from '../lab/open.ts';
-import type { Event } from '../model/event.ts';
 import { agentFiles } from '../node/agent/files.ts';
 import type { Site } from '../site/site.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import { formatMs } from '../words/units.ts';
-import { askJson, askLines } from './api.ts';
+import { ask, askLines } from './api.ts';
 import { plainProgress, totalMs } from './image.ts';
 import { paint } from './print.ts';
 import { nodeNamed } from './status.ts';
@@ -81,7 +82,7 @@ export async function showBoots(
   const deadline = Date.now() + patienceMs;
   for (;;) {
     await sleep(500);
-    const status = (await askJson(state, '/api/v1/status')) as Status;
+    const status = await ask(state, STATUS, {});
     const settled = rack.rack.machines.every(({ name }) => isSettled(nodeNamed(status, name)));
     if (!settled && Date.now() < deadline) continue;
     quiet.abort();
@@ -92,8 +93,8 @@ export async function showBoots(
 
 async function showEvents(state: string, signal: AbortSignal): Promise<void> {
   try {
-    for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
-      console.log(`  ${eventLine(event as Event)}`);
+    for await (const event of askLines(state, EVENTS, { query: { follow: true, since: 0 } }, { signal })) {
+      console.log(`  ${eventLine(event)}`);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

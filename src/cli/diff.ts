@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { DIFF } from '../http/contracts/files.ts';
 import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
 import { KEPT_PRIVATE } from '../node/secretMask.ts';
 import { plainLine, plainLines } from '../plainText.ts';
-import { askJson } from './api.ts';
+import { ask } from './api.ts';
 import { jsonOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 
@@ -23,7 +24,7 @@ export function diffCommand(): Command {
       '\nExits 0 if nothing would change and nobody changed anything there, 1 if so. Private keys are not shown.\n\nExample:\n  reveille diff node01',
     )
     .action(async (node: string, flags: { state: string; json: boolean }) => {
-      const diff = (await askJson(flags.state, `/api/v1/diff?node=${encodeURIComponent(node)}`)) as NodeDiff;
+      const diff = await ask(flags.state, DIFF, { query: { node } });
       if (diff.changes.length > 0) process.exitCode = 1;
       if (flags.json) console.log(jsonText(diff));
       else console.log(diff.changes.length === 0 ? `Nothing would change on ${node}.` : await diffText(diff));

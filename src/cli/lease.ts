@@ -1,11 +1,12 @@
 import { Argument, Command, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { byAddress, type LeaseShown, shownLease } from '../http/leaseRoutes.ts';
+import { type LeaseShown, LIST_LEASES, RELEASE_LEASE } from '../http/contracts/leases.ts';
+import { byAddress, shownLease } from '../http/leaseRoutes.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import { openStore } from '../state/store.ts';
 import { poolOf } from '../timeline/heldLease.ts';
 import { formatMs } from '../words/units.ts';
-import { askJson } from './api.ts';
+import { ask } from './api.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 import { siteIn } from './site.ts';
@@ -45,9 +46,9 @@ function releaseCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille lease release 10.0.0.200')
     .action(async (address: string, flags: Flags) => {
-      if (parseIpv4(address) === undefined)
-        throw new ReveilleError('REQUEST_INVALID', `"${address}" is not an address`);
-      const lease = (await askJson(flags.state, `/api/v1/leases/${address}/release`, { method: 'POST' })) as LeaseShown;
+      const ip = parseIpv4(address);
+      if (ip === undefined) throw new ReveilleError('REQUEST_INVALID', `"${address}" is not an address`);
+      const lease = await ask(flags.state, RELEASE_LEASE, { params: { ip } });
       console.log(flags.json ? jsonText(lease) : `${lease.ip} is free: the lease of ${lease.mac} has ended.`);
     });
 }
@@ -55,7 +56,7 @@ function releaseCommand(): Command {
 /** The running server's leases; where none runs, those that the state holds. */
 export async function leasesNow({ site, state }: Pick<Flags, 'site' | 'state'>): Promise<readonly LeaseShown[]> {
   try {
-    return (await askJson(state, '/api/v1/leases')) as readonly LeaseShown[];
+    return await ask(state, LIST_LEASES, {});
   } catch (error) {
     if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }

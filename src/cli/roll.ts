@@ -1,9 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import { isActive, POLICIES, type Roll } from '../roll/record.ts';
+import { ABORT_ROLL, BEGIN_ROLL, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from '../http/contracts/rolls.ts';
+import { isActive, POLICIES, type Policy, type Roll, type RollLimits } from '../roll/record.ts';
 import { parseDuration } from '../site/duration.ts';
-import { askJson } from './api.ts';
+import { ask } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
 import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
@@ -12,7 +13,7 @@ import { askState } from './state.ts';
 type Limits = {
   readonly maxUnavailable?: number;
   readonly failures?: number;
-  readonly policy?: string;
+  readonly policy?: Policy;
   readonly bootTime?: number;
 };
 type Flags = Limits &
@@ -22,7 +23,7 @@ type Flags = Limits &
     readonly dryRun: boolean;
   };
 type Shown = { readonly state: string; readonly json: boolean };
-type Told = { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
+type ShownRoll = { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
 
 /** `reveille roll NODES` and what is done about rolls. */
 export function rollCommand(): Command {
@@ -43,12 +44,11 @@ export function rollCommand(): Command {
     )
     .action(async (set: string, flags: Flags) => {
       if (set === '' && !flags.drifted) roll.error('error: name the nodes, or say --drifted');
-      const query = new URLSearchParams({ nodes: set, ...limitsQuery(flags) });
-      if (flags.drifted) query.set('drifted', '1');
-      if (flags.image !== undefined) query.set('image', flags.image);
-      if (flags.dryRun) query.set('dryRun', '1');
-      const begun = await post(flags.state, `/api/v1/rolls?${query}`);
-      if (!flags.dryRun) return follow(begun, flags);
+      const { drifted, dryRun, image } = flags;
+      const nodes = set === '' ? {} : { nodes: set };
+      const body = { ...nodes, drifted, dryRun, ...(image === undefined ? {} : { image }), ...limitsOf(flags) };
+      const begun = await ask(flags.state, BEGIN_ROLL, { body });
+      if (!dryRun) return follow(begun, flags);
       console.log(flags.json ? jsonText(begun) : previewText(begun));
     })
     .addCommand(statusCommand())
@@ -98,14 +98,18 @@ function abortCommand(): Command {
   return ofRoll(new Command('abort'))
     .description('begin no more nodes; those not yet rebooted go back into service')
     .addHelpText('after', '\nExample:\n  reveille roll abort')
-    .action(async (id: string, flags: Shown) => follow(await tell(id, 'abort', {}, flags), flags, hasFailedNodes));
+    .action(async (id: string, flags: Shown) =>
+      follow(await ask(flags.state, ABORT_ROLL, { params: { id } }), flags, hasFailedNodes),
+    );
 }
 
 function resumeCommand(): Command {
   return withLimits(ofRoll(new Command('resume')), 'as the roll had it')
     .description('go on with a roll that stopped or was aborted; failed nodes are tried again')
     .addHelpText('after', '\nExample:\n  reveille roll resume --boot-time 30m')
-    .action(async (id: string, flags: Limits & Shown) => follow(await tell(id, 'resume', flags, flags), flags));
+    .action(async (id: string, flags: Limits & Shown) =>
+      follow(await ask(flags.state, RESUME_ROLL, { params: { id }, body: limitsOf(flags) }), flags),
+    );
 }
 
 function rollbackCommand(): Command {
@@ -117,23 +121,21 @@ function rollbackCommand(): Command {
       'after',
       '\nThe next roll of a node takes its pin away.\n\nExample:\n  reveille roll rollback --failures 1',
     )
-    .action(async (id: string, flags: Limits & Shown) => follow(await tell(id, 'rollback', flags, flags), flags));
+    .action(async (id: string, flags: Limits & Shown) =>
+      follow(await ask(flags.state, ROLL_BACK, { params: { id }, body: limitsOf(flags) }), flags),
+    );
 }
 
 function ofRoll(command: Command): Command {
   return command.argument('[id]', 'which roll', 'newest').addOption(stateOption()).addOption(jsonOption());
 }
 
-async function tell(id: string, what: string, limits: Limits, { state }: Shown): Promise<Roll> {
-  return post(state, `/api/v1/rolls/${encodeURIComponent(id)}/${what}?${new URLSearchParams(limitsQuery(limits))}`);
-}
-
-function limitsQuery({ maxUnavailable, failures, policy, bootTime }: Limits): Record<string, string> {
+function limitsOf({ maxUnavailable, failures, policy, bootTime }: Limits): Partial<RollLimits> {
   return {
-    ...(maxUnavailable === undefined ? {} : { maxUnavailable: String(maxUnavailable) }),
-    ...(failures === undefined ? {} : { failures: String(failures) }),
+    ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
+    ...(failures === undefined ? {} : { failures }),
     ...(policy === undefined ? {} : { policy }),
-    ...(bootTime === undefined ? {} : { bootMs: String(bootTime) }),
+    ...(bootTime === undefined ? {} : { bootMs: bootTime }),
   };
 }
 
@@ -176,12 +178,12 @@ function hasFailedNodes({ nodes }: Roll): boolean {
   return nodes.some(({ phase }) => phase === 'failed');
 }
 
-async function show(state: string, id: string): Promise<Told> {
-  return (await askJson(state, `/api/v1/rolls/${encodeURIComponent(id)}`)) as Told;
+async function show(state: string, id: string): Promise<ShownRoll> {
+  return await ask(state, SHOW_ROLL, { params: { id } });
 }
 
 /** What the running server says or, where none runs, what the state last held. */
-async function shownOrKept(state: string, id: string): Promise<Told & { readonly live: boolean }> {
+async function shownOrKept(state: string, id: string): Promise<ShownRoll & { readonly live: boolean }> {
   try {
     return { ...(await show(state, id)), live: true };
   } catch (error) {
@@ -196,10 +198,6 @@ async function shownOrKept(state: string, id: string): Promise<Told & { readonly
 
 function isAway(error: unknown): boolean {
   return error instanceof ReveilleError && error.code === 'SERVER_UNREACHABLE';
-}
-
-async function post(state: string, path: string): Promise<Roll> {
-  return (await askJson(state, path, { method: 'POST' })) as Roll;
 }
 
 function duration(text: string): number {

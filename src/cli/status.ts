@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { formatPlace, ReveilleError } from '../errors.ts';
+import { STATUS } from '../http/contracts/status.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import type { Standing } from '../model/nodeFiles.ts';
 import { plainLine, plainLines } from '../plainText.ts';
@@ -10,7 +11,7 @@ import { addressWords } from '../timeline/diagnose.ts';
 import type { NodeState, NodeStatus, Status } from '../timeline/status.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { count, formatMs, formatOff, shortenHashes } from '../words/units.ts';
-import { askJson } from './api.ts';
+import { ask } from './api.ts';
 import { statusFromState } from './offline.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { clock, jsonText, paint, STATE_COLOUR } from './print.ts';
@@ -48,7 +49,7 @@ export function statusCommand(): Command {
 /** What the running server says or, where none runs, what the site and the state say. */
 export async function currentStatus(flags: Flags): Promise<{ status: Status; live: boolean }> {
   try {
-    return { status: (await askJson(flags.state, '/api/v1/status')) as Status, live: true };
+    return { status: await ask(flags.state, STATUS, {}), live: true };
   } catch (error) {
     if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
     return { status: await statusFromState(flags.site, flags.state), live: false };

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
+import { SYNC } from '../http/contracts/files.ts';
 import type { SyncResult } from '../node/sync.ts';
 import { parseDuration } from '../site/duration.ts';
 import { askLines } from './api.ts';
@@ -48,28 +49,25 @@ async function run(
   flags: Flags,
   tell: (done: number, of: number) => void,
 ): Promise<readonly SyncResult[]> {
-  const timeout = flags.timeout ?? (flags.wait ? PATIENCE_FOR_ABSENT_MS : PATIENCE_MS);
-  const query = new URLSearchParams({ nodes: set, timeout: String(timeout) });
-  if (flags.wait) query.set('wait', '1');
-  if (flags.restore) query.set('restore', '1');
+  const timeoutMs = flags.timeout ?? (flags.wait ? PATIENCE_FOR_ABSENT_MS : PATIENCE_MS);
+  const { wait, restore } = flags;
   let nodes: readonly string[] = [];
   const results = new Map<string, SyncResult>();
   try {
-    for await (const line of askLines(flags.state, `/api/v1/sync?${query}`, { method: 'POST' })) {
-      const told = line as { nodes: readonly string[] } | SyncResult;
-      if ('nodes' in told) nodes = told.nodes;
-      else results.set(told.node, told);
+    for await (const line of askLines(flags.state, SYNC, { body: { nodes: set, wait, restore, timeoutMs } })) {
+      if ('nodes' in line) nodes = line.nodes;
+      else results.set(line.node, line);
       tell(results.size, nodes.length);
     }
   } catch (error) {
-    // A server that ends in the middle leaves some without a word.
+    // A server that ends in the middle leaves some without a result.
     if (nodes.length === 0 || !(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }
   tell(0, 0);
-  return nodes.map((node) => results.get(node) ?? { node, ...UNTOLD });
+  return nodes.map((node) => results.get(node) ?? { node, ...NO_ANSWER });
 }
 
-const UNTOLD = { result: 'no answer', changed: 0, removed: 0, ms: null, detail: 'the server ended' } as const;
+const NO_ANSWER = { result: 'no answer', changed: 0, removed: 0, ms: null, detail: 'the server ended' } as const;
 
 /** On a terminal: one line that counts, wiped at the end. */
 function progress(): (done: number, of: number) => void {

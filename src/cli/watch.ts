@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { EVENTS } from '../http/contracts/events.ts';
 import type { Event } from '../model/event.ts';
 import { escapeUnsafe } from '../plainText.ts';
 import { describeEvent } from '../words/event.ts';
@@ -15,9 +16,9 @@ export function watchCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille watch node01\n  reveille watch node[01-16]')
     .action(async (set: string, flags: { state: string; json?: boolean }) => {
-      const query = set === '' ? '' : `&node=${encodeURIComponent(set)}`;
-      for await (const event of askLines(flags.state, `/api/v1/events?follow=1${query}`)) {
-        console.log(flags.json ? escapeUnsafe(JSON.stringify(event)) : eventLine(event as Event));
+      const query = set === '' ? { follow: true } : { follow: true, node: set };
+      for await (const event of askLines(flags.state, EVENTS, { query })) {
+        console.log(flags.json ? escapeUnsafe(JSON.stringify(event)) : eventLine(event));
       }
     });
 }

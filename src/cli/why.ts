@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
-import type { LeaseShown } from '../http/leaseRoutes.ts';
+import type { LeaseShown } from '../http/contracts/leases.ts';
 import { openShelf } from '../image/shelf.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { type Mac, parseAnyMac } from '../model/mac.ts';

@@ -7,22 +7,6 @@ import { Refused, shortage } from './refused.ts';
 /** What an API says instead of an answer: a code for programs, words and a hint for people, a place where there is one. */
 type Refusal = { readonly code: ErrorCode; readonly message: string; readonly hint?: string; readonly place?: object };
 
-const STATUS: { readonly [code in ErrorCode]?: number } = {
-  REQUEST_INVALID: 400,
-  NODE_SET_INVALID: 400,
-  IDENTITY_REFUSED: 403,
-  NODE_UNKNOWN: 404,
-  FILES_UNKNOWN: 404,
-  LEASE_UNKNOWN: 404,
-  FILE_MISSING: 404,
-  IMAGE_MISSING: 404,
-  SITE_INVALID: 422,
-  TEMPLATE_INVALID: 422,
-  TOO_MANY_REQUESTS: 429,
-  SERVER_BUSY: 503,
-  STATE_UNAVAILABLE: 503,
-};
-
 /** A client that was refused for what the server lacks asks again after so many seconds. */
 const UNAVAILABLE_SECONDS = 5;
 
@@ -37,7 +21,7 @@ export function refuse(reply: FastifyReply, error: ReveilleError, status?: numbe
     ...(error.place === undefined ? {} : { place: error.place }),
   };
   const { status: own, retryAfter } = error instanceof Refused ? error : {};
-  const code = status ?? own ?? STATUS[error.code] ?? 500;
+  const code = status ?? own ?? ERROR_CODES[error.code].status;
   const seconds = retryAfter ?? (code === 503 ? UNAVAILABLE_SECONDS : undefined);
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
   if (hasBody(reply.request.raw) && !reply.request.raw.complete) reply.header('connection', 'close');
@@ -63,6 +47,6 @@ export function refuseInWords(app: FastifyInstance, faulted: FaultSink): void {
     if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
       return refuse(reply, new ReveilleError('REQUEST_INVALID', message), statusCode);
     faulted(error);
-    return refuse(reply, new ReveilleError('SERVER_FAILED', ERROR_CODES.SERVER_FAILED), 500);
+    return refuse(reply, new ReveilleError('SERVER_FAILED', ERROR_CODES.SERVER_FAILED.meaning), 500);
   });
 }

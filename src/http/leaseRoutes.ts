@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
-import { ReveilleError } from '../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
+import { type LeaseShown, LIST_LEASES, RELEASE_LEASE } from './contracts/leases.ts';
+import { serveJson } from './serveRoute.ts';
 
 /** What the operators' API asks of leases. */
 export type LeasesForOperators = {
@@ -14,24 +15,11 @@ export type LeasesForOperators = {
   poolOf(ip: Ipv4): string | undefined;
 };
 
-/** A lease as the API and `lease list --json` show it; times are milliseconds since the epoch. */
-export type LeaseShown = Omit<Lease, 'ip' | 'clientId'> & {
-  readonly ip: string;
-  readonly node: string | null;
-  /** The range of the pool that it is lent from; `null` for an address that the site keeps for its machine. */
-  readonly pool: string | null;
-};
-
-/** `GET /api/v1/leases`, by address; `POST /api/v1/leases/ADDRESS/release`. */
+/** What operators ask of leases. */
 export function addLeaseRoutes(app: FastifyInstance, leases: LeasesForOperators): void {
   const show = (lease: Lease) => shownLease(lease, leases);
-  app.get('/api/v1/leases', async (_request, reply) => reply.send(byAddress(leases.list()).map(show)));
-  app.post('/api/v1/leases/:ip/release', async (request, reply) => {
-    const { ip: text } = request.params as { ip: string };
-    const ip = parseIpv4(text);
-    if (ip === undefined) throw new ReveilleError('REQUEST_INVALID', `${JSON.stringify(text)} is not an address`);
-    return reply.send(show(await leases.release(ip)));
-  });
+  serveJson(app, LIST_LEASES, () => byAddress(leases.list()).map(show));
+  serveJson(app, RELEASE_LEASE, async ({ params: { ip } }) => show(await leases.release(ip)));
 }
 
 /** Leases in the order of their addresses. */

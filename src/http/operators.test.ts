@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Event } from '../model/event.ts';
 import { createOperatorsServer, type OperatorsFrom } from './operators.ts';
+import { operatorsFixture, STATUS_VALUE, SYNC_VALUE } from './operatorsFixture.ts';
 import { until } from './serverFixture.ts';
 
 /** The operators' server on a socket; `ask` gives status and text, or `cut` for an answer that broke off. */
@@ -14,30 +15,29 @@ async function rig(t: TestContext, changes: Partial<OperatorsFrom> = {}) {
   const socketPath = join(folder, 'sock');
   const faults: unknown[] = [];
   const listeners = new Set<(event: Event) => void>();
-  const none = async (): Promise<never> => assert.fail('not asked');
-  const server = createOperatorsServer({
-    status: async () => ({ fine: true }),
-    subscribe: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    nodesNamed: (set) => [set],
-    sync: async function* () {},
-    diff: async () => ({}),
-    recentEvents: async () => [],
-    leases: { list: () => [], release: none, nodeOf: () => undefined, poolOf: () => undefined },
-    rolls: { list: () => [], show: () => assert.fail(), begin: none, abort: none, resume: none, rollback: none },
-    faulted: (error) => faults.push(error),
-    ...changes,
-  });
+  const server = createOperatorsServer(
+    operatorsFixture({
+      status: async () => STATUS_VALUE,
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      nodesNamed: (set) => [set],
+      sync: async function* () {},
+      recentEvents: async () => [],
+      faulted: (error) => faults.push(error),
+      ...changes,
+    }),
+  );
   await server.listen(socketPath);
   t.after(async () => {
     await server.close();
     rmSync(folder, { recursive: true });
   });
-  const ask = (path: string, method = 'GET') =>
+  const ask = (path: string, body?: object) =>
     new Promise<string>((resolve) => {
-      request({ socketPath, path, method }, (response) => {
+      const method = body === undefined ? 'GET' : 'POST';
+      request({ socketPath, path, method, headers: JSON_TYPE }, (response) => {
         let text = `${response.statusCode} `;
         response.setEncoding('utf8').on('data', (piece) => {
           text += piece;
@@ -45,48 +45,50 @@ async function rig(t: TestContext, changes: Partial<OperatorsFrom> = {}) {
         response.on('error', () => {}).on('close', () => resolve(response.complete ? text : 'cut'));
       })
         .on('error', () => resolve('cut'))
-        .end();
+        .end(body && JSON.stringify(body));
     });
   return { ask, faults, listeners, socketPath };
 }
+
+const JSON_TYPE = { 'content-type': 'application/json' };
 
 const boom = (): never => {
   throw new Error('boom');
 };
 
 describe('what fails behind an operator’s request', () => {
-  const rows: readonly (readonly [string, Partial<OperatorsFrom>, string, string, RegExp])[] = [
-    ['a status that throws', { status: boom }, 'GET', '/api/v1/status', /^500 /],
-    ['a diff that throws', { diff: boom }, 'GET', '/api/v1/diff?node=a', /^500 /],
-    ['a list of nodes that throws', { nodesNamed: boom }, 'GET', '/api/v1/diff?node=a', /^500 /],
-    ['events that cannot be read', { recentEvents: boom }, 'GET', '/api/v1/events', /^500 /],
+  const rows: readonly (readonly [string, Partial<OperatorsFrom>, string, object | undefined, RegExp])[] = [
+    ['a status that throws', { status: boom }, '/api/v1/status', undefined, /^500 /],
+    ['a diff that throws', { diff: boom }, '/api/v1/diff?node=a', undefined, /^500 /],
+    ['a list of nodes that throws', { nodesNamed: boom }, '/api/v1/diff?node=a', undefined, /^500 /],
+    ['events that cannot be read', { recentEvents: boom }, '/api/v1/events', undefined, /^500 /],
     [
       'a sync that throws after its first result',
       {
         sync: async function* () {
-          yield {};
+          yield SYNC_VALUE;
           boom();
         },
       },
-      'POST',
-      '/api/v1/sync?nodes=a',
+      '/api/v1/sync',
+      { nodes: 'a' },
       /^cut$/,
     ],
     [
       'an event that is no JSON',
       { recentEvents: async () => [{ at: 1n, kind: 'server.started' } as unknown as Event] },
-      'GET',
       '/api/v1/events',
+      undefined,
       /^cut$/,
     ],
   ];
-  for (const [what, changes, method, path, expected] of rows) {
+  for (const [what, changes, path, body, expected] of rows) {
     it(`${what}: costs that request alone`, async (t) => {
       const { ask, faults, listeners } = await rig(t, changes);
-      assert.match(await ask(path, method), expected);
+      assert.match(await ask(path, body), expected);
       assert.equal(faults.length, 1);
       assert.equal(listeners.size, 0);
-      if (!changes.status) assert.match(await ask('/api/v1/status'), /^200 .*fine/);
+      if (!changes.status) assert.match(await ask('/api/v1/status'), /^200 .*node01/);
     });
   }
 

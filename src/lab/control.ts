@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import type { Accelerator } from '../accelerator.ts';
-import { ERROR_CODES, type ErrorCode, type Place, ReveilleError } from '../errors.ts';
+import { type ErrorCode, isErrorCode, type Place, ReveilleError } from '../errors.ts';
 
 /** What one asks of a rack in the background. `names` empty: all machines. */
 export type LabRequest =
@@ -109,7 +109,7 @@ async function lineFrom(socket: Socket): Promise<string> {
 export function failureOf(error: unknown): SentError {
   const { code, message, hint, place } = error as Partial<ReveilleError>;
   return {
-    code: code !== undefined && code in ERROR_CODES ? code : 'LAB_FAILED',
+    code: code !== undefined && isErrorCode(code) ? code : 'LAB_FAILED',
     message: message ?? String(error),
     ...(hint === undefined ? {} : { hint }),
     ...(place === undefined ? {} : { place }),

@@ -2,16 +2,17 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askJson } from '../../src/cli/api.ts';
+import { ask } from '../../src/cli/api.ts';
 import { buildImages, forgetLastTime } from '../../src/cli/demoStage.ts';
 import { nodeNamed } from '../../src/cli/status.ts';
+import { STATUS } from '../../src/http/contracts/status.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { aliveIn, type Instance } from '../../src/lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../../src/lab/cloud/open.ts';
 import { tail } from '../../src/lab/open.ts';
 import { loadSite } from '../../src/site/load.ts';
 import { isInService } from '../../src/timeline/boots.ts';
-import type { NodeStatus, Status } from '../../src/timeline/status.ts';
+import type { NodeStatus } from '../../src/timeline/status.ts';
 import { runProgram } from '../interop/program.rig.ts';
 
 /** Machines, a real controller and the server beside them, for tests that tell a story of one cloud. */
@@ -63,7 +64,7 @@ export async function openStory(
   const cloud = await openLabCloud(site, { state, cache, memoryMb, onStep: () => {} });
   t.after(() => cloud.close());
 
-  const node = async (name: string) => nodeNamed((await askJson(state, '/api/v1/status')) as Status, name);
+  const node = async (name: string) => nodeNamed(await ask(state, STATUS, {}), name);
   const until: CloudStory['until'] = async (what, name, holds, patienceMs = PATIENCE_MS) => {
     for (const deadline = Date.now() + patienceMs; ; await sleep(ASK_AGAIN_MS)) {
       const held = await holds();

@@ -22,9 +22,11 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { operatorFile } from '../../src/boot/files.ts';
-import { ask } from '../../src/cli/api.ts';
+import { askLines } from '../../src/cli/api.ts';
 import { ReveilleError } from '../../src/errors.ts';
+import { EVENTS } from '../../src/http/contracts/events.ts';
 import { createOperatorsServer } from '../../src/http/operators.ts';
+import { operatorsFixture, STATUS_VALUE } from '../../src/http/operatorsFixture.ts';
 import { createHttpServer, type HttpServerFrom } from '../../src/http/server.ts';
 import { openedPaths } from '../../src/image/openedList.ts';
 import type { Event, Happening } from '../../src/model/event.ts';
@@ -392,40 +394,28 @@ test('a port in use says who holds it', async (t) => {
   });
 });
 
-const notAsked = async (): Promise<never> => assert.fail('not asked');
-
 test('the operators’ API: status, events that were and that come, on a socket for user and group', async (t) => {
   const listeners = new Set<(event: Event) => void>();
   const stored: Event[] = [1, 2, 3].map((at) => ({ at, kind: 'server.started', node: at === 2 ? 'node02' : 'node01' }));
   const asked: unknown[] = [];
   const make = () =>
-    createOperatorsServer({
-      status: async () => ({ bootUrl: 'http://10.0.0.2:8080/boot' }),
-      subscribe: (listener) => {
-        listeners.add(listener);
-        return () => listeners.delete(listener);
-      },
-      sync: async function* () {},
-      leases: { list: () => [], release: notAsked, nodeOf: () => undefined, poolOf: () => undefined },
-      rolls: {
-        list: () => [],
-        show: () => assert.fail('not asked'),
-        begin: notAsked,
-        abort: notAsked,
-        resume: notAsked,
-        rollback: notAsked,
-      },
-      diff: async () => ({}),
-      recentEvents: async (filter) => {
-        asked.push(filter);
-        return stored.filter((event) => event.at >= (filter.since ?? 0));
-      },
-      nodesNamed: (set) => {
-        if (set === 'node01') return [set];
-        throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${set}`, { hint: 'did you mean "node01"?' });
-      },
-      faulted: (error) => assert.fail(String(error)),
-    });
+    createOperatorsServer(
+      operatorsFixture({
+        status: async () => STATUS_VALUE,
+        subscribe: (listener) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+        recentEvents: async (filter) => {
+          asked.push(filter);
+          return stored.filter((event) => event.at >= (filter.since ?? 0));
+        },
+        nodesNamed: (set) => {
+          if (set === 'node01') return [set];
+          throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${set}`, { hint: 'did you mean "node01"?' });
+        },
+      }),
+    );
   const path = join(scratch, 'reveille.sock');
   const first = make();
   await first.listen(path);
@@ -434,7 +424,7 @@ test('the operators’ API: status, events that were and that come, on a socket 
   await assert.rejects(make().listen(path), (error) => error instanceof ReveilleError && error.code === 'PORT_IN_USE');
 
   const get = (target: string) => curl('--unix-socket', path, `http://localhost${target}`);
-  assert.deepEqual(JSON.parse(await get('/api/v1/status')), { bootUrl: 'http://10.0.0.2:8080/boot' });
+  assert.deepEqual(JSON.parse(await get('/api/v1/status')), STATUS_VALUE);
   const lines = (text: string) =>
     text
       .trim()
@@ -445,7 +435,10 @@ test('the operators’ API: status, events that were and that come, on a socket 
   assert.deepEqual(lines(await get('/api/v1/events?since=2&node=node01&limit=5')), [3]);
   assert.deepEqual(asked.at(-1), { since: 2, nodes: ['node01'], limit: 5 });
   assert.equal(JSON.parse(await get('/api/v1/events?since=x')).code, 'REQUEST_INVALID');
-  await assert.rejects(ask(scratch, '/api/v1/events?node=node1'), { code: 'NODE_UNKNOWN', hint: /node01/ });
+  await assert.rejects(askLines(scratch, EVENTS, { query: { node: 'node1' } }).next(), {
+    code: 'NODE_UNKNOWN',
+    hint: /node01/,
+  });
 
   let seen = '';
   const following = request({ socketPath: path, path: '/api/v1/events?follow=1&since=3&node=node01' }, (response) => {

@@ -2,8 +2,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { askJson, askLines } from '../../src/cli/api.ts';
+import { ask, askLines } from '../../src/cli/api.ts';
 import { nodeNamed } from '../../src/cli/status.ts';
+import { EVENTS } from '../../src/http/contracts/events.ts';
+import { STATUS } from '../../src/http/contracts/status.ts';
 import { buildImage } from '../../src/image/build.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
@@ -14,7 +16,7 @@ import type { Event } from '../../src/model/event.ts';
 import type { Recipe } from '../../src/model/recipe.ts';
 import { agentFiles } from '../../src/node/agent/files.ts';
 import { loadSite } from '../../src/site/load.ts';
-import type { NodeStatus, Status } from '../../src/timeline/status.ts';
+import type { NodeStatus } from '../../src/timeline/status.ts';
 
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
 const BOOT_PATIENCE_MS = 400_000;
@@ -79,7 +81,7 @@ export async function openBootRack(
   );
   const rack = await openRack({ ...rackOfSite(loaded.site), machines }, { folder: join(folder, 'lab') });
   const start = () => rack.startServer({ site: siteFolder, state });
-  const status = async (name: string) => nodeNamed((await askJson(state, '/api/v1/status')) as Status, name);
+  const status = async (name: string) => nodeNamed(await ask(state, STATUS, {}), name);
   const opened: BootRack = {
     rack,
     siteFolder,
@@ -105,8 +107,8 @@ export async function openBootRack(
     },
     event: async (wanted) => {
       const signal = AbortSignal.timeout(BOOT_PATIENCE_MS);
-      for await (const event of askLines(state, '/api/v1/events?follow=1&since=0', { signal })) {
-        if (wanted(event as Event)) return event as Event;
+      for await (const event of askLines(state, EVENTS, { query: { follow: true, since: 0 } }, { signal })) {
+        if (wanted(event)) return event;
       }
       throw new Error('the server ended before the event came');
     },

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { Event } from '../../model/event.ts';
+import type { Contract } from './contract.ts';
+import { flag, nodeSet, wholeNumber } from './forms.ts';
+
+/** What all events have; what each kind has besides is in `model/event.ts`. */
+const common = z.object({
+  at: z.number(),
+  kind: z.string(),
+  mac: z.string().exactOptional(),
+  node: z.string().exactOptional(),
+  ip: z.number().exactOptional(),
+});
+
+const event = z
+  .custom<Event>((value) => common.safeParse(value).success)
+  .meta({
+    id: 'Event',
+    description: 'Something that happened. Each kind has fields of its own.',
+    ...z.toJSONSchema(common, { io: 'input' }),
+  });
+
+export const EVENTS = {
+  method: 'GET',
+  path: '/api/v1/events',
+  summary: 'Events that were, oldest first, and with `follow` those that come.',
+  query: z.strictObject({
+    since: wholeNumber
+      .exactOptional()
+      .describe(
+        'Only events at or after this time, in milliseconds since the epoch. A follower without it gets only what comes.',
+      ),
+    node: nodeSet.exactOptional().describe('Only events of these nodes.'),
+    limit: wholeNumber.exactOptional().describe('The newest so many; 10,000 at most.'),
+    follow: flag.exactOptional().describe('Goes on with what comes, until the client leaves.'),
+  }),
+  form: 'lines',
+  answer: event,
+  refusals: ['NODE_UNKNOWN', 'NODE_SET_INVALID', 'STATE_UNAVAILABLE'],
+} as const satisfies Contract;

@@ -1,0 +1,22 @@
+import type { Contract } from './contract.ts';
+import { EVENTS } from './events.ts';
+import { DIFF, SYNC } from './files.ts';
+import { LIST_LEASES, RELEASE_LEASE } from './leases.ts';
+import { ABORT_ROLL, BEGIN_ROLL, LIST_ROLLS, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from './rolls.ts';
+import { STATUS } from './status.ts';
+
+/** All routes of the operators' API. */
+export const OPERATOR_CONTRACTS: readonly Contract[] = [
+  STATUS,
+  EVENTS,
+  DIFF,
+  SYNC,
+  LIST_LEASES,
+  RELEASE_LEASE,
+  LIST_ROLLS,
+  SHOW_ROLL,
+  BEGIN_ROLL,
+  ABORT_ROLL,
+  RESUME_ROLL,
+  ROLL_BACK,
+];
