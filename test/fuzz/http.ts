@@ -80,14 +80,26 @@ const OPERATOR_PATHS = [
   '/api/v1/events?limit=5',
   '/api/v1/events?since=0&limit=100000',
   '/api/v1/diff?node=asked1',
-  '/api/v1/sync?nodes=asked1&timeout=1',
+  '/api/v1/sync',
   '/api/v1/rolls',
   '/api/v1/rolls/x',
   '/api/v1/rolls/x/abort',
-  '/api/v1/rolls?nodes=asked[1-900000]&dryRun=1',
+  '/api/v1/rolls/x/resume',
+  '/api/v1/leases',
+  '/api/v1/leases/10.0.0.1/release',
   '/metrics',
   '/',
 ];
+/** Bodies of operators' requests, each of them nearly one that a route takes. */
+const OPERATOR_BODIES = [
+  '{"nodes":"asked1","timeoutMs":1}',
+  '{"nodes":"asked[1-900000]","dryRun":true}',
+  '{"drifted":true,"dryRun":true,"maxUnavailable":9007199254740993}',
+  '{"bootMs":1e99,"policy":"none"}',
+  '{"nodes":["asked1"],"__proto__":{"dryRun":true}}',
+  '[[[[[[',
+  '',
+].map((body) => Buffer.from(body));
 const QUERIES = [
   'token=want',
   'token=body',
@@ -352,14 +364,17 @@ export class HttpFuzzer implements Fuzzer<HttpInput> {
     const body =
       isNode && random.chance(0.8)
         ? random.pick(BODIES[what] ?? [text('')])
-        : random.chance(0.1)
-          ? random.bytes(random.below(200))
-          : text('');
+        : to === 'operators' && random.chance(0.5)
+          ? random.pick(OPERATOR_BODIES)
+          : random.chance(0.1)
+            ? random.bytes(random.below(200))
+            : text('');
     const method = random.chance(0.2) ? random.pick(METHODS) : body.length > 0 ? 'POST' : 'GET';
     const headers = [
       'Host: 10.0.0.2',
       ...Array.from({ length: random.pick([0, 0, 0, 1, 2]) }, () => random.pick(HEADERS)),
     ];
+    if (to === 'operators' && random.chance(0.8)) headers.push('Content-Type: application/json');
     if (isNode && random.chance(0.7)) headers.push('x-reveille-token: %TOKEN%');
     const sent = random.chance(0.15) && body.length > 0 ? havoc(body, random, LONGEST_PART) : body;
     return request(
