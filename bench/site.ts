@@ -187,11 +187,11 @@ async function bundlesPerSecond(folder: string): Promise<number> {
   const loaded = await loadSite(folder);
   if (!loaded.ok) throw new Error('the site is wrong');
   const { site } = loaded;
-  const identities = openIdentities(emptyStore());
+  const identities = openIdentities(emptyStore().identities);
   const means = {
     secrets: openSiteSecrets(() => site, {}),
     identities,
-    credentialsOf: openCredentials(emptyStore(), { scratch: tmpdir(), now: Date.now }),
+    credentialsOf: openCredentials(emptyStore().certificates, { scratch: tmpdir(), now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };

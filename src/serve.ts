@@ -124,7 +124,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
 
   const timeline = await supervisor.part('timeline', () => openBootLog(store));
   opened.defer(() => timeline.close());
-  const log = openEventLog(store, {
+  const log = openEventLog(store.events, {
     onDropped: (count) =>
       emit({
         kind: 'server.trouble',
@@ -133,7 +133,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       }),
   });
   opened.defer(() => log.close());
-  const strangers = await supervisor.part('strangers', () => openStrangerLog(store));
+  const strangers = await supervisor.part('strangers', () => openStrangerLog(store.strangers));
   opened.defer(() => strangers.close());
   const daemons = openLog(site().log, (message) => emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
   opened.defer(() => daemons.close());
@@ -152,7 +152,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
 
   // A clock that NTP sets while machines boot must not end their boots, nor make them last.
   const steady = new SteadyClock();
-  const tokens = await NodeTokens.open({ store, now: () => steady.now(), trouble });
+  const tokens = await NodeTokens.open({ store: store.tokens, now: () => steady.now(), trouble });
   listen(bus, 'tokens', (event) => {
     const node = bootedNode(event);
     if (node !== undefined) tokens.bootSeen(node);
@@ -161,8 +161,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const { shelf } = images;
   const interfaces = new InterfaceWatch();
   const where = whereabouts(site, () => interfaces.addresses);
-  const rolls = await openRolls(store, emit, Date.now);
-  const identities = openIdentities(store);
+  const rolls = await openRolls(store.rolls, emit, Date.now);
+  const identities = openIdentities(store.identities);
   const files = {
     site,
     serverOf: where.serverOf,
@@ -180,7 +180,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const dhcp = await supervisor.run('dhcp', (faulted) =>
     startDhcpServer({
       site: where.site,
-      store,
+      store: store.leases,
       events: emit,
       faulted,
       isOwn: (ip) => interfaces.has(ip),
@@ -207,12 +207,12 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const means = {
     secrets: openSiteSecrets(site, process.env),
     identities,
-    credentialsOf: openCredentials(store, { scratch: stateFolder, now: Date.now }),
+    credentialsOf: openCredentials(store.certificates, { scratch: stateFolder, now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
   const masks = createNodeMasks(means.secrets);
-  const inventories = storedInventories(store, site);
+  const inventories = storedInventories(store.inventories, site);
   /** The address through which a node last reached this server: templates may say it. */
   const reachedAt = new Map<string, Ipv4>();
   const render = async (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) => {
@@ -228,7 +228,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       const ip = reachedAt.get(node.name) ?? (network && where.serverOf(network)?.ip) ?? UNSPECIFIED;
       return render(node, await inventories.load(node.name), ip);
     },
-    store,
+    store: store.applied,
     contents: openContents(join(stateFolder, 'bundles'), trouble),
     emit,
     now: Date.now,
@@ -319,7 +319,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       },
       recentEvents: async (filter) => {
         await log.flush();
-        return store.events({ ...filter, bytes: MOST_READ_BYTES });
+        const found = await store.events.read({ ...filter, bytes: MOST_READ_BYTES });
+        return found.map(({ event }) => event);
       },
       faulted,
     });

@@ -166,13 +166,13 @@ type Remembered = {
 };
 
 async function remembered(store: Store, names: readonly string[]): Promise<Remembered> {
-  const leases = await store.load();
+  const leases = await store.leases.load();
   const machineIds = new Map<string, string>();
   for (const name of names) {
-    const machineId = (await store.identityOf(name)).get('machine-id');
+    const machineId = (await store.identities.read(name)).get('machine-id');
     if (machineId !== undefined) machineIds.set(name, machineId);
   }
-  return { leases, machineIds, pins: await store.pins() };
+  return { leases, machineIds, pins: await store.rolls.pins() };
 }
 
 type Told = {

@@ -22,8 +22,8 @@ async function told(use: (told: ToldFiles, identity: Identity | undefined, site:
     const store = emptyStore();
     const node = site.nodes.get('node01');
     assert(node);
-    if (booted) await store.saveInventory(node.macs[0], 1, TWO_CARDS as unknown as Inventory);
-    const identity = booted ? await openIdentities(store).of('node01', { rsa: true }) : undefined;
+    if (booted) await store.inventories.save(node.macs[0], 1, TWO_CARDS as unknown as Inventory);
+    const identity = booted ? await openIdentities(store.identities).of('node01', { rsa: true }) : undefined;
     const known = await knownOfNodes(store, [node]);
     use(await explainFiles(site, node, known.get('node01')), identity, site);
   });
@@ -83,8 +83,8 @@ test('node show says for whom and until when a certificate holds', async () => {
   const subject = { commonName: 'node01', organization: 'rack', dns: ['node01'], ips: ['10.0.0.51'] };
   const { certificate, key } = await signKey(subject, life, undefined, tmpdir());
   const store = emptyStore();
-  await openIdentities(store).of('node01', { nova: true });
-  const shown = publicIdentity(await store.identityOf('node01'), certificate);
+  await openIdentities(store.identities).of('node01', { nova: true });
+  const shown = publicIdentity(await store.identities.read('node01'), certificate);
   const { names, from, to } = (shown?.certificate ?? {}) as Record<string, string>;
   assert.deepEqual([from, to], ['2026-01-01', '2029-01-01']);
   assert.equal(names, undefined, 'an authority has none');
@@ -94,9 +94,9 @@ test('node show says for whom and until when a certificate holds', async () => {
 
 test('node show has the fingerprints of an identity, and nothing private', async () => {
   const store = emptyStore();
-  assert.equal(publicIdentity(await store.identityOf('node01')), null);
-  const { sshHostKeys, machineId } = await openIdentities(store).of('node01', { rsa: true });
-  const shown = publicIdentity(await store.identityOf('node01'));
+  assert.equal(publicIdentity(await store.identities.read('node01')), null);
+  const { sshHostKeys, machineId } = await openIdentities(store.identities).of('node01', { rsa: true });
+  const shown = publicIdentity(await store.identities.read('node01'));
   assert.equal(shown?.machineId, machineId);
   const text = JSON.stringify(shown);
   assert.equal(text.match(/SHA256:/g)?.length, 3);

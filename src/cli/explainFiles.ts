@@ -4,7 +4,8 @@ import { formatIpv4 } from '../model/ipv4.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { BundleFile } from '../node/bundle.ts';
 import { ANY_SERVER } from '../node/check.ts';
-import { type Identity, type IdentityParts, identityFrom, isWhole, masked, SAMPLE_IDENTITY } from '../node/identity.ts';
+import { type Identity, identityFrom, isWhole, masked, SAMPLE_IDENTITY } from '../node/identity.ts';
+import type { IdentityParts } from '../node/identityStore.ts';
 import { factsOf, type Inventory } from '../node/inventory.ts';
 import { sampleFacts } from '../node/net.ts';
 import { SAMPLE_PEERS } from '../node/peers.ts';
@@ -32,11 +33,11 @@ export async function knownOfNodes(
   store: Store,
   nodes: readonly SiteNode[],
 ): Promise<ReadonlyMap<string, KnownOfNode>> {
-  const inventories = await store.inventories();
+  const inventories = await store.inventories.read();
   const known = new Map<string, KnownOfNode>();
   for (const { name, macs } of nodes) {
-    const inventory = inventories.get(macs[0])?.inventory as Inventory | undefined;
-    known.set(name, { ...(inventory ? { inventory } : {}), identity: await store.identityOf(name) });
+    const inventory = inventories.get(macs[0])?.inventory;
+    known.set(name, { ...(inventory ? { inventory } : {}), identity: await store.identities.read(name) });
   }
   return known;
 }

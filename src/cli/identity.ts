@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { type IdentityParts, identityFrom, isWhole } from '../node/identity.ts';
+import { identityFrom, isWhole } from '../node/identity.ts';
+import type { IdentityParts } from '../node/identityStore.ts';
 import { type SshKey, sshFingerprint } from '../node/opensshKey.ts';
 
 /** What of a node's identity, and of its certificate (PEM), anybody may see; `null` as long as none has been made. */

@@ -268,7 +268,7 @@ function formatSeconds(ms: number): string {
 
 /** The images that rolls need; undefined where there is a state and it cannot be asked. */
 function neededImages(state: string): Promise<ReadonlySet<string> | undefined> {
-  return askState<ReadonlySet<string> | undefined>(state, imagesOfRolls, new Set(), { required: true }).catch(
-    () => undefined,
-  );
+  return askState<ReadonlySet<string> | undefined>(state, (store) => imagesOfRolls(store.rolls), new Set(), {
+    required: true,
+  }).catch(() => undefined);
 }

@@ -39,9 +39,9 @@ export function imageGcCommand(): Command {
       const site = await siteIn(flags.site);
       // An image that the state cannot be asked about may be what a node runs.
       const whole = { required: true };
-      const events = await askState(flags.state, (store) => store.events({ limit: EVERY_EVENT }), [], whole);
-      const ofRolls = await askState(flags.state, imagesOfRolls, new Set<string>(), whole);
-      const spared = imagesInUse(events).union(ofRolls);
+      const events = await askState(flags.state, (store) => store.events.read({ limit: EVERY_EVENT }), [], whole);
+      const ofRolls = await askState(flags.state, (store) => imagesOfRolls(store.rolls), new Set<string>(), whole);
+      const spared = imagesInUse(events.map(({ event }) => event)).union(ofRolls);
       const images = await openShelf(join(flags.state, 'images')).prune({ keep, spared, dryRun });
       const roots = await sweepCache(flags.cache, { recipes: new Set(site.images.keys()), dryRun, now: Date.now() });
       const freed = [...images, ...roots].reduce((sum, { bytes }) => sum + bytes, 0);

@@ -115,7 +115,7 @@ describe('reveille import', () => {
           if (REVEILLE_STATE === '') delete process.env.REVEILLE_STATE;
         }
         const store = await openStore(state);
-        const kept = [...(await store.load())].map(({ ip }) => formatIpv4(ip));
+        const kept = [...(await store.leases.load())].map(({ ip }) => formatIpv4(ip));
         await store.close();
         assert.deepEqual(kept, ['10.0.0.101']);
       },

@@ -114,7 +114,7 @@ async function carryLeases(site: Site, file: string, state: string, draft: SiteD
   const leases = leasesFor(site, parseLeases(file, readLatin1(file)), Date.now(), draft);
   const store = await openStore(state);
   try {
-    await store.commit(leases);
+    await store.leases.commit(leases);
   } finally {
     await store.close();
   }

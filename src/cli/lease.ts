@@ -10,6 +10,7 @@ import { ask } from './api.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 import { siteIn } from './site.ts';
+import { reportDamaged } from './state.ts';
 import { table } from './table.ts';
 
 type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
@@ -61,9 +62,9 @@ export async function leasesNow({ site, state }: Pick<Flags, 'site' | 'state'>):
     if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }
   const current = await siteIn(site);
-  const store = await openStore(state, { readOnly: true });
+  const store = await openStore(state, { readOnly: true, onDamaged: reportDamaged });
   try {
-    return byAddress(await store.load()).map((lease) =>
+    return byAddress(await store.leases.load()).map((lease) =>
       shownLease(lease, {
         nodeOf: (mac) => current.nodeByMac.get(mac)?.name,
         poolOf: (ip) => poolOf(current, ip),

@@ -54,7 +54,7 @@ export function nodeCommand(): Command {
         (store) =>
           Promise.all(
             chosen.map(async ({ name }) =>
-              publicIdentity(await store.identityOf(name), (await store.certificateOf(name))?.certificate),
+              publicIdentity(await store.identities.read(name), (await store.certificates.read(name))?.certificate),
             ),
           ),
         [],

@@ -8,20 +8,21 @@ import { type Status, statusOf } from '../timeline/status.ts';
 import { giveBoots } from '../timeline/strangers.ts';
 import { rememberedTimeline } from '../timeline/timeline.ts';
 import { siteIn } from './site.ts';
+import { reportDamaged } from './state.ts';
 
 /** The rack's status without a running server: the site as it is on disk and the boots that the state remembers. */
 export async function statusFromState(siteFolder: string, stateFolder: string): Promise<Status> {
   const site = await siteIn(siteFolder);
-  const store = await openStore(stateFolder, { readOnly: true });
+  const store = await openStore(stateFolder, { readOnly: true, onDamaged: reportDamaged });
   try {
     const timeline = await rememberedTimeline(store);
     const addresses = interfaceAddresses();
-    const applied = await store.applied();
+    const applied = await store.applied.read();
     const serverOf = (network: Network) => {
       const ip = serverFor(network, addresses, site.networks.values());
       return ip === undefined ? undefined : { ip, httpPort: site.http.port };
     };
-    const strangers = await store.strangers();
+    const strangers = await store.strangers.read();
     giveBoots(strangers, timeline, (mac) => site.nodeByMac.get(mac)?.name);
     return statusOf({
       site,
@@ -32,7 +33,7 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
         const told = applied.get(node);
         return told && standingOf(told, undefined);
       },
-      held: heldLeases(await store.load(), site, Date.now()),
+      held: heldLeases(await store.leases.load(), site, Date.now()),
     });
   } finally {
     await store.close();

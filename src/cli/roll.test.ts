@@ -71,7 +71,7 @@ describe('reveille roll', () => {
     const state = mkdtempSync(join(tmpdir(), 'roll-status-'));
     const store = await openStore(state);
     const nodes = [aRollNode('node01', { phase: 'done', words: 'renewed' }), aRollNode('node02', { phase: 'booting' })];
-    await store.saveRoll(aRoll([], { id: 'r1', begunAt: 1, nodes }), new Map([['node02', NEW_IMAGE]]), []);
+    await store.rolls.save(aRoll([], { id: 'r1', begunAt: 1, nodes }), new Map([['node02', NEW_IMAGE]]), []);
     await store.close();
     const shown = reveille('roll', 'status', '--state', state);
     assert.match(

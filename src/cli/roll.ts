@@ -188,7 +188,11 @@ async function shownOrKept(state: string, id: string): Promise<ShownRoll & { rea
     return { ...(await show(state, id)), live: true };
   } catch (error) {
     const kept = isAway(error)
-      ? await askState(state, async (store) => ({ rolls: await store.rolls(), pins: await store.pins() }), undefined)
+      ? await askState(
+          state,
+          async (store) => ({ rolls: await store.rolls.rolls(), pins: await store.rolls.pins() }),
+          undefined,
+        )
       : undefined;
     const roll = id === 'newest' ? kept?.rolls.at(-1) : kept?.rolls.find((one) => one.id === id);
     if (kept === undefined || roll === undefined) throw error;

@@ -14,7 +14,8 @@ export async function askState<T>(
 ): Promise<T> {
   if (!(await mayHaveState(folder))) return otherwise;
   try {
-    const store = await openStore(folder, { readOnly: true });
+    const onDamaged = required ? refuseDamaged : reportDamaged;
+    const store = await openStore(folder, { readOnly: true, onDamaged });
     try {
       return await ask(store);
     } finally {
@@ -25,4 +26,15 @@ export async function askState<T>(
     console.error(`The state is left out of account: ${error.message}.`);
     return otherwise;
   }
+}
+
+/** Says on standard error what of the state cannot be read. */
+export function reportDamaged(message: string): void {
+  console.error(`Warning: ${message}.`);
+}
+
+function refuseDamaged(message: string): never {
+  throw new ReveilleError('STATE_UNAVAILABLE', message, {
+    hint: 'the answer needs all of the state: bring back a copy of it, or remove these rows',
+  });
 }

@@ -56,8 +56,8 @@ async function prints(command: typeof whyCommand, args: readonly string[], nodes
     const store = await openStore(state);
     const strangers = createStrangers();
     for (const event of seen()) strangers.see(event);
-    await store.saveStrangers(strangers.takeChanges().changed, []);
-    await store.commit([
+    await store.strangers.save(strangers.takeChanges().changed, []);
+    await store.leases.commit([
       lease(STRANGER, '10.0.0.200'),
       lease(LENDS, '10.0.0.201'),
       lease(mac('52:54:00:00:00:52'), '10.0.0.202'),

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Lease } from '../model/lease.ts';
 import { machine } from './fixtures.ts';
 import { LeaseJournal } from './journal.ts';
+import type { LeaseStore } from './leaseStore.ts';
 
 const lease = (n: number): Lease => ({
   ip: n as Ipv4,

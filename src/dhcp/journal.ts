@@ -1,5 +1,6 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Lease } from '../model/lease.ts';
+import type { LeaseStore } from './leaseStore.ts';
 
 /** What waits for a lease to be on disk: `saved` or `lost` is called once. */
 type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };

@@ -2,12 +2,13 @@ import { troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Lease, LeaseStore } from '../model/lease.ts';
+import type { Lease } from '../model/lease.ts';
 import type { Refusal } from '../model/refusal.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { LeaseBook } from './book.ts';
 import { readAt, type SteadyClock, shifted } from './clock.ts';
 import { LeaseJournal } from './journal.ts';
+import type { LeaseStore } from './leaseStore.ts';
 import type { DhcpSite } from './site.ts';
 
 export type RecordsOptions = {

@@ -41,7 +41,7 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
   const events: Happening[] = [];
   const faults: unknown[] = [];
   const tokens = await NodeTokens.open({
-    store: emptyStore(),
+    store: emptyStore().tokens,
     now: Date.now,
     trouble: (error) => assert.fail(`${error}`),
   });

@@ -18,9 +18,3 @@ export type Lease = {
   /** Whether the site kept the address for the machine when it was given; absent where an earlier release gave it. */
   readonly reserved?: boolean;
 };
-
-/** Where leases last. `commit` settles once every lease of the call is on disk; it rejects with STATE_UNAVAILABLE. */
-export type LeaseStore = {
-  load(): Promise<readonly Lease[]>;
-  commit(leases: readonly Lease[]): Promise<void>;
-};

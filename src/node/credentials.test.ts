@@ -28,7 +28,7 @@ test('keys that lay there when a server was killed while it signed are removed, 
 });
 
 /** A server over `store` whose clock is at `at`, and its answer for a node of `site`. */
-function server(store = emptyStore(), clock = { at: START }) {
+function server(store = emptyStore().certificates, clock = { at: START }) {
   const credentialsOf = openCredentials(store, { scratch, now: () => clock.at });
   return (site: Site, name = 'node01'): Promise<Credentials> => {
     const node = site.nodes.get(name);
@@ -61,19 +61,19 @@ describe('credentials', () => {
 
   test('are made once for a node, however many ask at once and whoever asks later; no two nodes share a key', async () => {
     await withSite(SITE, async (site) => {
-      const store = emptyStore();
+      const store = emptyStore().certificates;
       const ask = server(store);
       const [one, same, other] = await Promise.all([ask(site), ask(site), ask(site, 'node02')]);
       assert.deepEqual(same, one);
       assert.deepEqual(await server(store)(site), one, 'another server over the same state');
       assert.equal(other.ca, one.ca);
       assert.notEqual(other.key, one.key);
-      assert.equal((await store.certificateOf(''))?.certificate, one.ca);
+      assert.equal((await store.read(''))?.certificate, one.ca);
     });
   });
 
   test('are renewed with a third of their life left, and when the node is reached by other names', async () => {
-    const store = emptyStore();
+    const store = emptyStore().certificates;
     const clock = { at: START };
     const ask = server(store, clock);
     const first = await withSite(SITE, (site) => ask(site));
@@ -90,7 +90,7 @@ describe('credentials', () => {
 
   test('never outlive the authority', async () => {
     const clock = { at: START };
-    const ask = server(emptyStore(), clock);
+    const ask = server(emptyStore().certificates, clock);
     await withSite(SITE, async (site) => {
       const { ca } = await ask(site);
       clock.at = START + 19 * 365 * DAY;
@@ -100,10 +100,10 @@ describe('credentials', () => {
   });
 
   test('of another authority are not kept', async () => {
-    const store = emptyStore();
+    const store = emptyStore().certificates;
     await withSite(SITE, async (site) => {
       const foreign = await server()(site);
-      await store.keepCertificate('node01', foreign, undefined);
+      await store.keep('node01', foreign, undefined);
       const own = await server(store)(site);
       assert.notEqual(own.certificate, foreign.certificate);
       assert(new X509Certificate(own.certificate).verify(new X509Certificate(own.ca).publicKey));
@@ -113,7 +113,7 @@ describe('credentials', () => {
   test('are refused while the state is down, and not made up', async () => {
     await withSite(SITE, (site) =>
       assert.rejects(
-        server(brokenStore())(site),
+        server(brokenStore().certificates)(site),
         (error) => error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE',
       ),
     );

@@ -3,6 +3,7 @@ import { inTurn } from '../inTurn.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
+import type { CertificateStore } from './certificateStore.ts';
 import { addressesOf } from './net.ts';
 import { type SignedKey, type Subject, signKey } from './openssl.ts';
 
@@ -10,13 +11,6 @@ import { type SignedKey, type Subject, signKey } from './openssl.ts';
 export type Credentials = SignedKey & {
   /** The certificate of the site's authority, which signs those of its nodes. */
   readonly ca: string;
-};
-
-/** Where keys and their certificates last, by the names of nodes; the authority's under the empty name. */
-export type CertificateStore = {
-  certificateOf(name: string): Promise<SignedKey | undefined>;
-  /** Keeps `next` if what is kept under the name is `before`, or nothing; tells what is kept then. */
-  keepCertificate(name: string, next: SignedKey, before: SignedKey | undefined): Promise<SignedKey>;
 };
 
 const DAY_MS = 86_400_000;
@@ -44,14 +38,14 @@ export function openCredentials(
     stands: (has: SignedKey) => boolean,
     sign: () => Promise<SignedKey>,
   ): Promise<SignedKey> => {
-    const before = known.get(name) ?? (await store.certificateOf(name));
+    const before = known.get(name) ?? (await store.read(name));
     if (before && !known.has(name)) known.set(name, before);
     if (before && stands(before)) return before;
     return inOrder(async () => {
       // Whoever asked at the same time may have had it signed.
       const has = known.get(name);
       if (has && stands(has)) return has;
-      const next = await store.keepCertificate(name, await sign(), has);
+      const next = await store.keep(name, await sign(), has);
       known.set(name, next);
       return next;
     });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { brokenStore, emptyStore } from '../state/fakes.ts';
-import { type Identity, type IdentityStore, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+import { type Identity, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+import type { IdentityStore } from './identityStore.ts';
 
 const RSA = { rsa: true };
 const keysOf = ({ sshHostKeys, novaKey }: Identity) => [...Object.values(sshHostKeys), ...(novaKey ? [novaKey] : [])];
@@ -13,7 +14,7 @@ const values = (identity: Identity) => {
 
 describe('an identity', () => {
   test('is made once and stays, however many ask at once and whoever asks later', async () => {
-    const store = emptyStore();
+    const store = emptyStore().identities;
     const identities = openIdentities(store);
     const asked = await Promise.all([
       identities.of('node01'),
@@ -29,7 +30,7 @@ describe('an identity', () => {
   });
 
   test('has parts in the forms that their readers want', async () => {
-    const identity = await openIdentities(emptyStore()).of('node01');
+    const identity = await openIdentities(emptyStore().identities).of('node01');
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     assert.match(identity.machineId, /^[0-9a-f]{32}$/);
     for (const one of [identity.libvirtUuid, identity.computeId, identity.ovsSystemId, identity.nvmeHostId])
@@ -40,12 +41,12 @@ describe('an identity', () => {
     assert.match(identity.sshHostKeys.ecdsa.public, /^ecdsa-sha2-nistp256 AAAA\S+ root@node01$/);
     assert.equal(identity.sshHostKeys.rsa, undefined);
     assert.equal(identity.novaKey, undefined);
-    const nova = await openIdentities(emptyStore()).of('node01', { nova: true });
+    const nova = await openIdentities(emptyStore().identities).of('node01', { nova: true });
     assert.match(nova.novaKey?.public ?? '', /^ssh-ed25519 AAAA\S+ nova@node01$/);
   });
 
   test('keeps what it is when more of it is asked for later', async () => {
-    const store = emptyStore();
+    const store = emptyStore().identities;
     const first = await openIdentities(store).of('node01');
     const more = await openIdentities(store).of('node01', { nova: true });
     assert.deepEqual({ ...first, novaKey: more.novaKey }, more);
@@ -54,22 +55,22 @@ describe('an identity', () => {
   });
 
   test('is no other node’s', async () => {
-    const identities = openIdentities(emptyStore());
+    const identities = openIdentities(emptyStore().identities);
     const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`, { nova: true })));
     const each = all.flatMap(values);
     assert.equal(new Set(each).size, each.length);
   });
 
   test('is made anew where another node has a part of it by chance', async () => {
-    const store = emptyStore();
+    const store = emptyStore().identities;
     const first = await openIdentities(store).of('node01');
     let chance = true;
     const unlucky: IdentityStore = {
-      identityOf: store.identityOf,
-      keepIdentity: (node, parts) => {
+      read: store.read,
+      keep: (node, parts) => {
         const same = chance ? new Map([...parts, ['machine-id', first.machineId]]) : parts;
         chance = false;
-        return store.keepIdentity(node, same);
+        return store.keep(node, same);
       },
     };
     const second = await openIdentities(unlucky).of('node02');
@@ -78,7 +79,7 @@ describe('an identity', () => {
   });
 
   test('is refused while the state is down, and not made up', async () => {
-    const identities = openIdentities(brokenStore());
+    const identities = openIdentities(brokenStore().identities);
     for (const want of [{ rsa: false }, RSA]) {
       await assert.rejects(
         identities.of('node01', want),
@@ -88,7 +89,7 @@ describe('an identity', () => {
   });
 
   test('is shown without what is private', async () => {
-    const own = await openIdentities(emptyStore()).of('node01', { rsa: true, nova: true });
+    const own = await openIdentities(emptyStore().identities).of('node01', { rsa: true, nova: true });
     const identity = { ...own, tls: { ca: 'an authority', certificate: 'a certificate', key: 'a secret key' } };
     const shown = JSON.stringify(masked(identity));
     assert(!shown.includes('a secret key') && shown.includes('a certificate'));

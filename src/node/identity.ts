@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { inTurn } from '../inTurn.ts';
 import type { Credentials } from './credentials.ts';
+import type { IdentityParts, IdentityStore } from './identityStore.ts';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
 import { KEPT_PRIVATE } from './secretMask.ts';
 
@@ -24,16 +25,6 @@ export type Identity = {
   readonly sshHostKeys: { readonly [T in Exclude<SshKeyType, 'rsa'>]: SshKey } & { readonly rsa?: SshKey };
 };
 
-/** What was made once, by its kind. */
-export type IdentityParts = ReadonlyMap<string, string>;
-
-/** Where identities last, by the names of nodes. */
-export type IdentityStore = {
-  identityOf(node: string): Promise<IdentityParts>;
-  /** Keeps those of `parts` that the node has not and no other node has, all or none on disk; tells all it has then. */
-  keepIdentity(node: string, parts: IdentityParts): Promise<IdentityParts>;
-};
-
 /** What is made for those alone whose files ask for it: the RSA host key, which takes a moment; the user nova's key. */
 export type Wanted = { readonly rsa?: boolean; readonly nova?: boolean };
 
@@ -51,11 +42,11 @@ export function openIdentities(store: IdentityStore): Identities {
   const inOrder = inTurn();
 
   const completed = async (node: string, kinds: readonly string[]): Promise<IdentityParts> => {
-    let parts = known.get(node) ?? (await store.identityOf(node));
+    let parts = known.get(node) ?? (await store.read(node));
     // A part that another node happens to have is not kept: then it is made anew.
     for (let missing = lacking(parts, kinds); missing.length > 0; missing = lacking(parts, kinds)) {
       const made = await Promise.all(missing.map(async (kind) => [kind, await make(kind, node)] as const));
-      parts = await store.keepIdentity(node, new Map(made));
+      parts = await store.keep(node, new Map(made));
     }
     known.set(node, parts);
     return parts;

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { nodeFixture } from '../site/fixture.ts';
 import { emptyStore } from '../state/fakes.ts';
+import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, makeBundle } from './bundle.ts';
 import type { Applied, News } from './news.ts';
-import { type AppliedStore, openNodeFiles } from './nodeFiles.ts';
+import { openNodeFiles } from './nodeFiles.ts';
 
 const newsOf = (manifest: string, more: Partial<Applied> = {}): News => ({
   applied: { sha256: 'ab'.repeat(32), manifest, drifted: 0, drift: [], ...more },
@@ -30,12 +31,12 @@ async function filesOf(
 }
 
 test('what a node tells in quick succession is saved one at a time, the last for good', async (t) => {
-  const store = emptyStore();
+  const store = emptyStore().applied;
   const saved: unknown[] = [];
   let go = (): void => {};
   const slow: AppliedStore = {
     ...store,
-    saveApplied: async (_node, _at, { manifest }) => {
+    save: async (_node, _at, { manifest }) => {
       saved.push(manifest);
       await new Promise<void>((resolve) => {
         go = resolve;
@@ -53,17 +54,17 @@ test('what a node tells in quick succession is saved one at a time, the last for
 });
 
 test('a node that left the site takes what it told with it', async (t) => {
-  const store = emptyStore();
+  const store = emptyStore().applied;
   const nodes = new Map([['node01', nodeFixture()]]);
   const files = await filesOf(store, nodes);
   t.after(() => files.close());
   files.onNews(nodeFixture(), newsOf('a manifest'));
   await setImmediate();
-  assert.equal((await store.applied()).size, 1);
+  assert.equal((await store.read()).size, 1);
   nodes.clear();
   files.siteChanged();
   await setImmediate();
-  assert.equal((await store.applied()).size, 0);
+  assert.equal((await store.read()).size, 0);
   assert.equal(files.standing('node01'), undefined);
 });
 
@@ -76,7 +77,7 @@ test('an agent that knows no folders has all that it can have, and no folder is 
     ],
     [],
   );
-  const files = await filesOf(emptyStore(), undefined, bundle);
+  const files = await filesOf(emptyStore().applied, undefined, bundle);
   t.after(() => files.close());
   const node = nodeFixture();
   const older = filesOnly(bundle.manifest);
@@ -97,10 +98,10 @@ test('an agent that knows no folders has all that it can have, and no folder is 
 });
 
 test('the manifests of all nodes together have a bound; what is over it is told without', async (t) => {
-  const store = emptyStore();
+  const store = emptyStore().applied;
   const names = Array.from({ length: 300 }, (_, i) => `node${i}`);
   const nodes = new Map(names.map((name) => [name, nodeFixture({ name })]));
-  const files = await filesOf({ ...store, saveApplied: async () => {} }, nodes);
+  const files = await filesOf({ ...store, save: async () => {} }, nodes);
   t.after(() => files.close());
   const manifest = 'x'.repeat(1024 * 1024);
   for (const node of nodes.values()) files.onNews(node, newsOf(manifest));

@@ -4,6 +4,7 @@ import type { EventSink } from '../model/event.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Drifted, Standing } from '../model/nodeFiles.ts';
 import { recall } from '../recall.ts';
+import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, manifestFiles } from './bundle.ts';
 import type { Contents } from './contents.ts';
 import { createCurrentBundles } from './currentBundles.ts';
@@ -11,13 +12,6 @@ import { diffNode, type NodeDiff } from './diff.ts';
 import type { Applied, News } from './news.ts';
 import { type AppliedAt, standingOf } from './standing.ts';
 import type { NewsFeed } from './sync.ts';
-
-/** Where lasts what nodes told of their files. */
-export type AppliedStore = {
-  saveApplied(node: string, at: number, applied: Applied): Promise<void>;
-  applied(): Promise<ReadonlyMap<string, AppliedAt>>;
-  forgetApplied(nodes: readonly string[]): Promise<void>;
-};
 
 /** What is known of the files of running nodes: what each has, and what the site gives it. */
 export type NodeFiles = {
@@ -83,7 +77,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     }
     await contents.forgetAllBut(used);
   };
-  const save = latestOf((node: string, { at, ...told }: AppliedAt) => store.saveApplied(node, at, told), trouble);
+  const save = latestOf((node: string, { at, ...told }: AppliedAt) => store.save(node, at, told), trouble);
   const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
   let manifestLength = 0;
   const roomFor = (told: Applied, before: Applied | undefined): Applied => {
@@ -93,11 +87,11 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   };
   let tidying: NodeJS.Timeout | undefined;
   const stopRecalling = await recall(async () => {
-    const kept = await store.applied();
+    const kept = await store.read();
     const gone = [...kept.keys()].filter((name) => !nodes().has(name));
     for (const [name, told] of kept) if (nodes().has(name) && !applied.has(name)) applied.set(name, told);
     manifestLength = manifests();
-    await store.forgetApplied(gone).catch(trouble);
+    await store.forget(gone).catch(trouble);
     current.changed();
     // Before it is known what nodes have, no text is known to be unused.
     tidying = setInterval(() => void tidy().catch(trouble), TIDY_MS).unref();
@@ -156,7 +150,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
         olderNames.delete(name);
       }
       manifestLength = manifests();
-      if (left.length > 0) void store.forgetApplied(left).catch(trouble);
+      if (left.length > 0) void store.forget(left).catch(trouble);
       current.changed();
     },
     close() {

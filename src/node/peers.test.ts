@@ -35,7 +35,7 @@ describe('peers', () => {
 
   test('are known by every name and address, and let in by their own keys alone', async () => {
     await withSite(SITE, async (site) => {
-      const identities = openIdentities(emptyStore());
+      const identities = openIdentities(emptyStore().identities);
       const node = site.nodes.get('node01');
       assert(node);
       const peers = await openPeers(identities)(site, node);
@@ -67,11 +67,11 @@ describe('peers', () => {
     await withSite(SITE, async (site) => {
       const [node, other] = [...site.nodes.values()];
       assert(node && other);
-      const store = emptyStore();
+      const store = emptyStore().identities;
       let down = true;
       const identities = openIdentities({
-        identityOf: (name) => (down ? brokenStore() : store).identityOf(name),
-        keepIdentity: store.keepIdentity,
+        read: (name) => (down ? brokenStore().identities : store).read(name),
+        keep: store.keep,
       });
       const peers = openPeers(identities);
       await assert.rejects(peers(site, node), (error) => error instanceof ReveilleError);

@@ -1,12 +1,7 @@
 import type { Mac } from '../model/mac.ts';
 import type { Site } from '../site/site.ts';
 import type { Inventory } from './inventory.ts';
-
-/** Where inventories are kept, by MAC; the newest of each machine, with the time at which it came (ms since the epoch). */
-export type InventoryStore = {
-  saveInventory(mac: Mac, at: number, inventory: unknown): Promise<void>;
-  inventories(): Promise<ReadonlyMap<Mac, { readonly at: number; readonly inventory: unknown }>>;
-};
+import type { InventoryStore } from './inventoryStore.ts';
 
 /** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC and is read once. */
 export function storedInventories(store: InventoryStore, site: () => Site) {
@@ -14,8 +9,8 @@ export function storedInventories(store: InventoryStore, site: () => Site) {
   let known: Map<Mac, Inventory> | undefined;
   const remembered = async (): Promise<Map<Mac, Inventory>> => {
     if (known) return known;
-    const stored = await store.inventories();
-    known ??= new Map([...stored].map(([mac, { inventory }]) => [mac, inventory as Inventory]));
+    const stored = await store.read();
+    known ??= new Map([...stored].map(([mac, { inventory }]) => [mac, inventory]));
     return known;
   };
   return {
@@ -27,7 +22,7 @@ export function storedInventories(store: InventoryStore, site: () => Site) {
       const mac = firstMac(name);
       if (!mac) return;
       known?.set(mac, inventory);
-      await store.saveInventory(mac, Date.now(), inventory);
+      await store.save(mac, Date.now(), inventory);
     },
   };
 }

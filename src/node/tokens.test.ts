@@ -7,12 +7,13 @@ import type { Mac } from '../model/mac.ts';
 import { brokenStore, emptyStore } from '../state/fakes.ts';
 import { bootedNode } from './bootedNode.ts';
 import { formatState, ISSUE_MS, NO_TOKEN, PLAIN_MS, parseState } from './tokenState.ts';
-import { NodeTokens, type TokenStore } from './tokens.ts';
+import type { TokenStore } from './tokenStore.ts';
+import { NodeTokens } from './tokens.ts';
 
 const REFUSED = { code: 'IDENTITY_REFUSED' };
 const START = Date.UTC(2026, 0, 2);
 
-async function tokensOf(store: TokenStore = emptyStore()) {
+async function tokensOf(store: TokenStore = emptyStore().tokens) {
   const clock = { now: START };
   const troubles: unknown[] = [];
   const reopened = () =>
@@ -126,7 +127,7 @@ describe('the token of a node', () => {
     const unused = await booted(tokens, 'node02');
     tokens.admit('node01', token);
     await tokens.settled();
-    const text = [...(await store.tokens()).values()].join('\n');
+    const text = [...(await store.read()).values()].join('\n');
     assert.ok(!text.includes(token) && text.includes(createHash('sha256').update(token).digest('hex')));
     const again = await reopened();
     again.admit('node01', token);
@@ -137,10 +138,10 @@ describe('the token of a node', () => {
 
   it('is handed out though the state cannot be written; the next change writes it', async () => {
     let isBroken = true;
-    const good = emptyStore();
+    const good = emptyStore().tokens;
     const store: TokenStore = {
-      tokens: good.tokens,
-      saveTokens: (changed) => (isBroken ? brokenStore() : good).saveTokens(changed),
+      read: good.read,
+      save: (changed) => (isBroken ? brokenStore().tokens : good).save(changed),
     };
     const { tokens, troubles, reopened } = await tokensOf(store);
     const token = await booted(tokens);
@@ -211,7 +212,7 @@ describe('the token of a node', () => {
     }
     tokens.siteChanged(nodes({ node0: [1] }));
     await tokens.settled();
-    const kept = await store.tokens();
+    const kept = await store.read();
     assert.equal(kept.size, 4097);
     assert.deepEqual([kept.has('node0'), kept.has('node3'), kept.has('node4')], [true, false, true]);
   });

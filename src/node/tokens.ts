@@ -17,13 +17,7 @@ import {
   parseState,
   type TokenState,
 } from './tokenState.ts';
-
-/** Where it lasts what is known of the nodes' tokens, by node, as text. */
-export type TokenStore = {
-  tokens(): Promise<ReadonlyMap<string, string>>;
-  /** `null` forgets. All or none. */
-  saveTokens(changed: ReadonlyMap<string, string | null>): Promise<void>;
-};
+import type { TokenStore } from './tokenStore.ts';
 
 export type TokensFrom = {
   readonly store: TokenStore;
@@ -68,7 +62,7 @@ export class NodeTokens {
     const tokens = new NodeTokens(from);
     await recall(
       async () => {
-        for (const [node, text] of await from.store.tokens())
+        for (const [node, text] of await from.store.read())
           if (!tokens.#states.has(node)) tokens.#states.set(node, asOf(from.now(), parseState(text)));
         tokens.#unknown = undefined;
       },
@@ -211,7 +205,7 @@ export class NodeTokens {
       );
       this.#unsaved.clear();
       try {
-        await this.#from.store.saveTokens(changed);
+        await this.#from.store.save(changed);
       } catch (error) {
         this.#from.trouble(error);
         // Tried again with the next change.

@@ -1,5 +1,6 @@
 import type { ShelvedImage } from '../image/shelf.ts';
-import { isActive, type Roll, type RollStore } from './record.ts';
+import { isActive, type Roll } from './record.ts';
+import type { RollStore } from './rollStore.ts';
 
 /** Which image a node boots. */
 export type ImageOf = (node: { readonly name: string; readonly image?: string }) => Promise<ShelvedImage | undefined>;

@@ -174,13 +174,3 @@ export function disabledReason(roll: Pick<Roll, 'id'>): string {
 export function isOurReason(reason: string | undefined): boolean {
   return reason?.startsWith(REASON) ?? false;
 }
-
-/** Where rolls and pins last. */
-export type RollStore = {
-  /** Keeps a roll in place of what it was, changes pins, and forgets the rolls of these ids: all or none. */
-  saveRoll(roll: Roll, pins: PinChanges, forgotten: readonly string[]): Promise<void>;
-  /** Oldest first. */
-  rolls(): Promise<readonly Roll[]>;
-  /** Hashes of images by node. */
-  pins(): Promise<ReadonlyMap<string, string>>;
-};

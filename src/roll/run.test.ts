@@ -11,7 +11,7 @@ import type { SiteNode } from '../model/node.ts';
 import { createOrders, type Order } from '../node/orders.ts';
 import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
-import { emptyStore, fixedStore } from '../state/fakes.ts';
+import { emptyStore } from '../state/fakes.ts';
 import { openStore } from '../state/store.ts';
 import type { Boot } from '../timeline/boots.ts';
 import { createAct } from './act.ts';
@@ -66,7 +66,8 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
   const cycles: { told: string[]; failure?: ReveilleError } = { told: [] };
 
   const serve = async () => {
-    const store = await openStore(folder);
+    const opened = await openStore(folder);
+    const store = opened.rolls;
     const orders = createOrders();
     const rolls = await openRolls(store, (event) => events.push(event), now);
     const closing = new AbortController();
@@ -113,7 +114,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
       await running[Symbol.asyncDispose]();
       closing.abort();
       await Promise.all(agents);
-      await store.close();
+      await opened.close();
     };
     return { store, rolls, stop, operators: rollsForOperators({ rolls, site: () => site, shelf, look, now }) };
   };
@@ -290,9 +291,9 @@ test('what could not be kept is not done; the pin is there before the order to r
   const { serve, rebooted, boots, events } = await rack(t, [], false);
   const { operators, rolls, store, stop } = await serve();
   t.after(stop);
-  const save = store.saveRoll;
+  const save = store.save.bind(store);
   let full = 3;
-  store.saveRoll = async (roll, pins, forgotten) => {
+  store.save = async (roll, pins, forgotten) => {
     if (pins.size > 0 && full-- > 0) throw new ReveilleError('STATE_UNAVAILABLE', 'the disk is full');
     return save(roll, pins, forgotten);
   };
@@ -306,7 +307,7 @@ test('what could not be kept is not done; the pin is there before the order to r
 });
 
 test('a server stops at once, though the cloud keeps it waiting', async () => {
-  const rolls = await openRolls(emptyStore(), () => {}, Date.now);
+  const rolls = await openRolls(emptyStore().rolls, () => {}, Date.now);
   await rolls.begin(aRoll(['node01']));
   const looking = Promise.withResolvers<void>();
   const look = () => {
@@ -320,10 +321,10 @@ test('a server stops at once, though the cloud keeps it waiting', async () => {
 
 test('old rolls are forgotten as new ones begin, and none that is under way', async () => {
   const old = aRoll(['node00'], { id: 'old', begunAt: 1 });
-  const store = fixedStore({});
-  await store.saveRoll(old, new Map(), []);
+  const store = emptyStore().rolls;
+  await store.save(old, new Map(), []);
   for (let at = 10; at < 70; at++) {
-    await store.saveRoll(aRoll(['node01'], { id: `r${at}`, begunAt: at, state: 'done', endedAt: at }), new Map(), []);
+    await store.save(aRoll(['node01'], { id: `r${at}`, begunAt: at, state: 'done', endedAt: at }), new Map(), []);
   }
   const rolls = await openRolls(store, () => {}, Date.now);
   await rolls.begin(aRoll(['node02'], { id: 'new', begunAt: 100 }));

@@ -6,7 +6,8 @@ import { recall } from '../recall.ts';
 import type { Action, Failure } from './actions.ts';
 import { aborted, next, noted, resumed } from './next.ts';
 import { refuseCommonNodes } from './plan.ts';
-import { forgettable, isActive, type PinChanges, type Roll, type RollLimits, type RollStore } from './record.ts';
+import { forgettable, isActive, type PinChanges, type Roll, type RollLimits } from './record.ts';
+import type { RollStore } from './rollStore.ts';
 import type { Seen } from './seen.ts';
 
 /** The rolls of this server. All of them last: a server that was killed goes on with them when it starts. */
@@ -68,7 +69,7 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
       const before = rolls.get(roll.id);
       if (pinned.size === 0 && JSON.stringify(before) === JSON.stringify(roll)) return changed;
       const forgotten = before ? [] : forgettable([...rolls.values()]);
-      await store.saveRoll(roll, pinned, forgotten);
+      await store.save(roll, pinned, forgotten);
       for (const id of forgotten) rolls.delete(id);
       rolls.set(roll.id, roll);
       for (const [node, image] of pinned) {

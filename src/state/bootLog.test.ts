@@ -12,16 +12,16 @@ const booted = (node: string, at: number): readonly Event[] => [
 test('boots outlive their events, also those of many nodes, and a disk that was full', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const store = emptyStore();
-  const save = store.saveBoots;
+  const save = store.boots.save.bind(store.boots);
   const log = await openBootLog(store);
   for (let i = 0; i < 250; i++) for (const event of booted(`node${i}`, i)) log.see(event);
-  store.saveBoots = async () => {
+  store.boots.save = async () => {
     throw new Error('the disk is full');
   };
   t.mock.timers.tick(60_000);
   await log.close();
-  assert.equal((await store.boots()).size, 0);
-  store.saveBoots = save;
+  assert.equal((await store.boots.read()).size, 0);
+  store.boots.save = save;
   await log.close();
   const later = await openBootLog(store);
   for (let i = 0; i < 250; i++) assert.equal(later.boots(`node${i}`)[0]?.state, 'ready', `node${i}`);

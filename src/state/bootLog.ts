@@ -1,5 +1,6 @@
 import { recall } from '../recall.ts';
-import { createTimeline, rememberedTimeline, type SeenBoot, type Timeline } from '../timeline/timeline.ts';
+import type { SeenBoot } from '../timeline/bootStore.ts';
+import { createTimeline, rememberedTimeline, type Timeline } from '../timeline/timeline.ts';
 import type { Store } from './store.ts';
 
 /** What a boot did within this time is in the newest events as well. */
@@ -18,7 +19,7 @@ export type BootLog = Timeline & {
  * Opens the timeline that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile; what cannot be read yet is
  * read later.
  */
-export async function openBootLog(store: Store): Promise<BootLog> {
+export async function openBootLog(store: Pick<Store, 'boots' | 'events'>): Promise<BootLog> {
   const timeline = createTimeline();
   const forget = await recall(async () => timeline.adopt(await rememberedTimeline(store)), noted);
   let unsaved = new Map<string, SeenBoot>();
@@ -28,7 +29,7 @@ export async function openBootLog(store: Store): Promise<BootLog> {
       const some = firstOf(unsaved);
       for (const node of some.keys()) unsaved.delete(node);
       try {
-        await store.saveBoots(some);
+        await store.boots.save(some);
       } catch {
         unsaved = new Map([...some, ...unsaved]);
         return;

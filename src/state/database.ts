@@ -16,6 +16,15 @@ export type Database = {
   close(): Promise<void>;
 };
 
+/** The values of a row of events. */
+export type EventValues = readonly [at: number, node: string | null, mac: string | null, subject: string, body: string];
+
+/** The database of the events: what is too much is forgotten as others are saved. */
+export type EventsDatabase = Database & {
+  /** Saves events in their order, all or none. Rejects with STATE_UNAVAILABLE. */
+  save(rows: readonly EventValues[]): Promise<void>;
+};
+
 /** A compiled query as a statement; `rows` replaces its parameters where it runs more than once. */
 export function statementOf(query: CompiledQuery, rows?: Statement['rows']): Statement {
   return { sql: query.sql, rows: rows ?? [query.parameters as readonly SqlValue[]] };

@@ -2,30 +2,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../model/event.ts';
+import { offer } from '../model/fixture.ts';
+import type { EventStore } from '../timeline/eventStore.ts';
 import { openEventLog, withoutOldest } from './eventLog.ts';
 import { brokenStore, emptyStore } from './fakes.ts';
-import type { Store } from './store.ts';
-import { offer } from './storeContract.ts';
 
 const times = (events: readonly Event[]): number[] => events.map(({ at }) => at);
+const saved = async (store: EventStore, limit: number): Promise<Event[]> =>
+  (await store.read({ limit })).map(({ event }) => event);
 
 test('events are saved soon, in order and together', async () => {
-  const store = emptyStore();
+  const store = emptyStore().events;
   let batches = 0;
-  const counting: Store = {
+  const counting: EventStore = {
     ...store,
-    saveEvents: (events) => {
+    save: (events) => {
       batches++;
-      return store.saveEvents(events);
+      return store.save(events);
     },
   };
   const log = openEventLog(counting);
   for (let at = 1; at <= 50; at++) log.append(offer(at));
-  assert.deepEqual(await store.events({ limit: 100 }), []);
+  assert.deepEqual(await saved(store, 100), []);
   // The log does not keep a process alive by itself.
   await sleep(400);
   assert.deepEqual(
-    times(await store.events({ limit: 100 })),
+    times(await saved(store, 100)),
     Array.from({ length: 50 }, (_, i) => i + 1),
   );
   assert.equal(batches, 1);
@@ -33,24 +35,24 @@ test('events are saved soon, in order and together', async () => {
 });
 
 test('flush and close save at once, in batches, what comes meanwhile too', async () => {
-  const store = emptyStore();
+  const store = emptyStore().events;
   const log = openEventLog(store);
   for (let at = 0; at < 2500; at++) log.append(offer(at));
   const flushed = log.flush();
   log.append(offer(2500));
   await flushed;
-  assert.equal((await store.events({ limit: 5000 })).length, 2501);
+  assert.equal((await saved(store, 5000)).length, 2501);
   log.append(offer(2501));
   await log.close();
   log.append(offer(9999));
   await log.flush();
-  assert.deepEqual(times(await store.events({ limit: 1 })), [2501]);
+  assert.deepEqual(times(await saved(store, 1)), [2501]);
 });
 
 test('a disk that fails costs no event, as long as there is room to wait, and no order', async () => {
-  const store = emptyStore();
+  const store = emptyStore().events;
   let full = true;
-  const failing: Store = { ...store, saveEvents: (events) => (full ? brokenStore() : store).saveEvents(events) };
+  const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
   const log = openEventLog(failing, { onDropped: () => assert.fail('nothing had to be dropped') });
   for (let at = 1; at <= 1500; at++) log.append(offer(at));
   await log.flush();
@@ -58,35 +60,35 @@ test('a disk that fails costs no event, as long as there is room to wait, and no
   full = false;
   await log.flush();
   assert.deepEqual(
-    times(await store.events({ limit: 2000 })),
+    times(await saved(store, 2000)),
     Array.from({ length: 1501 }, (_, i) => i + 1),
   );
   await log.close();
 });
 
 test('a full log gives up strangers first, counts them, and stays within its bound', async () => {
-  const store = emptyStore();
+  const store = emptyStore().events;
   let full = true;
   let dropped = 0;
-  const failing: Store = { ...store, saveEvents: (events) => (full ? brokenStore() : store).saveEvents(events) };
+  const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
   const log = openEventLog(failing, { capacity: 80, onDropped: (count) => (dropped += count) });
   for (let at = 0; at < 40; at++) log.append(offer(at, { node: 'node01' }));
   for (let at = 40; at < 10_000; at++) log.append(offer(at));
   full = false;
   await log.flush();
-  const saved = times(await store.events({ limit: 1000 }));
-  assert(saved.length <= 80);
+  const kept = times(await saved(store, 1000));
+  assert(kept.length <= 80);
   assert.deepEqual(
-    saved.slice(0, 40),
+    kept.slice(0, 40),
     Array.from({ length: 40 }, (_, i) => i),
   );
-  assert.equal(saved.at(-1), 9999);
+  assert.equal(kept.at(-1), 9999);
   await log.close();
-  assert.equal(saved.length + dropped, 10_000);
+  assert.equal(kept.length + dropped, 10_000);
 });
 
 test('with a broken disk neither append nor flush nor close throws', async () => {
-  const log = openEventLog(brokenStore());
+  const log = openEventLog(brokenStore().events);
   log.append(offer(1));
   await log.flush();
   await log.close();
@@ -94,28 +96,28 @@ test('with a broken disk neither append nor flush nor close throws', async () =>
 
 test('a log that holds much text gives up events too', async () => {
   let full = true;
-  const store = emptyStore();
-  const failing: Store = { ...store, saveEvents: (events) => (full ? brokenStore() : store).saveEvents(events) };
+  const store = emptyStore().events;
+  const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
   let dropped = 0;
   const log = openEventLog(failing, { capacityOfText: 100_000, onDropped: (count) => (dropped += count) });
   const long = (at: number): Event => ({ kind: 'server.trouble', code: 'X', message: 'y'.repeat(9000), at });
   for (let at = 0; at < 200; at++) log.append(long(at));
   full = false;
   await log.close();
-  const saved = await store.events({ limit: 1000 });
-  assert(saved.length >= 5 && saved.length <= 11, `${saved.length} saved`);
-  assert.equal(saved.length + dropped, 200);
-  assert.equal(saved.at(-1)?.at, 199);
+  const kept = await saved(store, 1000);
+  assert(kept.length >= 5 && kept.length <= 11, `${kept.length} saved`);
+  assert.equal(kept.length + dropped, 200);
+  assert.equal(kept.at(-1)?.at, 199);
 });
 
 test('a batch is bounded by its text', async () => {
-  const store = emptyStore();
+  const store = emptyStore().events;
   const batches: number[] = [];
-  const counting: Store = {
+  const counting: EventStore = {
     ...store,
-    saveEvents: (events) => {
+    save: (events) => {
       batches.push(events.length);
-      return store.saveEvents(events);
+      return store.save(events);
     },
   };
   const log = openEventLog(counting);
@@ -123,7 +125,7 @@ test('a batch is bounded by its text', async () => {
   for (let at = 0; at < 200; at++) log.append({ kind: 'server.trouble', code: 'X', message, at });
   await log.close();
   assert(Math.max(...batches) < 70 && batches.length < 6, String(batches));
-  assert.equal((await store.events({ limit: 1000 })).length, 200);
+  assert.equal((await saved(store, 1000)).length, 200);
 });
 
 test('the oldest go where no strangers are left', () => {

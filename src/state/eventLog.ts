@@ -1,7 +1,7 @@
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Event } from '../model/event.ts';
+import type { EventStore } from '../timeline/eventStore.ts';
 import { Tally } from '../timeline/tally.ts';
-import type { EventStore } from './eventStore.ts';
 
 /** Where events wait for the disk. Neither appending nor a broken disk ever holds a server up. */
 export type EventLog = {
@@ -30,7 +30,7 @@ const BATCH = 500;
 const BATCH_TEXT = 512 * 1024;
 
 /** Opens a log that saves to `store` in batches. */
-export function openEventLog(store: Pick<EventStore, 'saveEvents'>, options: EventLogOptions = {}): EventLog {
+export function openEventLog(store: Pick<EventStore, 'save'>, options: EventLogOptions = {}): EventLog {
   const { onDropped = () => {}, capacity = 4096, capacityOfText = 8 * 1024 * 1024, faulted = () => {} } = options;
   const dropped = new Tally((count) => onDropped(count));
   let waiting: Event[] = [];
@@ -69,7 +69,7 @@ export function openEventLog(store: Pick<EventStore, 'saveEvents'>, options: Eve
     while (waiting.length > 0) {
       const batch = takeBatch();
       try {
-        await store.saveEvents(batch);
+        await store.save(batch);
         text -= sum(batch);
       } catch {
         waiting = batch.concat(waiting);

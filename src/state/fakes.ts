@@ -1,133 +1,53 @@
+import type { LeaseStore } from '../dhcp/leaseStore.ts';
 import type { Event } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
-import type { Applied } from '../node/news.ts';
+import type { AppliedStore } from '../node/appliedStore.ts';
+import type { CertificateStore } from '../node/certificateStore.ts';
+import type { IdentityStore } from '../node/identityStore.ts';
+import type { InventoryStore, KeptInventory } from '../node/inventoryStore.ts';
 import type { SignedKey } from '../node/openssl.ts';
 import type { AppliedAt } from '../node/standing.ts';
+import type { TokenStore } from '../node/tokenStore.ts';
 import type { Roll } from '../roll/record.ts';
+import type { RollStore } from '../roll/rollStore.ts';
+import type { BootStore, SeenBoot } from '../timeline/bootStore.ts';
+import type { EventStore, StoredEvent } from '../timeline/eventStore.ts';
+import type { StrangerStore } from '../timeline/strangerStore.ts';
 import type { Stranger } from '../timeline/strangers.ts';
-import type { SeenBoot } from '../timeline/timeline.ts';
 import { unavailable } from './failure.ts';
-import type { Inventory, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 /** What a fake store holds at first. */
 export type Contents = {
   readonly leases?: readonly Lease[];
   readonly events?: readonly Event[];
-  readonly inventories?: ReadonlyMap<Mac, Inventory>;
+  readonly inventories?: ReadonlyMap<Mac, KeptInventory>;
   readonly applied?: ReadonlyMap<string, AppliedAt>;
 };
 
-/** A store in memory that starts with `contents` and otherwise keeps the whole contract but lasting. */
-export function fixedStore(contents: Contents): Store {
-  const leases = new Map<Ipv4, Lease>((contents.leases ?? []).map((lease) => [lease.ip, lease]));
-  const inventories = new Map(contents.inventories ?? []);
-  const strangers = new Map<Mac, Stranger>();
-  const identities = new Map<string, Map<string, string>>();
-  const certificates = new Map<string, SignedKey>();
-  const boots = new Map<string, SeenBoot>();
-  const applied = new Map(contents.applied ?? []);
-  const rolls = new Map<string, Roll>();
-  const pins = new Map<string, string>();
-  const tokens = new Map<string, string>();
-  const events = [...(contents.events ?? [])];
-  let closed = false;
+/** Does some work of a call, unless the store has been closed. */
+type Call = <T>(work: () => T) => Promise<T>;
 
-  const whileOpen = async <T>(work: () => T): Promise<T> => {
+/** A store in memory that starts with `contents` and otherwise keeps the whole contract of each port but lasting. */
+export function fixedStore(contents: Contents): Store {
+  let closed = false;
+  const call: Call = async (work) => {
     if (closed) throw unavailable({ message: 'the store has been closed', hint: '' });
     return work();
   };
-
-  const keep = (lease: Lease): void => {
-    leases.set(lease.ip, lease);
-    if (lease.state !== 'bound') return;
-    for (const other of [...leases.values()]) if (isOlderLease(other, lease)) leases.delete(other.ip);
-  };
-
   return {
-    load: () => whileOpen(() => [...leases.values()]),
-    commit: (given) => whileOpen(() => given.forEach(keep)),
-    saveEvents: (given) =>
-      whileOpen(() => {
-        events.push(...given.map((event) => JSON.parse(JSON.stringify(event)) as Event));
-      }),
-    events: ({ nodes, mac, since, limit, bytes = Number.POSITIVE_INFINITY }) =>
-      whileOpen(() => {
-        const fitting = events.filter(
-          (event) =>
-            (nodes === undefined || (event.node !== undefined && nodes.includes(event.node))) &&
-            (mac === undefined || event.mac === mac) &&
-            (since === undefined || event.at >= since),
-        );
-        let left = bytes;
-        const newest = fitting.slice(Math.max(0, fitting.length - limit)).reverse();
-        const tooMuch = newest.findIndex((event) => {
-          left -= Buffer.byteLength(JSON.stringify(event));
-          return left < 0;
-        });
-        return (tooMuch < 0 ? newest : newest.slice(0, tooMuch)).reverse();
-      }),
-    saveInventory: (mac, at, inventory) =>
-      whileOpen(() => {
-        inventories.set(mac, { at, inventory: JSON.parse(JSON.stringify(inventory ?? null)) });
-      }),
-    inventories: () => whileOpen(() => new Map(inventories)),
-    identityOf: (node) => whileOpen(() => new Map(identities.get(node))),
-    keepIdentity: (node, parts) =>
-      whileOpen(() => {
-        const own = identities.get(node) ?? new Map<string, string>();
-        identities.set(node, own);
-        for (const [kind, value] of parts) {
-          const taken = [...identities.values()].some((other) => other.get(kind) === value);
-          if (!own.has(kind) && !taken) own.set(kind, value);
-        }
-        return new Map(own);
-      }),
-    certificateOf: (name) => whileOpen(() => certificates.get(name)),
-    keepCertificate: (name, next, before) =>
-      whileOpen(() => {
-        const has = certificates.get(name);
-        if (has !== undefined && has.certificate !== before?.certificate) return has;
-        certificates.set(name, { ...next });
-        return next;
-      }),
-    saveStrangers: (changed, forgotten) =>
-      whileOpen(() => {
-        for (const mac of forgotten) strangers.delete(mac);
-        for (const stranger of changed) strangers.set(stranger.mac, JSON.parse(JSON.stringify(stranger)));
-      }),
-    strangers: () => whileOpen(() => [...strangers.values()]),
-    saveBoots: (changed) =>
-      whileOpen(() => {
-        for (const [node, seen] of changed) boots.set(node, JSON.parse(JSON.stringify(seen)) as SeenBoot);
-      }),
-    boots: () => whileOpen(() => new Map(boots)),
-    saveApplied: (node, at, told) =>
-      whileOpen(() => {
-        applied.set(node, { ...(JSON.parse(JSON.stringify(told)) as Applied), at });
-      }),
-    applied: () => whileOpen(() => new Map(applied)),
-    forgetApplied: (nodes) => whileOpen(() => nodes.forEach((node) => void applied.delete(node))),
-    saveRoll: (roll, changes, forgotten) =>
-      whileOpen(() => {
-        rolls.set(roll.id, JSON.parse(JSON.stringify(roll)) as Roll);
-        for (const id of forgotten) rolls.delete(id);
-        for (const [node, image] of changes) {
-          if (image === null) pins.delete(node);
-          else pins.set(node, image);
-        }
-      }),
-    rolls: () => whileOpen(() => oldestFirst(rolls)),
-    pins: () => whileOpen(() => new Map(pins)),
-    tokens: () => whileOpen(() => new Map(tokens)),
-    saveTokens: (changed) =>
-      whileOpen(() => {
-        for (const [node, body] of changed) {
-          if (body === null) tokens.delete(node);
-          else tokens.set(node, body);
-        }
-      }),
+    leases: leasesInMemory(call, contents.leases ?? []),
+    events: eventsInMemory(call, contents.events ?? []),
+    boots: bootsInMemory(call),
+    strangers: strangersInMemory(call),
+    identities: identitiesInMemory(call),
+    certificates: certificatesInMemory(call),
+    inventories: inventoriesInMemory(call, contents.inventories ?? new Map()),
+    applied: appliedInMemory(call, contents.applied ?? new Map()),
+    tokens: tokensInMemory(call),
+    rolls: rollsInMemory(call),
     close: async () => {
       closed = true;
     },
@@ -145,34 +65,180 @@ export function brokenStore(): Store {
     throw unavailable({ message: 'the disk is full', hint: 'make room; the server goes on by itself' });
   };
   return {
-    load: refuse,
-    commit: refuse,
-    saveEvents: refuse,
-    events: refuse,
-    saveInventory: refuse,
-    inventories: refuse,
-    identityOf: refuse,
-    keepIdentity: refuse,
-    certificateOf: refuse,
-    keepCertificate: refuse,
-    saveStrangers: refuse,
-    strangers: refuse,
-    saveBoots: refuse,
-    boots: refuse,
-    saveApplied: refuse,
-    applied: refuse,
-    forgetApplied: refuse,
-    saveRoll: refuse,
-    rolls: refuse,
-    pins: refuse,
-    tokens: refuse,
-    saveTokens: refuse,
+    leases: { load: refuse, commit: refuse },
+    events: { save: refuse, read: refuse },
+    boots: { save: refuse, read: refuse },
+    strangers: { save: refuse, read: refuse },
+    identities: { read: refuse, keep: refuse },
+    certificates: { read: refuse, keep: refuse },
+    inventories: { save: refuse, read: refuse },
+    applied: { save: refuse, read: refuse, forget: refuse },
+    tokens: { read: refuse, save: refuse },
+    rolls: { save: refuse, rolls: refuse, pins: refuse },
     close: async () => {},
+  };
+}
+
+/** What comes back of a value that was written down. */
+const written = <T>(value: T): T => JSON.parse(JSON.stringify(value));
+
+function leasesInMemory(call: Call, first: readonly Lease[]): LeaseStore {
+  const leases = new Map<Ipv4, Lease>(first.map((lease) => [lease.ip, lease]));
+  const keep = (lease: Lease): void => {
+    leases.set(lease.ip, lease);
+    if (lease.state !== 'bound') return;
+    for (const other of [...leases.values()]) if (isOlderLease(other, lease)) leases.delete(other.ip);
+  };
+  return {
+    load: () => call(() => [...leases.values()]),
+    commit: (given) => call(() => given.forEach(keep)),
   };
 }
 
 function isOlderLease(other: Lease, { ip, mac, network }: Lease): boolean {
   return other.ip !== ip && other.mac === mac && other.network === network && other.state !== 'declined';
+}
+
+function eventsInMemory(call: Call, first: readonly Event[]): EventStore {
+  const events: StoredEvent[] = [];
+  const save = (given: readonly Event[]): void => {
+    for (const event of given) events.push({ id: events.length + 1, event: written(event) });
+  };
+  save(first);
+  return {
+    save: (given) => call(() => save(given)),
+    read: ({ nodes, mac, since, after, limit, bytes = Number.POSITIVE_INFINITY }) =>
+      call(() => {
+        const from = after !== undefined && after > events.length ? undefined : after;
+        const fitting = events.filter(
+          ({ id, event }) =>
+            (nodes === undefined || (event.node !== undefined && nodes.includes(event.node))) &&
+            (mac === undefined || event.mac === mac) &&
+            (since === undefined || event.at >= since) &&
+            (from === undefined || id > from),
+        );
+        if (after === undefined) fitting.reverse();
+        let left = bytes;
+        const some = fitting.slice(0, limit);
+        const tooMuch = some.findIndex(({ event }) => {
+          left -= Buffer.byteLength(JSON.stringify(event));
+          return left < 0;
+        });
+        const found = tooMuch < 0 ? some : some.slice(0, tooMuch);
+        return after === undefined ? found.reverse() : found;
+      }),
+  };
+}
+
+function bootsInMemory(call: Call): BootStore {
+  const boots = new Map<string, SeenBoot>();
+  return {
+    save: (changed) =>
+      call(() => {
+        for (const [node, seen] of changed) boots.set(node, written(seen));
+      }),
+    read: () => call(() => new Map(boots)),
+  };
+}
+
+function strangersInMemory(call: Call): StrangerStore {
+  const strangers = new Map<Mac, Stranger>();
+  return {
+    save: (changed, forgotten) =>
+      call(() => {
+        for (const mac of forgotten) strangers.delete(mac);
+        for (const stranger of changed) strangers.set(stranger.mac, written(stranger));
+      }),
+    read: () => call(() => [...strangers.values()]),
+  };
+}
+
+function identitiesInMemory(call: Call): IdentityStore {
+  const identities = new Map<string, Map<string, string>>();
+  return {
+    read: (node) => call(() => new Map(identities.get(node))),
+    keep: (node, parts) =>
+      call(() => {
+        const own = identities.get(node) ?? new Map<string, string>();
+        identities.set(node, own);
+        for (const [kind, value] of parts) {
+          const taken = [...identities.values()].some((other) => other.get(kind) === value);
+          if (!own.has(kind) && !taken) own.set(kind, value);
+        }
+        return new Map(own);
+      }),
+  };
+}
+
+function certificatesInMemory(call: Call): CertificateStore {
+  const certificates = new Map<string, SignedKey>();
+  return {
+    read: (name) => call(() => certificates.get(name)),
+    keep: (name, next, before) =>
+      call(() => {
+        const has = certificates.get(name);
+        if (has !== undefined && has.certificate !== before?.certificate) return has;
+        certificates.set(name, { ...next });
+        return next;
+      }),
+  };
+}
+
+function inventoriesInMemory(call: Call, first: ReadonlyMap<Mac, KeptInventory>): InventoryStore {
+  const inventories = new Map(first);
+  return {
+    save: (mac, at, inventory) =>
+      call(() => {
+        inventories.set(mac, { at, inventory: written(inventory) });
+      }),
+    read: () => call(() => new Map(inventories)),
+  };
+}
+
+function appliedInMemory(call: Call, first: ReadonlyMap<string, AppliedAt>): AppliedStore {
+  const all = new Map(first);
+  return {
+    save: (node, at, applied) =>
+      call(() => {
+        all.set(node, { ...written(applied), at });
+      }),
+    read: () => call(() => new Map(all)),
+    forget: (nodes) =>
+      call(() => {
+        for (const node of nodes) all.delete(node);
+      }),
+  };
+}
+
+function tokensInMemory(call: Call): TokenStore {
+  const tokens = new Map<string, string>();
+  return {
+    read: () => call(() => new Map(tokens)),
+    save: (changed) => call(() => change(tokens, changed)),
+  };
+}
+
+function rollsInMemory(call: Call): RollStore {
+  const rolls = new Map<string, Roll>();
+  const pins = new Map<string, string>();
+  return {
+    save: (roll, changes, forgotten) =>
+      call(() => {
+        rolls.set(roll.id, written(roll));
+        for (const id of forgotten) rolls.delete(id);
+        change(pins, changes);
+      }),
+    rolls: () => call(() => oldestFirst(rolls)),
+    pins: () => call(() => new Map(pins)),
+  };
+}
+
+/** `null` takes a value away. */
+function change(values: Map<string, string>, changes: ReadonlyMap<string, string | null>): void {
+  for (const [key, value] of changes) {
+    if (value === null) values.delete(key);
+    else values.set(key, value);
+  }
 }
 
 function oldestFirst(rolls: ReadonlyMap<string, Roll>): Roll[] {

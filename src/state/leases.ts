@@ -1,99 +1,143 @@
-import type { Kysely } from 'kysely';
+import { z } from 'zod';
+import type { LeaseStore } from '../dhcp/leaseStore.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { Lease, LeaseStore } from '../model/lease.ts';
-import type { Mac } from '../model/mac.ts';
-import { type Database, type SqlValue, type Statement, statementOf } from './database.ts';
+import type { Lease } from '../model/lease.ts';
+import { type Mac, parseMac } from '../model/mac.ts';
+import { type SqlValue, type Statement, statementOf } from './database.ts';
 import { type Failure, unavailable } from './failure.ts';
 import { groupCommit } from './groupCommit.ts';
 import { LeaseMirror } from './leaseMirror.ts';
+import { LEASES_HELD } from './marks.ts';
 import type { LeaseRow, Schema } from './schema.ts';
-import { HELD_UNTIL, RELEASE_HELD } from './sqlite/rebuild.ts';
+import { type Tables, wholeNumber } from './tables.ts';
 
-/** Leases in a file that may lose them. */
-export type LastingLeases = LeaseStore & {
-  /** Has the next transaction begin with all leases as they were last committed, in place of those in the file. */
-  replay(): void;
-};
-
-/** The leases of a database; those that come while others are on their way to the disk share the next transaction. */
-export function leaseStore(database: Database, db: Kysely<Schema>): LastingLeases {
-  const mirror = new LeaseMirror();
+/** Leases in a table, of a database that may lose them. */
+export class SqlLeases implements LeaseStore {
+  readonly #tables: Tables<Schema>;
+  readonly #mirror = new LeaseMirror();
   /** Whether the mirror has all that was in the file. */
-  let isWhole = false;
-  let mustReplay = false;
-  const upsertLease = db
-    .insertInto('leases')
-    .values(SAMPLE_ROW)
-    .onConflict((conflict) =>
-      conflict.column('ip').doUpdateSet((row) => ({
-        mac: row.ref('excluded.mac'),
-        network: row.ref('excluded.network'),
-        state: row.ref('excluded.state'),
-        start: row.ref('excluded.start'),
-        expires: row.ref('excluded.expires'),
-        client_id: row.ref('excluded.client_id'),
-        hostname: row.ref('excluded.hostname'),
-        reserved: row.ref('excluded.reserved'),
-      })),
-    )
-    .compile();
-  const deleteOthers = db
-    .deleteFrom('leases')
-    .where('network', '=', '')
-    .where('mac', '=', '')
-    .where('ip', '!=', 0)
-    .where('state', '!=', 'declined')
-    .compile();
+  #isWhole = false;
+  #mustReplay = false;
+  readonly #commit: (leases: readonly Lease[]) => Promise<void>;
 
-  const selectAll = db.selectFrom('leases').selectAll().compile();
+  constructor(tables: Tables<Schema>) {
+    this.#tables = tables;
+    this.#commit = groupCommit((leases: readonly Lease[]) => this.#write(leases));
+  }
 
-  const commit = groupCommit<Lease>(async (leases) => {
-    const replays = mustReplay;
+  async load(): Promise<readonly Lease[]> {
+    const { db } = this.#tables;
+    const [held, found] = await this.#tables.run([
+      statementOf(db.selectFrom('meta').select('value').where('key', '=', LEASES_HELD).compile()),
+      statementOf(db.selectFrom('leases').selectAll().compile()),
+    ]);
+    const [until] = this.#tables.parse('meta', held, HELD_ROW);
+    if (until && until.value > Date.now()) throw unavailable(heldFailure(until.value));
+    const leases = this.#tables.parse('leases', found, LEASE_ROW, SET_ASIDE_ROW);
+    // What was committed before this is among them.
+    this.#mirror.keep(leases);
+    this.#isWhole = true;
+    return leases;
+  }
+
+  commit(leases: readonly Lease[]): Promise<void> {
+    return this.#commit(leases);
+  }
+
+  /** Has the next transaction begin with all leases as they were last committed, in place of those in the file. */
+  replay(): void {
+    if (!this.#isWhole) return;
+    this.#mustReplay = true;
+    // Whoever commits next learns of a failure; here it is tried at once.
+    this.#commit([]).catch(() => {});
+  }
+
+  async #write(leases: readonly Lease[]): Promise<void> {
+    const replays = this.#mustReplay;
     if (leases.length === 0 && !replays) return;
-    const all = replays ? [{ sql: 'delete from leases', rows: [[]] }, ...statementsFor(mirror.all()), RELEASED] : [];
     // What the mirror lacks is in this very group.
-    await database.run([...all, ...runsOf(leases).flatMap(statementsFor)]);
-    mirror.keep(leases);
-    if (replays) mustReplay = false;
-  });
+    await this.#tables.run([...(replays ? this.#all() : []), ...runsOf(leases).flatMap((run) => this.#record(run))]);
+    this.#mirror.keep(leases);
+    if (replays) this.#mustReplay = false;
+  }
+
+  /** The table as the mirror has it. */
+  #all(): readonly Statement[] {
+    const { db } = this.#tables;
+    return [
+      statementOf(db.deleteFrom('leases').compile()),
+      ...this.#record(this.#mirror.all()),
+      statementOf(db.deleteFrom('meta').where('key', '=', LEASES_HELD).compile()),
+    ];
+  }
 
   /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
-  const statementsFor = (leases: readonly Lease[]): Statement[] => {
+  #record(leases: readonly Lease[]): readonly Statement[] {
+    const { db } = this.#tables;
+    const deleteOthers = db
+      .deleteFrom('leases')
+      .where('network', '=', '')
+      .where('mac', '=', '')
+      .where('ip', '!=', 0)
+      .where('state', '!=', 'declined');
+    const upsert = db
+      .insertInto('leases')
+      .values(SAMPLE_ROW)
+      .onConflict((conflict) =>
+        conflict.column('ip').doUpdateSet((row) => ({
+          mac: row.ref('excluded.mac'),
+          network: row.ref('excluded.network'),
+          state: row.ref('excluded.state'),
+          start: row.ref('excluded.start'),
+          expires: row.ref('excluded.expires'),
+          client_id: row.ref('excluded.client_id'),
+          hostname: row.ref('excluded.hostname'),
+          reserved: row.ref('excluded.reserved'),
+        })),
+      );
     const bound = leases.filter(({ state }) => state === 'bound');
-    return [
-      statementOf(
-        deleteOthers,
-        bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']),
-      ),
-      statementOf(
-        upsertLease,
-        leases.map((lease) => Object.values(rowOf(lease))),
-      ),
-    ];
-  };
-
-  return {
-    async load() {
-      const [held, found] = await database.run([{ sql: HELD_UNTIL, rows: [[]] }, statementOf(selectAll)]);
-      const until = Number(held?.rows[0]?.value ?? 0);
-      if (until > Date.now()) throw unavailable(heldFailure(until));
-      const leases = ((found?.rows ?? []) as LeaseRow[]).map(leaseOf);
-      // What was committed before this is among them.
-      mirror.keep(leases);
-      isWhole = true;
-      return leases;
-    },
-    commit,
-    replay() {
-      if (!isWhole) return;
-      mustReplay = true;
-      // Whoever commits next learns of a failure; here it is tried at once.
-      commit([]).catch(() => {});
-    },
-  };
+    const others = bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']);
+    const rows = leases.map((lease) => Object.values(rowOf(lease)));
+    return [statementOf(deleteOthers.compile(), others), statementOf(upsert.compile(), rows)];
+  }
 }
 
-const RELEASED: Statement = { sql: RELEASE_HELD, rows: [[]] };
+const HELD_ROW = z.object({ value: wholeNumber });
+
+const ADDRESS = wholeNumber.refine((ip) => ip >= 0 && ip <= 0xffffffff).transform((ip) => ip as Ipv4);
+
+const LEASE_ROW = z
+  .object({
+    ip: ADDRESS,
+    mac: z.string().refine((text): text is Mac => parseMac(text) === text),
+    network: z.string(),
+    state: z.enum(['bound', 'released', 'declined']),
+    start: wholeNumber,
+    expires: wholeNumber,
+    client_id: z.instanceof(Uint8Array).nullable(),
+    hostname: z.string().nullable(),
+    reserved: wholeNumber.nullable(),
+  })
+  .transform(
+    ({ ip, mac, network, state, start, expires, client_id, hostname, reserved }): Lease => ({
+      ip,
+      mac,
+      network,
+      state,
+      start,
+      expires,
+      ...(client_id && { clientId: client_id }),
+      ...(hostname !== null && { hostname }),
+      ...(reserved !== null && { reserved: reserved !== 0 }),
+    }),
+  );
+
+/** A record of which no more can be read: some machine may have the address until then, so that no other is given it. */
+const SET_ASIDE_ROW = z
+  .object({ ip: ADDRESS, start: wholeNumber, expires: wholeNumber })
+  .transform(({ ip, start, expires }): Lease => ({ ip, mac: NO_MAC, network: '', state: 'declined', start, expires }));
+
+const NO_MAC = '00:00:00:00:00:00' as Mac;
 
 function heldFailure(until: number): Failure {
   return {
@@ -127,20 +171,6 @@ function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
     client_id: clientId ?? null,
     hostname: hostname ?? null,
     reserved: reserved === undefined ? null : Number(reserved),
-  };
-}
-
-function leaseOf({ ip, mac, network, state, start, expires, client_id, hostname, reserved }: LeaseRow): Lease {
-  return {
-    ip: ip as Ipv4,
-    mac: mac as Mac,
-    network,
-    state,
-    start,
-    expires,
-    ...(client_id && { clientId: client_id }),
-    ...(hostname !== null && { hostname }),
-    ...(reserved !== null && { reserved: reserved !== 0 }),
   };
 }
 

@@ -9,12 +9,13 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ReveilleError } from '../errors.ts';
-import { brokenStore, emptyStore, fixedStore } from './fakes.ts';
+import { lease, mac, offer } from '../model/fixture.ts';
+import { aRoll } from '../roll/fixture.ts';
+import { brokenStore, fixedStore } from './fakes.ts';
 import { migrate, VERSION } from './sqlite/migrations.ts';
 import { openDatabase } from './sqlite/openDatabase.ts';
 import { DatabaseThread } from './sqlite/thread.ts';
-import { openStore } from './store.ts';
-import { lease, offer, storeContract } from './storeContract.ts';
+import { openPatientStore, openStore } from './store.ts';
 
 let scratch: string;
 let folders = 0;
@@ -30,9 +31,6 @@ before(() => {
   scratch = mkdtempSync(join(tmpdir(), 'reveille-state-'));
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
-
-storeContract('SQLite', () => openStore(newFolder()));
-storeContract('the fake in memory', async () => emptyStore());
 
 describe('the SQLite store', () => {
   test('makes its folder for its owner and group alone', async () => {
@@ -51,8 +49,8 @@ describe('the SQLite store', () => {
     const umask = process.umask(0);
     try {
       const store = await openStore(folder);
-      await store.keepIdentity('node01', new Map([['ssh-rsa', 'secret']]));
-      await store.saveEvents([offer(1)]);
+      await store.identities.keep('node01', new Map([['ssh-rsa', 'secret']]));
+      await store.events.save([offer(1)]);
       const modes = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mode & 0o777]);
       assert(modes.length >= 7, String(modes));
       for (const [name, mode] of modes) assert.equal(mode, 0o600, String(name));
@@ -65,22 +63,26 @@ describe('the SQLite store', () => {
   test('remembers after closing', async () => {
     const folder = newFolder();
     const first = await openStore(folder);
-    await Promise.all([first.commit([lease(1, 1)]), first.commit([lease(2, 2)]), first.saveEvents([offer(7)])]);
+    await Promise.all([
+      first.leases.commit([lease(1, 1)]),
+      first.leases.commit([lease(2, 2)]),
+      first.events.save([offer(7)]),
+    ]);
     await first.close();
     const second = await openStore(folder);
-    assert.deepEqual(await second.load(), [lease(1, 1), lease(2, 2)]);
-    assert.deepEqual(await second.events({ limit: 5 }), [offer(7)]);
+    assert.deepEqual(await second.leases.load(), [lease(1, 1), lease(2, 2)]);
+    assert.deepEqual(await second.events.read({ limit: 5 }), [{ id: 1, event: offer(7) }]);
     await second.close();
   });
 
   test('finishes what was asked before it was closed', async () => {
     const folder = newFolder();
     const store = await openStore(folder);
-    const commits = [1, 2, 3].map((n) => store.commit([lease(n, n)]));
+    const commits = [1, 2, 3].map((n) => store.leases.commit([lease(n, n)]));
     await store.close();
     await Promise.all(commits);
     const again = await openStore(folder);
-    assert.equal((await again.load()).length, 3);
+    assert.equal((await again.leases.load()).length, 3);
     await again.close();
   });
 
@@ -92,7 +94,7 @@ describe('the SQLite store', () => {
       const store = await openStore(${JSON.stringify(folder)});
       for (let n = 1; ; n++) {
         const group = [0, 1, 2].map((i) => ({ ip: n * 3 + i, mac: 'mac' + (n * 3 + i), network: 'rack', state: 'bound', start: 0, expires: 1 }));
-        await store.commit(group);
+        await store.leases.commit(group);
         process.stdout.write(n * 3 + 2 + '\\n');
       }`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
@@ -112,7 +114,7 @@ describe('the SQLite store', () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     const highest = Math.max(...told.split('\n').slice(0, -1).map(Number));
     const store = await openStore(folder);
-    const ips = new Set((await store.load()).map(({ ip }) => ip as number));
+    const ips = new Set((await store.leases.load()).map(({ ip }) => ip as number));
     for (let n = 3; n <= highest; n++) assert(ips.has(n), `lease ${n} of ${highest} is lost`);
     await store.close();
   });
@@ -120,16 +122,16 @@ describe('the SQLite store', () => {
   test('is read by others while it is open, who may not write', async () => {
     const folder = newFolder();
     const store = await openStore(folder);
-    await store.commit([lease(1, 1)]);
+    await store.leases.commit([lease(1, 1)]);
     const reader = await openStore(folder, { readOnly: true });
-    assert.deepEqual(await reader.load(), [lease(1, 1)]);
-    await store.commit([lease(2, 2)]);
-    assert.equal((await reader.load()).length, 2);
-    await assert.rejects(reader.commit([lease(3, 3)]), unavailable(/may only be read/));
+    assert.deepEqual(await reader.leases.load(), [lease(1, 1)]);
+    await store.leases.commit([lease(2, 2)]);
+    assert.equal((await reader.leases.load()).length, 2);
+    await assert.rejects(reader.leases.commit([lease(3, 3)]), unavailable(/may only be read/));
     await reader.close();
     await store.close();
     const later = await openStore(folder, { readOnly: true });
-    assert.equal((await later.load()).length, 2);
+    assert.equal((await later.leases.load()).length, 2);
     await later.close();
   });
 
@@ -269,6 +271,89 @@ describe('the SQLite store', () => {
   });
 });
 
+describe('records that cannot be read', () => {
+  const KEPT = { boot: { startedAt: 1, updatedAt: 2, state: 'ready', steps: [] }, seenAt: 2 } as const;
+  const stranger = (last: number) =>
+    ({ mac: mac(last), firstSeen: 1, lastSeen: 1, count: 1, triedToBoot: false, machine: {} }) as const;
+
+  /** A folder with two records in each table, the second of which was changed to something else. */
+  async function damagedState(): Promise<string> {
+    const folder = newFolder();
+    const store = await openStore(folder);
+    await store.leases.commit([lease(1, 1), lease(2, 2), lease(3, 3)]);
+    await store.events.save([offer(1), offer(2)]);
+    await store.boots.save(new Map(['node01', 'node02'].map((node) => [node, KEPT])));
+    await store.strangers.save([stranger(1), stranger(2)], []);
+    const inventory = { system: {}, cpu: {}, nics: [], disks: [] };
+    for (const last of [1, 2]) await store.inventories.save(mac(last), 1, inventory);
+    for (const node of ['node01', 'node02']) await store.applied.save(node, 1, { sha256: 'ab', drifted: 0, drift: [] });
+    for (const id of ['r1', 'r2']) await store.rolls.save(aRoll(['node01'], { id }), new Map(), []);
+    await store.close();
+    const main = new DatabaseSync(join(folder, 'reveille.db'));
+    main.exec(`
+      update leases set state = 'lent' where mac = '${mac(2)}';
+      update leases set mac = 'no address' where mac = '${mac(3)}';
+      update boots set body = '{"startedAt":1' where node = 'node02';
+      update strangers set body = '[]' where mac = '${mac(2)}';
+      update inventory set body = '{"nics":[{}]}' where mac = '${mac(2)}';
+      update applied set body = 'null' where node = 'node02';
+      update rolls set body = '{"id":"r2"}' where id = 'r2'`);
+    main.close();
+    const events = new DatabaseSync(join(folder, 'events.db'));
+    events.exec("update events set body = '{}' where id = 2");
+    events.close();
+    return folder;
+  }
+
+  test('are reported once and left out, and the addresses of such leases are set aside', async () => {
+    const folder = await damagedState();
+    const notices: string[] = [];
+    const store = await openPatientStore(folder, {
+      longestLeaseMs: 1000,
+      onNotice: (code, message) => notices.push(`${code} ${message}`),
+    });
+    for (let twice = 0; twice < 2; twice++) {
+      const { start, expires } = lease(2, 2);
+      const aside = { mac: '00:00:00:00:00:00', network: '', state: 'declined', start, expires };
+      assert.deepEqual(
+        [...(await store.leases.load())].sort((a, b) => a.ip - b.ip),
+        [lease(1, 1), { ip: lease(2, 2).ip, ...aside }, { ip: lease(3, 3).ip, ...aside }],
+      );
+      assert.deepEqual(await store.events.read({ limit: 5 }), [{ id: 1, event: offer(1) }]);
+      assert.deepEqual(await store.boots.read(), new Map([['node01', KEPT]]));
+      assert.deepEqual(await store.strangers.read(), [stranger(1)]);
+      assert.deepEqual([...(await store.inventories.read()).keys()], [mac(1)]);
+      assert.deepEqual([...(await store.applied.read()).keys()], ['node01']);
+      assert.deepEqual(
+        (await store.rolls.rolls()).map(({ id }) => id),
+        ['r1'],
+      );
+    }
+    await store.close();
+    const tables = notices.map((notice) => /^STATE_DAMAGED .* table (\S+) .*: (.*)$/.exec(notice)?.slice(1));
+    assert.deepEqual(tables, [
+      ['leases', `${lease(2, 2).ip}, ${lease(3, 3).ip}`],
+      ['events', '2'],
+      ['boots', 'node02'],
+      ['strangers', mac(2)],
+      ['inventory', mac(2)],
+      ['applied', 'node02'],
+      ['rolls', 'r2'],
+    ]);
+  });
+
+  test('fail who needs all of them, and no one else', async () => {
+    const folder = await damagedState();
+    const refuse = (message: string) => {
+      throw new ReveilleError('STATE_UNAVAILABLE', message);
+    };
+    const store = await openStore(folder, { readOnly: true, onDamaged: refuse });
+    await assert.rejects(store.rolls.rolls(), unavailable(/table rolls .* cannot be read: r2$/));
+    assert.deepEqual(await store.rolls.pins(), new Map());
+    await store.close();
+  });
+});
+
 describe('migrations', () => {
   test('run once each, and a step that fails leaves the database as it was before it', () => {
     const db = new DatabaseSync(':memory:');
@@ -290,9 +375,9 @@ describe('migrations', () => {
 });
 
 test('the fakes: one holds what it was given, one refuses everything', async () => {
-  assert.deepEqual(await fixedStore({ leases: [lease(1, 1)] }).load(), [lease(1, 1)]);
+  assert.deepEqual(await fixedStore({ leases: [lease(1, 1)] }).leases.load(), [lease(1, 1)]);
   const broken = brokenStore();
-  await assert.rejects(broken.commit([lease(1, 1)]), unavailable(/full/));
-  await assert.rejects(broken.load(), unavailable(/full/));
+  await assert.rejects(broken.leases.commit([lease(1, 1)]), unavailable(/full/));
+  await assert.rejects(broken.leases.load(), unavailable(/full/));
   await broken.close();
 });

@@ -1,6 +1,6 @@
 import { recall } from '../recall.ts';
+import type { StrangerStore } from '../timeline/strangerStore.ts';
 import { createStrangers, type Strangers } from '../timeline/strangers.ts';
-import type { Store } from './store.ts';
 
 /** However many machines ask, their list is written no more often than this. */
 const SAVE_EVERY_MS = 5000;
@@ -12,17 +12,17 @@ export type StrangerLog = Strangers & {
 };
 
 /** Opens the list of strangers that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile. */
-export async function openStrangerLog(store: Store): Promise<StrangerLog> {
+export async function openStrangerLog(store: StrangerStore): Promise<StrangerLog> {
   const strangers = createStrangers();
   // The store reports itself what is wrong with it.
   const forget = await recall(
-    async () => strangers.remember(await store.strangers()),
+    async () => strangers.remember(await store.read()),
     () => {},
   );
   const save = async (): Promise<void> => {
     const changes = strangers.takeChanges();
     if (changes.changed.length + changes.forgotten.length === 0) return;
-    await store.saveStrangers(changes.changed, changes.forgotten).catch(() => strangers.putBack(changes));
+    await store.save(changes.changed, changes.forgotten).catch(() => strangers.putBack(changes));
   };
   const timer = setInterval(save, SAVE_EVERY_MS).unref();
   return {

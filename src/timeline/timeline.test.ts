@@ -114,7 +114,8 @@ describe('the timeline', () => {
       for (const event of events.slice(0, saved)) before.see(event);
       const boots = before.takeChanges();
       for (let forgotten = 0; forgotten <= saved; forgotten++) {
-        const store = { boots: async () => boots, events: async () => events.slice(forgotten) };
+        const kept = events.slice(forgotten).map((event, id) => ({ id, event }));
+        const store = { boots: { read: async () => boots }, events: { read: async () => kept } };
         const after = await rememberedTimeline(store);
         assert.deepEqual(after.boots('node01'), whole.boots('node01'), `${saved} saved, ${forgotten} forgotten`);
       }

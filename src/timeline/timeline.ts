@@ -1,5 +1,7 @@
 import type { Event } from '../model/event.ts';
+import type { BootStore, SeenBoot } from './bootStore.ts';
 import { advance, type Boot } from './boots.ts';
+import type { EventStore } from './eventStore.ts';
 
 /** The newest boots of every node, kept current by `see`. */
 export type Timeline = {
@@ -15,15 +17,8 @@ export type Timeline = {
   nodes(): readonly string[];
 };
 
-/** A boot, and when the last event of it was: milliseconds since the epoch. */
-export type SeenBoot = { readonly boot: Boot; readonly seenAt: number };
-
 /** Where events and the newest boot of each node last. */
-export type TimelineStore = {
-  /** The newest events, oldest first. */
-  events(filter: { readonly limit: number; readonly bytes: number }): Promise<readonly Event[]>;
-  boots(): Promise<ReadonlyMap<string, SeenBoot>>;
-};
+export type TimelineStore = { readonly events: Pick<EventStore, 'read'>; readonly boots: Pick<BootStore, 'read'> };
 
 /** How many stored events a timeline is rebuilt from. */
 const EVENTS_REMEMBERED = 50_000;
@@ -34,11 +29,11 @@ const BYTES_REMEMBERED = 16 * 1024 * 1024;
  * gone when its node has run for some weeks.
  */
 export async function rememberedTimeline(store: TimelineStore): Promise<Timeline> {
-  const boots = await store.boots();
+  const boots = await store.boots.read();
   const timeline = createTimeline(boots);
   // Boots are saved once a minute: without the events of the last one they are as they were then.
-  const events = await store.events({ limit: EVENTS_REMEMBERED, bytes: BYTES_REMEMBERED }).catch(() => []);
-  for (const event of events) {
+  const events = await store.events.read({ limit: EVENTS_REMEMBERED, bytes: BYTES_REMEMBERED }).catch(() => []);
+  for (const { event } of events) {
     const seenAt = boots.get(event.node ?? '')?.seenAt;
     if (seenAt === undefined || event.at > seenAt) timeline.see(event);
   }

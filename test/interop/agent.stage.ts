@@ -102,11 +102,11 @@ function realServer(site: Site, bundle?: () => Bundle) {
   const events: Steps[] = [];
   const news: News[] = [];
   const orders = createOrders();
-  const identities = openIdentities(emptyStore());
+  const identities = openIdentities(emptyStore().identities);
   const means = {
     secrets: openSiteSecrets(() => site, {}),
     identities,
-    credentialsOf: openCredentials(emptyStore(), { scratch: tmpdir(), now: Date.now }),
+    credentialsOf: openCredentials(emptyStore().certificates, { scratch: tmpdir(), now: Date.now }),
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
@@ -114,7 +114,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
   const stored = new Map<string, Inventory>();
   // A machine whose DHCP requests no server of a test sees.
   const tokens = NodeTokens.open({
-    store: emptyStore(),
+    store: emptyStore().tokens,
     now: Date.now,
     trouble: (error) => assert.fail(String(error)),
   });

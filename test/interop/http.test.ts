@@ -476,7 +476,7 @@ async function parts(events: Happening[]): Promise<HttpServerFrom> {
   mkdirSync(join(scratch, 'tftp'), { recursive: true });
   const site = loopbackSite();
   const tokens = await NodeTokens.open({
-    store: emptyStore(),
+    store: emptyStore().tokens,
     now: Date.now,
     trouble: (error) => assert.fail(`${error}`),
   });

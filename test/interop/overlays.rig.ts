@@ -19,7 +19,10 @@ export type Laid = AsyncDisposable & {
 /** Lays what node01 gets with shipped overlays below a temporary folder, as the agent would below `/`. */
 export async function lay(overlays: readonly string[], vars: object = {}, facts?: Facts): Promise<Laid> {
   // Its certificate is a sample: openssl and libvirt look at real ones elsewhere.
-  const identity = { ...SAMPLE_IDENTITY, ...(await openIdentities(emptyStore()).of('node01', { rsa: true })) };
+  const identity = {
+    ...SAMPLE_IDENTITY,
+    ...(await openIdentities(emptyStore().identities).of('node01', { rsa: true })),
+  };
   const files = await withSite(siteWith(overlays, vars), (site) =>
     filesOf(site, 'node01', { identity, ...(facts === undefined ? {} : { facts }) }),
   );

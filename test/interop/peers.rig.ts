@@ -63,11 +63,11 @@ export async function peerNodes(site: object, names: readonly string[]): Promise
   ip('link', 'set', 'wire', 'up');
 
   const nodes = await withSite({ 'site.yaml': JSON.stringify(site) }, async (loaded) => {
-    const identities = openIdentities(emptyStore());
+    const identities = openIdentities(emptyStore().identities);
     const means = {
       secrets: openSiteSecrets(() => loaded, {}),
       identities,
-      credentialsOf: openCredentials(emptyStore(), { scratch: folder, now: Date.now }),
+      credentialsOf: openCredentials(emptyStore().certificates, { scratch: folder, now: Date.now }),
       peersOf: openPeers(identities),
       renderer: createRenderer(),
     };

@@ -59,7 +59,7 @@ test('a node of six cards has the network, the identity and the tokens that ship
     const of = (what: string) => new RegExp(`said ${what} (.*?)\\r?$`, 'm').exec(said)?.[1];
 
     const store = await openStore(boots.stateFolder, { readOnly: true });
-    const identity = await store.identityOf('node01');
+    const identity = await store.identities.read('node01');
     await store.close();
     assert.equal(of('id'), identity.get('machine-id'));
     const key = identity.get('ssh-ed25519')?.split(' ').slice(0, 2).join(' ');

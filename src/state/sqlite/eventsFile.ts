@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
-import type { Result, SqlValue, Statement } from '../database.ts';
+import type { EventValues, Result, SqlValue, Statement } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
-import type { EventsKept, EventValues } from './messages.ts';
+import type { EventsKept } from './messages.ts';
 import { EVENT_MIGRATIONS, migrate } from './migrations.ts';
 import { Reserve, roomBeforeEvents, roomOf } from './reserve.ts';
 

@@ -20,8 +20,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lease } from '../../model/fixture.ts';
 import { openPatientStore, openStore, type Store } from '../store.ts';
-import { lease } from '../storeContract.ts';
 
 const HOUR = 3_600_000;
 let scratch: string;
@@ -41,27 +41,27 @@ async function patient(folder: string, longestLeaseMs = HOUR): Promise<{ store: 
 
 /** Fills a store so that every table has pages of its own. */
 async function fill(store: Store, leases = 2000): Promise<void> {
-  await store.load();
+  await store.leases.load();
   for (let from = 0; from < leases; from += 500)
-    await store.commit(
+    await store.leases.commit(
       Array.from({ length: 500 }, (_, i) => ({
         ...lease(from + i + 1, (from + i) % 250),
         network: `net${(from + i) >> 7}`,
       })),
     );
   for (let n = 0; n < 40; n++)
-    await store.keepIdentity(
+    await store.identities.keep(
       `node${n}`,
       new Map([
         ['machine-id', `id${n}`],
         ['ssh-rsa', `${n}${'k'.repeat(3000)}`],
       ]),
     );
-  await store.keepCertificate('', { key: 'k', certificate: 'c' }, undefined);
+  await store.certificates.keep('', { key: 'k', certificate: 'c' }, undefined);
 }
 
 const addresses = async (store: Store): Promise<number[]> =>
-  (await store.load()).map(({ ip }) => ip as number).sort((a, b) => a - b);
+  (await store.leases.load()).map(({ ip }) => ip as number).sort((a, b) => a - b);
 const damagedIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.includes('.damaged-'));
 
 /** Overwrites the pages of one table, its indexes not among them. */
@@ -108,28 +108,28 @@ describe('a state whose file comes to harm while it is served from', () => {
         triedToBoot: true,
         machine: { hostname: 'y'.repeat(200) },
       }));
-      await store.saveStrangers(seen, []);
+      await store.strangers.save(seen, []);
       const held = await addresses(store);
       harm(folder);
       const given: number[] = [];
       await until(async () => {
         const one = { ...lease(5000 + given.length, 1), network: `late${given.length}` };
-        await store.commit([one]).then(
+        await store.leases.commit([one]).then(
           () => given.push(one.ip),
           () => {},
         );
-        await store.saveStrangers(seen, []).catch(() => {});
+        await store.strangers.save(seen, []).catch(() => {});
         return given.length >= 20 && codes.includes('STATE_REBUILT');
       });
-      await store.commit([lease(9999, 9)]);
+      await store.leases.commit([lease(9999, 9)]);
       const all = [...held, ...given, lease(9999, 9).ip as number].sort((a, b) => a - b);
       assert.deepEqual(await addresses(store), all);
-      assert.equal((await store.identityOf('node7')).get('machine-id'), 'id7');
+      assert.equal((await store.identities.read('node7')).get('machine-id'), 'id7');
       await store.close();
       const again = await openStore(folder);
       assert.deepEqual(await addresses(again), all);
-      assert.equal((await again.identityOf('node39')).get('ssh-rsa')?.length, 3002);
-      assert.equal((await again.certificateOf(''))?.key, 'k');
+      assert.equal((await again.identities.read('node39')).get('ssh-rsa')?.length, 3002);
+      assert.equal((await again.certificates.read(''))?.key, 'k');
       await again.close();
     });
   }
@@ -137,17 +137,17 @@ describe('a state whose file comes to harm while it is served from', () => {
   test('is replaced by an older copy: its leases are those that were committed since', async () => {
     const folder = newFolder();
     const { store, codes } = await patient(folder);
-    await store.load();
-    await store.commit([lease(1, 1), lease(2, 2)]);
+    await store.leases.load();
+    await store.leases.commit([lease(1, 1), lease(2, 2)]);
     await store.close();
     copyFileSync(join(folder, 'reveille.db'), join(folder, 'copy'));
     const second = await patient(folder);
-    await second.store.load();
-    await second.store.commit([lease(3, 3)]);
-    await second.store.commit([lease(4, 2)]);
+    await second.store.leases.load();
+    await second.store.leases.commit([lease(3, 3)]);
+    await second.store.leases.commit([lease(4, 2)]);
     renameSync(join(folder, 'copy'), join(folder, 'reveille.db'));
-    await second.store.commit([lease(5, 5)]);
-    await second.store.commit([]);
+    await second.store.leases.commit([lease(5, 5)]);
+    await second.store.leases.commit([]);
     assert.deepEqual(second.codes.filter((code) => code === 'STATE_CHANGED').length, 1);
     const expected = [lease(1, 1), lease(3, 3), lease(4, 2), lease(5, 5)].map(({ ip }) => ip as number);
     await until(async () => (await addresses(second.store)).join() === expected.join());
@@ -189,7 +189,7 @@ describe('a state whose file comes to harm while it is served from', () => {
       const given: number[] = [];
       await until(async () => {
         const one = { ...lease(5000 + given.length, 1), network: `late${given.length}` };
-        await store.commit([one]).then(
+        await store.leases.commit([one]).then(
           () => given.push(one.ip),
           () => {},
         );
@@ -197,14 +197,14 @@ describe('a state whose file comes to harm while it is served from', () => {
       });
       const all = await addresses(store);
       assert.equal(all.length, 550);
-      assert.equal((await store.identityOf('node7')).get('machine-id'), 'id7');
+      assert.equal((await store.identities.read('node7')).get('machine-id'), 'id7');
       // As it would be found after a kill.
       const copy = newFolder();
       mkdirSync(copy);
       for (const end of ['', '-wal']) copyFileSync(join(folder, `reveille.db${end}`), join(copy, `reveille.db${end}`));
       const again = await openStore(copy);
       assert.deepEqual(await addresses(again), all);
-      assert.equal((await again.identityOf('node7')).get('machine-id'), 'id7');
+      assert.equal((await again.identities.read('node7')).get('machine-id'), 'id7');
       await again.close();
       await store.close();
     });
@@ -223,34 +223,40 @@ describe('a state whose file comes to harm while it is served from', () => {
       const held = await addresses(store);
       await store.close();
       const second = await patient(folder);
-      await second.store.load();
+      await second.store.leases.load();
       harm(join(folder, 'reveille.db'));
       const given: number[] = [];
       await until(async () => {
         const one = { ...lease(5000 + given.length, 1), network: `late${given.length}` };
-        await second.store.commit([one]).then(
+        await second.store.leases.commit([one]).then(
           () => given.push(one.ip),
           () => {},
         );
         return given.length >= 5 && second.codes.includes('STATE_REBUILT');
       });
-      await second.store.commit([lease(9999, 9)]);
+      await second.store.leases.commit([lease(9999, 9)]);
       const all = [...held, ...given, lease(9999, 9).ip as number].sort((a, b) => a - b);
       assert.deepEqual(await addresses(second.store), all);
-      const gone = async () => (await second.store.identityOf('node39')).size === 0;
+      const gone = async () => (await second.store.identities.read('node39')).size === 0;
       if (await gone())
-        await assert.rejects(second.store.keepIdentity('node39', new Map([['machine-id', 'new']])), /no keys are made/);
-      await assert.rejects(second.store.keepIdentity('node99', new Map([['machine-id', 'new']])), /no keys are made/);
+        await assert.rejects(
+          second.store.identities.keep('node39', new Map([['machine-id', 'new']])),
+          /no keys are made/,
+        );
+      await assert.rejects(
+        second.store.identities.keep('node99', new Map([['machine-id', 'new']])),
+        /no keys are made/,
+      );
       await second.store.close();
       const third = await patient(folder);
       assert.deepEqual(await addresses(third.store), all);
       await assert.rejects(
-        third.store.keepCertificate('n', { key: '', certificate: '' }, undefined),
+        third.store.certificates.keep('n', { key: '', certificate: '' }, undefined),
         /no keys are made/,
       );
       for (const damaged of damagedIn(folder)) rmSync(join(folder, damaged));
       assert.equal(
-        (await third.store.keepIdentity('node99', new Map([['machine-id', 'new']]))).get('machine-id'),
+        (await third.store.identities.keep('node99', new Map([['machine-id', 'new']]))).get('machine-id'),
         'new',
       );
       await third.store.close();
@@ -268,12 +274,12 @@ describe('a state whose file is found harmed', () => {
     damageTable(folder, 'leases');
     const { store, codes } = await patient(folder, 1500);
     assert.deepEqual(codes, ['STATE_REBUILT']);
-    await assert.rejects(store.load(), /leases were lost with their records/);
+    await assert.rejects(store.leases.load(), /leases were lost with their records/);
     // A node's own address needs no other lease to be known.
-    await store.commit([lease(9000, 9)]);
-    assert.equal((await store.identityOf('node7')).get('machine-id'), 'id7');
+    await store.leases.commit([lease(9000, 9)]);
+    assert.equal((await store.identities.read('node7')).get('machine-id'), 'id7');
     await until(async () =>
-      store.load().then(
+      store.leases.load().then(
         () => true,
         () => false,
       ),
@@ -293,16 +299,16 @@ describe('a state whose file is found harmed', () => {
     test(`${name}, in a folder that had a state: leases that were lost are waited for`, async () => {
       const folder = newFolder();
       const first = await patient(folder);
-      await first.store.load();
-      await first.store.commit([lease(1, 1)]);
+      await first.store.leases.load();
+      await first.store.leases.commit([lease(1, 1)]);
       await first.store.close();
       harm(join(folder, 'reveille.db'));
       const { store, codes } = await patient(folder, 1200);
       assert.deepEqual(codes, ['STATE_GONE']);
-      await assert.rejects(store.load(), /leases were lost/);
-      await store.commit([lease(2, 2)]);
+      await assert.rejects(store.leases.load(), /leases were lost/);
+      await store.leases.commit([lease(2, 2)]);
       await until(async () =>
-        store.load().then(
+        store.leases.load().then(
           () => true,
           () => false,
         ),
@@ -331,22 +337,22 @@ describe('a state whose file is found harmed', () => {
       const program = `
         const { openStore } = await import(${JSON.stringify(url)});
         const store = await openStore(${JSON.stringify(folder)});
-        for (let n = 1; n <= 50; n++) await store.commit([{ ip: n, mac: 'mac' + n, network: 'rack', state: 'bound', start: 0, expires: 1 }]);
+        for (let n = 1; n <= 50; n++) await store.leases.commit([{ ip: n, mac: 'mac' + n, network: 'rack', state: 'bound', start: 0, expires: 1 }]);
         process.kill(process.pid, 'SIGKILL');`;
       assert.throws(() => execFileSync(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' }));
       harm(join(folder, 'reveille.db-wal'));
       const { store, codes } = await patient(folder, 1500);
       assert.deepEqual(codes, loses ? ['STATE_LOST'] : []);
       if (loses) {
-        await assert.rejects(store.load(), /leases were lost/);
-        await assert.rejects(store.keepIdentity('node01', new Map([['machine-id', 'x']])), /no keys are made/);
+        await assert.rejects(store.leases.load(), /leases were lost/);
+        await assert.rejects(store.identities.keep('node01', new Map([['machine-id', 'x']])), /no keys are made/);
         await until(async () =>
-          store.load().then(
+          store.leases.load().then(
             () => true,
             () => false,
           ),
         );
-      } else assert((await store.load()).length >= 49);
+      } else assert((await store.leases.load()).length >= 49);
       await store.close();
       const again = await patient(folder);
       assert.deepEqual(again.codes, []);
@@ -362,17 +368,17 @@ describe('a state whose file is found harmed', () => {
     writeFileSync(file, text);
     const { store, codes } = await patient(folder);
     assert.deepEqual(codes, ['STATE_REBUILT']);
-    await assert.rejects(store.load(), /leases were lost/);
-    await store.commit([lease(1, 1)]);
+    await assert.rejects(store.leases.load(), /leases were lost/);
+    await store.leases.commit([lease(1, 1)]);
     const [damaged] = damagedIn(folder);
     assert.equal(readFileSync(join(folder, damaged ?? ''), 'utf8'), text);
     const other = newFolder();
     const copy = await openStore(other);
-    await copy.commit([lease(2, 2)]);
+    await copy.leases.commit([lease(2, 2)]);
     await copy.close();
     renameSync(join(other, 'reveille.db'), file);
     await until(async () =>
-      store.commit([lease(3, 3)]).then(
+      store.leases.commit([lease(3, 3)]).then(
         () => true,
         () => false,
       ),
@@ -385,8 +391,8 @@ describe('a state whose file is found harmed', () => {
   test('rebuilt by a program that ended before it was in its place', async () => {
     const folder = newFolder();
     const first = await patient(folder);
-    await first.store.load();
-    await first.store.commit([lease(1, 1)]);
+    await first.store.leases.load();
+    await first.store.leases.commit([lease(1, 1)]);
     await first.store.close();
     const file = join(folder, 'reveille.db');
     renameSync(file, `${file}.rebuilt-2026-01-01T000000000Z`);
@@ -417,8 +423,8 @@ describe('a state whose file is found harmed', () => {
 test('a folder that was removed and has another server by now is left to that one', async () => {
   const folder = newFolder();
   const first = await patient(folder);
-  await first.store.load();
-  await first.store.commit([lease(1, 1)]);
+  await first.store.leases.load();
+  await first.store.leases.commit([lease(1, 1)]);
   await until(
     async () => statSync(join(folder, 'reveille.reserve'), { throwIfNoEntry: false })?.size === 16 * 1024 * 1024,
   );
@@ -426,17 +432,17 @@ test('a folder that was removed and has another server by now is left to that on
   await sleep(100);
   rmSync(folder, { recursive: true });
   const second = await patient(folder);
-  await second.store.load();
-  await second.store.commit([lease(2, 2)]);
-  await assert.rejects(first.store.commit([lease(3, 3)]), /another reveille/);
+  await second.store.leases.load();
+  await second.store.leases.commit([lease(2, 2)]);
+  await assert.rejects(first.store.leases.commit([lease(3, 3)]), /another reveille/);
   await sleep(2500);
-  await assert.rejects(first.store.commit([lease(3, 3)]), /another reveille/);
+  await assert.rejects(first.store.leases.commit([lease(3, 3)]), /another reveille/);
   assert.deepEqual(await addresses(second.store), [lease(2, 2).ip]);
   assert.deepEqual(second.codes, []);
   await second.store.close();
   // When that one has ended the folder is free again.
   await until(async () =>
-    first.store.commit([lease(3, 3)]).then(
+    first.store.leases.commit([lease(3, 3)]).then(
       () => true,
       () => false,
     ),

@@ -1,4 +1,4 @@
-import type { Statement } from '../database.ts';
+import type { EventValues, Statement } from '../database.ts';
 import type { Failure } from '../failure.ts';
 
 // What crosses between the program's thread and the threads that own a database.
@@ -30,9 +30,6 @@ export type EventsKept = {
   readonly total: number;
   readonly bytes: number;
 };
-
-/** The values of a row of events. */
-export type EventValues = readonly [at: number, node: string | null, mac: string | null, subject: string, body: string];
 
 /** What the thread of the events is asked: to save events, or to read some. */
 export type EventsAsked = { readonly save: readonly EventValues[] } | { readonly read: readonly Statement[] };

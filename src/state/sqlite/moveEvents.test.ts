@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { Event } from '../../model/event.ts';
+import { offer } from '../../model/fixture.ts';
 import type { Mac } from '../../model/mac.ts';
-import { openStore } from '../store.ts';
-import { offer } from '../storeContract.ts';
+import { openStore, type Store } from '../store.ts';
 import { VERSION_7 } from './earlierStateFixture.ts';
 
 let scratch: string;
@@ -16,6 +16,9 @@ before(() => {
   scratch = mkdtempSync(join(tmpdir(), 'reveille-earlier-'));
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
+
+const eventsIn = async ({ events }: Store): Promise<Event[]> =>
+  (await events.read({ limit: 10 })).map(({ event }) => event);
 
 /** A state folder of version 7 with these events. */
 function earlierState(events: readonly Event[]): string {
@@ -41,19 +44,19 @@ describe('a state of the version that had the events beside the leases', () => {
     const folder = earlierState(events);
     for (let opened = 0; opened < 2; opened++) {
       const store = await openStore(folder);
-      assert.deepEqual(await store.events({ limit: 10 }), events);
-      const [lease] = await store.load();
+      assert.deepEqual(await eventsIn(store), events);
+      const [lease] = await store.leases.load();
       assert.equal(lease?.hostname, 'node01');
-      assert.deepEqual(await store.identityOf('node01'), new Map([['machine-id', 'abc']]));
-      assert.equal((await store.certificateOf(''))?.key, 'key');
-      assert.deepEqual([...(await store.pins())], [['node01', 'aa']]);
-      assert.equal((await store.boots()).get('node01')?.seenAt, 9);
-      assert.equal((await store.inventories()).size, 1);
+      assert.deepEqual(await store.identities.read('node01'), new Map([['machine-id', 'abc']]));
+      assert.equal((await store.certificates.read(''))?.key, 'key');
+      assert.deepEqual([...(await store.rolls.pins())], [['node01', 'aa']]);
+      assert.equal((await store.boots.read()).get('node01')?.seenAt, 9);
+      assert.equal((await store.inventories.read()).size, 1);
       await store.close();
     }
     const store = await openStore(folder);
-    await store.saveEvents([offer(4)]);
-    assert.deepEqual(await store.events({ limit: 10 }), [...events, offer(4)]);
+    await store.events.save([offer(4)]);
+    assert.deepEqual(await eventsIn(store), [...events, offer(4)]);
     await store.close();
     const db = new DatabaseSync(join(folder, 'reveille.db'), { readOnly: true });
     assert.equal(db.prepare("select count(*) as n from sqlite_master where name like 'events%'").get()?.n, 0);
@@ -70,12 +73,12 @@ describe('a state of the version that had the events beside the leases', () => {
     assert(statSync(join(folder, 'reveille.db')).size > 150_000_000);
     const store = await openStore(folder);
     assert(statSync(join(folder, 'reveille.db')).size < 10_000_000);
-    const kept = await store.events({ limit: 100_000 });
+    const kept = await store.events.read({ limit: 100_000 });
     assert(kept.length > 1000 && kept.length < 5000, `${kept.length} kept`);
-    assert.deepEqual(kept.at(-1), flood.at(-1));
-    assert.deepEqual(kept[0], flood.at(-kept.length));
+    assert.equal(kept.at(-1)?.event.at, flood.at(-1)?.at);
+    assert.equal(kept[0]?.event.at, flood.at(-kept.length)?.at);
     assert(statSync(join(folder, 'events.db')).size < 100_000_000);
-    assert.equal((await store.load()).length, 1);
+    assert.equal((await store.leases.load()).length, 1);
     await store.close();
   });
 
@@ -90,21 +93,21 @@ describe('a state of the version that had the events beside the leases', () => {
     apart.exec(`vacuum into '${join(interrupted, 'events.db')}'`);
     apart.close();
     const store = await openStore(interrupted);
-    assert.deepEqual(await store.events({ limit: 10 }), events);
+    assert.deepEqual(await eventsIn(store), events);
     await store.close();
 
     // Where moving failed, new events are in the file by the time it is done.
     const late = earlierState(events);
     const other = join(scratch, `state${++folders}`);
     const fresh = await openStore(other);
-    await fresh.saveEvents([offer(3), offer(4), offer(5)]);
+    await fresh.events.save([offer(3), offer(4), offer(5)]);
     await fresh.close();
     const newer = new DatabaseSync(join(other, 'events.db'));
     newer.exec(`vacuum into '${join(late, 'events.db')}'`);
     newer.close();
     const moved = await openStore(late);
     assert.deepEqual(
-      await moved.events({ limit: 10 }),
+      await eventsIn(moved),
       [1, 2, 3, 4, 5].map((at) => offer(at)),
     );
     await moved.close();
@@ -116,12 +119,12 @@ describe('a state of the version that had the events beside the leases', () => {
     // No file can be made of that name.
     mkdirSync(join(folder, 'events.db'));
     const store = await openStore(folder);
-    assert.equal((await store.load()).length, 1);
-    await assert.rejects(store.saveEvents([offer(3)]));
+    assert.equal((await store.leases.load()).length, 1);
+    await assert.rejects(store.events.save([offer(3)]));
     await store.close();
     rmSync(join(folder, 'events.db'), { recursive: true });
     const again = await openStore(folder);
-    assert.deepEqual(await again.events({ limit: 10 }), events);
+    assert.deepEqual(await eventsIn(again), events);
     await again.close();
   });
 
@@ -132,8 +135,8 @@ describe('a state of the version that had the events beside the leases', () => {
     rmSync(join(folder, 'events.db'));
     assert(!existsSync(join(folder, 'events.db')));
     const store = await openStore(folder, { readOnly: true });
-    assert.deepEqual(await store.events({ limit: 10 }), []);
-    assert.equal((await store.load()).length, 1);
+    assert.deepEqual(await eventsIn(store), []);
+    assert.equal((await store.leases.load()).length, 1);
     await store.close();
   });
 });

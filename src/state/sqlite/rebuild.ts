@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { SqlValue } from '../database.ts';
+import { KEYS_LOST, LEASES_HELD } from '../marks.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { isDamaged } from './failure.ts';
 import type { Notice } from './messages.ts';
@@ -32,10 +33,6 @@ export type RebuildFrom = {
 const KEYS = ['identities', 'certificates'];
 /** Damaged files that stay. */
 const MOST_DAMAGED = 5;
-/** Until when leases do not count as known, milliseconds since the epoch. */
-const HELD = 'leases-unknown-until';
-/** The damaged file that may hold keys which are missing. */
-const KEYS_LOST = 'keys-lost';
 const REBUILT = 'reveille.db.rebuilt-';
 const DAMAGED = 'reveille.db.damaged-';
 
@@ -97,7 +94,7 @@ function fill(fresh: DatabaseFile, source: DatabaseFile | undefined): string[] {
     .map(({ name }) => String(name));
   if (!source) return tables;
   const marks = salvage(source, 'meta', ['key', 'value'], 1).rows.values();
-  for (const [key, value] of marks) if (key === HELD || key === KEYS_LOST) note(fresh, key, String(value));
+  for (const [key, value] of marks) if (key === LEASES_HELD || key === KEYS_LOST) note(fresh, key, String(value));
   return tables.filter((table) => {
     const info = fresh.db.prepare(`pragma table_info(${table})`).all();
     const keyed = info.filter(({ pk }) => pk !== 0).sort((a, b) => Number(a.pk) - Number(b.pk));
@@ -154,7 +151,7 @@ function syncFolder(folder: string): void {
 
 /** Has no lease count as known until then, milliseconds since the epoch. */
 export function holdLeases(file: DatabaseFile, until: number): void {
-  note(file, HELD, String(until));
+  note(file, LEASES_HELD, String(until));
 }
 
 /**
@@ -178,8 +175,3 @@ function stampOf(now: number): string {
 function note({ db }: DatabaseFile, key: string, value: string): void {
   db.prepare('insert or replace into meta (key, value) values (?, ?)').run(key, value);
 }
-
-/** Statements about what was lost: until when leases do not count as known, and which file may hold keys that are missing. */
-export const HELD_UNTIL = `select value from meta where key = '${HELD}'`;
-export const RELEASE_HELD = `delete from meta where key = '${HELD}'`;
-export const LOST_KEYS = `select value from meta where key = '${KEYS_LOST}'`;

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import type { Applied } from './news.ts';
+import type { AppliedAt } from './standing.ts';
+
+/** Where lasts what nodes reported of their files. Calls reject with STATE_UNAVAILABLE. */
+export type AppliedStore = {
+  /** Keeps a report in place of the node's one before; `at` is ms since the epoch. */
+  save(node: string, at: number, applied: Applied): Promise<void>;
+  /** By node. */
+  read(): Promise<ReadonlyMap<string, AppliedAt>>;
+  forget(nodes: readonly string[]): Promise<void>;
+};
+
+const APPLIED = z.object({
+  sha256: z.string(),
+  manifest: z.string().exactOptional(),
+  folders: z.literal(true).exactOptional(),
+  failed: z.string().exactOptional(),
+  drifted: z.number(),
+  drift: z.array(
+    z.object({
+      path: z.string(),
+      what: z.enum(['missing', 'content', 'access']),
+      access: z.object({ mode: z.string(), owner: z.number(), group: z.number() }).exactOptional(),
+    }),
+  ),
+});
+
+/** A report as the state has it, the value of its JSON; `undefined` if it is none. */
+export function parseApplied(value: unknown): Applied | undefined {
+  return APPLIED.safeParse(value).data;
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { type PinChanges, POLICIES, type Roll, USUAL_LIMITS } from './record.ts';
+
+/** Where rolls and pins last. Calls reject with STATE_UNAVAILABLE. */
+export type RollStore = {
+  /** Keeps a roll in place of what it was, changes pins, and forgets the rolls of these ids: all or none. */
+  save(roll: Roll, pins: PinChanges, forgotten: readonly string[]): Promise<void>;
+  /** Oldest first. */
+  rolls(): Promise<readonly Roll[]>;
+  /** Hashes of images by node. */
+  pins(): Promise<ReadonlyMap<string, string>>;
+};
+
+const number = z.number().nullable();
+
+const MOVE = z.object({
+  kind: z.enum(['live', 'cold']),
+  tries: z.number(),
+  askedAt: z.number(),
+  refused: z.string().exactOptional(),
+  confirmedAt: z.number().exactOptional(),
+});
+
+const NODE = z.object({
+  node: z.string(),
+  phase: z.enum([
+    'waiting',
+    'disabling',
+    'draining',
+    'rebooting',
+    'booting',
+    'joining',
+    'enabling',
+    'restoring',
+    'done',
+    'skipped',
+    'failed',
+    'left',
+  ]),
+  since: z.number(),
+  words: z.string(),
+  image: z.string(),
+  before: z.string().nullable(),
+  pinBefore: z.string().nullable(),
+  out: z.boolean(),
+  disabled: z.boolean(),
+  askedAt: number,
+  attempts: z.number(),
+  orders: z.number(),
+  deafSince: number.default(null),
+  cycle: z.object({ askedAt: z.number(), refused: z.string().exactOptional() }).nullable().default(null),
+  remaining: number,
+  rebootFrom: number,
+  moves: z.record(z.string(), MOVE),
+  restoreTo: z.enum(['failed', 'left']),
+});
+
+/** The first releases had rolls without `bootMs`, `deafSince` and `cycle`. */
+const ROLL = z.object({
+  maxUnavailable: z.number(),
+  failures: z.number(),
+  policy: z.enum(POLICIES),
+  bootMs: z.number().default(USUAL_LIMITS.bootMs),
+  id: z.string(),
+  begunAt: z.number(),
+  endedAt: number,
+  state: z.enum(['running', 'stopping', 'done', 'stopped', 'aborted']),
+  endsAs: z.enum(['stopped', 'aborted']),
+  words: z.string(),
+  keepPins: z.boolean(),
+  takesBack: z.string().nullable(),
+  nodes: z.array(NODE),
+});
+
+/** A roll as the state has it, the value of its JSON; `undefined` if it is none. */
+export function parseRoll(value: unknown): Roll | undefined {
+  return ROLL.safeParse(value).data;
+}

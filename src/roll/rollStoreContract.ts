@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { aRoll, aRollNode } from './fixture.ts';
+import type { RollStore } from './rollStore.ts';
+
+/** What every store of rolls and pins must do. `open` gives a new empty one each time. */
+export function rollStoreContract(
+  name: string,
+  open: () => Promise<{ readonly store: RollStore } & AsyncDisposable>,
+): void {
+  describe(`${name} keeps the contract of a store of rolls:`, () => {
+    test('a roll takes the place of what it was, with its pins, and others are forgotten', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      assert.deepEqual(await store.rolls(), []);
+      assert.deepEqual(await store.pins(), new Map());
+      const roll = aRoll(['node01', 'node02'], { id: 'r1', begunAt: 5 });
+      await store.save(roll, new Map([['node01', 'aa']]), []);
+      const older = aRoll(['node03'], { id: 'r0', begunAt: 4 });
+      await store.save(older, new Map([['node03', 'é']]), []);
+      const stopped = { ...roll, state: 'stopped', words: "it's over" } as const;
+      await store.save(
+        stopped,
+        new Map([
+          ['node01', null],
+          ['node02', 'bb'],
+          ['node03', 'cc'],
+          ['node09', null],
+        ]),
+        ['r7'],
+      );
+      assert.deepEqual(await store.rolls(), [older, stopped]);
+      const pins = [...(await store.pins())].sort();
+      assert.deepEqual(pins, [
+        ['node02', 'bb'],
+        ['node03', 'cc'],
+      ]);
+      const newer = aRoll(['node01'], { id: 'r2', begunAt: 6 });
+      await store.save(newer, new Map(), ['r0', 'r1']);
+      assert.deepEqual(await store.rolls(), [newer]);
+    });
+
+    test('a roll comes back with all that it knows of its nodes', async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const move = { kind: 'cold', tries: 2, askedAt: 3, refused: 'é', confirmedAt: 4 } as const;
+      const node = aRollNode('node01', {
+        phase: 'rebooting',
+        pinBefore: 'aa',
+        askedAt: 7,
+        deafSince: 6,
+        cycle: { askedAt: 5, refused: 'no' },
+        remaining: 0,
+        rebootFrom: 1,
+        moves: { i1: move, i2: { kind: 'live', tries: 1, askedAt: 3 } },
+        restoreTo: 'left',
+      });
+      const roll = { ...aRoll([], { endedAt: 9, takesBack: 'r0', keepPins: true }), nodes: [node] };
+      await store.save(roll, new Map(), []);
+      assert.deepEqual(await store.rolls(), [roll]);
+    });
+  });
+}

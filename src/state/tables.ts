@@ -1,0 +1,82 @@
+import type { CompiledQuery, Kysely } from 'kysely';
+import { z } from 'zod';
+import { type Database, type Result, type Statement, statementOf } from './database.ts';
+
+/** Called with what cannot be read, in words. What it throws, reading rejects with. */
+export type DamageSink = (message: string) => void;
+
+/** The tables of a database: queries that are compiled here run there, and rows are parsed as they come. */
+export class Tables<Schema> {
+  /** Compiles queries; it is not asked to run them. */
+  readonly db: Kysely<Schema>;
+  readonly #database: Database;
+  readonly #damaged: DamageSink;
+
+  constructor(database: Database, db: Kysely<Schema>, damaged: DamageSink) {
+    this.#database = database;
+    this.db = db;
+    this.#damaged = damaged;
+  }
+
+  /** Runs those of the statements that have rows, in one transaction. Rejects with STATE_UNAVAILABLE: then none counts. */
+  async run(statements: readonly Statement[]): Promise<readonly Result[]> {
+    const some = statements.filter(({ rows }) => rows.length > 0);
+    return some.length === 0 ? [] : this.#database.run(some);
+  }
+
+  /** The rows of a table that a query finds; the first column names a row. */
+  async read<Row>(table: string, query: CompiledQuery, row: z.ZodType<Row>): Promise<readonly Row[]> {
+    const [result] = await this.#database.run([statementOf(query)]);
+    return this.parse(table, result, row);
+  }
+
+  /** The rows of a result that can be read; the others are reported, and count as what `instead` makes of them, if anything. */
+  parse<Row>(table: string, result: Result | undefined, row: z.ZodType<Row>, instead?: z.ZodType<Row>): readonly Row[] {
+    const readable: Row[] = [];
+    const others: string[] = [];
+    for (const values of result?.rows ?? []) {
+      const { success, data } = row.safeParse(values);
+      if (success) {
+        readable.push(data);
+        continue;
+      }
+      others.push(String(Object.values(values)[0]));
+      const rest = instead?.safeParse(values);
+      if (rest?.success) readable.push(rest.data);
+    }
+    if (others.length > 0) this.#damaged(damageText(table, others));
+    return readable;
+  }
+}
+
+const MOST_NAMED = 5;
+
+function damageText(table: string, keys: readonly string[]): string {
+  const named = keys.slice(0, MOST_NAMED).join(', ');
+  const more = keys.length > MOST_NAMED ? `, and ${keys.length - MOST_NAMED} more` : '';
+  return `the state's table ${table} has rows that cannot be read: ${named}${more}`;
+}
+
+/** A whole number: databases give large ones as text, or as bigint. */
+export const wholeNumber: z.ZodType<number> = z
+  .union([z.number(), z.bigint(), z.string().regex(/^-?[0-9]{1,16}$/)])
+  .transform(Number)
+  .pipe(z.int());
+
+/** The value of JSON text that `parse` takes. */
+export function json<T>(parse: (value: unknown) => T | undefined): z.ZodType<T> {
+  return z.string().transform((text, context) => {
+    const value = parseOrNothing(text, parse);
+    if (value !== undefined) return value;
+    context.addIssue('of another form');
+    return z.NEVER;
+  });
+}
+
+function parseOrNothing<T>(text: string, parse: (value: unknown) => T | undefined): T | undefined {
+  try {
+    return parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Event } from '../model/event.ts';
+import type { Mac } from '../model/mac.ts';
+
+/** An event as it is kept. Ids count up in the order of saving: a reader resumes after the last one that it has. */
+export type StoredEvent = { readonly id: number; readonly event: Event };
+
+/**
+ * Which events to read: those that fit every field given, the newest `limit` of them, or so many of the newest as fit into `bytes` of
+ * JSON. `since` is ms since the epoch. With `after`, the id of an event: of those saved after it the oldest, so that a reader who goes on
+ * misses none; where no event has had that id, since the file of the events was made anew, from the beginning.
+ */
+export type EventFilter = {
+  readonly nodes?: readonly string[];
+  readonly mac?: Mac;
+  readonly since?: number;
+  readonly after?: number;
+  readonly limit: number;
+  readonly bytes?: number;
+};
+
+/** Where events last; what is too much is forgotten as others are saved. Calls reject with STATE_UNAVAILABLE. */
+export type EventStore = {
+  /** Saves events in their order, all or none. */
+  save(events: readonly Event[]): Promise<void>;
+  /** Events in the order in which they were saved, oldest first. */
+  read(filter: EventFilter): Promise<readonly StoredEvent[]>;
+};
