@@ -12,7 +12,7 @@ import { serverFor } from './site/servers.ts';
  * privileges than the server keeps, so this comes before they are given up. Throws what the server would throw.
  */
 export async function tryPorts(siteFolder: string): Promise<void> {
-  const { loaded } = await loadServable(siteFolder);
+  const loaded = await loadServable(siteFolder);
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { networks, http } = loaded.site;
   const addresses = interfaceAddresses();

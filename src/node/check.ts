@@ -4,6 +4,7 @@ import type { Finding } from '../model/finding.ts';
 import type { Replacement, SiteNode } from '../model/node.ts';
 import { Findings } from '../site/finding.ts';
 import type { Site } from '../site/site.ts';
+import { collisions, collisionWords, type Laid, laidOf } from './collisions.ts';
 import { checkHostNames, HOST_NAME_PATH } from './hostNames.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { sampleFacts } from './net.ts';
@@ -36,12 +37,14 @@ export async function checkFolders(site: Site, between?: () => Promise<void>): P
   const nodes = [...site.nodes.values()];
   // Those that nobody uses are checked too: they are about to be.
   const own = await foldersBelow(site.root, 'overlays');
+  const laid = new Map<string, readonly Laid[]>();
   const naming = new Map<string, (node: SiteNode) => Source | undefined>();
   for (const name of new Set([...own, ...nodes.flatMap((node) => node.overlays)])) {
     await between?.();
     const users = nodes.filter((node) => node.overlays.includes(name)).slice(0, MOST_TRIED);
     const overlay = await readOverlay(site.root, name, findings);
     await refuseSecrets(site, overlay.sources, findings);
+    laid.set(`overlays/${name}`, laidOf(overlay.sources, overlay.folders));
     await checkOverlay(site, overlay, users, renderer, findings);
     const i = overlay.sources.findIndex(({ path }) => path === HOST_NAME_PATH);
     if (i >= 0) naming.set(`overlays/${name}`, (node) => givenBy(node, overlay)?.[i]);
@@ -53,7 +56,8 @@ export async function checkFolders(site: Site, between?: () => Promise<void>): P
   for (const folder of await foldersBelow(site.root, 'nodes')) {
     await between?.();
     const users = (usersOf.get(folder) ?? []).slice(0, MOST_TRIED).map(({ node }) => node);
-    const { sources } = await readNodeFolder(site.root, folder, findings);
+    const { sources, folders } = await readNodeFolder(site.root, folder, findings);
+    laid.set(`nodes/${folder}`, laidOf(sources, folders));
     await refuseSecrets(site, sources, findings);
     for (const source of sources) {
       if (source.path === HOST_NAME_PATH) naming.set(`nodes/${folder}`, () => source);
@@ -61,6 +65,7 @@ export async function checkFolders(site: Site, between?: () => Promise<void>): P
     }
   }
   await checkReplacements(site, renderer, findings);
+  await checkCollisions(nodes, laid, findings);
   const hostNameOf = (node: SiteNode) =>
     [...node.overlays.map((name) => `overlays/${name}`), ...node.folders.map((name) => `nodes/${name}`)]
       .map((origin) => naming.get(origin)?.(node))
@@ -120,6 +125,32 @@ async function checkReplacements(site: Site, renderer: Renderer, findings: Findi
         await setImmediate();
       }
     });
+  }
+}
+
+/** Files of one origin where another of the same node needs a folder, each said once. */
+async function checkCollisions(
+  nodes: readonly SiteNode[],
+  laid: ReadonlyMap<string, readonly Laid[]>,
+  findings: Findings,
+): Promise<void> {
+  const tried = new Set<string>();
+  const told = new Set<string>();
+  for (const node of nodes) {
+    const origins = [
+      ...node.overlays.map((name) => `overlays/${name}`),
+      ...node.folders.map((name) => `nodes/${name}`),
+    ].filter((origin) => (laid.get(origin) ?? []).length > 0);
+    const key = origins.join('\n');
+    if (tried.has(key)) continue;
+    tried.add(key);
+    for (const collision of collisions(origins.flatMap((origin) => laid.get(origin) ?? []))) {
+      const words = collisionWords(collision);
+      if (told.has(words[0])) continue;
+      told.add(words[0]);
+      findings.error({ file: collision.outer.file, line: 1, col: 1 }, ...words);
+    }
+    await setImmediate();
   }
 }
 

@@ -5,6 +5,7 @@ import { globMatcher } from '../site/glob.ts';
 import { overlayHome } from '../site/shipped.ts';
 import type { Site } from '../site/site.ts';
 import { type Hook, SETTINGS_PATH } from './bundle.ts';
+import { collisions, collisionWords, laidOf } from './collisions.ts';
 import { nodeFolderDoubt } from './folderNames.ts';
 import { type DeclaredHook, OVERLAY_FILE, type OverlayFile, parseOverlayFile, readOverlayFile } from './overlayFile.ts';
 import { type OverlayVars, overlayVars, readOverlayVars } from './overlayVars.ts';
@@ -43,6 +44,9 @@ export async function readSources(site: Site, node: SiteNode): Promise<NodeSourc
     add(folder, folder.sources);
   }
   await refuseSecrets(site, sources, findings);
+  for (const collision of collisions(laidOf(sources, folders))) {
+    findings.error({ file: collision.outer.file, line: 1, col: 1 }, ...collisionWords(collision));
+  }
   findings.throwFirst();
   return { sources, folders, hooks };
 }

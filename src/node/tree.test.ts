@@ -110,6 +110,16 @@ describe('links', () => {
       ],
     },
     {
+      name: 'in circles within the tree are errors too',
+      tree: {
+        'nodes/n/files/etc/self': '-> self',
+        'nodes/n/files/etc/a': '-> b',
+        'nodes/n/files/etc/b': '-> a',
+        'nodes/n/files/etc/ok': '-> nothing-here',
+      },
+      found: ['a', 'b', 'self'].map((name) => `nodes/n/files/etc/${name}:1:1: this link leads round in a circle`),
+    },
+    {
       name: 'do not make text of a template',
       tree: { 'nodes/c/settings.sh.j2': '{{ x }}', 'nodes/n/settings.sh': '-> ../c/settings.sh.j2' },
       found: ['nodes/n/settings.sh:1:1: this link leads to a template and has no name of one | call it settings.sh.j2'],
@@ -319,6 +329,31 @@ describe('modes', () => {
       '/etc/own 2770 nova:root declared',
       '/root/.ssh 700 root:root',
       '/var/lib/new 755 64060:root declared',
+    ]);
+  });
+
+  it('whose setuid, setgid and sticky bits are not laid are doubted, unless overlay.yaml gives them', async () => {
+    const root = site({
+      'nodes/n/files/bin/su': 'x',
+      'nodes/n/files/bin/said': 'x',
+      'nodes/n/files/bin/write': 'x',
+      'nodes/n/files/drop/': '1777',
+      'nodes/n/files/shared/': '2775',
+      'nodes/n/overlay.yaml': '/bin/said: { mode: "4755" }\n',
+    });
+    for (const [name, mode] of [
+      ['su', 0o4755],
+      ['said', 0o4755],
+      ['write', 0o2755],
+    ] as const)
+      chmodSync(join(root, 'nodes/n/files/bin', name), mode);
+    const findings = new Findings();
+    await readNodeFolder(root, 'n', findings);
+    assert.deepEqual(findings.errors, []);
+    assert.deepEqual(findings.warnings.map(findingText), [
+      'nodes/n/files/bin/su:1:1: the setuid bit is not laid on the node | overlay.yaml gives it: /bin/su: { mode: "4755" }',
+      'nodes/n/files/bin/write:1:1: the setgid bit is not laid on the node | overlay.yaml gives it: /bin/write: { mode: "2755" }',
+      'nodes/n/files/drop:1:1: the sticky bit is not laid on the node | overlay.yaml gives it: /drop/: { mode: "1777" }',
     ]);
   });
 

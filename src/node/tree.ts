@@ -61,6 +61,9 @@ const MOST_FILES = 10_000;
 const DEEPEST = 40;
 const LONGEST_PATH = 1024;
 const LONGEST_NAME = 200;
+const SETUID = 0o4000;
+const SETID = 0o6000;
+const STICKY = 0o1000;
 
 export function newBudget(): Budget {
   return { bytes: LARGEST_NODE, files: MOST_FILES };
@@ -203,6 +206,7 @@ export class Tree {
             'put large files into the image',
           );
         }
+        if (mode === undefined) this.#warnOfBits(file, path.replace(/\.j2$/, ''), about.mode & SETID, about.mode);
         const content = Buffer.alloc(about.size);
         const { bytesRead } = await handle.read(content, 0, about.size, 0);
         if (mode === undefined) {
@@ -258,6 +262,7 @@ export class Tree {
     if (depth > DEEPEST) return this.#wrong(folder.file, `folders are nested more than ${DEEPEST} deep`);
     const mode = await this.#modeOf(folder);
     if (mode === undefined) return;
+    this.#warnOfBits(folder.file, `${path}/`, mode & STICKY, mode);
     const declared = this.#access.get(path);
     const within = declared?.mode === undefined ? shield | shieldOf(mode) : 0;
     const entries = await this.entries(folder);
@@ -294,6 +299,8 @@ export class Tree {
     if (target === undefined) return;
     const roots = [resolve(this.#from.root), await this.#real()];
     if (!leavesTree(target, real, folder.base, roots)) {
+      if (!target.startsWith('/') && (await leadsRound(real)))
+        return this.#wrong(file, 'this link leads round in a circle', 'take it away');
       this.#linkOnNode(file, at, target);
       return;
     }
@@ -333,6 +340,18 @@ export class Tree {
   async #real(): Promise<string> {
     this.#realRoot ??= await realpath(this.#from.root).catch(() => resolve(this.#from.root));
     return this.#realRoot;
+  }
+
+  /** Bits that only overlay.yaml gives, and does not. A setgid bit of a folder says who owns new files of the site, nothing of the node. */
+  #warnOfBits(file: string, path: string, bits: number, mode: number): void {
+    if (bits === 0 || this.#access.get(path.replace(/\/$/, ''))?.mode !== undefined) return;
+    const name = bits === STICKY ? 'sticky' : bits & SETUID ? 'setuid' : 'setgid';
+    const meant = (mode & 0o7777).toString(8);
+    this.#findings.warn(
+      this.#place(file),
+      `the ${name} bit is not laid on the node`,
+      `overlay.yaml gives it: ${path}: { mode: "${meant}" }`,
+    );
   }
 
   #asMeant(mode: number): number {
@@ -392,6 +411,14 @@ export class Tree {
   #place(file: string): Place {
     return start(`${file}${this.#from.suffix}`);
   }
+}
+
+/** Whether following a link comes back to it. */
+async function leadsRound(link: string): Promise<boolean> {
+  return stat(link).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ELOOP',
+  );
 }
 
 const ROOTS = { owner: 'root', group: 'root' } as const;

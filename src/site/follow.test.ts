@@ -14,6 +14,8 @@ const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
 /** The last line is a comment: without its end the text is still a site. */
 const GOOD_AND_MORE = `${GOOD.replace('/24 }', '/24 } # the network of the rack')}vars: { a: 1 }\n`;
 
+const IMAGE = 'from: { debian: bookworm }\npackages: [linux-image-cloud-amd64, systemd-sysv, iproute2, curl]\n';
+
 function nodeLine(n: number): string {
   return `  node0${n}: { mac: 52:54:00:00:00:0${n}, ip: 10.0.0.${n} }\n`;
 }
@@ -127,6 +129,31 @@ describe('following a site', () => {
           while (followed.current().name !== 'two') await next();
           assert.equal(followed.refused(), undefined, JSON.stringify(told));
         }),
+      ));
+  }
+
+  const profiles: readonly (readonly [what: string, text: string, reason: RegExp])[] = [
+    ['is empty', '', /^this file is empty$/],
+    ['is cut off within a line', 'image: boo', /^the file ends here, in the middle of a line/],
+  ];
+  for (const [what, text, reason] of profiles) {
+    it(`keeps the last good site over a profile that ${what}`, () =>
+      withSiteFolder(
+        {
+          'site.yaml': GOOD,
+          'profiles/p.yaml': 'image: bookworm\n',
+          'images/boo.yaml': IMAGE,
+          'images/bookworm.yaml': IMAGE,
+        },
+        (folder) =>
+          following(folder, async (followed) => {
+            await writeFile(join(folder, 'profiles/p.yaml'), text);
+            await followed.reload();
+            assert.match(followed.refused()?.findings[0]?.message ?? '', reason);
+            await writeFile(join(folder, 'profiles/p.yaml'), 'image: boo\n');
+            await followed.reload();
+            assert.equal(followed.refused(), undefined);
+          }),
       ));
   }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Finding, RefusedEdit } from '../model/finding.ts';
 import type { Loaded } from './load.ts';
-import { type LoadedText, loadServable } from './servable.ts';
+import { loadServable } from './servable.ts';
 import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
 import { type Watching, watchSite } from './watch.ts';
@@ -48,14 +48,15 @@ export async function followSite(
   const early = new EarlyChanges();
   const watch = watching(folder, early.note);
   await watch.ready;
-  const load = (before?: string) => loadServable(folder, { ...(before === undefined ? {} : { before }), stateFolder });
-  const { loaded, text } = await load();
+  const load = (before?: ReadonlyMap<string, string>) =>
+    loadServable(folder, { ...(before === undefined ? {} : { before }), stateFolder });
+  const loaded = await load();
   if (!loaded.ok) {
     watch.close();
     return loaded;
   }
   await watch.follow(leftOutOf(loaded.site));
-  const followed = new Follower(load, { site: loaded.site, text }, listeners, watch);
+  const followed = new Follower(load, loaded, listeners, watch);
   early.passTo(() => void followed.reload());
   return { ok: true, followed, warnings: loaded.warnings };
 }
@@ -87,12 +88,14 @@ class EarlyChanges {
   }
 }
 
+type Served = Pick<Loaded & { readonly ok: true }, 'site' | 'texts'>;
+
 class Follower implements FollowedSite {
-  readonly #read: (before: string) => Promise<LoadedText>;
+  readonly #read: (before: ReadonlyMap<string, string>) => Promise<Loaded>;
   readonly #listeners: SiteListeners;
   readonly #watch: Watching;
-  /** The last good site, and the text of its site.yaml. */
-  #served: { readonly site: Site; readonly text: string };
+  /** The last good site, and the texts of its YAML files. */
+  #served: Served;
   #since = Date.now();
   #refused: RefusedEdit | undefined;
   #closed = false;
@@ -101,8 +104,8 @@ class Follower implements FollowedSite {
   #waiting: Promise<void> | undefined;
 
   constructor(
-    read: (before: string) => Promise<LoadedText>,
-    served: { readonly site: Site; readonly text: string },
+    read: (before: ReadonlyMap<string, string>) => Promise<Loaded>,
+    served: Served,
     listeners: SiteListeners,
     watch: Watching,
   ) {
@@ -140,12 +143,12 @@ class Follower implements FollowedSite {
   }
 
   async #load(): Promise<void> {
-    const { loaded, text } = await this.#read(this.#served.text);
+    const loaded = await this.#read(this.#served.texts);
     if (this.#closed) return;
     if (loaded.ok) {
       await this.#watch.follow(leftOutOf(loaded.site));
       if (this.#closed) return;
-      this.#served = { site: loaded.site, text };
+      this.#served = loaded;
       this.#since = Date.now();
       this.#refused = undefined;
       this.#listeners.onLoaded(loaded.site, loaded.warnings);

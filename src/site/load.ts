@@ -23,10 +23,10 @@ import { followInside } from './siteLinks.ts';
 import { readYaml } from './yaml.ts';
 
 /**
- * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `text` is that of site.yaml
- * where it could be read.
+ * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are
+ * those of its YAML files that could be read, by name.
  */
-export type Loaded = { readonly text?: string } & (
+export type Loaded = { readonly texts: ReadonlyMap<string, string> } & (
   | { readonly ok: true; readonly site: Site; readonly warnings: readonly Finding[] }
   | { readonly ok: false; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] }
 );
@@ -48,10 +48,9 @@ export async function loadSite(
 ): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
-  const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
-  const documents = await readDocuments(root, text, findings);
-  const read = text === undefined ? {} : { text };
-  if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings, ...read };
+  const texts = new Map<string, string>();
+  const documents = await readDocuments(root, siteText, texts, findings);
+  if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings, texts };
 
   const kinds = new Map<string, PathKind>();
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
@@ -59,7 +58,7 @@ export async function loadSite(
   if (here) warnOfHere(site, documents.site, here, findings);
   checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
-  return errors.length > 0 ? { ok: false, findings: errors, warnings, ...read } : { ok: true, site, warnings, ...read };
+  return errors.length > 0 ? { ok: false, findings: errors, warnings, texts } : { ok: true, site, warnings, texts };
 }
 
 /** Far more than a site needs: 10 MB of YAML hold some 50,000 nodes. */
@@ -70,12 +69,15 @@ const MOST_FOLDERS = 200_000;
 
 async function readDocuments(
   root: string,
-  text: string | undefined,
+  siteText: string | undefined,
+  texts: Map<string, string>,
   findings: Findings,
 ): Promise<SiteDocuments | undefined> {
+  const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
+  if (text !== undefined) texts.set('site.yaml', text);
   const site = text === undefined ? undefined : hold(readYaml('site.yaml', text, findings), siteSchema, findings);
-  const profiles = await readFolder(root, 'profiles', profileSchema, findings);
-  const images = await readFolder(root, 'images', imageSchema, findings);
+  const profiles = await readFolder(root, 'profiles', profileSchema, texts, findings);
+  const images = await readFolder(root, 'images', imageSchema, texts, findings);
   const overlays = await foldersIn(root, 'overlays', findings);
   const shippedOverlays = await foldersIn(PROGRAM_ROOT, 'overlays', findings);
   const nodeFolders = await foldersIn(root, 'nodes', findings);
@@ -88,6 +90,7 @@ async function readFolder<T>(
   root: string,
   folder: string,
   schema: z.ZodType<T>,
+  texts: Map<string, string>,
   findings: Findings,
 ): Promise<ReadonlyMap<string, Declared<T> | undefined>> {
   const documents = new Map<string, Declared<T> | undefined>();
@@ -104,6 +107,8 @@ async function readFolder<T>(
       findings.error(startOf(file), `"${name}" cannot be a name`, 'use letters, digits, ".", "_" and "-"');
     }
     const text = await readText(root, file, LONGEST_OTHER, findings);
+    if (text !== undefined) texts.set(file, text);
+    if (text?.trim() === '') findings.error(startOf(file), 'this file is empty', 'one that says nothing holds {}');
     documents.set(name, text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings));
   }
   return documents;

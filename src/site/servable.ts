@@ -21,33 +21,34 @@ export function unservable({ networks }: Pick<Site, 'networks'>): readonly Findi
  * Whether `text` is what a copy that broke off leaves of `before`: its beginning, up to somewhere within a line. Where the cut
  * falls between two lines it may be an edit, and is taken for one as long as no section is gone and most of the file is left.
  */
-export function isCutOff(text: string, before: string): boolean {
+function isCutOff(file: string, text: string, before: string): boolean {
   if (text === '' || text.length >= before.length || !before.startsWith(text)) return false;
   const lost = before.slice(text.length);
   if (!text.endsWith('\n') && !lost.startsWith('\n')) return true;
-  return /^[^\s#]/m.test(lost) || lost.trim().length > text.length;
+  return file === 'site.yaml' && (/^[^\s#]/m.test(lost) || lost.trim().length > text.length);
 }
 
-/** A site as it was loaded, with the text of its site.yaml. */
-export type LoadedText = { readonly loaded: Loaded; readonly text: string };
-
-/** Loads a site to be served: like `loadSite`, and whole only if it can be. `before` is the text that is served now. */
+/** Loads a site to be served: like `loadSite`, and whole only if it can be. `before` are the texts that are served now. */
 export async function loadServable(
   folder: string,
-  { before = '', stateFolder }: { readonly before?: string; readonly stateFolder?: string | undefined } = {},
-): Promise<LoadedText> {
+  {
+    before = new Map(),
+    stateFolder,
+  }: { readonly before?: ReadonlyMap<string, string>; readonly stateFolder?: string | undefined } = {},
+): Promise<Loaded> {
   const loaded = await loadSite(folder, stateFolder === undefined ? {} : { stateFolder });
-  const { text = '' } = loaded;
-  if (!loaded.ok) return { loaded, text };
-  const findings = isCutOff(text, before) ? [cutOff(text)] : unservable(loaded.site);
-  return { loaded: findings.length === 0 ? loaded : { ok: false, findings, warnings: loaded.warnings }, text };
+  if (!loaded.ok) return loaded;
+  const { texts, warnings } = loaded;
+  const cut = [...texts].filter(([file, text]) => isCutOff(file, text, before.get(file) ?? ''));
+  const findings = [...unservable(loaded.site), ...cut.map(([file, text]) => cutOff(file, text))];
+  return findings.length === 0 ? loaded : { ok: false, findings, warnings, texts };
 }
 
-function cutOff(text: string): Finding {
+function cutOff(file: string, text: string): Finding {
   const lines = text.split('\n');
   const within = lines.at(-1) !== '';
   return {
-    place: { file: 'site.yaml', line: lines.length, col: (lines.at(-1)?.length ?? 0) + 1 },
+    place: { file, line: lines.length, col: (lines.at(-1)?.length ?? 0) + 1 },
     message: within
       ? 'the file ends here, in the middle of a line that went on before'
       : 'the file ends here, and much followed before',
