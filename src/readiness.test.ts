@@ -22,6 +22,13 @@ test('so are loaders of the choices that nodes make', async () => {
   assert.deepEqual(await missingFor(chosen, shelf, absent), [
     { code: 'TOOL_MISSING', message: 'the loader snponly.efi is not installed: apt-get install ipxe' },
   ]);
+  const pxelinux = siteOf(node('a', { image: 'built', loader: 'pxelinux' }));
+  assert.deepEqual(await missingFor(pxelinux, shelf, async (path) => !path.includes('syslinux')), [
+    {
+      code: 'TOOL_MISSING',
+      message: 'ldlinux.c32, which the loader pxelinux.0 needs, is not installed: apt-get install syslinux-common',
+    },
+  ]);
   const addressOnly = siteOf(node('a', {}));
   assert.deepEqual(await missingFor(addressOnly, shelf, async () => false), []);
 });

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { LOADERS, type Loader } from './boot/loaders.ts';
+import { loadersFor } from './boot/methods.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Shelf } from './image/shelf.ts';
 import type { SiteNode } from './model/node.ts';
@@ -22,20 +22,18 @@ export async function missingFor(
     missing.push({ code: 'IMAGE_MISSING', message });
   }
   if (nodes.some(({ image, boot }) => (image ?? boot) !== undefined)) {
-    for (const loader of neededLoaders(nodes)) {
-      if (await isThere(loader.path)) continue;
-      const message = `the loader ${loader.file} is not installed: apt-get install ${loader.debianPackage}`;
-      missing.push({ code: 'TOOL_MISSING', message });
+    const choices = new Set(nodes.map(({ loader }) => loader));
+    for (const { file, path, package: name, modules } of loadersFor(choices)) {
+      if (!(await isThere(path))) missing.push(notInstalled(`the loader ${file}`, name));
+      if (modules && !(await isThere(`${modules.folder}/${modules.first}`)))
+        missing.push(notInstalled(`${modules.first}, which the loader ${file} needs,`, modules.package));
     }
   }
   return missing;
 }
 
-/** The loaders that the nodes' choices lead to, whatever their firmware turns out to be. */
-function neededLoaders(nodes: readonly SiteNode[]): readonly Loader[] {
-  const choices = new Set(nodes.map(({ loader }) => loader));
-  const loaders = Object.values(LOADERS).flatMap((row) => [...choices].map((choice) => row[choice]));
-  return [...new Map(loaders.filter((loader) => loader !== undefined).map((loader) => [loader.file, loader])).values()];
+function notInstalled(what: string, name: string): Missing {
+  return { code: 'TOOL_MISSING', message: `${what} is not installed: apt-get install ${name}` };
 }
 
 /** `node01`, `node01 and 15 more`. */

@@ -3,9 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { restartFromNetwork } from './bmc/carryOut.ts';
 import { openBmc } from './bmc/open.ts';
 import { decideBoot } from './boot/decide.ts';
-import { bootFiles, menuNode, operatorFile } from './boot/files.ts';
-import type { ImageFileName } from './boot/image.ts';
-import { ipxeScript } from './boot/ipxe.ts';
+import { httpFiles, tftpFiles } from './boot/files.ts';
 import { cloudOf, expectedInService } from './cloud/expected.ts';
 import { followCloud } from './cloud/follow.ts';
 import { readCloudView } from './cloud/view.ts';
@@ -174,7 +172,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
         ({ machineId }) => machineId,
         () => undefined,
       ),
-    imageFile: async (sha256: string, which: ImageFileName) => (await images.file(sha256, which))?.path,
+    imageFile: images.file,
   };
 
   const dhcp = await supervisor.run('dhcp', (faulted) =>
@@ -194,7 +192,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const tftp = await supervisor.run('tftp', (faulted) =>
     startTftpServer({
       addresses: where.serverAddresses,
-      source: bootFiles(files),
+      source: tftpFiles(files),
       events: emit,
       faulted,
       descriptors: descriptors.tftp,
@@ -243,15 +241,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       emit,
       addressesOn: (name) => (interfaces.addresses.get(name) ?? []).map(({ ip }) => ip),
       addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
-      imageFile: images.file,
-      files: (name) => operatorFile(site(), name),
-      ipxeScript: async (mac, from) => {
-        const current = site();
-        const asking = await menuNode(files, current.nodeByMac.get(mac), mac);
-        const network = asking && (current.networks.get(asking.node.network ?? '') ?? where.networkOf(from));
-        const server = network && where.serverOf(network);
-        return asking && server ? ipxeScript(current.name, current.menu, server, asking) : undefined;
-      },
+      bootFiles: httpFiles(files),
       opened: opens.keep,
       tokens,
       bundleOf: async (node, inventory, ip) => {

@@ -1,3 +1,4 @@
+import type { BootsBecause, BootsByOperator, BootsNothing } from '../model/bootReason.ts';
 import type { Firmware } from '../model/firmware.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
@@ -10,21 +11,27 @@ export type BootClient = {
   readonly ipxe?: { readonly http: boolean; readonly menu: boolean; readonly own: boolean };
 };
 
-/**
- * What to put into a DHCP answer so that the client boots on. `bootFile` goes into `file` and option 67, `nextServer`
- * into siaddr; `pathPrefix` is option 210, `configFile` option 209.
- */
+/** What a DHCP reply says so that the client boots on. `bootFile` goes into `file` and option 67. */
 export type BootAnswer =
-  | { readonly kind: 'none'; readonly reason: string; readonly nextServer?: Ipv4 }
+  | {
+      readonly kind: 'none';
+      readonly reason: BootsNothing;
+      /** What siaddr says all the same. */
+      readonly nextServer?: Ipv4;
+    }
   | {
       readonly kind: 'boot';
       readonly bootFile: string;
-      /** The server it comes from, where that is not this one. */
-      readonly nextServer?: Ipv4;
+      readonly reason: BootsBecause;
+      /** The name of the boot method. */
+      readonly method: string;
+      /** Option 210. */
       readonly pathPrefix?: string;
-      readonly configFile?: string;
-      /** The operator named the file: nothing is added to make it fit the client. */
-      readonly byOperator?: true;
-      /** Why this loader, in words, for `explain`. */
-      readonly reason: string;
+    }
+  /** The operator names the file, and perhaps another server than this one: nothing is added to make it fit the client. */
+  | {
+      readonly kind: 'boot';
+      readonly bootFile: string;
+      readonly reason: BootsByOperator;
+      readonly nextServer?: Ipv4;
     };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { BootReason } from '../model/bootReason.ts';
 import type { LoaderChoice, SiteNode } from '../model/node.ts';
 import { ip, mac, nodeFixture } from '../site/fixture.ts';
 import type { BootClient } from './client.ts';
@@ -14,40 +15,47 @@ const node = (loader: LoaderChoice): SiteNode => nodeFixture({ loader });
 const client = (changes: Partial<BootClient> = {}): BootClient => ({ mac: MAC, firmware: 'bios', ...changes });
 
 describe('what a client loads next', () => {
-  const rows: [string, BootClient, SiteNode | undefined, string | undefined][] = [
-    ['a stranger', client(), undefined, undefined],
-    ['a stranger under iPXE', client({ ipxe: IPXE }), undefined, undefined],
-    ['a node that only has an address', client(), nodeFixture({}, []), undefined],
-    ['a node that boots a menu entry', client(), nodeFixture({ boot: 'nova' }, []), 'undionly.kpxe'],
-    ['BIOS, auto', client(), node('auto'), 'undionly.kpxe'],
-    ['BIOS, ipxe', client(), node('ipxe'), 'undionly.kpxe'],
-    ['BIOS, pxelinux', client(), node('pxelinux'), 'pxelinux.0'],
-    ['BIOS under iPXE, auto', client({ ipxe: IPXE }), node('auto'), SCRIPT],
-    ['BIOS under iPXE, ipxe', client({ ipxe: IPXE }), node('ipxe'), SCRIPT],
-    ['BIOS under iPXE, pxelinux', client({ ipxe: IPXE }), node('pxelinux'), 'pxelinux.0'],
-    ['an old iPXE ROM without HTTP', client({ ipxe: { ...IPXE, http: false } }), node('auto'), 'undionly.kpxe'],
+  const rows: [string, BootClient, SiteNode | undefined, string | undefined, BootReason['code']][] = [
+    ['a stranger', client(), undefined, undefined, 'not-listed'],
+    ['a stranger under iPXE', client({ ipxe: IPXE }), undefined, undefined, 'not-listed'],
+    ['a node that only has an address', client(), nodeFixture({}, []), undefined, 'no-image'],
+    ['a node that boots a menu entry', client(), nodeFixture({ boot: 'nova' }, []), 'undionly.kpxe', 'loader'],
+    ['BIOS, auto', client(), node('auto'), 'undionly.kpxe', 'loader'],
+    ['BIOS, ipxe', client(), node('ipxe'), 'undionly.kpxe', 'loader'],
+    ['BIOS, pxelinux', client(), node('pxelinux'), 'pxelinux.0', 'loader'],
+    ['BIOS under iPXE, auto', client({ ipxe: IPXE }), node('auto'), SCRIPT, 'ipxe-script'],
+    ['BIOS under iPXE, ipxe', client({ ipxe: IPXE }), node('ipxe'), SCRIPT, 'ipxe-script'],
+    ['BIOS under iPXE, pxelinux', client({ ipxe: IPXE }), node('pxelinux'), 'pxelinux.0', 'loader'],
+    [
+      'an old iPXE ROM without HTTP',
+      client({ ipxe: { ...IPXE, http: false } }),
+      node('auto'),
+      'undionly.kpxe',
+      'loader',
+    ],
     [
       'our own iPXE without HTTP must not loop',
       client({ ipxe: { http: false, menu: false, own: true } }),
       node('auto'),
       undefined,
+      'would-loop',
     ],
-    ['x64 UEFI, auto', client({ firmware: 'efi-x64' }), node('auto'), 'snponly.efi'],
-    ['x64 UEFI under iPXE', client({ firmware: 'efi-x64', ipxe: IPXE }), node('auto'), SCRIPT],
-    ['x64 UEFI cannot start pxelinux', client({ firmware: 'efi-x64' }), node('pxelinux'), undefined],
-    ['firmware that nothing is known of', client({ firmware: 'unknown' }), node('auto'), undefined],
+    ['x64 UEFI, auto', client({ firmware: 'efi-x64' }), node('auto'), 'snponly.efi', 'loader'],
+    ['x64 UEFI under iPXE', client({ firmware: 'efi-x64', ipxe: IPXE }), node('auto'), SCRIPT, 'ipxe-script'],
+    ['x64 UEFI cannot start pxelinux', client({ firmware: 'efi-x64' }), node('pxelinux'), undefined, 'no-method'],
+    ['firmware that nothing is known of', client({ firmware: 'unknown' }), node('auto'), undefined, 'no-method'],
   ];
-  for (const [name, asking, who, bootFile] of rows) {
+  for (const [name, asking, who, bootFile, code] of rows) {
     it(`${name}: ${bootFile ?? 'nothing'}`, () => {
       const answer = decideBoot(asking, who, SERVER);
       assert.equal(answer.kind === 'boot' ? answer.bootFile : undefined, bootFile);
-      assert.notEqual(answer.reason, '');
+      assert.equal(answer.reason.code, code);
     });
   }
 
   it('gives pxelinux its path prefix, which it must not inherit from elsewhere', () => {
     const answer = decideBoot(client(), node('pxelinux'), SERVER);
-    assert.equal(answer.kind === 'boot' && answer.pathPrefix, '/');
+    assert.equal('pathPrefix' in answer && answer.pathPrefix, '/');
   });
 
   it('leaves the port out of the address where it is the usual one', () => {

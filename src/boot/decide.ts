@@ -1,38 +1,37 @@
 import { type BootServer, bootUrl } from '../model/bootServer.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { BootAnswer, BootClient } from './client.ts';
-import { LOADERS } from './loaders.ts';
+import { METHODS, methodFor } from './methods.ts';
 
 /**
- * What this client loads next. Strangers and nodes with neither image nor menu entry are never told to boot. iPXE that
- * speaks HTTP gets its script at once, unless the node wants another loader; all else gets the loader that `LOADERS` names.
+ * What this client loads next: what the table of boot methods has for it. Machines that the site does not list, and nodes with
+ * neither image nor menu entry, boot nothing.
  */
-export function decideBoot(client: BootClient, node: SiteNode | undefined, server: BootServer): BootAnswer {
-  if (!node) return { kind: 'none', reason: 'the site does not list this machine' };
-  if ((node.image ?? node.boot) === undefined) {
-    return { kind: 'none', reason: `${node.name} has no image: it gets an address only` };
+export function decideBoot(
+  client: BootClient,
+  node: SiteNode | undefined,
+  server: BootServer,
+  methods = METHODS,
+): BootAnswer {
+  if (!node) return { kind: 'none', reason: { code: 'not-listed' } };
+  if ((node.image ?? node.boot) === undefined) return { kind: 'none', reason: { code: 'no-image', node: node.name } };
+
+  const { firmware } = client;
+  const method = methodFor(client, node.loader, methods);
+  if (!method) return { kind: 'none', reason: { code: 'no-method', firmware, choice: node.loader } };
+  if (method.gives === 'configuration') {
+    const bootFile = `${bootUrl(server)}/${method.folder}/${client.mac}`;
+    return { kind: 'boot', bootFile, method: method.name, reason: { code: 'ipxe-script' } };
   }
 
-  const wantsIpxe = node.loader === 'auto' || node.loader === 'ipxe';
-  if (wantsIpxe && client.ipxe?.http) {
-    return {
-      kind: 'boot',
-      bootFile: `${bootUrl(server)}/ipxe/${client.mac}`,
-      reason: 'iPXE with HTTP is asking: it runs its script',
-    };
-  }
-
-  const loader = LOADERS[client.firmware]?.[node.loader];
-  if (!loader) {
-    return { kind: 'none', reason: `no loader for ${client.firmware} firmware with loader: ${node.loader}` };
-  }
-  if (client.ipxe && wantsIpxe && client.ipxe.own) {
-    return { kind: 'none', reason: `${loader.file} is running already and lacks HTTP: chaining it again would loop` };
-  }
+  const { file, next, pathPrefix } = method.loader;
+  // Our own iPXE that is given iPXE again would be given it for ever.
+  if (client.ipxe?.own && 'method' in next) return { kind: 'none', reason: { code: 'would-loop', file } };
   return {
     kind: 'boot',
-    bootFile: loader.file,
-    ...(loader.file === 'pxelinux.0' ? { pathPrefix: '/' } : {}),
-    reason: `${client.firmware} firmware with loader: ${node.loader}`,
+    bootFile: method.transport === 'tftp' ? file : `${bootUrl(server)}/files/${file}`,
+    method: method.name,
+    ...(pathPrefix === undefined ? {} : { pathPrefix }),
+    reason: { code: 'loader', firmware, choice: node.loader },
   };
 }

@@ -8,7 +8,7 @@ import type { FileRole } from '../model/bootFile.ts';
 import { ip, menuFixture, siteFixture } from '../site/fixture.ts';
 import type { Site } from '../site/site.ts';
 import { cleanName, fileInside } from './confine.ts';
-import { bootFiles } from './files.ts';
+import { type BootFilesFrom, httpFiles, tftpFiles } from './files.ts';
 
 const SHA = 'cd'.repeat(32);
 const NODE = ip('10.0.0.51');
@@ -45,14 +45,16 @@ describe('file names from the wire', () => {
 describe('boot files', () => {
   let folder = '';
   let site: Site = siteFixture();
-  const files = bootFiles({
+  const from: BootFilesFrom = {
     site: () => site,
     serverOf: (network) => (network.server === undefined ? undefined : { ip: network.server, httpPort: 8080 }),
     networkOf: () => site.networks.get('openstack'),
     imageOf: async ({ image }) => (image === 'bookworm' ? { sha256: SHA } : undefined),
     machineIdOf: async () => '0123456789abcdef0123456789abcdef',
-    imageFile: async (sha256, which) => (sha256 === SHA ? `/shelf/${which}` : undefined),
-  });
+    imageFile: async (sha256, which) =>
+      sha256 === SHA ? { path: `/shelf/${which}`, sha256: 'ef'.repeat(32) } : undefined,
+  };
+  const files = tftpFiles(from);
   const read = async (name: string, from = STRANGER) => {
     const file = await files(name, from);
     return file?.kind === 'bytes' ? Buffer.from(file.bytes).toString() : file?.path;
@@ -152,6 +154,34 @@ describe('boot files', () => {
     assert.equal(await read('ldlinux.c32'), join(folder, 'tftp/ldlinux.c32'));
     assert.equal(await read('pxelinux.0'), '/usr/lib/PXELINUX/pxelinux.0');
     assert.equal(await read('undionly.kpxe'), '/usr/lib/ipxe/undionly.kpxe');
+  });
+
+  it('come by HTTP from a folder of images, of scripts by MAC, and of the operator`s files', async () => {
+    const byHttp = httpFiles(from);
+    const about = async (name: string) => {
+      const file = await byHttp(name, NODE);
+      return file && (file.kind === 'bytes' ? [file.role, file.mac] : [file.role, file.path, file.sha256]);
+    };
+    const rows: [name: string, expected: unknown[] | undefined][] = [
+      [`images/${SHA}/initrd`, ['initrd', '/shelf/initrd', 'ef'.repeat(32)]],
+      [`images/${SHA}/root.squashfs`, ['root', '/shelf/root.squashfs', 'ef'.repeat(32)]],
+      [`images/${SHA}/other`, undefined],
+      [`images/${SHA.toUpperCase()}/initrd`, undefined],
+      ['images', undefined],
+      ['files/tiny', ['file', join(folder, 'tftp/tiny'), undefined]],
+      ['files/pxelinux.cfg/default', ['script', join(folder, 'tftp/pxelinux.cfg/default'), undefined]],
+      ['files', undefined],
+      ['files/pxelinux.cfg', undefined],
+      ['ipxe/52-54-00-00-00-51', ['script', '52:54:00:00:00:51']],
+      ['ipxe/52:54:00:00:01:00', undefined],
+      ['ipxe/nonsense', undefined],
+      // What only TFTP gives: the nodes' folders, generated configuration, loaders.
+      ['10-0-0-51/hostname', undefined],
+      ['pxelinux.cfg/0A000033', undefined],
+      ['files/undionly.kpxe', undefined],
+      ['tiny', undefined],
+    ];
+    for (const [name, expected] of rows) assert.deepEqual(await about(name), expected, name);
   });
 
   it('follow no symbolic link out of their root', async () => {

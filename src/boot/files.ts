@@ -1,56 +1,94 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { FileFacts, FileRole } from '../model/bootFile.ts';
 import type { BootServer } from '../model/bootServer.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
+import { CONFIGURATIONS } from './configurations.ts';
 import { fileInside, seeInside } from './confine.ts';
-import { type BootImage, type ImageFileName, imageFileName, ROLE_IN_IMAGE } from './image.ts';
-import { loaderByFile, PXELINUX_MODULES } from './loaders.ts';
-import { type MenuNode, pxelinuxConfig } from './pxelinux.ts';
+import { type ImageFileName, imageFileName, ROLE_IN_IMAGE } from './image.ts';
+import { type MenuNode, type MenuNodeFrom, menuNode } from './menuNode.ts';
+import { type Configuration, isLoaderName, METHODS, packagedFile } from './methods.ts';
+import { pxelinuxConfig } from './pxelinux.ts';
 import type { BootSite } from './site.ts';
 import type { BootFile, FileSource } from './source.ts';
 
 /** What the boot files are made from. Each is asked anew at every request, so that an edit shows at once. */
-export type BootFilesFrom = {
+export type BootFilesFrom = MenuNodeFrom & {
   readonly site: () => BootSite;
   /** The network's own server address, declared or found on the interface. */
   readonly serverOf: (network: Network) => BootServer | undefined;
-  /** The address that a client used to reach us decides for strangers: the server in the network they are in. */
+  /** The network that an address is in: it decides for clients that the site does not list. */
   readonly networkOf: (ip: Ipv4) => Network | undefined;
-  /** The image that a node boots: the one that it is pinned to, else what its image's name stands for. */
-  readonly imageOf: (node: SiteNode) => Promise<BootImage | undefined>;
-  /** The node's machine-id; `undefined` where it cannot be told now. Never rejects: a boot does not wait for the state. */
-  readonly machineIdOf: (node: string) => Promise<string | undefined>;
-  readonly imageFile: (sha256: string, which: ImageFileName) => Promise<string | undefined>;
+  /** A file of the image of this SHA-256, with the file's own SHA-256. */
+  readonly imageFile: (sha256: string, which: ImageFileName) => Promise<ImageFile | undefined>;
 };
+
+export type ImageFile = { readonly path: string; readonly sha256: string };
 
 /**
  * Everything that can be fetched by TFTP, looked up in this order: generated pxelinux configuration, images, the nodes'
  * folders, the operator's own files, and last the loaders from Debian's packages, so that an operator's copy of a
  * loader wins.
  */
-export function bootFiles(from: BootFilesFrom): FileSource {
+export function tftpFiles(from: BootFilesFrom, methods = METHODS): FileSource {
   return async (name, client) =>
     (await generatedConfig(from, name, client)) ??
-    (await imageFile(from, name)) ??
+    (await imageFile(from, name, 'tftp')) ??
     (await nodeFolderFile(from.site(), name)) ??
     (await operatorFile(from.site(), name)) ??
-    (await packagedLoader(name));
+    (await packaged(name, 'tftp', methods));
+}
+
+/**
+ * What can be fetched by HTTP below `/boot/`: `images/<sha256>/` with squashfs roots too, `files/` with the operator's own files and
+ * the packaged loaders that firmware fetches by HTTP, and for each method that gives a configuration its folder, by MAC address.
+ */
+export function httpFiles(from: BootFilesFrom, methods = METHODS): FileSource {
+  return async (name, client) => {
+    const [folder = '', ...rest] = name.split('/');
+    const file = rest.join('/');
+    if (folder === 'images') return imageFile(from, name, 'http');
+    if (folder === 'files') return (await operatorFile(from.site(), file)) ?? (await packaged(file, 'http', methods));
+    for (const method of methods) {
+      if (method.gives !== 'configuration' || method.folder !== folder) continue;
+      const site = from.site();
+      const mac = parseMac(file);
+      const asking = mac && (await menuNode(from, site.nodeByMac.get(mac), mac));
+      const made = asking && configurationFor(asking, method.configuration, { site, from, client });
+      return made && { ...made, mac };
+    }
+    return undefined;
+  };
 }
 
 /** Only the operator's own files below `tftp.root`. */
-export async function operatorFile(site: BootSite, name: string): Promise<BootFile | undefined> {
-  const file = site.tftp.root === undefined ? undefined : await seeInside(site.tftp.root, name);
+async function operatorFile(site: BootSite, name: string): Promise<BootFile | undefined> {
+  if (site.tftp.root === undefined || name === '') return undefined;
+  const file = await seeInside(site.tftp.root, name);
   return file && { kind: 'file', ...file, role: roleByName(name) };
 }
 
 /** What one of the operator's own files is to a boot. */
 function roleByName(name: string): FileRole {
   if (/(^|\/)pxelinux\.cfg\//.test(name)) return 'script';
-  return /(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(name) ? 'loader' : 'file';
+  return isLoaderName(name) ? 'loader' : 'file';
+}
+
+/** The configuration of a node, for the client that asks; `undefined` where this machine has no address for the node's network. */
+function configurationFor(
+  asking: MenuNode,
+  by: Configuration,
+  { site, from, client }: { readonly site: BootSite; readonly from: BootFilesFrom; readonly client: Ipv4 },
+): BootFile | undefined {
+  const server = serverFor(from, site.networks.get(asking.node.network ?? '') ?? from.networkOf(client));
+  return server && script(CONFIGURATIONS[by](site.name, site.menu, server, asking));
+}
+
+function serverFor(from: BootFilesFrom, network: Network | undefined): BootServer | undefined {
+  return network && from.serverOf(network);
 }
 
 /**
@@ -63,16 +101,11 @@ async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4):
   if (file === undefined) return undefined;
   const site = from.site();
   const asking = await menuNode(from, nodeOfConfig(site, file, client), macOfConfig(file));
-  if (asking) {
-    const network = site.networks.get(asking.node.network ?? '') ?? from.networkOf(client);
-    const server = network && from.serverOf(network);
-    return server && script(pxelinuxConfig(site.name, site.menu, server, asking));
-  }
+  if (asking) return configurationFor(asking, 'pxelinux', { site, from, client });
   if (file !== 'default') return undefined;
   const own = await operatorFile(site, name);
   if (own && site.menu.entries.length === 0) return own;
-  const network = from.networkOf(client);
-  const server = network && from.serverOf(network);
+  const server = serverFor(from, from.networkOf(client));
   return server && script(pxelinuxConfig(site.name, site.menu, server));
 }
 
@@ -87,25 +120,16 @@ function nodeOfConfig(site: BootSite, file: string, client: Ipv4): SiteNode | un
   return file === 'default' ? site.nodeByIp.get(client) : undefined;
 }
 
-/** A node that is told to boot and, where that is an image, what of it is built. */
-export async function menuNode(
-  from: Pick<BootFilesFrom, 'imageOf' | 'machineIdOf'>,
-  node: SiteNode | undefined,
-  mac = node?.macs[0],
-): Promise<MenuNode | undefined> {
-  if (node === undefined || mac === undefined || (node.image ?? node.boot) === undefined) return undefined;
-  const built = node.image === undefined ? undefined : await from.imageOf(node);
-  if (built === undefined) return { node, mac };
-  const machineId = await from.machineIdOf(node.name);
-  return { node, mac, built, ...(machineId === undefined ? {} : { machineId }) };
-}
-
 /** A squashfs root is not given by TFTP, which cannot go on where a transfer was cut. */
-async function imageFile(from: BootFilesFrom, name: string): Promise<BootFile | undefined> {
+async function imageFile(from: BootFilesFrom, name: string, transport: 'tftp' | 'http'): Promise<BootFile | undefined> {
   const [, sha256, file = ''] = /^images\/([0-9a-f]{64})\/([a-z.]+)$/.exec(name) ?? [];
   const which = imageFileName(file);
-  if (sha256 === undefined || which === undefined || which === 'root.squashfs') return undefined;
-  return found(await from.imageFile(sha256, which), { role: ROLE_IN_IMAGE[which], image: sha256 });
+  if (sha256 === undefined || which === undefined || (which === 'root.squashfs' && transport === 'tftp'))
+    return undefined;
+  const shelved = await from.imageFile(sha256, which);
+  return (
+    shelved && { kind: 'file', path: shelved.path, sha256: shelved.sha256, role: ROLE_IN_IMAGE[which], image: sha256 }
+  );
 }
 
 /** Old scripts fetch these without a word of who they are, whatever their modes, as long as they lie in `nodes/`. */
@@ -136,12 +160,13 @@ async function isOpen(folder: string, name: string): Promise<boolean> {
   return true;
 }
 
-async function packagedLoader(name: string): Promise<BootFile | undefined> {
-  const loader = loaderByFile(name);
-  if (loader) return found(await fileInside(join(loader.path, '..'), loader.file), { role: 'loader' });
-  return /^[A-Za-z0-9_-]+\.c32$/.test(name)
-    ? found(await fileInside(PXELINUX_MODULES, name), { role: 'loader' })
-    : undefined;
+async function packaged(
+  name: string,
+  transport: 'tftp' | 'http',
+  methods: typeof METHODS,
+): Promise<BootFile | undefined> {
+  const path = packagedFile(name, transport, methods);
+  return path === undefined ? undefined : found(await fileInside(dirname(path), basename(path)), { role: 'loader' });
 }
 
 function found(path: string | undefined, facts: FileFacts): BootFile | undefined {

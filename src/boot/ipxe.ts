@@ -3,7 +3,7 @@ import { bootif, type Mac } from '../model/mac.ts';
 import type { Menu, MenuEntry } from '../model/menu.ts';
 import type { SiteNode } from '../model/node.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-import { type MenuNode, unasked } from './pxelinux.ts';
+import { type MenuNode, unasked } from './menuNode.ts';
 
 /** iPXE starts over from here after a failure; long enough for a person to read the message. */
 const RETRY_SECONDS = 10;

@@ -3,7 +3,7 @@ import { formatIpv4 } from '../model/ipv4.ts';
 import { bootif } from '../model/mac.ts';
 import type { MenuEntry } from '../model/menu.ts';
 import type { BootImage } from './image.ts';
-import type { MenuNode } from './pxelinux.ts';
+import type { MenuNode } from './menuNode.ts';
 
 /**
  * The kernel line of a node's own image, without `initrd=`, which each loader says in its own way. The agent on the node

@@ -1,25 +1,8 @@
 import type { BootServer } from '../model/bootServer.ts';
-import type { Mac } from '../model/mac.ts';
 import type { Menu } from '../model/menu.ts';
-import type { SiteNode } from '../model/node.ts';
 import type { BootImage } from './image.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-
-/**
- * The node whose menu is asked for, and the image it boots; `built` is absent while the image is not built, and for a node
- * that boots a menu entry. `machineId` is absent where the state could not tell it.
- */
-export type MenuNode = {
-  readonly node: SiteNode;
-  readonly mac: Mac;
-  readonly built?: BootImage;
-  readonly machineId?: string;
-};
-
-/** What boots unasked: the node's own `boot:`, else what the menu says, where `node` is the node's own image. */
-export function unasked(menu: Menu, node: SiteNode | undefined): string {
-  return node?.boot ?? menu.default;
-}
+import { type MenuNode, unasked } from './menuNode.ts';
 
 /**
  * The configuration that pxelinux reads (syslinux.cfg(5) form): the node's own image, where a node is asking, then the

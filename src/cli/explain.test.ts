@@ -82,6 +82,15 @@ describe('the architecture of the firmware', () => {
   }
 });
 
+it('says by a code why it boots that, beside the words', async () => {
+  const { bootReason, reason } = (await explain('node01', ...SERVER, '--arch', '7')) as {
+    bootReason?: unknown;
+    reason?: unknown;
+  };
+  assert.deepEqual(bootReason, { code: 'loader', firmware: 'efi-x64', choice: 'auto' });
+  assert.equal(reason, 'efi-x64 firmware with loader: auto');
+});
+
 it('says which options do not fit', async () => {
   assert.deepEqual((await explain('node02', ...SERVER)).leftOut, ['option 121 classless-static-routes']);
   assert.deepEqual((await explain('node01', ...SERVER)).leftOut, []);

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { BootAnswer } from '../boot/client.ts';
+import { CONFIGURATIONS } from '../boot/configurations.ts';
 import { decideBoot } from '../boot/decide.ts';
-import { menuNode } from '../boot/files.ts';
-import { ipxeScript } from '../boot/ipxe.ts';
-import { pxelinuxConfig } from '../boot/pxelinux.ts';
+import { menuNode } from '../boot/menuNode.ts';
+import { type Configuration, configurationOf, loaderNamed } from '../boot/methods.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { poolWords, refusalWords } from '../dhcp/words.ts';
 import { openShelf } from '../image/shelf.ts';
+import type { BootReason } from '../model/bootReason.ts';
 import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
@@ -20,6 +22,7 @@ import { rangeWords } from '../site/pools.ts';
 import { type InterfaceAddresses, withServers } from '../site/servers.ts';
 import type { Site } from '../site/site.ts';
 import type { Store } from '../state/store.ts';
+import { bootReasonWords } from '../words/boot.ts';
 import {
   explainFiles,
   fileContent,
@@ -194,6 +197,8 @@ type Told = {
   readonly network: string | null;
   readonly ip: string | null;
   readonly bootFile: string | null;
+  /** Why it boots that, or nothing: a code and the values that belong to it. */
+  readonly bootReason: BootReason | null;
   readonly options: Readonly<Record<string, string>>;
   /** Options that do not fit what it takes. */
   readonly leftOut: readonly string[];
@@ -224,33 +229,40 @@ async function tell(
     })),
     answer: decision.kind,
     code: 'refusal' in decision ? decision.refusal.code : null,
-    reason: boot?.reason ?? ('refusal' in decision ? refusalWords(decision.refusal) : null),
+    reason: boot ? bootReasonWords(boot.reason) : 'refusal' in decision ? refusalWords(decision.refusal) : null,
     network: 'network' in decision ? decision.network.name : null,
     ip: decision.kind === 'offer' ? formatIpv4(decision.ip) : null,
     bootFile,
+    bootReason: boot?.reason ?? null,
     options: Object.fromEntries(
       [...(reply?.options ?? [])].flatMap(([code, bytes]) =>
         left.includes(code) ? [] : [[optionName(code), optionText(code, bytes)]],
       ),
     ),
     leftOut: left.map(optionName),
-    script: bootFile === null ? null : await scriptFor(bootFile),
+    script: await scriptFor(),
   };
 
-  async function scriptFor(file: string): Promise<string | null> {
-    if (decision.kind !== 'offer') return null;
-    // What the operator's own boot file reads is not ours to say, unless it is pxelinux that comes from here.
-    const fromHere = reply?.siaddr === decision.network.server && file === 'pxelinux.0';
-    if (boot?.kind === 'boot' && boot.byOperator && !fromHere) return null;
+  async function scriptFor(): Promise<string | null> {
+    if (decision.kind !== 'offer' || boot?.kind !== 'boot') return null;
+    const by = configurationRead(boot, reply?.siaddr === decision.network.server);
+    if (by === undefined) return null;
     const machineIdOf = async (name: string) => machineIds.get(name);
     const shelf = openShelf(join(state, 'images'));
     const asking = await menuNode({ imageOf: imageOf(shelf, (name) => pins.get(name)), machineIdOf }, node, mac);
     const server = { ip: decision.network.server, httpPort: site.http.port };
-    if (!asking) return null;
-    return file === 'pxelinux.0'
-      ? pxelinuxConfig(site.name, site.menu, server, asking)
-      : ipxeScript(site.name, site.menu, server, asking);
+    return asking ? CONFIGURATIONS[by](site.name, site.menu, server, asking) : null;
   }
+}
+
+/**
+ * The configuration that a client reads which boots this. What the operator's own boot file reads is not ours to say, unless it is a
+ * loader that comes from here and reads what is made here.
+ */
+function configurationRead(boot: BootAnswer & { kind: 'boot' }, fromHere: boolean): Configuration | undefined {
+  if ('method' in boot) return configurationOf(boot.method);
+  const next = fromHere ? loaderNamed(boot.bootFile)?.next : undefined;
+  return next && 'configuration' in next ? next.configuration : undefined;
 }
 
 function words(told: Told): string {

@@ -1,6 +1,6 @@
 import type { BootClient } from '../boot/client.ts';
 import type { ClientStage } from '../model/event.ts';
-import type { Firmware } from '../model/firmware.ts';
+import { FIRMWARE_BY_TYPE, type Firmware, type VendorClass } from '../model/firmware.ts';
 import { text } from '../model/optionKinds.ts';
 import { OPTION } from '../model/options.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
@@ -11,18 +11,7 @@ export type Client = BootClient & {
   readonly stage: ClientStage;
   readonly wantsBoot: boolean;
   /** What the reply's option 60 must say so that the firmware listens; absent for others. */
-  readonly vendorClass?: 'PXEClient' | 'HTTPClient';
-};
-
-/** Processor architecture types (RFC 4578, and the registry since): 7 and 9 are both x64. */
-export const FIRMWARE_BY_TYPE: { readonly [type: number]: Firmware } = {
-  0: 'bios',
-  6: 'efi-ia32',
-  7: 'efi-x64',
-  9: 'efi-x64',
-  11: 'efi-arm64',
-  16: 'efi-x64-http',
-  19: 'efi-arm64-http',
+  readonly vendorClass?: VendorClass;
 };
 
 /** The user class that our own iPXE says, so that a loader is not chained for ever. */

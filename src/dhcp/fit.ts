@@ -38,7 +38,7 @@ export function fitOf(layers: Layers): Fit {
     client,
     ip: UNSPECIFIED,
     seconds: layers.network.leaseSeconds,
-    boot: { kind: 'none', reason: '' },
+    boot: { kind: 'none', reason: { code: 'not-listed' } },
   });
   const bytes = [...reply.options.values()].reduce((sum, value) => sum + sizeOf(value), COOKIE_AND_END);
   return { bytes, left: encodeWithin(reply, boundsFor(PLAIN, client)).left };

@@ -6,10 +6,17 @@ import { ip, nodeOf } from '../site/fixture.ts';
 import { machine, networkOf, poolOf } from './fixtures.ts';
 import { eachOption, givenBoot, givenLease, type Layers } from './given.ts';
 
-const OURS: BootAnswer = { kind: 'boot', bootFile: 'undionly.kpxe', reason: 'ours' };
-const NONE: BootAnswer = { kind: 'none', reason: 'a stranger' };
+const OURS: BootAnswer = {
+  kind: 'boot',
+  bootFile: 'undionly.kpxe',
+  method: 'bios-ipxe',
+  reason: { code: 'loader', firmware: 'bios', choice: 'auto' },
+};
+const NONE: BootAnswer = { kind: 'none', reason: { code: 'not-listed' } };
 const NINE = ip('10.0.0.9');
 const TEN = ip('10.0.0.10');
+const RACK = { of: 'network', name: 'rack' };
+const POOL = { of: 'pool', first: NINE };
 
 const classOf = (name: string, more: Partial<SiteClass>): SiteClass => ({
   name,
@@ -35,7 +42,7 @@ describe('what a client is told to boot', () => {
       "the network's file",
       layers({ bootFile: 'a', nextServer: NINE }),
       OURS,
-      { bootFile: 'a', nextServer: NINE, reason: 'bootFile of network rack, nextServer of network rack' },
+      { bootFile: 'a', nextServer: NINE, reason: { code: 'operator', bootFile: RACK, nextServer: RACK } },
     ],
     [
       "a pool's before the network's",
@@ -44,7 +51,7 @@ describe('what a client is told to boot', () => {
       {
         bootFile: 'p',
         nextServer: TEN,
-        reason: 'bootFile of the pool from 10.0.0.9, nextServer of the pool from 10.0.0.9',
+        reason: { code: 'operator', bootFile: POOL, nextServer: POOL },
       },
     ],
     [
@@ -65,7 +72,15 @@ describe('what a client is told to boot', () => {
       'each of the two for itself',
       layers({ bootFile: 'a', nextServer: NINE }, [{ bootFile: 'b' }], { nextServer: TEN }),
       OURS,
-      { bootFile: 'b', nextServer: TEN, reason: 'bootFile of class c0, nextServer of node01' },
+      {
+        bootFile: 'b',
+        nextServer: TEN,
+        reason: {
+          code: 'operator',
+          bootFile: { of: 'class', name: 'c0' },
+          nextServer: { of: 'node', name: 'node01' },
+        },
+      },
     ],
     ['a server alone leaves our own file to our own server', layers({ nextServer: NINE }), OURS, OURS],
     ['and is named where nothing of ours boots', layers({ nextServer: NINE }), NONE, { ...NONE, nextServer: NINE }],

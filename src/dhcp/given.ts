@@ -1,5 +1,5 @@
 import type { BootAnswer } from '../boot/client.ts';
-import { formatIpv4 } from '../model/ipv4.ts';
+import type { Layer } from '../model/bootReason.ts';
 import type { BootFrom, Lending, Pool, SiteClass } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Options } from './optionSet.ts';
@@ -67,29 +67,26 @@ export function givenBoot(layers: Layers, decided: () => BootAnswer): BootAnswer
     const answer = decided();
     return server === undefined || answer.kind === 'boot' ? answer : { ...answer, nextServer: server.value };
   }
-  const fromServer = server === undefined ? '' : `, nextServer of ${server.where}`;
-  return {
-    kind: 'boot',
-    bootFile: file.value,
-    ...(server === undefined ? {} : { nextServer: server.value }),
-    byOperator: true,
-    reason: `bootFile of ${file.where}${fromServer}`,
-  };
+  const { value: bootFile, layer } = file;
+  if (server === undefined) return { kind: 'boot', bootFile, reason: { code: 'operator', bootFile: layer } };
+  const reason = { code: 'operator', bootFile: layer, nextServer: server.layer } as const;
+  return { kind: 'boot', bootFile, nextServer: server.value, reason };
 }
 
 /** What the innermost layer says, and which one that is. */
 function from<K extends keyof BootFrom>(
   { network, pool, classes, node }: Layers,
   key: K,
-): { readonly value: NonNullable<BootFrom[K]>; readonly where: string } | undefined {
+): { readonly value: NonNullable<BootFrom[K]>; readonly layer: Layer } | undefined {
   const own = node?.[key];
-  if (node && own !== undefined) return { value: own, where: node.name };
+  if (node && own !== undefined) return { value: own, layer: { of: 'node', name: node.name } };
   for (let i = classes.length - 1; i >= 0; i--) {
-    const value = classes[i]?.[key];
-    if (value !== undefined) return { value, where: `class ${classes[i]?.name}` };
+    const named = classes[i];
+    const value = named?.[key];
+    if (named && value !== undefined) return { value, layer: { of: 'class', name: named.name } };
   }
   const drawn = pool?.[key];
-  if (pool && drawn !== undefined) return { value: drawn, where: `the pool from ${formatIpv4(pool.range.first)}` };
+  if (pool && drawn !== undefined) return { value: drawn, layer: { of: 'pool', first: pool.range.first } };
   const value = network[key];
-  return value === undefined ? undefined : { value, where: `network ${network.name}` };
+  return value === undefined ? undefined : { value, layer: { of: 'network', name: network.name } };
 }

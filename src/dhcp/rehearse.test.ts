@@ -27,6 +27,20 @@ describe('a rehearsed DISCOVER', () => {
     ['52:54:00:00:00:51', 0, true, 'http://10.0.0.2:8080/boot/ipxe/52:54:00:00:00:51'],
     ['52:54:00:00:01:00', 0, false, undefined],
   ];
+  it('is of the class in which its firmware speaks, so that the reply is in that class too', () => {
+    const shim = siteOf([
+      networkOf('lan', '10.0.0.0/24', [['10.0.0.9', 'any']], { interface: 'br0', bootFile: 'x.efi' }),
+    ]);
+    for (const [architecture, vendorClass] of [
+      [0, 'PXEClient'],
+      [7, 'PXEClient'],
+      [16, 'HTTPClient'],
+    ] as const) {
+      const who = { mac: mac('52:54:00:00:99:99'), architecture, ipxe: false };
+      const { reply } = rehearse(who, shim, [], () => ({ kind: 'none', reason: { code: 'not-listed' } }), 0);
+      assert.equal(reply && read(reply.options, OPTION.vendorClass), vendorClass, `${architecture}`);
+    }
+  });
   for (const [address, architecture, ipxe, file] of rows) {
     it(`of ${address}, architecture ${architecture}${ipxe ? ', iPXE' : ''}, is told ${file ?? 'an address only'}`, () => {
       const { decision, reply } = play(address, architecture, ipxe);
@@ -43,7 +57,7 @@ describe('a rehearsed DISCOVER', () => {
         { mac: node.macs[0], architecture: 0, ipxe: false, ...(relay === undefined ? {} : { relay }) },
         siteOf([networkOf('lan', '10.0.0.0/24', []), { ...far, relays }], [node]),
         [],
-        () => ({ kind: 'none', reason: 'nothing boots' }),
+        () => ({ kind: 'none', reason: { code: 'not-listed' } }),
         0,
       ).decision;
     const listed = { first: ip('172.16.0.1'), last: ip('172.16.0.9') };
@@ -104,7 +118,7 @@ describe('options shown to people', () => {
       vendorClass: 'docsis3.0',
       circuitId: 'eth7',
     };
-    const seen = rehearse(part, withModems, [], () => ({ kind: 'none', reason: '' }), 0);
+    const seen = rehearse(part, withModems, [], () => ({ kind: 'none', reason: { code: 'not-listed' } }), 0);
     assert.deepEqual(seen.classes, [modems]);
     assert.deepEqual(
       seen.pools.map(({ verdict }) => verdict),
@@ -114,7 +128,7 @@ describe('options shown to people', () => {
         { open: false, code: 'denied', member: 'unknown' },
       ],
     );
-    assert.equal(seen.boot?.reason, 'bootFile of class modems');
+    assert.deepEqual(seen.boot?.reason, { code: 'operator', bootFile: { of: 'class', name: 'modems' } });
     assert.equal(seen.reply?.file, 'modem.cfg');
     // An operating system is told in the fields of BOOTP, and in options only what it asks for.
     assert.equal(seen.reply?.options.has(OPTION.bootFile.code), false);

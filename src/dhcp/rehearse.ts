@@ -1,4 +1,5 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
+import { vendorClassOf } from '../model/firmware.ts';
 import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
@@ -107,7 +108,7 @@ const IPXE_FEATURES = Buffer.from([19, 1, 1, 39, 1, 1]);
 function discover({ mac, architecture, ipxe, vendorClass, userClass, circuitId }: Part): DhcpPacket {
   const options = new Map<number, Uint8Array>();
   write(options, OPTION.messageType, MESSAGE.discover);
-  const firmware = `PXEClient:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`;
+  const firmware = `${vendorClassOf(architecture)}:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`;
   write(options, OPTION.vendorClass, vendorClass ?? firmware);
   // Only firmware says its architecture.
   if (/^(PXE|HTTP)Client/.test(vendorClass ?? firmware)) write(options, OPTION.clientArch, [architecture]);

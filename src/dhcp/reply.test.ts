@@ -25,8 +25,19 @@ const network = networkOf('rack', '10.0.0.0/24', [], {
   ]),
 });
 const node = nodeOf('node01', [machine(1)], { options: new Map([[17, Buffer.from('/from/node')]]) });
-const pxelinux: BootAnswer = { kind: 'boot', bootFile: 'pxelinux.0', pathPrefix: 'tftp://10.0.0.2/', reason: '' };
-const none: BootAnswer = { kind: 'none', reason: '' };
+const pxelinux = {
+  kind: 'boot',
+  bootFile: 'pxelinux.0',
+  pathPrefix: 'tftp://10.0.0.2/',
+  method: 'bios-pxelinux',
+  reason: { code: 'loader', firmware: 'bios', choice: 'pxelinux' },
+} as const satisfies BootAnswer;
+const byOperator: BootAnswer = {
+  kind: 'boot',
+  bootFile: 'pxelinux.0',
+  reason: { code: 'operator', bootFile: { of: 'network', name: 'rack' } },
+};
+const none: BootAnswer = { kind: 'none', reason: { code: 'not-listed' } };
 const asksFor = (...codes: number[]) => say(OPTION.parameterList, Uint8Array.from(codes));
 const pxe = say(OPTION.vendorClass, 'PXEClient:Arch:00000:UNDI:002001');
 const uuid: Said = [97, Uint8Array.of(0, ...Array.from({ length: 16 }, (_, n) => n))];
@@ -89,7 +100,7 @@ describe('a reply', () => {
   });
 
   test('to a client of BOOTP gives the address and no lease, in 300 bytes, what it cannot do without first', () => {
-    const packet = reply([], { type: 'bootp', seconds: null, boot: { ...pxelinux, byOperator: true } });
+    const packet = reply([], { type: 'bootp', seconds: null, boot: byOperator });
     assert.deepEqual([packet.yiaddr, packet.file, packet.siaddr], [ip('10.0.0.51'), 'pxelinux.0', network.server]);
     for (const code of [51, 53, 54, 58, 59]) assert.equal(packet.options.has(code), false, `option ${code}`);
     assert.equal(read(packet.options, OPTION.subnetMask), ip('255.255.255.0'));

@@ -54,7 +54,7 @@ export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): Dhcp
     yiaddr: isInformed ? UNSPECIFIED : to.ip,
     ...bootFields(to),
     // A server of BOOTP says where the file is to be fetched, even if it names none (RFC 951 section 3).
-    ...(type === 'bootp' ? { siaddr: to.boot.nextServer ?? to.network.server } : {}),
+    ...(type === 'bootp' ? { siaddr: serverOf(to.boot) ?? to.network.server } : {}),
     options,
   };
 }
@@ -80,8 +80,13 @@ export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: 
 /** Where to boot from, in the fields that BOOTP has for it. */
 function bootFields({ boot, network }: ReplyTo): Pick<DhcpPacket, 'siaddr' | 'sname' | 'file'> {
   if (boot.kind === 'none') return { siaddr: boot.nextServer ?? UNSPECIFIED, sname: '', file: '' };
-  const server = boot.nextServer ?? network.server;
+  const server = serverOf(boot) ?? network.server;
   return { siaddr: server, sname: formatIpv4(server), file: boot.bootFile };
+}
+
+/** The boot server that the operator names. */
+function serverOf(boot: BootAnswer): Ipv4 | undefined {
+  return 'nextServer' in boot ? boot.nextServer : undefined;
 }
 
 /** A relay passes on what gives no address by broadcast, where it is asked to, and otherwise drops it. */
@@ -157,16 +162,15 @@ const BOOT_FROM_REPLY = Buffer.from([6, 1, 8, 255]);
 function tellToBoot(options: Map<number, Uint8Array>, { request, client, network, boot }: ReplyTo): void {
   if (boot.kind !== 'boot' || !client.wantsBoot) return;
   // With a boot file of their own, operators may also have their own way with the options that go with it.
-  const isTaken = (code: number) => boot.byOperator === true && options.has(code);
+  const isTaken = (code: number) => boot.reason.code === 'operator' && options.has(code);
   const tell = <T>(option: Option<T>, value: T) => {
     if (!isTaken(option.code)) write(options, option, value);
   };
-  const server = boot.nextServer ?? network.server;
+  const server = serverOf(boot) ?? network.server;
   tell(OPTION.bootFile, boot.bootFile);
   tell(OPTION.tftpServer, formatIpv4(server));
   if (requests(request.options, OPTION.tftpServers.code)) tell(OPTION.tftpServers, [server]);
-  if (boot.pathPrefix !== undefined) write(options, OPTION.pathPrefix, boot.pathPrefix);
-  if (boot.configFile !== undefined) write(options, OPTION.configFile, boot.configFile);
+  if ('pathPrefix' in boot && boot.pathPrefix !== undefined) write(options, OPTION.pathPrefix, boot.pathPrefix);
   if (client.ipxe) tell(OPTION.ipxe, NO_PROXY_DHCP);
   if (client.vendorClass !== undefined) {
     tell(OPTION.vendorClass, client.vendorClass);

@@ -12,6 +12,7 @@ import type { Refusal } from '../model/refusal.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
+import { bootReasonWords } from '../words/boot.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
 import { classesOf } from './classes.ts';
@@ -503,7 +504,7 @@ class Server implements DhcpServer {
       ...(type === 'bootp' ? { bootp: true as const, ...this.#unprivileged(asked) } : {}),
       ...(read(request.options, OPTION.messageType) === MESSAGE.inform ? { informs: true as const } : {}),
       ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
-      ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: boot.reason } : {}),
+      ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: bootReasonWords(boot.reason) } : {}),
     });
   }
 
@@ -612,7 +613,7 @@ function misplacedWords(nowhere: readonly Lease[], unlent: readonly Lease[]): st
 
 const NOTHING: ReadonlySet<string> = new Set();
 
-const NO_BOOT: BootAnswer = { kind: 'none', reason: 'the client does not ask to boot' };
+const NO_BOOT: BootAnswer = { kind: 'none', reason: { code: 'not-asked' } };
 
 /** Why a reply was dropped, in words. */
 const UNSENT: { readonly [code: string]: string } = {

@@ -6,9 +6,22 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { BootFilesFrom } from '../boot/files.ts';
 import { ReveilleError } from '../errors.ts';
 import { makeBundle } from '../node/bundle.ts';
-import { ask, LARGE_BYTES, loopbackServer, ME, open, raw, SMALL, statusOf, until } from './serverFixture.ts';
+import { siteFixture } from '../site/fixture.ts';
+import {
+  ask,
+  bootFilesOf,
+  LARGE_BYTES,
+  loopbackServer,
+  ME,
+  open,
+  raw,
+  SMALL,
+  statusOf,
+  until,
+} from './serverFixture.ts';
 
 // The server for machines against hostile clients. Other addresses of 127.0.0.0/8 are other machines.
 
@@ -24,7 +37,10 @@ const REPORT = 'boot=0b9f7a6e-1c7b-4a2a-9d52-0c5c5d1f3a10\nseq=1\nstep=network\n
 async function allServed(t: { after(end: () => unknown): void }, port: number): Promise<void> {
   const from = '127.0.0.99';
   assert.match(await ask(t, port, '/boot/files/small', { from }), /\r\n\r\na small file\n$/);
-  assert.match(await ask(t, port, '/boot/ipxe/52:54:00:00:00:51', { from }), /\r\n\r\n#!ipxe\n$/);
+  assert.match(
+    await ask(t, port, '/boot/ipxe/52:54:00:00:00:51', { from }),
+    /\r\n\r\n#!ipxe\n# Made by Reveille for node01\n/,
+  );
   assert.equal(statusOf(await ask(t, port, `/node/v1/report?${ME}`, { method: 'POST', body: REPORT })), 204);
 }
 
@@ -374,11 +390,12 @@ describe('what fails behind a request', () => {
   const boom = () => {
     throw new Error('boom');
   };
+  const broken = (changes: Partial<BootFilesFrom>) => ({ bootFiles: bootFilesOf(siteFixture(), changes) });
   const rows: readonly (readonly [string, Parameters<typeof loopbackServer>[1], string, string?])[] = [
-    ['a script that throws', { ipxeScript: boom }, '/boot/ipxe/52:54:00:00:00:51'],
-    ['a script that rejects', { ipxeScript: async () => boom() }, '/boot/ipxe/52:54:00:00:00:51'],
-    ['a source of files that throws', { files: boom }, '/boot/files/x'],
-    ['a shelf that throws', { imageFile: boom }, `/boot/images/${'a'.repeat(64)}/initrd`],
+    ['a script that throws', broken({ serverOf: boom }), '/boot/ipxe/52:54:00:00:00:51'],
+    ['a script that rejects', broken({ imageOf: async () => boom() }), '/boot/ipxe/52:54:00:00:00:51'],
+    ['a source of files that throws', { bootFiles: boom }, '/boot/files/x'],
+    ['a shelf that throws', broken({ imageFile: boom }), `/boot/images/${'a'.repeat(64)}/initrd`],
     ['a bundle that throws', { bundleOf: boom }, `/node/v1/bundle?${ME}`],
     ['orders that throw', { orders: { next: boom, left: () => {} } }, `/node/v1/wait?${ME}`],
     ['opened files that throw', { opened: boom }, `/node/v1/opened?${ME}`, 'x'],
@@ -391,7 +408,10 @@ describe('what fails behind a request', () => {
       assert.equal(statusOf(answer), 500, answer);
       assert.ok(!answer.includes('boom'), 'how the server fails is no business of its clients');
       assert.deepEqual(faults.map(String), ['Error: boom']);
-      assert.match(await ask(t, port, '/boot/files/none'), changes?.files ? /^HTTP\/1\.1 500/ : /^HTTP\/1\.1 404/);
+      assert.match(
+        await ask(t, port, '/boot/files/none'),
+        changes?.bootFiles === boom ? /^HTTP\/1\.1 500/ : /^HTTP\/1\.1 404/,
+      );
       assert.ok(events.every((event) => event.kind !== 'server.trouble'));
     });
   }

@@ -57,7 +57,7 @@ export class NodeGate {
     const rates = new Rates(rate, 2 * MOST_NODES);
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       let asked: Asked | undefined;
-      let slot: string | undefined;
+      let giveBack: (() => void) | undefined;
       try {
         const caller = this.#caller(request);
         const query = request.query as Asked['query'];
@@ -69,8 +69,8 @@ export class NodeGate {
         const sender = token === undefined ? `${name} (without a token)` : name;
         const wait = rates.take(sender);
         if (wait > 0) throw this.#limited(caller, `${name} asks too often`, wait);
-        if (!this.#slots.take(sender)) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
-        slot = sender;
+        giveBack = this.#slots.take(sender);
+        if (!giveBack) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
         const most = later ? body + LINE_BYTES : body;
         const asksToken = query.token === 'want';
         const early = forBundle && !later ? this.#passed(caller, () => tokens.admitBundle(name, token, asksToken)) : {};
@@ -86,7 +86,7 @@ export class NodeGate {
         if (asked === undefined) await discard(request.raw);
         throw error;
       } finally {
-        if (slot !== undefined) this.#slots.giveBack(slot);
+        giveBack?.();
       }
     };
   }

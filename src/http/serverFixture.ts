@@ -4,7 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { operatorFile } from '../boot/files.ts';
+import { type BootFilesFrom, httpFiles } from '../boot/files.ts';
+import type { BootSite } from '../boot/site.ts';
+import type { FileSource } from '../boot/source.ts';
 import type { Happening } from '../model/event.ts';
 import { parseSubnet } from '../model/ipv4.ts';
 import { makeBundle } from '../node/bundle.ts';
@@ -50,9 +52,7 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
   const http = createHttpServer({
     site: () => site,
     tokens,
-    ipxeScript: () => '#!ipxe\n',
-    imageFile: async () => undefined,
-    files: (name) => operatorFile(site, name),
+    bootFiles: bootFilesOf(site),
     addressOf: () => undefined,
     bundleOf: async () => makeBundle([], []),
     maskOf: async () => NO_SECRETS,
@@ -70,6 +70,19 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
     rmSync(folder, { recursive: true, force: true });
   });
   return { port, events, faults, tokens, orders, root };
+}
+
+/** Boot files of a site on loopback, of which no image is built. */
+export function bootFilesOf(site: BootSite, changes: Partial<BootFilesFrom> = {}): FileSource {
+  return httpFiles({
+    site: () => site,
+    serverOf: ({ server }) => server && { ip: server, httpPort: 8080 },
+    networkOf: () => undefined,
+    imageOf: async () => undefined,
+    machineIdOf: async () => undefined,
+    imageFile: async () => undefined,
+    ...changes,
+  });
 }
 
 /** A connection from `from`; what goes wrong on it is no error of the test. */

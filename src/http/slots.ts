@@ -10,16 +10,20 @@ export class Slots<Owner> {
     this.#mostEach = mostEach;
   }
 
-  /** Takes a slot; `false` if there is none. Each one that was taken is given back once. */
-  take(owner: Owner): boolean {
+  /** Takes a slot; `undefined` if there is none. What it returns gives the slot back; only the first call counts. */
+  take(owner: Owner): (() => void) | undefined {
     const own = this.#ofEach.get(owner) ?? 0;
-    if (this.#inAll >= this.#most || own >= this.#mostEach) return false;
+    if (this.#inAll >= this.#most || own >= this.#mostEach) return undefined;
     this.#inAll++;
     this.#ofEach.set(owner, own + 1);
-    return true;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#giveBack(owner);
+      isHeld = false;
+    };
   }
 
-  giveBack(owner: Owner): void {
+  #giveBack(owner: Owner): void {
     const left = (this.#ofEach.get(owner) ?? 1) - 1;
     this.#inAll--;
     if (left === 0) this.#ofEach.delete(owner);

@@ -1,4 +1,5 @@
 import type { Place } from '../errors.ts';
+import type { FirmwareMode } from './firmware.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import type { BootFrom, RawOptions } from './network.ts';
@@ -8,7 +9,8 @@ export type Var = string | number | boolean | null | readonly Var[] | { readonly
 export type Vars = { readonly [name: string]: Var };
 
 /** Which loader a machine's firmware is given; `auto` picks by firmware. */
-export type LoaderChoice = 'auto' | 'pxelinux' | 'ipxe' | 'grub' | 'http';
+export const LOADER_CHOICES = ['auto', 'pxelinux', 'ipxe', 'grub', 'http'] as const;
+export type LoaderChoice = (typeof LOADER_CHOICES)[number];
 
 /** Who gave a node an overlay, in words (`profile compute`, `node node01`), and where that stands. */
 export type OverlayOrigin = { readonly by: string; readonly place: Place };
@@ -31,7 +33,7 @@ export type Bmc = {
   readonly user: string;
   readonly password: string;
   /** What the firmware boots as when it is told to boot from the network; absent: left to the BMC. */
-  readonly bootMode?: 'bios' | 'uefi';
+  readonly bootMode?: FirmwareMode;
 } & (
   | {
       readonly kind: 'ipmi';

@@ -1,7 +1,7 @@
-import { LOADERS } from '../boot/loaders.ts';
+import { servedChoices } from '../boot/methods.ts';
 import type { Place } from '../errors.ts';
-import type { Firmware } from '../model/firmware.ts';
-import type { LoaderChoice, SiteNode } from '../model/node.ts';
+import { type FirmwareMode, firmwareIn } from '../model/firmware.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { Recipe } from '../model/recipe.ts';
 import { Findings } from './finding.ts';
 import { foldNames } from './foldNames.ts';
@@ -52,11 +52,12 @@ function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Finding
     const [first] = group;
     if (first === undefined) continue;
     const names = foldNames(group.map(({ node }) => node.name)).join(', ');
-    const fits = fitting(first.why.firmware);
+    const { bootMode } = first.why;
+    const fits = [...choicesIn(bootMode)].filter((choice) => choice !== 'auto');
     const what =
-      first.why.firmware === undefined
+      bootMode === undefined
         ? 'no firmware is given that loader today'
-        : `the BMC has it boot as ${first.why.bootMode}, whose firmware is not given that loader`;
+        : `the BMC has it boot as ${bootMode}, whose firmware is not given that loader`;
     findings.warn(
       first.place,
       `${names} cannot boot with \`loader: ${first.node.loader}\`: ${what}`,
@@ -65,21 +66,20 @@ function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Finding
   }
 }
 
-type Why = { readonly firmware?: readonly Firmware[]; readonly bootMode?: 'bios' | 'uefi' };
-
-/** What a BMC's boot mode has a machine boot as. */
-const MODES: { readonly [M in 'bios' | 'uefi']: readonly Firmware[] } = {
-  bios: ['bios'],
-  uefi: ['efi-x64', 'efi-ia32', 'efi-arm64'],
-};
+/** `bootMode`: the loader is for firmware of another mode than the BMC's; absent: it is for none. */
+type Why = { readonly bootMode?: FirmwareMode };
 
 /** Why no firmware of this node gets a loader; undefined where one does, or where the operator names the boot file. */
 function unbootable(node: SiteNode, site: Site): Why | undefined {
   if ((node.image ?? node.boot) === undefined || hasBootFile(node, site)) return undefined;
-  const serves = (firmware: readonly Firmware[]) => firmware.some((one) => LOADERS[one]?.[node.loader] !== undefined);
-  if (!serves(Object.keys(LOADERS) as Firmware[])) return {};
+  if (!choicesIn().has(node.loader)) return {};
   const bootMode = node.bmc?.bootMode;
-  return bootMode === undefined || serves(MODES[bootMode]) ? undefined : { firmware: MODES[bootMode], bootMode };
+  return bootMode === undefined || choicesIn(bootMode).has(node.loader) ? undefined : { bootMode };
+}
+
+/** The values of `loader:` that firmware is given a loader for, or firmware of this mode. */
+function choicesIn(mode?: FirmwareMode) {
+  return servedChoices(mode && firmwareIn(mode));
 }
 
 /** Whether the operator names a boot file that this node may get instead of a loader. */
@@ -89,12 +89,6 @@ function hasBootFile({ bootFile, network }: SiteNode, { networks, classes }: Sit
   return [{ bootFile }, ...classes.values(), ...around, ...around.flatMap(({ pools }) => pools)].some(
     (one) => one.bootFile !== undefined,
   );
-}
-
-/** The choices other than `auto` that some of these firmwares, or of all, are given. */
-function fitting(firmware: readonly Firmware[] = Object.keys(LOADERS) as Firmware[]): readonly LoaderChoice[] {
-  const choices = firmware.flatMap((one) => Object.keys(LOADERS[one] ?? {}) as LoaderChoice[]);
-  return [...new Set(choices)].filter((choice) => choice !== 'auto');
 }
 
 /** Finds where a node's loader is said: by the node itself, by a range of nodes or by a profile. */

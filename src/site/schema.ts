@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { servedChoices } from '../boot/methods.ts';
 import { FACILITIES } from '../log/facility.ts';
 import { hexPattern, textPattern } from '../model/bytePattern.ts';
 import { FIRMWARES } from '../model/firmware.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import { parseMacPrefix } from '../model/macPrefix.ts';
+import { LOADER_CHOICES } from '../model/node.ts';
 import {
   address,
   addresses,
@@ -222,6 +224,9 @@ const replaced = z
   })
   .transform(String);
 /** What a profile may say, and a node as well. */
+/** Values of `loader:` that no firmware is given a loader for. */
+const UNSERVED = LOADER_CHOICES.filter((choice) => !servedChoices().has(choice));
+
 const settings = {
   network: nameSuchAs('rack')
     .describe(
@@ -230,9 +235,9 @@ const settings = {
     .exactOptional(),
   image: imageName.exactOptional(),
   boot: bootEntry.exactOptional(),
-  loader: choice('auto', 'pxelinux', 'ipxe', 'grub', 'http')
+  loader: choice(...LOADER_CHOICES)
     .describe(
-      'What the firmware fetches first. auto (default): picked by firmware; pxelinux is for BIOS; grub and http are not served yet.',
+      `What the firmware fetches first. auto (default): picked by firmware; pxelinux is for BIOS; ${UNSERVED.join(' and ')} are not served yet.`,
     )
     .exactOptional(),
   kernelArgs: listOf(line, 'kernel arguments')

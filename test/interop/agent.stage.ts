@@ -126,9 +126,7 @@ function realServer(site: Site, bundle?: () => Bundle) {
       server = createHttpServer({
         site: () => (port === PORT ? site : throughProxy(site)),
         tokens: await tokens,
-        ipxeScript: () => undefined,
-        imageFile: async () => undefined,
-        files: async () => undefined,
+        bootFiles: async () => undefined,
         addressOf: () => undefined,
         bundleOf: async ({ name }, inventory, serverIp) =>
           bundle?.() ??

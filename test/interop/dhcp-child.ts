@@ -19,7 +19,7 @@ const big = networkOf('big', '10.20.0.0/16', [['10.20.1.0-10.20.255.200', 'any']
 await startDhcpServer({
   site: () => withServers(siteOf([big]), interfaceAddresses()),
   store: store.leases,
-  boot: () => ({ kind: 'none', reason: 'nothing boots in this test' }),
+  boot: () => ({ kind: 'none', reason: { code: 'not-listed' } }),
   events: () => {},
 });
 console.log('ready');

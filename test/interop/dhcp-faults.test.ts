@@ -81,7 +81,7 @@ async function startServer(loaded: readonly Lease[]): Promise<void> {
     store,
     boot: () => {
       mistake('boot');
-      return { kind: 'none', reason: 'nothing boots in this test' };
+      return { kind: 'none', reason: { code: 'not-listed' } };
     },
     events: () => mistake('events'),
     faulted: (error) => faults.push(String(error)),

@@ -63,7 +63,7 @@ async function serve(
   const server = await startDhcpServer({
     site: () => more.site ?? site,
     store: memoryStore(),
-    boot: more.boot ?? (() => ({ kind: 'none', reason: 'nothing boots in this test' })),
+    boot: more.boot ?? (() => ({ kind: 'none', reason: { code: 'not-listed' } })),
     events: (happening) => {
       events.push(happening);
       more.events?.(happening);

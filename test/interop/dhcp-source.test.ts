@@ -38,7 +38,7 @@ beforeEach(async () => {
   server = await startDhcpServer({
     site: () => site,
     store: memoryStore(),
-    boot: () => ({ kind: 'none', reason: '' }),
+    boot: () => ({ kind: 'none', reason: { code: 'not-listed' } }),
     events: () => {},
   });
   end = new ClientEnd('reveille');

@@ -107,7 +107,7 @@ export function memoryStore(loaded: readonly Lease[] = []): LeaseStore & { reado
 
 export type Running = { readonly server: DhcpServer; readonly events: Happening[]; kinds(): string[] };
 
-const NO_BOOT: BootAnswer = { kind: 'none', reason: 'nothing boots in this test' };
+const NO_BOOT: BootAnswer = { kind: 'none', reason: { code: 'not-listed' } };
 
 export async function serve(
   site: DhcpSite | (() => DhcpSite),

@@ -1,3 +1,4 @@
+import { choiceFor } from '../../boot/methods.ts';
 import { type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
@@ -49,5 +50,5 @@ function startsPxelinux(layer: ProfileText | undefined): boolean {
 
 /** Whether a boot file is pxelinux, by its name. */
 export function isPxelinux(file: string): boolean {
-  return /(^|[/\\])[gl]?pxelinux\.0$/i.test(file);
+  return choiceFor(file) === 'pxelinux';
 }

@@ -1,3 +1,4 @@
+import { choiceFor } from '../../../boot/methods.ts';
 import { formatIpv4 } from '../../../model/ipv4.ts';
 import type { Mac } from '../../../model/mac.ts';
 import { OPTION } from '../../../model/options.ts';
@@ -230,22 +231,8 @@ function isContested(
 }
 
 function loaderFor(file: string | undefined, isOurs: boolean, { context }: Reading): ProfileText['loader'] | undefined {
-  return file !== undefined && isOurs && context.tree ? LOADERS.get(fileName(file)) : undefined;
+  return file !== undefined && isOurs && context.tree ? choiceFor(file) : undefined;
 }
-
-/** Boot files that a loader of ours stands for. */
-const LOADERS: ReadonlyMap<string, NonNullable<ProfileText['loader']>> = new Map([
-  ['pxelinux.0', 'pxelinux'],
-  ['lpxelinux.0', 'pxelinux'],
-  ['gpxelinux.0', 'pxelinux'],
-  ['undionly.kpxe', 'ipxe'],
-  ['undionly.0', 'ipxe'],
-  ['ipxe.pxe', 'ipxe'],
-  ['ipxe.kpxe', 'ipxe'],
-  ['ipxe.efi', 'ipxe'],
-  ['snponly.efi', 'ipxe'],
-  ['snp.efi', 'ipxe'],
-]);
 
 function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).toLowerCase();

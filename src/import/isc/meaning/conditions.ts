@@ -1,4 +1,4 @@
-import { FIRMWARE_BY_TYPE } from '../../../dhcp/client.ts';
+import { FIRMWARE_BY_TYPE } from '../../../model/firmware.ts';
 import { formatHex } from '../text/hex.ts';
 import { showExpression } from '../text/show.ts';
 import type { Expression } from '../text/tree.ts';
