@@ -57,7 +57,7 @@ import { selectNodes } from './site/nodeSet.ts';
 import type { Site } from './site/site.ts';
 import { followSiteAside } from './siteFollower.ts';
 import { openBootLog } from './state/bootLog.ts';
-import { openEventLog } from './state/eventLog.ts';
+import { EventLog } from './state/eventLog.ts';
 import { openPatientStore } from './state/store.ts';
 import { openStrangerLog } from './state/strangerLog.ts';
 import { Supervisor } from './supervisor.ts';
@@ -122,7 +122,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
 
   const timeline = await supervisor.part('timeline', () => openBootLog(store));
   opened.defer(() => timeline.close());
-  const log = openEventLog(store.events, {
+  const log = new EventLog(store.events, {
     onDropped: (count) =>
       emit({
         kind: 'server.trouble',

@@ -1,4 +1,5 @@
 import { type FaultSink, guarded } from '../faults.ts';
+import { GroupCommit } from '../groupCommit.ts';
 import type { Lease } from '../model/lease.ts';
 import type { LeaseStore } from './leaseStore.ts';
 
@@ -13,56 +14,45 @@ const MOST_WAITING = 8192;
  * and one flush of the disk serves many clients. What a callback throws goes to `faulted` and holds up nothing.
  */
 export class LeaseJournal {
-  readonly #store: Pick<LeaseStore, 'commit'>;
-  readonly #faulted: FaultSink;
+  readonly #commit: GroupCommit<readonly Waiting[]>;
   #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
-  #since: number | undefined;
 
   constructor(store: Pick<LeaseStore, 'commit'>, faulted: FaultSink) {
-    this.#store = store;
-    this.#faulted = faulted;
+    this.#commit = new GroupCommit({
+      take: () => this.#take(),
+      write: (group) => store.commit(group.map(({ lease }) => lease)),
+      written: (group) => {
+        for (const { saved } of group) guarded(faulted, saved)();
+      },
+      lost: (group, error) => {
+        for (const { lost } of group.toReversed()) guarded(faulted, lost)(error);
+        return true;
+      },
+    });
   }
 
   /** When the group began that is being written now, on the clock of `performance.now`. */
   get since(): number | undefined {
-    return this.#since;
+    return this.#commit.since;
   }
 
   /** Takes a lease; `false` if too many wait already, and then neither callback is called. */
   add(lease: Lease, saved: () => void, lost: (error: unknown) => void): boolean {
     if (this.#waiting.length >= MOST_WAITING) return false;
     this.#waiting.push({ lease, saved, lost });
-    this.#writing ??= this.#writeAll();
+    void this.#commit.run();
     return true;
   }
 
   /** Settles when nothing waits any more. */
   async drain(): Promise<void> {
-    while (this.#writing) await this.#writing;
+    await this.#commit.run();
   }
 
-  async #writeAll(): Promise<void> {
-    // The requests that arrived together go to disk together.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      this.#since = performance.now();
-      const failure = await this.#write(group);
-      this.#since = undefined;
-      if (!failure) for (const { saved } of group) guarded(this.#faulted, saved)();
-      else for (const { lost } of group.reverse()) guarded(this.#faulted, lost)(failure.error);
-    }
-    this.#writing = undefined;
-  }
-
-  async #write(group: readonly Waiting[]): Promise<{ readonly error: unknown } | undefined> {
-    try {
-      await this.#store.commit(group.map(({ lease }) => lease));
-      return undefined;
-    } catch (error) {
-      return { error };
-    }
+  #take(): readonly Waiting[] | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const group = this.#waiting;
+    this.#waiting = [];
+    return group;
   }
 }

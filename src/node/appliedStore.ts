@@ -4,8 +4,8 @@ import type { AppliedAt } from './standing.ts';
 
 /** Where lasts what nodes reported of their files. Calls reject with STATE_UNAVAILABLE. */
 export type AppliedStore = {
-  /** Keeps a report in place of the node's one before; `at` is ms since the epoch. */
-  save(node: string, at: number, applied: Applied): Promise<void>;
+  /** Keeps reports in place of those that their nodes made before, all or none. */
+  save(changed: ReadonlyMap<string, AppliedAt>): Promise<void>;
   /** By node. */
   read(): Promise<ReadonlyMap<string, AppliedAt>>;
   forget(nodes: readonly string[]): Promise<void>;

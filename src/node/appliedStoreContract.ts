@@ -15,11 +15,17 @@ export function appliedStoreContract(
       const manifest = 'file\t0644\troot\troot\tx\t/etc/é\n';
       const first = { sha256: 'ab'.repeat(32), manifest, folders: true, drifted: 0, drift: [] } as const;
       const drift = [{ path: '/etc/a', what: 'access', access: { mode: '600', owner: 0, group: 7 } }] as const;
-      await store.save('node01', 10, first);
-      await store.save('node02', 11, first);
-      await store.save('node01', 12, { sha256: 'cd'.repeat(32), failed: 'hook: x', drifted: 3, drift });
+      const second = { at: 12, sha256: 'cd'.repeat(32), failed: 'hook: x', drifted: 3, drift };
+      await store.save(new Map());
+      await store.save(
+        new Map([
+          ['node01', { at: 10, ...first }],
+          ['node02', { at: 11, ...first }],
+        ]),
+      );
+      await store.save(new Map([['node01', second]]));
       const all = await store.read();
-      assert.deepEqual(all.get('node01'), { at: 12, sha256: 'cd'.repeat(32), failed: 'hook: x', drifted: 3, drift });
+      assert.deepEqual(all.get('node01'), second);
       assert.deepEqual(all.get('node02'), { at: 11, ...first });
       await store.forget(['node01', 'node09']);
       await store.forget([]);

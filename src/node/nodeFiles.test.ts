@@ -36,8 +36,8 @@ test('what a node tells in quick succession is saved one at a time, the last for
   let go = (): void => {};
   const slow: AppliedStore = {
     ...store,
-    save: async (_node, _at, { manifest }) => {
-      saved.push(manifest);
+    save: async (changed) => {
+      saved.push(...[...changed.values()].map(({ manifest }) => manifest));
       await new Promise<void>((resolve) => {
         go = resolve;
       });
@@ -45,7 +45,9 @@ test('what a node tells in quick succession is saved one at a time, the last for
   };
   const files = await filesOf(slow);
   t.after(() => files.close());
-  for (let i = 0; i < 100; i++) files.onNews(nodeFixture(), newsOf(`manifest ${i}`));
+  files.onNews(nodeFixture(), newsOf('manifest 0'));
+  await setImmediate();
+  for (let i = 1; i < 100; i++) files.onNews(nodeFixture(), newsOf(`manifest ${i}`));
   for (let i = 0; i < 3; i++) {
     go();
     await setImmediate();

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
+import { GroupCommit } from '../groupCommit.ts';
 import type { EventSink } from '../model/event.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Drifted, Standing } from '../model/nodeFiles.ts';
@@ -77,7 +78,16 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     }
     await contents.forgetAllBut(used);
   };
-  const save = latestOf((node: string, { at, ...told }: AppliedAt) => store.save(node, at, told), trouble);
+  const unsaved = new Map<string, AppliedAt>();
+  const commit = new GroupCommit<ReadonlyMap<string, AppliedAt>>({
+    take: () => takeSome(unsaved),
+    write: (some) => store.save(some),
+    lost: (_, error) => {
+      // They are known as long as this server runs, and nodes report again.
+      trouble(error);
+      return true;
+    },
+  });
   const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
   let manifestLength = 0;
   const roomFor = (told: Applied, before: Applied | undefined): Applied => {
@@ -109,7 +119,8 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       const told = { ...roomFor(news.applied, before), at: now() };
       manifestLength += (told.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
       applied.set(node.name, told);
-      save(node.name, told);
+      unsaved.set(node.name, told);
+      void commit.run();
       const words = driftWords(before?.drift ?? [], news.applied);
       if (words !== undefined) {
         const step = { kind: 'node.step', step: 'drift', status: 'done', during: 'refresh' } as const;
@@ -147,6 +158,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       const left = [...applied.keys()].filter((name) => !nodes().has(name));
       for (const name of left) {
         applied.delete(name);
+        unsaved.delete(name);
         olderNames.delete(name);
       }
       manifestLength = manifests();
@@ -161,25 +173,21 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   };
 }
 
-/** Saves one value of each key at a time; of those that come meanwhile the latest alone. */
-function latestOf<V>(
-  save: (key: string, value: V) => Promise<void>,
-  trouble: (error: unknown) => void,
-): (key: string, value: V) => void {
-  const waiting = new Map<string, V>();
-  const running = new Set<string>();
-  const work = async (key: string): Promise<void> => {
-    running.add(key);
-    for (let value = waiting.get(key); value !== undefined; value = waiting.get(key)) {
-      waiting.delete(key);
-      await save(key, value).catch(trouble);
-    }
-    running.delete(key);
-  };
-  return (key, value) => {
-    waiting.set(key, value);
-    if (!running.has(key)) void work(key);
-  };
+/** Reports in one transaction, and how much they say: leases need not wait long. */
+const AT_ONCE = 100;
+const TEXT_AT_ONCE = 1024 * 1024;
+
+/** Takes out as many reports as go together. */
+function takeSome(unsaved: Map<string, AppliedAt>): ReadonlyMap<string, AppliedAt> | undefined {
+  const some = new Map<string, AppliedAt>();
+  let text = 0;
+  for (const [node, applied] of unsaved) {
+    text += applied.manifest?.length ?? 0;
+    if (some.size > 0 && (some.size >= AT_ONCE || text > TEXT_AT_ONCE)) break;
+    some.set(node, applied);
+    unsaved.delete(node);
+  }
+  return some.size > 0 ? some : undefined;
 }
 
 const MOST_NAMED = 5;

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
+import { GroupCommit } from '../groupCommit.ts';
 import type { Mac } from '../model/mac.ts';
 import { recall } from '../recall.ts';
 import {
@@ -51,10 +52,20 @@ export class NodeTokens {
   readonly #unsaved = new Set<string>();
   /** The nodes of the site as it was last, by MAC address. */
   #nodes: ReadonlyMap<Mac, string> = new Map();
-  #saving: Promise<void> | undefined;
+  readonly #commit: GroupCommit<ReadonlyMap<string, string | null>>;
 
   private constructor(from: TokensFrom) {
     this.#from = from;
+    this.#commit = new GroupCommit({
+      take: () => this.#takeUnsaved(),
+      write: (changed) => from.store.save(changed),
+      lost: (changed, error) => {
+        from.trouble(error);
+        // Tried again with the next change.
+        for (const node of changed.keys()) this.#unsaved.add(node);
+        return false;
+      },
+    });
   }
 
   /** Opens them with what the store keeps. Until that can be read, only nodes that were seen booting meanwhile are answered. */
@@ -185,34 +196,19 @@ export class NodeTokens {
     void this.#save();
   }
 
-  /** One writing at a time; what changes meanwhile is in the next. */
-  #save(): Promise<void> {
-    this.#saving ??= this.#write().finally(() => {
-      this.#saving = undefined;
-    });
-    return this.#saving;
+  /** Settles once what is unsaved now is written, or the store has refused it. */
+  async #save(): Promise<void> {
+    await this.#commit.run();
   }
 
-  async #write(): Promise<void> {
-    // Changes of the same moment go together.
-    await Promise.resolve();
-    while (this.#unsaved.size > 0) {
-      const changed = new Map(
-        [...this.#unsaved].map((node) => {
-          const state = this.#states.get(node);
-          return [node, state === undefined ? null : formatState(state)] as const;
-        }),
-      );
-      this.#unsaved.clear();
-      try {
-        await this.#from.store.save(changed);
-      } catch (error) {
-        this.#from.trouble(error);
-        // Tried again with the next change.
-        for (const node of changed.keys()) this.#unsaved.add(node);
-        return;
-      }
-    }
+  #takeUnsaved(): ReadonlyMap<string, string | null> | undefined {
+    if (this.#unsaved.size === 0) return undefined;
+    const changed = [...this.#unsaved].map((node) => {
+      const state = this.#states.get(node);
+      return [node, state === undefined ? null : formatState(state)] as const;
+    });
+    this.#unsaved.clear();
+    return new Map(changed);
   }
 }
 

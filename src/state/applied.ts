@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type AppliedStore, parseApplied } from '../node/appliedStore.ts';
-import type { Applied } from '../node/news.ts';
 import type { AppliedAt } from '../node/standing.ts';
 import { statementOf } from './database.ts';
 import type { Schema } from './schema.ts';
@@ -16,14 +15,15 @@ export class SqlApplied implements AppliedStore {
     this.#tables = tables;
   }
 
-  async save(node: string, at: number, applied: Applied): Promise<void> {
+  async save(changed: ReadonlyMap<string, AppliedAt>): Promise<void> {
     const keep = this.#tables.db
       .insertInto('applied')
-      .values({ node, at, body: JSON.stringify(applied) })
+      .values({ node: '', at: 0, body: '' })
       .onConflict((conflict) =>
         conflict.column('node').doUpdateSet((row) => ({ at: row.ref('excluded.at'), body: row.ref('excluded.body') })),
       );
-    await this.#tables.run([statementOf(keep.compile())]);
+    const rows = [...changed].map(([node, { at, ...applied }]) => [node, at, JSON.stringify(applied)]);
+    await this.#tables.run([statementOf(keep.compile(), rows)]);
   }
 
   async read(): Promise<ReadonlyMap<string, AppliedAt>> {

@@ -1,3 +1,4 @@
+import { GroupCommit } from '../groupCommit.ts';
 import { recall } from '../recall.ts';
 import type { SeenBoot } from '../timeline/bootStore.ts';
 import { createTimeline, rememberedTimeline, type Timeline } from '../timeline/timeline.ts';
@@ -23,26 +24,26 @@ export async function openBootLog(store: Pick<Store, 'boots' | 'events'>): Promi
   const timeline = createTimeline();
   const forget = await recall(async () => timeline.adopt(await rememberedTimeline(store)), noted);
   let unsaved = new Map<string, SeenBoot>();
-  const save = async (): Promise<void> => {
-    unsaved = new Map([...unsaved, ...timeline.takeChanges()]);
-    while (unsaved.size > 0) {
+  const commit = new GroupCommit<ReadonlyMap<string, SeenBoot>>({
+    take: () => {
+      unsaved = new Map([...unsaved, ...timeline.takeChanges()]);
       const some = firstOf(unsaved);
       for (const node of some.keys()) unsaved.delete(node);
-      try {
-        await store.boots.save(some);
-      } catch {
-        unsaved = new Map([...some, ...unsaved]);
-        return;
-      }
-    }
-  };
-  const timer = setInterval(save, SAVE_EVERY_MS).unref();
+      return some.size > 0 ? some : undefined;
+    },
+    write: (some) => store.boots.save(some),
+    lost: (some) => {
+      unsaved = new Map([...some, ...unsaved]);
+      return false;
+    },
+  });
+  const timer = setInterval(() => void commit.run(), SAVE_EVERY_MS).unref();
   return {
     ...timeline,
     async close() {
       forget();
       clearInterval(timer);
-      await save();
+      await commit.run();
     },
   };
 }

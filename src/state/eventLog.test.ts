@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../model/event.ts';
 import { offer } from '../model/fixture.ts';
 import type { EventStore } from '../timeline/eventStore.ts';
-import { openEventLog, withoutOldest } from './eventLog.ts';
+import { EventLog, withoutOldest } from './eventLog.ts';
 import { brokenStore, emptyStore } from './fakes.ts';
 
 const times = (events: readonly Event[]): number[] => events.map(({ at }) => at);
@@ -21,7 +21,7 @@ test('events are saved soon, in order and together', async () => {
       return store.save(events);
     },
   };
-  const log = openEventLog(counting);
+  const log = new EventLog(counting);
   for (let at = 1; at <= 50; at++) log.append(offer(at));
   assert.deepEqual(await saved(store, 100), []);
   // The log does not keep a process alive by itself.
@@ -36,7 +36,7 @@ test('events are saved soon, in order and together', async () => {
 
 test('flush and close save at once, in batches, what comes meanwhile too', async () => {
   const store = emptyStore().events;
-  const log = openEventLog(store);
+  const log = new EventLog(store);
   for (let at = 0; at < 2500; at++) log.append(offer(at));
   const flushed = log.flush();
   log.append(offer(2500));
@@ -53,7 +53,7 @@ test('a disk that fails costs no event, as long as there is room to wait, and no
   const store = emptyStore().events;
   let full = true;
   const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
-  const log = openEventLog(failing, { onDropped: () => assert.fail('nothing had to be dropped') });
+  const log = new EventLog(failing, { onDropped: () => assert.fail('nothing had to be dropped') });
   for (let at = 1; at <= 1500; at++) log.append(offer(at));
   await log.flush();
   log.append(offer(1501));
@@ -71,7 +71,7 @@ test('a full log gives up strangers first, counts them, and stays within its bou
   let full = true;
   let dropped = 0;
   const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
-  const log = openEventLog(failing, { capacity: 80, onDropped: (count) => (dropped += count) });
+  const log = new EventLog(failing, { capacity: 80, onDropped: (count) => (dropped += count) });
   for (let at = 0; at < 40; at++) log.append(offer(at, { node: 'node01' }));
   for (let at = 40; at < 10_000; at++) log.append(offer(at));
   full = false;
@@ -88,7 +88,7 @@ test('a full log gives up strangers first, counts them, and stays within its bou
 });
 
 test('with a broken disk neither append nor flush nor close throws', async () => {
-  const log = openEventLog(brokenStore().events);
+  const log = new EventLog(brokenStore().events);
   log.append(offer(1));
   await log.flush();
   await log.close();
@@ -99,7 +99,7 @@ test('a log that holds much text gives up events too', async () => {
   const store = emptyStore().events;
   const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
   let dropped = 0;
-  const log = openEventLog(failing, { capacityOfText: 100_000, onDropped: (count) => (dropped += count) });
+  const log = new EventLog(failing, { capacityOfText: 100_000, onDropped: (count) => (dropped += count) });
   const long = (at: number): Event => ({ kind: 'server.trouble', code: 'X', message: 'y'.repeat(9000), at });
   for (let at = 0; at < 200; at++) log.append(long(at));
   full = false;
@@ -108,6 +108,40 @@ test('a log that holds much text gives up events too', async () => {
   assert(kept.length >= 5 && kept.length <= 11, `${kept.length} saved`);
   assert.equal(kept.length + dropped, 200);
   assert.equal(kept.at(-1)?.at, 199);
+});
+
+test('a log that gave events up while others were on their way holds as much as before', async () => {
+  const store = emptyStore().events;
+  const gates: PromiseWithResolvers<void>[] = [];
+  const slow: Pick<EventStore, 'save'> = {
+    save: async (events) => {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      await store.save(events);
+    },
+  };
+  const log = new EventLog(slow, { capacityOfText: 100_000 });
+  const add = (count: number): void => {
+    for (let at = 0; at < count; at++) log.append({ kind: 'server.trouble', code: 'X', message: 'y'.repeat(9000), at });
+  };
+  const flushed = async (): Promise<void> => {
+    const flush = log.flush().then(() => 'done');
+    while ((await Promise.race([flush, sleep(2, 'open')])) === 'open')
+      for (const gate of gates.splice(0)) gate.resolve();
+  };
+  add(10);
+  const first = log.flush();
+  while (gates.length === 0) await sleep(1);
+  add(30);
+  await flushed();
+  await first;
+  const before = (await saved(store, 1000)).length;
+  add(30);
+  await flushed();
+  const more = (await saved(store, 1000)).length - before;
+  assert(more >= 5 && more <= 11, `${more} waited`);
+  await log.close();
 });
 
 test('a batch is bounded by its text', async () => {
@@ -120,7 +154,7 @@ test('a batch is bounded by its text', async () => {
       return store.save(events);
     },
   };
-  const log = openEventLog(counting);
+  const log = new EventLog(counting);
   const message = 'y'.repeat(8000);
   for (let at = 0; at < 200; at++) log.append({ kind: 'server.trouble', code: 'X', message, at });
   await log.close();

@@ -1,17 +1,8 @@
 import { type FaultSink, guarded } from '../faults.ts';
+import { GroupCommit } from '../groupCommit.ts';
 import type { Event } from '../model/event.ts';
 import type { EventStore } from '../timeline/eventStore.ts';
 import { Tally } from '../timeline/tally.ts';
-
-/** Where events wait for the disk. Neither appending nor a broken disk ever holds a server up. */
-export type EventLog = {
-  /** Takes an event to be saved within about 200 ms. Never throws and never waits. */
-  append(event: Event): void;
-  /** Settles when all that was appended is saved, or once saving has failed. Never rejects. */
-  flush(): Promise<void>;
-  /** Saves what it can, and takes no more. Does not close the store. */
-  close(): Promise<void>;
-};
 
 export type EventLogOptions = {
   /** Called at most once a minute with how many events were given up because the disk did not take them in time. */
@@ -29,96 +20,95 @@ const RETRY_MS = 2000;
 const BATCH = 500;
 const BATCH_TEXT = 512 * 1024;
 
-/** Opens a log that saves to `store` in batches. */
-export function openEventLog(store: Pick<EventStore, 'save'>, options: EventLogOptions = {}): EventLog {
-  const { onDropped = () => {}, capacity = 4096, capacityOfText = 8 * 1024 * 1024, faulted = () => {} } = options;
-  const dropped = new Tally((count) => onDropped(count));
-  let waiting: Event[] = [];
-  let text = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let saving: Promise<boolean> | undefined;
-  let closed = false;
+/** Where events wait for the disk, to be saved in batches. Neither appending nor a broken disk ever holds a server up. */
+export class EventLog {
+  readonly #capacity: number;
+  readonly #capacityOfText: number;
+  readonly #faulted: FaultSink;
+  readonly #dropped: Tally;
+  readonly #commit: GroupCommit<readonly Event[]>;
+  #waiting: Event[] = [];
+  /** About how much text waits. */
+  #text = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
-  const wakeIn = (ms: number): void => {
-    if (timer || closed) return;
-    timer = setTimeout(
-      guarded(faulted, () => {
-        timer = undefined;
-        void save();
-      }),
-      ms,
-    );
-    timer.unref();
-  };
+  constructor(store: Pick<EventStore, 'save'>, options: EventLogOptions = {}) {
+    const { onDropped = () => {}, capacity = 4096, capacityOfText = 8 * 1024 * 1024, faulted = () => {} } = options;
+    this.#capacity = capacity;
+    this.#capacityOfText = capacityOfText;
+    this.#faulted = faulted;
+    this.#dropped = new Tally((count) => onDropped(count));
+    this.#commit = new GroupCommit({
+      take: () => this.#takeBatch(),
+      write: (batch) => store.save(batch),
+      lost: (batch) => {
+        this.#waiting = [...batch, ...this.#waiting];
+        this.#text += sum(batch);
+        this.#makeRoom();
+        this.#wakeIn(RETRY_MS);
+        return false;
+      },
+    });
+  }
 
-  const takeBatch = (): Event[] => {
+  /** Takes an event to be saved within about 200 ms. Never throws and never waits. */
+  append(event: Event): void {
+    if (this.#closed) return;
+    this.#waiting.push(event);
+    this.#text += textOf(event);
+    this.#makeRoom();
+    this.#wakeIn(GATHER_MS);
+  }
+
+  /** Settles when all that was appended is saved, or once saving has failed. Never rejects. */
+  async flush(): Promise<void> {
+    await this.#commit.run();
+  }
+
+  /** Saves what it can, and takes no more. Does not close the store. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#commit.run();
+    this.#dropped.close();
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#timer || this.#closed) return;
+    const wake = (): void => {
+      this.#timer = undefined;
+      void this.#commit.run();
+    };
+    this.#timer = setTimeout(guarded(this.#faulted, wake), ms).unref();
+  }
+
+  #takeBatch(): readonly Event[] | undefined {
     let length = 0;
     let size = 0;
-    for (const event of waiting) {
+    for (const event of this.#waiting) {
       size += textOf(event);
       if (length > 0 && (length >= BATCH || size > BATCH_TEXT)) break;
       length++;
     }
-    const batch = waiting.slice(0, length);
-    waiting = waiting.slice(length);
-    return batch;
-  };
-
-  /** Saves batch by batch until none waits; false as soon as one fails, which then waits for the next time. */
-  const saveAll = async (): Promise<boolean> => {
-    while (waiting.length > 0) {
-      const batch = takeBatch();
-      try {
-        await store.save(batch);
-        text -= sum(batch);
-      } catch {
-        waiting = batch.concat(waiting);
-        makeRoom();
-        return false;
-      }
-    }
-    return true;
-  };
-
-  const save = (): Promise<boolean> => {
-    saving ??= saveAll().then((saved) => {
-      saving = undefined;
-      if (!saved) wakeIn(RETRY_MS);
-      return saved;
-    });
-    return saving;
-  };
+    const batch = this.#waiting.slice(0, length);
+    this.#waiting = this.#waiting.slice(length);
+    this.#text -= sum(batch);
+    return length > 0 ? batch : undefined;
+  }
 
   /** Gives up an eighth more than must go, so that a full log is not sorted through for each event. */
-  const makeRoom = (): void => {
-    while (waiting.length > 0 && (waiting.length > capacity || text > capacityOfText)) {
-      const before = waiting.length;
-      waiting = withoutOldest(waiting, Math.max(before - capacity, 0) + Math.ceil(Math.min(before, capacity) / 8));
-      text = sum(waiting);
-      dropped.note('', before - waiting.length);
+  #makeRoom(): void {
+    const capacity = this.#capacity;
+    while (this.#waiting.length > 0 && (this.#waiting.length > capacity || this.#text > this.#capacityOfText)) {
+      const before = this.#waiting.length;
+      const excess = Math.max(before - capacity, 0);
+      this.#waiting = withoutOldest(this.#waiting, excess + Math.ceil(Math.min(before, capacity) / 8));
+      this.#text = sum(this.#waiting);
+      this.#dropped.note('', before - this.#waiting.length);
     }
-  };
-
-  return {
-    append(event) {
-      if (closed) return;
-      waiting.push(event);
-      text += textOf(event);
-      makeRoom();
-      wakeIn(GATHER_MS);
-    },
-    async flush() {
-      // The first may have begun before the last event came.
-      if (await save()) await save();
-    },
-    async close() {
-      closed = true;
-      clearTimeout(timer);
-      timer = undefined;
-      if (await save()) await save();
-      dropped.close();
-    },
-  };
+  }
 }
 
 /** `events` without the `count` oldest that are no node's; where there are not so many, without the oldest of all. */

@@ -198,9 +198,9 @@ function inventoriesInMemory(call: Call, first: ReadonlyMap<Mac, KeptInventory>)
 function appliedInMemory(call: Call, first: ReadonlyMap<string, AppliedAt>): AppliedStore {
   const all = new Map(first);
   return {
-    save: (node, at, applied) =>
+    save: (changed) =>
       call(() => {
-        all.set(node, { ...written(applied), at });
+        for (const [node, applied] of changed) all.set(node, written(applied));
       }),
     read: () => call(() => new Map(all)),
     forget: (nodes) =>

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { LeaseStore } from '../dhcp/leaseStore.ts';
+import { inTurn } from '../inTurn.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import { type SqlValue, type Statement, statementOf } from './database.ts';
 import { type Failure, unavailable } from './failure.ts';
-import { groupCommit } from './groupCommit.ts';
 import { LeaseMirror } from './leaseMirror.ts';
 import { LEASES_HELD } from './marks.ts';
 import type { LeaseRow, Schema } from './schema.ts';
@@ -18,11 +18,10 @@ export class SqlLeases implements LeaseStore {
   /** Whether the mirror has all that was in the file. */
   #isWhole = false;
   #mustReplay = false;
-  readonly #commit: (leases: readonly Lease[]) => Promise<void>;
+  readonly #inOrder = inTurn();
 
   constructor(tables: Tables<Schema>) {
     this.#tables = tables;
-    this.#commit = groupCommit((leases: readonly Lease[]) => this.#write(leases));
   }
 
   async load(): Promise<readonly Lease[]> {
@@ -41,7 +40,7 @@ export class SqlLeases implements LeaseStore {
   }
 
   commit(leases: readonly Lease[]): Promise<void> {
-    return this.#commit(leases);
+    return this.#inOrder(() => this.#write(leases));
   }
 
   /** Has the next transaction begin with all leases as they were last committed, in place of those in the file. */
@@ -49,7 +48,7 @@ export class SqlLeases implements LeaseStore {
     if (!this.#isWhole) return;
     this.#mustReplay = true;
     // Whoever commits next learns of a failure; here it is tried at once.
-    this.#commit([]).catch(() => {});
+    this.commit([]).catch(() => {});
   }
 
   async #write(leases: readonly Lease[]): Promise<void> {

@@ -286,7 +286,8 @@ describe('records that cannot be read', () => {
     await store.strangers.save([stranger(1), stranger(2)], []);
     const inventory = { system: {}, cpu: {}, nics: [], disks: [] };
     for (const last of [1, 2]) await store.inventories.save(mac(last), 1, inventory);
-    for (const node of ['node01', 'node02']) await store.applied.save(node, 1, { sha256: 'ab', drifted: 0, drift: [] });
+    const applied = { at: 1, sha256: 'ab', drifted: 0, drift: [] };
+    await store.applied.save(new Map(['node01', 'node02'].map((node) => [node, applied])));
     for (const id of ['r1', 'r2']) await store.rolls.save(aRoll(['node01'], { id }), new Map(), []);
     await store.close();
     const main = new DatabaseSync(join(folder, 'reveille.db'));

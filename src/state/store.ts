@@ -123,7 +123,7 @@ function sqliteStore(folder: string, database: Database, eventsDatabase: EventsD
     tokens: new SqlTokens(tables),
     rolls: new SqlRolls(tables),
     async close() {
-      // An empty write ends with the last group of leases; whoever waits for that group hears of its failure.
+      // An empty commit ends with the last one; whoever waits for that hears of its failure.
       await leases.commit([]).catch(() => {});
       await Promise.all([database.close(), eventsDatabase.close()]);
     },

@@ -1,6 +1,7 @@
+import { GroupCommit } from '../groupCommit.ts';
 import { recall } from '../recall.ts';
 import type { StrangerStore } from '../timeline/strangerStore.ts';
-import { createStrangers, type Strangers } from '../timeline/strangers.ts';
+import { createStrangers, type StrangerChanges, type Strangers } from '../timeline/strangers.ts';
 
 /** However many machines ask, their list is written no more often than this. */
 const SAVE_EVERY_MS = 5000;
@@ -19,18 +20,24 @@ export async function openStrangerLog(store: StrangerStore): Promise<StrangerLog
     async () => strangers.remember(await store.read()),
     () => {},
   );
-  const save = async (): Promise<void> => {
-    const changes = strangers.takeChanges();
-    if (changes.changed.length + changes.forgotten.length === 0) return;
-    await store.save(changes.changed, changes.forgotten).catch(() => strangers.putBack(changes));
-  };
-  const timer = setInterval(save, SAVE_EVERY_MS).unref();
+  const commit = new GroupCommit<StrangerChanges>({
+    take: () => {
+      const changes = strangers.takeChanges();
+      return changes.changed.length + changes.forgotten.length > 0 ? changes : undefined;
+    },
+    write: ({ changed, forgotten }) => store.save(changed, forgotten),
+    lost: (changes) => {
+      strangers.putBack(changes);
+      return false;
+    },
+  });
+  const timer = setInterval(() => void commit.run(), SAVE_EVERY_MS).unref();
   return {
     ...strangers,
     async close() {
       forget();
       clearInterval(timer);
-      await save();
+      await commit.run();
     },
   };
 }

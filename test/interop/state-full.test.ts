@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReveilleError } from '../../src/errors.ts';
 import { lease, offer } from '../../src/model/fixture.ts';
-import { openEventLog } from '../../src/state/eventLog.ts';
+import { EventLog } from '../../src/state/eventLog.ts';
 import { openPatientStore, openStore, type Store } from '../../src/state/store.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through test/isolated');
@@ -70,7 +70,7 @@ test('a full disk refuses leases in words, loses none that it took, and goes on 
 
 test('events wait while the disk is full', async () => {
   const store = await openStore(join(disk, 'state'));
-  const log = openEventLog(store.events, { onDropped: () => assert.fail('nothing had to be dropped') });
+  const log = new EventLog(store.events, { onDropped: () => assert.fail('nothing had to be dropped') });
   await store.events.save([offer(0)]);
   fillDisk();
   for (let at = 1; at < 2000; at++) log.append(offer(at, { node: `node${at}` }));
