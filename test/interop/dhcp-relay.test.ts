@@ -102,7 +102,10 @@ test('a relay whose address lies in no network of the site is answered where the
     client.output,
   );
   assert.deepEqual(kinds(), ['refused']);
-  assert.match(JSON.stringify(events), /"via":"172\.16\.9\.1","reason":"the relay 172\.16\.9\.1 speaks for no network/);
+  assert.match(
+    JSON.stringify(events),
+    /"via":"172\.16\.9\.1","code":"relay-unknown","reason":"the relay 172\.16\.9\.1 speaks for no network/,
+  );
 
   site = siteBehindRelay([{ first: ip('172.16.9.1'), last: ip('172.16.9.4') }]);
   await server.reload();

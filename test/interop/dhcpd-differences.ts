@@ -68,7 +68,7 @@ export const MEANT: readonly Meant[] = [
   {
     what: 'Words of PXE and iPXE (options 43, 60, 175) to clients that speak them',
     theirs: 'sent only where configured',
-    ours: 'to those who are told to boot',
+    ours: 'to those that get a boot file',
     why: 'firmware otherwise waits for a proxy or a boot server that is not there',
     is: added(43, 60, 175),
   },
@@ -153,7 +153,7 @@ export const MEANT: readonly Meant[] = [
   {
     what: "A REQUEST that takes another server's offer",
     theirs: 'answers it where the address is free',
-    ours: 'silent, and told as a second server on the wire',
+    ours: 'silent, and an event names the second server on the wire',
     why: 'the client has decided',
     is: ({ step, theirs, ours }) => / from 192\.168\.0\.77$/.test(step) && theirs === 'ack' && ours === 'none',
   },
