@@ -112,7 +112,7 @@ function collect(request: IncomingMessage, most: number, patienceMs: number): Pr
 
 /** What is left of a short body, thrown away, so that closing the connection does not take the answer back on its way. */
 export async function discard(request: IncomingMessage): Promise<void> {
-  if (request.complete || !(Number(request.headers['content-length']) <= SHORT_BYTES)) return;
+  if (request.complete || request.readableEnded || !(Number(request.headers['content-length']) <= SHORT_BYTES)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, DISCARD_MS);
   request

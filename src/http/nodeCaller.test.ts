@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseSubnet } from '../model/ipv4.ts';
+import type { Mac } from '../model/mac.ts';
 import { ip, mac, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/fixture.ts';
 import { type CallerFrom, callerOf } from './nodeCaller.ts';
 
 const subnet = (text: string) => parseSubnet(text) ?? assert.fail(text);
-const MAC = '52:54:00:00:00:51';
+const MAC = mac('52:54:00:00:00:51');
 const FREE = mac('52:54:00:00:00:52');
 const RELAYED = mac('52:54:00:00:00:53');
 
@@ -33,7 +34,7 @@ const from: CallerFrom = {
 
 describe('a request', () => {
   const leases = (leased: string): CallerFrom => ({ ...from, addressOf: () => ip(leased) });
-  const rows: readonly (readonly [string, CallerFrom, string, string, string, string])[] = [
+  const rows: readonly (readonly [string, CallerFrom, Mac, string, string, string])[] = [
     ['from the node’s address is the node’s', from, MAC, '10.0.0.51', '10.0.0.2', 'node01'],
     ['through another address of its interface too', from, MAC, '10.0.0.51', '192.168.7.1', 'node01'],
     ['through another network’s interface is not', from, MAC, '10.0.0.51', '10.9.0.2', 'IDENTITY_REFUSED'],
@@ -60,8 +61,7 @@ describe('a request', () => {
     ['of a node behind a relay comes through any interface', from, RELAYED, '10.5.0.7', '10.9.0.2', 'far'],
     ['in its name from a wire of the server is not its', from, RELAYED, '10.9.0.7', '10.9.0.2', 'IDENTITY_REFUSED'],
     ['over IPv6 is of no node', from, MAC, '0.0.0.0', '0.0.0.0', 'IDENTITY_REFUSED'],
-    ['of an unknown machine is refused', from, '52:54:00:00:00:99', '10.0.0.51', '10.0.0.2', 'NODE_UNKNOWN'],
-    ['without a MAC address is refused', from, 'x', '10.0.0.51', '10.0.0.2', 'REQUEST_INVALID'],
+    ['of an unknown machine is refused', from, mac('52:54:00:00:00:99'), '10.0.0.51', '10.0.0.2', 'NODE_UNKNOWN'],
   ];
   for (const [what, given, asked, peer, local, expected] of rows) {
     it(what, () => {

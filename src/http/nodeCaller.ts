@@ -1,6 +1,6 @@
 import { ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
-import { type Mac, parseMac } from '../model/mac.ts';
+import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
@@ -9,7 +9,7 @@ import type { Site } from '../site/site.ts';
 export type Caller = { readonly node: SiteNode; readonly mac: Mac; readonly ip: Ipv4 };
 
 /** What is known of a request's sender: both ends of its connection, and the MAC address in the query. */
-export type Claim = { readonly mac: unknown; readonly ip: Ipv4; readonly localIp: Ipv4 };
+export type Claim = { readonly mac: Mac; readonly ip: Ipv4; readonly localIp: Ipv4 };
 
 export type CallerFrom = {
   readonly site: () => Site;
@@ -26,12 +26,9 @@ export type CallerFrom = {
  * The node that a request comes from. A node with an address of its own is that address alone; another one is the address that it
  * leases in its own network. Either has to reach this server through the interface of its network. A network that only relays reach
  * has no interface: its nodes come through whichever leads to the relay, and the kernel's routes decide where answers to their
- * addresses go. Throws REQUEST_INVALID, NODE_UNKNOWN or IDENTITY_REFUSED.
+ * addresses go. Throws NODE_UNKNOWN or IDENTITY_REFUSED.
  */
-export function callerOf({ mac: asked, ip, localIp }: Claim, { site, addressOf, addressesOn }: CallerFrom): Caller {
-  const mac = typeof asked === 'string' ? parseMac(asked) : undefined;
-  if (mac === undefined)
-    throw new ReveilleError('REQUEST_INVALID', '?mac= must name the MAC address of the asking node');
+export function callerOf({ mac, ip, localIp }: Claim, { site, addressOf, addressesOn }: CallerFrom): Caller {
   const { nodeByMac, networks } = site();
   const node = nodeByMac.get(mac);
   if (node === undefined) throw new ReveilleError('NODE_UNKNOWN', `the site lists no node with the MAC address ${mac}`);

@@ -28,8 +28,8 @@ export type TokensFrom = {
   readonly trouble: (error: unknown) => void;
 };
 
-/** What a bundle's request may have: `asksToken`: a token comes with the bundle, once it is made (`issue`). */
-export type Pass = { readonly asksToken?: true };
+/** How a request for a bundle is admitted; `asksToken`: a token comes with the bundle, once it is made (`issue`). */
+export type BundleAdmission = { readonly asksToken?: true };
 
 /** Of nodes that left the site so many are kept: an edit that is taken back must not cost running nodes their tokens. */
 const MOST_GONE = 4096;
@@ -102,7 +102,7 @@ export class NodeTokens {
   }
 
   /** The same for one that asks for a bundle; `asksToken`: it asks for a token too. */
-  admitBundle(node: string, token: string | undefined, asksToken: boolean): Pass {
+  admitBundle(node: string, token: string | undefined, asksToken: boolean): BundleAdmission {
     if (token !== undefined) {
       this.admit(node, token);
       return {};

@@ -1,27 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
 import type { EventSink } from '../model/event.ts';
-import type { NodeTokens, Pass } from '../node/tokens.ts';
+import type { Mac } from '../model/mac.ts';
+import type { BundleAdmission, NodeTokens } from '../node/tokens.ts';
 import { Bodies, discard } from './bodies.ts';
+import type { NodeContract } from './contracts/nodes.ts';
 import { type Caller, type CallerFrom, callerOf } from './nodeCaller.ts';
 import { Notices } from './notices.ts';
 import { localIpOf, peerOf } from './peer.ts';
-import { type Rate, Rates } from './rates.ts';
+import { Rates } from './rates.ts';
 import { RETRY_SECONDS, type Refused, tooMany } from './refused.ts';
 import { Slots } from './slots.ts';
 
-/** What a route takes of one node: bodies of at most so many bytes (0: none), so often. */
-export type Bounds = { readonly body: number; readonly rate: Rate };
-
-/** A request of a node that may go on. */
-export type Asked = Caller & {
-  readonly query: { readonly [name: string]: unknown };
+/** A request of a node that was admitted. */
+export type NodeRequest<C extends NodeContract = NodeContract> = Caller & {
+  readonly query: z.output<C['query']>;
   readonly body: Uint8Array;
-  /** Where the route is for bundles: what to answer with. */
-  readonly pass: Pass;
+  /** Of a request for a bundle: what to answer with. */
+  readonly bundle: BundleAdmission;
 };
 
-export type GateFrom = CallerFrom & { readonly tokens: NodeTokens; readonly emit: EventSink };
+export type AdmissionFrom = CallerFrom & { readonly tokens: NodeTokens; readonly emit: EventSink };
 
 /** Two manifests of one node, and of all nodes as many as fifty send at once. */
 const BODIES = { each: 2_600_000, inAll: 64 * 1024 * 1024 };
@@ -35,55 +35,62 @@ const HEADER = 'x-reveille-token';
 const LINE = Buffer.from('token=');
 const LINE_BYTES = LINE.length + 64 + 1;
 
-type Handler = (asked: Asked, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+type Answer<C extends NodeContract> = (
+  asked: NodeRequest<C>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply>;
 
 /**
- * What each request of a node passes before its route sees it: who it is, its token, how often it asks, how much it asks at once.
- * Nothing of a body is read before that.
+ * Admits requests of nodes to their routes: who asks, with which token, how often, how much at once. Nothing of a body is read before
+ * that.
  */
-export class NodeGate {
-  readonly #from: GateFrom;
+export class NodeAdmission {
+  readonly #from: AdmissionFrom;
   readonly #bodies = new Bodies(BODIES);
   readonly #slots = new Slots<string>(MOST_IN_ALL, MOST_PER_NODE);
   readonly #notices = new Notices();
 
-  constructor(from: GateFrom) {
+  constructor(from: AdmissionFrom) {
     this.#from = from;
   }
 
-  /** A fastify handler that lets through to `answer` what passes. `forBundle`: the route hands out bundles, and tokens with them. */
-  route({ body, rate }: Bounds, answer: Handler, forBundle = false) {
+  /** A fastify handler that has `answer` answer what is admitted. `forBundle`: the route hands out bundles, and tokens with them. */
+  route<C extends NodeContract>({ query: schema, body: { most }, rate }: C, answer: Answer<C>, forBundle = false) {
     const { tokens } = this.#from;
     const rates = new Rates(rate, 2 * MOST_NODES);
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-      let asked: Asked | undefined;
+      let admitted = false;
       let giveBack: (() => void) | undefined;
       try {
-        const caller = this.#caller(request);
-        const query = request.query as Asked['query'];
+        const query = readQuery<C>(schema, request.query);
+        const caller = this.#caller(query.mac, request);
         const { name } = caller.node;
         const token = headerToken(request);
-        const later = token === undefined && query.token === 'body' && request.method === 'POST';
-        if (token !== undefined || !(forBundle || later)) this.#passed(caller, () => tokens.admit(name, token));
+        const inBody = token === undefined && query.token === 'body' && request.method === 'POST';
+        if (token !== undefined || !(forBundle || inBody)) this.#checked(caller, () => tokens.admit(name, token));
         // Other users of a machine must not use up what its agent may ask for, at once and in time.
         const sender = token === undefined ? `${name} (without a token)` : name;
         const wait = rates.take(sender);
         if (wait > 0) throw this.#limited(caller, `${name} asks too often`, wait);
         giveBack = this.#slots.take(sender);
         if (!giveBack) throw this.#limited(caller, `${name} asks for too much at once`, RETRY_SECONDS);
-        const most = later ? body + LINE_BYTES : body;
         const asksToken = query.token === 'want';
-        const early = forBundle && !later ? this.#passed(caller, () => tokens.admitBundle(name, token, asksToken)) : {};
+        const admitBundle = (shown: string | undefined) =>
+          this.#checked(caller, () => tokens.admitBundle(name, shown, asksToken));
+        const early = forBundle && !inBody ? admitBundle(token) : {};
         using read =
-          request.method === 'POST' ? await this.#bodies.read(request.raw, reply.raw, most, sender) : undefined;
-        const [shown, rest] = later ? tokenLine(read?.bytes ?? EMPTY) : [token, read?.bytes ?? EMPTY];
-        if (later) this.#passed(caller, () => tokens.admit(name, shown));
-        const pass =
-          forBundle && later ? this.#passed(caller, () => tokens.admitBundle(name, shown, asksToken)) : early;
-        asked = { ...caller, query, body: rest, pass };
-        return await answer(asked, request, reply);
+          request.method === 'POST'
+            ? await this.#bodies.read(request.raw, reply.raw, inBody ? most + LINE_BYTES : most, sender)
+            : undefined;
+        const bytes = read?.bytes ?? EMPTY;
+        const [shown, body] = inBody ? tokenLine(bytes) : [token, bytes];
+        if (inBody) this.#checked(caller, () => tokens.admit(name, shown));
+        const bundle = forBundle && inBody ? admitBundle(shown) : early;
+        admitted = true;
+        return await answer({ ...caller, query, body, bundle }, request, reply);
       } catch (error) {
-        if (asked === undefined) await discard(request.raw);
+        if (!admitted) await discard(request.raw);
         throw error;
       } finally {
         giveBack?.();
@@ -91,8 +98,7 @@ export class NodeGate {
     };
   }
 
-  #caller(request: FastifyRequest): Caller {
-    const { mac } = request.query as { mac?: unknown };
+  #caller(mac: Mac, request: FastifyRequest): Caller {
     const claim = { mac, ip: peerOf(request), localIp: localIpOf(request) };
     try {
       return callerOf(claim, this.#from);
@@ -108,7 +114,7 @@ export class NodeGate {
   }
 
   /** What `check` gives, or throws; a refusal becomes an event. */
-  #passed<T>({ node, mac, ip }: Caller, check: () => T): T {
+  #checked<T>({ node, mac, ip }: Caller, check: () => T): T {
     try {
       return check();
     } catch (error) {
@@ -131,6 +137,13 @@ export class NodeGate {
 }
 
 const EMPTY = new Uint8Array();
+
+function readQuery<C extends NodeContract>(schema: NodeContract['query'], query: unknown): NodeRequest<C>['query'] {
+  const read = schema.safeParse(query);
+  if (read.success) return read.data as NodeRequest<C>['query'];
+  const [issue] = read.error.issues;
+  throw new ReveilleError('REQUEST_INVALID', `?${issue?.path.join('.')}= ${issue?.message}`);
+}
 
 function headerToken(request: FastifyRequest): string | undefined {
   const value = request.headers[HEADER];
