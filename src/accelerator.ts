@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 
-/** What runs a guest's processor: the machine's own by KVM, or QEMU's translator. */
+/** What runs a guest's processor: KVM on the host's processor, or QEMU's emulation (TCG). */
 export type Accelerator = 'kvm' | 'tcg';
 
-/** A BIOS that really runs on the processor is through in a third of this; one that KVM has to emulate is not. */
+/** SeaBIOS under working KVM needs a third of this time; a KVM that emulates instructions needs longer. */
 const LONG_ENOUGH_MS = 1200;
 
 /**
- * What can run guests here. /dev/kvm may open although guests on it hang, crawl or crash (KVM inside a virtual machine
- * that does not support it), so a BIOS without anything to boot has to come to its end in time: interrupts, timers, all.
+ * What can run guests here. /dev/kvm may open although guests under it hang, crawl or crash (nested KVM on a host that does not
+ * support it). So a BIOS without a boot device must reach its end in time, which exercises interrupts and timers.
  */
 export async function findAccelerator(): Promise<Accelerator> {
   try {

@@ -1,6 +1,6 @@
 /**
- * Every error that Reveille raises on purpose, by code: what it means, and the status of an HTTP answer that refuses with it. A code
- * is for programs and searches and never changes; the message of each error says what is wrong, and its hint what to do.
+ * Every error that Reveille raises on purpose, by code: its meaning, and the status of an HTTP answer that refuses with it. Codes
+ * never change: programs and searches use them. The message of an error states the cause, the hint states the remedy.
  */
 export const ERROR_CODES = {
   SITE_INVALID: { status: 422, meaning: 'the site folder does not load' },

@@ -1,9 +1,9 @@
-/** Takes in an exception that no code expected: it is counted and reported. Never throws. */
+/** Takes an exception that no code expected, counts it and reports it. Never throws. */
 export type FaultSink = (error: unknown) => void;
 
 /**
- * A callback for an event loop's edge (a socket, a timer, a watch) that throws into `faulted` instead of into the event loop:
- * one bad packet costs its own answer and nothing else.
+ * A callback for an event loop's edge (a socket, a timer, a watch) that throws into `faulted` instead of into the event loop: one
+ * bad packet loses its own answer and nothing else.
  */
 export function guarded<Args extends unknown[]>(
   faulted: FaultSink,

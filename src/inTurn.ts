@@ -1,4 +1,7 @@
-/** A queue: each piece of work begins when the one before has ended, whatever came of that; its own end is passed on. */
+/**
+ * A queue: each piece of work begins when the one before has ended, whatever its result. Each call returns the result of its own
+ * work.
+ */
 export function inTurn(): <T>(work: () => T | Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -2,17 +2,17 @@ import { open } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Held until `release` is called or the process is gone, however it ended. */
+/** Held until `release` is called or the process ends, however it ends. */
 export type Lock = { release(): void };
 
 /**
- * Takes the lock that a file names, which is made if need be; `undefined` while another process holds it. SQLite brings
- * the file locking that Node lacks: the kernel lets go of it when the holder dies, and it holds across namespaces.
+ * Takes the lock on a file, which is made if needed; `undefined` while another process holds it. Node has no file locking, so
+ * SQLite's is used: the kernel releases it when the holder ends, and it works across namespaces.
  */
 export function tryLock(path: string): Lock | undefined {
   const file = new DatabaseSync(path, { timeout: 0 });
   try {
-    // Nothing is written: no journal takes a descriptor, or room on a full disk.
+    // Nothing is written: no journal takes a descriptor, or space on a full disk.
     file.exec('PRAGMA journal_mode = memory; BEGIN EXCLUSIVE');
     return { release: () => file.close() };
   } catch (error) {
@@ -22,9 +22,9 @@ export function tryLock(path: string): Lock | undefined {
   }
 }
 
-/** The same, and waits while another holds it; `onWait` is called once if so. */
+/** The same, but waits while another holds it; `onWait` is called once if so. */
 export async function takeLock(path: string, onWait: () => void, signal?: AbortSignal): Promise<Lock> {
-  // Made here for its error, which names the file and the reason.
+  // Made here for the error, which names the file and the reason.
   await (await open(path, 'a')).close();
   for (let waited = false; ; waited = true) {
     const lock = tryLock(path);

@@ -8,8 +8,8 @@ import { loadServable } from './site/servable.ts';
 import { serverFor } from './site/servers.ts';
 
 /**
- * Opens and closes every port that serving the site takes. Who holds a port can be told only by somebody with more
- * privileges than the server keeps, so this comes before they are given up. Throws what the server would throw.
+ * Opens and closes every port that serving the site takes. To find out which program holds a port takes more privileges than the
+ * server keeps, so this runs before they are dropped. Throws what the server would throw.
  */
 export async function tryPorts(siteFolder: string): Promise<void> {
   const loaded = await loadServable(siteFolder);
@@ -27,7 +27,7 @@ export async function tryPorts(siteFolder: string): Promise<void> {
   await tryTcp(http.port);
 }
 
-/** An interface or an address that is not there is waited for while the server runs. */
+/** The running server waits for an interface or an address that is missing. */
 async function tryUdp(options: UdpOptions): Promise<void> {
   try {
     (await openUdp(options)).close();

@@ -8,7 +8,7 @@ const siteOf = (...nodes: ReturnType<typeof node>[]) =>
   siteFixture({ nodes: new Map(nodes.map((one) => [one.name, one])) });
 const shelf = { current: async (name: string) => (name === 'built' ? ({} as never) : undefined) };
 
-test('images that nodes name and nobody built are missing, with what builds them', async () => {
+test('images that nodes name and that are not built are missing, with the command that builds them', async () => {
   const nodes = ['a', 'b', 'c'].map((name) => node(name, { image: 'new' }));
   const missing = await missingFor(siteOf(...nodes, node('d', { image: 'built' })), shelf, async () => true);
   assert.deepEqual(missing, [

@@ -5,10 +5,10 @@ import type { Shelf } from './image/shelf.ts';
 import type { SiteNode } from './model/node.ts';
 import type { Site } from './site/site.ts';
 
-/** Something that nodes of the site need and that is not there yet. */
+/** Something that nodes of the site need and that is missing. */
 export type Missing = { readonly code: ErrorCode; readonly message: string };
 
-/** What keeps nodes of the site from booting, though the site itself is right: images that are not built, loaders that are not installed. */
+/** What keeps nodes from booting although the site itself is valid: images that are not built, loaders that are not installed. */
 export async function missingFor(
   site: Site,
   shelf: Pick<Shelf, 'current'>,

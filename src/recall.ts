@@ -3,19 +3,19 @@ import { ReveilleError } from './errors.ts';
 const RETRY_MS = 2000;
 
 /**
- * Reads what a state remembers: once now and, where that fails, again until it succeeds. Resolves after the first attempt, to the way
- * to stop; never rejects. `failed` is called with the first failure.
+ * Reads what the state holds: once now and, if that fails, again until it succeeds. Resolves after the first attempt with a
+ * function that stops the retries; never rejects. `failed` is called with the first failure.
  */
 export async function recall(read: () => Promise<void>, failed: (error: unknown) => void): Promise<() => void> {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  let told = false;
+  let reported = false;
   const attempt = async (): Promise<void> => {
     try {
       await read();
     } catch (error) {
-      if (!told) failed(error);
-      told = true;
+      if (!reported) failed(error);
+      reported = true;
       if (!stopped) timer = setTimeout(attempt, RETRY_MS).unref();
     }
   };
@@ -27,8 +27,8 @@ export async function recall(read: () => Promise<void>, failed: (error: unknown)
 }
 
 /**
- * Starts what needs something that a failing disk or a lack of descriptors may keep from it for a while: resolves after the first
- * attempt, and goes on trying where that failed. Rejects with errors of ours, which do not pass by themselves.
+ * Starts a service that a failing disk or a lack of descriptors may prevent from starting for a while: resolves after the first
+ * attempt, and goes on trying if that failed. Rejects with a ReveilleError, which is permanent.
  */
 export async function startWhenPossible(
   start: () => Promise<{ close(): Promise<void> }>,

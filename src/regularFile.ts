@@ -11,7 +11,7 @@ export async function readRegular(path: string, longest: number): Promise<Buffer
     const about = await handle.stat();
     if (!about.isFile()) throw new Error('this is not a file');
     const pieces: Buffer[] = [];
-    // Files of /proc and those that grow have another length than they say.
+    // Files of /proc and files that grow have another length than stat reports.
     for (let room = longest + 1; room > 0; ) {
       const piece = Buffer.allocUnsafe(Math.min(room, Math.max(about.size + 1, SMALLEST_PIECE)));
       const { bytesRead } = await handle.read(piece, 0, piece.length, null);

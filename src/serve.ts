@@ -51,6 +51,7 @@ import { createLook } from './roll/look.ts';
 import { rollsForOperators } from './roll/operators.ts';
 import { imageOf } from './roll/pins.ts';
 import { openRolls } from './roll/run.ts';
+import { serverAddresses } from './serverAddresses.ts';
 import { siteInvalid } from './site/invalid.ts';
 import { longestLease } from './site/lending.ts';
 import { selectNodes } from './site/nodeSet.ts';
@@ -67,7 +68,6 @@ import { openEventGate } from './timeline/eventGate.ts';
 import { heldLeases, poolOf } from './timeline/heldLease.ts';
 import { statusOf } from './timeline/status.ts';
 import { giveBoots } from './timeline/strangers.ts';
-import { whereabouts } from './whereabouts.ts';
 
 export type ServeOptions = {
   readonly siteFolder: string;
@@ -158,7 +158,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const images = servedImages(openShelf(join(stateFolder, 'images')), emit);
   const { shelf } = images;
   const interfaces = new InterfaceWatch();
-  const where = whereabouts(site, () => interfaces.addresses);
+  const where = serverAddresses(site, () => interfaces.addresses);
   const rolls = await openRolls(store.rolls, emit, Date.now);
   const identities = openIdentities(store.identities);
   const files = {
@@ -382,10 +382,10 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     }
   };
   const followInterfaces = () => {
-    const before = { servers: where.serversPicture(), links: where.linksPicture(interfaces) };
+    const before = { servers: where.serversState(), links: where.linksState(interfaces) };
     if (!interfaces.look()) return;
-    if (where.serversPicture() !== before.servers) takeOver();
-    else if (where.linksPicture(interfaces) !== before.links)
+    if (where.serversState() !== before.servers) takeOver();
+    else if (where.linksState(interfaces) !== before.links)
       void Promise.all([dhcp.running?.reload(), tftp.running?.reload()]).catch(trouble);
   };
   const looking = guarded(supervisor.sinkOf('interfaces'), followInterfaces);

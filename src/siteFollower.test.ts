@@ -9,24 +9,24 @@ import { followSiteAside } from './siteFollower.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/16 }\n';
 
-/** Follows `folder` while the test runs; `next` waits until something more was told. */
+/** Follows `folder` while the test runs; `next` waits for the next report. */
 async function following(t: TestContext, folder: string) {
-  const told: string[] = [];
+  const reports: string[] = [];
   const faults: unknown[] = [];
   const result = await followSiteAside(folder, join(folder, '../state'), {
-    onLoaded: ({ name }) => told.push(`loaded ${name}`),
-    onRejected: (findings) => told.push(`rejected ${findings.length}`),
+    onLoaded: ({ name }) => reports.push(`loaded ${name}`),
+    onRejected: (findings) => reports.push(`rejected ${findings.length}`),
     faulted: (error) => faults.push(error),
   });
   if (!result.ok) assert.fail(JSON.stringify(result.findings));
   const { followed } = result;
   t.after(() => followed.close());
   const next = async (): Promise<string> => {
-    for (const end = performance.now() + 30_000; told.length === 0; await pause(5))
-      assert.ok(performance.now() < end, 'nothing was told');
-    return told.shift() ?? '';
+    for (const end = performance.now() + 30_000; reports.length === 0; await pause(5))
+      assert.ok(performance.now() < end, 'nothing was reported');
+    return reports.shift() ?? '';
   };
-  return { followed, next, told, faults };
+  return { followed, next, reports, faults };
 }
 
 async function edit(folder: string, file: string, text: string): Promise<void> {
@@ -60,7 +60,7 @@ async function longestTurn(work: () => Promise<unknown>): Promise<number> {
 describe('following a site in a thread of its own', () => {
   it('takes good edits and keeps the last good site over bad ones', (t) =>
     withSiteFolder({ 'site.yaml': GOOD }, async (folder) => {
-      const { followed, next, told, faults } = await following(t, folder);
+      const { followed, next, reports, faults } = await following(t, folder);
       assert.equal(followed.current().name, 'one');
       await edit(folder, 'site.yaml', GOOD.replace('one', 'two'));
       assert.equal(await next(), 'loaded two');
@@ -72,12 +72,12 @@ describe('following a site in a thread of its own', () => {
       await edit(folder, 'site.yaml', GOOD.replace('one', 'two'));
       assert.equal(await next(), 'loaded two');
       assert.equal(followed.refused(), undefined);
-      assert.deepEqual([told, faults], [[], []]);
+      assert.deepEqual([reports, faults], [[], []]);
     }));
 
   it('says what is wrong with a site that it cannot begin with', () =>
     withSiteFolder({ 'site.yaml': 'site: one\n' }, async (folder) => {
-      const fail = () => assert.fail('nobody is told');
+      const fail = () => assert.fail('no report is expected');
       const listeners = { onLoaded: fail, onRejected: fail, faulted: fail };
       const result = await followSiteAside(folder, join(folder, '../state'), listeners);
       assert.ok(!result.ok && result.findings[0]?.message.startsWith('the site has no network'));

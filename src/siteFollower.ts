@@ -8,7 +8,7 @@ import type { Site } from './site/site.ts';
 
 export type SiteThreadOptions = { readonly folder: string; readonly stateFolder: string };
 
-/** What the thread tells. `same`: files of the site folder changed, and the site is as it was. */
+/** The thread's messages. `same`: files of the site folder changed, and the site is as before. */
 export type ToFollower =
   | { readonly kind: 'loaded'; readonly pieces: PackedSite }
   | { readonly kind: 'same' }
@@ -19,20 +19,20 @@ export type ToThread = { readonly kind: 'check templates' };
 
 /** A site that a thread of its own reads and watches. */
 export type SiteFollower = {
-  /** The last good site. */
+  /** The last valid site. */
   current(): Site;
-  /** What is wrong with the site folder as it is now; `undefined` if it is what is in force. */
+  /** The faults of the site folder as it is now; `undefined` if the folder is what is in force. */
   refused(): RefusedEdit | undefined;
-  /** What is wrong with the templates of the site (see `checkTemplates`); nothing if the question is asked anew meanwhile. */
+  /** The faults of the site's templates (see `checkTemplates`); nothing if the check is started again meanwhile. */
   badTemplates(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 };
 
 export type FollowerListeners = {
-  /** A site is in force from now on: another one, or the same with other files. */
+  /** A site is in force from now on: another one, or the same one with other files. */
   readonly onLoaded: (site: Site) => void;
   readonly onRejected: SiteListeners['onRejected'];
-  /** Takes in what no code expected; the thread is started anew where it ended. */
+  /** Takes an exception that no code expected; if the thread ended, it is started again. */
   readonly faulted: FaultSink;
 };
 
@@ -43,8 +43,8 @@ export type FollowedAside =
 const RESTART_MS = 5000;
 
 /**
- * Loads the site in `folder` and follows its edits, as `followSite` does, in a thread: what an edit costs here is putting the site
- * together, a piece at a time. Rejects if the thread ends before it has read the site.
+ * Loads the site in `folder` and follows its edits, as `followSite` does, in a thread of its own. The calling thread only
+ * assembles the site, a piece at a time. Rejects if the thread ends before it has read the site.
  */
 export async function followSiteAside(
   folder: string,
@@ -162,7 +162,7 @@ class Follower implements SiteFollower {
         this.#reject(message.findings);
         break;
       case 'invalid':
-        // A thread that was started anew is tried again until it finds a site that is whole.
+        // A thread that was restarted is tried again until it finds a valid site.
         if (isFirst) {
           this.#closed = true;
           resolve({ ok: false, findings: message.findings });
@@ -178,10 +178,10 @@ class Follower implements SiteFollower {
     }
   }
 
-  /** `told`: what need not be reported again, as JSON. */
-  #reject(findings: readonly Finding[], told?: string): void {
+  /** `reported`: findings that are not reported again, as JSON. */
+  #reject(findings: readonly Finding[], reported?: string): void {
     this.#refused = { at: Date.now(), findings, servingSince: this.#site?.since ?? Date.now() };
-    if (JSON.stringify(findings) !== told) this.#listeners.onRejected(findings);
+    if (JSON.stringify(findings) !== reported) this.#listeners.onRejected(findings);
   }
 
   #ended(thread: Worker, failure: unknown, reject: (error: unknown) => void): void {

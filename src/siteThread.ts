@@ -10,33 +10,33 @@ import { isSameSite, packSite } from './site/handOver.ts';
 import type { Site } from './site/site.ts';
 import type { SiteThreadOptions, ToFollower, ToThread } from './siteFollower.ts';
 
-// The thread that watches the site folder and reads it: parsing and checking thousands of nodes takes a second, in which no
-// request may wait.
+// Watches the site folder and reads it: parsing and checking thousands of nodes takes a second, and no request may wait
+// meanwhile.
 
 const { folder, stateFolder } = workerData as SiteThreadOptions;
 
-/** More than anybody reads at once. */
+/** More than anyone reads at once. */
 const MOST_FINDINGS = 1000;
 const NICENESS = 5;
-/** Between two folders whose templates are tried: thousands of them keep the threads busy that read files for requests too. */
+/** The pause between two folders whose templates are checked: thousands of them use the threads that read files for requests. */
 const REST_MS = 1;
 
 let site: Site | undefined;
 let checking: AbortController | undefined;
 
-function tell(message: ToFollower, transfer: ArrayBuffer[] = []): void {
+function post(message: ToFollower, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
-/** A site that is the same as the one before is not handed over again. */
+/** A site that equals the one before is not sent again. */
 function loaded(next: Site): void {
   if (site !== undefined && isSameSite(site, next)) {
-    tell({ kind: 'same' });
+    post({ kind: 'same' });
     return;
   }
   site = next;
   const pieces = packSite(next);
-  tell(
+  post(
     { kind: 'loaded', pieces },
     pieces.map(({ buffer }) => buffer),
   );
@@ -56,19 +56,19 @@ async function checkNow(): Promise<void> {
   try {
     const findings =
       site === undefined ? [] : await checkTemplates(site, () => setTimeout(REST_MS, undefined, { signal }));
-    tell({ kind: 'templates', findings: fewOf(findings) });
+    post({ kind: 'templates', findings: fewOf(findings) });
   } catch (error) {
-    if (!signal.aborted) tell({ kind: 'templates', findings: [], failure: wordsOf(error) });
+    if (!signal.aborted) post({ kind: 'templates', findings: [], failure: wordsOf(error) });
   }
 }
 
-/** Where the processors are busy, requests come first. */
+/** On busy processors, requests come first. */
 function giveWay(): void {
   try {
     const [, id] = /^\d+\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? [];
     if (id !== undefined) setPriority(Number(id), NICENESS);
   } catch {
-    // It is as important as the others then.
+    // From then on it has the same priority as the others.
   }
 }
 
@@ -78,8 +78,8 @@ parentPort?.on('message', (message: ToThread) => {
 });
 const followed = await followSite(
   folder,
-  { onLoaded: loaded, onRejected: (findings) => tell({ kind: 'rejected', findings: fewOf(findings) }) },
+  { onLoaded: loaded, onRejected: (findings) => post({ kind: 'rejected', findings: fewOf(findings) }) },
   { stateFolder },
 );
 if (followed.ok) loaded(followed.followed.current());
-else tell({ kind: 'invalid', findings: fewOf(followed.findings), warnings: fewOf(followed.warnings) });
+else post({ kind: 'invalid', findings: fewOf(followed.findings), warnings: fewOf(followed.warnings) });

@@ -49,7 +49,7 @@ describe('a supervisor', () => {
   const edges: readonly (readonly [string, (callback: () => void) => void])[] = [
     ['a timer', (callback) => void setTimeout(callback, 1)],
     ['an immediate', (callback) => void setImmediate(callback)],
-    ['a promise that nobody awaits', (callback) => void Promise.resolve().then(callback)],
+    ['a promise that is not awaited', (callback) => void Promise.resolve().then(callback)],
     [
       'a socket',
       (callback) => {
@@ -158,7 +158,7 @@ describe('a supervisor', () => {
 
   it('ends the process where going on would risk the leases', async () => {
     await supervisor.vital('state', async () => {
-      setImmediate(() => assert.fail('an answer of nobody'));
+      setImmediate(() => assert.fail('an answer of no service'));
     });
     await delay(5);
     assert.equal(end.mock.callCount(), 1);

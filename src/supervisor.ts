@@ -5,7 +5,7 @@ import type { EventSink } from './model/event.ts';
 /** What runs and can be stopped. */
 export type Running = { close(): Promise<void> };
 
-/** One service: `running` is what serves now; absent while it is being started anew. */
+/** One service: `running` is the current instance; absent while it is being restarted. */
 export type Service<T extends Running> = {
   readonly running: T | undefined;
   close(): Promise<void>;
@@ -13,28 +13,27 @@ export type Service<T extends Running> = {
 
 export type SupervisorOptions = {
   readonly emit: EventSink;
-  /** Ends the process at once, for whoever starts it anew: going on would risk the leases. */
+  /** Ends the process at once, for the service manager to restart: going on would risk the leases. */
   readonly end: () => void;
 };
 
-/** Faults of a service that are reported with their stack; further kinds are counted alone. */
+/** How many kinds of faults of a service are reported with their stack; further kinds are only counted. */
 const MOST_KINDS = 100;
-/** A fault that repeats is reported no more often than this. */
+/** A fault that repeats is reported at most once in this time. */
 const REPORT_EVERY_MS = 60_000;
-/** A service is started anew at most once in this time; one that fails sooner goes on as it is until then. */
+/** A service is restarted at most once in this time; one that fails sooner goes on as it is until then. */
 const RESTART_EVERY_MS = 30_000;
-/** A service that does not start is tried again after so long. */
+/** A service that does not start is tried again after this time. */
 const RETRY_MS = 1000;
-/** How long a faulty service may take to stop before the next one starts beside it. */
+/** How long a faulty service may take to stop before its successor starts beside it. */
 const STOP_MS = 5000;
 
 type Kind = { count: number; reportedAt: number };
 
 /**
- * Keeps services apart: an exception that no code expected costs the service in which it happened, and no other. Each service
- * runs in an asynchronous context of its own, so that an exception in one of its timers or callbacks is known to be its.
- * One that was contained at an edge (`sinkOf`) is counted and reported; one that reached the event loop also restarts the
- * service.
+ * Isolates services: an exception that no code expected affects the service in which it happened, and no other. Each service runs
+ * in an asynchronous context of its own, which attributes exceptions in its timers and callbacks to it. An exception that an edge
+ * contains (`sinkOf`) is counted and reported; one that reaches the event loop also restarts the service.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -49,17 +48,17 @@ export class Supervisor {
     process.on('unhandledRejection', this.#onUncaught);
   }
 
-  /** How many exceptions there were since the start. */
+  /** How many exceptions occurred since the start. */
   get faults(): number {
     return this.#faults;
   }
 
-  /** Where a service drops the exceptions that it contains itself. */
+  /** Takes the exceptions that a service contains itself. */
   sinkOf(service: string): FaultSink {
     return (error) => this.#report(service, error);
   }
 
-  /** Starts a service that can be started anew. Rejects as its first start does. */
+  /** Starts a service that can be restarted. Rejects if its first start rejects. */
   async run<T extends Running>(name: string, start: (faulted: FaultSink) => Promise<T>): Promise<Service<T>> {
     const faulted = this.sinkOf(name);
     let running: T | undefined;
@@ -106,10 +105,10 @@ export class Supervisor {
     const watched: Watched = {
       name,
       onUncaught: () => {
-        // What fails while it stops is of no use any more; what fails as it starts may be broken from then on.
+        // Failures while it stops no longer matter; a service that fails while it starts may be broken from then on.
         if (closed || later || !(running || starting)) return;
         const ms = starting ? RESTART_EVERY_MS : restartedAt + RESTART_EVERY_MS - performance.now();
-        // Outside of the service's context: a mistake made in here is not the service's.
+        // Outside the service's context: a fault of this code is not the service's.
         this.#context.exit(() => {
           if (ms <= 0) restartNow();
           else later = setTimeout(guarded(faulted, restartNow), ms).unref();
@@ -137,12 +136,12 @@ export class Supervisor {
     return this.#context.run({ name, onUncaught: this.#options.end }, work);
   }
 
-  /** Does work, and what follows from it, as a part of the server that is not started anew: exceptions in it are reported. */
+  /** Runs work, and what follows from it, as a part of the server that is not restarted: exceptions in it are reported. */
   part<T>(name: string, work: () => T): T {
     return this.#context.run({ name, onUncaught: () => {} }, work);
   }
 
-  /** Takes the process' own handlers away again. */
+  /** Removes the process' own handlers. */
   close(): void {
     process.off('uncaughtException', this.#onUncaught);
     process.off('unhandledRejection', this.#onUncaught);
@@ -179,7 +178,7 @@ export class Supervisor {
 
 type Watched = { readonly name: string; readonly onUncaught: () => void };
 
-/** What was thrown, in words. Anything can be thrown, also what throws when it is looked at. */
+/** What was thrown, in words. Anything can be thrown, even a value that throws when it is read. */
 function described(error: unknown): { readonly message: string; readonly stack: string | undefined } {
   try {
     if (!(error instanceof Error)) return { message: String(error), stack: undefined };

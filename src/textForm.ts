@@ -1,36 +1,35 @@
 import type { Place } from './errors.ts';
 
 /**
- * What the operator's text files are for. Each kind is read by other programs, which decides what of the forms that other
- * systems give to text can be made right and what is refused.
+ * The uses of the operator's text files. Other programs read each kind, which decides what forms of text from other systems can
+ * be corrected and what is refused.
  */
 export type TextKind = 'script' | 'hosts' | 'hostname' | 'template' | 'secret' | 'yaml' | 'table';
 
 type Rule = {
-  /** In messages. */
+  /** The noun for messages. */
   readonly what: string;
-  /** UTF-16 with a byte order mark: read, or refused because nothing else that reads the file would. */
+  /** UTF-16 with a byte order mark: read, or refused because no other reader of the file would accept it. */
   readonly utf16: 'read' | 'refused';
-  /** CR LF at the ends of lines: made LF, or kept because the reader takes it and edits keep the file's own. */
+  /** CR LF at line ends: made LF, or kept because the reader accepts it and edits keep the file's own. */
   readonly crlf: 'made LF' | 'kept';
   /** The end of the last line. */
   readonly end: 'added' | 'dropped' | 'kept';
-  /** A byte order mark or NUL inside, which comes from files that were put together or from a wrong encoding. */
+  /** A byte order mark or NUL inside the text, which comes from concatenated files or a wrong encoding. */
   readonly innerMark: 'refused' | 'kept';
   /** Blank lines before `#!` are dropped, and a first line that names no program is refused. */
   readonly interpreter: boolean;
 };
 
 /**
- * The one place that says what becomes of text from other systems. Of all kinds a byte order mark at the start is dropped, CR
- * alone is taken for the end of a line where the file has no other, and what is not text (NUL, bytes that are not UTF-8, CR
- * within a line) is refused.
+ * What happens to text from other systems, for all kinds: a byte order mark at the start is dropped, CR alone ends a line if the
+ * file has no other line end, and what is not text (NUL, bytes that are not UTF-8, CR within a line) is refused.
  */
 const RULES: { readonly [kind in TextKind]: Rule } = {
   script: rule('a script', { end: 'added', interpreter: true }),
   hosts: rule('/etc/hosts', { end: 'added' }),
   hostname: rule('/etc/hostname', { end: 'added' }),
-  // As Jinja2 does it.
+  // As Jinja2 does.
   template: rule('a template', { innerMark: 'kept' }),
   secret: rule('a secret', { end: 'dropped' }),
   yaml: rule('YAML', { crlf: 'kept', innerMark: 'kept' }),
@@ -49,10 +48,10 @@ function rule(what: string, differs: Partial<Rule>): Rule {
   };
 }
 
-/** What is wrong with a text, where (line and column from 1), and what to do. */
+/** The fault in a text, its place (line and column from 1), and the remedy. */
 export type TextProblem = Pick<Place, 'line' | 'col'> & { readonly message: string; readonly hint: string };
 
-/** A text as it is meant, or why it cannot be taken. */
+/** A corrected text, or why it is refused. */
 export type FormedText = { readonly text: string } | { readonly problem: TextProblem };
 
 const SAVE_AS_UTF8 = 'save it as UTF-8';
@@ -64,7 +63,7 @@ export function formedText(kind: TextKind, bytes: Uint8Array): FormedText {
   return 'problem' in decoded ? decoded : formed(rules, decoded.text);
 }
 
-/** The same of text that is decoded already, such as what a template made or an environment variable holds. */
+/** The same for text that is decoded already, such as a template's output or an environment variable. */
 export function formedString(kind: TextKind, text: string): FormedText {
   return formed(RULES[kind], text.replace(/^\ufeff/, ''));
 }
@@ -89,7 +88,7 @@ function formed(rules: Rule, raw: string): FormedText {
   if (nul >= 0) return wrongAt(raw, nul, `a NUL byte stands here: ${rules.what} has none`, 'is this the right file?');
   let text = raw.includes('\n') ? raw : raw.replaceAll('\r', '\n');
   if (text.includes('\r')) {
-    // What went through such a conversion twice has two.
+    // Text that went through such a conversion twice has two.
     if (rules.crlf === 'made LF') text = text.replace(/\r+\n/g, '\n').replace(/\r$/, '\n');
     const lone = text.search(/\r(?!\r*\n)/);
     if (lone >= 0) {
@@ -116,7 +115,7 @@ function formed(rules: Rule, raw: string): FormedText {
   return { text };
 }
 
-/** A script whose `#!` comes first, where it has one: anywhere else it is a comment, and `sh` runs the script. */
+/** A script whose `#!` comes first, if it has one: anywhere else it is a comment, and `sh` runs the script. */
 function withInterpreter(text: string): FormedText {
   const [blank = ''] = /^\s*(?=#!)/.exec(text) ?? [];
   const script = text.slice(blank.length);
@@ -133,8 +132,8 @@ function withInterpreter(text: string): FormedText {
 }
 
 /**
- * What keeps an executable file from running as it is meant though it is laid byte for byte: a `#!` that the kernel does not
- * find, or one that names a program with a carriage return at its end.
+ * What prevents an executable file from running although it is written byte for byte: a `#!` that the kernel does not find, or a
+ * program name that ends in a carriage return.
  */
 export function interpreterProblem(bytes: Uint8Array): TextProblem | undefined {
   const head = Buffer.from(bytes.subarray(0, LONGEST_HEAD)).toString('utf8');

@@ -4,7 +4,7 @@ import { ReveilleError } from '../errors.ts';
 import { carryOut, type PowerOrder, restartFromNetwork } from './carryOut.ts';
 import type { BmcSession, Power } from './session.ts';
 
-/** A machine that follows its BMC after some looks; what it cannot do is refused. */
+/** A machine that follows its BMC after some polls; what it cannot do is refused. */
 function machine(power: Power, { slow = 0, cannot = [] }: { slow?: number; cannot?: readonly string[] } = {}) {
   const did: string[] = [];
   let now = power;

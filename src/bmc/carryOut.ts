@@ -6,15 +6,15 @@ import type { BmcSession, Power } from './session.ts';
 export const POWER_ORDERS = ['status', 'on', 'off', 'cycle', 'pxe'] as const;
 export type PowerOrder = (typeof POWER_ORDERS)[number];
 
-/** How long a machine may take to follow, and how often it is looked at meanwhile; milliseconds. */
+/** How long a machine may take to follow, and how often it is polled meanwhile; milliseconds. */
 const FOLLOWS_MS = 60_000;
 const LOOK_MS = 1000;
 
 type Wait = (ms: number) => Promise<unknown>;
 
 /**
- * Does what is asked, and gives how the machine's power is then. What is so already is not done again; `cycle` starts a machine
- * that is off. Throws as the session does, and BMC_REFUSED where the machine does not follow.
+ * Carries out an order and returns the machine's power state afterwards. A state that is reached already is not ordered again;
+ * `cycle` starts a machine that is off. Throws as the session does, and BMC_REFUSED if the machine does not follow.
  */
 export async function carryOut(bmc: BmcSession, order: PowerOrder, wait: Wait = after): Promise<Power> {
   if (order === 'pxe') await bmc.bootFromNetworkOnce();
@@ -26,14 +26,16 @@ export async function carryOut(bmc: BmcSession, order: PowerOrder, wait: Wait = 
     await bmc.change('cycle');
     return await follows(bmc, 'on', wait);
   } catch (error) {
-    // A BMC need not know how (IPMI 2.0, 28.3: power cycle is optional).
+    // Power cycle is optional for a BMC (IPMI 2.0, 28.3).
     if (!(error instanceof ReveilleError) || error.code !== 'BMC_UNSUPPORTED') throw error;
     await become(bmc, 'off', wait);
     return become(bmc, 'on', wait);
   }
 }
 
-/** Starts a machine that hangs anew, from the network. A BMC that cannot choose leaves that to the firmware's own order. */
+/**
+ * Restarts a machine that hangs, from the network. If the BMC cannot choose the boot device, the firmware's own order decides.
+ */
 export async function restartFromNetwork(bmc: BmcSession, wait: Wait = after): Promise<void> {
   await bmc.bootFromNetworkOnce().catch((error: unknown) => {
     if (!(error instanceof ReveilleError) || error.code !== 'BMC_UNSUPPORTED') throw error;

@@ -5,27 +5,27 @@ import type { Bmc } from '../model/node.ts';
 import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import { accessArguments, ipmiFailure, openIpmi, type Run } from './ipmi.ts';
 
-/** A BMC to which ipmitool says this. */
+/** A session whose ipmitool prints this. */
 function answering(run: Partial<Run>, bmc: Bmc & { kind: 'ipmi' } = BMC) {
-  const told: string[] = [];
+  const ran: string[] = [];
   const session = openIpmi(bmc, 'geheim', async (args, password) => {
     assert.equal(password, 'geheim');
     assert.ok(!args.includes('geheim'), 'no password among the arguments');
-    told.push(args.slice(accessArguments(bmc).length).join(' '));
+    ran.push(args.slice(accessArguments(bmc).length).join(' '));
     return { code: 0, stdout: '', stderr: '', ...run };
   });
-  return { session, told };
+  return { session, ran };
 }
 
 describe('ipmitool', () => {
-  it('is told which BMC is meant, and is given the password aside', () => {
+  it('gets the BMC as arguments, and the password apart from them', () => {
     assert.deepEqual(
       accessArguments({ ...BMC, cipher: 17 }).join(' '),
       '-v -I lanplus -H 10.1.0.51 -p 623 -U admin -E -L OPERATOR -N 1 -R 3 -C 17',
     );
   });
 
-  it('is told what to do', async () => {
+  it('runs ipmitool with the order', async () => {
     assert.equal(await answering({ stdout: 'Chassis Power is on\n' }).session.power(), 'on');
     assert.equal(
       await answering({ stdout: 'Discovered IPMB address 0x0\nChassis Power is off\n' }).session.power(),
@@ -38,7 +38,7 @@ describe('ipmitool', () => {
     const uefi = answering({}, { ...BMC, bootMode: 'uefi' });
     await uefi.session.bootFromNetworkOnce();
     assert.deepEqual(
-      [...plain.told, ...uefi.told],
+      [...plain.ran, ...uefi.ran],
       ['chassis power cycle', 'chassis bootdev pxe', 'chassis bootdev pxe options=efiboot'],
     );
   });
@@ -107,7 +107,7 @@ describe('ipmitool', () => {
       'BMC_LOGIN_REFUSED',
       /does not let admin do this/,
     ],
-    ['is told no', { stderr: 'Set Chassis Power Control to Up/On failed: Node busy\n' }, 'BMC_REFUSED', /Node busy$/],
+    ['is refused', { stderr: 'Set Chassis Power Control to Up/On failed: Node busy\n' }, 'BMC_REFUSED', /Node busy$/],
     ['says nothing', { stderr: '' }, 'BMC_REFUSED', /ended with code 1$/],
   ];
   for (const [name, run, code, message] of rows) {

@@ -12,41 +12,43 @@ export type Run = {
   readonly stderr: string;
 };
 
-/** Longer than ipmitool's own patience with a BMC that is not there, and enough for a slow one that must be asked for its ciphers. */
+/**
+ * Longer than ipmitool's own timeout for a BMC that is down, and enough for a slow one that must be asked for its cipher suites.
+ */
 const PATIENCE_MS = 30_000;
-/** One second for an answer, asked three times: with ipmitool's own retries a BMC that is not there costs 12 s. */
+/** One second for an answer, three attempts: ipmitool's defaults take 12 s for a BMC that is down. */
 const RETRIES = ['-N', '1', '-R', '3'];
 
 /** A BMC that speaks IPMI, by the program ipmitool. Nothing is sent before the first call. Throws TOOL_MISSING without it. */
 export function openIpmi(bmc: IpmiBmc, password: string, run = runIpmitool): BmcSession {
-  const tell = async (...words: string[]): Promise<string> => {
+  const order = async (...words: string[]): Promise<string> => {
     const ended = await run([...accessArguments(bmc), ...words], password);
     if (ended.code === 0) return ended.stdout;
     throw ipmiFailure(bmc, ended);
   };
   return {
     async power() {
-      const said = await tell('chassis', 'power', 'status');
-      const [, power] = /Chassis Power is (on|off)/i.exec(said) ?? [];
+      const printed = await order('chassis', 'power', 'status');
+      const [, power] = /Chassis Power is (on|off)/i.exec(printed) ?? [];
       if (power !== undefined) return power.toLowerCase() === 'on' ? 'on' : 'off';
       throw new ReveilleError(
         'BMC_UNSUPPORTED',
-        `${nameOf(bmc)} does not say whether the machine is on: ${said.trim()}`,
+        `${nameOf(bmc)} does not say whether the machine is on: ${printed.trim()}`,
       );
     },
     async change(to) {
-      await tell('chassis', 'power', to);
+      await order('chassis', 'power', to);
     },
     async bootFromNetworkOnce() {
-      await tell('chassis', 'bootdev', 'pxe', ...(bmc.bootMode === 'uefi' ? ['options=efiboot'] : []));
+      await order('chassis', 'bootdev', 'pxe', ...(bmc.bootMode === 'uefi' ? ['options=efiboot'] : []));
     },
   };
 }
 
-/** The arguments that say which BMC is meant. The password is not among them: every process of the machine may read them. */
+/** The arguments that select the BMC. The password is not among them: every process of the machine can read arguments. */
 export function accessArguments({ address, port, user, privilege, cipher, ...bmc }: IpmiBmc): readonly string[] {
   return [
-    // Only then it says what was wrong with a login.
+    // Without it ipmitool prints no reason for a refused login.
     '-v',
     ...['-I', bmc.interface, '-H', address, '-p', String(port), '-U', user, '-E'],
     ...['-L', privilege.toUpperCase(), ...RETRIES],
@@ -76,7 +78,7 @@ const CIPHER = /cipher|authentication algorithm|integrity algorithm|confidential
 const NO_SESSION = /Unable to establish|Could not open socket|is too long|longer than/;
 const UNABLE = /(Invalid command|not supported[^:]*|Invalid data field[^:]*|Parameter out of range)\s*$/i;
 
-/** What went wrong, told from how ipmitool ended and what it said. */
+/** The error for how ipmitool ended and what it printed. */
 export function ipmiFailure(bmc: IpmiBmc, { code, stderr }: Run): ReveilleError {
   const name = nameOf(bmc);
   if (code === 'missing') {

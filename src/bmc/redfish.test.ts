@@ -44,7 +44,7 @@ test('a machine is asked, switched on and off, cycled, and started from the netw
   ]);
 });
 
-test('the ways that services differ: several systems, values told elsewhere, settings of the next start', async (t) => {
+test('the ways that services differ: several systems, values listed elsewhere, settings of the next start', async (t) => {
   const settings = '/redfish/v1/Systems/b/Settings';
   const info = '/redfish/v1/Systems/b/ResetActionInfo';
   const { fake, open } = await service(t, [
@@ -90,15 +90,15 @@ test('the ways that services differ: several systems, values told elsewhere, set
   );
 });
 
-test('what goes wrong is told by its code, and in the words of the BMC', async (t) => {
+test('an error has its code, and the words of the BMC', async (t) => {
   const { fake, open } = await service(t, [{ id: '1', power: 'On' }]);
   await assert.rejects(open({}, 'falsch').power(), {
     code: 'BMC_LOGIN_REFUSED',
     message: 'the BMC 127.0.0.1 does not let root in (HTTP 401)',
   });
   await assert.rejects(open({ ca: '/nonexistent/bmc.pem' }).power(), { code: 'FILE_MISSING' });
-  const said = await open({ verify: true, ca: '/etc/ssl/certs/ca-certificates.crt' }).power().catch(String);
-  assert.match(String(said), /127\.0\.0\.1 does not answer: self-signed certificate/);
+  const failure = await open({ verify: true, ca: '/etc/ssl/certs/ca-certificates.crt' }).power().catch(String);
+  assert.match(String(failure), /127\.0\.0\.1 does not answer: self-signed certificate/);
   assert.equal(await open({ verify: false, ca: '/etc/ssl/certs/ca-certificates.crt' }).power(), 'on');
   await assert.rejects(open({ port: 1 }).power(), { code: 'BMC_UNREACHABLE', message: /ECONNREFUSED/ });
 

@@ -7,20 +7,20 @@ import type { BmcSession } from './session.ts';
 
 type RedfishBmc = Bmc & { readonly kind: 'redfish' };
 
-/** Where DSP0266 lets every service begin. */
+/** The root path of every service (DSP0266). */
 const ROOT = '/redfish/v1/';
 const ANSWER_MS = 20_000;
 const LONGEST_ANSWER = 4 * 1024 * 1024;
 const LONGEST_CA = 1_000_000;
 
-/** Values of ResetType, the best first, as far as a system has them (DSP2046, ComputerSystem). */
+/** Values of ResetType, the best first; a system has some of them (DSP2046, ComputerSystem). */
 const RESET_TYPES = {
   on: ['On', 'ForceOn'],
   off: ['ForceOff'],
   cycle: ['PowerCycle', 'ForceRestart'],
 } as const;
 
-/** A BMC that speaks Redfish. Nothing is sent before the first call. Throws BMC_UNSUPPORTED where the system cannot be told. */
+/** A BMC that speaks Redfish. Nothing is sent before the first call. Throws BMC_UNSUPPORTED if the system is ambiguous. */
 export function openRedfish(bmc: RedfishBmc, password: string): BmcSession {
   const origin = `https://${isIPv6(bmc.address) ? `[${bmc.address}]` : bmc.address}:${bmc.port}`;
   const login = `Basic ${Buffer.from(`${bmc.user}:${password}`).toString('base64')}`;
@@ -28,7 +28,7 @@ export function openRedfish(bmc: RedfishBmc, password: string): BmcSession {
   let path: string | undefined;
 
   const ask = async (method: string, to: string, body?: object, etag?: string): Promise<HttpAnswer> => {
-    // A path that a BMC names must not take the password elsewhere.
+    // A path from a BMC must not send the password to another host.
     if (!/^\/(?!\/)/.test(to) || new URL(to, origin).origin !== new URL(origin).origin) {
       throw new ReveilleError('BMC_REFUSED', `${name} sends us elsewhere: ${to.slice(0, 80)}`);
     }
@@ -73,7 +73,7 @@ export function openRedfish(bmc: RedfishBmc, password: string): BmcSession {
   return {
     async power() {
       const { PowerState } = (await system()).body;
-      // What is on its way counts as what it still is.
+      // A transition (PoweringOn, PoweringOff) counts as the state before it.
       if (PowerState === 'On' || PowerState === 'PoweringOff' || PowerState === 'Paused') return 'on';
       if (PowerState === 'Off' || PowerState === 'PoweringOn') return 'off';
       throw unable(name, `does not say whether the machine is on: PowerState is ${JSON.stringify(PowerState)}`);
@@ -89,7 +89,7 @@ export function openRedfish(bmc: RedfishBmc, password: string): BmcSession {
     },
     async bootFromNetworkOnce() {
       const { path: own, body, etag } = await system();
-      // Some services take what is to come at the next start in a resource of its own (DSP0266, settings resources).
+      // Some services keep the settings of the next start in a resource of its own (DSP0266, settings resources).
       const settings = linkOf(keyOf(keyOf(body, '@Redfish.Settings'), 'SettingsObject'));
       const at = settings === undefined ? { to: own, etag } : { to: settings, etag: (await get(settings)).etag };
       const mode =
@@ -100,7 +100,7 @@ export function openRedfish(bmc: RedfishBmc, password: string): BmcSession {
   };
 }
 
-/** What ResetType may be: beside the action, or in the resource that tells of it; absent where the service does not say. */
+/** The allowed values of ResetType: beside the action, or in the resource that describes it; absent if the service lists none. */
 async function allowedResets(
   action: unknown,
   get: (path: string) => Promise<Resource>,
@@ -122,7 +122,7 @@ function resource(text: string, name: string): Resource {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) return value as Resource;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw unable(name, `does not answer like Redfish: ${text.slice(0, 80)}`);
 }
@@ -157,7 +157,7 @@ function unreachable(name: string, cause: Error & { readonly code?: string }): R
   return new ReveilleError('BMC_UNREACHABLE', `${name} does not answer: ${cause.message}`, { hint, cause });
 }
 
-/** Says no in the BMC's own words (DSP0266, extended error). */
+/** A refusal with the BMC's own words (DSP0266, extended error). */
 function refusal(name: string, user: string, doing: string, { status, text }: HttpAnswer): ReveilleError {
   if (status === 401) {
     return new ReveilleError('BMC_LOGIN_REFUSED', `${name} does not let ${user} in (HTTP 401)`, {
@@ -177,10 +177,10 @@ function wordsOf(text: string): string {
   try {
     const error = keyOf(JSON.parse(text), 'error');
     const more = keyOf(error, '@Message.ExtendedInfo');
-    const said = keyOf(Array.isArray(more) ? more[0] : undefined, 'Message') ?? keyOf(error, 'message');
-    if (typeof said === 'string') words = said;
+    const message = keyOf(Array.isArray(more) ? more[0] : undefined, 'Message') ?? keyOf(error, 'message');
+    if (typeof message === 'string') words = message;
   } catch {
-    // The words are not JSON: they are told as they are.
+    // The body is not JSON: it is quoted as it is.
   }
   return words.slice(0, 300).replace(/\s+/g, ' ').trim();
 }

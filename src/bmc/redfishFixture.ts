@@ -6,15 +6,15 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-/** A machine that the service has: how its resource differs from the plain one. */
+/** A machine of the service: how its resource differs from the plain one. */
 export type FakeSystem = { readonly id: string; power: string; readonly more?: object; readonly reset?: object };
 
 const TYPES = ['On', 'ForceOff', 'GracefulShutdown', 'ForceRestart', 'PowerCycle', 'Nmi', 'ForceOn'];
 
 /**
  * A Redfish service with certificates of its own, of the shape of DMTF's mock-up `public-rackmount1` as far as power and boot go:
- * a root that needs no login, systems that need one, ETags that are asked for, extended errors. It keeps what it was asked
- * besides reading, in `changes`.
+ * a root that needs no login, systems that need one, required ETags, extended errors. `changes` records the requests that are not
+ * reads.
  */
 export async function fakeRedfish(folder: string, systems: FakeSystem[], login = 'root:geheim') {
   const certificate = join(folder, 'bmc.pem');

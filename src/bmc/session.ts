@@ -1,8 +1,8 @@
 export type Power = 'on' | 'off';
 
 /**
- * A machine's BMC, as much of it as Reveille needs. Each call throws BMC_UNREACHABLE where nobody answers, BMC_LOGIN_REFUSED where
- * the user may not, BMC_UNSUPPORTED where the BMC cannot, BMC_REFUSED where it says no for another reason.
+ * A machine's BMC, as much of it as Reveille needs. Each call throws BMC_UNREACHABLE if the BMC does not answer,
+ * BMC_LOGIN_REFUSED if the user may not, BMC_UNSUPPORTED if the BMC cannot, BMC_REFUSED if it refuses for another reason.
  */
 export type BmcSession = {
   power(): Promise<Power>;

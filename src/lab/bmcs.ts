@@ -11,7 +11,7 @@ import type { Rack } from './rack.ts';
 export type LabBmc = Omit<VirtualBmc, 'chassis'>;
 
 /**
- * The BMCs that a rack has: those of its machines that the site reaches over IPMI by an address. Others are not played. Throws
+ * The BMCs of a rack: those of its machines that the site reaches over IPMI by an address. Others are not simulated. Throws
  * SECRET_MISSING.
  */
 export async function bmcsOf(rack: Rack, site: Site, secrets: SiteSecrets): Promise<readonly LabBmc[]> {
@@ -28,8 +28,8 @@ export async function bmcsOf(rack: Rack, site: Site, secrets: SiteSecrets): Prom
 const CHASSIS = join(import.meta.dirname, 'chassis.ts');
 
 /**
- * Starts BMCs inside a rack, at their addresses; each switches its machine by asking the rack at `socket`. They end with it. Throws
- * TOOL_MISSING or LAB_FAILED.
+ * Starts BMCs inside a rack, at their addresses; each switches its machine by a request to the rack at `socket`. They end with
+ * the rack. Throws TOOL_MISSING or LAB_FAILED.
  */
 export async function startBmcs(
   rack: Pick<OpenRack, 'exec' | 'spawn'>,
@@ -48,7 +48,7 @@ export async function startBmcs(
   await Promise.all(bmcs.map(start));
 }
 
-/** A word of a shell's. */
+/** A word quoted for a shell. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

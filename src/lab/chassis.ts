@@ -1,8 +1,8 @@
 import { askRack } from './control.ts';
 
 /**
- * As a program, `chassis.ts SOCKET MACHINE get|set ...`: what a virtual BMC does to its machine, asked of the rack at SOCKET. Prints
- * what is asked for as ipmi_sim wants it. Lab machines start from the network whatever they are told.
+ * As a program, `chassis.ts SOCKET MACHINE get|set ...`: what a virtual BMC does to its machine, by a request to the rack at
+ * SOCKET. Prints the answer in the form that ipmi_sim reads. Lab machines start from the network, whatever boot device is set.
  */
 async function answer(socket: string, machine: string, [verb, what, value]: readonly string[]): Promise<string> {
   const names = [machine];

@@ -3,7 +3,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import type { Accelerator } from '../accelerator.ts';
 import { type ErrorCode, isErrorCode, type Place, ReveilleError } from '../errors.ts';
 
-/** What one asks of a rack in the background. `names` empty: all machines. */
+/** A request to a rack in the background. `names` empty: all machines. */
 export type LabRequest =
   | { readonly op: 'status' | 'down' }
   | { readonly op: 'boot' | 'reset' | 'off'; readonly names: readonly string[] };
@@ -14,7 +14,7 @@ export type LabStatus = {
   readonly state: string;
   /** The process that holds the rack. */
   readonly pid: number;
-  /** What is being done while it is set up. Once it stands this is absent, and the rest is there. */
+  /** The current step of the set-up. Once the rack stands this is absent, and the other fields are set. */
   readonly doing?: string;
   readonly accelerator?: Accelerator;
   /** The first process inside the rack's namespaces. */
@@ -31,7 +31,7 @@ export type LabStatus = {
 /** The controller beside a rack. */
 export type CloudStatus = {
   readonly runs: boolean;
-  /** Its first process, as the rack numbers them. */
+  /** Its first process, by its pid inside the rack. */
   readonly pid: number;
   /** Where Keystone answers inside the rack. */
   readonly url: string;
@@ -40,7 +40,7 @@ export type CloudStatus = {
   readonly logs: string;
 };
 
-/** An error on its way from one process to another. */
+/** An error on its way between processes. */
 export type SentError = {
   readonly code: ErrorCode;
   readonly message: string;
@@ -81,7 +81,7 @@ export async function askRack(path: string, request: LabRequest): Promise<LabSta
     await once(socket, 'connect');
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    // A socket file without a listener is what a rack leaves behind that was killed.
+    // A rack that was killed leaves a socket file without a listener.
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
     throw new ReveilleError('LAB_FAILED', `the rack at ${path} cannot be asked: ${(error as Error).message}`, {
       hint: 'It belongs to the user who set it up.',
@@ -105,7 +105,7 @@ async function lineFrom(socket: Socket): Promise<string> {
   throw new ReveilleError('LAB_FAILED', 'the rack ended before it answered');
 }
 
-/** What another process is told of an error; one that is not ours counts as the lab's. */
+/** An error as another process gets it; one that is not a ReveilleError becomes LAB_FAILED. */
 export function failureOf(error: unknown): SentError {
   const { code, message, hint, place } = error as Partial<ReveilleError>;
   return {
@@ -116,7 +116,7 @@ export function failureOf(error: unknown): SentError {
   };
 }
 
-/** The error that was told. */
+/** The error that another process sent. */
 export function errorOf({ code, message, ...more }: SentError): ReveilleError {
   return new ReveilleError(code, message, more);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ReveilleError } from '../errors.ts';
 import type { Rack } from './rack.ts';
 
-/** UEFI firmware from Debian's package ovmf: the program, and its settings as they leave the factory. */
+/** UEFI firmware from Debian's package ovmf: the program, and its factory settings. */
 export const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
@@ -12,7 +12,7 @@ export function varsFile(folder: string, machine: string): string {
   return join(folder, `${machine}.vars`);
 }
 
-/** Gives every UEFI machine of a rack fresh settings. Throws TOOL_MISSING where there is no such firmware. */
+/** Gives every UEFI machine of a rack factory settings. Throws TOOL_MISSING if the firmware is not installed. */
 export async function fillFlash(
   rack: Rack,
   folder: string,

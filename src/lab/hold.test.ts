@@ -17,7 +17,7 @@ function newState(t: TestContext): string {
   return state;
 }
 
-/** A process of its own group that holds a rack; the lines that it prints come one by one. */
+/** A process group that holds a rack; its printed lines come one by one. */
 function holder(t: TestContext, ...words: string[]): { process: ChildProcess; line(): Promise<string> } {
   const process = spawn(globalThis.process.execPath, [FIXTURE, ...words], {
     detached: true,
@@ -37,7 +37,7 @@ function runs(pid: number): boolean {
   }
 }
 
-test('a rack that is being set up says so, is nobody else`s, and comes down with what it had started', async (t) => {
+test('a rack that is being set up reports so, refuses a second holder, and comes down with what it had started', async (t) => {
   const state = newState(t);
   const first = holder(t, state);
   const sleeper = Number(await first.line());
@@ -58,14 +58,14 @@ test('a rack that is being set up says so, is nobody else`s, and comes down with
   assert.ok(!runs(sleeper));
   assert.equal(await askRack(labSocket(state), { op: 'status' }), undefined);
   assert.ok(!existsSync(labSocket(state)));
-  assert.match(await first.line(), /told to come down while it was being set up/);
+  assert.match(await first.line(), /taken down while it was being set up/);
   await ended;
 
   const next = holder(t, state);
   assert.ok(runs(Number(await next.line())), 'its place is free');
 });
 
-test('a rack whose setting up fails says why and leaves its place', async (t) => {
+test('a rack whose set-up fails prints the reason and frees its place', async (t) => {
   const state = newState(t);
   const first = holder(t, state);
   process.kill(Number(await first.line()), 'SIGKILL');
@@ -73,7 +73,7 @@ test('a rack whose setting up fails says why and leaves its place', async (t) =>
   assert.equal(await askRack(labSocket(state), { op: 'status' }), undefined);
 });
 
-test('a rack whose holder was killed leaves its place', async (t) => {
+test('a rack whose holder was killed frees its place', async (t) => {
   const state = newState(t);
   const first = holder(t, state);
   await first.line();
@@ -83,6 +83,6 @@ test('a rack whose holder was killed leaves its place', async (t) => {
   assert.ok(runs(Number(await holder(t, state).line())));
 });
 
-test('a rack that nobody wants any more is not set up', async (t) => {
-  assert.match(await holder(t, newState(t), 'unwanted').line(), /told to come down while it was being set up/);
+test('a rack that is not needed any more is not set up', async (t) => {
+  assert.match(await holder(t, newState(t), 'unwanted').line(), /taken down while it was being set up/);
 });

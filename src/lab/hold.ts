@@ -22,13 +22,13 @@ export function labSocket(state: string): string {
   });
 }
 
-/** What sockaddr_un holds, without its NUL. */
+/** The size of a path in sockaddr_un, without its NUL. */
 const LONGEST_SOCKET = 107;
 
-/** The folders of what a rack serves and learns. */
+/** The folders of what a rack serves and stores. */
 export type Folders = { readonly site: string; readonly state: string };
 
-/** What is held: a rack with a server in it, and perhaps the controller of a cloud. */
+/** A rack with a server in it, and perhaps the controller of a cloud. */
 export type Held = { readonly rack: OpenRack; readonly cloud?: () => CloudStatus; close(): Promise<void> };
 
 /** Sets a rack up with a server and BMCs in it. */
@@ -49,12 +49,12 @@ export async function openWithServer(rack: Rack, bmcs: readonly LabBmc[], folder
 }
 
 /**
- * Sets up what `open` opens, and holds it until it is asked to come down. `open` tells what it is doing; `onUp` is called once
- * all stands; `unwanted` ends the setting up. Throws LAB_FAILED if a rack of this state folder is there already.
+ * Sets up what `open` opens, and holds it until a request takes it down. `open` reports its steps; `onUp` is called once all is
+ * up; `unwanted` ends the set-up. Throws LAB_FAILED if a rack of this state folder exists already.
  */
 export async function holdRack(
   folders: Folders,
-  open: (tell: (doing: string) => void) => Promise<Held>,
+  open: (report: (doing: string) => void) => Promise<Held>,
   { onUp, unwanted }: { readonly onUp: (status: LabStatus) => void; readonly unwanted: AbortSignal },
 ): Promise<void> {
   const socket = labSocket(folders.state);
@@ -65,7 +65,7 @@ export async function holdRack(
       hint: 'Take it down first: reveille lab down',
     });
   }
-  // What a rack left behind that was killed.
+  // Left behind by a rack that was killed.
   await rm(socket, { force: true });
 
   let doing = 'setting the rack up';
@@ -107,11 +107,11 @@ export async function holdRack(
       await held.close();
     } catch (error) {
       if (held || !down.signal.aborted) throw error;
-      throw new ReveilleError('LAB_FAILED', 'the rack was told to come down while it was being set up', {
+      throw new ReveilleError('LAB_FAILED', 'the rack was taken down while it was being set up', {
         cause: error,
       });
     } finally {
-      // In this order: the socket's name and the lock may be another's at once.
+      // In this order: after it, another process may take the socket's name and the lock.
       control.close();
       await rm(socket, { force: true });
       lock.release();
@@ -121,7 +121,10 @@ export async function holdRack(
   await gone;
 }
 
-/** Ends what was started to set a rack up: it is of the group that this process leads. We hear the signal too and know it. */
+/**
+ * Ends what the set-up started: it is in the process group that this process leads. This process gets the signal too and ignores
+ * it.
+ */
 function endOwnGroup(): void {
   try {
     process.kill(-process.pid, 'SIGTERM');
@@ -133,7 +136,7 @@ function endOwnGroup(): void {
 
 async function act(open: OpenRack, request: Extract<LabRequest, { readonly names: unknown }>): Promise<void> {
   const names = request.names.length > 0 ? request.names : open.rack.machines.map((machine) => machine.name);
-  // A name that the rack does not have leaves all machines as they are.
+  // An unknown name leaves all machines as they are.
   for (const name of names) open.isOn(name);
   for (const name of names) {
     if (request.op === 'boot') await open.boot(name);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReveilleError } from '../errors.ts';
 
-/** A BMC that is played by OpenIPMI's simulator, which speaks IPMI 1.5 and 2.0 over the network. */
+/** A BMC that OpenIPMI's simulator plays; it speaks IPMI 1.5 and 2.0 over the network. */
 export type VirtualBmc = {
   /** A file name. */
   readonly name: string;
@@ -14,8 +14,8 @@ export type VirtualBmc = {
   readonly user: string;
   readonly password: string;
   /**
-   * The command line that is the machine's chassis: it is run with `get power` (and prints `power:1` or `power:0`), `set power 1`,
-   * `set power 0`, `set reset 1`, `get boot`, `set boot pxe`.
+   * The command line that acts as the machine's chassis, called with `get power` (and prints `power:1` or `power:0`), `set power
+   * 1`, `set power 0`, `set reset 1`, `get boot`, `set boot pxe`.
    */
   readonly chassis: string;
 };
@@ -25,13 +25,13 @@ export type Spawn = (command: readonly string[], options: SpawnOptions) => Child
 const STARTS_MS = 10_000;
 
 /**
- * Starts a BMC in the namespace of `spawn`, its files in `folder`, and waits until it answers. It ends with its process. Throws
- * TOOL_MISSING without the simulator, LAB_FAILED where it does not start.
+ * Starts a BMC in the namespace of `spawn`, with its files in `folder`, and waits until it answers. It ends with its process.
+ * Throws TOOL_MISSING without the simulator, LAB_FAILED if it does not start.
  */
 export async function startIpmiSim(bmc: VirtualBmc, folder: string, spawn: Spawn): Promise<ChildProcess> {
   const own = join(folder, `bmc-${bmc.name}`);
   await mkdir(join(own, 'state'), { recursive: true });
-  // The password is in it.
+  // It contains the password.
   await writeFile(join(own, 'lan.conf'), lanConfiguration(bmc), { mode: 0o600 });
   await writeFile(join(own, 'commands'), COMMANDS);
   const command = [
@@ -64,7 +64,7 @@ export async function startIpmiSim(bmc: VirtualBmc, folder: string, spawn: Spawn
   return simulator;
 }
 
-/** One user who may do all, by any way that keeps the password to itself. */
+/** One administrator, who logs in only by ways that do not send the password. */
 function lanConfiguration({ name, address, port, user, password, chassis }: VirtualBmc): string {
   return [
     `name ${quoted(name)}`,
@@ -81,7 +81,7 @@ function lanConfiguration({ name, address, port, user, password, chassis }: Virt
   ].join('\n');
 }
 
-/** The one controller behind the address: its identity is made up. */
+/** The one controller at the address; its identity is made up. */
 const COMMANDS = `mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
 mc_enable 0x20
@@ -98,7 +98,7 @@ function quoted(text: string): string {
   );
 }
 
-/** Whether somebody listens at its port, by the namespace's own table of sockets: the address there is in memory's order. */
+/** Whether a process listens at its port, by the namespace's own socket table: the address there is in host byte order. */
 async function isListening(spawn: Spawn, { address, port }: VirtualBmc): Promise<boolean> {
   const reader = spawn(['cat', '/proc/net/udp'], { stdio: ['ignore', 'pipe', 'ignore'] });
   let table = '';

@@ -6,12 +6,11 @@ import { constants as os } from 'node:os';
 import { ReveilleError } from '../errors.ts';
 
 /**
- * Namespaces of their own (network, mounts, processes; users too for an ordinary user). Their first process is a `cat`
- * that reads from a pipe whose other end is ours. However we end, the pipe closes, `cat` ends, and the kernel then kills
- * every process inside.
+ * New namespaces (network, mounts, processes; users too for an ordinary user). Their first process is a `cat` that reads from a
+ * pipe whose other end is ours. However we end, the pipe closes, `cat` ends, and the kernel then kills every process inside.
  */
 export type Namespace = {
-  /** The first process inside, as the outside numbers it. */
+  /** The pid, outside, of the first process inside. */
   readonly pid: number;
   /** Starts a program inside, as root of the namespaces. */
   spawn(command: readonly string[], options?: SpawnOptions): ChildProcess;
@@ -19,7 +18,7 @@ export type Namespace = {
   close(): Promise<void>;
 };
 
-/** Throws TOOL_MISSING, PRIVILEGE_MISSING or LAB_FAILED, each with what to do. */
+/** Throws TOOL_MISSING, PRIVILEGE_MISSING or LAB_FAILED, each with a hint. */
 export async function openNamespace(): Promise<Namespace> {
   await checkTun();
   const asUser = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
@@ -60,8 +59,8 @@ export function enter(pid: number, command: readonly string[]): [string, string[
 }
 
 /**
- * Sends a signal to a program started by `spawn`. nsenter stands between us and the program and passes no signal on, so
- * its only child is meant.
+ * Sends a signal to a program started by `spawn`. nsenter is the parent of the program and passes no signal on, so the signal
+ * goes to its only child.
  */
 export async function signalInside(entered: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (entered.exitCode !== null || entered.signalCode !== null) return;
@@ -81,7 +80,7 @@ async function onlyChild(parent: ChildProcess): Promise<number> {
   throw new ReveilleError('LAB_FAILED', `process ${parent.pid} has no child`);
 }
 
-/** Taps are made through /dev/net/tun, which some machines keep to root. */
+/** Taps are made through /dev/net/tun, which some machines open for root only. */
 async function checkTun(): Promise<void> {
   const tun = '/dev/net/tun';
   try {

@@ -14,7 +14,7 @@ import { consoleFile, qemuCommand, tapName } from './qemu.ts';
 import { type Monitor, openMonitor } from './qmp.ts';
 import type { Machine, Rack } from './rack.ts';
 
-/** What a program inside the rack printed and how it ended. */
+/** What a program inside the rack printed, and its exit code. */
 export type ExitStatus = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 /** A server that runs inside the rack. */
@@ -25,7 +25,7 @@ export type LabServer = {
   stop(signal?: NodeJS.Signals): Promise<void>;
 };
 
-/** A rack that stands: its namespace, bridges and cables, and its machines, off at first. */
+/** A running rack: its namespace, bridges and cables, and its machines, off at first. */
 export type OpenRack = {
   readonly rack: Rack;
   readonly accelerator: Accelerator;
@@ -40,11 +40,11 @@ export type OpenRack = {
   spawn(command: readonly string[], options?: SpawnOptions): ChildProcess;
   /** Starts `reveille serve` inside and waits until it answers on its Unix socket. */
   startServer(folders: { readonly site: string; readonly state: string }): Promise<LabServer>;
-  /** Switches a machine on. Its console file begins anew. */
+  /** Switches a machine on. Its console file starts empty. */
   boot(name: string): Promise<void>;
   /** Presses its reset button. */
   reset(name: string): Promise<void>;
-  /** Pulls its plug; nothing happens to a machine that is off. */
+  /** Cuts its power; no effect on a machine that is off. */
   powerOff(name: string): Promise<void>;
   isOn(name: string): boolean;
   /** The file that holds what the machine wrote to its serial console since it was switched on. */
@@ -56,13 +56,13 @@ export type OpenRack = {
 };
 
 export type OpenOptions = {
-  /** Where consoles and logs are kept; made if it is not there. */
+  /** Where consoles and logs are kept; made if it is missing. */
   readonly folder: string;
-  /** Absent: what works here is found out. */
+  /** Absent: found out by a test. */
   readonly accelerator?: Accelerator;
 };
 
-/** Sets the rack up, its machines still off. Throws LAB_FAILED, PRIVILEGE_MISSING or TOOL_MISSING. */
+/** Sets the rack up, with its machines off. Throws LAB_FAILED, PRIVILEGE_MISSING or TOOL_MISSING. */
 export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRack> {
   const { folder } = options;
   await mkdir(folder, { recursive: true });
@@ -156,7 +156,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
       machine(name);
       const on = running.get(name);
       if (!on) return;
-      // QEMU may be gone before its answer has come.
+      // QEMU may end before its answer comes.
       await on.monitor.run('quit').catch(() => {});
       await on.off;
     },
@@ -177,7 +177,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
         if (why === undefined) continue;
         throw new ReveilleError(
           'LAB_FAILED',
-          `${name} ${why}, and its console never said ${pattern}:\n${await tail(file)}`,
+          `${name} ${why}, and its console never showed ${pattern}:\n${await tail(file)}`,
         );
       }
     },
@@ -208,7 +208,7 @@ type Power = { readonly monitor: Monitor; readonly off: Promise<void>; consoleFr
 async function layCables(rack: Rack, exec: OpenRack['exec']): Promise<void> {
   const lines: string[] = [];
   for (const { name, addresses } of rack.bridges) {
-    // Without a forward delay of 0 a fresh port would be mute for 30 s.
+    // Without a forward delay of 0 a new port would drop frames for 30 s.
     lines.push(`link add ${name} type bridge stp_state 0 forward_delay 0`);
     for (const { ip, prefix } of addresses) lines.push(`addr add ${formatIpv4(ip)}/${prefix} brd + dev ${name}`);
     lines.push(`link set ${name} up`);
@@ -223,7 +223,7 @@ async function layCables(rack: Rack, exec: OpenRack['exec']): Promise<void> {
     throw new ReveilleError('LAB_FAILED', `the rack's cables could not be laid: ${made.stderr.trim()}`);
 }
 
-/** The IPv6 router of every bridge. Without it boots are slower and nothing else, so nobody waits for it. */
+/** The IPv6 router of every bridge. Without it boots are only slower, so the set-up does not wait for it. */
 function startRouter(rack: Rack, namespace: Namespace): void {
   const bridges = rack.bridges.map(({ name }) => name);
   namespace.spawn([process.execPath, ROUTER, ...bridges], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -269,7 +269,7 @@ async function readFrom(file: string, offset: number): Promise<string> {
   }
 }
 
-/** The last lines of a console or log, without what only a terminal understands. */
+/** The last lines of a console or log, without terminal control sequences. */
 export async function tail(file: string, lines = 15): Promise<string> {
   const all = await readFile(file, 'utf8').catch(() => '');
   return plain(all).trimEnd().split('\n').slice(-lines).join('\n') || `(${file} is empty)`;
@@ -279,7 +279,7 @@ export async function tail(file: string, lines = 15): Promise<string> {
 export function plain(text: string): string {
   return (
     text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is taken out
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this removes
       .replace(/\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][0-9A-B]|[=>c78])/g, '')
       // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
       .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '')

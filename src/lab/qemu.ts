@@ -3,7 +3,7 @@ import type { Accelerator } from '../accelerator.ts';
 import { OVMF_CODE, varsFile } from './flash.ts';
 import type { Machine, Nic } from './rack.ts';
 
-/** The tap of a machine's card: QEMU's end of its cable. Short, as interface names hold 15 characters. */
+/** The tap of a machine's card: QEMU's end of its cable. Short, because interface names have at most 15 characters. */
 export function tapName(machine: number, nic: number): string {
   return `tap${machine}n${nic}`;
 }
@@ -14,8 +14,8 @@ export function consoleFile(folder: string, machine: string): string {
 }
 
 /**
- * QEMU's command line for the machine that stands at `index` in its rack. It talks QMP on its standard input and output.
- * SeaBIOS and iPXE write to the serial console too, since there is no screen.
+ * QEMU's command line for the machine at `index` in its rack. It speaks QMP on its standard input and output. SeaBIOS and iPXE
+ * write to the serial console too, since there is no screen.
  */
 export function qemuCommand(machine: Machine, index: number, accelerator: Accelerator, folder: string): string[] {
   return [
@@ -50,8 +50,8 @@ function board(machine: Machine, folder: string): string[] {
 }
 
 /**
- * What makes the first card, and no other, one that is booted from. QEMU gives cards iPXE as their ROM. SeaBIOS needs
- * it; OVMF boots from a virtio card by itself, as firmware of real machines does, but has no driver for an e1000.
+ * What makes the first card, and no other, a boot device. QEMU gives cards iPXE as their ROM. SeaBIOS needs it; OVMF boots from a
+ * virtio card by itself, as firmware of real machines does, but has no driver for an e1000.
  */
 function bootOf(machine: Machine, nic: Nic, index: number): string[] {
   const byItself = machine.firmware === 'uefi' && nic.model === 'virtio-net-pci';

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { openMonitor } from './qmp.ts';
 
-/** A monitor with a QEMU that answers what the test tells it to. */
+/** A monitor with a QEMU whose answers the test sets. */
 function monitorOf(answer: (command: string) => object) {
   const input = new PassThrough();
   const output = new PassThrough();
@@ -29,7 +29,7 @@ test('commands are settled by their own answers, events between them apart', asy
   assert.deepEqual(heard, ['qmp_capabilities', 'system_reset', 'quit']);
 });
 
-test('a refusal is told in QEMU`s words', async () => {
+test('a refusal has QEMU`s words', async () => {
   const { monitor } = monitorOf((command) =>
     command === 'quit' ? { error: { class: 'GenericError', desc: 'not now' } } : { return: {} },
   );

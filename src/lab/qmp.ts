@@ -8,7 +8,7 @@ export type Monitor = {
   run(command: 'system_reset' | 'quit'): Promise<void>;
 };
 
-/** Speaks QMP over QEMU's standard input and output. Commands fail with LAB_FAILED once QEMU is gone. */
+/** Speaks QMP over QEMU's standard input and output. Commands fail with LAB_FAILED once QEMU has ended. */
 export function openMonitor(input: Writable, output: Readable): Monitor {
   const waiting: ((answer: { error?: { desc: string } } | undefined) => void)[] = [];
   let gone = false;

@@ -25,5 +25,5 @@ export type Machine = {
   readonly serial: string;
 };
 
-/** A virtual rack, whole. Names of bridges are interface names; names of machines are unique and fit a file name. */
+/** A whole virtual rack. Names of bridges are interface names; names of machines are unique and valid file names. */
 export type Rack = { readonly bridges: readonly Bridge[]; readonly machines: readonly Machine[] };

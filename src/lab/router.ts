@@ -1,7 +1,7 @@
 import { advertiseNoRouters } from '../net/routerAdvertisement.ts';
 
 /**
- * As a program, `router.ts BRIDGE...`: stands in for the IPv6 router that a real network has. Without one to say that
- * there is no IPv6, iPXE waits 16 s for it after it has its IPv4 address.
+ * As a program, `router.ts BRIDGE...`: replaces the IPv6 router of a real network. Without an advertisement that there is no
+ * IPv6, iPXE waits 16 s for one after it has its IPv4 address.
  */
 if (import.meta.main) advertiseNoRouters(process.argv.slice(2), console.error);

@@ -11,15 +11,15 @@ export type MachineShape = {
   readonly memoryMb: number;
   readonly nicModel: NicModel;
   readonly firmware: LabFirmware;
-  /** Cards of each machine. A node's own MAC addresses come first; what they lack is made up. */
+  /** Cards of each machine. A node's own MAC addresses come first; missing ones are made up. */
   readonly nics: number;
 };
 
 export const DEFAULT_SHAPE: MachineShape = { memoryMb: 1024, nicModel: 'virtio-net-pci', firmware: 'bios', nics: 1 };
 
 /**
- * The virtual rack of a site: a bridge for each interface that its networks name, with the server's address in each of
- * them, and a machine for each node that is told to boot. Throws LAB_FAILED for a site that no rack can stand for.
+ * The virtual rack of a site: a bridge for each interface that its networks name, with the server's address in each of them, and
+ * a machine for each node with an image. Throws LAB_FAILED for a site that no rack can represent.
  */
 export function rackOfSite(site: Site, shape: MachineShape = DEFAULT_SHAPE): Rack {
   const bridges = new Map<string, Bridge>();
@@ -35,13 +35,13 @@ export function rackOfSite(site: Site, shape: MachineShape = DEFAULT_SHAPE): Rac
   if (machines.length === 0) {
     throw new ReveilleError(
       'LAB_FAILED',
-      `the site ${site.name} has no node that is told to boot, so the rack would be empty`,
+      `the site ${site.name} has no node that boots an image, so the rack would be empty`,
     );
   }
   return { bridges: [...bridges.values()], machines };
 }
 
-/** The first host address that nothing of the site claims, for a server whose address the site leaves to the interface. */
+/** The first host address that the site does not use, for a server whose address the site leaves to the interface. */
 function freeAddress(site: Site, network: Network): Ipv4 {
   for (let ip = (network.subnet.base + 1) as Ipv4; ip < network.broadcast; ip = (ip + 1) as Ipv4) {
     const taken =
@@ -80,7 +80,7 @@ function machineOf(node: SiteNode, bridge: string, shape: MachineShape): Machine
   };
 }
 
-/** The same for the same node at every start; locally administered, so that it is no real card's. */
+/** The same for the same node at every start; locally administered, so that no real card has it. */
 function madeUpMac(node: string, index: number): Mac {
   const hash = createHash('sha256').update(`${node} ${index}`).digest('hex');
   const mac = parseMac(`52:55:${hash.slice(0, 8).replace(/..(?=.)/g, '$&:')}`);
@@ -88,7 +88,7 @@ function madeUpMac(node: string, index: number): Mac {
   return mac;
 }
 
-/** A version 4 UUID, as SMBIOS and option 97 want it, made from the MAC address. */
+/** A version 4 UUID, in the form of SMBIOS and option 97, made from the MAC address. */
 export function uuidOf(mac: Mac): string {
   const hash = createHash('sha256').update(mac).digest('hex');
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;

@@ -20,7 +20,7 @@ test('serving needs ports below 1024 and raw packets, and whoever holds more hol
   assert(!holdsOnly(parseCapabilities(status('0000000000003400')), SERVE_NEEDS));
 });
 
-test('setpriv is told to keep the needed ones alone, and the bounding set only where it can', () => {
+test('setpriv keeps only the needed capabilities, and shrinks the bounding set where it can', () => {
   assert.deepEqual(setprivArguments(['CAP_NET_RAW'], true), [
     '--no-new-privs',
     '--bounding-set=-all,+net_raw',

@@ -16,8 +16,8 @@ const NUMBERS = {
 export type CapabilityName = keyof typeof NUMBERS;
 
 /**
- * What `reveille serve` needs: ports below 1024, and raw frames with probes. Tying a socket to an interface needs no
- * more than CAP_NET_RAW.
+ * What `reveille serve` needs: ports below 1024, and raw frames with probes. Binding a socket to an interface needs CAP_NET_RAW
+ * only.
  */
 export const SERVE_NEEDS: readonly CapabilityName[] = ['CAP_NET_BIND_SERVICE', 'CAP_NET_RAW'];
 
@@ -49,13 +49,13 @@ export function missingCapabilities(needed: readonly CapabilityName[]): Capabili
   return needed.filter((name) => (effective & bitOf(name)) === 0n);
 }
 
-/** Who the program becomes: a user name or number; its own group and supplementary groups come with it. */
+/** The user that the program becomes: a user name or number; its own group and supplementary groups come with it. */
 export type DropOptions = { readonly user?: string };
 
 /**
- * Gives up every capability but those of `needed`, for all threads and for good. Threads cannot be told apart from
- * within, so the program starts itself anew through setpriv, under the same process id; the caller does this first of
- * all. Returns at once if the process has no more than `needed` already. Throws TOOL_MISSING without setpriv.
+ * Drops every capability except `needed`, for all threads and for good. Node cannot do this for all threads from within, so the
+ * program re-executes itself through setpriv, with the same process id; the caller does this before anything else. Returns at
+ * once if the process has no more than `needed` already. Throws TOOL_MISSING without setpriv.
  */
 export function dropTo(needed: readonly CapabilityName[], options: DropOptions = {}): void {
   if (!hasToDrop(needed, options)) return;
@@ -70,19 +70,19 @@ export function dropTo(needed: readonly CapabilityName[], options: DropOptions =
   process.execve(setpriv, ['setpriv', ...command, ...program], { ...process.env, [MARK]: String(process.pid) });
 }
 
-/** Whether `dropTo` would start the program anew. */
+/** Whether `dropTo` would re-execute the program. */
 export function hasToDrop(needed: readonly CapabilityName[], options: DropOptions = {}): boolean {
   return !holdsOnly(ownCapabilities(), needed) || (options.user !== undefined && !hasDropped());
 }
 
-/** The mark is the process id, which stays: a child that inherits the environment is not taken for dropped. */
+/** The mark is the process id, which stays the same: a child that inherits the environment does not count as dropped. */
 function hasDropped(): boolean {
   return process.env[MARK] === String(process.pid);
 }
 
 const MARK = 'REVEILLE_PRIVILEGES_DROPPED';
 
-/** The number of a user's own group, from whichever directory the system keeps its users in. */
+/** The number of a user's own group, from any user database that the system uses. */
 function groupOf(user: string): string {
   try {
     return execFileSync('id', ['-g', '--', user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -93,7 +93,7 @@ function groupOf(user: string): string {
   }
 }
 
-/** What setpriv is told. Shrinking the bounding set takes CAP_SETPCAP; who lacks it leaves that set alone. */
+/** The arguments of setpriv. Shrinking the bounding set takes CAP_SETPCAP; without it that set stays. */
 export function setprivArguments(
   needed: readonly CapabilityName[],
   canBound: boolean,
@@ -109,7 +109,7 @@ export function setprivArguments(
   ];
 }
 
-/** Whether no set that a process can act with holds more than `needed`. */
+/** Whether no set that a process can use holds more than `needed`. */
 export function holdsOnly(sets: CapabilitySets, needed: readonly CapabilityName[]): boolean {
   const allowed = needed.reduce((bits, name) => bits | bitOf(name), 0n);
   return ((sets.effective | sets.permitted | sets.inheritable | sets.ambient) & ~allowed) === 0n;
@@ -123,7 +123,7 @@ function ownCapabilities(): CapabilitySets {
   return parseCapabilities(readFileSync('/proc/self/status', 'utf8'));
 }
 
-/** execve ends the process if it cannot start the program, so it is looked for first. */
+/** execve ends the process if it cannot start the program, so the program is searched for first. */
 function findProgram(name: string): string {
   for (const folder of (process.env.PATH ?? '/usr/bin:/bin').split(delimiter)) {
     const path = join(folder, name);

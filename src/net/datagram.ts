@@ -17,9 +17,9 @@ export type DatagramTarget =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'udp'; readonly ip: Ipv4; readonly port: number };
 
-/** Sends datagrams to one place and never waits. The place is looked up anew each time, so that it may come and go. */
+/** Sends datagrams to one destination and never waits. The destination is looked up each time, so that it may come and go. */
 export type DatagramSender = {
-  /** `undefined` if the kernel took it, else why it did not: `EAGAIN` where the receiver is behind. */
+  /** `undefined` if the kernel accepted it, else the reason: `EAGAIN` if the receiver is behind. */
   send(bytes: Uint8Array): string | undefined;
   close(): void;
 };

@@ -9,7 +9,7 @@ test('the limit is that of the process', () => {
   assert.equal(Number(printed), 700);
 });
 
-test('services together leave some over, as far as there are enough', () => {
+test('the services together leave some free, if there are enough', () => {
   for (const limit of [300, 1024, 4096, 524_288, Number.POSITIVE_INFINITY]) {
     const { http, tftp } = shareDescriptors(limit);
     assert.ok(limit === Number.POSITIVE_INFINITY || http + tftp + 160 <= limit, `${limit}`);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** How many descriptors each service may hold at once. */
 export type DescriptorShares = { readonly http: number; readonly tftp: number };
 
-/** For the database, the log's sockets, the interfaces' sockets, the followed site and child processes. */
+/** Reserved for the database, the log's sockets, the interfaces' sockets, the followed site and child processes. */
 const KEPT = 160;
 const LEAST = 16;
 
@@ -13,7 +13,7 @@ export function descriptorLimit(): number {
   return soft === undefined || soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
-/** Shares `limit` among the services that clients make hold descriptors, so that they never use all of it up together. */
+/** Shares `limit` among the services whose clients take descriptors, so that together they never use all of it. */
 export function shareDescriptors(limit: number): DescriptorShares {
   const free = Math.max(0, limit - KEPT);
   return { http: Math.max(LEAST, Math.floor(free * 0.6)), tftp: Math.max(LEAST, Math.floor(free * 0.35)) };

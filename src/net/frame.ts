@@ -13,8 +13,8 @@ const MORE_FRAGMENTS = 0x2000;
 export type Endpoint = { readonly ip: Ipv4; readonly port: number };
 
 /**
- * The Internet checksum (RFC 1071) of bytes `start` to `end`, as it goes into a header. `sum` is what other parts,
- * such as a pseudo header, add up to. Over a region that holds its own right checksum it is 0.
+ * The Internet checksum (RFC 1071) of bytes `start` to `end`, in the form that a header holds. `sum` is the sum of other parts,
+ * such as a pseudo header. Over a region that contains its own correct checksum the result is 0.
  */
 export function checksum(bytes: Uint8Array, start: number, end: number, sum = 0): number {
   let i = start;
@@ -29,7 +29,7 @@ export function writeIpv4Header(into: Uint8Array, protocol: number, from: Ipv4, 
   into.fill(0, 0, IPV4_HEADER);
   into[0] = 0x45;
   put16(into, 2, length);
-  // The identification stays zero: with "don't fragment" set nobody reads it (RFC 6864 section 4.1).
+  // The identification stays zero: receivers ignore it when "don't fragment" is set (RFC 6864 section 4.1).
   into[6] = DONT_FRAGMENT;
   into[8] = TTL;
   into[9] = protocol;
@@ -51,14 +51,14 @@ export function writeUdpPacket(into: Uint8Array, from: Endpoint, to: Endpoint, p
   put16(into, 26, 0);
   into.set(payload, UDP_HEADERS);
   const pseudoHeader = halves(from.ip) + halves(to.ip) + UDP + (length - IPV4_HEADER);
-  // A sum that comes out as zero is sent as all ones: zero means that there is none.
+  // A sum of zero is sent as all ones: zero means that there is no checksum.
   put16(into, 26, checksum(into, IPV4_HEADER, length, pseudoHeader) || 0xffff);
   return length;
 }
 
 /**
- * The fragments (RFC 791 section 3.2) in which an IPv4 packet of `length` bytes passes a link that takes `mtu` bytes at once.
- * The packet's header has no options. Empty where not even eight bytes fit beside a header.
+ * The fragments (RFC 791 section 3.2) in which an IPv4 packet of `length` bytes passes a link with an MTU of `mtu` bytes. The
+ * packet's header has no options. Empty if the MTU leaves less than eight bytes beside a header.
  */
 export function fragmentsOf(packet: Uint8Array, length: number, mtu: number, identification: number): Uint8Array[] {
   const fragments: Uint8Array[] = [];

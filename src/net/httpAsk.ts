@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 
-/** As Node's TLS has it. */
+/** As Node's TLS names it. */
 export type Tls = { readonly rejectUnauthorized: boolean; readonly ca?: Buffer };
 
 export type HttpQuestion = {
@@ -12,15 +12,15 @@ export type HttpQuestion = {
   /** Bytes are sent as they are, anything else as JSON. */
   readonly body?: unknown;
   readonly tls: Tls;
-  /** How long the whole may take, in milliseconds, and how many bytes its answer may have. */
+  /** How long the whole request may take, in milliseconds, and how many bytes its answer may have. */
   readonly waitMs: number;
   readonly longest: number;
 };
 export type HttpAnswer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string };
 
 /**
- * One request to a service that answers in JSON; redirections are not followed. Rejects where nobody answers in time, or at too
- * great length, with an error whose message says why.
+ * One request to a service that answers in JSON; redirections are not followed. Rejects if no answer comes in time or the answer
+ * is too long, with an error whose message states the reason.
  */
 export function httpAsk({ method, url, headers, body, tls, waitMs, longest }: HttpQuestion): Promise<HttpAnswer> {
   const isBytes = body instanceof Uint8Array;

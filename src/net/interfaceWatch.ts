@@ -3,8 +3,8 @@ import { type Interfaces, seeInterfaces } from './interfaces.ts';
 import { SystemCallError } from './libc.ts';
 
 /**
- * This machine's interfaces and their addresses as they were last seen. Reading them costs nothing; looking anew takes a descriptor,
- * and where there is none left, what was seen stays.
+ * This machine's interfaces and their addresses as last read. Reading them here costs nothing; `look` takes a descriptor, and if
+ * none is left, the last result stays.
  */
 export class InterfaceWatch {
   readonly #list: () => Interfaces;
@@ -31,7 +31,7 @@ export class InterfaceWatch {
     return [...this.#seen.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip));
   }
 
-  /** Looks anew; whether something else is seen than before. */
+  /** Reads the interfaces again; whether the result differs from the last one. */
   look(): boolean {
     const seen = this.#listed();
     const picture = pictureOf(seen);

@@ -3,12 +3,12 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import { type InterfaceEntry, listInterfaces } from './libc.ts';
 
-/** An IPv4 address of this machine, the prefix length of its subnet, and the Ethernet address that goes with it. */
+/** An IPv4 address of this machine, the prefix length of its subnet, and the Ethernet address of its interface. */
 export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number; readonly mac: Mac };
 
 /**
- * This machine's interfaces by name: their addresses, and the numbers by which the kernel knows them. One that is taken away and made
- * anew has another number.
+ * This machine's interfaces by name: their addresses, and the kernel's index of each. An interface that is deleted and made again
+ * has another index.
  */
 export type Interfaces = {
   readonly addresses: ReadonlyMap<string, readonly InterfaceAddress[]>;
@@ -20,7 +20,7 @@ export function interfaceAddresses(): Map<string, InterfaceAddress[]> {
   return groupByInterface(listInterfaces());
 }
 
-/** The same with the interfaces' numbers. */
+/** The same with the interfaces' indexes. */
 export function seeInterfaces(): Interfaces {
   const entries = listInterfaces();
   const numbers = new Map(entries.flatMap((entry) => (entry.kind === 'link' ? [[entry.name, entry.index]] : [])));
@@ -36,7 +36,7 @@ export function interfaceNames(): string {
   }
 }
 
-/** INTERFACE_MISSING in words: which interface is missing, and which there are. */
+/** The INTERFACE_MISSING error: which interface is missing, and which exist. */
 export function interfaceMissing(name: string, cause?: unknown): ReveilleError {
   return new ReveilleError('INTERFACE_MISSING', `there is no interface ${name}`, {
     hint: `interfaces of this machine: ${interfaceNames()}`,

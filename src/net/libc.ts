@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { type Mac, macFromBytes, writeMac } from '../model/mac.ts';
 
-/** Numbers of Linux's socket interface that are the same on every architecture that Reveille runs on. */
+/** Constants of Linux's socket interface that are the same on every architecture that Reveille runs on. */
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_NETLINK = 16;
@@ -106,13 +106,13 @@ export class SystemCallError extends Error {
   }
 }
 
-/** Why the last call failed: `EAGAIN`. To be asked at once, before any other call. */
+/** Why the last call failed, such as `EAGAIN`. Must be read at once, before any other call. */
 export function lastError(): string {
   const number = koffi.errno();
   return ERROR_NAMES.get(number) ?? `errno ${number}`;
 }
 
-/** Of names for the same number the first, which is the commoner: EAGAIN before EWOULDBLOCK. */
+/** Of names for the same number the first, which is more common: EAGAIN before EWOULDBLOCK. */
 const ERROR_NAMES = new Map(
   Object.entries(koffi.os.errno)
     .reverse()
@@ -129,7 +129,7 @@ export function makeSocket(domain: number, type: number, protocol: number): numb
   return succeed('socket', c.socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
-/** Another number for what a descriptor stands for; children do not inherit it. The caller closes both. */
+/** A duplicate of a descriptor; children do not inherit it. The caller closes both. */
 export function duplicate(fd: number): number {
   return succeed('fcntl', c.fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0));
 }
@@ -144,7 +144,7 @@ export function setOption(fd: number, [level, name]: SocketOption, value: number
   succeed('setsockopt', c.setsockopt(fd, level, name, bytes, bytes.length));
 }
 
-/** Ties a socket to one interface: it receives and sends there alone. */
+/** Binds a socket to one interface: it receives and sends only there. */
 export function bindToDevice(fd: number, interfaceName: string): void {
   const bytes = Buffer.from(`${interfaceName}\0`);
   succeed('setsockopt SO_BINDTODEVICE', c.setsockopt(fd, ...SO_BINDTODEVICE, bytes, bytes.length));
@@ -154,7 +154,7 @@ export function bindSocket(fd: number, address: Uint8Array): void {
   succeed('bind', c.bind(fd, address, address.length));
 }
 
-/** Sends the first `length` bytes without waiting. False if the kernel refused; `lastError()` says why. */
+/** Sends the first `length` bytes without waiting. False if the kernel refused; `lastError()` holds the reason. */
 export function sendTo(fd: number, data: Uint8Array, length: number, to: Uint8Array): boolean {
   return c.sendto(fd, data, length, MSG_DONTWAIT, to, to.length) >= 0;
 }
@@ -173,20 +173,20 @@ export function receiveFrom(fd: number, into: Uint8Array, from: Uint8Array): num
 const FROM_LENGTH = new Uint32Array(1);
 
 /**
- * Calls `onReadable` from the event loop while `fd` has something to read, until the returned `stop` is called, in the asynchronous
- * context of whoever watches. A socket with an error, as when its interface goes down, counts as readable: reading takes the error.
- * `onReadable` must not throw.
+ * Calls `onReadable` from the event loop while `fd` has something to read, until the returned `stop` is called, in the caller's
+ * asynchronous context. A socket with an error, for example after its interface goes down, counts as readable: reading it clears
+ * the error. `onReadable` must not throw.
  */
 export function watchReadable(fd: number, onReadable: () => void): { stop(): void } {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
-  // What koffi calls back does not run what promises wait for; an immediate of this same turn does.
+  // A callback from koffi does not run pending promise jobs; an immediate of the same turn does.
   const read = AsyncResource.bind(() => {
     setImmediate(() => {
       if (!stopped) onReadable();
     });
   });
-  // The event loop stops to watch a descriptor that has an error, and says so with a negative status.
+  // The event loop stops watching a descriptor that has an error, and reports it with a negative status.
   const onEvent = (status: unknown): void => {
     read();
     if (typeof status === 'number' && status < 0) again = setTimeout(resume, RESUME_MS);
@@ -210,12 +210,12 @@ export function watchReadable(fd: number, onReadable: () => void): { stop(): voi
   };
 }
 
-/** A descriptor with an error that stays is looked at no more often than this. */
+/** A descriptor with a lasting error is checked at most this often. */
 const RESUME_MS = 100;
-/** A handle that nothing refers to is collected, and its descriptor is watched no more. */
+/** A handle without references is garbage collected, and its descriptor is no longer watched. */
 const WATCHES = new Set<object>();
 
-/** The kernel's number of an interface; 0 if there is none of this name. `fd` is any socket: no other descriptor is needed. */
+/** The kernel's index of an interface; 0 if there is none of this name. `fd` is any socket: no other descriptor is needed. */
 export function interfaceIndex(fd: number, name: string): number {
   return askInterface(fd, SIOCGIFINDEX, name)?.readInt32() ?? 0;
 }
@@ -231,7 +231,7 @@ export function linkMacOf(fd: number, name: string): Mac | undefined {
   return address && macFromBytes(address.bytes, 2);
 }
 
-/** netdevice(7): what an ioctl fills into `struct ifreq` behind the name; `undefined` where it fails. */
+/** netdevice(7): the bytes that an ioctl writes into `struct ifreq` after the name; `undefined` if it fails. */
 function askInterface(fd: number, what: number, name: string) {
   const request = new Uint8Array(40);
   request.set(Buffer.from(name).subarray(0, NAME_SIZE - 1));
@@ -244,7 +244,7 @@ function askInterface(fd: number, what: number, name: string) {
 
 const NAME_SIZE = 16;
 
-/** `struct sockaddr_nl`: the kernel's own to send to; to bind to, with the groups whose messages are to be received. */
+/** `struct sockaddr_nl`: the kernel's address to send to; to bind to, with the multicast groups to receive. */
 export function kernelAddress(groups = 0): Uint8Array {
   const bytes = new Uint8Array(12);
   new Uint16Array(bytes.buffer, 0, 1)[0] = AF_NETLINK;
@@ -270,7 +270,7 @@ export function unixAddress(path: string): Uint8Array {
   return bytes;
 }
 
-/** `struct sockaddr_ll`; `setLinkDestination` changes where it points. */
+/** `struct sockaddr_ll`; `setLinkDestination` changes its destination. */
 export function linkAddress(index: number, etherType: number, mac?: Mac): Uint8Array {
   const bytes = new Uint8Array(20);
   new Uint16Array(bytes.buffer, 0, 1)[0] = AF_PACKET;
@@ -287,7 +287,7 @@ export function setLinkDestination(address: Uint8Array, mac: Mac): void {
   writeMac(mac, address, 12);
 }
 
-/** One entry of the kernel's list: an interface with its number and Ethernet address, or one of its IPv4 addresses. */
+/** One entry of the kernel's list: an interface with its index and Ethernet address, or one of its IPv4 addresses. */
 export type InterfaceEntry =
   | { readonly name: string; readonly kind: 'link'; readonly index: number; readonly mac: Mac }
   | { readonly name: string; readonly kind: 'inet'; readonly ip: Ipv4; readonly netmask: Ipv4 };

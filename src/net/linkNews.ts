@@ -11,15 +11,15 @@ import {
   watchReadable,
 } from './libc.ts';
 
-/** Groups of rtnetlink(7): interfaces that come, go or change, and IPv4 addresses that do. */
+/** Groups of rtnetlink(7): changes of interfaces and of IPv4 addresses. */
 const RTMGRP_LINK = 0x1;
 const RTMGRP_IPV4_IFADDR = 0x10;
-/** A change seldom comes alone, and others' interfaces may come and go all the time. */
+/** Changes come in groups, and other programs' interfaces may change all the time. */
 const SETTLE_MS = 200;
 
 /**
  * Calls `onNews` soon after an interface or an IPv4 address of this machine has changed, at most five times a second. Throws
- * SystemCallError where no socket can be made.
+ * SystemCallError if no socket can be made.
  */
 export function hearLinkNews(onNews: () => void, faulted: FaultSink): { close(): void } {
   const fd = makeSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
@@ -36,7 +36,7 @@ export function hearLinkNews(onNews: () => void, faulted: FaultSink): { close():
     onNews();
   });
   const read = (): void => {
-    // What is in the messages does not matter, nor that some were lost: who hears of them looks anew.
+    // The contents of the messages do not matter, nor lost ones: the listener reads the interfaces again.
     for (let i = 0; i < MESSAGES_PER_TURN && receive(fd, message) >= 0; i++);
     timer ??= setTimeout(settled, SETTLE_MS).unref();
   };

@@ -15,19 +15,19 @@ import {
 } from './libc.ts';
 
 /**
- * How a packet to an address leaves: `ready`, at once; `waits`, after the kernel has found its next hop by ARP; `none`, not at
- * all: there is no route, or the address is no single machine's.
+ * How a packet to an address leaves: `ready`, at once; `waits`, after the kernel has resolved its next hop by ARP; `none`, not at
+ * all: there is no route, or the address is not a single machine's.
  */
 export type Reach = 'ready' | 'waits' | 'none';
 
-/** The same, with `ready` in two: the address itself is next (or this machine's own), or a router is. */
+/** The same, with `ready` split: the address itself is the next hop (or this machine), or a router is. */
 export type Way = 'neighbour' | 'router' | 'waits' | 'none';
 
-/** How long an address that was ready is taken to be so: a next hop that goes silent is known to the kernel for longer. */
+/** How long an address that was ready counts as ready: the kernel keeps the entry of a silent next hop for longer. */
 const READY_MS = 1000;
 const MOST_READY = 4096;
 
-/** Asks the kernel's tables of routes and neighbours, without waiting and without making entries in them. */
+/** Reads the kernel's tables of routes and neighbours, without waiting and without making entries in them. */
 export class NextHops {
   readonly #interface: string | undefined;
   readonly #fd: number;
@@ -49,7 +49,7 @@ export class NextHops {
     this.#index = this.#findIndex();
   }
 
-  /** `now` is milliseconds of a clock that only goes forward. Never throws. */
+  /** `now`: milliseconds of a monotonic clock. Never throws. */
   reach(ip: Ipv4, now: number): Reach {
     const readyAt = this.#readyAt.get(ip);
     if (readyAt !== undefined && now - readyAt < READY_MS) return 'ready';
@@ -63,11 +63,11 @@ export class NextHops {
     return reach;
   }
 
-  /** What the kernel's tables say at this moment: two calls into the kernel. Never throws. */
+  /** What the kernel's tables hold at this moment: two system calls. Never throws. */
   wayTo(ip: Ipv4): Way {
     this.#route.ask(ip, this.#index);
     if (!this.#request(this.#route)) {
-      // An interface that was made anew has another index.
+      // An interface that was deleted and made again has another index.
       this.#index = this.#findIndex();
       return 'none';
     }
@@ -83,7 +83,7 @@ export class NextHops {
     return router === undefined ? 'neighbour' : 'router';
   }
 
-  /** The Ethernet address that the kernel knows a neighbour by; `undefined` if it knows none. Never throws. */
+  /** The Ethernet address of a neighbour in the kernel's table; `undefined` if it has none. Never throws. */
   macOf(ip: Ipv4): Mac | undefined {
     this.#neighbour.ask(ip, this.#index);
     const at = this.#request(this.#neighbour) ? this.#find(LINK_ADDRESS, 6) : undefined;
@@ -95,18 +95,18 @@ export class NextHops {
     this.#closed = true;
   }
 
-  /** 0 stands for any interface. */
+  /** 0: any interface. */
   #findIndex(): number {
     return this.#interface === undefined ? 0 : interfaceIndex(this.#fd, this.#interface);
   }
 
-  /** Whether the kernel answers a request otherwise than with an error; the answer is in `#reply` then. */
+  /** Whether the kernel answers a request without an error; `#reply` then holds the answer. */
   #request(request: Question): boolean {
     if (this.#closed) return false;
     const sequence = ++this.#sequence & 0x7fffffff;
     request.number(sequence);
     if (!sendTo(this.#fd, request.bytes, request.bytes.length, this.#kernel)) return false;
-    // The kernel answers within the call. What an earlier request left behind is skipped.
+    // The kernel answers within the call. Leftovers of an earlier request are skipped.
     for (let i = 0; i < 4; i++) {
       const length = receive(this.#fd, this.#received);
       if (length < HEADER + BODY) return false;
@@ -117,7 +117,7 @@ export class NextHops {
     return false;
   }
 
-  /** An attribute of the route in `#reply`, read as an address and as a number; `undefined` if it is not there. */
+  /** An attribute of the route in `#reply`, read as an address and as a number; `undefined` if it is absent. */
   #attribute(type: number): { ip: Ipv4; index: number } | undefined {
     const at = this.#find(type, 4);
     return at === undefined
@@ -125,7 +125,7 @@ export class NextHops {
       : { ip: this.#reply.getUint32(at) as Ipv4, index: this.#reply.getInt32(at, LITTLE) };
   }
 
-  /** Where in `#reply` the value of an attribute stands that has `size` bytes at least. */
+  /** The offset in `#reply` of an attribute's value with at least `size` bytes. */
   #find(type: number, size: number): number | undefined {
     for (let at = HEADER + BODY; at + 4 <= this.#length; ) {
       const length = this.#reply.getUint16(at, LITTLE);
@@ -138,7 +138,7 @@ export class NextHops {
   }
 }
 
-// rtnetlink(7): numbers have the machine's own order of bytes, addresses the network's.
+// rtnetlink(7): numbers are in host byte order, addresses in network byte order.
 const LITTLE = endianness() === 'LE';
 const HEADER = 16;
 /** Of both `struct rtmsg` and `struct ndmsg`. */
@@ -155,10 +155,10 @@ const ROUTE_TYPE_AT = 7;
 const UNICAST = 1;
 const LOCAL = 2;
 const STATE_AT = 8;
-/** Reachable, stale, delayed, probed, without ARP, permanent: all but incomplete and failed. */
+/** Reachable, stale, delayed, probed, without ARP, permanent: all except incomplete and failed. */
 const STATES_VALID = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
 
-/** A question about one address, through one interface; it is written over again and again. */
+/** A request about one address, through one interface; its buffer is reused. */
 class Question {
   readonly bytes: Uint8Array;
   readonly #view: DataView;

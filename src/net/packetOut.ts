@@ -7,8 +7,9 @@ export const LARGEST_PACKET = 9216;
 let identification = Math.floor(Math.random() * 0x10000);
 
 /**
- * Sends an IPv4 packet of `length` bytes through a packet socket or a raw one, in fragments where it is larger than the interface
- * takes: the kernel does not cut up what it did not make. `undefined` if all of it was taken, else why not.
+ * Sends an IPv4 packet of `length` bytes through a packet socket or a raw socket, in fragments if it is larger than the
+ * interface's MTU: the kernel does not fragment packets of raw sockets. `undefined` if the kernel accepted all of it, else the
+ * reason.
  */
 export function sendPacket(
   fd: number,

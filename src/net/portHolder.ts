@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * Who holds a port of this network namespace, for a message: `dnsmasq (pid 612)`. A program that this process may not
- * look into is told by its user id. `undefined` if nobody holds it. For TCP only listening sockets count.
+ * The program that holds a port of this network namespace, for a message: `dnsmasq (pid 612)`. A program that this process may
+ * not inspect is described by its user id. `undefined` if the port is free. For TCP only listening sockets count.
  */
 export function portHolder(protocol: 'udp' | 'tcp', port: number): string | undefined {
   const sockets = [...readTable(`/proc/net/${protocol}`), ...readTable(`/proc/net/${protocol}6`)].filter(
@@ -50,8 +50,8 @@ function holdsAny(pid: string, sockets: ReadonlySet<string>): boolean {
 }
 
 /**
- * Processes end and descriptors close while one looks, others' may not be looked at, and this process may have no descriptor left
- * to look with: none is an error here.
+ * Not errors here: a process or descriptor that vanishes meanwhile, one that this process may not inspect, and a lack of
+ * descriptors.
  */
 function unlessRefused<T>(look: () => T): T | undefined {
   try {

@@ -1,7 +1,7 @@
 import { ReveilleError } from '../errors.ts';
 import type { CapabilityName } from './capabilities.ts';
 
-/** The error for something that needs a capability that this process lacks: says which, and two ways to grant it. */
+/** The error for something that needs a capability that this process lacks: names it, and two ways to grant it. */
 export function privilegeMissing(capability: CapabilityName, what: string, cause?: unknown): ReveilleError {
   const short = capability.slice('CAP_'.length).toLowerCase();
   const hint =

@@ -25,20 +25,21 @@ import { NextHops } from './nextHop.ts';
 import { privilegeMissing } from './privilege.ts';
 import { openListening } from './raw.ts';
 
-/** Finds out whether anybody uses an address, before it is handed to somebody else (RFC 2131 section 3.1). */
+/** Finds out whether a machine uses an address, before it is given to another one (RFC 2131 section 3.1). */
 export type Prober = {
   /**
-   * Whether a machine answers for `ip` within `waitMs`. Asked twice, so that one lost packet decides nothing. Never rejects: where
-   * no question can be sent nobody answers. With more than 4096 addresses in question at once, further ones count as free.
+   * Whether a machine answers for `ip` within `waitMs`. Two probes are sent, so that one lost packet decides nothing. Never
+   * rejects: if no probe can be sent, the address counts as free. With more than 4096 probes open at once, further addresses
+   * count as free.
    */
   inUse(question: ProbeQuestion): Promise<boolean>;
-  /** Ends it; questions still open are answered with false. */
+  /** Closes the prober; open probes are answered with false. */
   close(): void;
 };
 
 /**
- * `from` is the server's address in the network of `ip`. The machine for which the address is meant may have it already, and answers
- * then: `own` are its Ethernet addresses, and what they answer does not count.
+ * `from` is the server's address in the network of `ip`. The machine that is to get the address may use it already, and answers
+ * then: `own` are its Ethernet addresses, whose answers do not count.
  */
 export type ProbeQuestion = {
   readonly ip: Ipv4;
@@ -47,7 +48,7 @@ export type ProbeQuestion = {
   readonly own: readonly Mac[];
 };
 
-/** A way to ask: one packet out for each question, the address that a received packet proves to be in use, and who sent it. */
+/** A way to probe: one packet for each probe, the address that a received packet proves to be in use, and its sender. */
 type Method = {
   readonly fd: number;
   ask(ip: Ipv4, from: Ipv4): void;
@@ -66,8 +67,8 @@ const MOST_QUESTIONS = 4096;
 const PACKETS_PER_TURN = 256;
 
 /**
- * Opens a prober on one interface. Throws INTERFACE_MISSING, PRIVILEGE_MISSING (CAP_NET_RAW), or SystemCallError where no socket
- * can be made. Once open it needs no further descriptor.
+ * Opens a prober on one interface. Throws INTERFACE_MISSING, PRIVILEGE_MISSING (CAP_NET_RAW), or SystemCallError if no socket can
+ * be made. Once open it needs no further descriptor.
  */
 export function openProber(interfaceName: string, method: 'arp' | 'icmp', faulted: FaultSink): Prober {
   return probing(method === 'arp' ? openArp(interfaceName) : openIcmp(interfaceName), faulted);
@@ -92,7 +93,7 @@ function probing(method: Method, faulted: FaultSink): Prober {
     }
   };
 
-  /** Packets are listened to only while a question is open; what came before tells nothing about now. */
+  /** Packets count only while a probe is open; earlier ones prove nothing about now. */
   const listen = (): void => {
     if (watch) return;
     for (let i = 0; i < MOST_QUESTIONS && receive(method.fd, packet) >= 0; i++);
@@ -158,7 +159,7 @@ const ARP_LENGTH = 28;
 const ARP_SENDER_AT = 8;
 const EVERYBODY = parseMac('ff:ff:ff:ff:ff:ff') as Mac;
 
-/** ARP probes (RFC 5227 section 2.1.1): the sender's address is zero, so that nobody's ARP table changes. */
+/** ARP probes (RFC 5227 section 2.1.1): the sender's address is zero, so that no ARP table changes. */
 function openArp(interfaceName: string): Method {
   const { fd, index, mac } = openListening(interfaceName, ETH_P_ARP);
   const everybody = linkAddress(index, ETH_P_ARP, EVERYBODY);
@@ -215,7 +216,7 @@ function openIcmp(interfaceName: string): Method {
       sendTo(fd, packet, packet.length, inetAddress(ip, 0));
     },
     answeredBy: (received, length) => echoSender(received, length, identifier),
-    // To ask, the kernel had to find the machine by ARP.
+    // To send the echo request, the kernel had to find the machine by ARP.
     senderOf: (_, ip) => hops.macOf(ip),
     close: () => {
       hops.close();
@@ -239,7 +240,7 @@ function openIcmpSocket(interfaceName: string): number {
     fd = makeSocket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
     bindToDevice(fd, interfaceName);
     setOption(fd, IP_HDRINCL, 1);
-    // One bit for each type that the kernel shall keep to itself: all but echo replies.
+    // One bit for each ICMP type that the kernel filters out: all except echo replies.
     setOption(fd, ICMP_FILTER, ~(1 << ECHO_REPLY));
     return fd;
   } catch (error) {
@@ -251,7 +252,7 @@ function openIcmpSocket(interfaceName: string): number {
   }
 }
 
-/** The sender of an IPv4 packet that is an echo reply to us; `undefined` if it is anything else. */
+/** The sender of an IPv4 packet that is an echo reply to us; `undefined` for any other packet. */
 export function echoSender(packet: Uint8Array, length: number, identifier: number): Ipv4 | undefined {
   const header = ((packet[0] ?? 0) & 0x0f) * 4;
   if (header < IPV4_HEADER || length < header + ECHO_LENGTH || packet[9] !== IPPROTO_ICMP) return undefined;

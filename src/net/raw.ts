@@ -19,15 +19,15 @@ import { LARGEST_PACKET, sendPacket } from './packetOut.ts';
 import { privilegeMissing } from './privilege.ts';
 
 /**
- * Sends UDP in frames to Ethernet addresses: to machines that do not have their address yet, so that no ARP could find them, and
- * past any queue of packets that wait for ARP.
+ * Sends UDP in frames to Ethernet addresses: to machines that do not have their address yet, which ARP cannot find, and past any
+ * queue of packets that wait for ARP.
  */
 export type RawSender = {
-  /** `undefined` if the kernel took the datagram, else why it did not: it is dropped. Never throws and never waits. */
+  /** `undefined` if the kernel accepted the datagram, else the reason; it is dropped then. Never throws and never waits. */
   send(to: Endpoint & { readonly mac: Mac }, from: Endpoint, payload: Uint8Array): string | undefined;
-  /** The largest payload that leaves in one frame; undefined where the interface is gone. */
+  /** The largest payload that fits one frame; undefined if the interface is gone. */
   room(): number | undefined;
-  /** Whether the interface of this name is still the one that it was opened on. */
+  /** Whether the interface of this name is still the one that this sender was opened on. */
   readonly isCurrent: boolean;
   /** How many datagrams were dropped since opening. */
   readonly dropped: number;
@@ -55,7 +55,7 @@ export function openRawSender(interfaceName: string): RawSender {
     const length = writeUdpPacket(packet, from, to, payload);
     const failure = transmit(length, to.mac);
     if (failure !== 'ENXIO' && failure !== 'ENODEV') return failure;
-    // An interface that was taken down and made anew has another index.
+    // An interface that was deleted and made again has another index.
     const index = interfaceIndex(fd, interfaceName);
     if (index === 0) return failure;
     destination = linkAddress(index, ETH_P_IP);
@@ -96,7 +96,10 @@ export function openPacketSocket(interfaceName: string, etherType: number): numb
   throw interfaceMissing(interfaceName);
 }
 
-/** A packet socket as `openPacketSocket` makes, bound so that it receives what arrives on the interface; with that one's index and address. */
+/**
+ * A packet socket as of `openPacketSocket`, bound to receive what arrives on the interface; with the interface's index and
+ * address.
+ */
 export function openListening(interfaceName: string, etherType: number): { fd: number; index: number; mac: Mac } {
   const fd = openPacketSocket(interfaceName, etherType);
   try {

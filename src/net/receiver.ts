@@ -5,19 +5,21 @@ import { closeDescriptor, inetAddress, receiveFrom, SO_RCVBUF, setOption, watchR
 import { bindDescriptor, type UdpOptions } from './udp.ts';
 
 export type ReceiverOptions = UdpOptions & {
-  /** What the kernel keeps for us, in bytes; `net.core.rmem_max` is the most that it grants. */
+  /** The receive buffer that is asked of the kernel, in bytes; `net.core.rmem_max` is the most that it grants. */
   readonly buffer: number;
-  /** Longer datagrams are cut off one byte beyond. */
+  /** Longer datagrams are truncated one byte above this. */
   readonly longest: number;
-  /** Called for each datagram; `bytes` are the callee's to keep. */
+  /** Called for each datagram; the callee keeps `bytes`. */
   readonly received: (bytes: Buffer, from: Endpoint) => void;
   readonly faulted: FaultSink;
 };
 
-/** The kernel's buffer is emptied in one turn as far as this, so that nothing in it waits for what its answers cost. */
+/**
+ * At most this many datagrams are taken from the kernel's buffer in one turn, so that they do not wait for each other's answers.
+ */
 const DATAGRAMS_PER_TURN = 1024;
 
-/** A bound UDP socket that only receives, as fast as the kernel hands out: a datagram costs 2 microseconds. */
+/** A bound UDP socket that only receives, at 2 microseconds for a datagram. */
 export class UdpReceiver {
   readonly #fd: number;
   readonly #watch: { stop(): void };
@@ -44,7 +46,7 @@ export class UdpReceiver {
     }
   }
 
-  /** Receives no more; the port stays taken. */
+  /** Stops receiving; the port stays bound. */
   stop(): void {
     this.#watch.stop();
   }

@@ -19,16 +19,16 @@ import { LARGEST_PACKET, sendPacket } from './packetOut.ts';
 import { privilegeMissing } from './privilege.ts';
 
 /**
- * Room for some twenty packets that wait for ARP. Each address that does not exist holds its packets for three seconds, so that
- * no more than some seven such addresses a second are asked for, and entered into the kernel's table of neighbours.
+ * Space for some twenty packets that wait for ARP. An address that does not exist holds its packets for three seconds, so that at
+ * most some seven such addresses a second cause an ARP request and an entry in the kernel's neighbour table.
  */
 const WAITING_BUFFER = 16 * 1024;
 const MOST_MET = 4096;
 
 /**
- * Sends UDP through the kernel's routing, from any source address and port, to relays and to clients behind routers. What would
- * wait for ARP never stands before what can leave at once: each has a socket of its own. Those that wait are two kinds:
- * addresses that were reached before, whose entry the kernel has dropped since; and all others, which may be made up.
+ * Sends UDP through the kernel's routing, from any source address and port, to relays and to clients behind routers. A packet
+ * that waits for ARP never delays one that can leave at once: each kind has a socket of its own. Packets that wait are of two
+ * kinds: to addresses that were reached before and whose entry the kernel has dropped, and to all others, which may be forged.
  */
 export class RoutedSender {
   readonly #interface: string;
@@ -70,14 +70,14 @@ export class RoutedSender {
     this.#others = others;
   }
 
-  /** `undefined` if the kernel took the datagram, else why it did not: it is dropped. Never throws and never waits. */
+  /** `undefined` if the kernel accepted the datagram, else the reason; it is dropped then. Never throws and never waits. */
   send(to: Endpoint, from: Endpoint, payload: Uint8Array): string | undefined {
     if (this.#closed || to.port === 0 || to.ip === UNSPECIFIED) return 'EINVAL';
     if (UDP_HEADERS + payload.length > LARGEST_PACKET) return 'EMSGSIZE';
     const reach = this.#hops.reach(to.ip, performance.now());
     if (reach === 'none') return 'EHOSTUNREACH';
     const length = writeUdpPacket(this.#packet, from, to, payload);
-    // Routers on the way may cut it up; the kernel fills in identification and checksum.
+    // Routers on the path may fragment it; the kernel fills in identification and checksum.
     this.#packet[6] = 0;
     this.#view.setUint32(4, to.ip);
     return sendPacket(this.#socketFor(to.ip, reach), this.#interface, this.#packet, length, this.#to);

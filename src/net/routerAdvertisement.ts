@@ -10,15 +10,14 @@ const IPV6_HEADER = 40;
 const ICMPV6 = 58;
 const SOLICITATION = 133;
 const ADVERTISEMENT = 134;
-/** Without options: type, code, checksum, and twelve bytes that say what the router offers. */
+/** Without options: type, code, checksum, and twelve bytes of router parameters. */
 const ADVERTISEMENT_LENGTH = 16;
 const ALL_NODES = parseMac('33:33:00:00:00:01') as Mac;
 const PACKETS_PER_TURN = 64;
 
 /**
- * Answers router solicitations on one interface with an advertisement that offers nothing: no router, no prefix, no
- * DHCPv6. A machine that waits for IPv6 then knows at once that there is none. Throws INTERFACE_MISSING or
- * PRIVILEGE_MISSING (CAP_NET_RAW).
+ * Answers router solicitations on one interface with an advertisement that offers nothing: no router, no prefix, no DHCPv6. A
+ * machine that waits for IPv6 then knows at once that there is none. Throws INTERFACE_MISSING or PRIVILEGE_MISSING (CAP_NET_RAW).
  */
 export function advertiseNoRouter(interfaceName: string, faulted: FaultSink): { close(): void } {
   const { fd, index, mac } = openListening(interfaceName, ETH_P_IPV6);
@@ -42,7 +41,7 @@ export function advertiseNoRouter(interfaceName: string, faulted: FaultSink): { 
 }
 
 /**
- * The same on each of these interfaces whenever it is there: one that is taken away and made anew is listened on again. Throws
+ * The same on each of these interfaces while it exists; an interface that is deleted and made again is served again. Throws
  * PRIVILEGE_MISSING or SystemCallError.
  */
 export function advertiseNoRouters(interfaceNames: readonly string[], faulted: FaultSink): { close(): void } {
@@ -68,7 +67,7 @@ export function advertiseNoRouters(interfaceNames: readonly string[], faulted: F
   };
 }
 
-/** Whether an IPv6 packet asks for routers (RFC 4861 section 4.1): next header ICMPv6, hop limit 255, type and code. */
+/** Whether an IPv6 packet is a router solicitation (RFC 4861 section 4.1): next header ICMPv6, hop limit 255, type and code. */
 export function isRouterSolicitation(packet: Uint8Array, length: number): boolean {
   return (
     length >= IPV6_HEADER + 8 &&

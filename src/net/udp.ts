@@ -21,7 +21,7 @@ import { portHolder } from './portHolder.ts';
 import { privilegeMissing } from './privilege.ts';
 
 export type UdpOptions = {
-  /** Receive from and send through this interface alone. Absent: any. */
+  /** Receive from and send through this interface only. Absent: any. */
   readonly interface?: string;
   /** Absent: every address. A socket bound to an address does not receive broadcasts. */
   readonly address?: Ipv4;
@@ -32,9 +32,9 @@ export type UdpOptions = {
 };
 
 /**
- * Opens a bound UDP socket, tied to one interface where asked, which `dgram` cannot do by itself. The port is never
- * shared: a second program on the same port and interface is told apart by PORT_IN_USE, which names the holder.
- * Rejects with PORT_IN_USE, PRIVILEGE_MISSING or INTERFACE_MISSING.
+ * Opens a bound UDP socket, bound to one interface if asked, which `dgram` cannot do. The port is never shared: a second program
+ * on the same port and interface causes PORT_IN_USE, which names the holder. Rejects with PORT_IN_USE, PRIVILEGE_MISSING or
+ * INTERFACE_MISSING.
  */
 export async function openUdp(options: UdpOptions): Promise<Socket> {
   return (await adoptAlone(bindDescriptor(options))).socket;
@@ -42,7 +42,7 @@ export async function openUdp(options: UdpOptions): Promise<Socket> {
 
 type Adopted = { readonly socket: Socket; readonly fd: number };
 
-/** Taking a descriptor over, dgram lets others share its port; this takes that back. */
+/** dgram sets SO_REUSEADDR on a descriptor that it takes over; this clears it. */
 async function adoptAlone(bound: number): Promise<Adopted> {
   const adopted = await adoptFree(bound);
   try {
@@ -55,8 +55,8 @@ async function adoptAlone(bound: number): Promise<Adopted> {
 }
 
 /**
- * The event loop knows sockets by their numbers. One that was closed behind its back leaves a number that the kernel gives away
- * again and the loop refuses: the new socket gets another number then.
+ * The event loop knows sockets by their descriptor numbers. A number that was closed without the loop's knowledge is reused by
+ * the kernel and refused by the loop: the new socket gets another number then.
  */
 async function adoptFree(fd: number): Promise<Adopted> {
   try {
@@ -78,9 +78,9 @@ async function adoptFree(fd: number): Promise<Adopted> {
 }
 
 /**
- * A bound UDP socket that receives through the event loop and sends at once or not at all. What the kernel does not take
- * (the send buffer is full of packets that wait for ARP, the port is 0, the network is down) is dropped and counted: nothing
- * waits in this process, so no reply is held up by those before it.
+ * A bound UDP socket that receives through the event loop and sends at once or not at all. What the kernel does not accept (the
+ * send buffer is full of packets that wait for ARP, the port is 0, the network is down) is dropped and counted: nothing queues in
+ * this process, so no reply waits for those before it.
  */
 export class UdpPort {
   /** For its `message` and `error` events. Send and close through the port. */
@@ -107,7 +107,7 @@ export class UdpPort {
     return this.#dropped;
   }
 
-  /** Whether the kernel took the datagram: the first `length` bytes, all of them if not given. Never throws. */
+  /** Whether the kernel accepted the datagram: the first `length` bytes, or all of them. Never throws. */
   send(bytes: Uint8Array, ip: Ipv4, port: number, length = bytes.length): boolean {
     if (!this.#closed) {
       this.#view.setUint16(2, port);
@@ -118,7 +118,7 @@ export class UdpPort {
     return false;
   }
 
-  /** The socket's descriptor is the kernel's to give away again from here on: nothing is sent any more. */
+  /** From here on the kernel may reuse the socket's descriptor: nothing is sent any more. */
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#closed = true;
@@ -126,7 +126,7 @@ export class UdpPort {
   }
 }
 
-/** Hands a bound descriptor to dgram, which closes it from then on; if this rejects it is still the caller's. */
+/** Gives a bound descriptor to dgram, which closes it from then on; if this rejects, the caller still owns it. */
 function adopt(fd: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type: 'udp4', lookup: addressesOnly });
@@ -146,7 +146,7 @@ function adopt(fd: number): Promise<Socket> {
   });
 }
 
-/** Only addresses are sent to: without a resolver in between a datagram leaves in the same turn of the event loop. */
+/** Accepts addresses only: without a name look-up a datagram leaves in the same turn of the event loop. */
 function addressesOnly(
   address: string,
   _options: unknown,

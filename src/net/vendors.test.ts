@@ -14,7 +14,7 @@ company_id                                                  Organization
 3C-EC-EF   (hex)\t\tSuper Micro Computer, Inc.\r
 `;
 
-test('vendors are found in the first register that there is', async () => {
+test('vendors are read from the first register that exists', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'reveille-oui-'));
   try {
     const register = join(folder, 'oui.txt');

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Mac } from '../model/mac.ts';
 
-/** Where Debian's packages ieee-data and hwdata keep the register of vendors. */
+/** Where Debian's packages ieee-data and hwdata install the register of vendors. */
 const REGISTERS = ['/usr/share/ieee-data/oui.txt', '/var/lib/ieee-data/oui.txt', '/usr/share/hwdata/oui.txt'];
 
 /**
- * The vendors of network cards by the first three bytes of their addresses, as far as a register is installed and knows
- * them. Addresses that were made up for virtual machines have no vendor.
+ * The vendors of network cards by the first three bytes of their addresses, if a register is installed and contains them. Locally
+ * administered addresses have no vendor.
  */
 export function vendorsOf(macs: readonly Mac[], registers: readonly string[] = REGISTERS): ReadonlyMap<Mac, string> {
   const register = firstReadable(registers);

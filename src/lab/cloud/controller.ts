@@ -8,7 +8,7 @@ import { formatIpv4, type Ipv4 } from '../../model/ipv4.ts';
 import { signalInside } from '../namespace.ts';
 import { type OpenRack, tail } from '../open.ts';
 
-/** What one needs to talk to a controller; known before it runs. */
+/** How to reach a controller; known before it runs. */
 export type Access = {
   /** A clouds.yaml with the entry `lab`, as the openstack client and our own read it. */
   readonly cloudsFile: string;
@@ -18,37 +18,37 @@ export type Access = {
 
 /** A controller that runs beside a rack. */
 export type Controller = {
-  /** Where Keystone answers. */
+  /** Keystone's URL. */
   readonly url: string;
-  /** Its first process, as the rack numbers them. */
+  /** Its first process, by its pid inside the rack. */
   readonly pid: number;
   /** The folder of its daemons' logs. */
   readonly logs: string;
-  /** Whether all of its daemons run: where one ends, it ends. */
+  /** Whether all of its daemons run: when one ends, the controller ends. */
   runs(): boolean;
   /** Ends every daemon of it. */
   stop(): Promise<void>;
 };
 
-/** Where a controller is to be. */
+/** Where a controller is set up. */
 export type ControllerPlace = {
-  /** Tree of a controller (see `controllerRoot`); it is not written to. */
+  /** Tree of a controller (see `controllerRoot`); read only. */
   readonly root: string;
-  /** Takes what the controller writes; begins empty. */
+  /** Takes the controller's changes; empty at first. */
   readonly folder: string;
   readonly address: { readonly ip: Ipv4; readonly prefix: number };
 };
 
 export type ControllerOptions = ControllerPlace & {
   readonly bridge: string;
-  /** Hears the name of each service as it answers. */
+  /** Called with the name of each service as it answers. */
   readonly onService: (name: string) => void;
 };
 
 const ENTER = join(import.meta.dirname, 'controller/enter');
 const PATIENCE_MS = 180_000;
 
-/** Empties the folder of a controller that is to run there, and writes how to talk to it. */
+/** Empties the folder of a controller that is to run there, and writes how to reach it. */
 export async function writeAccess({ root, folder, address }: ControllerPlace): Promise<Access> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
@@ -60,7 +60,7 @@ export async function writeAccess({ root, folder, address }: ControllerPlace): P
 }
 
 /**
- * Starts a controller on a bridge of the rack, its folder as `writeAccess` left it, and waits until all of its services
+ * Starts a controller on a bridge of the rack, with its folder as `writeAccess` left it, and waits until all of its services
  * answer. Throws LAB_FAILED.
  */
 export async function startController(open: OpenRack, options: ControllerOptions): Promise<Controller> {
@@ -119,7 +119,7 @@ export async function startController(open: OpenRack, options: ControllerOptions
 
 const MOST_WORDS = 4000;
 
-/** A cable from the bridge into the controller's network namespace; `pid` is as the rack numbers processes. */
+/** A cable from the bridge into the controller's network namespace; `pid` is the pid inside the rack. */
 async function plugIn(open: OpenRack, bridge: string, pid: string): Promise<void> {
   const lines = [
     `link add cloud-port type veth peer name cloud netns ${pid}`,
@@ -151,7 +151,7 @@ async function writeClouds(folder: string, ip: string, password: string): Promis
     user_domain_name: 'Default',
     project_domain_name: 'Default',
   };
-  // Beside the rack nobody resolves the name by which the services know each other.
+  // Only the controller itself resolves the name by which its services know each other.
   const overrides = {
     compute_endpoint_override: `http://${ip}:8774/v2.1`,
     network_endpoint_override: `http://${ip}:9696`,

@@ -19,9 +19,8 @@ const PACKAGES = [
 ];
 
 /**
- * The root of a real OpenStack controller as a folder that nobody writes to: Debian's packages, with databases, users and
- * endpoints made. What was built once serves until its packages or `provision` change. Root alone may unpack it, with the
- * owners of its services.
+ * The root of a real OpenStack controller as a read-only folder: Debian's packages, with databases, users and endpoints made. It
+ * is reused until its packages or `provision` change. Only root can unpack it, with the owners of its services.
  */
 export async function controllerRoot(cache: string, onStep: (step: RootStep) => void): Promise<string> {
   requireRoot();
@@ -49,7 +48,7 @@ export function requireRoot(): void {
   });
 }
 
-/** Whatever changes here, and in `provision`, has the controller built anew. */
+/** A change here, or in `provision`, causes a new build. */
 function controllerRecipe(): Recipe {
   const provision = readFileSync(join(CONTROLLER, 'provision'), 'utf8');
   return {
@@ -66,7 +65,7 @@ function controllerRecipe(): Recipe {
     initrdModules: [],
     run: [
       `mkdir -p /opt/lab-cloud && printf %s ${quote(provision)} >/opt/lab-cloud/provision && chmod 0755 /opt/lab-cloud/provision`,
-      // Namespaces of its own: its daemons must neither meet those of this machine nor outlive the build.
+      // Namespaces of its own: its daemons must not affect those of this machine or outlive the build.
       "unshare --net --pid --fork --kill-child --propagation unchanged --mount-proc sh -ec 'ip link set lo up; exec /opt/lab-cloud/provision'",
     ],
     compress: 'auto',

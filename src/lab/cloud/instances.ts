@@ -11,13 +11,13 @@ import { cpio } from '../../image/cpio.ts';
 import type { ShelvedImage } from '../../image/shelf.ts';
 
 const INSTANCE = join(import.meta.dirname, 'instance');
-/** The last byte of an instance's MAC address is its number, and so is that of its address. */
+/** The last byte of an instance's MAC address, and of its IPv4 address, is its number. */
 const NETWORK = '10.77.0.0/24';
 
 /** What instances of the lab cloud are made of, as ids of the cloud. */
 export type Ground = { readonly flavor: string; readonly image: string; readonly network: string };
 
-/** An instance: `host` is where it runs, absent while it runs nowhere. */
+/** An instance: `host` is where it runs, absent while it runs on none. */
 export type Instance = {
   readonly id: string;
   readonly name: string;
@@ -39,22 +39,22 @@ const instanceSchema = z.object({
   }),
 });
 
-/** What a kernel may leave out where each of its instructions is emulated twice: ACPI alone is a third of its start. */
+/** What a kernel may leave out where each of its instructions is emulated twice: ACPI alone takes a third of its start. */
 const QUICK = [
   'quiet acpi=off mitigations=off nokaslr init_on_alloc=0 cryptomgr.notests audit=0 tsc=reliable no_timer_check ipv6.disable=1',
   'initcall_blacklist=crypto_kdf108_init,init_encrypted,init_kprobe_trace',
 ].join(' ');
 
 /**
- * Makes a flavor, a network over VXLAN and an image whose kernel and ramdisk are those of a node's image with a squashfs root,
- * with a first process of its own. `peers` are the numbers of all instances: each tells whom it reaches.
+ * Makes a flavor, a network over VXLAN and an image with the kernel and ramdisk of a node's squashfs image, with a first process
+ * of its own. `peers` are the numbers of all instances: each reports which of them it reaches.
  */
 export async function layGround(session: CloudSession, from: ShelvedImage, peers: readonly number[]): Promise<Ground> {
   const post = async (service: 'compute' | 'network' | 'image', path: string, key: string, body: object) => {
     const answer = await session.call(service, path, { method: 'POST', body: key === '' ? body : { [key]: body } });
     return read(withId, key === '' ? answer : (answer as Record<string, unknown>)[key], service).id;
   };
-  // Kernel and ramdisk too are raw: of aki and ari Nova starts instances, and then refuses to move them.
+  // Kernel and ramdisk too are raw: Nova starts instances of aki and ari images, and then refuses to migrate them.
   const upload = async (name: string, bytes: Uint8Array, more: object = {}) => {
     const image = { name, disk_format: 'raw', container_format: 'bare', visibility: 'public', ...more };
     const id = await post('image', '/v2/images', '', image);
@@ -117,10 +117,10 @@ export async function launch(
   return settled(session, id, patienceMs);
 }
 
-/** From here on a host may be asked for by name without forcing it past the scheduler. */
+/** From this microversion on a host may be requested by name without bypassing the scheduler. */
 const COMPUTE_HOST_VERSION = '2.74';
 
-/** Moves a running instance live to a node that the scheduler picks, its disk with it, and waits until it runs there. */
+/** Live-migrates an instance to a node that the scheduler picks, its disk with it, and waits until it runs there. */
 export async function migrate(session: CloudSession, id: string, patienceMs = 300_000): Promise<Instance> {
   const { host } = await instanceOf(session, id);
   await session.call('compute', `/servers/${id}/action`, {
@@ -135,10 +135,10 @@ export async function migrate(session: CloudSession, id: string, patienceMs = 30
   });
 }
 
-/** From here on `auto` decides whether the disk is copied. */
+/** From this microversion on `auto` decides whether the disk is copied. */
 const LIVE_MIGRATION_VERSION = '2.30';
 
-/** The instance once nothing is being done to it any more. */
+/** The instance once no task is running on it. */
 export async function settled(session: CloudSession, id: string, patienceMs: number): Promise<Instance> {
   for (const deadline = Date.now() + patienceMs; ; await sleep(1000)) {
     const instance = await instanceOf(session, id);
@@ -179,13 +179,13 @@ export async function consoleOf(session: CloudSession, id: string, lines = 20): 
   return read(z.object({ output: z.string() }), answer, 'compute').output;
 }
 
-/** What an instance last told on its console (see `instance/init`): how long it has lived, and whom it reaches. */
+/** The last report of an instance on its console (see `instance/init`): how long it has lived, and which peers it reaches. */
 export function aliveIn(console: string): { readonly seconds: number; readonly reaches: string } | undefined {
-  const told = [...console.matchAll(/alive for (\d+) s, reaches: ([\d ]+|nobody)/g)].at(-1);
-  return told && { seconds: Number(told[1]), reaches: told[2]?.trim() ?? '' };
+  const report = [...console.matchAll(/alive for (\d+) s, reaches: ([\d ]+|none)/g)].at(-1);
+  return report && { seconds: Number(report[1]), reaches: report[2]?.trim() ?? '' };
 }
 
-/** The node's first initrd with files of the instance behind it: of two archives the kernel unpacks, the later one wins. */
+/** The node's first initrd followed by files of the instance: the kernel unpacks both, and the later one overwrites. */
 async function instanceRamdisk(from: ShelvedImage): Promise<Buffer> {
   const own = { init: await readFile(join(INSTANCE, 'init')), 'etc/fstab': await readFile(join(INSTANCE, 'fstab')) };
   const members = Object.entries(own).map(([path, bytes], i) => {

@@ -32,20 +32,20 @@ export type LabCloudOptions = {
   readonly cache: string;
   readonly memoryMb: number;
   readonly onStep: (step: RootStep) => void;
-  /** What comes before the controller starts; the server answers already. */
+  /** Runs before the controller starts; the server answers already. */
   readonly meanwhile?: (rack: OpenRack) => Promise<void>;
 };
 
 /** The node of the site whose address the controller takes. */
 const CONTROLLER = 'controller';
 
-/** Tells a copy from a folder that somebody calls `site` too. */
+/** Distinguishes a copy from another folder with the name `site`. */
 const MARK = '.lab-copy';
 
 /**
- * Copies the site to where a lab cloud serves it from, `<state>/site`, and loads it: the passwords of the lab are no business of
- * the operator's own. A copy of before is replaced. Throws SITE_INVALID; LAB_FAILED where one of the folders lies in the other;
- * FOLDER_TAKEN where `<state>/site` is somebody's own.
+ * Copies the site to where a lab cloud serves it from, `<state>/site`, and loads it: the lab's passwords must not come into the
+ * operator's own folder. An earlier copy is replaced. Throws SITE_INVALID; LAB_FAILED if one of the folders is inside the other;
+ * FOLDER_TAKEN if `<state>/site` is no copy.
  */
 export async function copySite(from: string, state: string): Promise<Site> {
   const folder = join(resolve(state), 'site');
@@ -68,7 +68,10 @@ export async function copySite(from: string, state: string): Promise<Site> {
   throw siteInvalid(folder, loaded.findings);
 }
 
-/** Builds what is missing of the controller and starts rack, server and controller. Throws ReveilleError with all ended. */
+/**
+ * Builds what is missing of the controller and starts rack, server and controller. Throws a ReveilleError after it has ended what
+ * it started.
+ */
 export async function openLabCloud(site: Site, options: LabCloudOptions): Promise<LabCloud> {
   const { state, cache, memoryMb, onStep, meanwhile } = options;
   const address = controllerAddress(site);
@@ -112,7 +115,7 @@ function controllerAddress(site: Site): { readonly ip: Ipv4; readonly prefix: nu
   });
 }
 
-/** Puts the controller's passwords and its clouds.yaml where the site says that they are. */
+/** Writes the controller's passwords and its clouds.yaml to the paths that the site names. */
 async function handOver({ cloudsFile, passwords }: Access, site: string): Promise<void> {
   await mkdir(join(site, 'secrets'), { recursive: true, mode: 0o700 });
   for (const [name, value] of Object.entries(passwords)) {

@@ -4,7 +4,7 @@ import { ReveilleError } from '../../errors.ts';
 import type { OpenRack } from '../open.ts';
 import type { Instance } from './instances.ts';
 
-/** What an operator of the lab cloud can be asked to do, and what comes of it. */
+/** The orders that an operator of the lab cloud carries out, with their results. */
 export type Errands = {
   /** Makes flavor, network and image for instances, from a node's image on the shelf; `peers` are all their numbers. */
   readonly ground: {
@@ -21,7 +21,7 @@ export type Errands = {
 type What = keyof Errands;
 export type Errand = { [W in What]: { readonly id: number; readonly what: W } & Errands[W]['ask'] }[What];
 
-/** Works on the lab cloud from within the rack, where its controller is reached. */
+/** Operates the lab cloud from within the rack, where its controller is reached. */
 export type CloudOperator = {
   /** Rejects with LAB_FAILED in the cloud's words. */
   run<W extends What>(what: W, ask: Errands[W]['ask']): Promise<Errands[W]['result']>;

@@ -5,7 +5,7 @@ import { openShelf } from '../../image/shelf.ts';
 import { consoleOf, type Ground, instanceOf, launch, layGround, migrate } from './instances.ts';
 import type { Errand, Errands } from './operator.ts';
 
-// Runs inside a rack's namespaces, where the controller is reached: takes errands as JSON lines, gives their results so.
+// Runs inside a rack's namespaces, where the controller is reached: reads orders as JSON lines, prints their results likewise.
 
 const [cloudsFile = '', imagesFolder = ''] = process.argv.slice(2);
 const session = openSession(await readCloud('lab', [cloudsFile]));
@@ -14,8 +14,8 @@ let ground: Ground | undefined;
 for await (const line of createInterface({ input: process.stdin })) {
   const errand = JSON.parse(line) as Errand;
   run(errand).then(
-    (result) => tell({ id: errand.id, result: result ?? null }),
-    (error: Error) => tell({ id: errand.id, error: error.message }),
+    (result) => print({ id: errand.id, result: result ?? null }),
+    (error: Error) => print({ id: errand.id, error: error.message }),
   );
 }
 
@@ -25,7 +25,7 @@ async function run(errand: Errand): Promise<Errands[keyof Errands]['result'] | u
       ground = await layGroundFrom(session, errand.image, errand.peers);
       return undefined;
     case 'launch':
-      if (!ground) throw new Error('the ground has not been laid');
+      if (!ground) throw new Error('the flavor, network and image have not been made');
       return launch(session, ground, errand.number, errand);
     case 'migrate':
       return migrate(session, errand.instance);
@@ -42,6 +42,6 @@ async function layGroundFrom(to: CloudSession, name: string, peers: readonly num
   return layGround(to, image, peers);
 }
 
-function tell(answer: object): void {
+function print(answer: object): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { lowersIn, openTree } from './tree.ts';
 
-test('a root is unpacked once, whole, and takes the place of those that nothing is laid over', async (t) => {
+test('a root is unpacked once, whole, and replaces those without an overlay on them', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'tree-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const trees = join(folder, 'trees');
@@ -36,7 +36,7 @@ test('a root is unpacked once, whole, and takes the place of those that nothing 
   const two = await open('two', [one]);
   assert.deepEqual([textIn(one), textIn(two)], ['one', 'two'], 'what is in use stays');
 
-  // What a run leaves behind that was killed while it unpacked.
+  // Left behind by a run that was killed while it unpacked.
   rmSync(two, { recursive: true });
   mkdirSync(join(`${two}.new`, 'etc/text'), { recursive: true });
   assert.equal(textIn(await open('two')), 'two');
@@ -45,7 +45,7 @@ test('a root is unpacked once, whole, and takes the place of those that nothing 
   writeFileSync(tar, 'no tar');
   await assert.rejects(open('three'));
   pack('three');
-  assert.equal(textIn(await open('three')), 'three', 'what could not be unpacked is not taken for whole');
+  assert.equal(textIn(await open('three')), 'three', 'a partly unpacked root does not count as whole');
 });
 
 test('overlays are found in a mountinfo', () => {

@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import type { Base } from '../../image/base.ts';
 
 /**
- * A root as a folder below `folder`, which is unpacked if it is not there yet: it is there whole or not at all. Trees of
- * other roots go, but for those that something is laid over. One at a time may do so.
+ * A root as a folder below `folder`, unpacked if it is missing: it is there whole or not at all. Trees of other roots are
+ * deleted, except those that are part of an overlay. Only one caller at a time.
  */
 export async function openTree(
   { tar, identity }: Pick<Base, 'tar' | 'identity'>,
@@ -24,17 +24,17 @@ export async function openTree(
   await Promise.all(others.map((path) => rm(path, { recursive: true, force: true })));
   const fresh = `${tree}.new`;
   await mkdir(fresh);
-  // It ends with us: the next to come empties the folder and unpacks anew.
+  // It ends with us: the next caller empties the folder and unpacks again.
   const tarProgram = ['tar', '--extract', '--numeric-owner', '--xattrs', '--file', tar, '--directory', fresh];
   await promisify(execFile)('setpriv', ['--pdeathsig', 'KILL', ...tarProgram]);
   await rename(fresh, tree);
   return tree;
 }
 
-/** The folders that something is laid over, in any mount namespace of this machine. */
+/** The folders that are part of an overlay in any mount namespace of this machine. */
 async function lowerFolders(): Promise<ReadonlySet<string>> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  // A process may end while it is asked.
+  // A process may end while it is read.
   const texts = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')));
   return new Set(texts.flatMap(lowersIn));
 }

@@ -5,8 +5,8 @@ import type { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
 import type { Site } from './site/site.ts';
 
-/** Where this machine is reached, by the `addresses` that it was last seen to have: one may come and go under a running server. */
-export function whereabouts(site: () => Site, addresses: () => InterfaceAddresses) {
+/** The server's addresses, from the `addresses` that this machine had when they were last read: they may change while the server runs. */
+export function serverAddresses(site: () => Site, addresses: () => InterfaceAddresses) {
   const serverOf = (network: Network): BootServer | undefined => {
     const ip = serverFor(network, addresses(), site().networks.values());
     return ip === undefined ? undefined : { ip, httpPort: site().http.port };
@@ -20,18 +20,18 @@ export function whereabouts(site: () => Site, addresses: () => InterfaceAddresse
       const servers = networks.map((network) => serverFor(network, addresses(), networks));
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
-    /** Changes with the server's addresses. */
-    serversPicture: (): string =>
+    /** Differs when the server's addresses differ. */
+    serversState: (): string =>
       JSON.stringify([...withServers(site(), addresses()).networks.values()].map(({ server }) => server)),
-    /** Changes with the interfaces that the site names, and with whether they have the addresses that it names. */
-    linksPicture: (links: Pick<InterfaceWatch, 'numbers' | 'has'>): string =>
+    /** Differs when the interfaces that the site names differ, or whether they have the addresses that it names. */
+    linksState: (links: Pick<InterfaceWatch, 'numbers' | 'has'>): string =>
       JSON.stringify(
         [...site().networks.values()].map(({ interface: name, server }) => [
           links.numbers.get(name ?? ''),
           server !== undefined && links.has(server),
         ]),
       ),
-    /** The network that an address is in; for addresses of none, the first network. */
+    /** The network of an address; the first network if it is in none. */
     networkOf: (ip: Ipv4): Network | undefined => {
       const networks = [...site().networks.values()];
       return networks.find(({ subnet }) => inSubnet(subnet, ip)) ?? networks[0];
