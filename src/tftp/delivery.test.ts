@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ChunkPool } from './blocks.ts';
 import { type Content, openContent } from './content.ts';
-import { Delivery, type Outcome } from './delivery.ts';
+import { Delivery, type TransferResult } from './delivery.ts';
 import { negotiate, type Terms } from './negotiate.ts';
-import type { Outlet } from './outlet.ts';
 import { decode } from './packet.ts';
+import type { TransferPort } from './transferPort.ts';
 
 /** Takes a packet or not, as a kernel does. */
 type Kernel = (nth: number) => boolean;
@@ -13,7 +13,7 @@ type Kernel = (nth: number) => boolean;
 /** A client behind a send buffer: what the kernel takes reaches it, and it acknowledges the end of each window. */
 class Wire {
   readonly got: Buffer[] = [];
-  readonly outlet: Outlet;
+  readonly port: TransferPort;
   delivery: Delivery | undefined;
   sent = 0;
   refused = 0;
@@ -21,7 +21,7 @@ class Wire {
 
   constructor(kernel: Kernel, { blockSize, windowSize }: Terms) {
     let inWindow = 0;
-    this.outlet = {
+    this.port = {
       send: (packet, length = packet.length) => {
         this.sent++;
         if (!kernel(this.sent)) {
@@ -58,7 +58,7 @@ const WINDOWED = [
 
 const noFault = (error: unknown): never => assert.fail(String(error));
 
-type Delivered = { outcome: Outcome; wire: Wire; faults: unknown[] };
+type Delivered = { outcome: TransferResult; wire: Wire; faults: unknown[] };
 
 async function deliver(
   content: Content,
@@ -71,7 +71,7 @@ async function deliver(
   const delivery = new Delivery({
     content,
     terms,
-    outlet: wire.outlet,
+    port: wire.port,
     pool: new ChunkPool(),
     onHeard: more.onHeard ?? (() => true),
     faulted: (error) => faults.push(error),
@@ -109,7 +109,7 @@ test('an OACK that the kernel refuses is not sent again by itself: the client ma
   const delivery = new Delivery({
     content,
     terms,
-    outlet: wire.outlet,
+    port: wire.port,
     pool: new ChunkPool(),
     onHeard: () => true,
     faulted: noFault,
@@ -145,12 +145,12 @@ test('nothing is read ahead for a client that was not heard', async () => {
     close: () => plain.close(),
   };
   const terms = negotiate(WINDOWED, { size: content.size, mtu: 1500, windowBytes: 128 * 1024 });
-  const outlet: Outlet = { send: () => true, close: async () => {} };
+  const port: TransferPort = { send: () => true, close: async () => {} };
   let room = false;
   const delivery = new Delivery({
     content,
     terms,
-    outlet,
+    port,
     pool: new ChunkPool(),
     onHeard: () => room,
     faulted: noFault,

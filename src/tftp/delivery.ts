@@ -2,23 +2,21 @@ import { type FaultSink, guarded } from '../faults.ts';
 import { Blocks, type ChunkPool } from './blocks.ts';
 import type { Content } from './content.ts';
 import type { Terms } from './negotiate.ts';
-import type { Outlet } from './outlet.ts';
 import { DATA_HEADER, ERROR, encodeError, encodeOack, type Packet, writeDataHeader } from './packet.ts';
 import { type Step, Transfer } from './transfer.ts';
+import type { TransferPort } from './transferPort.ts';
 
-/** How a request ended. `ms` counts from the start, `bytes` are those that the client acknowledged or, if sent, all. */
-export type Outcome =
-  | { readonly kind: 'missing' }
+/** How a transfer ended. `ms` counts from the start, `bytes` are those that the client acknowledged or, if sent, all. */
+export type TransferResult =
   | { readonly kind: 'sent'; readonly bytes: number; readonly ms: number }
+  /** The client only wanted to know the size. */
   | { readonly kind: 'probed' }
-  /** It got no answer, for lack of a descriptor or of a place in the queue: clients ask again. */
-  | { readonly kind: 'unanswered'; readonly reason: 'descriptors' | 'busy' }
   | { readonly kind: 'failed'; readonly reason: string; readonly bytes: number };
 
 export type DeliveryOptions = {
   readonly content: Content;
   readonly terms: Terms;
-  readonly outlet: Outlet;
+  readonly port: TransferPort;
   readonly pool: ChunkPool;
   /** Block 1, where the transfer begins with it instead of an OACK. */
   readonly first?: Uint8Array;
@@ -30,11 +28,11 @@ export type DeliveryOptions = {
 /** What the kernel does not take is tried again after 1 ms, then more and more seldom. */
 const LONGEST_PAUSE_MS = 64;
 
-/** Carries out what a `Transfer` decides: moves blocks from the content to the outlet and keeps the time. */
+/** Carries out what a `Transfer` decides: moves blocks from the content to the port and keeps the time. */
 export class Delivery {
-  /** Settles once the delivery has ended and its file is closed. The outlet stays the caller's to close. */
-  readonly ended: Promise<Outcome>;
-  readonly #resolve: (outcome: Outcome) => void;
+  /** Settles once the delivery has ended and its file is closed. The port stays the caller's to close. */
+  readonly ended: Promise<TransferResult>;
+  readonly #resolve: (result: TransferResult) => void;
   readonly #options: DeliveryOptions;
   readonly #blocks: Blocks;
   readonly #transfer: Transfer;
@@ -50,7 +48,7 @@ export class Delivery {
   #over = false;
 
   constructor(options: DeliveryOptions) {
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const { promise, resolve } = Promise.withResolvers<TransferResult>();
     this.ended = promise;
     this.#resolve = resolve;
     this.#options = options;
@@ -103,7 +101,7 @@ export class Delivery {
   /** Ends the delivery as failed, and tells the client. */
   abort(reason: string): void {
     if (this.#over) return;
-    this.#options.outlet.send(encodeError(ERROR.UNDEFINED, reason));
+    this.#options.port.send(encodeError(ERROR.UNDEFINED, reason));
     this.fail(reason);
   }
 
@@ -132,7 +130,7 @@ export class Delivery {
         this.#pump();
         break;
       case 'oack':
-        this.#options.outlet.send(encodeOack(this.#options.terms.accepted));
+        this.#options.port.send(encodeOack(this.#options.terms.accepted));
         break;
       case 'wait':
         break;
@@ -156,7 +154,7 @@ export class Delivery {
       const length = this.#blocks.copy(this.#next, this.#packet, DATA_HEADER);
       if (length < 0) return;
       writeDataHeader(this.#packet, this.#next);
-      if (!this.#options.outlet.send(this.#packet, DATA_HEADER + length)) {
+      if (!this.#options.port.send(this.#packet, DATA_HEADER + length)) {
         this.#pumpLater();
         return;
       }
@@ -202,7 +200,7 @@ export class Delivery {
     return Math.round(performance.now() - this.#startedAt);
   }
 
-  #end(outcome: Outcome): void {
+  #end(result: TransferResult): void {
     if (this.#over) return;
     this.#over = true;
     this.#last = 0;
@@ -210,7 +208,7 @@ export class Delivery {
     clearTimeout(this.#pause);
     this.#timer = undefined;
     this.#pause = undefined;
-    const end = () => this.#resolve(outcome);
+    const end = () => this.#resolve(result);
     this.#blocks.close().then(end, end);
   }
 }

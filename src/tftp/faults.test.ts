@@ -3,15 +3,13 @@ import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import type { UdpPort } from '../net/udp.ts';
-import { Admission } from './admission.ts';
-import { ChunkPool } from './blocks.ts';
 import { FILES, LOCAL, onStage, type Stage, until } from './fixture.ts';
 import { admissionLimits } from './limits.ts';
 import { Listener } from './listener.ts';
-import { LookUps } from './lookUps.ts';
 import { encodeAck, encodeRequest } from './packet.ts';
 import { Replies } from './replies.ts';
 import { Reports } from './reports.ts';
+import { Requests } from './requests.ts';
 import type { TftpOptions } from './server.ts';
 
 const BROKEN = 'disk on fire';
@@ -140,18 +138,25 @@ function listenerOn(send: UdpPort['send'], faults: unknown[]) {
   const port = { socket, send, dropped: 0, close: async () => {} } as unknown as UdpPort;
   const events: string[] = [];
   const limits = admissionLimits({ maxTransfers: 10, maxTransfersPerClient: 10 });
-  const listener = new Listener(LOCAL, port, {
+  const reports = new Reports(({ kind }) => events.push(kind));
+  const replies = new Replies(() => 'neighbour');
+  const faulted = (error: unknown) => faults.push(error);
+  const requests = new Requests({
     source: async (name) => (name === 'small' ? { role: 'file', kind: 'bytes', bytes: Buffer.from('x') } : undefined),
-    limits: () => ({ ...limits, singlePort: true }),
+    limits: () => limits,
+    isKnown: () => false,
     mtu: 1500,
-    pool: new ChunkPool(),
-    admission: new Admission(),
-    lookUps: new LookUps(4, 4),
-    replies: new Replies({ isKnown: () => false, wayTo: () => 'neighbour' }),
-    reports: new Reports(({ kind }) => events.push(kind)),
-    totals: { sent: 0, bytesSent: 0 },
+    replies,
+    reports,
+    faulted,
+  });
+  const listener = new Listener(LOCAL, port, {
+    requests,
+    reports,
+    singlePort: () => true,
     isOwn: ({ ip, port: from }) => ip === LOCAL && from === 69,
-    faulted: (error) => faults.push(error),
+    mayAnswer: ({ ip }) => replies.take(ip, false, performance.now()),
+    faulted,
   });
   const from = (port: number, address = '10.0.0.9') => ({ address, port, family: 'IPv4' });
   const say = (bytes: unknown, port = 2000, address?: string) => socket.emit('message', bytes, from(port, address));

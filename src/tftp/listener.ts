@@ -1,32 +1,22 @@
-import type { FileSource } from '../boot/source.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { UdpPort } from '../net/udp.ts';
-import { type Admission, type AdmissionLimits, cancel, type Incoming, type Session } from './admission.ts';
-import type { ChunkPool } from './blocks.ts';
-import type { Outcome } from './delivery.ts';
-import type { LookUps } from './lookUps.ts';
-import { type Inlet, type Outlet, openOutlet, SharedPort, strangerReply } from './outlet.ts';
-import { decode, encodeError, type Request } from './packet.ts';
+import { decode } from './packet.ts';
 import { type Peer, peerOf } from './peer.ts';
-import { refusalOf } from './refusals.ts';
-import type { Replies } from './replies.ts';
 import type { Reports } from './reports.ts';
-import { serve } from './service.ts';
+import type { Requests, Via } from './requests.ts';
+import { openOwnPort, type Receiver, SharedPort, strangerReply, type TransferPort } from './transferPort.ts';
 
 /** What the listeners of one server have in common. */
 export type ListenerOptions = {
-  readonly source: FileSource;
-  readonly limits: () => AdmissionLimits & { readonly singlePort: boolean };
-  readonly mtu: number;
-  readonly pool: ChunkPool;
-  readonly admission: Admission;
-  readonly lookUps: LookUps;
-  readonly replies: Replies;
+  readonly requests: Requests;
   readonly reports: Reports;
-  readonly totals: { sent: number; bytesSent: number };
+  /** Whether transfers leave from the listening port; asked at each transfer. */
+  readonly singlePort: () => boolean;
   /** Whether this server itself listens there: what claims to come from there is forged. */
   readonly isOwn: (peer: Peer) => boolean;
+  /** Whether one packet more may go to this client, which belongs to no transfer. */
+  readonly mayAnswer: (peer: Peer) => boolean;
   readonly faulted: FaultSink;
 };
 
@@ -35,17 +25,16 @@ const BUFFER_BYTES = 1024 * 1024;
 /** Whoever closes a listener waits no longer than this for what its transfers hold. */
 const CLOSING_MS = 2000;
 
-/** One of the server's addresses: takes requests in and sees that each is served and ended. */
-export class Listener {
-  readonly #address: Ipv4;
+/** One of the server's addresses: reads what comes there, and sends from there. */
+export class Listener implements Via {
+  readonly address: Ipv4;
   readonly #port: UdpPort;
   readonly #options: ListenerOptions;
   readonly #shared: SharedPort;
-  readonly #serving = new Map<Session, Promise<void>>();
   #closed = false;
 
   constructor(address: Ipv4, port: UdpPort, options: ListenerOptions) {
-    this.#address = address;
+    this.address = address;
     this.#port = port;
     this.#options = options;
     this.#shared = new SharedPort(port);
@@ -64,114 +53,49 @@ export class Listener {
   /** Ends its transfers with an ERROR to their clients, and closes the socket. */
   async close(reason: string): Promise<void> {
     this.#closed = true;
-    for (const session of this.#serving.keys()) cancel(session, reason, 'with ERROR');
     let late: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(resolve, CLOSING_MS);
     });
-    await Promise.race([Promise.all(this.#serving.values()), tooLate]);
+    await Promise.race([this.#options.requests.end(this.address, reason), tooLate]);
     clearTimeout(late);
     await this.#port.close();
   }
 
-  #onMessage(bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
-    const peer = peerOf(from);
-    if (peer === undefined || this.#options.isOwn(peer)) {
-      this.#options.reports.malformed(`port ${from.port} cannot be answered`, from.address);
-      return;
-    }
-    const packet = decode(bytes);
-    if (packet.kind === 'malformed') this.#options.reports.malformed(packet.reason, from.address);
-    else if (packet.kind === 'rrq' || packet.kind === 'wrq') this.#onRequest(packet, bytes, peer);
-    // An ERROR is never answered: two servers could go on answering each other.
-    else if (!this.#shared.receive(packet, peer) && packet.kind !== 'error' && this.#mayAnswer(peer)) {
-      this.#reply(strangerReply(), peer);
-    }
+  /** Sent from the listening port: it needs no port of its own, and a firewall that saw the request lets it through. */
+  reply(packet: Buffer, { ip, port }: Peer): void {
+    this.#port.send(packet, ip, port);
   }
 
-  #onRequest(request: Request, bytes: Buffer, peer: Peer): void {
-    if (this.#closed) return;
-    const { admission, replies, reports } = this.#options;
-    const now = performance.now();
-    const known = replies.isKnown(peer.ip);
-    // The bytes that came may be a view of a larger buffer, which a session would keep.
-    const incoming: Incoming = { at: this.#address, peer, request: Buffer.from(bytes), known };
-
-    const former = admission.repeated(incoming, now);
-    if (former !== undefined) {
-      if (!former.heard && replies.take(peer.ip, known, now)) former.delivery?.repeat();
-      return;
-    }
-    const limits = this.#options.limits();
-    // No answer to one request too many: clients ask again after a second or so, whereas an error would end their boot.
-    if (!admission.hasRoom(incoming, limits, now) || !replies.take(peer.ip, known, now)) {
-      reports.unanswered(peer.ip);
-      return;
-    }
-    const refusal = refusalOf(request);
-    if (refusal !== undefined) {
-      this.#reply(encodeError(refusal.code, refusal.message), peer);
-      const outcome: Outcome = { kind: 'failed', reason: refusal.message, bytes: 0 };
-      reports.ended({ ip: peer.ip, known, file: request.file, facts: {}, outcome }, now);
-      return;
-    }
-    const session = admission.open(incoming, limits, now);
-    const served = this.#serve(request, session, limits.singlePort).catch(this.#options.faulted);
-    this.#serving.set(session, served);
-    served.then(() => this.#serving.delete(session));
-  }
-
-  async #serve(request: Request, session: Session, singlePort: boolean): Promise<void> {
-    const { admission, replies, reports, limits, totals, source, lookUps, mtu, pool, faulted } = this.#options;
-    const { peer, known } = session;
-    try {
-      const outcome = await serve(request, session, {
-        source,
-        lookUps,
-        mtu,
-        pool,
-        faulted,
-        refuse: (packet) => this.#reply(packet, peer),
-        openOutlet: (inlet) => this.#openOutlet(peer, singlePort, inlet),
-        onHeard: () => {
-          if (!admission.hear(session, limits(), performance.now())) return false;
-          replies.heard(peer.ip);
-          return true;
-        },
-      });
-      reports.ended({ ip: peer.ip, known, file: request.file, facts: session.facts ?? {}, outcome }, performance.now());
-      if (outcome.kind !== 'sent') return;
-      totals.sent++;
-      totals.bytesSent += outcome.bytes;
-    } finally {
-      admission.close(session);
-    }
-  }
-
-  async #openOutlet(peer: Peer, singlePort: boolean, inlet: Inlet): Promise<Outlet> {
-    if (singlePort) return this.#shared.open(peer, inlet);
-    const { reports, faulted } = this.#options;
-    return openOutlet({
-      address: this.#address,
+  async openPort(peer: Peer, receiver: Receiver): Promise<TransferPort> {
+    const { singlePort, reports, isOwn, mayAnswer, faulted } = this.#options;
+    if (singlePort()) return this.#shared.open(peer, receiver);
+    return openOwnPort({
+      address: this.address,
       peer,
-      inlet: {
-        ...inlet,
-        onPacket: (packet) =>
-          packet.kind === 'malformed' ? reports.malformed(packet.reason, 'a client') : inlet.onPacket(packet),
-      },
-      mayAnswer: (stranger) => !this.#options.isOwn(stranger) && this.#mayAnswer(stranger),
+      receiver,
+      mayAnswer: (stranger) => !isOwn(stranger) && mayAnswer(stranger),
+      malformed: (reason) => reports.malformed(reason, 'a client'),
       faulted,
     });
   }
 
-  #mayAnswer({ ip }: Peer): boolean {
-    const { replies } = this.#options;
-    return replies.take(ip, replies.isKnown(ip), performance.now());
-  }
-
-  /** Sent from the listening port: it needs no port of its own, and a firewall that saw the request lets it through. */
-  #reply(packet: Buffer, { ip, port }: Peer): void {
-    this.#port.send(packet, ip, port);
+  #onMessage(bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
+    const { requests, reports, isOwn, mayAnswer, faulted } = this.#options;
+    const peer = peerOf(from);
+    if (peer === undefined || isOwn(peer)) {
+      reports.malformed(`port ${from.port} cannot be answered`, from.address);
+      return;
+    }
+    const packet = decode(bytes);
+    if (packet.kind === 'malformed') reports.malformed(packet.reason, from.address);
+    else if (packet.kind === 'rrq' || packet.kind === 'wrq') {
+      if (!this.#closed) requests.answer({ request: packet, bytes, peer, via: this }).catch(faulted);
+    }
+    // An ERROR is never answered: two servers could go on answering each other.
+    else if (!this.#shared.receive(packet, peer) && packet.kind !== 'error' && mayAnswer(peer)) {
+      this.reply(strangerReply(), peer);
+    }
   }
 }
 

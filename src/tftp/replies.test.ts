@@ -6,11 +6,11 @@ import { Replies } from './replies.ts';
 
 /** How many of `count` requests a second for `seconds`, from as many addresses as `addresses`, get a packet. */
 function answered(way: Way, known: boolean, addresses: number, count: number, seconds: number): number {
-  const replies = new Replies({ isKnown: () => known, wayTo: () => way });
+  const replies = new Replies(() => way);
   let taken = 0;
   for (let i = 0; i < count * seconds; i++) {
     const ip = (0x0a000000 + (i % addresses)) as Ipv4;
-    if (replies.take(ip, replies.isKnown(ip), 1_000_000 + (i * 1000) / count)) taken++;
+    if (replies.take(ip, known, 1_000_000 + (i * 1000) / count)) taken++;
   }
   return taken;
 }
@@ -46,11 +46,10 @@ test('addresses that wait for ARP never come near the size of the kernel’s tab
 test('what a flood from forged addresses uses up is not that of neighbours or of known ones', () => {
   const known = 0x0a000001 as Ipv4;
   const neighbour = 0x0a000002 as Ipv4;
-  const replies = new Replies({
-    isKnown: (ip) => ip === known,
-    wayTo: (ip) => (ip === known || ip === neighbour ? 'neighbour' : ip > 0x0b000000 ? 'router' : 'waits'),
-  });
-  const take = (ip: Ipv4, now: number): boolean => replies.take(ip, replies.isKnown(ip), now);
+  const replies = new Replies((ip) =>
+    ip === known || ip === neighbour ? 'neighbour' : ip > 0x0b000000 ? 'router' : 'waits',
+  );
+  const take = (ip: Ipv4, now: number): boolean => replies.take(ip, ip === known, now);
   let refused = 0;
   for (let i = 0; i < 50_000; i++) {
     if (!take(((i & 1 ? 0x0a010000 : 0x0b010000) + (i % 30_000)) as Ipv4, i / 5)) refused++;
@@ -60,7 +59,7 @@ test('what a flood from forged addresses uses up is not that of neighbours or of
 });
 
 test('a client that acknowledges is there: what it fetched does not count, up to a rate that no loader reaches', () => {
-  const replies = new Replies({ isKnown: () => false, wayTo: () => 'neighbour' });
+  const replies = new Replies(() => 'neighbour');
   const ip = 0x0a000001 as Ipv4;
   /** How many of so many requests are answered, one each `ms`. */
   const taken = (count: number, ms: number, start: number): number => {

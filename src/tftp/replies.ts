@@ -2,13 +2,6 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Way } from '../net/nextHop.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
 
-export type ReplyRules = {
-  /** Whether the address is that of a node, or of the holder of a lease. */
-  readonly isKnown: (ip: Ipv4) => boolean;
-  /** How a packet to the address would leave. */
-  readonly wayTo: (ip: Ipv4) => Way;
-};
-
 /** Requests of one address, answered and heard or not: a loader may fetch hundreds of modules one after the other. */
 const REQUESTS_OF_ONE: Allowance = { burst: 500, perSecond: 100 };
 
@@ -38,7 +31,7 @@ const OF_ALL = {
  * from forged addresses does not use up what is for known ones, nor for neighbours.
  */
 export class Replies {
-  readonly #rules: ReplyRules;
+  readonly #wayTo: (ip: Ipv4) => Way;
   readonly #requestsOfOne = new AddressBuckets();
   readonly #ofOne = new AddressBuckets();
   readonly #ofAll = {
@@ -49,22 +42,19 @@ export class Replies {
     knownWaits: new Bucket(OF_ALL.knownWaits),
   };
 
-  constructor(rules: ReplyRules) {
-    this.#rules = rules;
+  /** `wayTo`: how a packet to the address would leave. */
+  constructor(wayTo: (ip: Ipv4) => Way) {
+    this.#wayTo = wayTo;
   }
 
-  /** Whether one packet more may go to `ip`, and counts it. `now` is in milliseconds of one monotonic clock. */
+  /** Whether one packet more may go to `ip`, and counts it. `known`: it is the address of a node, or of the holder of a lease. `now` is in milliseconds of one monotonic clock. */
   take(ip: Ipv4, known: boolean, now: number): boolean {
     if (!this.#requestsOfOne.take(ip, REQUESTS_OF_ONE, now)) return false;
     if (!this.#ofOne.take(ip, known ? OF_ONE_KNOWN : OF_ONE, now)) return false;
-    const way = this.#rules.wayTo(ip);
+    const way = this.#wayTo(ip);
     if (way === 'none') return false;
     if (way === 'waits') return this.#ofAll[known ? 'knownWaits' : 'waits'].take(now);
     return this.#ofAll[known ? 'known' : way].take(now);
-  }
-
-  isKnown(ip: Ipv4): boolean {
-    return this.#rules.isKnown(ip);
   }
 
   /** The client acknowledged: it is there, and what it was sent was for it. */

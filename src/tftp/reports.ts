@@ -4,7 +4,7 @@ import type { EventSink } from '../model/event.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { Tally } from '../timeline/tally.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
-import type { Outcome } from './delivery.ts';
+import type { TransferResult } from './delivery.ts';
 import { printable } from './packet.ts';
 
 /** A boot may ask for some hundred files that are not there; one address has so many listed, and all strangers so many. */
@@ -13,13 +13,20 @@ const OF_STRANGERS: Allowance = { burst: 100, perSecond: 10 };
 
 const LONGEST_SHOWN = 100;
 
-/** What happened to a request, of whom and for which file, as the client named it. */
+/** How a request ended. */
+export type RequestResult =
+  | TransferResult
+  | { readonly kind: 'missing' }
+  /** It got no answer, for lack of a descriptor or of a place in the queue: clients ask again. */
+  | { readonly kind: 'unanswered'; readonly reason: 'descriptors' | 'busy' };
+
+/** How a request ended, of whom and for which file, as the client named it. */
 export type Report = {
   readonly ip: Ipv4;
   readonly known: boolean;
   readonly file: string;
   readonly facts: Partial<FileFacts>;
-  readonly outcome: Outcome;
+  readonly result: RequestResult;
 };
 
 /**
@@ -68,10 +75,10 @@ export class Reports {
   }
 
   /** `now` is in milliseconds of one monotonic clock. */
-  ended({ ip, known, file, facts, outcome }: Report, now: number): void {
-    switch (outcome.kind) {
+  ended({ ip, known, file, facts, result }: Report, now: number): void {
+    switch (result.kind) {
       case 'sent':
-        this.#emit({ kind: 'tftp.sent', ip, file: shown(file), ...facts, bytes: outcome.bytes, ms: outcome.ms });
+        this.#emit({ kind: 'tftp.sent', ip, file: shown(file), ...facts, bytes: result.bytes, ms: result.ms });
         break;
       case 'missing':
         if (this.#isListed(ip, known, now)) this.#emit({ kind: 'tftp.missing', ip, file: shown(file) });
@@ -83,13 +90,13 @@ export class Reports {
             ip,
             file: shown(file),
             ...facts,
-            reason: outcome.reason,
-            bytes: outcome.bytes,
+            reason: result.reason,
+            bytes: result.bytes,
           });
         }
         break;
       case 'unanswered':
-        if (outcome.reason === 'busy') this.unanswered(ip);
+        if (result.reason === 'busy') this.unanswered(ip);
         else this.#descriptors.note(`the last from ${formatIpv4(ip)}`);
         break;
       case 'probed':

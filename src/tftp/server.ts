@@ -6,13 +6,11 @@ import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { NextHops } from '../net/nextHop.ts';
 import { UdpPort } from '../net/udp.ts';
-import { Admission } from './admission.ts';
-import { ChunkPool } from './blocks.ts';
 import { admissionLimits, type TransferLimits } from './limits.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
-import { LookUps } from './lookUps.ts';
 import { Replies } from './replies.ts';
 import { Reports } from './reports.ts';
+import { Requests } from './requests.ts';
 
 export type TftpLimits = TransferLimits & {
   /** All transfers through the listening port, for clients behind NAT or strict firewalls; slower. */
@@ -49,112 +47,135 @@ export type TftpStats = {
   readonly bytesSent: number;
 };
 
-export type TftpServer = {
+const TFTP_PORT = 69;
+const ETHERNET_MTU = 1500;
+const RETRY_MS = 5000;
+
+/** Serves files read-only over TFTP (RFC 1350, 2347, 2348, 2349, 7440). Rejects if an address of this machine cannot be listened on; others are waited for. */
+export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
+  const server = new TftpServer(options);
+  await server.start();
+  return server;
+}
+
+/** The server's addresses, each with its listener, and what they share. */
+export class TftpServer {
+  readonly #addresses: () => readonly Ipv4[];
+  readonly #port: number;
+  readonly #faulted: FaultSink;
+  readonly #reports: Reports;
+  readonly #hops = new NextHops();
+  readonly #requests: Requests;
+  readonly #shared: ListenerOptions;
+  readonly #listeners = new Map<Ipv4, Listener>();
+  /** Addresses that cannot be listened on now, and have been reported. */
+  readonly #awaited = new Set<Ipv4>();
+  /** A reload and a close that come together run one after the other. */
+  readonly #inOrder = inTurn();
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: TftpOptions) {
+    const { addresses, port = TFTP_PORT, mtu = ETHERNET_MTU, source, limits, descriptors } = options;
+    const { faulted, events } = edges(options);
+    this.#addresses = addresses;
+    this.#port = port;
+    this.#faulted = faulted;
+    this.#reports = new Reports(events);
+    const isKnown = knownTo(options, faulted);
+    const replies = new Replies((ip) => this.#hops.wayTo(ip));
+    this.#requests = new Requests({
+      source,
+      limits: () => admissionLimits(limits(), descriptors),
+      isKnown,
+      mtu,
+      replies,
+      reports: this.#reports,
+      faulted,
+    });
+    this.#shared = {
+      requests: this.#requests,
+      reports: this.#reports,
+      singlePort: () => limits().singlePort,
+      isOwn: (peer) => peer.port === port && this.#listeners.has(peer.ip),
+      mayAnswer: ({ ip }) => replies.take(ip, isKnown(ip), performance.now()),
+      faulted,
+    };
+  }
+
+  /** Opens all addresses. Rejects, with everything closed again, as `startTftpServer` says. */
+  async start(): Promise<void> {
+    try {
+      for (const address of this.#addresses()) {
+        await this.#listenOn(address).catch((error: Error) => {
+          if (codeOf(error) !== 'INTERFACE_MISSING') throw error;
+          this.#await(address, error);
+        });
+      }
+      this.#retryLater();
+    } catch (error) {
+      await this.#end();
+      throw error;
+    }
+  }
+
   /**
    * Listens on addresses that are new and no longer on those that are gone. Trouble with one becomes an event, and it is tried
    * again every few seconds.
    */
-  reload(): Promise<void>;
+  reload(): Promise<void> {
+    return this.#inOrder(() => this.#follow()).catch(this.#faulted);
+  }
+
   /** Ends all transfers with an ERROR to their clients, and gives sockets and files back. */
-  close(): Promise<void>;
-  stats(): TftpStats;
-};
-
-const TFTP_PORT = 69;
-const ETHERNET_MTU = 1500;
-const RETRY_MS = 5000;
-/** The thread pool has four threads; more look-ups at once than keep them busy gain nothing. */
-const LOOK_UPS_AT_ONCE = 32;
-const LOOK_UPS_WAITING = 512;
-
-/** Serves files read-only over TFTP (RFC 1350, 2347, 2348, 2349, 7440). Rejects if an address of this machine cannot be listened on; others are waited for. */
-export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
-  const port = options.port ?? TFTP_PORT;
-  const { faulted, events } = edges(options);
-  const admission = new Admission();
-  const totals = { sent: 0, bytesSent: 0 };
-  const reports = new Reports(events);
-  const hops = new NextHops();
-  const listeners = new Map<Ipv4, Listener>();
-  const common: ListenerOptions = {
-    source: options.source,
-    limits: () => admissionLimits(options.limits(), options.descriptors),
-    mtu: options.mtu ?? ETHERNET_MTU,
-    pool: new ChunkPool(),
-    admission,
-    lookUps: new LookUps(LOOK_UPS_AT_ONCE, LOOK_UPS_WAITING),
-    replies: new Replies({ isKnown: knownTo(options, faulted), wayTo: (ip) => hops.wayTo(ip) }),
-    reports,
-    totals,
-    isOwn: (peer) => peer.port === port && listeners.has(peer.ip),
-    faulted,
-  };
-  let closed = false;
-  /** Addresses that cannot be listened on now, and have been reported. */
-  const awaited = new Set<Ipv4>();
-  let retry: NodeJS.Timeout | undefined;
-  /** A reload and a close that come together run one after the other. */
-  const inOrder = inTurn();
-
-  async function listenOn(address: Ipv4): Promise<void> {
-    if (listeners.has(address)) return;
-    listeners.set(address, new Listener(address, await UdpPort.open({ address, port }), common));
-    awaited.delete(address);
+  close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    return this.#inOrder(() => this.#end());
   }
 
-  function awaitLater(address: Ipv4, error: Error): void {
-    if (!awaited.has(address)) reports.trouble(codeOf(error) ?? 'TFTP_LISTEN', error.message);
-    awaited.add(address);
+  stats(): TftpStats {
+    return this.#requests.stats;
   }
 
-  function retryLater(): void {
-    clearTimeout(retry);
-    if (awaited.size > 0 && !closed) retry = setTimeout(() => void inOrder(follow).catch(faulted), RETRY_MS).unref();
+  async #listenOn(address: Ipv4): Promise<void> {
+    if (this.#listeners.has(address)) return;
+    const port = await UdpPort.open({ address, port: this.#port });
+    this.#listeners.set(address, new Listener(address, port, this.#shared));
+    this.#awaited.delete(address);
   }
 
-  async function leave(address: Ipv4, reason: string): Promise<void> {
-    const listener = listeners.get(address);
-    listeners.delete(address);
+  #await(address: Ipv4, error: Error): void {
+    if (!this.#awaited.has(address)) this.#reports.trouble(codeOf(error) ?? 'TFTP_LISTEN', error.message);
+    this.#awaited.add(address);
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    if (this.#awaited.size > 0 && !this.#closed) this.#retry = setTimeout(() => void this.reload(), RETRY_MS).unref();
+  }
+
+  async #leave(address: Ipv4, reason: string): Promise<void> {
+    const listener = this.#listeners.get(address);
+    this.#listeners.delete(address);
     await listener?.close(reason);
   }
 
-  async function follow(): Promise<void> {
-    if (closed) return;
-    const wanted = new Set(options.addresses());
-    const gone = [...listeners.keys()].filter((address) => !wanted.has(address));
-    await Promise.all(gone.map((address) => leave(address, 'this address is gone')));
-    for (const address of awaited) if (!wanted.has(address)) awaited.delete(address);
-    for (const address of wanted) await listenOn(address).catch((error: Error) => awaitLater(address, error));
-    retryLater();
+  async #follow(): Promise<void> {
+    if (this.#closed) return;
+    const wanted = new Set(this.#addresses());
+    const gone = [...this.#listeners.keys()].filter((address) => !wanted.has(address));
+    await Promise.all(gone.map((address) => this.#leave(address, 'this address is gone')));
+    for (const address of this.#awaited) if (!wanted.has(address)) this.#awaited.delete(address);
+    for (const address of wanted) await this.#listenOn(address).catch((error: Error) => this.#await(address, error));
+    this.#retryLater();
   }
 
-  async function end(): Promise<void> {
-    await Promise.all([...listeners.keys()].map((address) => leave(address, 'the server is stopping')));
-    hops.close();
-    reports.close();
+  async #end(): Promise<void> {
+    await Promise.all([...this.#listeners.keys()].map((address) => this.#leave(address, 'the server is stopping')));
+    this.#hops.close();
+    this.#reports.close();
   }
-
-  try {
-    for (const address of options.addresses()) {
-      await listenOn(address).catch((error: Error) => {
-        if (codeOf(error) !== 'INTERFACE_MISSING') throw error;
-        awaitLater(address, error);
-      });
-    }
-    retryLater();
-  } catch (error) {
-    await end();
-    throw error;
-  }
-  return {
-    reload: () => inOrder(follow).catch(faulted),
-    close() {
-      closed = true;
-      clearTimeout(retry);
-      return inOrder(end);
-    },
-    stats: () => ({ transfers: admission.size, unheard: admission.unheard, ...totals }),
-  };
 }
 
 function codeOf(error: Error): string | undefined {

@@ -4,22 +4,24 @@ import { UdpPort } from '../net/udp.ts';
 import { decode, ERROR, encodeError, type Packet } from './packet.ts';
 import { type Peer, peerKey, peerOf } from './peer.ts';
 
-/** The way to one client. */
-export type Outlet = {
+/** What a transfer is sent from: a port of its own, or the listening port. */
+export type TransferPort = {
   /** Whether the first `length` bytes left: what cannot leave at once is dropped. The packet may be used again at once. */
   send(packet: Uint8Array, length?: number): boolean;
   close(): Promise<void>;
 };
 
-/** What comes from the client of an outlet. */
-export type Inlet = { onPacket(packet: Packet): void; onTrouble(error: Error): void };
+/** What comes to a transfer from its client. */
+export type Receiver = { onPacket(packet: Packet): void; onTrouble(error: Error): void };
 
-export type OutletOptions = {
+export type OwnPortOptions = {
   readonly address: Ipv4;
   readonly peer: Peer;
-  readonly inlet: Inlet;
+  readonly receiver: Receiver;
   /** Whether a packet of another sender may be answered. */
   readonly mayAnswer: (stranger: Peer) => boolean;
+  /** The client sent what is no packet. */
+  readonly malformed: (reason: string) => void;
   readonly faulted: FaultSink;
 };
 
@@ -28,20 +30,23 @@ export type OutletOptions = {
  * Packets of anybody but `peer` are answered with ERROR 5 and otherwise ignored (RFC 1350 section 4). A port of its own keeps
  * a transfer's packets out of the way of all others, and is one more number that a forger of packets has to guess.
  */
-export async function openOutlet({ address, peer, inlet, mayAnswer, faulted }: OutletOptions): Promise<Outlet> {
+export async function openOwnPort(options: OwnPortOptions): Promise<TransferPort> {
+  const { address, peer, receiver, mayAnswer, malformed, faulted } = options;
   const port = await UdpPort.open({ address, port: 0 });
   const key = peerKey(peer);
   const onMessage = (bytes: Buffer, from: { address: string; port: number }): void => {
     const sender = peerOf(from);
     if (sender === undefined) return;
     const packet = decode(bytes);
-    if (peerKey(sender) === key) inlet.onPacket(packet);
+    const isClient = peerKey(sender) === key;
+    if (isClient && packet.kind === 'malformed') malformed(packet.reason);
+    else if (isClient) receiver.onPacket(packet);
     // An ERROR is never answered: two servers could go on answering each other.
     else if (packet.kind !== 'error' && mayAnswer(sender)) port.send(strangerReply(), sender.ip, sender.port);
   };
   port.socket.on(
     'error',
-    guarded(faulted, (error: Error) => inlet.onTrouble(error)),
+    guarded(faulted, (error: Error) => receiver.onTrouble(error)),
   );
   port.socket.on('message', guarded(faulted, onMessage));
   return {
@@ -50,31 +55,31 @@ export async function openOutlet({ address, peer, inlet, mayAnswer, faulted }: O
   };
 }
 
-/** The listening port as the way to many clients, distinguished by address and port. */
+/** The listening port as the port of many transfers, told apart by their clients' addresses and ports. */
 export class SharedPort {
   readonly #port: Pick<UdpPort, 'send'>;
-  readonly #inlets = new Map<number, Inlet>();
+  readonly #receivers = new Map<number, Receiver>();
 
   constructor(port: Pick<UdpPort, 'send'>) {
     this.#port = port;
   }
 
-  open(peer: Peer, inlet: Inlet): Outlet {
+  open(peer: Peer, receiver: Receiver): TransferPort {
     const key = peerKey(peer);
-    this.#inlets.set(key, inlet);
+    this.#receivers.set(key, receiver);
     return {
       send: (packet, length) => this.#port.send(packet, peer.ip, peer.port, length),
       close: async () => {
-        if (this.#inlets.get(key) === inlet) this.#inlets.delete(key);
+        if (this.#receivers.get(key) === receiver) this.#receivers.delete(key);
       },
     };
   }
 
   /** Hands a packet to the transfer that it belongs to, if there is one. */
   receive(packet: Packet, peer: Peer): boolean {
-    const inlet = this.#inlets.get(peerKey(peer));
-    inlet?.onPacket(packet);
-    return inlet !== undefined;
+    const receiver = this.#receivers.get(peerKey(peer));
+    receiver?.onPacket(packet);
+    return receiver !== undefined;
   }
 }
 
