@@ -307,10 +307,9 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
         if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
         return nodeFiles.diff(node);
       },
-      recentEvents: async (filter) => {
+      keptEvents: async (filter) => {
         await log.flush();
-        const found = await store.events.read({ ...filter, bytes: MOST_READ_BYTES });
-        return found.map(({ event }) => event);
+        return store.events.read({ ...filter, bytes: MOST_READ_BYTES });
       },
       faulted,
     });

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Event } from '../model/event.ts';
+import type { StoredEvent } from '../timeline/eventStore.ts';
 
 /** A follower that does not read is cut off at so many bytes that wait for it. */
 const MOST_UNREAD = 8 * 1024 * 1024;
@@ -9,7 +12,7 @@ const MOST_UNREAD = 8 * 1024 * 1024;
 /** Events that a client asks for. */
 export type EventSource = {
   /** Those that were, oldest first. */
-  readonly past: () => Promise<readonly Event[]>;
+  readonly past: () => Promise<readonly StoredEvent[]>;
   /** Where it follows: calls `listener` for each event from now on; returns the way to stop. */
   readonly subscribe?: (listener: (event: Event) => void) => () => void;
   readonly isWanted: (event: Event) => boolean;
@@ -24,9 +27,9 @@ export type EventSource = {
  */
 export async function sendEvents(reply: FastifyReply, from: EventSource): Promise<FastifyReply> {
   const response = reply.raw;
-  const write = (event: Event): void => {
+  const write = (event: Event, id?: number): void => {
     if (!from.isWanted(event)) return;
-    response.write(lineOf(event));
+    response.write(lineOf(event, id));
     if (response.writableLength > MOST_UNREAD) response.destroy();
   };
   const meanwhile: Event[] = [];
@@ -40,9 +43,10 @@ export async function sendEvents(reply: FastifyReply, from: EventSource): Promis
   try {
     const events = await from.past();
     begin(reply);
-    const newest = events.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
-    for (const event of events) write(event);
-    for (const event of meanwhile) if (event.at > newest || !events.some((known) => isSame(known, event))) write(event);
+    const newest = events.at(-1)?.event.at ?? Number.NEGATIVE_INFINITY;
+    for (const { id, event } of events) write(event, id);
+    for (const event of meanwhile)
+      if (event.at > newest || !events.some((known) => isSame(known.event, event))) write(event);
     live = true;
     if (stop === undefined) response.end();
     else if (!response.destroyed) await once(response, 'close');
@@ -54,6 +58,81 @@ export async function sendEvents(reply: FastifyReply, from: EventSource): Promis
   return reply;
 }
 
+/** Events that are kept, for a reader who resumes. */
+export type KeptEvents = {
+  /** Some events after the one of that id, oldest first, what happened until now among them. */
+  readonly read: (after: number) => Promise<readonly StoredEvent[]>;
+  /** Where it follows: as of `EventSource`. */
+  readonly subscribe?: EventSource['subscribe'];
+  readonly faulted: FaultSink;
+};
+
+/** What happens within this time is read at once. */
+const GATHER_MS = 200;
+/** Events whose keeping failed at first are found by looking again. */
+const LOOK_MS = 5000;
+
+/**
+ * Sends the events that were kept after one, each with its id; to a follower all, also those that come, as they are kept. So a
+ * reader who was cut off resumes after the last id that it has, misses none and has none twice.
+ */
+export async function sendEventsAfter(
+  reply: FastifyReply,
+  after: number,
+  { read, subscribe, faulted }: KeptEvents,
+): Promise<FastifyReply> {
+  const response = reply.raw;
+  const signs = new Signs();
+  const stop = subscribe?.(() => signs.show());
+  response.once('close', () => signs.show());
+  let last = after;
+  try {
+    for (;;) {
+      const events = await read(last);
+      if (!response.headersSent) begin(reply);
+      for (const { id, event } of events) {
+        last = id;
+        if (response.destroyed) return reply;
+        if (!response.write(lineOf(event, id))) await drained(response);
+      }
+      if (stop === undefined) break;
+      if (events.length > 0) continue;
+      await signs.shown(LOOK_MS);
+      if (response.destroyed) return reply;
+      await delay(GATHER_MS);
+    }
+    response.end();
+  } catch (error) {
+    breakOff(reply, error, faulted);
+  } finally {
+    stop?.();
+  }
+  return reply;
+}
+
+/** Signs that something happened since one looked last. */
+class Signs {
+  #sign = Promise.withResolvers<void>();
+
+  show(): void {
+    this.#sign.resolve();
+  }
+
+  /** Resolves once there was a sign since the last call, or after so long. */
+  async shown(ms: number): Promise<void> {
+    const timer = setTimeout(() => this.show(), ms);
+    await this.#sign.promise;
+    clearTimeout(timer);
+    this.#sign = Promise.withResolvers();
+  }
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once('drain', resolve).once('close', resolve);
+  return promise.finally(() => response.off('drain', resolve).off('close', resolve));
+}
+
 /** Sends values as they come, a line of JSON each. */
 export async function sendLines(
   reply: FastifyReply,
@@ -62,7 +141,7 @@ export async function sendLines(
 ): Promise<FastifyReply> {
   begin(reply);
   try {
-    for await (const value of values) reply.raw.write(lineOf(value));
+    for await (const value of values) reply.raw.write(`${JSON.stringify(value)}\n`);
     reply.raw.end();
   } catch (error) {
     breakOff(reply, error, faulted);
@@ -76,8 +155,9 @@ function begin(reply: FastifyReply): void {
   reply.raw.flushHeaders();
 }
 
-function lineOf(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+/** An event as a line; one that is kept has its id. */
+function lineOf(event: Event, id?: number): string {
+  return `${JSON.stringify(id === undefined ? event : { ...event, id })}\n`;
 }
 
 /** An answer that has begun can only be cut off; before that it is refused as any other is. */

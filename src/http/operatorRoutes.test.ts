@@ -39,7 +39,7 @@ function rig(fails?: Error) {
         if (set === 'nobody') throw new ReveilleError('NODE_UNKNOWN', 'the site has no node nobody', { hint: 'look' });
         return [set];
       },
-      recentEvents: async (filter) => answers('recentEvents', [EVENT_VALUE])(filter),
+      keptEvents: async (filter) => answers('keptEvents', [{ id: 7, event: EVENT_VALUE }])(filter),
       diff: async (node) => answers('diff', DIFF_VALUE)(node),
       sync: async function* (nodes, { gone: _, ...options }) {
         yield answers('sync', SYNC_VALUE)(nodes, options);
@@ -76,13 +76,14 @@ const row = <C extends Contract>(contract: C, values: ValuesOf<C>, ...asks: read
 const USUAL = { maxUnavailable: 1, failures: 0, policy: 'wait', bootMs: 1_200_000 };
 const ROWS: readonly Row[] = [
   row(STATUS, {}, 'status'),
-  row(EVENTS, { query: {} }, 'recentEvents', { limit: 10_000 }),
-  row(EVENTS, { query: { since: 5, node: 'node01', limit: 7, follow: false } }, 'recentEvents', {
+  row(EVENTS, { query: {} }, 'keptEvents', { limit: 10_000 }),
+  row(EVENTS, { query: { since: 5, node: 'node01', limit: 7, follow: false } }, 'keptEvents', {
     since: 5,
     nodes: ['node01'],
     limit: 7,
   }),
-  row(EVENTS, { query: { limit: 99_999 } }, 'recentEvents', { limit: 10_000 }),
+  row(EVENTS, { query: { limit: 99_999 } }, 'keptEvents', { limit: 10_000 }),
+  row(EVENTS, { query: { after: 0, limit: 5 } }, 'keptEvents', { limit: 5, after: 0 }),
   row(DIFF, { query: { node: 'node01' } }, 'diff', 'node01'),
   row(SYNC, { body: { nodes: 'node01' } }, 'sync', ['node01'], { what: 'apply', wait: false, patienceMs: 120_000 }),
   row(SYNC, { body: { nodes: 'node01', restore: true, wait: true, timeoutMs: 0 } }, 'sync', ['node01'], {
@@ -182,7 +183,7 @@ describe('a request that its contract does not take', () => {
     [get('events?limit=1&limit=2'), 400, '?limit= must be given once'],
     [get('events?follow=maybe'), 400, '?follow= must be one of 0, 1, true, false'],
     [get('events?node='), 400, '?node= must name nodes'],
-    [get('events?nodes=a'), 400, 'the query must not hold "nodes"; it takes since, node, limit, follow'],
+    [get('events?nodes=a'), 400, 'the query must not hold "nodes"; it takes since, after, node, limit, follow'],
     [get('events?__proto__=a'), 400, /^the query must not hold|^the query/],
     [get('diff'), 400, '?node= is missing'],
     [get('diff?node=a&node=b'), 400, '?node= must be given once'],

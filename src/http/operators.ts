@@ -4,6 +4,7 @@ import type { Event } from '../model/event.ts';
 import type { NodeDiff } from '../node/diff.ts';
 import type { SyncOptions, SyncResult } from '../node/sync.ts';
 import type { RollsForOperators } from '../roll/operators.ts';
+import type { EventFilter, StoredEvent } from '../timeline/eventStore.ts';
 import type { Status } from '../timeline/status.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
@@ -12,13 +13,10 @@ import { EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
 import { STATUS } from './contracts/status.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
-import { sendEvents, sendLines } from './lines.ts';
+import { sendEvents, sendEventsAfter, sendLines } from './lines.ts';
 import { addRollRoutes } from './rollRoutes.ts';
 import { readJsonBodies, serveJson, serveLines } from './serveRoute.ts';
 import { listenOnSocket } from './unixSocket.ts';
-
-/** Which of the events that were: at or after `since` (milliseconds since the epoch), of these nodes, the newest `limit`. */
-export type EventFilter = { readonly since?: number; readonly nodes?: readonly string[]; readonly limit: number };
 
 /** What the operators' API is made from. */
 export type OperatorsFrom = {
@@ -31,8 +29,8 @@ export type OperatorsFrom = {
   readonly sync: (nodes: readonly string[], options: SyncOptions) => AsyncIterable<SyncResult>;
   /** What would change on the node of this name. Throws FILES_UNKNOWN, SITE_INVALID, TEMPLATE_INVALID. */
   readonly diff: (node: string) => Promise<NodeDiff>;
-  /** Oldest first. */
-  readonly recentEvents: (filter: EventFilter) => Promise<readonly Event[]>;
+  /** Events that are kept, oldest first, what happened until now among them; see `EventStore`. */
+  readonly keptEvents: (filter: EventFilter) => Promise<readonly StoredEvent[]>;
   readonly rolls: RollsForOperators;
   readonly leases: LeasesForOperators;
   /** Takes in exceptions that no code expected. */
@@ -73,18 +71,23 @@ export function operatorsApp(from: OperatorsFrom): FastifyInstance {
   addRollRoutes(app, from.rolls);
   addLeaseRoutes(app, from.leases);
   serveJson(app, STATUS, () => from.status());
-  serveLines(app, EVENTS, ({ query: { since, node, limit, follow = false } }, reply) => {
+  serveLines(app, EVENTS, ({ query: { since, after, node, limit, follow = false } }, reply) => {
     const nodes = node === undefined ? undefined : from.nodesNamed(node);
     const filter: EventFilter = {
       ...(since === undefined ? {} : { since }),
       ...(nodes === undefined ? {} : { nodes }),
       limit: Math.min(limit ?? MOST_EVENTS, MOST_EVENTS),
     };
+    const subscribe = follow ? { subscribe: from.subscribe } : {};
+    if (after !== undefined) {
+      const read = (last: number) => from.keptEvents({ ...filter, after: last });
+      return sendEventsAfter(reply, after, { read, ...subscribe, faulted });
+    }
     const names = nodes && new Set(nodes);
     return sendEvents(reply, {
       // Without `since` a follower gets only what comes.
-      past: async () => (follow && since === undefined ? [] : from.recentEvents(filter)),
-      ...(follow ? { subscribe: from.subscribe } : {}),
+      past: async () => (follow && since === undefined ? [] : from.keptEvents(filter)),
+      ...subscribe,
       isWanted: (event) => names === undefined || (event.node !== undefined && names.has(event.node)),
       mostMeanwhile: MOST_EVENTS,
       faulted,

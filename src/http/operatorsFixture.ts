@@ -18,7 +18,7 @@ export function operatorsFixture(changes: Partial<OperatorsFrom> = {}): Operator
     nodesNamed: notAsked,
     sync: notAsked,
     diff: notAsked,
-    recentEvents: notAsked,
+    keptEvents: notAsked,
     leases: { list: notAsked, release: notAsked, nodeOf: () => undefined, poolOf: () => undefined },
     rolls: {
       list: notAsked,

@@ -406,9 +406,9 @@ test('the operators’ API: status, events that were and that come, on a socket 
           listeners.add(listener);
           return () => listeners.delete(listener);
         },
-        recentEvents: async (filter) => {
+        keptEvents: async (filter) => {
           asked.push(filter);
-          return stored.filter((event) => event.at >= (filter.since ?? 0));
+          return stored.filter((event) => event.at >= (filter.since ?? 0)).map((event, id) => ({ id, event }));
         },
         nodesNamed: (set) => {
           if (set === 'node01') return [set];

@@ -10,6 +10,7 @@ const common = z.object({
   mac: z.string().exactOptional(),
   node: z.string().exactOptional(),
   ip: z.number().exactOptional(),
+  id: z.int().exactOptional().describe('Of an event that is kept: counts up in the order of keeping.'),
 });
 
 const event = z
@@ -30,8 +31,13 @@ export const EVENTS = {
       .describe(
         'Only events at or after this time, in milliseconds since the epoch. A follower without it gets only what comes.',
       ),
+    after: wholeNumber
+      .exactOptional()
+      .describe(
+        'Only events that are kept after the one of this `id`, the oldest first; 0: from the beginning. To resume: the last id that came.',
+      ),
     node: nodeSet.exactOptional().describe('Only events of these nodes.'),
-    limit: wholeNumber.exactOptional().describe('The newest so many; 10,000 at most.'),
+    limit: wholeNumber.exactOptional().describe('The newest so many (after `after`: the oldest); 10,000 at most.'),
     follow: flag.exactOptional().describe('Goes on with what comes, until the client leaves.'),
   }),
   form: 'lines',
