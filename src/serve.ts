@@ -11,6 +11,7 @@ import { SteadyClock } from './dhcp/clock.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { formatPlace, ReveilleError, troubleOf, wordsOf } from './errors.ts';
 import { type FaultSink, guarded } from './faults.ts';
+import { HttpPorts, MachinesServer } from './http/machinesServer.ts';
 import { createOperatorsServer } from './http/operators.ts';
 import { createHttpServer } from './http/server.ts';
 import { openedRecords } from './image/opened.ts';
@@ -158,7 +159,8 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const images = servedImages(openShelf(join(stateFolder, 'images')), emit);
   const { shelf } = images;
   const interfaces = new InterfaceWatch();
-  const where = serverAddresses(site, () => interfaces.addresses);
+  const ports = new HttpPorts(() => site().http.port);
+  const where = serverAddresses(site, () => interfaces.addresses, ports);
   const rolls = await openRolls(store.rolls, emit, Date.now);
   const identities = openIdentities(store.identities);
   const files = {
@@ -182,7 +184,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       events: emit,
       faulted,
       isOwn: (ip) => interfaces.has(ip),
-      boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site().http.port }),
+      boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: ports.current }),
     }),
   );
   opened.defer(() => dhcp.close());
@@ -214,7 +216,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   /** The address through which a node last reached this server: templates may say it. */
   const reachedAt = new Map<string, Ipv4>();
   const render = async (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) => {
-    const bundle = await nodeBundle(site(), node, { inventory, server: { ip, httpPort: site().http.port } }, means);
+    const bundle = await nodeBundle(site(), node, { inventory, server: { ip, httpPort: ports.current } }, means);
     masks.note(node.name, bundle.mask);
     return bundle;
   };
@@ -255,12 +257,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
       orders,
       onNews: nodeFiles.onNews,
     });
-  const { port } = site().http;
-  const http = await supervisor.run('http', async (faulted) => {
-    const server = machinesHttp(faulted);
-    await server.listen({ port });
-    return server;
-  });
+  const http = await supervisor.run('http', (faulted) => MachinesServer.start(machinesHttp(faulted), ports, trouble));
   opened.defer(() => http.close());
 
   const withCloud = cloudOf(() => site().cloud, process.env);
@@ -369,30 +366,28 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     // Each takes milliseconds where there are thousands of nodes; requests come in between.
     interfaces.look();
     daemons.configure(site().log);
-    await Promise.all([dhcp.running?.reload(), tftp.running?.reload()]);
+    // The port first: what DHCP and TFTP send names it.
+    await http.reload().catch(trouble);
+    await Promise.all([dhcp.reload(), tftp.reload()]);
     for (const take of [giveHistories, nodeFiles.siteChanged, () => tokens.siteChanged(site().nodes)]) {
       await setImmediate();
       take();
     }
     void tellBadTemplates().catch(trouble);
-    if (site().http.port !== port) {
-      const message = `http.port is ${site().http.port} now; restart the server to listen there instead of ${port}`;
-      emit({ kind: 'server.trouble', code: 'RESTART_NEEDED', message });
-    }
   };
   const followInterfaces = () => {
     const before = { servers: where.serversState(), links: where.linksState(interfaces) };
     if (!interfaces.look()) return;
     if (where.serversState() !== before.servers) takeOver();
     else if (where.linksState(interfaces) !== before.links)
-      void Promise.all([dhcp.running?.reload(), tftp.running?.reload()]).catch(trouble);
+      void Promise.all([dhcp.reload(), tftp.reload()]).catch(trouble);
   };
   const looking = guarded(supervisor.sinkOf('interfaces'), followInterfaces);
   const watching = setInterval(looking, INTERFACES_MS).unref();
   opened.defer(() => clearInterval(watching));
   const news = supervisor.part('interfaces', () => hearLinkNews(looking, supervisor.sinkOf('interfaces')));
   opened.defer(() => news.close());
-  emit({ kind: 'server.started', httpPort: port, serves: [...where.site().networks.values()].map(servedAs) });
+  emit({ kind: 'server.started', httpPort: ports.current, serves: [...where.site().networks.values()].map(servedAs) });
   for (const missing of await missingFor(site(), shelf)) emit({ kind: 'server.trouble', ...missing });
   takeOver();
   return opened.move();

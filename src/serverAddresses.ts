@@ -6,10 +6,14 @@ import { type InterfaceAddresses, serverFor, withServers } from './site/servers.
 import type { Site } from './site/site.ts';
 
 /** The server's addresses, from the `addresses` that this machine had when they were last read: they may change while the server runs. */
-export function serverAddresses(site: () => Site, addresses: () => InterfaceAddresses) {
+export function serverAddresses(
+  site: () => Site,
+  addresses: () => InterfaceAddresses,
+  http: { readonly current: number },
+) {
   const serverOf = (network: Network): BootServer | undefined => {
     const ip = serverFor(network, addresses(), site().networks.values());
-    return ip === undefined ? undefined : { ip, httpPort: site().http.port };
+    return ip === undefined ? undefined : { ip, httpPort: http.current };
   };
   return {
     /** The site with the server's address in each network that this machine has one for. */

@@ -1,15 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type FaultSink, guarded } from './faults.ts';
+import type { FaultSink } from './faults.ts';
 import type { EventSink } from './model/event.ts';
-
-/** What runs and can be stopped. */
-export type Running = { close(): Promise<void> };
-
-/** One service: `running` is the current instance; absent while it is being restarted. */
-export type Service<T extends Running> = {
-  readonly running: T | undefined;
-  close(): Promise<void>;
-};
+import type { Running, Service } from './service.ts';
+import { SupervisedService } from './supervisedService.ts';
 
 export type SupervisorOptions = {
   readonly emit: EventSink;
@@ -21,13 +14,6 @@ export type SupervisorOptions = {
 const MOST_KINDS = 100;
 /** A fault that repeats is reported at most once in this time. */
 const REPORT_EVERY_MS = 60_000;
-/** A service is restarted at most once in this time; one that fails sooner goes on as it is until then. */
-const RESTART_EVERY_MS = 30_000;
-/** A service that does not start is tried again after this time. */
-const RETRY_MS = 1000;
-/** How long a faulty service may take to stop before its successor starts beside it. */
-const STOP_MS = 5000;
-
 type Kind = { count: number; reportedAt: number };
 
 /**
@@ -40,6 +26,7 @@ export class Supervisor {
   readonly #context = new AsyncLocalStorage<Watched>();
   readonly #kinds = new Map<string, Kind>();
   readonly #onUncaught = (error: unknown): void => this.#uncaught(error);
+  readonly #services: Service[] = [];
   #faults = 0;
 
   constructor(options: SupervisorOptions) {
@@ -61,74 +48,21 @@ export class Supervisor {
   /** Starts a service that can be restarted. Rejects if its first start rejects. */
   async run<T extends Running>(name: string, start: (faulted: FaultSink) => Promise<T>): Promise<Service<T>> {
     const faulted = this.sinkOf(name);
-    let running: T | undefined;
-    let closed = false;
-    let restarting: Promise<void> | undefined;
-    let restartedAt = Number.NEGATIVE_INFINITY;
-    let later: NodeJS.Timeout | undefined;
-
-    let starting = false;
-    const begin = async (): Promise<T> => {
-      starting = true;
-      try {
-        return await this.#context.run(watched, () => start(faulted));
-      } finally {
-        starting = false;
-      }
-    };
-
-    const restart = async (): Promise<void> => {
-      const before = running;
-      running = undefined;
-      if (before) await stopped(before, faulted);
-      while (!closed) {
-        try {
-          running = await begin();
-          this.#options.emit({ kind: 'server.restarted', service: name });
-          return;
-        } catch (error) {
-          faulted(error);
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        }
-      }
-    };
-
-    const restartNow = (): void => {
-      later = undefined;
-      if (closed || restarting || !running) return;
-      restartedAt = performance.now();
-      restarting = restart().finally(() => {
-        restarting = undefined;
-      });
-    };
-
-    const watched: Watched = {
+    const service = new SupervisedService<T>({
       name,
-      onUncaught: () => {
-        // Failures while it stops no longer matter; a service that fails while it starts may be broken from then on.
-        if (closed || later || !(running || starting)) return;
-        const ms = starting ? RESTART_EVERY_MS : restartedAt + RESTART_EVERY_MS - performance.now();
-        // Outside the service's context: a fault of this code is not the service's.
-        this.#context.exit(() => {
-          if (ms <= 0) restartNow();
-          else later = setTimeout(guarded(faulted, restartNow), ms).unref();
-        });
-      },
-    };
+      start: () => this.#context.run({ name, onUncaught: () => service.uncaught() }, () => start(faulted)),
+      faulted,
+      restarted: () => this.#options.emit({ kind: 'server.restarted', service: name }),
+      outside: (work) => this.#context.exit(work),
+    });
+    await service.start();
+    this.#services.push(service);
+    return service;
+  }
 
-    running = await begin();
-    return {
-      get running() {
-        return running;
-      },
-      async close() {
-        closed = true;
-        clearTimeout(later);
-        await restarting;
-        await running?.close();
-        running = undefined;
-      },
-    };
+  /** The services that were started, in that order. */
+  get services(): readonly Service[] {
+    return this.#services;
   }
 
   /** The same for a part that must not go on after an exception: the process ends then. */
@@ -187,14 +121,4 @@ function described(error: unknown): { readonly message: string; readonly stack: 
   } catch {
     return { message: 'something that cannot be shown was thrown', stack: undefined };
   }
-}
-
-/** Settles when a service has stopped, or does not stop in time. */
-async function stopped(service: Running, faulted: FaultSink): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(guarded(faulted, resolve), STOP_MS);
-  });
-  await Promise.race([service.close().catch(faulted), late]);
-  clearTimeout(timer);
 }

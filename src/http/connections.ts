@@ -33,6 +33,8 @@ export class Connections {
   readonly #clients = new Map<string, Client>();
   readonly #of = new Map<Socket, Connection>();
   #refusals = 0;
+  #refused = 0;
+  #requests = 0;
 
   constructor(most: number, mostEach: number) {
     this.#most = most;
@@ -41,6 +43,11 @@ export class Connections {
 
   get size(): number {
     return this.#of.size;
+  }
+
+  /** Connections that are open, and that were refused since the start; requests that came since then. */
+  gauges(): { readonly connections: number; readonly refusedConnections: number; readonly requests: number } {
+    return { connections: this.#of.size, refusedConnections: this.#refused, requests: this.#requests };
   }
 
   /** Takes a connection in, if need be in the place of another. One that has no place is refused and closed. */
@@ -63,6 +70,7 @@ export class Connections {
     const connection = this.#of.get(request.socket);
     if (connection === undefined) return;
     connection.running++;
+    this.#requests++;
     connection.last = { request, response };
     move(connection, 'busy');
   }
@@ -141,6 +149,7 @@ export class Connections {
   }
 
   #refuse(socket: Socket): false {
+    this.#refused++;
     socket.on('error', () => {});
     if (this.#refusals >= MOST_REFUSALS) {
       socket.destroy();

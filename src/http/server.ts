@@ -1,9 +1,11 @@
+import { createServer, type Server } from 'node:net';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { FaultSink } from '../faults.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { portHolder } from '../net/portHolder.ts';
 import { privilegeMissing } from '../net/privilege.ts';
+import type { Gauges } from '../service.ts';
 import { createApp } from './app.ts';
 import { addBootRoutes, type BootRoutesFrom } from './bootRoutes.ts';
 import { Connections } from './connections.ts';
@@ -25,8 +27,12 @@ type Limits = Pick<BootRoutesFrom, 'stallMs' | 'maxDownloads' | 'maxDownloadsPer
 const STALL_MS = 60_000;
 
 export type HttpServer = {
-  /** Listens on every address, or one; port 0 takes a free one. Resolves to the port. Throws PORT_IN_USE, PRIVILEGE_MISSING. */
-  listen(where: { readonly port: number; readonly ip?: Ipv4 }): Promise<number>;
+  /**
+   * Listens on every address, or one; port 0 takes a free one. Resolves to the port. Called again, it listens there as well: nodes
+   * that run know the server by the port that they booted from. Throws PORT_IN_USE, PRIVILEGE_MISSING.
+   */
+  listen(where: ListenAt): Promise<number>;
+  gauges(): Gauges;
   /** Stops; transfers that run are cut off. */
   close(): Promise<void>;
 };
@@ -43,21 +49,52 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
   addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
   addNodeRoutes(app, { addressesOn, ...from });
 
+  const more: Server[] = [];
   return {
-    async listen({ port, ip }) {
+    async listen(where) {
       try {
-        await app.listen({ port, host: ip === undefined ? '0.0.0.0' : formatIpv4(ip) });
+        if (!app.server.listening) {
+          await app.listen(listenOptions(where));
+          return portOf(app.server, where.port);
+        }
+        const also = await listenAlso(where, app.server, faulted);
+        more.push(also);
+        return portOf(also, where.port);
       } catch (error) {
-        throw listenError(error, port);
+        throw listenError(error, where.port);
       }
-      const address = app.server.address();
-      return typeof address === 'object' && address !== null ? address.port : port;
     },
+    gauges: () => connections.gauges(),
     async close() {
+      for (const one of more) one.close();
       connections.closeAll();
       await app.close();
     },
   };
+}
+
+type ListenAt = { readonly port: number; readonly ip?: Ipv4 };
+
+function listenOptions({ port, ip }: ListenAt): { readonly port: number; readonly host: string } {
+  return { port, host: ip === undefined ? '0.0.0.0' : formatIpv4(ip) };
+}
+
+function portOf(server: Server, asked: number): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : asked;
+}
+
+/** Another port whose connections are those of `server`, with its limits. */
+function listenAlso(where: ListenAt, server: Server, faulted: FaultSink): Promise<Server> {
+  const { promise, resolve, reject } = Promise.withResolvers<Server>();
+  const also = createServer({ noDelay: true }, (socket) => server.emit('connection', socket));
+  also.once('error', reject);
+  also.listen(listenOptions(where), () => {
+    also.off('error', reject);
+    also.on('error', faulted);
+    resolve(also);
+  });
+  return promise;
 }
 
 /** None where they cannot be asked for now. */

@@ -69,7 +69,7 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
     await http.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  return { port, events, faults, tokens, orders, root };
+  return { http, port, events, faults, tokens, orders, root };
 }
 
 /** Boot files of a site on loopback, of which no image is built. */
