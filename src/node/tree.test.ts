@@ -82,10 +82,10 @@ describe('links', () => {
         '../out': 'x',
       },
       found: [
-        'nodes/n/files/etc/x:1:1: this link leads out of the site, to /etc/passwd | copy what it leads to into the site; a link to something of the node is written with its whole path there, as /etc/passwd',
+        'nodes/n/files/etc/x:1:1: this link leads out of the site, to /etc/passwd | copy its target into the site; a link to something of the node is written with its whole path there, as /etc/passwd',
         'nodes/n/files/etc/y:1:1: this link leads out of the site, to /etc/passwd | copy',
         'nodes/n/hosts:1:1: this link leads out of the site, to ',
-        'nodes/n/settings.sh:1:1: this link leads out of the site, to /etc/passwd | copy what it leads to into the site',
+        'nodes/n/settings.sh:1:1: this link leads out of the site, to /etc/passwd | copy its target into the site',
       ],
     },
     {
@@ -102,7 +102,7 @@ describe('links', () => {
       },
       found: [
         'nodes/n/files/etc/a/b:1:1: this link leads to a folder that it lies in itself | take it away',
-        'nodes/n/files/etc/gone:1:1: this link leads to nothing | mend it or take it away; a link',
+        'nodes/n/files/etc/gone:1:1: this link leads to nothing | repair it or remove it; a link',
         'nodes/n/files/etc/up:1:1: this link leads to a folder that it lies in itself',
         'nodes/n/hostname:1:1: this link leads back to itself',
         'nodes/n/hosts:1:1: this link leads back to itself',

@@ -107,7 +107,7 @@ describe('adding nodes to a site', () => {
     }, planned);
   });
 
-  it('takes the nodes of a range one by one, and gives their addresses to nobody else', async () => {
+  it('takes the nodes of a range one by one, and gives their addresses to no other node', async () => {
     const planned = 'networks: { a: { subnet: 10.0.0.0/24 } }\nnodes:\n  n[1-3]:\n    ip: 10.0.0.[1-3]\n';
     await inSite(async (folder) => {
       await addNodes(folder, [node('n2', { macs: ['52:54:00:00:00:72'] })]);
@@ -116,7 +116,7 @@ describe('adding nodes to a site', () => {
     }, planned);
   });
 
-  it('tells what is wrong with a line of a table at its place there', async () => {
+  it('reports the fault of a line of a table at its place there', async () => {
     await inSite(async (folder) => {
       const at = (line: number) => ({ place: { file: 't.csv', line, col: 1 } });
       const good = node('node02', { macs: ['52:54:00:00:00:71'], ...at(2) });

@@ -13,17 +13,17 @@ import type { Site } from './site.ts';
 import { readYaml } from './yaml.ts';
 
 /**
- * A node to be added, or a range of them. `ip: 'next'` stands for the next free address of `network`, or of the likely one.
- * `place` is where it stands in a table, for what is wrong with it.
+ * A node to be added, or a range of them. `ip: 'next'` means the next free address of `network`, or of the most likely network.
+ * `place` is its place in a table, for findings.
  */
 export type NewNode = NodeText & { readonly network?: string; readonly place?: Place };
 
-/** What was added, as it was written. */
+/** The entry that was added, as it was written. */
 export type Added = { readonly edit: SiteEdit; readonly entries: readonly NodeText[] };
 
 /**
- * Adds nodes to site.yaml of the site in `folder` (see `insertNodes`, `editSite`), all or none. Throws SITE_INVALID with
- * nothing written if the site would not load or an address cannot be found.
+ * Adds nodes to site.yaml of the site in `folder` (see `insertNodes`, `editSite`), all or none. Throws SITE_INVALID, with nothing
+ * written, if the site would not load or no address is found.
  */
 export async function addNodes(
   folder: string,
@@ -49,7 +49,7 @@ export async function addNodes(
   }
 }
 
-/** What is wrong with a node that came from a table is told at its place there. */
+/** A finding of a node from a table is reported at its place in the table. */
 function inTable(error: ReveilleError, nodes: readonly NewNode[], text: string): ReveilleError {
   const { place, code, message, hint } = error;
   if (place?.file !== 'site.yaml' || nodes.every((node) => node.place === undefined)) return error;
@@ -74,7 +74,7 @@ function siteOf(folder: string, loaded: Loaded): Site {
   throw siteInvalid(folder, loaded.findings);
 }
 
-/** An entry for a node that a range brings already would change it without a word. */
+/** An entry for a node of a range would silently change that node. */
 function refuseKnown(nodes: readonly NewNode[], site: Site): void {
   for (const { key, place } of nodes) {
     const known = wordsOf(key).find((name) => site.nodes.has(name));
@@ -86,7 +86,7 @@ function refuseKnown(nodes: readonly NewNode[], site: Site): void {
   }
 }
 
-/** Finds addresses for those that want the next free one: in one go for nodes named alike, so that they are in a row. */
+/** Finds addresses for the nodes with `ip: 'next'`: at once for nodes with similar names, so that they are consecutive. */
 function withAddresses(nodes: readonly NewNode[], site: Site): readonly NodeText[] {
   const reserved = new Set(
     nodes.flatMap(({ ip = '' }) =>
@@ -124,7 +124,7 @@ function networkCalled(site: Site, name: string): Network {
   throw new ReveilleError('SITE_INVALID', `there is no network "${name}"`, hint === undefined ? {} : { hint });
 }
 
-/** One address as it is, several as a range that stands for them in their order. */
+/** One address as it is, several as a range that expands to them in order. */
 function asOneText(addresses: readonly Ipv4[], key: string): string {
   const texts = addresses.map(formatIpv4);
   const [folded = '', ...more] = foldNames(texts);
@@ -134,7 +134,7 @@ function asOneText(addresses: readonly Ipv4[], key: string): string {
   });
 }
 
-/** Without those of a text that cannot be read: loading the site tells of it. */
+/** Without the unreadable ones: loading the site reports those. */
 function wordsOf(text: string): readonly string[] {
   const word = readBrackets(text);
   return 'problem' in word ? [] : word.words();

@@ -49,7 +49,7 @@ describe('bmc:', () => {
     assert.deepEqual(bmcs.get('node03'), { ...shared, ...own });
   });
 
-  it('redfish: the systems of one service are told apart; certificates lie in the site folder', async () => {
+  it('redfish: the systems of one service are distinguished; certificates lie in the site folder', async () => {
     const { folder, bmcs, findings } = await load(`profiles:
   blades: { bmc: { kind: redfish, address: chassis, user: root, password: '{{ secrets.bmc }}', ca: bmc.pem } }
 nodes:
@@ -75,13 +75,13 @@ nodes:
     [
       'a BMC needs somebody who may use it',
       NODES.replace('    profiles: [compute]\n', ''),
-      ['site.yaml:8:3: node "node01" has settings of a BMC, and no bmc.user | say it here, or in a profile'],
+      ['site.yaml:8:3: node "node01" has settings of a BMC, and no bmc.user | set it here, or in a profile'],
     ],
     [
       'without an address there is none',
       PROFILE + NODES.replace(/ {4}bmc:\n.*\n/, ''),
       [
-        'site.yaml:10:3: node "node01" has settings of a BMC, and no bmc.address | without an address it counts as having none',
+        'site.yaml:10:3: node "node01" has settings of a BMC, and no bmc.address | without an address the node has no BMC',
       ],
     ],
     [

@@ -6,7 +6,7 @@ import { checkSecretNames } from './secrets.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
-/** What a profile or a node says of the BMC. Absent address: none is said, or each node of a range has its own. */
+/** A profile's or node's settings of the BMC. Absent address: none is set, or each node of a range has its own. */
 export type BmcSettings = Omit<BmcDeclaration, 'address'> & { readonly address?: string };
 
 const OF_KIND = { ipmi: ['interface', 'privilege', 'cipher'], redfish: ['system', 'verify', 'ca'] } as const;
@@ -14,49 +14,49 @@ const PORT = { ipmi: 623, redfish: 443 } as const;
 
 /** Reads `bmc:` at `at` of `document`. */
 export function readBmc(
-  { address, ...said }: BmcDeclaration,
+  { address, ...settings }: BmcDeclaration,
   document: Declared<unknown>,
   at: Path,
   secrets: readonly string[],
   findings: Findings,
 ): BmcSettings {
-  if (said.password !== undefined) {
-    checkSecretNames({ password: said.password }, document, at, secrets, findings);
+  if (settings.password !== undefined) {
+    checkSecretNames({ password: settings.password }, document, at, secrets, findings);
   }
-  const other = said.kind === 'ipmi' ? 'redfish' : 'ipmi';
-  for (const key of said.kind === undefined ? [] : OF_KIND[other]) {
-    if (said[key] === undefined) continue;
+  const other = settings.kind === 'ipmi' ? 'redfish' : 'ipmi';
+  for (const key of settings.kind === undefined ? [] : OF_KIND[other]) {
+    if (settings[key] === undefined) continue;
     findings.error(document.keyPlace([...at, key]), `bmc.${key} is for kind: ${other}`, 'leave it out');
   }
   const [only, another] = address ?? [];
-  return only === undefined || another !== undefined ? said : { ...said, address: only };
+  return only === undefined || another !== undefined ? settings : { ...settings, address: only };
 }
 
-/** All nodes that have a profile would share its BMC's address, and only one that is one can be shared. */
+/** All nodes of a profile would share its BMC's address, and only a single address can be shared. */
 export function refuseRange(bmc: BmcDeclaration | undefined, place: Declared<unknown>, at: Path, findings: Findings) {
   if ((bmc?.address?.length ?? 1) === 1) return;
   const hint = 'write the range at the nodes, where there is one for each';
   findings.error(place.place([...at, 'bmc', 'address']), 'a profile names one BMC, and this is a range', hint);
 }
 
-/** The BMC that merged settings make, or in words what they lack. Paths are relative to `root`. */
-export function completeBmc(said: BmcSettings, root: string): Bmc | { readonly lacks: keyof BmcSettings } {
-  const { address, kind = 'ipmi', user, password, bootMode } = said;
+/** The BMC of merged settings, or the key that they lack. Paths are relative to `root`. */
+export function completeBmc(settings: BmcSettings, root: string): Bmc | { readonly lacks: keyof BmcSettings } {
+  const { address, kind = 'ipmi', user, password, bootMode } = settings;
   if (address === undefined) return { lacks: 'address' };
   if (user === undefined) return { lacks: 'user' };
   if (password === undefined) return { lacks: 'password' };
   const access = {
     address,
-    port: said.port ?? PORT[kind],
+    port: settings.port ?? PORT[kind],
     user,
     password,
     ...(bootMode === undefined ? {} : { bootMode }),
   };
   if (kind === 'ipmi') {
-    const { interface: protocol = 'lanplus', privilege = 'operator', cipher } = said;
+    const { interface: protocol = 'lanplus', privilege = 'operator', cipher } = settings;
     return { ...access, kind, interface: protocol, privilege, ...(cipher === undefined ? {} : { cipher }) };
   }
-  const { system, verify = true, ca } = said;
+  const { system, verify = true, ca } = settings;
   return {
     ...access,
     kind,

@@ -74,9 +74,9 @@ test('an image that a node boots and that gets no kernel is warned of', async ()
     ['from: { ubuntu: jammy }\npackages: [linux-virtual]\n', undefined],
   ];
   for (const [recipe, warned] of rows) {
-    const told = await warnings({ 'site.yaml': site('y'), 'images/y.yaml': recipe });
-    if (warned === undefined) assert.deepEqual(told, [], recipe);
-    else assert.match(told.join('\n'), warned, recipe);
+    const lines = await warnings({ 'site.yaml': site('y'), 'images/y.yaml': recipe });
+    if (warned === undefined) assert.deepEqual(lines, [], recipe);
+    else assert.match(lines.join('\n'), warned, recipe);
   }
   assert.deepEqual(await warnings({ 'site.yaml': site('x'), 'images/y.yaml': 'from: { debian: bookworm }\n' }), []);
 });

@@ -11,15 +11,15 @@ import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Site } from './site.ts';
 
-/** Where the site says how nodes boot. */
+/** Where the site sets how nodes boot. */
 export type BootDeclarations = {
   readonly site: Declared<SiteDeclaration>;
   readonly profiles: readonly ProfileSource[];
 };
 
 /**
- * Warns of what the site has boot and cannot: nodes whose `loader` no firmware is given, or not the firmware that their BMC
- * chooses, and images without a kernel.
+ * Warns of nodes that cannot boot: those whose `loader` suits no firmware, or not the boot mode that their BMC sets, and those
+ * whose image has no kernel.
  */
 export function warnOfUnbootable(site: Site, declared: BootDeclarations, findings: Findings): void {
   warnOfLoaders(site, declared, findings);
@@ -69,7 +69,7 @@ function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Finding
 /** `bootMode`: the loader is for firmware of another mode than the BMC's; absent: it is for none. */
 type Why = { readonly bootMode?: FirmwareMode };
 
-/** Why no firmware of this node gets a loader; undefined where one does, or where the operator names the boot file. */
+/** Why no firmware of this node gets a loader; undefined if one does, or if the operator names the boot file. */
 function unbootable(node: SiteNode, site: Site): Why | undefined {
   if ((node.image ?? node.boot) === undefined || hasBootFile(node, site)) return undefined;
   if (!choicesIn().has(node.loader)) return {};
@@ -77,7 +77,7 @@ function unbootable(node: SiteNode, site: Site): Why | undefined {
   return bootMode === undefined || choicesIn(bootMode).has(node.loader) ? undefined : { bootMode };
 }
 
-/** The values of `loader:` that firmware is given a loader for, or firmware of this mode. */
+/** The values of `loader:` that suit any firmware, or firmware of this mode. */
 function choicesIn(mode?: FirmwareMode) {
   return servedChoices(mode && firmwareIn(mode));
 }
@@ -91,27 +91,27 @@ function hasBootFile({ bootFile, network }: SiteNode, { networks, classes }: Sit
   );
 }
 
-/** Finds where a node's loader is said: by the node itself, by a range of nodes or by a profile. */
+/** Finds where a node's loader is set: by the node itself, by a range of nodes or by a profile. */
 function loaderPlaces({ site, profiles }: BootDeclarations): (node: SiteNode) => Place {
   const entries = new Map(gatherNodes(site, new Findings()).map((node) => [node.name, node.entries]));
-  const said = new Map(profiles.map((profile) => [profile.name, profile]));
+  const ofProfile = new Map(profiles.map((profile) => [profile.name, profile]));
   return ({ name, profiles: own }) => {
     const keys = (entries.get(name) ?? []).map(({ key }) => key);
     const key = keys.findLast((one) => site.names(['nodes', one]).includes('loader'));
     if (key !== undefined) return site.place(['nodes', key, 'loader']);
     for (const profile of own.toReversed()) {
-      const source = said.get(profile);
+      const source = ofProfile.get(profile);
       if (source?.document.names(source.at).includes('loader')) return source.document.place([...source.at, 'loader']);
     }
     return site.keyPlace(['nodes', keys.at(-1) ?? name]);
   };
 }
 
-/** What kernels are called among packages, and what of a `run` line may bring one. */
+/** Names of kernel packages, and the words of a `run` line that may install one. */
 const KERNEL = /^(linux-(image|generic|virtual|lowlatency|kvm|aws|azure|gcp|oem|oracle|raspi)|(proxmox|pve)-.*kernel)/;
 const MAY_INSTALL = /\b(apt|apt-get|aptitude|dpkg|linux-image|vmlinuz)\b/;
 
-/** Whether a root of packages gets no kernel. One that is there already may have one of its own. */
+/** Whether a root of packages gets no kernel. A root from elsewhere may contain one. */
 function lacksKernel({ from, packages, removePackages, run }: Recipe): boolean {
   if (!('suite' in from)) return false;
   const kernels = packages.filter((name) => KERNEL.test(name) && !removePackages.includes(name));

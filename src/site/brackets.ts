@@ -5,16 +5,16 @@ export type BracketWord = {
   words(): readonly string[];
 };
 
-/** What is wrong with a word, in words that follow its text. */
+/** The fault of a word, in words that follow its text. */
 export type BracketProblem = { readonly problem: string };
 
-/** Far more machines than one server boots; a slip such as `[1-999999999]` is told instead of filling the memory. */
+/** Far more machines than one server boots; a slip such as `[1-999999999]` is reported instead of filling the memory. */
 export const MOST_WORDS = 65_536;
 
 /**
- * Reads a word in which brackets hold numbers and ranges of them, `node[01-03,07,10-12]`, as pdsh and clush do: a number
- * that begins with 0 sets the width of its range. With `radix` 16 the numbers are hexadecimal, as in MAC addresses. A word
- * without brackets stands for itself. Stands for at most `MOST_WORDS` words.
+ * Reads a word in which brackets hold numbers and ranges of them, `node[01-03,07,10-12]`, as pdsh and clush do: a number that
+ * begins with 0 sets the width of its range. With `radix` 16 the numbers are hexadecimal, as in MAC addresses. A word without
+ * brackets expands to itself. Expands to at most `MOST_WORDS` words.
  */
 export function readBrackets(text: string, radix: 10 | 16 = 10): BracketWord | BracketProblem {
   const parts = text.split(/\[([^[\]]*)\]/);
@@ -67,7 +67,7 @@ function numbersOf({ first, last, width }: Span, radix: 10 | 16): readonly strin
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i).toString(radix).padStart(width, '0'));
 }
 
-/** Whether a number is written with leading zeros, so that those that follow it have its width. */
+/** Whether a number has leading zeros, which set the width of the numbers that follow it. */
 export function isPadded(digits: string): boolean {
   return digits.length > 1 && digits.startsWith('0');
 }

@@ -99,7 +99,7 @@ describe('a site that was edited at random', () => {
           let text = SITE;
           for (const { from, length, left } of edits) text = text.slice(0, from) + left + text.slice(from + length);
           const { usable, errors } = resolveText(text, profile);
-          if (!usable) assert.ok(errors.length > 0, 'nothing usable, and not said why');
+          if (!usable) assert.ok(errors.length > 0, 'nothing usable, and no error');
           const lines = text.split('\n');
           for (const { place, message } of errors) {
             assert.ok(message.length > 0);

@@ -25,7 +25,7 @@ function resolveClass(
   findings: Findings,
 ): SiteClass {
   const at: Path = ['classes', name];
-  // A condition of a wrong form is told already; with it the class has one.
+  // A condition of a wrong form is reported already; it counts as a condition of the class.
   const says = site.names(at).some((key) => (CONDITIONS as readonly string[]).includes(key));
   if (!says) {
     const hint = `say who its members are by one of ${CONDITIONS.join(', ')}`;

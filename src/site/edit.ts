@@ -5,13 +5,13 @@ import { readRegular } from '../regularFile.ts';
 import { LONGEST_SITE, loadSite } from './load.ts';
 import type { Site } from './site.ts';
 
-/** An edit of site.yaml: what it was and is, and the site as it is with the edit. */
+/** An edit of site.yaml: the text before and after, and the site with the edit. */
 export type SiteEdit = { readonly file: string; readonly before: string; readonly after: string; readonly site: Site };
 
 /**
- * Changes site.yaml of the site in `folder` by `change`, unless the site would not load with that; `check` may look at the
- * changed site and throw. The file is written beside and renamed, with mode and owner kept; `dryRun` only computes. Throws
- * SITE_INVALID, with nothing written, if the site would not load or somebody else edits the file meanwhile.
+ * Changes site.yaml of the site in `folder` by `change`, unless the site would not load with it; `check` may inspect the changed
+ * site and throw. The file is written beside its place and renamed, with mode and owner kept; `dryRun` only computes. Throws
+ * SITE_INVALID, with nothing written, if the site would not load or another edit changes the file meanwhile.
  */
 export async function editSite(
   folder: string,
@@ -52,8 +52,8 @@ async function siteWith(folder: string, text: string): Promise<Site> {
 }
 
 /**
- * Writes a file of the site beside its place and renames it, with mode and owner kept. Throws SITE_INVALID, with nothing
- * written, if the file is no longer `before` or another edit is under way.
+ * Writes a file of the site beside its place and renames it, with mode and owner kept. Throws SITE_INVALID, with nothing written,
+ * if the file is no longer `before` or another edit is in progress.
  */
 export async function replaceFile(file: string, before: string, after: string): Promise<void> {
   const beside = join(dirname(file), `.${basename(file)}.new`);

@@ -6,9 +6,9 @@ import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
 
 /**
- * Looks for what would be served to the whole boot network though it must not be: a `tftp.root` that is or holds the site, the
- * state folder (if that is known) or overlays, or lies in one; and files of secrets below `tftp.root`, in node folders (which
- * are served too) or in overlays (which nodes get). Links are followed: what counts is where a file really lies.
+ * Finds what the boot network could fetch although it must not: a `tftp.root` that is, contains or lies in the site, the state
+ * folder (if known) or an overlay; and files of secrets below `tftp.root`, in node folders (which are served too) or in overlays
+ * (which nodes get). Links are followed: the real path of a file counts.
  */
 export function checkExposure(
   { root, site: document, overlays, nodeFolders }: SiteDocuments,
@@ -57,8 +57,8 @@ export function checkExposure(
 }
 
 /**
- * Where a path really is; what does not exist yet is where its folder is. Thousands of calls that wait for a thread of the pool would keep
- * others waiting, who read files for requests.
+ * The real path; of a path that does not exist yet, the place in its real folder. Synchronous: thousands of calls in the thread
+ * pool would delay the file reads of requests.
  */
 function realOf(path: string): string {
   try {

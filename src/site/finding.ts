@@ -2,7 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { type Place, ReveilleError } from '../errors.ts';
 import type { Finding } from '../model/finding.ts';
 
-/** Collects what is wrong (`errors`), what is only doubtful (`warnings`) and what is worth knowing (`notes`), so that all of it is told at once. */
+/** Collects errors, warnings and notes, so that one run reports all of them. */
 export class Findings {
   readonly #errors: Finding[] = [];
   readonly #warnings: Finding[] = [];
@@ -51,14 +51,14 @@ export function didYouMean(name: string, known: readonly string[]): string | und
   return close ? `did you mean "${near}"?` : undefined;
 }
 
-/** The nearest of `known`, else all of them if they are few: what to write instead of `name`. */
+/** The nearest of `known`, else all of them if they are few: suggestions in place of `name`. */
 export function suggestion(name: string, known: readonly string[], plural: string): string | undefined {
   const near = didYouMean(name, known);
   if (near !== undefined) return near;
   return known.length > 0 && known.length <= MOST_LISTED ? `known ${plural}: ${known.join(', ')}` : undefined;
 }
 
-/** A value as it is told to the operator: the text in quotes, the kind of anything else. */
+/** A value in a message: text in quotes, the kind of anything else. */
 export function inWords(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (typeof value === 'string') return `the text ${quoted(value)}`;
@@ -67,7 +67,7 @@ export function inWords(value: unknown): string {
   return Array.isArray(value) ? 'a list' : 'a map';
 }
 
-/** `text` in quotes, on one line and not longer than a line can bear. */
+/** `text` in quotes, on one line and of bounded length. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > LONGEST_QUOTED ? `${text.slice(0, LONGEST_QUOTED)}...` : text);
 }
@@ -86,7 +86,7 @@ function byPlace(a: Finding, b: Finding): number {
   return a.place.line - b.place.line || a.place.col - b.place.col;
 }
 
-/** `site.yaml` first: what is wrong there often explains the rest. */
+/** `site.yaml` first: its faults often explain the rest. */
 function fileRank(file: string): number {
   return file === 'site.yaml' ? 0 : 1;
 }

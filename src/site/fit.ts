@@ -9,11 +9,11 @@ import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Site } from './site.ts';
 
-/** Warns where a network's options, with those of a pool or a node, are more than every client takes. */
+/** Warns if a network's options, with those of a pool or a node, are larger than every client accepts. */
 export function warnOfMuch(site: Site, declared: Declared<SiteDeclaration>, findings: Findings): void {
   const nodes = Map.groupBy(site.nodes.values(), ({ network }) => network);
   for (const network of site.networks.values()) {
-    // What matters is how long the address is.
+    // Only the length of the address matters.
     const served: ServedNetwork = { ...network, server: network.server ?? network.subnet.base };
     const warn = (who: string, fit: Fit): void =>
       findings.warn(declared.keyPlace(['networks', network.name]), ...words(who, fit));
@@ -31,7 +31,7 @@ export function warnOfMuch(site: Site, declared: Declared<SiteDeclaration>, find
   }
 }
 
-/** One line for all nodes of the network that lack the same. */
+/** One line for all nodes of the network that lose the same options. */
 function warnOfNodes(
   nodes: readonly SiteNode[],
   { name }: Network,

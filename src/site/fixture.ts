@@ -57,7 +57,7 @@ export function networkFixture(changes: Partial<Network> = {}): Network {
   };
 }
 
-/** A node that has nothing but a name and its cards, unless `more` says so. */
+/** A node with a name and cards only, plus `more`. */
 export function nodeOf(name: string, macs: readonly [Mac, ...Mac[]], more: Partial<SiteNode> = {}): SiteNode {
   return {
     name,
@@ -80,7 +80,7 @@ export function nodeFixture(changes: Partial<SiteNode> = {}, image: readonly str
   });
 }
 
-/** A recipe that asks for nothing: a plain Debian. */
+/** A recipe with no settings: a plain Debian. */
 export function recipeFixture(changes: Partial<Recipe> = {}): Recipe {
   return {
     name: 'x',

@@ -1,8 +1,8 @@
 import { isPadded } from './brackets.ts';
 
 /**
- * Names in as few words as ranges make of them: `node01` to `node16` and `r1` become `node[01-16]`, `r1`, sorted as people
- * count. `selectNodes` and `readBrackets` read exactly these names back, each once. Digits beyond 15 are taken as text.
+ * Names in as few words as possible: `node01` to `node16` and `r1` become `node[01-16]`, `r1`, in natural order. `selectNodes`
+ * and `readBrackets` read exactly these names back, each once. Digits beyond 15 count as text.
  */
 export function foldNames(names: Iterable<string>): readonly string[] {
   const shapes = Map.groupBy(new Set(names), (name) =>
@@ -16,10 +16,10 @@ export function foldNames(names: Iterable<string>): readonly string[] {
 const DIGITS = /(?<![0-9])([0-9]{1,15})(?![0-9])/;
 const collator = new Intl.Collator('en', { numeric: true });
 
-/** A block of names: at odd places the numbers that stand there in every combination, at even ones the text between. */
+/** A block of names: odd elements are the numbers at that place, in every combination; even elements are the text between. */
 type Block = readonly (readonly string[])[];
 
-/** Folds names of one shape, given in pieces: the last number first, since racks count there. */
+/** Folds names of one shape, given in pieces: the last number first, because racks count there. */
 function foldAlike(names: readonly (readonly string[])[]): readonly string[] {
   let blocks: readonly Block[] = names.map((pieces) => pieces.map((piece) => [piece]));
   for (let place = (names[0]?.length ?? 0) - 2; place > 0; place -= 2) {
@@ -47,7 +47,7 @@ function bracket(numbers: readonly string[]): string {
   return `[${runs.map(({ from, to }) => (from === to ? from : `${from}-${to}`)).join(',')}]`;
 }
 
-/** The number after a run, with the width that the run's first number asks for. */
+/** The number after a run, with the width of the run's first number. */
 function following({ from, to }: { readonly from: string; readonly to: string }): string {
   return String(Number(to) + 1).padStart(isPadded(from) ? from.length : 1, '0');
 }

@@ -20,28 +20,28 @@ function nodeLine(n: number): string {
   return `  node0${n}: { mac: 52:54:00:00:00:0${n}, ip: 10.0.0.${n} }\n`;
 }
 
-type Told = ({ readonly loaded: string } | { readonly rejected: readonly string[] })[];
+type Reports = ({ readonly loaded: string } | { readonly rejected: readonly string[] })[];
 
 async function following(
   folder: string,
-  use: (followed: FollowedSite, told: Told, next: () => Promise<void>) => Promise<void>,
+  use: (followed: FollowedSite, reports: Reports, next: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const told: Told = [];
+  const reports: Reports = [];
   const result = await followSite(folder, {
-    onLoaded: (site: Site) => told.push({ loaded: site.name }),
-    onRejected: (findings) => told.push({ rejected: findings.map(findingText) }),
+    onLoaded: (site: Site) => reports.push({ loaded: site.name }),
+    onRejected: (findings) => reports.push({ rejected: findings.map(findingText) }),
   });
   if (!result.ok) assert.fail('the first load is good');
   const next = async () => {
-    const before = told.length;
+    const before = reports.length;
     const end = performance.now() + 5000;
-    while (told.length === before) {
-      assert.ok(performance.now() < end, 'nothing was told');
+    while (reports.length === before) {
+      assert.ok(performance.now() < end, 'nothing was reported');
       await pause(5);
     }
   };
   try {
-    await use(result.followed, told, next);
+    await use(result.followed, reports, next);
   } finally {
     result.followed.close();
   }
@@ -50,27 +50,27 @@ async function following(
 describe('following a site', () => {
   it('takes a good edit', () =>
     withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
-      following(folder, async (followed, told, next) => {
+      following(folder, async (followed, reports, next) => {
         assert.equal(followed.current().name, 'one');
-        assert.deepEqual(told, [], 'the first load is the result itself');
+        assert.deepEqual(reports, [], 'the first load is the result itself');
         await writeFile(join(folder, 'new'), GOOD.replace('one', 'two'));
         await rename(join(folder, 'new'), join(folder, 'site.yaml'));
         await next();
         assert.equal(followed.current().name, 'two');
-        assert.deepEqual(told, [{ loaded: 'two' }]);
+        assert.deepEqual(reports, [{ loaded: 'two' }]);
       }),
     ));
 
   it('keeps the last good site over a bad edit, says so, and takes its correction', () =>
     withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
-      following(folder, async (followed, told, next) => {
+      following(folder, async (followed, reports, next) => {
         await writeFile(join(folder, 'site.yaml'), GOOD.replace('10.0.0.0/24', '10.0.0.0'));
         await next();
         assert.equal(followed.current().name, 'one');
-        assert.deepEqual(told, [{ rejected: ['site.yaml:3:16: "10.0.0.0" is not a subnet | such as 10.0.0.0/24'] }]);
+        assert.deepEqual(reports, [{ rejected: ['site.yaml:3:16: "10.0.0.0" is not a subnet | such as 10.0.0.0/24'] }]);
         assert.deepEqual(
           followed.refused()?.findings.map(findingText),
-          told.flatMap((one) => ('rejected' in one ? one.rejected : [])),
+          reports.flatMap((one) => ('rejected' in one ? one.rejected : [])),
         );
         await writeFile(join(folder, 'site.yaml'), GOOD.replace('one', 'three'));
         await next();
@@ -96,12 +96,12 @@ describe('following a site', () => {
   for (const [what, text, reason] of gone) {
     it(`keeps the last good site over a file that ${what}`, () =>
       withSiteFolder({ 'site.yaml': GOOD_AND_MORE }, (folder) =>
-        following(folder, async (followed, told, next) => {
+        following(folder, async (followed, reports, next) => {
           await writeFile(join(folder, 'site.yaml'), text);
           await next();
           assert.equal(followed.current().networks.size, 1);
-          const [first] = told;
-          assert.ok(first && 'rejected' in first && first.rejected[0]?.startsWith(reason), JSON.stringify(told));
+          const [first] = reports;
+          assert.ok(first && 'rejected' in first && first.rejected[0]?.startsWith(reason), JSON.stringify(reports));
         }),
       ));
   }
@@ -117,7 +117,7 @@ describe('following a site', () => {
   for (const [what, put, reason] of unreadable) {
     it(`keeps the last good site over ${what}, and takes its correction`, () =>
       withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
-        following(folder, async (followed, told, next) => {
+        following(folder, async (followed, reports, next) => {
           const file = join(folder, 'site.yaml');
           await rm(file);
           await put(file);
@@ -127,7 +127,7 @@ describe('following a site', () => {
           await rm(file, { recursive: true });
           await writeFile(file, GOOD.replace('one', 'two'));
           while (followed.current().name !== 'two') await next();
-          assert.equal(followed.refused(), undefined, JSON.stringify(told));
+          assert.equal(followed.refused(), undefined, JSON.stringify(reports));
         }),
       ));
   }
@@ -180,7 +180,7 @@ describe('following a site', () => {
 
   it('survives a file that is half written, then completed', () =>
     withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
-      following(folder, async (followed, told, next) => {
+      following(folder, async (followed, reports, next) => {
         await writeFile(join(folder, 'site.yaml'), 'site: four\nnetworks:\n  a: { subnet: 10.0');
         await next();
         assert.equal(followed.current().name, 'one');
@@ -188,7 +188,7 @@ describe('following a site', () => {
         await next();
         assert.equal(followed.current().name, 'four');
         assert.deepEqual(
-          told.map((one) => Object.keys(one)[0]),
+          reports.map((one) => Object.keys(one)[0]),
           ['rejected', 'loaded'],
         );
       }),
@@ -196,19 +196,19 @@ describe('following a site', () => {
 
   it('loads one at a time, and once more for whatever changed meanwhile', () =>
     withSiteFolder({ 'site.yaml': GOOD }, (folder) =>
-      following(folder, async (followed, told) => {
+      following(folder, async (followed, reports) => {
         await Promise.all([followed.reload(), followed.reload(), followed.reload(), followed.reload()]);
-        assert.deepEqual(told, [{ loaded: 'one' }, { loaded: 'one' }]);
+        assert.deepEqual(reports, [{ loaded: 'one' }, { loaded: 'one' }]);
       }),
     ));
 
   it('reads again what changed while it was first read', () =>
     withSiteFolder({ 'site.yaml': GOOD }, async (folder) => {
-      const told: string[] = [];
+      const reports: string[] = [];
       let closed = false;
       const result = await followSite(
         folder,
-        { onLoaded: (site) => told.push(site.name), onRejected: () => assert.fail('the site is good') },
+        { onLoaded: (site) => reports.push(site.name), onRejected: () => assert.fail('the site is good') },
         {
           watching: (_, onChange) => {
             setImmediate(onChange);
@@ -224,14 +224,14 @@ describe('following a site', () => {
       );
       if (!result.ok) assert.fail('the site is good');
       await result.followed.reload();
-      assert.ok(told.length >= 1);
+      assert.ok(reports.length >= 1);
       result.followed.close();
       assert.equal(closed, true);
     }));
 
   it('follows nothing if the first load fails', () =>
     withSiteFolder({ 'site.yaml': 'site: [' }, async (folder) => {
-      const fail = () => assert.fail('nobody is told');
+      const fail = () => assert.fail('no report is expected');
       const result = await followSite(folder, { onLoaded: fail, onRejected: fail });
       assert.equal(result.ok, false);
       await writeFile(join(folder, 'site.yaml'), GOOD);
@@ -267,16 +267,16 @@ describe('following a site', () => {
 
   it('reads nothing anew while files are copied below tftp.root', () =>
     withSiteFolder({ 'site.yaml': `${GOOD}tftp: { root: tftp }\n`, 'tftp/x': '' }, (folder) =>
-      following(folder, async (_, told, next) => {
+      following(folder, async (_, reports, next) => {
         for (let i = 0; i < 10; i++) {
           await writeFile(join(folder, 'tftp/x'), `${i}`);
           await writeFile(join(folder, `tftp/y${i}`), `${i}`);
           await pause(50);
         }
-        assert.deepEqual(told, []);
+        assert.deepEqual(reports, []);
         await writeFile(join(folder, 'site.yaml'), `${GOOD.replace('one', 'two')}tftp: { root: tftp }\n`);
         await next();
-        assert.deepEqual(told, [{ loaded: 'two' }]);
+        assert.deepEqual(reports, [{ loaded: 'two' }]);
       }),
     ));
 });

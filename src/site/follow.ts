@@ -6,19 +6,19 @@ import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
 import { type Watching, watchSite } from './watch.ts';
 
-/** Who is told when the site was read again. They must not throw. */
+/** Called after the site was read again. The listeners must not throw. */
 export type SiteListeners = {
-  /** A whole site is in force from now on. */
+  /** A valid site is in force from now on. */
   readonly onLoaded: (site: Site, warnings: readonly Finding[]) => void;
-  /** The edit is bad; the last good site stays in force. */
+  /** The edit is invalid; the last valid site stays in force. */
   readonly onRejected: (findings: readonly Finding[]) => void;
 };
 
 /** A site that follows its folder. */
 export type FollowedSite = {
-  /** The last good site. */
+  /** The last valid site. */
   current(): Site;
-  /** What is wrong with the site folder as it is now; `undefined` if it is what is in force. */
+  /** The faults of the site folder as it is now; `undefined` if the folder is what is in force. */
   refused(): RefusedEdit | undefined;
   /** Reads the folder again now; settles once that is done. */
   reload(): Promise<void>;
@@ -30,8 +30,8 @@ export type Followed =
   | (Loaded & { readonly ok: false });
 
 /**
- * Loads the site in `folder` and follows edits from then on. The first load is the result itself, and nothing is
- * followed if it fails; the listeners are told of every later one. `stateFolder` is that of the server that serves it.
+ * Loads the site in `folder` and follows edits from then on. The first load is the result itself, and nothing is followed if it
+ * fails; the listeners get every later one. `stateFolder` is that of the server that serves the site.
  */
 export async function followSite(
   folder: string,
@@ -44,7 +44,7 @@ export async function followSite(
     readonly stateFolder?: string;
   } = {},
 ): Promise<Followed> {
-  // Watched before it is read, so that no edit falls between the two.
+  // Watched before it is read, so that no edit is missed in between.
   const early = new EarlyChanges();
   const watch = watching(folder, early.note);
   await watch.ready;
@@ -62,8 +62,8 @@ export async function followSite(
 }
 
 /**
- * What lies in the site folder and is no part of the site: the files for TFTP, and what images are made from. Whoever copies a mirror there
- * edits nothing.
+ * Folders below the site folder that are no part of the site: the files for TFTP, and the sources of images. Copying a mirror
+ * there is not an edit.
  */
 export function leftOutOf({ root, tftp, images }: Pick<Site, 'root' | 'tftp' | 'images'>): ReadonlySet<string> {
   const sources = [...images.values()].flatMap(({ from }) => ('path' in from ? [from.path] : []));
@@ -72,19 +72,19 @@ export function leftOutOf({ root, tftp, images }: Pick<Site, 'root' | 'tftp' | '
   return new Set([...served, ...sources].filter((path) => path !== root && holds(root, path)));
 }
 
-/** Remembers that something changed until there is someone to tell. */
+/** Records a change until a listener exists. */
 class EarlyChanges {
   #changed = false;
-  #tell: (() => void) | undefined;
+  #report: (() => void) | undefined;
 
   readonly note = (): void => {
-    if (this.#tell === undefined) this.#changed = true;
-    else this.#tell();
+    if (this.#report === undefined) this.#changed = true;
+    else this.#report();
   };
 
-  passTo(tell: () => void): void {
-    this.#tell = tell;
-    if (this.#changed) tell();
+  passTo(report: () => void): void {
+    this.#report = report;
+    if (this.#changed) report();
   }
 }
 
@@ -99,7 +99,7 @@ class Follower implements FollowedSite {
   #since = Date.now();
   #refused: RefusedEdit | undefined;
   #closed = false;
-  /** The load that runs, and the one that waits for it: an edit during a load asks for one more, not for many. */
+  /** The running load, and the one that waits for it: edits during a load cause one more load, not many. */
   #running: Promise<void> | undefined;
   #waiting: Promise<void> | undefined;
 

@@ -7,9 +7,8 @@ import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { didYouMean, quoted } from './finding.ts';
 import { mistyped } from './shape.ts';
 
-// The forms that values in a site take, and the words for those that do not have them.
-//
-// A message's second line is its hint; the message of an unknown key lists the known ones (see `hold` in shape.ts).
+// The forms that values in a site take, and the messages for values of other forms. The second line of a message is its hint; the
+// message of an unknown key lists the known ones (see `hold` in shape.ts).
 
 type Spelling<T> = {
   /** With its article: `an IPv4 address`. */
@@ -17,11 +16,11 @@ type Spelling<T> = {
   readonly example: string;
   readonly parse: (text: string) => T | undefined;
   readonly pattern?: string;
-  /** What to tell of a text that does not parse; the example unless given. */
+  /** The hint for a text that does not parse; the example unless given. */
   readonly hint?: (text: string) => string | undefined;
 };
 
-/** Text that is read into a value. */
+/** Text that is parsed into a value. */
 export function spelled<T>({ what, example, parse, pattern, hint }: Spelling<T>) {
   return z
     .string({ error: ({ input }) => `${mistyped(what, input)}\nsuch as ${example}` })
@@ -35,7 +34,7 @@ export function spelled<T>({ what, example, parse, pattern, hint }: Spelling<T>)
     });
 }
 
-/** Text that has to match a pattern, and stays text. */
+/** Text that must match a pattern, and stays text. */
 export function matching(what: string, example: string, pattern: RegExp) {
   return spelled({ what, example, pattern: pattern.source, parse: (text) => (pattern.test(text) ? text : undefined) });
 }
@@ -62,7 +61,7 @@ export function keyed<S extends z.core.$ZodShape>(shape: S, what: string) {
   });
 }
 
-/** A map whose keys are names that the operator gives. Whether they are good names is checked when they resolve. */
+/** A map whose keys are names that the operator chooses. The names are checked when they resolve. */
 export function named<T extends z.ZodType>(value: T, what: string, pattern: RegExp) {
   return z
     .record(z.string(), value, { error: ({ input }) => mistyped(`a map of ${what}`, input) })

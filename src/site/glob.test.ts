@@ -35,11 +35,11 @@ test('a glob names a path and all beneath it', () => {
 
 test('awk reads a glob as JavaScript does', () => {
   for (const [glob, path, matches] of CASES) {
-    const said = execFileSync('awk', ['BEGIN { print (match(ENVIRON["P"], ENVIRON["G"]) ? "yes" : "no") }'], {
+    const printed = execFileSync('awk', ['BEGIN { print (match(ENVIRON["P"], ENVIRON["G"]) ? "yes" : "no") }'], {
       env: { ...process.env, P: path, G: globSource(glob) },
       encoding: 'utf8',
     });
-    assert.equal(said.trim(), matches ? 'yes' : 'no', `${glob} and ${path}`);
+    assert.equal(printed.trim(), matches ? 'yes' : 'no', `${glob} and ${path}`);
   }
 });
 

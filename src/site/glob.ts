@@ -25,14 +25,14 @@ export function globSource(glob: string): string {
   return `^${source.replace(/\/+$/, '')}(/.*)?$`;
 }
 
-/** Tells whether a path (absolute, `/usr/bin/ls`) is named by one of the globs or lies beneath one. */
+/** Whether a path (absolute, `/usr/bin/ls`) matches one of the globs or lies below a match. */
 export function globMatcher(globs: readonly string[]): (path: string) => boolean {
   if (globs.length === 0) return () => false;
   const union = new RegExp(globs.map((glob) => `(?:${globSource(glob)})`).join('|'));
   return (path) => union.test(path);
 }
 
-/** Debian links /bin, /sbin and /lib into /usr: a glob of the old place means the new one too. */
+/** Debian links /bin, /sbin and /lib into /usr: a glob of the old place also means the new one. */
 export function mergedPlaces(glob: string): readonly string[] {
   return /^\/(bin|sbin|lib|lib32|lib64|libx32)(\/|$)/.test(glob) ? [glob, `/usr${glob}`] : [glob];
 }

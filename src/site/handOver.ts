@@ -5,10 +5,10 @@ import type { Mac } from '../model/mac.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Site } from './site.ts';
 
-/** A site as it goes from one thread to another: each piece is unpacked within a millisecond or so. */
+/** A site in the form that passes from one thread to another: each piece unpacks within about a millisecond. */
 export type PackedSite = readonly Uint8Array<ArrayBuffer>[];
 
-/** What goes entry by entry; the maps by MAC and by address are made anew while nodes come. */
+/** The parts that pass entry by entry; the maps by MAC and by address are rebuilt as nodes arrive. */
 const MAPS = ['networks', 'classes', 'awaited', 'images', 'secrets', 'nodes'] as const;
 type MapName = (typeof MAPS)[number];
 type Rest = Omit<Site, MapName | 'nodeByMac' | 'nodeByIp'>;
@@ -23,14 +23,14 @@ export function packSite(site: Site): PackedSite {
   return [...piecesOf(site)];
 }
 
-/** Whether two sites are the same, the order of all that they hold included. */
+/** Whether two sites are equal, including the order of their parts. */
 export function isSameSite(a: Site, b: Site): boolean {
   const { nodeByMac: _, nodeByIp: __, ...one } = a;
   const { nodeByMac: ___, nodeByIp: ____, ...other } = b;
   return isSame(one, other);
 }
 
-/** Puts a site together again, with `pause` after each piece: whatever else the thread has to do comes in between. */
+/** Assembles a site, with `pause` after each piece, so that the thread does its other work in between. */
 export async function unpackSite(
   pieces: PackedSite,
   pause: () => Promise<unknown> = () => setImmediate(),
@@ -72,7 +72,7 @@ function* split(name: MapName, entries: Entries['entries']): Iterable<Uint8Array
   yield* split(name, entries.slice(half));
 }
 
-/** In memory of its own, so that it can be handed over without a copy. */
+/** In memory of its own, so that it can be transferred without a copy. */
 function packed(piece: Piece): Uint8Array<ArrayBuffer> {
   const bytes = serialize(piece) as Buffer<ArrayBuffer>;
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);

@@ -6,7 +6,7 @@ import { type InterfaceAddresses, serverFor } from './servers.ts';
 import type { Declared } from './shape.ts';
 import type { Site } from './site.ts';
 
-/** Warns of interfaces that this machine lacks, and of those that have no address for their network. */
+/** Warns of interfaces that this machine lacks, and of interfaces without an address for their network. */
 export function warnOfHere(
   site: Site,
   declared: Declared<SiteDeclaration>,

@@ -49,7 +49,7 @@ describe('a host name', () => {
 });
 
 describe('names that the site gives', () => {
-  const said = (yaml: string) =>
+  const messages = (yaml: string) =>
     withSiteFolder({ 'site.yaml': yaml }, async (folder) => {
       const loaded = await loadSite(folder);
       return [...(loaded.ok ? [] : loaded.findings), ...loaded.warnings].map(findingText).join('\n');
@@ -74,32 +74,32 @@ describe('names that the site gives', () => {
       /^site\.yaml:5:3: /,
     ],
     [
-      'told, malformed',
+      'given, malformed',
       `${head} }\nnodes:\n  a: ${node(1, ', options: { host-name: b_c }')}\n`,
       /^site\.yaml:5:\d+: "b_c" cannot be a host name/,
     ],
     [
-      'told by number',
+      'given by number',
       `${head} }\nnodes:\n  a: ${node(1, ', options: { 12: { text: b_c } }')}\n`,
       /"b_c" cannot be a host name/,
     ],
     [
-      'told twice',
+      'given twice',
       `${head} }\nnodes:\n  a: ${node(1, ', options: { host-name: x }')}\n  b: ${node(2, ', options: { host-name: X }')}\n`,
       /^site\.yaml:6:3: DHCP gives node "b" the name X, which node "a" has too/,
     ],
     [
-      "told another node's",
+      "given another node's",
       `${head} }\nnodes:\n  a: ${node(1, ', options: { host-name: b }')}\n  b: ${node(2)}\n`,
       /^site\.yaml:5:3: DHCP gives node "a" the name b, which node "b" has too/,
     ],
     [
-      'told by a network',
+      'given by a network',
       `${head}, options: { host-name: x } }\nnodes:\n  a: ${node(1)}\n  b: ${node(2)}\n`,
       /^site\.yaml:6:3: DHCP gives node "b" the name x, which node "a" has too/,
     ],
     [
-      'told by a network, malformed',
+      'given by a network, malformed',
       `${head}, options: { host-name: x_y } }\n`,
       /^site\.yaml:3:\d+: "x_y" cannot be a host name/,
     ],
@@ -111,8 +111,8 @@ describe('names that the site gives', () => {
   ];
   for (const [words, yaml, why] of cases) {
     test(words, async () => {
-      if (why === '') assert.equal(await said(yaml), '');
-      else assert.match(await said(yaml), why);
+      if (why === '') assert.equal(await messages(yaml), '');
+      else assert.match(await messages(yaml), why);
     });
   }
 });

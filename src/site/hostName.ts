@@ -11,8 +11,8 @@ export const LONGEST_FULL_NAME = 253;
 export type NameProblem = { readonly bad: boolean; readonly message: string; readonly hint: string };
 
 /**
- * What is wrong with the name of a machine, with or without a domain: RFC 1123, 2.1, and what the kernel keeps of it. A name of
- * digits alone is one, but what reads it may take it for a number or an address.
+ * The fault in the name of a machine, with or without a domain: RFC 1123, 2.1, and the kernel's limits. A name of digits only is
+ * valid, but programs may read it as a number or an address.
  */
 export function hostNameProblem(name: string): NameProblem | undefined {
   const hint =
@@ -23,7 +23,7 @@ export function hostNameProblem(name: string): NameProblem | undefined {
     hint: instead,
   });
   if (name === '') return bad('it is empty', 'write the name, or remove the file');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is not ASCII is what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this looks for what is not ASCII
   if (/[^\x00-\x7f]/.test(name)) {
     const ascii = domainToASCII(name);
     return bad('it has letters beyond ASCII', ascii === '' ? hint : `as DNS has it: ${ascii} (RFC 5891)`);
@@ -50,14 +50,17 @@ export function hostNameProblem(name: string): NameProblem | undefined {
   };
 }
 
-/** What /etc/hostname names, and where: its first line that is more than a comment, as hostname(5) has it. */
+/**
+ * The names in the text of a hostname file, and their places: the first line that is more than a comment counts, as in
+ * hostname(5).
+ */
 export type NamedLine = { readonly name: string; readonly line: number; readonly col: number };
 
 /** The names in the text of a hostname file; there should be one. */
 export function namesInFile(text: string): readonly NamedLine[] {
   return text.split('\n').flatMap((whole, i) => {
-    const said = whole.replace(/#.*/, '');
-    const name = said.trim();
-    return name === '' ? [] : [{ name, line: i + 1, col: said.indexOf(name) + 1 }];
+    const line_ = whole.replace(/#.*/, '');
+    const name = line_.trim();
+    return name === '' ? [] : [{ name, line: i + 1, col: line_.indexOf(name) + 1 }];
   });
 }

@@ -1,19 +1,22 @@
 /** What is wrong with how a line is indented. Lines and columns count from 1. */
 export type IndentationSlip =
   | { readonly kind: 'tab'; readonly line: number; readonly col: number }
-  /** It stands deeper than `compare`, the line before it, which opens nothing; or beside no line above: `compare` is the nearest that is deeper. */
+  /**
+   * It is deeper than `compare`, the line before it, which opens no block; or it aligns with no line above: `compare` is the
+   * nearest deeper one.
+   */
   | { readonly kind: 'deeper' | 'between'; readonly line: number; readonly col: number; readonly compare: number };
 
 type Level = { readonly indent: number; readonly line: number };
 
 /**
- * Finds the first line of a YAML text whose indentation cannot be meant. For texts that do not parse: what the parser reports
- * is often a line further up or down, in words about its own grammar. `undefined` where indentation is not what is wrong.
+ * Finds the first line of a YAML text with an impossible indentation. For texts that do not parse: the parser often reports a
+ * line further up or down, in terms of its own grammar. `undefined` if the indentation is not the fault.
  */
 export function indentationSlip(text: string): IndentationSlip | undefined {
   const levels: Level[] = [];
   let before: { readonly line: number; readonly opens: boolean } | undefined;
-  /** Lines that stand deeper than this are text of a block scalar. */
+  /** Deeper lines are text of a block scalar. */
   let scalarIndent: number | undefined;
   let brackets = 0;
   for (const [index, whole] of text.split('\n').entries()) {
@@ -62,12 +65,12 @@ function pushLevel(levels: Level[], indent: number, line: number): void {
   if (levels.at(-1)?.indent !== indent) levels.push({ indent, line });
 }
 
-/** Whether lines that stand deeper may follow: `key:`, `-`, `key: &anchor`, `? key`. */
+/** Whether deeper lines may follow: `key:`, `-`, `key: &anchor`, `? key`. */
 function opensBlock(content: string): boolean {
   return content === '-' || content.startsWith('? ') || /:(\s+[&!]\S+)*$/.test(content);
 }
 
-/** How many more brackets a line opens than it closes, those in quotes apart. */
+/** How many more brackets a line opens than it closes, outside quotes. */
 function bracketsOpened(content: string): number {
   const plain = content.replace(/"(\\.|[^"\\])*"|'[^']*'/g, '');
   return (plain.match(/[[{]/g) ?? []).length - (plain.match(/[\]}]/g) ?? []).length;

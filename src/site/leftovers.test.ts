@@ -86,8 +86,8 @@ describe('leftovers', () => {
 
   it('are passed over by what watches the site, each of them, and nothing else is', () =>
     withSiteFolder({ 'site.yaml': 'a', 'nodes/node01/hosts': 'x' }, async (folder) => {
-      let told = 0;
-      const watch = watchSite(folder, () => told++, { quiet: 10, patience: 100, poll: 20 });
+      let reports = 0;
+      const watch = watchSite(folder, () => reports++, { quiet: 10, patience: 100, poll: 20 });
       await watch.follow(new Set());
       try {
         for (const name of Object.values(LEFT).flat()) {
@@ -95,13 +95,13 @@ describe('leftovers', () => {
           await writeFile(join(folder, 'nodes/node01', name), 'x');
         }
         await pause(150);
-        assert.equal(told, 0);
+        assert.equal(reports, 0);
         for (const name of KEPT) {
-          const before: number = told;
+          const before: number = reports;
           await writeFile(join(folder, 'nodes/node01', name), 'x');
           const end = performance.now() + 5000;
-          while (told === before) {
-            assert.ok(performance.now() < end, `nothing was told of ${name}`);
+          while (reports === before) {
+            assert.ok(performance.now() < end, `no report of ${name}`);
             await pause(5);
           }
           await pause(30);

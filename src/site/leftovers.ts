@@ -1,13 +1,12 @@
 /**
- * Names that programs leave beside the operator's files. What reads the site, what watches it and what checks it ask here, so that
- * all three pass over the same names. Such a file is not laid on a node; to lay one all the same, name it as a template
- * (`foo~.j2` is laid as `foo~`).
+ * Names of files that programs leave beside the operator's files. What reads, watches and checks the site uses this one list.
+ * Such a file is not written to nodes; to write one anyway, name it as a template (`foo~.j2` becomes `foo~`).
  */
 
-/** What a leftover is, in words that end a sentence: `nodes/node01/settings.sh~ is left out: ...`. */
+/** The kind of leftover, at the end of a sentence: `nodes/node01/settings.sh~ is left out: ...`. */
 export type Leftover = (typeof KINDS)[number]['what'];
 
-/** The first kind whose pattern finds the name counts. Patterns see one name, without its folder; `folders`: they name folders too. */
+/** The first kind whose pattern matches counts. Patterns see one name, without its folder; `folders`: they match folders too. */
 const KINDS = [
   {
     what: "an editor's lock or swap file",
@@ -46,7 +45,7 @@ const KINDS = [
   },
 ] as const;
 
-/** What `name` is, if it is a leftover: of a file, or of a folder. */
+/** The kind of leftover that `name` is, if any: of a file, or of a folder. */
 export function leftoverOf(name: string, of: 'file' | 'folder' = 'file'): Leftover | undefined {
   return KINDS.find((kind) => (of === 'file' || 'folders' in kind) && kind.names.test(name))?.what;
 }

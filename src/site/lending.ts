@@ -11,7 +11,7 @@ export type LendingDeclaration = {
   readonly maxLease?: number | undefined;
 };
 
-/** The lease times that stand at `at`, held against each other. */
+/** The lease times at `at`, checked against each other. */
 export function readLending(
   { lease, minLease, maxLease }: LendingDeclaration,
   at: Path,
@@ -34,7 +34,7 @@ export function readLending(
   };
 }
 
-/** The longest that any address may be lent, in seconds. */
+/** The longest lease of any address, in seconds. */
 export function longestLease({ networks, classes }: Pick<Site, 'networks' | 'classes'>): number {
   const layers: Lending[] = [...networks.values()].flatMap((network) => [network, ...network.pools]);
   const times = [...layers, ...classes.values()].flatMap(

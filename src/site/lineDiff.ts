@@ -1,6 +1,6 @@
 const CONTEXT = 3;
 
-/** What an edit in one place changes, as a unified diff has it; empty where nothing does. */
+/** A change in one place as a unified diff; empty if there is none. */
 export function lineDiff(file: string, before: string, after: string): string {
   if (before === after) return '';
   const old = linesOf(before);

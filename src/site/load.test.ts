@@ -142,7 +142,7 @@ const TABLE: readonly Row[] = [
       ],
     ),
     warnings: [
-      'site.yaml:12:13: relay 172.16.0.9-172.16.0.12 of network "lan" overlaps relay 172.16.0.8-172.16.0.9 of network "openstack" (site.yaml:5:26) | it has to say which network it means (option 82, link selection); else the first is taken',
+      'site.yaml:12:13: relay 172.16.0.9-172.16.0.12 of network "lan" overlaps relay 172.16.0.8-172.16.0.9 of network "openstack" (site.yaml:5:26) | it must name the network (option 82, link selection); without that, the first network is used',
     ],
   },
   {
@@ -162,7 +162,7 @@ const TABLE: readonly Row[] = [
       ],
     ),
     warnings: [
-      'site.yaml:24:3: node[02-03] have neither `ip` nor `network`, and the site has several wires | say `network:` here or in a profile; else whatever has the MAC address on any wire is taken for the node',
+      'site.yaml:24:3: node[02-03] have neither `ip` nor `network`, and the site has several wires | set `network:` here or in a profile; without it, any machine with the MAC address on any wire counts as the node',
     ],
   },
   {
@@ -242,7 +242,7 @@ profiles:
     errors: ['site.yaml:26:5: expected a MAC address or a list of MAC addresses, found nothing'],
   },
   {
-    name: 'a wrong item in a list, told beside a wrong address behind it',
+    name: 'a wrong item in a list, reported beside a wrong address behind it',
     files: edited(['    pools:\n      - range: 10.0.0.200', '    pools:\n      - 7\n      - range: 10.1.0.200']),
     errors: [
       'site.yaml:9:9: expected a pool, found the number 7',
@@ -258,14 +258,14 @@ profiles:
       "site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the gateway's address 10.0.0.1 | leave it out: 10.0.0.2-10.0.0.220",
     ],
     warnings: [
-      'site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the address of node01, 10.0.0.51 and those of 1 more | it is kept for the node and lent to nobody else; leave it out of the pool to show that',
+      'site.yaml:10:16: pool 10.0.0.1-10.0.0.220 holds the address of node01, 10.0.0.51 and those of 1 more | only this node gets it; leave it out of the pool',
     ],
   },
   {
     name: 'a pool that holds the address of a node',
     files: edited(['10.0.0.200-10.0.0.220', '[10.0.0.40-10.0.0.50, 10.0.0.52-10.0.0.60]']),
     warnings: [
-      'site.yaml:9:38: pool 10.0.0.52-10.0.0.60 holds the address of node02, 10.0.0.52 | it is kept for the node and lent to nobody else; leave it out of the pool to show that',
+      'site.yaml:9:38: pool 10.0.0.52-10.0.0.60 holds the address of node02, 10.0.0.52 | only this node gets it; leave it out of the pool',
     ],
   },
   {
@@ -372,7 +372,7 @@ profiles:
     files: edited(['mac: 52:54:00:00:00:52', 'mac: [52:54:00:00:00:52, 52:54:00:00:00:52, 01:00:5e:00:00:01]']),
     errors: [
       'site.yaml:26:30: MAC address 52:54:00:00:00:52 is listed twice',
-      "site.yaml:26:49: MAC address 01:00:5e:00:00:01 is a group's | a network card's first byte is even",
+      "site.yaml:26:49: MAC address 01:00:5e:00:00:01 is a multicast address | the first byte of a network card's address is even",
     ],
   },
   {
@@ -554,9 +554,9 @@ profiles:
       'images/c.yaml:1:9: unknown key "iso" | known keys: debian, ubuntu, tar, oci, tag, disk, partition',
       'images/d.yaml:2:1: `mirror` and `mirrors` are both given | keep one of them',
       'images/e.yaml:1:7: an image comes from one place | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
-      'images/f.yaml:1:7: it is not said where the image comes from | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
-      'images/g.yaml:1:24: `tag` says nothing without `oci`',
-      'images/h.yaml:1:9: `partition` says nothing without `disk`',
+      'images/f.yaml:1:7: no key names the source of the image | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
+      'images/g.yaml:1:24: `tag` has no effect without `oci`',
+      'images/h.yaml:1:9: `partition` has no effect without `disk`',
     ],
   },
   {
@@ -573,7 +573,7 @@ profiles:
       'images/a.yaml:1:10: there is no image "bookwurm" | did you mean "bookworm"?',
       'images/b.yaml:1:10: a recipe cannot extend itself: b, b',
       'images/d.yaml:1:10: a recipe cannot extend itself: c, d, c',
-      'images/e.yaml:2:7: it is not said where the image comes from | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
+      'images/e.yaml:2:7: no key names the source of the image | write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }',
     ],
   },
   {
@@ -631,7 +631,7 @@ profiles:
       'nodes/10-0-0-15/': '',
       'nodes/10-0-0-51/': '',
       'nodes/node01/': '',
-      'nodes/nobody/': '',
+      'nodes/stray/': '',
       'images/old.yml': '',
     },
     warnings: [
@@ -639,7 +639,7 @@ profiles:
       'site.yaml:28:3: node "node02" has no address and no pool is open to known nodes | give it `ip:`, or a network a pool with `allow: known`',
       'images/old.yml:1:1: this file is not read | its name must end in .yaml',
       'nodes/10-0-0-15:1:1: no node has this name or address | did you mean "10-0-0-51"?',
-      'nodes/nobody:1:1: no node has this name or address | a folder is named for a node, or for its address with dashes',
+      'nodes/stray:1:1: no node has this name or address | a folder is named for a node, or for its address with dashes',
     ],
   },
   {
@@ -694,15 +694,15 @@ describe('loading a site folder', () => {
     it(name, () =>
       withSiteFolder(files, async (folder) => {
         const loaded = await loadSite(folder);
-        const told = (list: Loaded['warnings']) =>
+        const texts = (list: Loaded['warnings']) =>
           list.map((one) => findingText(one).replaceAll(folder, 'FOLDER').replaceAll(dirname(folder), 'PARENT'));
-        assert.deepEqual(loaded.ok ? [] : told(loaded.findings), errors);
-        assert.deepEqual(told(loaded.warnings), warnings);
+        assert.deepEqual(loaded.ok ? [] : texts(loaded.findings), errors);
+        assert.deepEqual(texts(loaded.warnings), warnings);
       }),
     );
   }
 
-  it('tells of bytes that are no text, and of a folder where a file belongs', () =>
+  it('reports bytes that are no text, and of a folder where a file belongs', () =>
     withSiteFolder({ ...FILES, 'profiles/dir.yaml/': '' }, async (folder) => {
       await writeFile(join(folder, 'profiles/latin.yaml'), Uint8Array.of(0x61, 0x3a, 0x20, 0xe9));
       await symlink('nowhere', join(folder, 'profiles/link.yaml'));
@@ -714,7 +714,7 @@ describe('loading a site folder', () => {
       ]);
     }));
 
-  it('follows links of overlays and node folders inside the site, and tells of all that stands there and means nothing', () =>
+  it('follows links of overlays and node folders inside the site, and reports what nothing reads', () =>
     withSiteFolder({ ...FILES, 'shared/o/': '', 'nodes/node.sh': '', 'nodes/README': '' }, async (folder) => {
       for (const [path, target] of Object.entries({
         'overlays/linked': '../shared/o',
@@ -739,21 +739,21 @@ describe('loading a site folder', () => {
       for (const name of ['node', 'Overlays', 'profile', 'tftp']) await mkdir(join(folder, name));
       const loaded = await loadSite(folder);
       assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), [
-        'nodes/gone:1:1: this link leads to nothing | mend it or take it away',
-        'overlays/gone:1:1: this link leads to nothing | mend it or take it away',
-        'overlays/out:1:1: this link leads out of the site, to /usr/share | copy what it leads to into the site',
+        'nodes/gone:1:1: this link leads to nothing | repair it or remove it',
+        'overlays/gone:1:1: this link leads to nothing | repair it or remove it',
+        'overlays/out:1:1: this link leads out of the site, to /usr/share | copy its target into the site',
       ]);
-      const stray = 'this is no folder and means nothing here | files stand in folders:';
+      const stray = 'this is not a folder, and nothing reads it here | files stand in folders:';
       assert.deepEqual(
         loaded.warnings.map(findingText).filter((text) => !text.includes('no node has this name')),
         [
-          'Overlays:1:1: this folder means nothing to the site | did you mean "overlays"?',
-          'node:1:1: this folder means nothing to the site | did you mean "nodes"?',
+          'Overlays:1:1: this folder is not used by the site | did you mean "overlays"?',
+          'node:1:1: this folder is not used by the site | did you mean "nodes"?',
           `nodes/file:1:1: ${stray} nodes/NAME/...`,
           `nodes/node.sh:1:1: ${stray} nodes/NAME/...`,
-          'profile:1:1: this folder means nothing to the site | did you mean "profiles"?',
+          'profile:1:1: this folder is not used by the site | did you mean "profiles"?',
           'profiles/c.YAML:1:1: this file is not read | its name must end in .yaml',
-          'site.yml:1:1: this file means nothing to the site | did you mean "site.yaml"?',
+          'site.yml:1:1: this file is not used by the site | did you mean "site.yaml"?',
         ],
       );
     }));
@@ -793,7 +793,7 @@ describe('loading a site folder', () => {
     assert.deepEqual(await words({ ...secret, 'boot/x': '', 'boot-state/x': '', 'kept/a': 'x' }, {}, 'boot-state'), []);
   });
 
-  it('tells of a folder that is not there', async () => {
+  it('reports a folder that is not there', async () => {
     const loaded = await loadSite('/nonexistent/site');
     assert.deepEqual(loaded.ok ? [] : loaded.findings.map(findingText), [
       'site.yaml:1:1: there is no site.yaml in /nonexistent/site | name the site folder with --site DIR',
@@ -980,8 +980,8 @@ nodes:
   n1: { mac: 52:54:00:00:00:51, ip: 10.0.0.51, profiles: [old], replace: { /etc/nova/nova.conf: { XXX: eth2, ZZZ: 7 } } }
 `,
     });
-    const told = site.nodes.get('n1')?.replace.map(({ path, token, value, by }) => [path, token, value, by]);
-    assert.deepEqual(told, [
+    const texts = site.nodes.get('n1')?.replace.map(({ path, token, value, by }) => [path, token, value, by]);
+    assert.deepEqual(texts, [
       ['/etc/nova/nova.conf', 'XXX', 'eth2', 'node n1'],
       ['/etc/nova/nova.conf', 'YYY', '{{ node.ip }}', 'profile old'],
       ['/etc/nova/nova.conf', 'ZZZ', '7', 'node n1'],
@@ -1131,7 +1131,7 @@ describe('how often nodes ask for changed files', () => {
     ['refresh: 45\n', 45],
   ] as const;
   for (const [line, seconds] of rows) {
-    it(`${line.trim() || 'nothing said'}: ${seconds} s`, async () => {
+    it(`${line.trim() || 'nothing set'}: ${seconds} s`, async () => {
       await withSiteFolder({ 'site.yaml': `site: g-rack\n${line}` }, async (folder) => {
         const loaded = await loadSite(folder);
         assert.equal(loaded.ok && loaded.site.refreshSeconds, seconds);

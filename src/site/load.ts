@@ -23,8 +23,8 @@ import { followInside } from './siteLinks.ts';
 import { readYaml } from './yaml.ts';
 
 /**
- * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are
- * those of its YAML files that could be read, by name.
+ * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are those
+ * of its YAML files that could be read, by name.
  */
 export type Loaded = { readonly texts: ReadonlyMap<string, string> } & (
   | { readonly ok: true; readonly site: Site; readonly warnings: readonly Finding[] }
@@ -32,11 +32,10 @@ export type Loaded = { readonly texts: ReadonlyMap<string, string> } & (
 );
 
 /**
- * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and which folders stand below overlays/ and
- * nodes/. Tells all that is wrong at once. Places name files relative to `folder`. Never rejects for what the operator
- * wrote or for what the disk lacks. `siteText` stands in for what is in site.yaml, to try an edit; `stateFolder` is where
- * the server that serves the site keeps its state, if that is known; `here` are this machine's interfaces, to be held against
- * those of the site.
+ * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and the names of the folders below overlays/ and nodes/.
+ * Reports all faults at once. Places name files relative to `folder`. Never rejects for what the operator wrote or for missing
+ * files. `siteText` replaces the text of site.yaml, to try an edit; `stateFolder` is the state folder of the server that serves
+ * the site, if known; `here` are this machine's interfaces, to check the site's against.
  */
 export async function loadSite(
   folder: string,
@@ -108,7 +107,8 @@ async function readFolder<T>(
     }
     const text = await readText(root, file, LONGEST_OTHER, findings);
     if (text !== undefined) texts.set(file, text);
-    if (text?.trim() === '') findings.error(startOf(file), 'this file is empty', 'one that says nothing holds {}');
+    if (text?.trim() === '')
+      findings.error(startOf(file), 'this file is empty', 'an empty file of settings contains {}');
     documents.set(name, text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings));
   }
   return documents;
@@ -132,7 +132,9 @@ function absenceHint(file: string): string | undefined {
   return file === 'site.yaml' ? 'name the site folder with --site DIR' : undefined;
 }
 
-/** Names of the folders in `folder`, hidden ones apart; a link to a folder of the site counts. Anything else there is told. */
+/**
+ * Names of the folders in `folder`, except hidden ones; a link to a folder of the site counts. Anything else there is reported.
+ */
 async function foldersIn(root: string, folder: string, findings: Findings): Promise<readonly string[]> {
   const names: string[] = [];
   for (const entry of await entriesOf(root, folder, MOST_FOLDERS, findings)) {
@@ -151,10 +153,10 @@ async function foldersIn(root: string, folder: string, findings: Findings): Prom
 }
 
 function strayFile(folder: string): readonly [message: string, hint: string] {
-  return ['this is no folder and means nothing here', `files stand in folders: ${folder}/NAME/...`];
+  return ['this is not a folder, and nothing reads it here', `files stand in folders: ${folder}/NAME/...`];
 }
 
-/** The names at the root of a site that mean something, and what is often written for them. */
+/** The names at the root of a site that have a meaning, and common misspellings of them. */
 const ROOT_NAMES = {
   'site.yaml': /^site\.ya?ml(?:\.txt)?$/i,
   profiles: /^profiles?$/i,
@@ -163,19 +165,19 @@ const ROOT_NAMES = {
   nodes: /^nodes?$/i,
 } as const;
 
-/** Warns of names at the root that are much like one that means something, and mean nothing. */
+/** Warns of unused names at the root that resemble a used one. */
 async function warnOfRoot(root: string, findings: Findings): Promise<void> {
   const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     for (const [known, alike] of Object.entries(ROOT_NAMES)) {
       if (entry.name === known || !alike.test(entry.name) || entry.isDirectory() !== !known.includes('.')) continue;
-      const message = `this ${entry.isDirectory() ? 'folder' : 'file'} means nothing to the site`;
+      const message = `this ${entry.isDirectory() ? 'folder' : 'file'} is not used by the site`;
       findings.warn(startOf(entry.name), message, `did you mean "${known}"?`);
     }
   }
 }
 
-/** What a folder holds, sorted by name; nothing if it is not there. */
+/** The entries of a folder, sorted by name; none if it is missing. */
 async function entriesOf(root: string, folder: string, most: number, findings: Findings): Promise<readonly Dirent[]> {
   try {
     const entries = await readdir(join(root, folder), { withFileTypes: true });

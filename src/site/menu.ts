@@ -7,10 +7,10 @@ import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
-/** The menu's own way on to the machine's next boot device, which every menu has. */
+/** The menu's built-in entry for the machine's next boot device. */
 export const LOCAL = 'local';
 
-/** Names that the menu has a use of its own for. */
+/** Names with a meaning of their own in the menu. */
 const RESERVED: Readonly<Record<string, string>> = {
   node: 'it stands for what the node itself boots',
   [LOCAL]: 'it stands for the next boot device',
@@ -21,7 +21,10 @@ const RESERVED: Readonly<Record<string, string>> = {
 /** What stands at a path on disk. */
 export type PathKind = 'file' | 'folder' | 'missing';
 
-/** The menu: its entries' files cleaned and looked for below `tftpRoot` (absolute; absent if the site has none). */
+/**
+ * The menu: its entries' files, as normalized paths below `tftpRoot` (absolute; absent if the site has none), checked for
+ * existence.
+ */
 export function resolveMenu(
   site: Declared<SiteDeclaration>,
   tftpRoot: string | undefined,
@@ -61,7 +64,7 @@ function checkName(name: string, site: Declared<SiteDeclaration>, findings: Find
   }
 }
 
-/** The cleaned name of an entry's file. */
+/** The normalized name of an entry's file. */
 function checkFile(
   path: string,
   at: Path,

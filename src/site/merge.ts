@@ -2,7 +2,7 @@ import type { LoaderChoice, RoleSettings, Var, Vars } from '../model/node.ts';
 import type { BmcSettings } from './bmc.ts';
 import { mergeReplacements } from './replace.ts';
 
-/** What a profile or a node says, read and checked. */
+/** The settings of a profile or a node, read and checked. */
 export type Settings = RoleSettings & {
   readonly loader?: LoaderChoice;
   readonly network?: string;
@@ -10,9 +10,9 @@ export type Settings = RoleSettings & {
 };
 
 /**
- * Merges settings in order, the later ones having their way: single values are replaced, `image` and `boot` by each other;
- * lists are joined and a word that is in already is not added again; options are replaced by number, tokens by file and token; variables merge map
- * by map, and so does what is said of the BMC.
+ * Merges settings in order; later ones take precedence: single values are replaced, `image` and `boot` replace each other; lists
+ * are joined and a word that is in already is not added again; options are replaced by number, tokens by file and token;
+ * variables and the BMC's settings merge map by map.
  */
 export function mergeSettings(layers: readonly Settings[]): Settings {
   const { image, boot } = layers.findLast((layer) => (layer.image ?? layer.boot) !== undefined) ?? {};

@@ -56,7 +56,7 @@ function checkAddresses(network: Network, site: Declared<SiteDeclaration>, findi
   for (const key of ['server', 'gateway', 'broadcast'] as const) {
     const ip = network[key];
     if (ip === undefined) continue;
-    // Relays carry requests to a server that stands in another subnet.
+    // Relays forward requests to a server in another subnet.
     if (key === 'server' && network.interface === undefined) continue;
     const place = site.place([...at, key]);
     if (!inSubnet(subnet, ip)) findings.error(place, `${key} ${formatIpv4(ip)} lies outside the subnet ${words}`);
@@ -101,7 +101,7 @@ function checkOverlaps(
   }
 }
 
-/** A relay that may speak for several networks has to say for which it does. */
+/** A relay that may serve several networks must name the network in its requests. */
 function warnOfSharedRelays(site: Declared<SiteDeclaration>, findings: Findings): void {
   const claims = Object.entries(site.value.networks).flatMap(([name, { relays }]) =>
     relays.map((range, i) => ({
@@ -112,7 +112,7 @@ function warnOfSharedRelays(site: Declared<SiteDeclaration>, findings: Findings)
   );
   for (const { claim, earlier } of overlaps(claims)) {
     const message = `${claim.words} overlaps ${earlier.words} (${formatPlace(earlier.place())})`;
-    const hint = 'it has to say which network it means (option 82, link selection); else the first is taken';
+    const hint = 'it must name the network (option 82, link selection); without that, the first network is used';
     findings.warn(claim.place(), message, hint);
   }
 }
@@ -122,7 +122,7 @@ export function isHost(network: { readonly subnet: Subnet; readonly broadcast: I
   return network.subnet.prefix > 30 || (ip !== network.subnet.base && ip !== network.broadcast);
 }
 
-/** What `ip` is when it is no host's. */
+/** What `ip` is if it is not a host's address. */
 export function hostlessWords({ subnet }: { readonly subnet: Subnet }, ip: Ipv4): string {
   return ip === subnet.base ? 'the network address' : 'the broadcast address';
 }

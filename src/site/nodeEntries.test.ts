@@ -116,76 +116,79 @@ describe('a range under nodes:', () => {
     assert.deepEqual([...loaded.site.awaited.values()], ['n1', 'n3', 'n4']);
   });
 
-  const wrong: readonly { nodes: string; told: readonly string[] }[] = [
+  const wrong: readonly { nodes: string; expected: readonly string[] }[] = [
     {
       nodes: '  n[1-4]: { mac: "52:54:00:00:09:0[1-5]", ip: "10.0.0.1" }\n',
-      told: [
+      expected: [
         'site.yaml:7:18: "n[1-4]" stands for 4 nodes, but its mac for 5 | write one for each: mac: 52:54:00:00:00:[51-90] (hexadecimal)',
         'site.yaml:7:47: "n[1-4]" stands for 4 nodes, but its ip for 1 | write one for each: ip: 10.0.0.[51-114]',
       ],
     },
     {
       nodes: '  n1: { mac: "52:54:00:00:09:0[1-2]" }\n',
-      told: ['site.yaml:7:14: "n1" stands for one node, but its mac for 2 | write one'],
+      expected: ['site.yaml:7:14: "n1" stands for one node, but its mac for 2 | write one'],
     },
     {
       nodes: '  n[4-1]: {}\n',
-      told: ['site.yaml:7:3: "n[4-1]" has the range 4-1, which runs backwards | such as node[01-64]'],
+      expected: ['site.yaml:7:3: "n[4-1]" has the range 4-1, which runs backwards | such as node[01-64]'],
     },
     {
       nodes: '  n[1-999999999]: {}\n',
-      told: ['site.yaml:7:3: "n[1-999999999]" stands for more than 65536 names | such as node[01-64]'],
+      expected: ['site.yaml:7:3: "n[1-999999999]" stands for more than 65536 names | such as node[01-64]'],
     },
     {
       nodes: '  a[1-60000]: {}\n  b[1-60000]: {}\n',
-      told: [
+      expected: [
         'site.yaml:8:3: the site has more than 100000 nodes with these',
         'site.yaml:7:3: a[1-60000] have no MAC addresses yet and are left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
       ],
     },
     {
       nodes: '  n_[1-9]: { mac: "52:54:00:00:09:0[1-9]" }\n',
-      told: [
+      expected: [
         'site.yaml:7:3: "n_1" cannot name a node | a host name has letters, digits and inner hyphens, 63 at most (RFC 1123)',
       ],
     },
     {
       nodes: '  n[1-9]: { mac: "52:54:00:00:09:0[1-9]", ip: "10.0.9.[1-9]" }\n',
-      told: ['site.yaml:7:47: address 10.0.9.1 lies in no network of this site | networks: a 10.0.0.0/22'],
+      expected: ['site.yaml:7:47: address 10.0.9.1 lies in no network of this site | networks: a 10.0.0.0/22'],
     },
     {
       nodes: '  n[1-3]: { mac: "52:54:00:00:09:0[1-3]", ip: "10.0.0.[254-256]" }\n',
-      told: [
+      expected: [
         'site.yaml:7:47: "10.0.0.[254-256]" is not an IPv4 address | "10.0.0.256" is none; a range is written like 10.0.0.[51-114]',
       ],
     },
     {
       nodes: '  n[1-2]: { ip: "10.0.0.[1-2]" }\n  n2: { mac: 52:54:00:00:00:02 }\n',
-      told: [
+      expected: [
         'site.yaml:7:3: n1 has no MAC address yet and is left out | give the range a `mac:`, or each an entry of its own: `reveille node add`',
       ],
     },
     {
       nodes:
         '  n[1-2]: { mac: "52:54:00:00:09:0[1-2]", ip: "10.0.0.[1-2]" }\n  m: { mac: "52:54:00:00:09:02", ip: 10.0.0.2 }\n',
-      told: [
+      expected: [
         'site.yaml:8:13: MAC address 52:54:00:00:09:02 is taken by node "n2" (site.yaml:7:18) | each node has its own',
         'site.yaml:8:38: address 10.0.0.2 is taken by node "n2" (site.yaml:7:47) | each node has its own',
       ],
     },
     {
       nodes: '  n[1-2]: { mac: "52:54:00:00:09:0[1-2]", image: nope, colour: red }\n',
-      told: ['site.yaml:7:50: there is no image "nope" | write its recipe, images/nope.yaml', 'unknown key "colour"'],
+      expected: [
+        'site.yaml:7:50: there is no image "nope" | write its recipe, images/nope.yaml',
+        'unknown key "colour"',
+      ],
     },
   ];
-  for (const { nodes, told } of wrong) {
-    it(`is told of what is wrong with ${nodes.trim().slice(0, 50)}`, async () => {
+  for (const { nodes, expected } of wrong) {
+    it(`reports the faults of ${nodes.trim().slice(0, 50)}`, async () => {
       const found = (await findings(nodes)).filter((line) => !line.includes('no pool is open'));
       assert.deepEqual(
-        found.filter((line) => !told.some((part) => line.includes(part))),
+        found.filter((line) => !expected.some((part) => line.includes(part))),
         [],
       );
-      assert.equal(found.length, told.length, found.join('\n'));
+      assert.equal(found.length, expected.length, found.join('\n'));
     });
   }
 

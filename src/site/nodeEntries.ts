@@ -8,23 +8,23 @@ import type { Declared } from './shape.ts';
 
 /** One entry of `nodes:`, of one node or of a range. */
 export type NodeEntry = {
-  /** As the file has it: `node01`, `node[01-64]`. */
+  /** As the file spells it: `node01`, `node[01-64]`. */
   readonly key: string;
   readonly names: readonly string[];
   readonly declared: NodeDeclaration;
 };
 
-/** A value with the place that gives it, which is looked up only if something is to be told of it. */
+/** A value with the place that sets it, which is looked up only for a finding. */
 export type Placed<T> = { readonly value: T; readonly place: () => Place };
 
-/** A node with all that `nodes:` says of it. */
+/** A node with everything that `nodes:` sets for it. */
 export type DeclaredNode = {
   readonly name: string;
-  /** Ranges that name it in the order of the file, then the entry of its own: each is laid over those before it. */
+  /** The ranges that contain it in the order of the file, then its own entry: each overrides those before it. */
   readonly entries: readonly NodeEntry[];
   readonly macs: readonly Placed<Mac>[];
   readonly ip?: Placed<Ipv4>;
-  /** Its own, where a profile does not give it. */
+  /** Its own, if no profile sets it. */
   readonly bmcAddress?: string;
 };
 
@@ -32,8 +32,8 @@ export type DeclaredNode = {
 const MOST_NODES = 100_000;
 
 /**
- * The nodes that `nodes:` declares, ranges unfolded, in the order in which the file first names them. Of two ranges that
- * say different things of one node, neither can be meant: that is an error, unless the node's own entry says it itself.
+ * The nodes that `nodes:` declares, ranges unfolded, in the order in which the file first names them. Two ranges that set
+ * different values for one node are an error, unless the node's own entry sets the value.
  */
 export function gatherNodes(site: Declared<SiteDeclaration>, findings: Findings): readonly DeclaredNode[] {
   const mentions = new Map<string, Mention[]>();
@@ -57,10 +57,10 @@ export function gatherNodes(site: Declared<SiteDeclaration>, findings: Findings)
       else mentions.set(name, [{ entry, index }]);
     }
   }
-  const said = new Set<string>();
+  const reported = new Set<string>();
   return [...mentions].map(([name, all]) => {
     const ordered = ownLast(all);
-    if (ordered.length > 1) checkAgreement(name, ordered, site, said, findings);
+    if (ordered.length > 1) checkAgreement(name, ordered, site, reported, findings);
     return { name, ...addressesOf(ordered, site), entries: ordered.map(({ entry }) => entry) };
   });
 }
@@ -72,7 +72,7 @@ export function namesOf(key: string): readonly string[] | { readonly problem: st
   return 'problem' in word ? word : word.words();
 }
 
-/** An entry that names a node, as which of the entry's names. */
+/** An entry that names a node, and the index of the node among the entry's names. */
 type Mention = { readonly entry: NodeEntry; readonly index: number };
 
 /** Whether a key of `nodes:` stands for several nodes by its form. */
@@ -127,12 +127,12 @@ function checkCounts({ key, names, declared }: NodeEntry, site: Declared<SiteDec
   }
 }
 
-/** Two ranges may share nodes as long as they do not contradict each other. `said` holds the pairs told of already. */
+/** Two ranges may share nodes if they do not contradict each other. `reported` holds the pairs that have a finding already. */
 function checkAgreement(
   name: string,
   mentions: readonly Mention[],
   site: Declared<SiteDeclaration>,
-  said: Set<string>,
+  reported: Set<string>,
   findings: Findings,
 ): void {
   const seen = new Map<string, { readonly text: string; readonly entry: NodeEntry }>();
@@ -144,8 +144,8 @@ function checkAgreement(
       if (later === undefined) seen.set(key, { text, entry });
       else if (later.text !== text && isRange(later.entry.key)) {
         const pair = JSON.stringify([key, entry.key, later.entry.key]);
-        if (said.has(pair)) continue;
-        said.add(pair);
+        if (reported.has(pair)) continue;
+        reported.add(pair);
         const first = formatPlace(site.place(['nodes', entry.key, key]));
         const message = `${quoted(entry.key)} (${first}) and ${quoted(later.entry.key)} give node "${name}" different ${key}`;
         const hint = `let the ranges not overlap, or write ${key} in an entry "${name}:"`;
@@ -155,7 +155,7 @@ function checkAgreement(
   }
 }
 
-/** What an entry says to one of its nodes where only one thing can be true; lists and maps are joined. */
+/** The settings of an entry for one of its nodes that can have one value only; lists and maps are joined. */
 function singleValue(key: string, value: unknown, index: number): string | undefined {
   if (key === 'ip') return String((value as NonNullable<NodeDeclaration['ip']>)[index]);
   if (key === 'mac') return (value as NonNullable<NodeDeclaration['mac']>).map((each) => each[index]).join(' ');

@@ -104,7 +104,7 @@ test('what no node fits is an error that says what was meant', () => {
   }
 });
 
-test('a single name is told from a set that may hold one', () => {
+test('a single name differs from a set that may hold one', () => {
   for (const text of ['node01', '10.0.0.9', '52:54:00:00:00:51']) assert.ok(namesOneNode(text), text);
   for (const text of ['node[01]', 'n*', 'n?', '@x', 'a,b', 'a b']) assert.ok(!namesOneNode(text), text);
 });

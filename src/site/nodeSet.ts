@@ -16,9 +16,9 @@ export type Nameable = {
 export const NODE_SET_HELP = 'node01, node[01-16], node01,node05, node*, @profile, a MAC or an address';
 
 /**
- * The nodes that `text` names, in its order and each once: names, MACs and addresses; ranges `node[01-03,07]`, several in
- * one word too; globs with `*` and `?`; `@compute` for all nodes of a profile; any of them joined by commas. Throws
- * NODE_SET_INVALID for text of another form, NODE_UNKNOWN for what no node fits.
+ * The nodes that `text` names, in its order and each once: names, MACs and addresses; ranges `node[01-03,07]`, several in one
+ * word too; globs with `*` and `?`; `@compute` for all nodes of a profile; any of them joined by commas. Throws NODE_SET_INVALID
+ * for text of another form, NODE_UNKNOWN if no node matches.
  */
 export function selectNodes<N extends Nameable>(nodes: Iterable<N>, text: string): readonly [N, ...N[]] {
   const roster = new Roster(nodes);
@@ -28,12 +28,12 @@ export function selectNodes<N extends Nameable>(nodes: Iterable<N>, text: string
   return [...chosen] as unknown as readonly [N, ...N[]];
 }
 
-/** Whether `text` names one node by its form, and not a list, range, glob or profile, which may hold but one as well. */
+/** Whether `text` is the name of one node by its form, and not a list, range, glob or profile, which may also match only one. */
 export function namesOneNode(text: string): boolean {
   return !/[[\]*?@,\s]/.test(text);
 }
 
-/** The parts between commas that stand outside brackets. Throws NODE_SET_INVALID where there is none. */
+/** The parts between commas outside brackets. Throws NODE_SET_INVALID if there is none. */
 export function nodeTerms(text: string): readonly string[] {
   const terms = text
     .split(/,(?![^[\]]*\])/)

@@ -4,7 +4,7 @@ import type { Var } from '../model/node.ts';
 import { Findings } from './finding.ts';
 import { readYaml } from './yaml.ts';
 
-/** An entry of `nodes:` to be written, everything as the operator would spell it. */
+/** An entry of `nodes:` to be written, spelled as an operator would. */
 export type NodeText = {
   /** A name, or a range of them. */
   readonly key: string;
@@ -15,9 +15,9 @@ export type NodeText = {
 };
 
 /**
- * `text` of site.yaml with entries added below `nodes:`, after the last one that is named alike, else at the end. Nothing
- * else changes, and the new lines are written as their neighbours are. Throws SITE_INVALID where an entry is there
- * already or where `nodes:` is written in a way that cannot be added to.
+ * `text` of site.yaml with entries added below `nodes:`, after the last one with a similar name, else at the end. Nothing else
+ * changes, and the new lines have the layout of their neighbours. Throws SITE_INVALID if an entry exists already or if `nodes:`
+ * has a layout that cannot be extended.
  */
 export function insertNodes(text: string, entries: readonly NodeText[]): string {
   const [first] = entries;
@@ -49,8 +49,8 @@ export function insertNodes(text: string, entries: readonly NodeText[]): string 
 }
 
 /**
- * `text` without the entry of a node. Throws NODE_UNKNOWN where `nodes:` has no entry of this key, SITE_INVALID where it
- * is written in a way that cannot be taken out by whole lines.
+ * `text` without the entry of a node. Throws NODE_UNKNOWN if `nodes:` has no entry of this key, SITE_INVALID if the entry cannot
+ * be removed by whole lines.
  */
 export function removeNode(text: string, key: string): string {
   const root = parseDocument(text, { stringKeys: true, uniqueKeys: false, version: '1.2' }).contents;
@@ -87,7 +87,7 @@ function notEditable(entries: readonly NodeText[], why: string): ReveilleError {
   });
 }
 
-/** Names that differ in their numbers only are alike: a new one belongs behind them. */
+/** Names that differ only in their numbers are similar: a new one goes after them. */
 function lastAlike(nodes: YAMLMap, key: string): Entry {
   const items = nodes.items as unknown as readonly Entry[];
   const family = familyOf(key);
@@ -96,7 +96,7 @@ function lastAlike(nodes: YAMLMap, key: string): Entry {
   return found;
 }
 
-/** A name without its numbers: what the machines of one rack have in common. */
+/** A name without its numbers: common to the machines of one rack. */
 export function familyOf(name: string): string {
   return name.replace(/\[[^\]]*\]|[0-9]+/g, '#');
 }
@@ -109,7 +109,7 @@ function isEmptyScalar(node: Node): boolean {
   return isScalar(node) && node.value === null && !node.source;
 }
 
-/** The offset behind the last character of an entry; comments that follow it are not its own. */
+/** The offset after the last character of an entry; comments that follow it do not belong to it. */
 function endOf({ key, value }: Entry): number {
   const behindKey = (key as Node).range?.[1] ?? 0;
   if (value === null) return behindKey;
@@ -121,14 +121,14 @@ function endOf({ key, value }: Entry): number {
   return isMap(value) ? endOf(last as Entry) : endOf({ key, value: last } as Entry);
 }
 
-/** The blanks before a key, if nothing else stands before it on its line. */
+/** The blanks before a key, if nothing else precedes it on its line. */
 function indentOf(text: string, { key }: Entry): string | undefined {
   const start = (key as Node).range?.[0] ?? 0;
   const before = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
   return /^ *$/.test(before) ? before : undefined;
 }
 
-/** How an entry is written: on one line in braces, or on lines further in by a step. */
+/** The layout of an entry: on one line in braces, or on lines indented by a step. */
 function styleOf(text: string, entry: Entry): Style {
   const { value } = entry;
   if (!isMap(value)) return { flow: false, step: '  ' };
@@ -142,7 +142,7 @@ function styleOf(text: string, entry: Entry): Style {
   };
 }
 
-/** How far in the file's own maps stand. */
+/** The indentation step of the file's own maps. */
 function stepIn(text: string, root: YAMLMap): string {
   for (const item of root.items as unknown as readonly Entry[]) {
     if (isMap(item.value) && !item.value.flow) return styleOf(text, item).step;
@@ -183,7 +183,7 @@ function flowText(value: Var): string {
     .join(', ')} }`;
 }
 
-/** As it is where YAML reads it back as the same text, else in quotes. */
+/** Plain if YAML reads it back as the same text, else in quotes. */
 function valueText(text: string, flow: boolean): string {
   return readsAs(flow ? `{ a: ${text} }` : `a: ${text}`, (read) => (read as { a?: unknown } | null)?.a === text)
     ? text
@@ -222,7 +222,7 @@ function fillEmpty(text: string, pair: Entry, step: string, eol: string, entries
   return insertLines(spliced(text, colon, value.range?.[1] ?? colon, ''), colon, eol, lines);
 }
 
-/** Lines put behind the line that `offset` is on. */
+/** Lines inserted after the line that contains `offset`. */
 function insertLines(text: string, offset: number, eol: string, lines: readonly string[]): string {
   const at = lineEnd(text, offset);
   return spliced(text, at, at, (at > 0 && text[at - 1] !== '\n' ? eol : '') + lines.join(eol) + eol);

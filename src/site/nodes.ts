@@ -31,15 +31,15 @@ type NodeContext = {
   readonly profiles: Profiles;
   /** Absolute path of the site folder. */
   readonly root: string;
-  /** Reads what a node says for itself. */
+  /** Reads the settings of a node. */
   readonly settingsAt: (declared: NodeDeclaration, at: Path) => Settings;
   /** Names of the folders below nodes/. */
   readonly folders: readonly string[];
 };
 
 /**
- * The nodes of a site: profiles merged in, networks found, and no name, MAC or address claimed twice. Of a range, nodes whose
- * cards are not known yet are left out with a warning; their addresses count as theirs.
+ * The nodes of a site: profiles merged, networks found, and no name, MAC or address used twice. Nodes of a range without known
+ * cards are left out with a warning; their addresses stay reserved for them.
  */
 export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
   const nodes = new Map<string, SiteNode>();
@@ -48,7 +48,7 @@ export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
   const folders = new Set(around.folders);
   const names = new Map<string, DeclaredNode>();
   const layers = new Map<NodeEntry, Layer>();
-  const once = tellOnce();
+  const once = reportOnce();
   const awaited: DeclaredNode[] = [];
 
   for (const declared of gatherNodes(around.site, findings)) {
@@ -64,7 +64,7 @@ export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
   }
   warnOfAwaited(awaited, around.site, findings);
   const nowhere = [...nodes.values()].filter(({ ip, network }) => ip === undefined && network === undefined);
-  warnOfToldNames(nodes, names, around, once, findings);
+  warnOfGivenNames(nodes, names, around, once, findings);
   warnOfNowhere(nowhere, names, around, findings);
   warnOfStrayFolders(nodes, around, findings);
   const [known, unknown] = partition(withoutPlaces(nodeByIp), ({ name }) => nodes.has(name));
@@ -85,20 +85,20 @@ function partition<K, V>(map: ReadonlyMap<K, V>, fits: (value: V) => boolean): r
   return [new Map(entries.filter(([, value]) => fits(value))), new Map(entries.filter(([, value]) => !fits(value)))];
 }
 
-/** What is wrong with a whole range is told of its first node. */
-type TellOnce = (kind: string, { entries }: DeclaredNode) => boolean;
+/** A fault of a whole range is reported for its first node. */
+type ReportOnce = (kind: string, { entries }: DeclaredNode) => boolean;
 
-function tellOnce(): TellOnce {
-  const told = new Set<string>();
+function reportOnce(): ReportOnce {
+  const reported = new Set<string>();
   return (kind, { entries }) => {
     const subject = JSON.stringify([kind, ...entries.map(({ key }) => key)]);
-    if (told.has(subject)) return false;
-    told.add(subject);
+    if (reported.has(subject)) return false;
+    reported.add(subject);
     return true;
   };
 }
 
-/** What an entry of `nodes:` says for itself, and the profiles that it names. */
+/** The own settings of an entry of `nodes:`, and the profiles that it names. */
 type Layer = { readonly own: Settings; readonly profiles: ReadonlyMap<string, Settings> };
 
 function readLayer(
@@ -118,23 +118,23 @@ function resolveNode(
   layers: ReadonlyMap<NodeEntry, Layer>,
   folders: ReadonlySet<string>,
   { site, networks, root }: NodeContext,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): SiteNode {
   const { name, entries, macs, ip, bmcAddress } = declared;
   const base = { ...NO_SETTINGS, vars: site.value.vars };
-  const said = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
-  const profiles = new Map(said.flatMap((layer) => [...layer.profiles]));
-  const settings = mergeSettings([base, ...profiles.values(), ...said.map(({ own }) => own)]);
-  const { loader = 'auto', bmc: saidOfBmc, network: saidNetwork, ...merged } = settings;
+  const layersOf = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
+  const profiles = new Map(layersOf.flatMap((layer) => [...layer.profiles]));
+  const settings = mergeSettings([base, ...profiles.values(), ...layersOf.map(({ own }) => own)]);
+  const { loader = 'auto', bmc: bmcSettings, network: ownNetwork, ...merged } = settings;
   const bmc =
-    saidOfBmc && completeBmc(bmcAddress === undefined ? saidOfBmc : { ...saidOfBmc, address: bmcAddress }, root);
-  if (bmc && 'lacks' in bmc) tellOfBmc(declared, [...profiles.keys()], bmc.lacks, site, once, findings);
+    bmcSettings && completeBmc(bmcAddress === undefined ? bmcSettings : { ...bmcSettings, address: bmcAddress }, root);
+  if (bmc && 'lacks' in bmc) checkBmc(declared, [...profiles.keys()], bmc.lacks, site, once, findings);
   const address = ip?.value;
   const around = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
-  const network = around?.name ?? (address === undefined ? saidNetwork : undefined);
-  if (around && networks.has(saidNetwork ?? '') && saidNetwork !== around.name && once('other network', declared)) {
-    const message = `node "${name}" has an address of network "${around.name}", and \`network: ${saidNetwork}\``;
+  const network = around?.name ?? (address === undefined ? ownNetwork : undefined);
+  if (around && networks.has(ownNetwork ?? '') && ownNetwork !== around.name && once('other network', declared)) {
+    const message = `node "${name}" has an address of network "${around.name}", and \`network: ${ownNetwork}\``;
     findings.error(
       ip?.place() ?? placeOf(declared, site),
       message,
@@ -144,7 +144,7 @@ function resolveNode(
   const own = [...(address === undefined ? [] : [dashedIpv4(address)]), name];
   return {
     name,
-    // Without any it is an error by now, and the site does not load.
+    // Without any there is an error by now, and the site does not load.
     macs: macs.map(({ value }) => value) as readonly Mac[] as readonly [Mac, ...Mac[]],
     ...(address === undefined ? {} : { ip: address }),
     ...(network === undefined ? {} : { network }),
@@ -156,13 +156,13 @@ function resolveNode(
   };
 }
 
-/** Without an address there is no BMC; with one, somebody must be allowed to use it. */
-function tellOfBmc(
+/** Without an address there is no BMC; with one, a user must be set. */
+function checkBmc(
   node: DeclaredNode,
   profiles: readonly string[],
   lacks: string,
   site: Declared<SiteDeclaration>,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   const lost = (...at: Path) => site.lost([...at, 'bmc', lacks]);
@@ -170,15 +170,15 @@ function tellOfBmc(
     return;
   if (!once(`bmc.${lacks}`, node)) return;
   const message = `node "${node.name}" has settings of a BMC, and no bmc.${lacks}`;
-  if (lacks === 'address') findings.warn(placeOf(node, site), message, 'without an address it counts as having none');
-  else findings.error(placeOf(node, site), message, 'say it here, or in a profile');
+  if (lacks === 'address') findings.warn(placeOf(node, site), message, 'without an address the node has no BMC');
+  else findings.error(placeOf(node, site), message, 'set it here, or in a profile');
 }
 
 function checkName(
   node: DeclaredNode,
   names: Map<string, DeclaredNode>,
   site: Declared<SiteDeclaration>,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   const { name } = node;
@@ -200,25 +200,25 @@ function checkName(
   names.set(name.toLowerCase(), node);
 }
 
-/** Names that DHCP gives to several nodes, and those that are too long with their network's domain. */
-function warnOfToldNames(
+/** Names that DHCP gives to several nodes, and names that are too long with their network's domain. */
+function warnOfGivenNames(
   nodes: ReadonlyMap<string, SiteNode>,
   places: ReadonlyMap<string, DeclaredNode>,
   { site, networks }: NodeContext,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   const owners = new Map<string, string>();
-  const plain = [...nodes.values()].filter((node) => toldName(node) === undefined);
+  const plain = [...nodes.values()].filter((node) => givenName(node) === undefined);
   for (const { name } of plain) owners.set(name.toLowerCase(), name);
   for (const node of nodes.values()) {
-    const told = toldName(node);
+    const given = givenName(node);
     const declared = places.get(node.name.toLowerCase());
-    if (told === undefined || declared === undefined) continue;
-    const owner = owners.get(told.toLowerCase());
-    if (owner === undefined) owners.set(told.toLowerCase(), node.name);
-    else if (once('told name', declared)) {
-      const message = `DHCP gives node "${node.name}" the name ${told}, which node "${owner}" has too`;
+    if (given === undefined || declared === undefined) continue;
+    const owner = owners.get(given.toLowerCase());
+    if (owner === undefined) owners.set(given.toLowerCase(), node.name);
+    else if (once('given name', declared)) {
+      const message = `DHCP gives node "${node.name}" the name ${given}, which node "${owner}" has too`;
       findings.warn(placeOf(declared, site), message, 'see host-name in its options, its profiles and its network');
     }
   }
@@ -231,14 +231,14 @@ function warnOfToldNames(
     findings.warn(site.place(['networks', network, 'domain']), message, 'DNS has no longer names (RFC 1035)');
   }
 
-  function toldName({ options, network }: SiteNode): string | undefined {
+  function givenName({ options, network }: SiteNode): string | undefined {
     const code = OPTION.hostname.code;
     const bytes = options.get(code) ?? networks.get(network ?? '')?.options.get(code);
     return bytes && Buffer.from(bytes).toString();
   }
 }
 
-/** Where the node's own entry stands, else the last range that names it. */
+/** The place of the node's own entry, else of the last range that contains it. */
 function placeOf({ entries }: DeclaredNode, site: Declared<SiteDeclaration>): Place {
   return site.keyPlace(['nodes', entries.at(-1)?.key ?? '']);
 }
@@ -248,7 +248,7 @@ function claimMacs(
   declared: DeclaredNode,
   nodeByMac: Map<Mac, Placed<SiteNode>>,
   site: Declared<SiteDeclaration>,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   const { macs } = declared;
@@ -264,12 +264,16 @@ function claimMacs(
         findings.error(place(), `MAC address ${mac} is ${takenBy(owner)}`, 'each node has its own');
     } else nodeByMac.set(mac, { value: node, place });
     if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 && once('group MAC', declared)) {
-      findings.error(place(), `MAC address ${mac} is a group's`, "a network card's first byte is even");
+      findings.error(
+        place(),
+        `MAC address ${mac} is a multicast address`,
+        "the first byte of a network card's address is even",
+      );
     }
   }
 }
 
-/** Nothing says a MAC address of it, and nothing failed to. */
+/** No entry sets a MAC address for it, and none failed to. */
 function lacksMac({ macs, entries }: DeclaredNode, site: Declared<SiteDeclaration>): boolean {
   const tried = ({ key }: NodeEntry): boolean => {
     const at = ['nodes', key, 'mac'];
@@ -300,7 +304,7 @@ function claimIp(
   declared: DeclaredNode,
   nodeByIp: Map<Ipv4, Placed<SiteNode>>,
   { site, networks }: NodeContext,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   if (declared.ip === undefined) {
@@ -330,13 +334,13 @@ function claimIp(
   }
 }
 
-/** Without an address of its own a node needs a pool that is open to it. */
+/** A node without an address of its own needs a pool that is open to it. */
 function warnOfNoAddress(
   { name, network }: SiteNode,
   node: DeclaredNode,
   networks: ReadonlyMap<string, Network>,
   site: Declared<SiteDeclaration>,
-  once: TellOnce,
+  once: ReportOnce,
   findings: Findings,
 ): void {
   if (!knowsAllSubnets(site) || node.entries.some(({ key }) => site.lost(['nodes', key, 'ip']))) return;
@@ -348,7 +352,7 @@ function warnOfNoAddress(
   findings.warn(placeOf(node, site), message, 'give it `ip:`, or a network a pool with `allow: known`');
 }
 
-/** Of several wires it has to be known which one a node is on: on any other, its MAC address is somebody else's. */
+/** With several wires, the wire of a node must be known: on any other, its MAC address is another machine's. */
 function warnOfNowhere(
   nodes: readonly SiteNode[],
   places: ReadonlyMap<string, DeclaredNode>,
@@ -364,11 +368,11 @@ function warnOfNowhere(
   findings.warn(
     placeOf(declared, site),
     `${names} ${has} neither \`ip\` nor \`network\`, and the site has several wires`,
-    'say `network:` here or in a profile; else whatever has the MAC address on any wire is taken for the node',
+    'set `network:` here or in a profile; without it, any machine with the MAC address on any wire counts as the node',
   );
 }
 
-/** False if a network was left out for its form: then an address that seems to lie nowhere may lie there. */
+/** False if a network was left out because of its form: an address in no network may lie in that one. */
 function knowsAllSubnets(site: Declared<SiteDeclaration>): boolean {
   return site.names(['networks']).length === Object.keys(site.value.networks).length && !site.lost(['networks']);
 }

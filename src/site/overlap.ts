@@ -1,7 +1,7 @@
 import type { Place } from '../errors.ts';
 import type { Ipv4Range } from '../model/ipv4.ts';
 
-/** Something that covers a range of addresses, as the operator wrote it. */
+/** A range of addresses, with its use and place. */
 export type Claim = { readonly range: Ipv4Range; readonly words: string; readonly place: () => Place };
 
 /** Of claims in the order of the file, those that overlap an earlier one, each with that one. */

@@ -9,10 +9,10 @@ import type { Declared } from './shape.ts';
 import type { Site } from './site.ts';
 import type { Path } from './yaml.ts';
 
-/** What `allow` and `deny` may say besides the names of classes. */
+/** The words that `allow` and `deny` take besides the names of classes. */
 export const MEMBER_WORDS = ['known', 'unknown', 'any'] as const;
 
-/** The pools of a network: one for each range, so that a declared pool of several ranges becomes several alike. */
+/** The pools of a network: one for each range; a declared pool of several ranges becomes several pools with equal settings. */
 export function resolvePools(
   network: string,
   declared: readonly PoolDeclaration[],
@@ -41,7 +41,7 @@ export function resolvePools(
   });
 }
 
-/** Every pool has to lie in its network's subnet and may hold no address that is taken. */
+/** Every pool must lie in its network's subnet and contain no address that is taken. */
 export function checkPools(
   network: Network,
   declared: readonly PoolDeclaration[],
@@ -85,7 +85,7 @@ function takenAddresses({ subnet, broadcast, server, gateway }: Network): readon
   return taken;
 }
 
-/** How to write `range` without `ip`. */
+/** The spelling of `range` without `ip`. */
 function splitAround({ first, last }: Ipv4Range, ip: Ipv4): string {
   const parts: string[] = [];
   if (ip > first) parts.push(rangeWords({ first, last: (ip - 1) as Ipv4 }));
@@ -93,7 +93,7 @@ function splitAround({ first, last }: Ipv4Range, ip: Ipv4): string {
   return parts.length === 0 ? 'choose another address' : parts.join(' and ');
 }
 
-/** Warns of addresses of nodes in pools: they are lent to nobody else, so that the pool is smaller than it looks. */
+/** Warns of addresses of nodes in pools: no other machine gets them, so that the pool is smaller than it looks. */
 export function warnOfKept(site: Site, declared: Declared<SiteDeclaration>, findings: Findings): void {
   const kept = [...site.nodeByIp].sort(([a], [b]) => a - b);
   for (const { name } of site.networks.values()) {
@@ -105,14 +105,14 @@ export function warnOfKept(site: Site, declared: Declared<SiteDeclaration>, find
         const [ip, node] = first;
         const more = others.length === 0 ? '' : ` and those of ${others.length} more`;
         const message = `pool ${rangeWords(range)} holds the address of ${node.name}, ${formatIpv4(ip)}${more}`;
-        const hint = 'it is kept for the node and lent to nobody else; leave it out of the pool to show that';
+        const hint = 'only this node gets it; leave it out of the pool';
         findings.warn(declared.place(['networks', name, 'pools', i, 'range', j]), message, hint);
       }
     }
   }
 }
 
-/** Where the first begins that is no lower than `ip`. */
+/** The index of the first that begins at or above `ip`. */
 function lowest(sorted: readonly (readonly [Ipv4, unknown])[], ip: number): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -123,7 +123,7 @@ function lowest(sorted: readonly (readonly [Ipv4, unknown])[], ip: number): numb
   return low;
 }
 
-/** What the pools of a network cover, in the order of the file. */
+/** The ranges that the pools of a network cover, in the order of the file. */
 export function poolClaims(network: string, site: Declared<SiteDeclaration>): readonly Claim[] {
   const pools = site.value.networks[network]?.pools ?? [];
   return pools.flatMap((pool, i) =>

@@ -18,13 +18,13 @@ export type Referable = {
   readonly overlays: readonly string[];
   /** The menu's entries; absent if what was declared could not be read. */
   readonly entries: readonly string[] | undefined;
-  /** Those that come with the program, which a site's own of the same name hides. */
+  /** The shipped overlays; a site's own overlay of the same name replaces one. */
   readonly shippedOverlays: readonly string[];
   readonly secrets: readonly string[];
   readonly networks: readonly string[];
 };
 
-/** Where a profile stands: in its own file, or as an entry of site.yaml. */
+/** Where a profile is declared: in its own file, or as an entry of site.yaml. */
 export type ProfileSource = {
   readonly name: string;
   readonly declared: ProfileDeclaration;
@@ -62,7 +62,7 @@ export class Profiles {
   }
 }
 
-/** Of who says nothing. */
+/** The settings of an entry that sets nothing. */
 export const NO_SETTINGS: RoleSettings = {
   kernelArgs: [],
   overlays: [],
@@ -73,7 +73,7 @@ export const NO_SETTINGS: RoleSettings = {
   options: new Map(),
 };
 
-/** What a profile or node says for itself, at `at` of `document` (`by` tells which it is): names looked up, options in wire form. */
+/** The settings of a profile or node, at `at` of `document` (`by` names it): names looked up, options in wire form. */
 export function readSettings(
   { options, ...declared }: ProfileDeclaration,
   document: Declared<unknown>,
@@ -145,7 +145,7 @@ function checkBoot(
   findings.error(place(), `there is no menu entry "${boot}"`, suggestion(boot, [...entries, LOCAL], 'entries'));
 }
 
-/** What to write instead of the unknown `overlay`. */
+/** The hint for the unknown `overlay`. */
 function overlayHint(overlay: string, { overlays, shippedOverlays }: Referable): string {
   const near = didYouMean(overlay, [...overlays, ...shippedOverlays]);
   if (near !== undefined) return near;
@@ -153,5 +153,5 @@ function overlayHint(overlay: string, { overlays, shippedOverlays }: Referable):
   return `make the folder overlays/${overlay}, or see \`reveille overlay list\`${own}`;
 }
 
-/** Words that the kernel line gets for each node. */
+/** Words that every node's kernel line gets. */
 const OWN_KERNEL_WORDS = ['TFTP=', 'BOOTIF=', 'reveille.server=', 'reveille.node=', 'reveille.hold='];

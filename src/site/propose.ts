@@ -7,8 +7,8 @@ import { familyOf } from './nodeText.ts';
 import type { Site } from './site.ts';
 
 /**
- * The name after the last one of the commonest family: `node17` where most are called node01 to node16. `node01` where
- * no name ends in a number.
+ * The name after the last one of the largest family: `node17` where most are called node01 to node16. `node01` if no name ends in
+ * a number.
  */
 export function nextName(names: Iterable<string>): string {
   const numbered = [...names].filter((name) => /[0-9]$/.test(name));
@@ -29,22 +29,22 @@ function kinOf(site: Site, name: string): SiteNode | undefined {
   return [...site.nodes.values()].findLast((node) => node.network !== undefined && familyOf(node.name) === family);
 }
 
-/** The network that a new node called `name` most likely belongs in: that of the nodes named alike, else the only one. */
+/** The network that a new node `name` most likely belongs in: that of nodes with similar names, else the only one. */
 export function likelyNetwork(site: Site, name: string): Network {
   const found = site.networks.get(kinOf(site, name)?.network ?? '');
   if (found) return found;
   const [only, ...others] = site.networks.values();
   if (only && others.length === 0) return only;
   const names = [...site.networks.keys()].join(', ');
-  throw new ReveilleError('SITE_INVALID', `which network ${name} belongs in cannot be told`, {
+  throw new ReveilleError('SITE_INVALID', `which network ${name} belongs in is not clear`, {
     hint: only ? `name it with --network: ${names}` : 'declare a network first',
   });
 }
 
 /**
- * The next `count` free addresses of a network: above those of the nodes that are named like `name`, else from its
- * beginning. Pools, reservations, `reserved` and the addresses that the network itself names are not free. Throws SITE_INVALID if
- * there are not so many.
+ * The next `count` free addresses of a network: above those of the nodes with names similar to `name`, else from its beginning.
+ * Pools, reservations, `reserved` and the addresses that the network itself names are not free. Throws SITE_INVALID if there are
+ * fewer.
  */
 export function nextAddresses(
   site: Site,

@@ -5,7 +5,7 @@ import type { ImageDeclaration } from './imageSchema.ts';
 import type { PathKind } from './menu.ts';
 import type { Declared } from './shape.ts';
 
-/** The keys of `from` that name no place, and the one that each says more about. */
+/** The keys of `from` that are no source, and the source that each of them modifies. */
 const FURTHER = [
   ['tag', 'oci'],
   ['partition', 'disk'],
@@ -22,7 +22,7 @@ export function resolveRecipes(
 ): ReadonlyMap<string, Recipe> {
   const recipes = new Map<string, Recipe>();
 
-  /** `by` are the recipes that led here, each extending the next. */
+  /** `by` are the recipes that extend this one, directly or indirectly. */
   const resolveNamed = (name: string, by: readonly string[]): Recipe | undefined => {
     const document = documents.get(name);
     if (document === undefined || recipes.has(name)) return recipes.get(name);
@@ -52,7 +52,7 @@ export function resolveRecipes(
   return recipes;
 }
 
-/** What a recipe makes of the one that it extends: lists are joined, of everything else the key that it gives itself counts. */
+/** A recipe over the one that it extends: lists are joined, any other key of its own replaces the base's. */
 function takeOver(base: Recipe, own: Recipe, given: readonly string[]): Recipe {
   const either = <K extends keyof Recipe>(key: K) => (given.includes(key) ? own[key] : base[key]);
   const mirrors = own.mirrors ?? base.mirrors;
@@ -78,7 +78,7 @@ function takeOver(base: Recipe, own: Recipe, given: readonly string[]): Recipe {
   };
 }
 
-/** What a recipe says for itself, with its defaults filled in. */
+/** The settings of a recipe, with defaults filled in. */
 function ownRecipe(
   name: string,
   document: Declared<ImageDeclaration>,
@@ -136,14 +136,13 @@ function ownRecipe(
     if (document.lost(['from'])) return;
     const given = document.names(['from']).filter((key) => FURTHER.every(([further]) => further !== key));
     if (given.length !== 1) {
-      const message =
-        given.length === 0 ? 'it is not said where the image comes from' : 'an image comes from one place';
+      const message = given.length === 0 ? 'no key names the source of the image' : 'an image comes from one place';
       const hint = 'write { debian: SUITE }, { ubuntu: SUITE }, { tar: FILE }, { oci: FILE } or { disk: FILE }';
       findings.error(document.place(['from']), message, hint);
     }
     for (const [key, of] of FURTHER) {
       if (from[key] !== undefined && from[of] === undefined) {
-        findings.error(document.keyPlace(['from', key]), `\`${key}\` says nothing without \`${of}\``);
+        findings.error(document.keyPlace(['from', key]), `\`${key}\` has no effect without \`${of}\``);
       }
     }
   }
@@ -162,7 +161,7 @@ function ownRecipe(
     return { kind: 'debian', suite: from.debian ?? '' };
   }
 
-  /** Where a file that the recipe names lies; it is only missed when the image is built. */
+  /** The path of a file that the recipe names; a missing file matters only when the image is built. */
   function named(declared: string, at: readonly string[], orElse?: PathKind): string {
     const path = resolve(root, declared);
     const kind = kindOf(path);

@@ -3,10 +3,10 @@ import type { Findings } from './finding.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
-/** `replace:` as it is written: by path on the node, what takes the place of each token. */
+/** `replace:` as the file has it: by path on the node, the replacement of each token. */
 type Written = { readonly [path: string]: { readonly [token: string]: string } };
 
-/** The replacements that a profile or node says for itself, at `at` of `document`; `by` tells which it is. */
+/** The replacements of a profile or node, at `at` of `document`; `by` names it. */
 export function readReplacements(
   written: Written,
   document: Declared<unknown>,

@@ -17,25 +17,24 @@ import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
 import type { Site } from './site.ts';
 
-/** The files of a site folder, read and held against their schemas. */
+/** The files of a site folder, read and checked against their schemas. */
 export type SiteDocuments = {
   /** Absolute path of the site folder. */
   readonly root: string;
   readonly site: Declared<SiteDeclaration>;
-  /** `profiles/NAME.yaml` and `images/NAME.yaml` by name; `undefined` where nothing usable is in the file. */
+  /** `profiles/NAME.yaml` and `images/NAME.yaml` by name; `undefined` if nothing in the file is usable. */
   readonly profiles: ReadonlyMap<string, Declared<ProfileDeclaration> | undefined>;
   readonly images: ReadonlyMap<string, Declared<ImageDeclaration> | undefined>;
   /** Names of the folders below overlays/ and nodes/. */
   readonly overlays: readonly string[];
   readonly nodeFolders: readonly string[];
-  /** Names of the overlays that come with the program. */
+  /** Names of the shipped overlays. */
   readonly shippedOverlays: readonly string[];
 };
 
 /**
- * Makes the site out of its documents: defaults filled in, profiles merged, names looked up, addresses checked. What
- * is wrong goes into `findings`, all of it; the site is whole only if there are no errors among them. `kindOf` tells
- * what stands at a path of `namedPaths`.
+ * Makes the site from its documents: defaults filled in, profiles merged, names looked up, addresses checked. All faults go into
+ * `findings`; the site is valid only if there are no errors among them. `kindOf` returns what exists at a path of `namedPaths`.
  */
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
@@ -101,7 +100,7 @@ function dhcpSettings({ probeTime, ...settings }: SiteDeclaration['dhcp']): Dhcp
   return { ...settings, probeMs: probeTime };
 }
 
-/** The absolute paths outside the site's own files that it names: whether they exist is asked of the disk. */
+/** The absolute paths outside the site's own files that it names; their existence is checked on disk. */
 export function namedPaths({ root, site, images }: SiteDocuments): readonly string[] {
   const { tftp, menu } = site.value;
   const paths: string[] = [];

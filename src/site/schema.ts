@@ -39,13 +39,13 @@ import {
 } from './forms.ts';
 import { mistyped } from './shape.ts';
 
-/** Bounds of what a client may wish for, beside `lease`: on networks, pools and classes. */
+/** Limits of the lease time that a client may ask for, beside `lease`: on networks, pools and classes. */
 const leaseLimits = {
   minLease: lease.describe('Shortest lease that a client may ask for. Default: one minute.').exactOptional(),
   maxLease: lease.describe('Longest lease that a client may ask for. Default: `lease`.').exactOptional(),
 };
 
-/** Which boot file a machine is told, where the operator says so: on networks, classes, profiles and nodes. */
+/** The boot file that a machine gets, if the operator names it: on networks, classes, profiles and nodes. */
 const bootFrom = {
   nextServer: address
     .describe(
@@ -68,8 +68,12 @@ const pool = keyed(
     range: oneOrMore(range, 'a range of addresses', 'ranges').describe('First and last address, or one address.'),
     allow: poolMembers
       .prefault('known')
-      .describe('Who may draw from it: nodes of this site (known), strangers (unknown), any, or members of a class.'),
-    deny: poolMembers.prefault([]).describe('Who may not draw from it, whatever `allow` says.'),
+      .describe(
+        'Machines that may get an address from it: nodes of this site (known), machines that the site does not list (unknown), any, or members of a class.',
+      ),
+    deny: poolMembers
+      .prefault([])
+      .describe('Machines that may not get an address from it, even if `allow` admits them.'),
     lease: lease.describe('How long an address of this pool is lent, instead of as the network says.').exactOptional(),
     ...leaseLimits,
     ...bootFrom,
@@ -111,10 +115,10 @@ const machineClass = keyed(
       .describe('Firmware: bios, efi-x64 and so on, or numbers of option 93.')
       .exactOptional(),
     circuitId: pattern('a circuit id', 'eth0/1/*')
-      .describe('Where a relay or switch says the machine is plugged in (option 82, sub-option 1).')
+      .describe('Port at which a relay or switch reports the machine (option 82, sub-option 1).')
       .exactOptional(),
     remoteId: pattern('a remote id', 'switch7*')
-      .describe('Which relay or switch says so (option 82, sub-option 2).')
+      .describe('Relay or switch that reports it (option 82, sub-option 2).')
       .exactOptional(),
     lease: lease.describe('How long members are lent their addresses.').exactOptional(),
     ...leaseLimits,
@@ -156,11 +160,13 @@ const network = keyed(
     relays: oneOrMore(range, 'an address or a range', 'them')
       .prefault([])
       .describe(
-        'Addresses from which relays of this network speak (giaddr), where they lie in no subnet of the site. Others are not answered.',
+        'Addresses of the relays of this network (giaddr) that lie in no subnet of the site. Other relays are not answered.',
       ),
     lease: lease.prefault('1h').describe('How long an address is lent: 2h, 30m, a number of seconds, or infinite.'),
     ...leaseLimits,
-    pools: listOf(pool, 'pools').prefault([]).describe('Ranges from which clients without an own address get one.'),
+    pools: listOf(pool, 'pools')
+      .prefault([])
+      .describe('Ranges from which clients without an address of their own get one.'),
     ...bootFrom,
     options: options.prefault({}),
   },
@@ -168,7 +174,7 @@ const network = keyed(
 );
 
 const BMC_HOST = /^(?=[^-])(?:[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45})$/;
-/** What a machine's BMC (its service processor) is reached by. Which keys a kind needs is checked when nodes resolve. */
+/** How a machine's BMC (its service processor) is reached. Which keys a kind needs is checked when nodes resolve. */
 const bmc = keyed(
   {
     address: each(
@@ -187,7 +193,7 @@ const bmc = keyed(
     user: matching('a user name', 'admin', /^[^\p{Cc}:]{1,64}$/u)
       .describe('User of the BMC who may switch the machine.')
       .exactOptional(),
-    // What is written instead of a secret may be a password: it is not repeated.
+    // The value in place of a secret may be a password: the message does not repeat it.
     password: z
       .string({ error: "expected the name of a secret\nsuch as '{{ secrets.bmc }}'" })
       .regex(/^\{\{\s*secrets\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}$/, {
@@ -196,7 +202,7 @@ const bmc = keyed(
       .describe("The user's password, always a secret: '{{ secrets.NAME }}'.")
       .exactOptional(),
     bootMode: choice('bios', 'uefi')
-      .describe('What the firmware boots as when it is told to boot from the network. Default: left to the BMC.')
+      .describe('Boot mode of the firmware for a boot from the network. Default: the BMC decides.')
       .exactOptional(),
     interface: choice('lanplus', 'lan').describe('ipmi: lanplus is IPMI 2.0 (default), lan is 1.5.').exactOptional(),
     privilege: choice('operator', 'administrator')
@@ -223,14 +229,14 @@ const replaced = z
     error: ({ input }) => mistyped('text that takes the place of a token', input),
   })
   .transform(String);
-/** What a profile may say, and a node as well. */
-/** Values of `loader:` that no firmware is given a loader for. */
+/** The settings of a profile, and of a node as well. */
+/** Values of `loader:` that suit no firmware. */
 const UNSERVED = LOADER_CHOICES.filter((choice) => !servedChoices().has(choice));
 
 const settings = {
   network: nameSuchAs('rack')
     .describe(
-      'Network that the machine belongs to: what has its MAC address elsewhere is not it. Default: the one that `ip` lies in.',
+      'Network that the machine belongs to: a machine with its MAC address in another network is not this one. Default: the one that `ip` lies in.',
     )
     .exactOptional(),
   image: imageName.exactOptional(),
@@ -255,17 +261,17 @@ const settings = {
   )
     .prefault({})
     .describe(
-      'Tokens such as XXX in files of the image (or of overlays), and what takes their place: by path on the node, then by token. Values are templates.',
+      'Tokens such as XXX in files of the image (or of overlays), and their replacements: by path on the node, then by token. Values are templates.',
     ),
   services: listOf(
     matching('the name of a systemd unit', 'nova-compute', /^[A-Za-z0-9:_.\\@-]{1,255}$/),
     'systemd units',
   )
     .prefault([])
-    .describe('Units that are held at boot and started once the node has its name and files; joined like kernelArgs.'),
+    .describe('Units that wait at boot and start once the node has its name and files; joined like kernelArgs.'),
   settingsLimit: settingsLimit
     .describe(
-      'How long the settings.sh of a node may run; then it is ended with all that it started, and the node counts as failed. Default: 1h; off: for ever.',
+      'How long the settings.sh of a node may run; after that it is killed with every process that it started, and the node counts as failed. Default: 1h; off: for ever.',
     )
     .exactOptional(),
   vars: vars.prefault({}),
@@ -287,7 +293,7 @@ const node = keyed(
       .describe('MAC address of the network card, or a list of them; of a range, 52:54:00:00:00:[51-90] (hexadecimal).')
       .exactOptional(),
     ip: addresses
-      .describe('Address that is kept for this machine; of a range, 10.0.0.[51-114]. Absent: it draws from a pool.')
+      .describe('Address of this machine alone; of a range, 10.0.0.[51-114]. Absent: it gets one from a pool.')
       .exactOptional(),
     profiles: listOf(nameSuchAs('compute'), 'profile names')
       .prefault([])
@@ -309,7 +315,7 @@ const entry = keyed(
       .describe('Words of the kernel command line, in this order. TFTP=<server> is added last unless they have it.'),
     ipappend: whole('a sum of pxelinux ipappend bits', 1, 0x3ffff)
       .describe(
-        'Words added last as pxelinux does: 1 ip=, 2 BOOTIF=, 4 SYSUUID=, or a sum. iPXE knows these three, and writes the UUID in its usual form.',
+        'Words added last, as pxelinux adds them: 1 ip=, 2 BOOTIF=, 4 SYSUUID=, or a sum. iPXE supports these three, and writes the UUID in its usual form.',
       )
       .exactOptional(),
   },
@@ -324,7 +330,7 @@ const menu = keyed(
     default: nameSuchAs('node')
       .prefault('node')
       .describe(
-        'What boots unasked on a machine without `boot:` of its own: `node` (its image), `local` (the next boot device) or an entry.',
+        'The entry that boots when no choice is made, on a machine without `boot:` of its own: `node` (its image), `local` (the next boot device) or an entry.',
       ),
     entries: named(entry, 'menu entries', NAME_PATTERN).prefault({}).describe('Other systems that can be chosen.'),
   },
@@ -358,7 +364,7 @@ const secret = keyed(
       .describe('Shell line that prints it, run in the site folder as the server. Its first line counts.')
       .exactOptional(),
     multiline: yesOrNo
-      .describe('Whether it is a text of several lines. Keys in PEM form need no word.')
+      .describe('Whether it is a text of several lines. Keys in PEM form do not need this.')
       .exactOptional(),
   },
   'where a secret is kept',
@@ -378,8 +384,10 @@ const dhcp = keyed(
   {
     probe: choice('arp', 'icmp', 'off')
       .prefault('arp')
-      .describe('How an address is tried before it is newly offered from a pool.'),
-    probeTime: duration('500ms', 10, 10_000).prefault('500ms').describe('How long an answer to the probe is awaited.'),
+      .describe('Probe of an address before it is newly offered from a pool.'),
+    probeTime: duration('500ms', 10, 10_000)
+      .prefault('500ms')
+      .describe('How long the server waits for an answer to the probe.'),
     strangersPerPort: whole('a number of addresses', 1, 100_000)
       .prefault(64)
       .describe(
@@ -397,9 +405,7 @@ const dhcp = keyed(
   'the settings of DHCP',
 );
 
-const facility = choice(...FACILITIES).describe(
-  'Facility of syslog, as daemons of DHCP and TFTP use local7 or daemon.',
-);
+const facility = choice(...FACILITIES).describe('Facility of syslog, such as local7 or daemon.');
 
 const syslogServer = spelled({
   what: 'an address, or an address and a port',
@@ -439,7 +445,7 @@ const log = keyed(
     journald: yesOrNo.prefault(false).describe('Log to journald, with fields such as REVEILLE_NODE.'),
     format: choice('text', 'json')
       .prefault('text')
-      .describe('How lines of standard output and syslog are written. json: an object for each event.'),
+      .describe('Format of the lines of standard output and syslog. json: an object for each event.'),
   },
   'the settings of the log',
 );
@@ -453,7 +459,7 @@ export const siteSchema = keyed(
     classes: named(machineClass, 'classes', NAME_PATTERN)
       .prefault({})
       .describe(
-        'Groups of machines by what they say of themselves. Each condition given has to hold, by any of its values.',
+        'Groups of machines by what their requests contain. Every condition must match; any one of its values suffices.',
       ),
     profiles: named(profileSchema, 'profiles', NAME_PATTERN)
       .prefault({})
@@ -467,7 +473,7 @@ export const siteSchema = keyed(
     secrets: named(secret, 'secrets', SECRET_NAME_PATTERN)
       .prefault({})
       .describe(
-        'Passwords by name. Variables say {{ secrets.NAME }}; a value reaches only nodes whose variables say so.',
+        'Passwords by name. Variables refer to them as {{ secrets.NAME }}; only nodes with such a variable get the value.',
       ),
     menu: menu.prefault({}).describe('The boot menu.'),
     tftp: tftp.prefault({}).describe('The TFTP server.'),
@@ -475,11 +481,11 @@ export const siteSchema = keyed(
     dhcp: dhcp.prefault({}).describe('The DHCP server.'),
     log: log.prefault({}).describe('Where events are logged besides the state.'),
     cloud: cloud
-      .describe('The OpenStack cloud that the nodes serve: their boots end in service there.')
+      .describe('The OpenStack cloud that the nodes serve: their boots end when they are in service there.')
       .exactOptional(),
     refresh: refresh
       .prefault('10m')
-      .describe('How often a running node asks by itself whether its files changed, a tenth less or more; or off.'),
+      .describe('How often a running node asks whether its files changed, plus or minus a tenth; or off.'),
   },
   'the settings of a site, such as "networks:"',
 );

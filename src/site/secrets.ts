@@ -7,19 +7,22 @@ import type { SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
 import type { Path } from './yaml.ts';
 
-/** How a variable names a secret: `{{ secrets.rabbit }}`, alone or within a longer text, perhaps with how it is written there. */
+/**
+ * A variable's reference to a secret: `{{ secrets.rabbit }}`, alone or within a longer text, perhaps with a filter for its
+ * encoding.
+ */
 const REFERENCE = /\{\{-?\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*(?:\|\s*([A-Za-z_]\w*)\s*)?-?\}\}/g;
 const ANY_REFERENCE = /\{\{-?\s*secrets\b[^}]*\}?\}?/g;
 
-/** What a reference may say behind `|` of how the value is written. */
+/** The filters that a reference may use. */
 export const REFERENCE_WAYS = ['oslo', 'quote', 'raw', 'urlencode'] as const;
 export type ReferenceWay = (typeof REFERENCE_WAYS)[number];
 
-/** A reference to a secret in a text, with what stands around it. */
+/** A reference to a secret in a text, with the text around it. */
 export type Reference = {
   readonly name: string;
   readonly way?: ReferenceWay;
-  /** What stands before it, earlier references filled in, and after it, later ones not. */
+  /** The text before it, with earlier references filled in, and the text after it, with later ones not. */
   readonly before: string;
   readonly after: string;
 };
@@ -46,7 +49,7 @@ function isWay(way: string | undefined): way is ReferenceWay {
   return (REFERENCE_WAYS as readonly (string | undefined)[]).includes(way);
 }
 
-/** Calls `see` with every text among the variables, and where it stands below them. */
+/** Calls `see` with every text among the variables, and its path. */
 export function eachText(value: Var, see: (text: string, path: Path) => void, path: Path = []): void {
   if (typeof value === 'string') see(value, path);
   else if (Array.isArray(value)) for (const [i, item] of value.entries()) eachText(item, see, [...path, i]);
@@ -55,7 +58,7 @@ export function eachText(value: Var, see: (text: string, path: Path) => void, pa
   }
 }
 
-/** What is wrong with references to secrets among the variables at `at` of `document`. */
+/** The faults of references to secrets among the variables at `at` of `document`. */
 export function checkSecretNames(
   vars: Var,
   document: Declared<unknown>,
@@ -83,7 +86,7 @@ export function checkSecretNames(
   });
 }
 
-/** The secrets that the site declares, each kept in exactly one way. */
+/** The secrets that the site declares, each with exactly one source. */
 export function resolveSecrets(
   site: Declared<SiteDeclaration>,
   root: string,
@@ -103,7 +106,7 @@ export function resolveSecrets(
     ];
     const [only, another] = ways;
     if (only && !another) secrets.set(name, only);
-    else findings.error(place, `secret "${name}" wants exactly one of file, env and command`);
+    else findings.error(place, `secret "${name}" needs exactly one of file, env and command`);
   }
   return secrets;
 }

@@ -3,23 +3,23 @@ import { type Loaded, loadSite } from './load.ts';
 import type { Site } from './site.ts';
 
 /**
- * What keeps a site that loads from being served. A file that was cut off, or emptied by a copy onto a full disk, is still a
- * site of its form; one without a network answers nobody, and takes the place of no other.
+ * The faults that prevent a valid site from being served. A file that was truncated, or emptied by a copy onto a full disk, may
+ * still be valid; a site without a network answers no machine, and must not replace one that does.
  */
 export function unservable({ networks }: Pick<Site, 'networks'>): readonly Finding[] {
   if (networks.size > 0) return [];
   return [
     {
       place: { file: 'site.yaml', line: 1, col: 1 },
-      message: 'the site has no network, so that nobody would be answered',
+      message: 'the site has no network, so that no machine would be answered',
       hint: 'declare one below networks: (was the file cut off, or its disk full?)',
     },
   ];
 }
 
 /**
- * Whether `text` is what a copy that broke off leaves of `before`: its beginning, up to somewhere within a line. Where the cut
- * falls between two lines it may be an edit, and is taken for one as long as no section is gone and most of the file is left.
+ * Whether `text` is a truncated `before`: its beginning, up to somewhere within a line. A cut between two lines may be an edit,
+ * and counts as one if no section is missing and most of the file is left.
  */
 function isCutOff(file: string, text: string, before: string): boolean {
   if (text === '' || text.length >= before.length || !before.startsWith(text)) return false;
@@ -28,7 +28,7 @@ function isCutOff(file: string, text: string, before: string): boolean {
   return file === 'site.yaml' && (/^[^\s#]/m.test(lost) || lost.trim().length > text.length);
 }
 
-/** Loads a site to be served: like `loadSite`, and whole only if it can be. `before` are the texts that are served now. */
+/** Loads a site to be served: like `loadSite`, and valid only if it can be served. `before` are the texts that are served now. */
 export async function loadServable(
   folder: string,
   {

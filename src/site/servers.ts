@@ -8,9 +8,10 @@ export type InterfaceAddress = { readonly ip: Ipv4; readonly prefix: number };
 export type InterfaceAddresses = ReadonlyMap<string, readonly InterfaceAddress[]>;
 
 /**
- * The server's address for `network`, one of `networks`: the declared one, else the first that its interface has in the
- * subnet, else that of another subnet on the same wire: its clients renew through their router. Of a network that only relays reach, the first that any interface has there, else the address on the first wire
- * that the site serves: relays send there. `undefined` if there is none.
+ * The server's address for `network`, one of `networks`: the declared one, else the first that its interface has in the subnet,
+ * else that of another subnet on the same wire: its clients renew through their router. For a network that only relays reach: the
+ * first address of any interface in it, else the address on the first wire that the site serves, to which relays send.
+ * `undefined` if there is none.
  */
 export function serverFor(
   network: Network,

@@ -3,25 +3,23 @@ import type { Place } from '../errors.ts';
 import { type Findings, inWords, suggestion } from './finding.ts';
 import type { Path, YamlFile } from './yaml.ts';
 
-/** A file whose parts that have the right form are at hand, each with its place; what had a wrong form is left out. */
+/** A file with the parts that have the right form, each with its place; parts of a wrong form are left out. */
 export type Declared<T> = {
   readonly value: T;
-  /** Where the value at `path` stands (`path` as in `value`). */
+  /** The place of the value at `path` (`path` as in `value`). */
   place(path: Path): Place;
-  /** Where the last key of `path` stands. */
+  /** The place of the last key of `path`. */
   keyPlace(path: Path): Place;
-  /** The keys of the map at `path`, those included whose values were left out. */
+  /** The keys of the map at `path`, including those whose values were left out. */
   names(path: Path): readonly string[];
-  /** Whether what stood at `path`, or what it was part of, was left out. */
+  /** Whether the value at `path`, or one that contains it, was left out. */
   lost(path: Path): boolean;
 };
 
 /**
- * Holds a file against its schema. Everything of a wrong form becomes a finding and is then left out, so that the
- * rest can still be checked: one run tells all that is wrong. `undefined` if nothing usable is left.
- *
- * Messages come from the schema itself (see schema.ts): a message's second line is its hint, and the message of an
- * unknown key lists the known ones.
+ * Checks a file against its schema. Each part of a wrong form becomes a finding and is then left out, so that the rest can still
+ * be checked: one run reports all faults. `undefined` if nothing usable is left. Messages come from the schema itself (see
+ * schema.ts): the second line of a message is its hint, and the message of an unknown key lists the known ones.
  */
 export function hold<T>(file: YamlFile, schema: z.ZodType<T>, findings: Findings): Declared<T> | undefined {
   if (file.value === undefined) return undefined;
@@ -50,7 +48,7 @@ export function hold<T>(file: YamlFile, schema: z.ZodType<T>, findings: Findings
           : `"${owner}" in line ${file.keyPlace([...holder, owner]).line}`;
       findings.error(file.keyPlace(at), message, `indent it deeper than ${name}`);
     }
-    for (const issue of wrong) if (!outdented.some((group) => isOf(issue, group))) tell(issue, kept, file, findings);
+    for (const issue of wrong) if (!outdented.some((group) => isOf(issue, group))) report(issue, kept, file, findings);
     if (!kept.drop(wrong.flatMap((issue) => toDrop(issue, kept)))) return undefined;
   }
   return undefined;
@@ -61,7 +59,7 @@ type Issue = z.core.$ZodIssue;
 /** A schema is a few levels deep; each round frees at least one more level. */
 const MOST_ROUNDS = 12;
 
-/** Of a union that nothing fitted, what is wrong in the branch that came closest; any other issue itself. */
+/** Of a union that nothing matched, the fault in the branch that came closest; any other issue itself. */
 function unfold(issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const branches = issue.errors.map((branch) =>
@@ -74,7 +72,7 @@ function unfold(issue: Issue): readonly Issue[] {
 /** Keys of an entry that stand in the column of the entries' names, below `holder`: `owner` is the empty entry before them. */
 type Outdented = { readonly holder: Path; readonly owner: string | undefined; readonly keys: [string, ...string[]] };
 
-/** Where `mac:` has become a node: an entry that is no map and is called as a key of entries is. */
+/** Where `mac:` has become a node: an entry that is not a map and whose name is a key of entries. */
 function outdentedKeys(issues: readonly Issue[], schema: z.ZodType, value: unknown): readonly Outdented[] {
   const groups = new Map<string, Outdented>();
   for (const issue of issues) {
@@ -108,7 +106,7 @@ function emptyBefore(map: unknown, key: string): string | undefined {
 type Definition = { readonly innerType?: z.ZodType; readonly valueType?: z.ZodType; readonly shape?: Shape };
 type Shape = Readonly<Record<string, z.ZodType>>;
 
-/** The keys of what the schema wants at a path, if that is an entry of a map whose keys the operator chooses. */
+/** The keys of the schema at a path, if that is an entry of a map whose keys the operator chooses. */
 function shapeAt(schema: z.ZodType, path: Path): Shape | undefined {
   let at = bare(schema);
   let chosen = false;
@@ -129,7 +127,7 @@ function bare(schema: z.ZodType): Definition {
   return definition;
 }
 
-function tell(issue: Issue, kept: Kept, file: YamlFile, findings: Findings): void {
+function report(issue: Issue, kept: Kept, file: YamlFile, findings: Findings): void {
   const path = pathOf(issue);
   const original = kept.original(path);
   if (issue.code === 'unrecognized_keys') {
@@ -144,18 +142,18 @@ function tell(issue: Issue, kept: Kept, file: YamlFile, findings: Findings): voi
     findings.error(file.place(original), message, hint);
     return;
   }
-  // Missing only because it was of a wrong form: told already.
+  // Missing only because its form was wrong, which is reported already.
   if (kept.lost.has(JSON.stringify(original))) return;
   const wanted = message.replace(/^expected (.*), found .*$/, '$1');
   findings.error(file.keyPlace(original.slice(0, -1)), `key "${path.at(-1)}" is missing: ${wanted}`, hint);
 }
 
-/** Keys that people bring along from elsewhere. */
+/** Keys that people use from other formats. */
 const MISLED: Readonly<Record<string, string>> = {
   '<<': 'merge keys are not part of YAML 1.2: put what nodes share into a profile',
 };
 
-/** What must go so that this issue is gone: the wrong value, or what lacks a key. */
+/** The paths to remove to resolve this issue: the wrong value, or the map that lacks a key. */
 function toDrop(issue: Issue, kept: Kept): readonly Path[] {
   const path = pathOf(issue);
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...path, key]);
@@ -166,7 +164,7 @@ function pathOf(issue: Issue): Path {
   return issue.path.filter((part) => typeof part !== 'symbol');
 }
 
-/** What stands at a path of a value; `undefined` if nothing does. */
+/** The value at a path; `undefined` if there is none. */
 export function valueAt(value: unknown, path: Path): unknown {
   let at = value;
   for (const part of path) {
@@ -176,11 +174,11 @@ export function valueAt(value: unknown, path: Path): unknown {
   return at;
 }
 
-/** What is left of a value, and where each item of a list that lost some stood before. */
+/** The remaining value, and the earlier index of each item of a list that lost some. */
 class Kept {
   #value: unknown;
   #own = false;
-  /** What was taken out, by its path in the file, as JSON. */
+  /** What was removed, by its path in the file, as JSON. */
   readonly lost = new Set<string>();
   readonly #positions = new WeakMap<unknown[], number[]>();
 
@@ -203,7 +201,7 @@ class Kept {
     });
   }
 
-  /** Takes out what stands at `paths`; false if that is everything. */
+  /** Removes the values at `paths`; false if that is everything. */
   drop(paths: readonly Path[]): boolean {
     if (paths.some((path) => path.length === 0)) return false;
     if (!this.#own) this.#value = structuredClone(this.#value);

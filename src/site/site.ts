@@ -7,18 +7,18 @@ import type { SiteNode, Vars } from '../model/node.ts';
 import type { Recipe } from '../model/recipe.ts';
 import type { SecretSource } from '../model/secret.ts';
 
-/** A whole site that loaded without error. */
+/** A valid site. */
 export type Site = {
   readonly name: string;
   /** Absolute path of the site folder. */
   readonly root: string;
   readonly networks: ReadonlyMap<string, Network>;
-  /** In the order of the site: where two say different things, the later one has its way. */
+  /** In the order of the site: if two set different values, the later one takes precedence. */
   readonly classes: ReadonlyMap<string, SiteClass>;
   readonly nodes: ReadonlyMap<string, SiteNode>;
   readonly nodeByMac: ReadonlyMap<Mac, SiteNode>;
   readonly nodeByIp: ReadonlyMap<Ipv4, SiteNode>;
-  /** Addresses that are kept for nodes of ranges whose MAC addresses are not known yet, with their names. */
+  /** Addresses reserved for nodes of ranges whose MAC addresses are not known yet, with their names. */
   readonly awaited: ReadonlyMap<Ipv4, string>;
   readonly images: ReadonlyMap<string, Recipe>;
   readonly vars: Vars;
@@ -26,7 +26,7 @@ export type Site = {
   readonly secrets: ReadonlyMap<string, SecretSource>;
   readonly menu: Menu;
   readonly tftp: {
-    /** Absolute path of the operator's own files; absent where there are none. */
+    /** Absolute path of the operator's own files; absent if there are none. */
     readonly root?: string;
     readonly singlePort: boolean;
     readonly maxTransfers: number;
@@ -37,6 +37,6 @@ export type Site = {
   readonly log: LogSettings;
   /** The cloud that the nodes serve. `name` absent: the environment's OS_CLOUD; `file` is absolute. */
   readonly cloud?: { readonly name?: string; readonly file?: string };
-  /** How often running nodes ask whether their files changed; 0: only when told to. */
+  /** How often running nodes ask whether their files changed; 0: only on `reveille sync`. */
   readonly refreshSeconds: number;
 };

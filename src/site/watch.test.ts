@@ -9,10 +9,10 @@ import { watchSite } from './watch.ts';
 
 const PACE = { quiet: 40, patience: 400, poll: 50 };
 
-/** Watches `folder` while `use` runs; `changes` counts, `told` waits for the next change after those counted so far. */
+/** Watches `folder` while `use` runs; `changes` counts, `reported` waits for the next change after those counted so far. */
 async function watching(
   folder: string,
-  use: (changes: () => number, told: (what: string) => Promise<void>) => Promise<void>,
+  use: (changes: () => number, reported: (what: string) => Promise<void>) => Promise<void>,
   watchFolder?: typeof watch,
   leftOut: readonly string[] = [],
 ): Promise<void> {
@@ -26,7 +26,7 @@ async function watching(
       async (what) => {
         const end = performance.now() + 5000;
         while (count <= awaited) {
-          assert.ok(performance.now() < end, `no change was told after ${what}`);
+          assert.ok(performance.now() < end, `no change was reported after ${what}`);
           await pause(5);
         }
         await pause(PACE.quiet * 3);
@@ -39,51 +39,51 @@ async function watching(
 }
 
 describe('watching a site folder', () => {
-  it('tells of a write, once for a burst', () =>
+  it('reports a write, once for a burst', () =>
     withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
-      watching(folder, async (changes, told) => {
+      watching(folder, async (changes, reported) => {
         for (let i = 0; i < 10; i++) await writeFile(join(folder, 'site.yaml'), `b${i}`);
-        await told('ten writes');
+        await reported('ten writes');
         assert.equal(changes(), 1);
       }),
     ));
 
-  it('tells of every file that is written beside and renamed over', () =>
+  it('reports every file that is written beside and renamed over', () =>
     withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
-      watching(folder, async (_, told) => {
+      watching(folder, async (_, reported) => {
         for (let i = 0; i < 3; i++) {
           await writeFile(join(folder, '.site.yaml.new'), `b${i}`);
           await rename(join(folder, '.site.yaml.new'), join(folder, 'site.yaml'));
-          await told(`rename ${i}`);
+          await reported(`rename ${i}`);
         }
       }),
     ));
 
-  it('tells of files in folders that were made later, and of their removal', () =>
+  it('reports files in folders that were made later, and of their removal', () =>
     withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
-      watching(folder, async (_, told) => {
+      watching(folder, async (_, reported) => {
         await mkdir(join(folder, 'nodes/node01/files/etc'), { recursive: true });
-        await told('new folders');
+        await reported('new folders');
         await writeFile(join(folder, 'nodes/node01/files/etc/motd'), 'hello');
-        await told('a file in a new folder');
+        await reported('a file in a new folder');
         await unlink(join(folder, 'nodes/node01/files/etc/motd'));
-        await told('its removal');
+        await reported('its removal');
         await rm(join(folder, 'nodes'), { recursive: true });
-        await told('the removal of the folders');
+        await reported('the removal of the folders');
         await writeFiles(folder, { 'nodes/node01/hosts': 'x' });
-        await told('folders made anew');
+        await reported('folders made anew');
         await writeFile(join(folder, 'nodes/node01/hosts'), 'y');
-        await told('a write in a folder made anew');
+        await reported('a write in a folder made anew');
       }),
     ));
 
-  it('tells of what links of a node`s folder lead to in the site, and passes over what editors leave', () =>
+  it('reports the targets of links in a node`s folder, and ignores leftovers of editors', () =>
     withSiteFolder({ 'site.yaml': 'a', 'shared/settings.sh': 'a', 'nodes/n/': '' }, (folder) =>
-      watching(folder, async (changes, told) => {
+      watching(folder, async (changes, reported) => {
         await symlink('../../shared/settings.sh', join(folder, 'nodes/n/settings.sh'));
-        await told('a link');
+        await reported('a link');
         await writeFile(join(folder, 'shared/settings.sh'), 'b');
-        await told('a write to what it leads to');
+        await reported('a write to what it leads to');
         const before = changes();
         await writeFile(join(folder, 'shared/settings.sh~'), 'b');
         await pause(PACE.quiet * 3);
@@ -93,28 +93,28 @@ describe('watching a site folder', () => {
 
   it('follows a folder that is replaced', () =>
     withSiteFolder({ 'live/site.yaml': 'a', 'next/site.yaml': 'b' }, (parent) =>
-      watching(join(parent, 'live'), async (_, told) => {
+      watching(join(parent, 'live'), async (_, reported) => {
         await rename(join(parent, 'live'), join(parent, 'old'));
         await rename(join(parent, 'next'), join(parent, 'live'));
-        await told('the replacement');
+        await reported('the replacement');
         await writeFile(join(parent, 'live/site.yaml'), 'c');
-        await told('a write in the new folder');
+        await reported('a write in the new folder');
       }),
     ));
 
   it('follows a link that is turned to another folder', () =>
     withSiteFolder({ 'one/site.yaml': 'a', 'two/site.yaml': 'b' }, async (parent) => {
       await symlink('one', join(parent, 'live'));
-      await watching(join(parent, 'live'), async (_, told) => {
+      await watching(join(parent, 'live'), async (_, reported) => {
         await symlink('two', join(parent, 'turned'));
         await rename(join(parent, 'turned'), join(parent, 'live'));
-        await told('the turn');
+        await reported('the turn');
         await writeFile(join(parent, 'two/site.yaml'), 'c');
-        await told('a write in the new folder');
+        await reported('a write in the new folder');
       });
     }));
 
-  it('does not tell of what editors and Git leave lying about', () =>
+  it('does not report leftovers of editors and Git', () =>
     withSiteFolder({ 'site.yaml': 'a', '.git/index': 'x' }, (folder) =>
       watching(folder, async (changes) => {
         for (const name of ['.site.yaml.swp', 'site.yaml~', '4913', '.git/index'])
@@ -124,7 +124,7 @@ describe('watching a site folder', () => {
       }),
     ));
 
-  it('tells within its patience though writes never stop', () =>
+  it('reports within its patience although writes never stop', () =>
     withSiteFolder({ 'site.yaml': 'a' }, async (folder) => {
       let count = 0;
       const site = watchSite(folder, () => count++, { ...PACE, quiet: 1000, patience: 300 });
@@ -138,35 +138,35 @@ describe('watching a site folder', () => {
       assert.equal(count, 1);
     }));
 
-  it('tells of writes in a folder that was made anew in the place of another', () =>
+  it('reports writes in a folder that was made anew in the place of another', () =>
     withSiteFolder({ 'nodes/a/files/x': 'x', 'site.yaml': 'a' }, (folder) =>
-      watching(folder, async (_, told) => {
+      watching(folder, async (_, reported) => {
         for (let round = 0; round < 3; round++) {
           await rm(join(folder, 'nodes/a'), { recursive: true });
           await writeFiles(folder, { 'nodes/a/files/x': 'x' });
-          await told('a folder made anew');
+          await reported('a folder made anew');
           await writeFile(join(folder, 'nodes/a/files/x'), `y${round}`);
-          await told('a write in it');
+          await reported('a write in it');
         }
       }),
     ));
 
-  it('does not tell of what is in a folder that is left out, but of the folder; nor of what a file that is left out holds', () =>
+  it('reports a folder that is left out, not its contents, and not the content of a file that is left out', () =>
     withSiteFolder({ 'site.yaml': 'a', 'tftp/deep/x': 'x', 'roots/base.tar': 'x' }, (folder) =>
       watching(
         folder,
-        async (changes, told) => {
+        async (changes, reported) => {
           await writeFile(join(folder, 'tftp/deep/x'), 'y');
           await writeFiles(folder, { 'tftp/deep/more/y': 'y', 'tftp/z': 'z' });
           await writeFile(join(folder, 'roots/base.tar'), 'a longer one');
           await pause(PACE.quiet * 4);
           assert.equal(changes(), 0);
           await rename(join(folder, 'tftp'), join(folder, 'elsewhere'));
-          await told('the folder that went');
+          await reported('the folder that went');
           await mkdir(join(folder, 'tftp'));
-          await told('the folder that is there again');
+          await reported('the folder that is there again');
           await unlink(join(folder, 'roots/base.tar'));
-          await told('the file that went');
+          await reported('the file that went');
           const before = changes();
           await writeFile(join(folder, 'tftp/x'), 'y');
           await pause(PACE.quiet * 4);
@@ -187,13 +187,13 @@ describe('watching a site folder', () => {
       };
       return watching(
         folder,
-        async (_, told) => {
+        async (_, reported) => {
           assert.ok(watched.includes(join(folder, 'nodes/a')));
           await pause(PACE.poll * 3);
           await writeFile(join(folder, 'nodes/b/x'), 'longer');
-          await told('a write where there is no watch');
+          await reported('a write where there is no watch');
           await writeFile(join(folder, 'nodes/a/x'), 'longer');
-          await told('a write where there is one');
+          await reported('a write where there is one');
         },
         someLeft as typeof watch,
       );
@@ -203,12 +203,12 @@ describe('watching a site folder', () => {
     withSiteFolder({ 'site.yaml': 'a' }, (folder) =>
       watching(
         folder,
-        async (_, told) => {
+        async (_, reported) => {
           await pause(PACE.poll * 3);
           await writeFile(join(folder, 'site.yaml'), 'longer');
-          await told('a write');
+          await reported('a write');
           await writeFiles(folder, { 'nodes/node01/hosts': 'x' });
-          await told('new folders');
+          await reported('new folders');
         },
         () => {
           throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });

@@ -5,11 +5,11 @@ import { inTurn } from '../inTurn.ts';
 import { leftoverOf } from './leftovers.ts';
 
 export type Watching = {
-  /** Settles once the site's folder and those right below it are watched: what a site is loaded from stands there. */
+  /** Settles once the site's folder and its direct subfolders are watched: a site is loaded from these. */
   readonly ready: Promise<void>;
   /**
-   * Watches the whole tree but for `leftOut`, absolute paths: of folders, which are not entered, and of files, whose content does not
-   * count. That there is such a path still does. Settles once every folder is watched: later changes are not missed.
+   * Watches the whole tree except `leftOut`, absolute paths: of folders, which are not entered, and of files, whose content is
+   * ignored. Their existence still counts. Settles once every folder is watched: later changes are not missed.
    */
   follow(leftOut: ReadonlySet<string>): Promise<void>;
   close(): void;
@@ -17,22 +17,21 @@ export type Watching = {
 
 /** Times in milliseconds. */
 export type WatchPace = {
-  /** How long the folder must have been quiet before a change is told: editors and `git` write in many steps. */
+  /** How long the folder must be quiet before a change is reported: editors and `git` write in many steps. */
   readonly quiet: number;
-  /** After how long it is told all the same. */
+  /** The time after which it is reported in any case. */
   readonly patience: number;
-  /** How often the tree is looked through where it cannot be watched. */
+  /** How often a tree that cannot be watched is polled. */
   readonly poll: number;
 };
 
 const PACE: WatchPace = { quiet: 150, patience: 2000, poll: 5000 };
 
 /**
- * Calls `onChange` after files in the site folder changed, once for a burst of changes. Every folder of the tree is
- * watched by itself, so that files that are written beside and renamed are seen, and folders made later are too; the
- * folder's parent is watched so that the folder may be replaced or be a link that is turned. After a change only what
- * changed its name is looked at. Folders for which the system gives no watch (too many, or a file system without them)
- * are looked through now and then instead.
+ * Calls `onChange` after files in the site folder changed, once for a burst of changes. Every folder of the tree is watched by
+ * itself, so that renamed-over files and new folders are seen; the folder's parent is watched so that the folder may be replaced,
+ * or be a link whose target changes. After a change only the names that changed are read. Folders that cannot be watched (too
+ * many, or a file system without inotify) are polled instead.
  */
 export function watchSite(
   folder: string,
@@ -44,9 +43,9 @@ export function watchSite(
 }
 
 const DEEPEST = 40;
-/** With more names than these the whole tree is looked at: the system may have lost some. */
+/** With more names than these the whole tree is read: the system may have lost some. */
 const MOST_RENAMED = 1000;
-/** Looking through what is not watched takes one part in so many of the time. */
+/** Polling takes at most one part in so many of the time. */
 const POLL_SHARE = 20;
 
 type Folder = { readonly identity: string; readonly watcher: FSWatcher | undefined };
@@ -60,9 +59,9 @@ class SiteWatch implements Watching {
   readonly #inOrder = inTurn();
   readonly #parent: FSWatcher | undefined;
   readonly #folders = new Map<string, Folder>();
-  /** Paths of which something appeared, went or was replaced since the tree was last looked at. */
+  /** Paths that appeared, vanished or were replaced since the tree was last read. */
   readonly #renamed = new Set<string>();
-  /** Whether more changed than `#renamed` says. */
+  /** Whether more changed than `#renamed` lists. */
   #isUnsure = false;
   #leftOut: ReadonlySet<string> = new Set();
   #deepest = 1;
@@ -111,7 +110,7 @@ class SiteWatch implements Watching {
     this.#settle = setTimeout(() => void this.#settled(), Math.max(0, Math.min(this.#pace.quiet, left)));
   }
 
-  /** New folders are watched before the change is told: whatever is written into them later is seen. */
+  /** New folders are watched before the change is reported: whatever is written into them later is seen. */
   async #settled(): Promise<void> {
     this.#settle = undefined;
     await this.#inOrder(() => this.#lookAtChanges());
@@ -123,7 +122,7 @@ class SiteWatch implements Watching {
     if (this.#isUnsure || renamed.length > MOST_RENAMED) return this.#lookAtAll();
     this.#renamed.clear();
     for (const path of renamed) {
-      // Its watch may be of what stood there before.
+      // Its watch may belong to an earlier folder of this path.
       for (const gone of this.#below(path)) this.#forget(gone);
     }
     await this.#visit(renamed);
@@ -138,7 +137,10 @@ class SiteWatch implements Watching {
     for (const path of [...this.#folders.keys()]) if (!found.has(path)) this.#forget(path);
   }
 
-  /** Watches those of `paths` that are folders, and all below them: those nearer to the root first. A link counts only if it is the root. */
+  /**
+   * Watches those of `paths` that are folders, and all folders below them: those nearer to the root first. A link counts only if
+   * it is the root.
+   */
   async #visit(paths: readonly string[]): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     const waiting = paths.filter((path) => path === this.#root || this.#isPart(path));
@@ -166,7 +168,7 @@ class SiteWatch implements Watching {
     try {
       return path === this.#root ? await stat(path, { bigint: true }) : await lstat(path, { bigint: true });
     } catch (error) {
-      // What cannot be looked at now is looked at with the next change.
+      // What cannot be read now is read with the next change.
       if (!isAbsence(error)) this.#isUnsure = true;
       return undefined;
     }
@@ -190,7 +192,7 @@ class SiteWatch implements Watching {
     this.#changed();
   }
 
-  /** `undefined` if the system gives no watch: then it is polled. */
+  /** `undefined` if the system has no watch left: then the folder is polled. */
   #watch(path: string, heard: (event: string, name: string | null) => void): FSWatcher | undefined {
     try {
       const watcher = this.#watchFolder(path, { persistent: false }, heard);

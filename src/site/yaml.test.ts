@@ -59,7 +59,7 @@ describe('a YAML file', () => {
     ['an alias to what holds it', 'a: &a [*a]\n', ['x.yaml:1:7: nested too deeply, or too much repeated by aliases']],
   ];
   for (const [what, text, expected] of broken) {
-    it(`tells of ${what}`, () => {
+    it(`reports ${what}`, () => {
       const { wrong } = read(text);
       assert.equal(wrong.length, expected.length, wrong.join('\n'));
       for (const [i, start] of expected.entries()) assert.ok(wrong[i]?.startsWith(start), wrong[i] ?? what);

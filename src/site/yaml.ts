@@ -3,23 +3,23 @@ import type { Place } from '../errors.ts';
 import { type Findings, quoted } from './finding.ts';
 import { type IndentationSlip, indentationSlip } from './indentation.ts';
 
-/** The way from a document's root to a value in it: keys of maps, indices of lists. */
+/** The path from a document's root to a value in it: keys of maps, indices of lists. */
 export type Path = readonly (string | number)[];
 
-/** One YAML file: its value as plain data, and where in the file each part of it stands. */
+/** One YAML file: its value as plain data, and the place of each part in the file. */
 export type YamlFile = {
   readonly file: string;
   /** Maps, lists, text, finite numbers, booleans and nulls; a tree, never a graph. `undefined` if it does not parse. */
   readonly value: unknown;
-  /** Where the value at `path` stands: its key if it is empty, what it would be part of if it is absent. */
+  /** The place of the value at `path`: its key if it is empty, its parent if it is absent. */
   place(path: Path): Place;
-  /** Where the key that ends `path` stands. */
+  /** The place of the key that ends `path`. */
   keyPlace(path: Path): Place;
 };
 
 /**
- * Reads YAML 1.2 (one document). What is wrong goes into `findings`; a file with a syntax error has no value. A key
- * given twice is an error. Aliases are expanded, within bounds that keep a small file from becoming a vast value.
+ * Reads YAML 1.2 (one document). Faults go into `findings`; a file with a syntax error has no value. A duplicate key is an error.
+ * Aliases are expanded, within limits that keep a small file from becoming a vast value.
  */
 export function readYaml(file: string, text: string, findings: Findings): YamlFile {
   const at = placesIn(file, text);
@@ -58,12 +58,12 @@ function parse(text: string, at: (offset: number) => Place, findings: Findings):
     const [first] = [...document.errors, ...document.warnings];
     if (first === undefined) return document.contents;
     const slip = indentationSlip(text);
-    // After the first mistake the parser is lost: what it says of the rest misleads.
+    // After the first error the parser is out of step: its later messages mislead.
     if (slip === undefined) findings.error(at(first.pos[0]), `not YAML: ${first.message.split('\n')[0]}`);
     else findings.error({ file: at(0).file, line: slip.line, col: slip.col }, ...slipInWords(slip));
     return undefined;
   } catch {
-    // The parser recurses: lists within lists by the thousand exhaust its stack.
+    // The parser recurses: thousands of nested lists exhaust its stack.
     findings.error(at(0), 'not YAML that can be read: it is nested too deeply');
     return undefined;
   }
@@ -103,14 +103,14 @@ function placesIn(file: string, text: string): (offset: number) => Place {
   };
 }
 
-/** Turns nodes into plain data, remembering which node each alias stands for. */
+/** Turns nodes into plain data, and records the node of each alias. */
 class Expansion {
   readonly #at: (offset: number) => Place;
   readonly #findings: Findings;
   readonly #anchors = new Map<string, Node>();
   readonly #targets = new Map<Alias, Node>();
   #room: number;
-  #told = false;
+  #reported = false;
 
   constructor(at: (offset: number) => Place, findings: Findings, length: number) {
     this.#at = at;
@@ -118,7 +118,7 @@ class Expansion {
     this.#room = 50_000 + length;
   }
 
-  /** The node that is really meant: an alias' target, any other node itself. */
+  /** The target of an alias; any other node itself. */
   behind(node: Node | null): Node | null {
     return isAlias(node) ? (this.#targets.get(node) ?? null) : node;
   }
@@ -182,11 +182,11 @@ class Expansion {
   }
 
   #tooMuch(node: Node): null {
-    if (!this.#told) {
+    if (!this.#reported) {
       const message = 'nested too deeply, or too much repeated by aliases';
       this.#findings.error(this.#at(node.range?.[0] ?? 0), message);
     }
-    this.#told = true;
+    this.#reported = true;
     return null;
   }
 }
