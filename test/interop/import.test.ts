@@ -103,6 +103,14 @@ describe('what dhcpd refuses', () => {
     'option a code 250 = encapsulate nosuch;',
     'option option-200 1:2;',
     'append option domain-name "x";',
+    'shared-network a { } subnet 10.0.0.0 netmask 255.255.255.0 { }',
+    'subnet 10.0.0.0 netmask 255.255.255.0 { pool { allow known-clients; } }',
+    'class "a" { match if known; match if option host-name = "b"; }',
+    'class "a" { match hardware; match option host-name; }',
+    'subnet 10.0.0.0 netmask 255.255.255.0 { option domain-search example.org; }',
+    'subnet 10.0.0.0 netmask 255.255.255.0 { option v4-lost "example.org"; }',
+    // A "}" that is missing in one block and too many further down.
+    'host a { hardware ethernet 02:00:00:00:00:01; host b { hardware ethernet 02:00:00:00:00:02; } }',
   ]) {
     it(`is refused by us too: ${text}`, async () => {
       assert.notEqual(await dhcpdOnText(`${text}\n`), '');
@@ -145,10 +153,75 @@ describe('what dhcpd takes', () => {
     'vendor-option-space nosuch; site-option-space "nosuch";',
     'option dhcp.routers 10.0.0.1; option unknown-300 1:2; option isc.media "x"; option server.filename "x";',
     'option space A; option A.b code 1 = text; option a.B "x"; if config-option server.ddns-hostname = "a" { }',
+    'option space A; option vendor.a code 4491 = encapsulate A; option vendor-class.b code 9 = text; option vendor.c code 9 = text; option vendor.c "x";',
+    'on expiry;',
+    'subnet 10.0.0.0 netmask 255.255.255.0 { option domain-search "a.org b.org"; } option domain-search "a.org, b.org";',
+    'host a { hardware ethernet 525400000001; fixed-address 10.0.0.5; } subnet 10.0.0.0 netmask 255.255.255.0 { }',
+    'class "a" { match if known; match hardware; } subclass "a" 1:2:0:0:0:0:1 { lease limit 3; }',
   ]) {
     it(`is taken by us too: ${text}`, async () => {
       assert.equal(await dhcpdOnText(`${text}\n`), '');
       assert.equal(ourWords(text), '');
+    });
+  }
+});
+
+describe('where a statement stands', () => {
+  const net = 'subnet 10.5.0.0 netmask 255.255.255.0';
+  const classes = 'class "c" { match hardware; } group g { option domain-name "g"; }';
+  const around: { readonly [block: string]: readonly [string, string] } = {
+    'the file': [`${net} { }`, ''],
+    'a shared-network': [`shared-network s { ${net} { }`, '}'],
+    'a subnet': [`${net} {`, '}'],
+    'a group': [`${net} { } group {`, '}'],
+    'a pool': [`${net} { pool { range 10.5.0.9;`, '} }'],
+    'a host': [`${net} { } host h { hardware ethernet 02:00:00:00:00:01;`, '}'],
+    'a class': [`${net} { } class "d" { `, '}'],
+    'a subclass': [`${net} { } subclass "c" 1:2:0:0:0:0:1 {`, '}'],
+    'a condition': [`${net} { } if known {`, '}'],
+    'an event': [`${net} { } on commit {`, '}'],
+  };
+  const statements = [
+    'host i { hardware ethernet 02:00:00:00:00:02; }',
+    'group { option domain-name "x"; }',
+    'group "g";',
+    'shared-network t { subnet 10.9.0.0 netmask 255.255.255.0 { } }',
+    'subnet 10.8.0.0 netmask 255.255.255.0 { }',
+    'pool { range 10.5.0.10; }',
+    'class "e" { match if known; }',
+    'subclass "c" 1:2:0:0:0:0:3;',
+    'range 10.5.0.10;',
+    'fixed-address 10.5.0.10;',
+    'uid "x";',
+    'host-identifier option agent.remote-id "x";',
+    'match if known;',
+    'lease limit 4;',
+    'interface "eth0";',
+    'server-identifier 10.5.0.1;',
+    'allow members of "c";',
+    'allow known-clients;',
+    'deny unknown-clients;',
+    'allow bootp;',
+    'authoritative;',
+    'option o code 200 = text;',
+    'option space O;',
+    'failover peer "f" { primary; }',
+    'filename "x";',
+    'vendor-option-space nosuch;',
+  ];
+  /** dhcpd takes a subnet within another in these, and only in these: an address belongs to one network of a site. */
+  const ONLY_THEIRS = new Set(['a pool: shared-network t', 'a pool: subnet 10.8.0.0']);
+  /** dhcpd has more to say of it than where it stands. */
+  const NOT_OURS = new Set(['the file: failover peer', 'a shared-network: failover peer']);
+  for (const [block, [before, behind]] of Object.entries(around)) {
+    it(`in ${block} is right or wrong for us as it is for dhcpd`, async () => {
+      for (const statement of statements) {
+        const name = `${block}: ${statement.split(' ').slice(0, 2).join(' ')}`;
+        const text = `${classes} ${before} ${statement} ${behind}\n`;
+        const theirs = await dhcpdOnText(text);
+        if (NOT_OURS.has(name)) continue;
+        assert.equal(ourWords(text) === '', ONLY_THEIRS.has(name) ? false : theirs === '', `${name}: ${theirs}`);
+      }
     });
   }
 });

@@ -84,8 +84,7 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
       reading.tellOf('left', place, `host ${name}`, `nodes are known by Ethernet addresses, not by ${type}`);
       continue;
     }
-    const bytes = address.text === '' ? new Uint8Array() : hexBytes(address);
-    const impossible = whyNoCard(bytes, address.text);
+    const { bytes, impossible } = cardOf(address);
     if (impossible === undefined) macs.push(macFromBytes(bytes));
     else {
       reading.tellOf('left', place, `host ${name}`, `${impossible}: write it with its real address as a node`);
@@ -104,6 +103,19 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
   const why = identifier === undefined ? 'it has no hardware address' : 'it is known by a client identifier only';
   reading.tellOf('left', place, `host ${name}`, `${why}: write its MAC address as a node`);
   return [];
+}
+
+/** The bytes of a hardware address, or why no network card has it. */
+function cardOf(address: Datum): { readonly bytes: Uint8Array; readonly impossible?: string | undefined } {
+  const { text } = address;
+  if (/^[0-9A-Fa-f]{3,}$/.test(text)) {
+    return {
+      bytes: new Uint8Array(),
+      impossible: `the bytes of an Ethernet address stand apart by colons, those of ${text} do not`,
+    };
+  }
+  const bytes = text === '' ? new Uint8Array() : hexBytes(address);
+  return { bytes, impossible: whyNoCard(bytes, text) };
 }
 
 /** Why no network card has this address. */

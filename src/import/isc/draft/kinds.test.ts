@@ -85,13 +85,6 @@ const POOLS: readonly Row[] = [
     site: { classes: { u: { userClass: 'u', bootFile: 'u.0' } } },
     told: ['changed if option user-class = "u"'],
   },
-  {
-    what: 'a pool whose clients may not boot',
-    text: net('pool { range 10.0.0.10; deny booting; }'),
-    site: rack({ pools: [{ range: '10.0.0.100-10.0.0.120' }] }),
-    never: /10\.0\.0\.10"/,
-    told: ['changed deny booting', 'left pool', 'left range 10.0.0.10'],
-  },
 ];
 
 const CAPITALS: readonly Row[] = [
@@ -408,6 +401,7 @@ const HOSTS: readonly Row[] = (
     ['too long', '52:54:00:00:00:01:02:03'],
     ['zero', '0:0:0:0:0:0'],
     ['none at all', ''],
+    ['without colons', '525400000001'],
   ] as const
 ).map(([what, address]) => ({
   what: `a hardware address that is ${what}`,
@@ -415,6 +409,15 @@ const HOSTS: readonly Row[] = (
   site: { nodes: { good: { ip: '10.0.0.10' } } },
   never: /bad|10\.0\.0\.20|a\.0/,
   told: ['left host bad', NAMES],
+}));
+
+/** dhcpd takes them, and no client can make anything of them. */
+const NO_NAMES: readonly Row[] = ['a.example b.example', 'a.example, b.example', ''].map((names) => ({
+  what: `domain-search "${names}"`,
+  text: `${net(`option domain-search "${names}"; option domain-name "here.example";`)} ${host('a', '0a')}`,
+  site: { networks: { here: { domain: 'here.example' } }, nodes: { a: { ip: '10.0.0.10' } } },
+  never: /search/,
+  told: [`left option domain-search "${names}"`, NAMES],
 }));
 
 const WORDS: readonly Row[] = ['', 'group', 'pool', 'class "a"', 'host a'].map((block) => ({
@@ -633,6 +636,7 @@ const ABOUT: readonly (readonly [string, readonly Row[]])[] = [
   ['an option space:', SPACES],
   ['subnets:', SUBNETS],
   ['a host costs itself, with', HOSTS],
+  ['no domain name costs its line:', NO_NAMES],
   ['dhcpd takes no notice of', WORDS],
   ['choices:', CHOICES],
   ['given to a host or a class:', GIVEN_TWICE],

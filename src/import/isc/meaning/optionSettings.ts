@@ -32,8 +32,8 @@ export function givenValue(
   if (items === undefined) return undefined;
   const name: Datum = { kind: 'words', text: `option ${showOption(option)}`, place };
   const value = optionValue(known.type, items, name, reading.context.resolved);
-  if (value === undefined) {
-    reading.tell('left', setting, 'a host name in it has no address here: write the address under `options:`');
+  if (typeof value === 'string') {
+    reading.tell('left', setting, value);
     return undefined;
   }
   return { code: known.code, value };

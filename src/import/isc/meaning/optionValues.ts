@@ -16,15 +16,15 @@ export type OptionValue = { readonly written: unknown; readonly bytes: Uint8Arra
 export type Resolved = ReadonlyMap<string, Ipv4>;
 
 /**
- * The value that the items of a statement have for an option of this type. Throws IMPORT_INVALID at an item that does not
- * fit; `undefined` if it names a host whose address is not known.
+ * The value that the items of a statement have for an option of this type; the reason if dhcpd takes them and they mean
+ * nothing here, such as a host name without an address. Throws IMPORT_INVALID at an item that does not fit.
  */
 export function optionValue(
   type: OptionType,
   items: readonly Datum[],
   end: Datum,
   resolved: Resolved,
-): OptionValue | undefined {
+): OptionValue | string {
   const queue = new Queue(items, end);
   try {
     const value = read(type, queue, resolved);
@@ -32,12 +32,13 @@ export function optionValue(
     if (extra !== undefined) throw invalid(extra.place, `expected the end of the value, found ${quoted(extra.text)}`);
     return value;
   } catch (error) {
-    if (error === UNRESOLVED) return undefined;
+    if (error instanceof Meaningless) return error.message;
     throw error;
   }
 }
 
-const UNRESOLVED = new Error('a host name without an address');
+/** Of an item that dhcpd takes and that means nothing here: the reason. */
+class Meaningless extends Error {}
 
 /** The items of a value, taken one by one. */
 class Queue {
@@ -87,8 +88,11 @@ function read(type: OptionType, queue: Queue, resolved: Resolved): OptionValue {
     }
     case 'domain':
     case 'domains': {
-      const list = [domain(queue.take('a domain name'))];
-      while (type.kind === 'domains' && queue.peek() !== undefined) list.push(domain(queue.take('a domain name')));
+      // dhcpd takes a single name without quotes, and those of a list in quotes.
+      const [kind, what] =
+        type.kind === 'domain' ? (['words', 'a domain name'] as const) : (['text', 'a domain name in quotes'] as const);
+      const list = [domain(queue.take(what), kind, what)];
+      while (type.kind === 'domains' && queue.peek() !== undefined) list.push(domain(queue.take(what), kind, what));
       return { written: list, bytes: encode(namesKind, list) };
     }
     case 'nothing':
@@ -148,13 +152,18 @@ function address({ text, place, kind }: Datum, resolved: Resolved): Ipv4 {
     throw invalid(place, `expected an IPv4 address, found ${quoted(text)}`);
   }
   const found = resolved.get(text);
-  if (found === undefined) throw UNRESOLVED;
+  if (found === undefined) {
+    throw new Meaningless('a host name in it has no address here: write the address under `options:`');
+  }
   return found;
 }
 
-function domain({ text, place }: Datum): string {
+function domain({ kind, text, place }: Datum, wanted: Datum['kind'], what: string): string {
+  if (kind !== wanted) throw invalid(place, `expected ${what}, found ${quoted(text)}`);
   const name = text.replace(/\.$/, '');
-  if (namesKind.read(name) === undefined) throw invalid(place, `expected a domain name, found ${quoted(text)}`);
+  if (namesKind.read(name) === undefined) {
+    throw new Meaningless(`${quoted(text)} is no domain name: write each name for itself under \`options:\``);
+  }
   return name;
 }
 

@@ -105,7 +105,7 @@ const SPACES: { readonly [space: string]: readonly (readonly [OptionType, string
 };
 
 /** Spaces that dhcpd comes with and that are not for clients of ours: their options are not looked up. */
-const FOREIGN_SPACES = new Set(['dhcp6', 'isc', 'isc6', 'vsio']);
+const FOREIGN_SPACES = new Set(['dhcp6', 'isc', 'isc6', 'vsio', 'vendor', 'vendor-class']);
 /** The space of dhcpd's own parameters: `config-option server.filename`. */
 const PARAMETER_SPACE = 'server';
 

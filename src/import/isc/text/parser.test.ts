@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../../errors.ts';
 import { invalid } from '../../invalid.ts';
-import { type Includes, parseStatements } from './parser.ts';
+import { type Includes, parseConfiguration, parseStatements } from './parser.ts';
 import { KEYWORDS, treatmentOf } from './statements.ts';
 import type { Statement } from './tree.ts';
 
@@ -354,6 +354,32 @@ describe('what cannot be read', () => {
       assert.match(errorOf(() => parse(piece.repeat(100_000))).message, /nested too deeply|expected/);
     }
   });
+});
+
+describe('a statement that cannot stand where it does', () => {
+  const rows: readonly [string, string, RegExp][] = [
+    ['host a {\n host b { }\n}', '2:2 "host b" cannot stand in a host', /block that begins in line 1 is not closed/],
+    [
+      'class "a" { subnet 10.0.0.0 netmask 255.0.0.0 { } }',
+      '1:13 "subnet 10.0.0.0 netmask 255.0.0.0" cannot stand in a class',
+      /line 1/,
+    ],
+    ['range 10.0.0.5;', '1:1 "range 10.0.0.5" cannot stand outside of all blocks', /it can stand in a subnet, a pool/],
+    ['if known { host a { } }', '1:12 "host a" cannot stand in what runs for each client', /line 1/],
+    ['group { option a code 250 = text; }', '1:9 "option a code 250" cannot stand in a group', /outside of all blocks/],
+    ['allow members of "a";', '1:1 "allow members of \\"a\\"" cannot stand outside of all blocks', /in a pool/],
+    ['shared-network a { group { } }', '1:1 shared-network "a" has no subnet', /subnets/],
+    ['subnet 10.0.0.0 netmask 255.0.0.0 { pool { } }', '1:37 this pool has no range', /range/],
+    ['class a { match if known; match if known; }', '1:27 a class has one "match if"', /"or"/],
+  ];
+  for (const [source, message, hint] of rows) {
+    it(source, () => {
+      const error = errorOf(() => parseConfiguration('dhcpd.conf', source, NO_INCLUDES));
+      const { line, col } = error.place ?? assert.fail();
+      assert.equal(`${line}:${col} ${error.message}`, message);
+      assert.match(error.hint ?? '', hint);
+    });
+  }
 });
 
 describe('every statement', () => {

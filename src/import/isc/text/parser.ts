@@ -6,6 +6,7 @@ import { Cursor } from './cursor.ts';
 import { hexBytes, readData, readDatum } from './data.ts';
 import { readExpression, STARTS_EXPRESSION } from './expressions.ts';
 import { checkForm } from './forms.ts';
+import { misplacedStatements } from './misplaced.ts';
 import { readOption } from './optionStatements.ts';
 import { readPermit } from './permits.ts';
 import { ACTIONS, FOREIGN, KEYWORDS, PARAMETERS } from './statements.ts';
@@ -19,11 +20,13 @@ const MOST_PROBLEMS = 50;
 
 /**
  * Reads dhcpd.conf: `text` is what stands in `file`, `includes` finds what it includes. Throws one IMPORT_INVALID that
- * tells of all that is wrong, at the place of the first; options that are used before they are defined are wrong too.
+ * tells of all that is wrong, at the place of the first; so are statements where dhcpd takes none of their kind, and options
+ * that are used before they are defined.
  */
 export function parseConfiguration(file: string, text: string, includes: Includes): readonly Statement[] {
   const statements = parseStatements(file, text, includes);
   const problems = new Problems();
+  for (const problem of misplacedStatements(statements)) problems.add(problem);
   for (const problem of undefinedOptions(statements)) problems.add(problem);
   problems.throwAll();
   return statements;
@@ -262,7 +265,8 @@ class Parser {
     const address: Datum = this.#cursor.at(';')
       ? { kind: 'words', text: '', place: at }
       : readDatum(this.#cursor, 'a hardware address');
-    if (address.text !== '') hexBytes(address);
+    // dhcpd takes digits without colons too: they are no card's address.
+    if (!/^[0-9A-Fa-f]*$/.test(address.text)) hexBytes(address);
     return this.#ended({ kind: 'hardware', type, address, place }, place);
   }
 
@@ -341,6 +345,8 @@ class Parser {
       }
       events.push(this.#cursor.take().text.toLowerCase());
     } while (this.#cursor.skip('or') || this.#cursor.skip('|'));
+    // dhcpd takes an event for which nothing runs.
+    if (this.#cursor.skip(';')) return [{ kind: 'on', events, body: [], place }];
     return [{ kind: 'on', events, body: this.#body(`on ${events.join(' or ')}`, place), place }];
   }
 
