@@ -4,7 +4,7 @@ import type { FaultSink } from '../faults.ts';
 import { hasBody } from './peer.ts';
 import { Refused, shortage } from './refused.ts';
 
-/** What an API says instead of an answer: a code for programs, words and a hint for people, a place where there is one. */
+/** The body of a refusal: a code for programs, a message and a hint for people, a place where there is one. */
 type Refusal = { readonly code: ErrorCode; readonly message: string; readonly hint?: string; readonly place?: object };
 
 /** A client that was refused for what the server lacks asks again after so many seconds. */

@@ -43,7 +43,7 @@ export function createApp(faulted: FaultSink, connections: Connections): Fastify
 
   const { server } = app;
   server.maxHeadersCount = MOST_HEADERS;
-  // The answer comes first: a route that reads the body says so.
+  // The answer comes first: a route that reads the body sends 100 Continue itself.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
   const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
   if (serve === undefined) throw new Error('the HTTP server has no listener for connections');
@@ -60,7 +60,7 @@ export function createApp(faulted: FaultSink, connections: Connections): Fastify
     response.once('close', () => connections.ended(socket));
   });
   app.addHook('onListen', async () => {
-    // Accepting failed: whoever it was asks again.
+    // A connection could not be accepted: its client tries again.
     server.on('error', (error: NodeJS.ErrnoException) => {
       if (error.syscall !== 'accept') faulted(error);
     });

@@ -6,7 +6,7 @@ const MOST_EVENTS = 100;
 
 type Subject = { count: number; lastAt: number };
 
-/** Events that whoever sends requests can cause: each subject at most once a minute, and a bounded number of them in all. */
+/** Events that any sender of requests can cause: each subject at most once a minute, and a bounded number of them in all. */
 export class Notices {
   readonly #now: () => number;
   readonly #subjects = new Map<string, Subject>();
@@ -17,8 +17,8 @@ export class Notices {
     this.#now = now;
   }
 
-  /** Notes that it happened again, and calls `tell` where an event is due, with how often it did since the last one. */
-  note(subject: string, tell: (count: number) => void): void {
+  /** Notes that it happened again, and calls `report` where an event is due, with how often it did since the last one. */
+  note(subject: string, report: (count: number) => void): void {
     const now = this.#now();
     const known = this.#subjects.get(subject) ?? { count: 0, lastAt: Number.NEGATIVE_INFINITY };
     known.count++;
@@ -35,6 +35,6 @@ export class Notices {
     const { count } = known;
     known.count = 0;
     known.lastAt = now;
-    tell(count);
+    report(count);
   }
 }

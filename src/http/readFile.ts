@@ -38,7 +38,7 @@ export async function* readPieces(
   let spare = Buffer.allocUnsafeSlow(most);
   const readInto = (memory: Buffer, at: number) => {
     const reading = handle.read(memory, 0, Math.min(most, last - at + 1), at);
-    // Whoever awaits it hears of a failure; until then it is nobody's.
+    // A failure reaches whatever awaits it; until then it is not an unhandled rejection.
     reading.catch(() => {});
     return reading;
   };

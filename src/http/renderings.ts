@@ -3,7 +3,7 @@ import { fewAtOnce } from './fewAtOnce.ts';
 type Lane<T> = { readonly running: Promise<T>; next: Promise<T> | undefined };
 
 /**
- * Work that many may ask for and that is done once for all of them: of each key one piece runs, and whoever asks meanwhile shares
+ * Work that many may ask for and that is done once for all of them: of each key one piece runs, and requests that come meanwhile share
  * the next one, which begins after it and so knows of all that changed before they asked. Of all keys, `most` run at once.
  */
 export class Renderings<T> {

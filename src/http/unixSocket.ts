@@ -8,7 +8,7 @@ const MODE = 0o660;
 
 /**
  * Puts a listening socket at `path`, mode 0660: it is made under another name by `listen`, and renamed once it listens with
- * its mode, so that nobody meets it half made. A socket left behind by a server that was killed is replaced; one that
+ * its mode, so that no client meets it half made. A socket left behind by a server that was killed is replaced; one that
  * answers is not (PORT_IN_USE). Resolves to the way to take the socket away again.
  */
 export async function listenOnSocket(

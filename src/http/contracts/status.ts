@@ -88,7 +88,7 @@ const stranger = z
     ip: addressNumber.exactOptional(),
     refusal: z.string().exactOptional(),
   })
-  .meta({ id: 'Stranger', description: 'A machine that the site does not list, and what it tells of itself.' });
+  .meta({ id: 'Stranger', description: 'A machine that the site does not list, and what it reports of itself.' });
 
 export const place = z.object({ file: z.string(), line: z.int(), col: z.int() });
 
