@@ -6,7 +6,6 @@ import { decideBoot } from '../boot/decide.ts';
 import { menuNode } from '../boot/menuNode.ts';
 import { type Configuration, configurationOf, loaderNamed } from '../boot/methods.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
-import { poolWords, refusalWords } from '../dhcp/words.ts';
 import { openShelf } from '../image/shelf.ts';
 import type { BootReason } from '../model/bootReason.ts';
 import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
@@ -23,6 +22,7 @@ import { type InterfaceAddresses, withServers } from '../site/servers.ts';
 import type { Site } from '../site/site.ts';
 import type { Store } from '../state/store.ts';
 import { bootReasonWords } from '../words/boot.ts';
+import { poolWords, refusalWords } from '../words/dhcp.ts';
 import {
   explainFiles,
   fileContent,
@@ -213,13 +213,15 @@ async function tell(
   { machineIds, pins }: Remembered,
   state: string,
 ): Promise<Told> {
-  const { decision, boot, reply, left = [] } = rehearsal;
+  const { exchange, plan, left } = rehearsal;
+  const boot = 'boot' in plan ? plan.boot : undefined;
+  const reply = 'reply' in plan ? plan.reply.packet : undefined;
   const node = site.nodeByMac.get(mac);
   const bootFile = boot?.kind === 'boot' ? boot.bootFile : null;
   return {
     mac,
     node: node?.name ?? null,
-    classes: rehearsal.classes.map(({ name }) => name),
+    classes: exchange.classes.map(({ name }) => name),
     pools: rehearsal.pools.map(({ network, pool, verdict }) => ({
       network,
       range: rangeWords(pool.range),
@@ -227,11 +229,11 @@ async function tell(
       code: verdict.code,
       why: poolWords(verdict),
     })),
-    answer: decision.kind,
-    code: 'refusal' in decision ? decision.refusal.code : null,
-    reason: boot ? bootReasonWords(boot.reason) : 'refusal' in decision ? refusalWords(decision.refusal) : null,
-    network: 'network' in decision ? decision.network.name : null,
-    ip: decision.kind === 'offer' ? formatIpv4(decision.ip) : null,
+    answer: plan.kind,
+    code: 'refusal' in plan ? plan.refusal.code : null,
+    reason: boot ? bootReasonWords(boot.reason) : 'refusal' in plan ? refusalWords(plan.refusal) : null,
+    network: 'network' in plan ? plan.network.name : null,
+    ip: plan.kind === 'offer' ? formatIpv4(plan.ip) : null,
     bootFile,
     bootReason: boot?.reason ?? null,
     options: Object.fromEntries(
@@ -244,13 +246,13 @@ async function tell(
   };
 
   async function scriptFor(): Promise<string | null> {
-    if (decision.kind !== 'offer' || boot?.kind !== 'boot') return null;
-    const by = configurationRead(boot, reply?.siaddr === decision.network.server);
+    if (plan.kind !== 'offer' || boot?.kind !== 'boot') return null;
+    const by = configurationRead(boot, reply?.siaddr === plan.network.server);
     if (by === undefined) return null;
     const machineIdOf = async (name: string) => machineIds.get(name);
     const shelf = openShelf(join(state, 'images'));
     const asking = await menuNode({ imageOf: imageOf(shelf, (name) => pins.get(name)), machineIdOf }, node, mac);
-    const server = { ip: decision.network.server, httpPort: site.http.port };
+    const server = { ip: plan.network.server, httpPort: site.http.port };
     return asking ? CONFIGURATIONS[by](site.name, site.menu, server, asking) : null;
   }
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Ipv4, inSubnet } from '../model/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import { OPTION } from '../model/options.ts';
 import { ip } from '../site/fixture.ts';
 import { clientOf } from './client.ts';
 import { destinationOf } from './destination.ts';
-import { machine, requestOf, type Said, say } from './fixtures.ts';
+import { exchangeOf } from './exchange.ts';
+import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
 import { relayOf } from './relay.ts';
 
@@ -105,10 +106,10 @@ describe('where a reply goes (RFC 2131 section 4.1)', () => {
   const yiaddr = ip('10.0.0.51');
   const none = 0 as Ipv4;
   const everybody = { kind: 'frame', ip: 0xffffffff, mac: 'ff:ff:ff:ff:ff:ff', port: 68 };
-  const isLocal = (address: Ipv4): boolean => inSubnet({ base: ip('10.0.0.0'), prefix: 24 }, address);
+  const site = siteOf([networkOf('rack', '10.0.0.0/24', [])]);
   const from = { ip: ip('10.0.0.77'), port: 1067 };
   const to = (fields: Partial<DhcpPacket>, isNak = false, given: Ipv4 = yiaddr, said: Said[] = []) =>
-    destinationOf(requestOf('request', machine(1), said, fields), { yiaddr: given, isNak, from, isLocal });
+    destinationOf(exchangeOf(requestOf('request', machine(1), said, fields), from, 'br0', site), given, isNak);
   const giaddr = ip('10.9.0.1');
   const ciaddr = ip('10.0.0.51');
 
@@ -130,12 +131,11 @@ describe('where a reply goes (RFC 2131 section 4.1)', () => {
   test('to everybody, where the client asks for it', () => assert.deepEqual(to({ flags: BROADCAST_FLAG }), everybody));
   test('to where an INFORM without an address came from, and through its relay', () => {
     const informs = (sender: string, fields: Partial<DhcpPacket> = {}) =>
-      destinationOf(requestOf('inform', machine(1), [], fields), {
-        yiaddr: none,
-        isNak: false,
-        from: { ip: ip(sender), port: 68 },
-        isLocal,
-      });
+      destinationOf(
+        exchangeOf(requestOf('inform', machine(1), [], fields), { ip: ip(sender), port: 68 }, 'br0', site),
+        none,
+        false,
+      );
     assert.deepEqual(informs('10.0.0.77'), { kind: 'frame', ip: ip('10.0.0.77'), mac: machine(1), port: 68 });
     assert.deepEqual(informs('10.9.0.77'), { kind: 'datagram', ip: ip('10.9.0.77'), port: 68 });
     assert.deepEqual(informs('10.0.0.77', { ciaddr }), { kind: 'frame', ip: ciaddr, mac: machine(1), port: 68 });

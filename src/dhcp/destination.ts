@@ -1,8 +1,8 @@
 import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../model/ipv4.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
-import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
-import { relayOf } from './relay.ts';
-import { heldAddress } from './wire.ts';
+import type { Exchange } from './exchange.ts';
+import { BROADCAST_FLAG } from './packet.ts';
+import { isOnWire } from './wire.ts';
 
 export const SERVER_PORT = 67;
 export const CLIENT_PORT = 68;
@@ -15,25 +15,14 @@ export type Destination =
   | { readonly kind: 'datagram'; readonly ip: Ipv4; readonly port: number }
   | { readonly kind: 'frame'; readonly ip: Ipv4; readonly mac: Mac; readonly port: number };
 
-/** What decides, beside the request, where its reply goes. */
-export type Way = {
-  readonly yiaddr: Ipv4;
-  readonly isNak: boolean;
-  /** Where the request's datagram came from. */
-  readonly from: { readonly ip: Ipv4; readonly port: number };
-  /** Whether an address lies in a subnet of the wire that the request came through. */
-  readonly isLocal: (ip: Ipv4) => boolean;
-};
-
-/** Where the reply to `request` goes (RFC 2131 section 4.1; RFC 8357 for the relay's port). */
-export function destinationOf(request: DhcpPacket, { yiaddr, isNak, from, isLocal }: Way): Destination {
-  const relay = relayOf(request);
-  if (relay) return { kind: 'datagram', ip: request.giaddr, port: relay.ownPort ? from.port : SERVER_PORT };
+/** Where a reply goes that gives `yiaddr` (RFC 2131 section 4.1; RFC 8357 for the relay's port). */
+export function destinationOf(exchange: Exchange, yiaddr: Ipv4, isNak: boolean): Destination {
+  const { request, relay, sender, held } = exchange;
+  if (relay) return { kind: 'datagram', ip: request.giaddr, port: relay.ownPort ? sender.port : SERVER_PORT };
   if (isNak) return BROADCAST;
   const { chaddr } = request;
-  const held = heldAddress(request, from.ip);
   if (held !== UNSPECIFIED) {
-    return isLocal(held)
+    return isOnWire(exchange.site, exchange.interface, held)
       ? { kind: 'frame', ip: held, mac: chaddr, port: CLIENT_PORT }
       : { kind: 'datagram', ip: held, port: CLIENT_PORT };
   }

@@ -7,10 +7,9 @@ import { OPTION } from '../model/options.ts';
 import { ip, nodeOf } from '../site/fixture.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
-import { clientOf } from './client.ts';
-import { codeOf, machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import { codeOf, decided, machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { DhcpPacket } from './packet.ts';
-import { type Decision, decide } from './policy.ts';
+import type { Decision } from './policy.ts';
 import type { DhcpSite } from './site.ts';
 
 /** What becomes of leases when the site is edited while they run. */
@@ -48,7 +47,7 @@ function ask(
 ): Decision {
   const request = requestOf(type, who, said, fields);
   book.expire(now);
-  return decide(request, clientOf(request), {
+  return decided(request, {
     site,
     book,
     admission: new Admission(),
@@ -69,7 +68,7 @@ function bind(site: DhcpSite, book: LeaseBook, who: Mac, address: string, throug
 
 function told(decision: Decision): string {
   if (decision.kind === 'offer')
-    return `offer ${formatIpv4(decision.ip)} of ${decision.network.name}${decision.probe ? ', probed' : ''}`;
+    return `offer ${formatIpv4(decision.ip)} of ${decision.network.name}${decision.untried ? ', probed' : ''}`;
   if (decision.kind === 'ack') return `ack ${formatIpv4(decision.lease.ip)} of ${decision.network.name}`;
   return 'refusal' in decision ? `${decision.kind}: ${codeOf(decision.refusal)}` : decision.kind;
 }

@@ -6,7 +6,7 @@ import type { Layers } from './given.ts';
 import { sizeOf } from './layout.ts';
 import { write } from './optionSet.ts';
 import { encodeWithin, MESSAGE, requestFrom } from './packet.ts';
-import { boundsFor, composeReply } from './reply.ts';
+import { type Answerable, boundsFor, composeReply } from './reply.ts';
 
 /** What the options of a reply take, and which of them the client is not given. */
 export type Fit = {
@@ -19,27 +19,26 @@ export type Fit = {
 export const ROOM_OF_ALL = 312;
 
 /** A client of an operating system that does not say how much it takes and is given all that there is. */
-const PLAIN = requestFrom(macFromBytes(Uint8Array.of(2, 0, 0, 0, 0, 1)), plainOptions());
+const PLAIN = plainExchange();
 const COOKIE_AND_END = 5;
 
-function plainOptions(): Map<number, Uint8Array> {
+function plainExchange(): Answerable {
   const options = new Map<number, Uint8Array>();
   write(options, OPTION.messageType, MESSAGE.request);
   write(options, OPTION.clientId, Uint8Array.of(1, 2, 0, 0, 0, 0, 1));
-  return options;
+  const request = requestFrom(macFromBytes(Uint8Array.of(2, 0, 0, 0, 0, 1)), options);
+  return { request, client: clientOf(request), relay: undefined };
 }
 
 /** How what these layers give fits a plain client. */
 export function fitOf(layers: Layers): Fit {
-  const client = clientOf(PLAIN);
   const reply = composeReply('ack', {
     ...layers,
-    request: PLAIN,
-    client,
+    exchange: PLAIN,
     ip: UNSPECIFIED,
     seconds: layers.network.leaseSeconds,
     boot: { kind: 'none', reason: { code: 'not-listed' } },
   });
   const bytes = [...reply.options.values()].reduce((sum, value) => sum + sizeOf(value), COOKIE_AND_END);
-  return { bytes, left: encodeWithin(reply, boundsFor(PLAIN, client)).left };
+  return { bytes, left: encodeWithin(reply, boundsFor(PLAIN)).left };
 }

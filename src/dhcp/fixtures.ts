@@ -6,9 +6,12 @@ import type { SiteNode } from '../model/node.ts';
 import { OPTION, type Option } from '../model/options.ts';
 import type { Refusal } from '../model/refusal.ts';
 import { mac } from '../site/fixture.ts';
+import { exchangeOf } from './exchange.ts';
 import { write } from './optionSet.ts';
 import { type DhcpPacket, MESSAGE, requestFrom } from './packet.ts';
+import { type Decision, decide } from './policy.ts';
 import type { DhcpSite } from './site.ts';
+import type { View } from './view.ts';
 import type { ServedNetwork } from './wire.ts';
 
 /** Values that this room's tests are made of. */
@@ -92,6 +95,15 @@ export function siteOf(
     awaited: new Map(),
     dhcp: { probe: 'off', probeMs: 100, strangersPerPort: 64 },
   };
+}
+
+/** What decides about a request beside itself. */
+type Asked = Omit<View, 'boot'> & { readonly site: DhcpSite; readonly interface: string; readonly from: Ipv4 };
+
+/** What is decided about a request that came on an interface, from port 68 of an address. */
+export function decided(request: DhcpPacket, { site, interface: name, from, ...view }: Asked): Decision {
+  const exchange = exchangeOf(request, { ip: from, port: 68 }, name, site);
+  return decide(exchange, { ...view, boot: () => ({ kind: 'none', reason: { code: 'not-listed' } }) });
 }
 
 /** A refusal's code and the values that belong to it: `node-of-other-network node03 lan`. */

@@ -125,7 +125,7 @@ describe('who is sent options in the fields for names', () => {
     test(what, () => {
       const request = requestOf('discover', machine(1), said);
       const reply = requestOf('offer', machine(1), much);
-      const encoded = encodeWithin(reply, boundsFor(request, clientOf(request)));
+      const encoded = encodeWithin(reply, boundsFor({ request, client: clientOf(request), relay: undefined }));
       const back = decodePacket(encoded.bytes);
       assert.ok(back.ok);
       assert.deepEqual([back.packet.options.has(52), encoded.left], [overloaded, left]);
@@ -134,6 +134,6 @@ describe('who is sent options in the fields for names', () => {
 
   test('a client of BOOTP, not: it knows no such option', () => {
     const request = { ...requestOf('discover', machine(1)), options: new Map() };
-    assert.equal(boundsFor(request, clientOf(request)).overload, false);
+    assert.equal(boundsFor({ request, client: clientOf(request), relay: undefined }).overload, false);
   });
 });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseIpv4, UNSPECIFIED } from '../model/ipv4.ts';
+import { UNSPECIFIED } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import { clientOf } from './client.ts';
-import { machineOf, viaOf } from './machine.ts';
+import { machineOf } from './machine.ts';
 import type { DhcpPacket } from './packet.ts';
 
 const chaddr = parseMac('52:54:00:00:00:51');
-function request(options: ReadonlyMap<number, Uint8Array>, giaddr = UNSPECIFIED): DhcpPacket {
-  return { chaddr, giaddr, options } as DhcpPacket;
+function request(options: ReadonlyMap<number, Uint8Array>): DhcpPacket {
+  return { chaddr, giaddr: UNSPECIFIED, options } as DhcpPacket;
 }
 const told = (options: ReadonlyMap<number, Uint8Array>) => machineOf(request(options), clientOf(request(options)));
 
@@ -34,11 +34,6 @@ test('a machine is told by what its firmware says', () => {
     remoteId: '00:04:ff',
   });
   assert.deepEqual(told(new Map()), {});
-});
-
-test('what came is the relay’s address, else the interface', () => {
-  assert.equal(viaOf('br0', request(new Map())), 'br0');
-  assert.equal(viaOf('br0', request(new Map(), parseIpv4('10.9.0.1') ?? UNSPECIFIED)), '10.9.0.1');
 });
 
 test('whatever the options hold, the texts are short, printable and in bounds', () => {

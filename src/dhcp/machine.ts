@@ -1,6 +1,6 @@
 import type { Machine } from '../model/event.ts';
-import { formatIpv4, UNSPECIFIED } from '../model/ipv4.ts';
 import { OPTION } from '../model/options.ts';
+import { CIRCUIT_ID, REMOTE_ID } from './classes.ts';
 import type { Client } from './client.ts';
 import { read } from './optionSet.ts';
 import type { DhcpPacket } from './packet.ts';
@@ -8,8 +8,6 @@ import { subOption } from './relay.ts';
 
 /** Text from the wire is kept no longer than this. */
 const LONGEST_TEXT = 128;
-const CIRCUIT_ID = 1;
-const REMOTE_ID = 2;
 
 /** What a machine tells of itself in its request, each text short and without control characters. */
 export function machineOf(request: DhcpPacket, { firmware, stage }: Client): Machine {
@@ -35,11 +33,6 @@ export function machineOf(request: DhcpPacket, { firmware, stage }: Client): Mac
 /** The name that a machine gives itself (option 12). */
 export function hostnameOf({ options }: DhcpPacket): string | undefined {
   return printable(read(options, OPTION.hostname));
-}
-
-/** What a request came through: the relay's address, else the interface. */
-export function viaOf(interfaceName: string, { giaddr }: DhcpPacket): string {
-  return giaddr === UNSPECIFIED ? interfaceName : formatIpv4(giaddr);
 }
 
 function printable(text: string | undefined): string | undefined {

@@ -9,12 +9,12 @@ import { OPTION } from '../model/options.ts';
 import { ip, mac, nodeOf } from '../site/fixture.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
-import { clientOf } from './client.ts';
-import { codeOf, machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import { exchangeOf } from './exchange.ts';
+import { codeOf, decided, machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { DhcpPacket } from './packet.ts';
-import { asksElsewhere, BOOT_LEASE_SECONDS, DECLINED_MS, type Decision, decide } from './policy.ts';
+import { BOOT_LEASE_SECONDS, DECLINED_MS, type Decision } from './policy.ts';
 import type { DhcpSite } from './site.ts';
-import { type ServedNetwork, wireOf } from './wire.ts';
+import type { ServedNetwork } from './wire.ts';
 
 const NODE = machine(0x51);
 const NODE_SECOND = machine(0x52);
@@ -80,7 +80,7 @@ function ask(
   const request = requestOf(type, who, said, fields);
   book.expire(now);
   admission.expire(now);
-  return decide(request, clientOf(request), {
+  return decided(request, {
     site,
     book,
     interface: through,
@@ -109,7 +109,7 @@ function held(who: Mac, address: string, network: string, more: Partial<Lease> =
 function told(decision: Decision): string {
   switch (decision.kind) {
     case 'offer':
-      return `offer ${dotted(decision.ip)} of ${decision.network.name} for ${decision.seconds} s${decision.probe ? ', probed' : ''}`;
+      return `offer ${dotted(decision.ip)} of ${decision.network.name} for ${decision.seconds} s${decision.untried ? ', probed' : ''}`;
     case 'ack':
       return `ack ${dotted(decision.lease.ip)} of ${decision.network.name} for ${decision.seconds} s`;
     case 'nak':
@@ -565,7 +565,7 @@ describe('DECLINE, RELEASE, INFORM and the rest', () => {
     const from = (who: Mac, options = new Map<number, Uint8Array>()) => {
       const request = { ...requestOf('discover', who), options };
       return told(
-        decide(request, clientOf(request), {
+        decided(request, {
           site,
           book,
           interface: 'br0',
@@ -599,7 +599,7 @@ describe('limits for machines that the site does not list', () => {
     const request = requestOf(type, who, said, fields);
     here.expire(now);
     const around = { site: of, book: here, admission, hasRecords: true, interface: 'br4', from: UNSPECIFIED, now };
-    return decide(request, clientOf(request), around);
+    return decided(request, around);
   }
   /** Asks, and takes what it is given. */
   function lives(who: Mac, said: Said[] = []): Decision {
@@ -920,7 +920,7 @@ describe('a node that belongs to a network (`network:`)', () => {
   for (const [what, who, through, fields, elsewhere] of wires) {
     test(`${what} ${elsewhere ? 'asks elsewhere' : 'does not ask elsewhere'}`, () => {
       const request = requestOf('discover', who, [], fields);
-      assert.equal(asksElsewhere(site.nodeByMac.get(who), wireOf(request, site, through, UNSPECIFIED)), elsewhere);
+      assert.equal(exchangeOf(request, { ip: UNSPECIFIED, port: 68 }, through, site).isElsewhere, elsewhere);
     });
   }
 });
@@ -961,7 +961,7 @@ describe('classes and pools', () => {
     const fresh = new LeaseBook();
     fresh.configure(of);
     return told(
-      decide(request, clientOf(request), {
+      decided(request, {
         site: of,
         book: fresh,
         interface: 'br0',
@@ -1012,7 +1012,7 @@ describe('classes and pools', () => {
     const renewal = (said: Said[]) => {
       const request = requestOf('request', OTHER, said, { ciaddr: ip('10.0.0.200') });
       return told(
-        decide(request, clientOf(request), {
+        decided(request, {
           site: of,
           book: fresh,
           interface: 'br0',

@@ -1,20 +1,24 @@
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import { openProber, type Prober } from '../net/probe.ts';
+import { openProber, type ProbeQuestion, type Prober } from '../net/probe.ts';
 import { openRawSender, type RawSender } from '../net/raw.ts';
 import { UdpReceiver } from '../net/receiver.ts';
 import { RoutedSender } from '../net/routed.ts';
 import { Backlog, type Waiting } from './backlog.ts';
 import { type Destination, SERVER_PORT } from './destination.ts';
+import type { Sender } from './exchange.ts';
 import { LONGEST_REQUEST } from './packet.ts';
 
-/** Where a datagram came from, as its headers have it: anyone on the wire can write anything there. */
-export type Sender = { readonly ip: Ipv4; readonly port: number };
+/** What the rest of DHCP asks of a port. */
+export type DhcpPort = Pick<
+  Port,
+  'name' | 'isCurrent' | 'room' | 'send' | 'isInUse' | 'probeBy' | 'stopReceiving' | 'close'
+>;
 
-/** What a port asks and tells. Nothing but `received` may throw. */
+/** What a port asks and reports. Nothing but `received` may throw. */
 export type PortListener = {
-  readonly received: (port: Port, bytes: Buffer, sender: Sender) => void;
+  readonly received: (port: DhcpPort, bytes: Buffer, sender: Sender) => void;
   /** Whether the site lists a machine: its requests go before others'. */
   readonly isListed: (mac: Mac) => boolean;
   /** A request was dropped, since more come than can be answered. */
@@ -88,9 +92,9 @@ export class Port {
     if (failure !== undefined && !this.#closed) this.#listener.unsent(to, failure);
   }
 
-  /** Whether a machine answers for `ip` that has none of the `own` addresses; false where no question can be sent. Never rejects. */
-  isInUse(ip: Ipv4, from: Ipv4, waitMs: number, own: readonly Mac[]): Promise<boolean> {
-    return this.#prober?.inUse({ ip, from, waitMs, own }) ?? Promise.resolve(false);
+  /** Whether another machine answers for an address; false where no question can be sent. Never rejects. */
+  isInUse(question: ProbeQuestion): Promise<boolean> {
+    return this.#prober?.inUse(question) ?? Promise.resolve(false);
   }
 
   /** Opens anew what asks whether addresses are in use. Where that fails, what was open before goes on. */

@@ -1,11 +1,11 @@
 import { ReveilleError } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import { Seldom } from '../timeline/seldom.ts';
-import type { Port } from './port.ts';
+import type { DhcpPort } from './port.ts';
 
 export type PortsOptions = {
   /** Opens a port on the interface of this name, or throws why not. */
-  readonly open: (name: string) => Port;
+  readonly open: (name: string) => DhcpPort;
   /** An interface that was waited for is listened on. */
   readonly opened: () => void;
   /** Why one cannot be listened on though it is there; told once a minute at most. */
@@ -22,7 +22,7 @@ const RETRY_MS = 5000;
  */
 export class Ports {
   readonly #options: PortsOptions;
-  readonly #open = new Map<string, Port>();
+  readonly #open = new Map<string, DhcpPort>();
   readonly #seldom = new Seldom();
   /** Why each that is wanted is not open. */
   readonly #lacking = new Map<string, 'interface' | 'port'>();
@@ -33,7 +33,7 @@ export class Ports {
     this.#options = options;
   }
 
-  [Symbol.iterator](): Iterator<Port> {
+  [Symbol.iterator](): Iterator<DhcpPort> {
     return [...this.#open.values()][Symbol.iterator]();
   }
 

@@ -37,15 +37,16 @@ describe('a rehearsed DISCOVER', () => {
       [16, 'HTTPClient'],
     ] as const) {
       const who = { mac: mac('52:54:00:00:99:99'), architecture, ipxe: false };
-      const { reply } = rehearse(who, shim, [], () => ({ kind: 'none', reason: { code: 'not-listed' } }), 0);
-      assert.equal(reply && read(reply.options, OPTION.vendorClass), vendorClass, `${architecture}`);
+      const { plan } = rehearse(who, shim, [], () => ({ kind: 'none', reason: { code: 'not-listed' } }), 0);
+      assert.ok(plan.kind === 'offer');
+      assert.equal(read(plan.reply.packet.options, OPTION.vendorClass), vendorClass, `${architecture}`);
     }
   });
   for (const [address, architecture, ipxe, file] of rows) {
     it(`of ${address}, architecture ${architecture}${ipxe ? ', iPXE' : ''}, is told ${file ?? 'an address only'}`, () => {
-      const { decision, reply } = play(address, architecture, ipxe);
-      assert.equal(decision.kind, 'offer');
-      assert.equal(reply && read(reply.options, OPTION.bootFile), file);
+      const { plan } = play(address, architecture, ipxe);
+      assert.ok(plan.kind === 'offer');
+      assert.equal(read(plan.reply.packet.options, OPTION.bootFile), file);
     });
   }
 
@@ -59,20 +60,20 @@ describe('a rehearsed DISCOVER', () => {
         [],
         () => ({ kind: 'none', reason: { code: 'not-listed' } }),
         0,
-      ).decision;
+      ).plan;
     const listed = { first: ip('172.16.0.1'), last: ip('172.16.0.9') };
-    for (const decision of [played([]), played([listed]), played([listed], ip('172.16.0.4'))])
-      assert.equal(decision.kind === 'offer' && decision.network.name, 'far');
-    assert.deepEqual(played([listed], ip('172.16.0.10')), {
-      kind: 'silence',
-      refusal: { code: 'relay-unknown', relay: ip('172.16.0.10') },
-    });
+    for (const plan of [played([]), played([listed]), played([listed], ip('172.16.0.4'))])
+      assert.equal(plan.kind === 'offer' && plan.network.name, 'far');
+    const unknown = played([listed], ip('172.16.0.10'));
+    assert.ok(unknown.kind === 'silence');
+    assert.deepEqual(unknown.refusal, { code: 'relay-unknown', relay: ip('172.16.0.10') });
   });
 
   it('of a stranger where no pool is open to it is not answered', () => {
-    const { decision, reply } = play('52:54:00:00:99:99', 0, false);
-    assert.equal(decision.kind, 'silence');
-    assert.equal(reply, undefined);
+    const { plan, left } = play('52:54:00:00:99:99', 0, false);
+    assert.equal(plan.kind, 'silence');
+    assert.ok(!('reply' in plan));
+    assert.deepEqual(left, []);
   });
 });
 
@@ -119,7 +120,9 @@ describe('options shown to people', () => {
       circuitId: 'eth7',
     };
     const seen = rehearse(part, withModems, [], () => ({ kind: 'none', reason: { code: 'not-listed' } }), 0);
-    assert.deepEqual(seen.classes, [modems]);
+    assert.deepEqual(seen.exchange.classes, [modems]);
+    const { plan } = seen;
+    assert.ok(plan.kind === 'offer');
     assert.deepEqual(
       seen.pools.map(({ verdict }) => verdict),
       [
@@ -128,9 +131,9 @@ describe('options shown to people', () => {
         { open: false, code: 'denied', member: 'unknown' },
       ],
     );
-    assert.deepEqual(seen.boot?.reason, { code: 'operator', bootFile: { of: 'class', name: 'modems' } });
-    assert.equal(seen.reply?.file, 'modem.cfg');
+    assert.deepEqual(plan.boot.reason, { code: 'operator', bootFile: { of: 'class', name: 'modems' } });
+    assert.equal(plan.reply.packet.file, 'modem.cfg');
     // An operating system is told in the fields of BOOTP, and in options only what it asks for.
-    assert.equal(seen.reply?.options.has(OPTION.bootFile.code), false);
+    assert.equal(plan.reply.packet.options.has(OPTION.bootFile.code), false);
   });
 });

@@ -1,30 +1,28 @@
-import type { BootAnswer, BootClient } from '../boot/client.ts';
 import { vendorClassOf } from '../model/firmware.ts';
 import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
-import type { Network, Pool, SiteClass } from '../model/network.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { Network, Pool } from '../model/network.ts';
 import { OPTION } from '../model/options.ts';
 import { type PoolVerdict, poolVerdict } from '../model/pools.ts';
 import { Admission } from './admission.ts';
+import { answer } from './answer.ts';
 import { LeaseBook } from './book.ts';
-import { CIRCUIT_ID, classesOf } from './classes.ts';
-import { clientOf } from './client.ts';
+import { CIRCUIT_ID } from './classes.ts';
 import { readAt } from './clock.ts';
-import { givenBoot } from './given.ts';
+import { CLIENT_PORT } from './destination.ts';
+import { type Exchange, exchangeOf } from './exchange.ts';
 import { write } from './optionSet.ts';
 import { type DhcpPacket, encodeWithin, MESSAGE, requestFrom } from './packet.ts';
-import { type Decision, decide } from './policy.ts';
-import { boundsFor, composeReply } from './reply.ts';
+import type { Plan } from './plan.ts';
 import type { DhcpSite } from './site.ts';
-import { type ServedNetwork, wireOf } from './wire.ts';
+import type { BootDecision } from './view.ts';
 
 /**
  * The machine that a rehearsal plays: its firmware's architecture (option 93), and whether iPXE with HTTP is asking; what it
  * says of itself where that is not what follows from the two, and what a relay says of its port.
  */
-export type Part = {
+export type PlayedClient = {
   readonly mac: Mac;
   readonly architecture: number;
   readonly ipxe: boolean;
@@ -38,56 +36,40 @@ export type Part = {
 /** A pool of the client's wire, and whether it is open to it. */
 export type JudgedPool = { readonly network: string; readonly pool: Pool; readonly verdict: PoolVerdict };
 
-/** What a DISCOVER would bring about. `reply` is there where it would be answered. */
+/** What a DISCOVER would bring about. */
 export type Rehearsal = {
-  readonly client: BootClient;
-  readonly classes: readonly SiteClass[];
+  readonly exchange: Exchange;
+  /** The pools of its wire. */
   readonly pools: readonly JudgedPool[];
-  readonly decision: Decision;
-  readonly boot?: BootAnswer;
-  readonly reply?: DhcpPacket;
-  /** Codes of options of `reply` that do not fit what the client takes. */
-  readonly left?: readonly number[];
+  readonly plan: Plan;
+  /** Codes of options of the reply that do not fit what the client takes. */
+  readonly left: readonly number[];
 };
 
 /**
- * Plays a firmware's DISCOVER through the same decisions that the server makes, without a packet sent or a lease changed.
- * `leases` are those of the state; `site` has the servers' addresses filled in.
+ * Answers a firmware's DISCOVER as the server does, without a packet sent or a lease changed. `leases` are those of the state;
+ * `site` has the servers' addresses filled in; `now` is milliseconds since the epoch.
  */
 export function rehearse(
-  part: Part,
+  played: PlayedClient,
   site: DhcpSite,
   leases: readonly Lease[],
-  boot: (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer,
+  boot: BootDecision,
   now: number,
 ): Rehearsal {
-  const own = site.networks.get(site.nodeByMac.get(part.mac)?.network ?? '');
-  const request = { ...discover(part), giaddr: part.relay ?? (own ? relayInto(own) : UNSPECIFIED) };
-  const client = clientOf(request);
+  const own = site.networks.get(site.nodeByMac.get(played.mac)?.network ?? '');
+  const request = { ...discover(played), giaddr: played.relay ?? (own ? relayInto(own) : UNSPECIFIED) };
+  const exchange = exchangeOf(request, { ip: UNSPECIFIED, port: CLIENT_PORT }, interfaceFor(played.mac, site), site);
   const book = new LeaseBook();
   book.configure(site);
   book.load(leases.map((lease) => readAt(lease, now)));
   book.expire(now);
-  const name = interfaceFor(part.mac, site);
-  const decision = decide(request, client, {
-    site,
-    book,
-    admission: new Admission(),
-    interface: name,
-    from: UNSPECIFIED,
-    hasRecords: true,
-    now,
-  });
-  const who = { node: site.nodeByMac.get(part.mac), classes: classesOf(request, client, site) };
-  const pools = wireOf(request, site, name, UNSPECIFIED).networks.flatMap(({ name: network, pools }) =>
-    pools.map((pool) => ({ network, pool, verdict: poolVerdict(pool, who) })),
+  const plan = answer(exchange, { book, admission: new Admission(), boot, hasRecords: true, now });
+  const pools = exchange.wire.networks.flatMap(({ name: network, pools }) =>
+    pools.map((pool) => ({ network, pool, verdict: poolVerdict(pool, exchange) })),
   );
-  const seen = { client, classes: who.classes, pools, decision };
-  if (decision.kind !== 'offer') return seen;
-  const answer = givenBoot(decision, () => boot(client, decision.node, decision.network));
-  const reply = composeReply('offer', { request, client, boot: answer, ...decision });
-  const { left } = encodeWithin(reply, boundsFor(request, client));
-  return { ...seen, boot: answer, reply, left };
+  const left = 'reply' in plan ? encodeWithin(plan.reply.packet, plan.reply.bounds).left : [];
+  return { exchange, pools, plan, left };
 }
 
 /** A relay's address for a network that only relays reach. */
@@ -105,7 +87,7 @@ function interfaceFor(mac: Mac, site: DhcpSite): string {
 
 const IPXE_FEATURES = Buffer.from([19, 1, 1, 39, 1, 1]);
 
-function discover({ mac, architecture, ipxe, vendorClass, userClass, circuitId }: Part): DhcpPacket {
+function discover({ mac, architecture, ipxe, vendorClass, userClass, circuitId }: PlayedClient): DhcpPacket {
   const options = new Map<number, Uint8Array>();
   write(options, OPTION.messageType, MESSAGE.discover);
   const firmware = `${vendorClassOf(architecture)}:Arch:${String(architecture).padStart(5, '0')}:UNDI:002001`;

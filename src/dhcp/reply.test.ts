@@ -9,7 +9,8 @@ import { clientOf } from './client.ts';
 import { machine, networkOf, requestOf, type Said, say } from './fixtures.ts';
 import { read } from './optionSet.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket } from './packet.ts';
-import { composeNak, composeReply, sizeLimit } from './reply.ts';
+import { relayOf } from './relay.ts';
+import { type Answerable, composeNak, composeReply, sizeLimit } from './reply.ts';
 
 const network = networkOf('rack', '10.0.0.0/24', [], {
   dns: [ip('10.0.0.3')],
@@ -42,6 +43,8 @@ const asksFor = (...codes: number[]) => say(OPTION.parameterList, Uint8Array.fro
 const pxe = say(OPTION.vendorClass, 'PXEClient:Arch:00000:UNDI:002001');
 const uuid: Said = [97, Uint8Array.of(0, ...Array.from({ length: 16 }, (_, n) => n))];
 
+const asked = (request: DhcpPacket): Answerable => ({ request, client: clientOf(request), relay: relayOf(request) });
+
 function reply(
   said: Said[],
   {
@@ -61,8 +64,7 @@ function reply(
   const message = requestOf('request', machine(1), said, fields);
   const request = type === 'bootp' ? { ...message, options: new Map(said) } : message;
   const composed = composeReply(type, {
-    request,
-    client: clientOf(request),
+    exchange: asked(request),
     network,
     classes: [],
     node: whom ?? undefined,
@@ -173,10 +175,10 @@ describe('a reply', () => {
 });
 
 test('a NAK says who and why and no more; through a relay it asks for a broadcast', () => {
-  const direct = composeNak(requestOf('request', machine(1)), network, 'no');
+  const direct = composeNak(asked(requestOf('request', machine(1))), network, 'no');
   assert.deepEqual(codes(direct), [53, 54, 56]);
   assert.equal(direct.flags, 0);
-  const relayed = composeNak(requestOf('request', machine(1), [], { giaddr: ip('10.0.0.9') }), network, 'no');
+  const relayed = composeNak(asked(requestOf('request', machine(1), [], { giaddr: ip('10.0.0.9') })), network, 'no');
   assert.equal(relayed.flags, BROADCAST_FLAG);
 });
 

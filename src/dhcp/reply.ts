@@ -1,17 +1,19 @@
 import type { BootAnswer } from '../boot/client.ts';
 import { formatIpv4, type Ipv4, netmaskOf, UNSPECIFIED } from '../model/ipv4.ts';
 import { OPTION, type Option } from '../model/options.ts';
-import { type Client, requests } from './client.ts';
+import { requests } from './client.ts';
+import type { Exchange } from './exchange.ts';
 import { eachOption, type Layers } from './given.ts';
 import { type Options, read, write } from './optionSet.ts';
 import { BOOTP_SIZE, type Bounds, BROADCAST_FLAG, type DhcpPacket, isBootp, MESSAGE } from './packet.ts';
-import { relayOf } from './relay.ts';
 import type { ServedNetwork } from './wire.ts';
+
+/** What of an exchange goes into its reply. */
+export type Answerable = Pick<Exchange, 'request' | 'client' | 'relay'>;
 
 /** What a reply is composed of. `seconds` is the lease; absent in the answers to INFORM and BOOTP. */
 export type ReplyTo = Layers & {
-  readonly request: DhcpPacket;
-  readonly client: Client;
+  readonly exchange: Answerable;
   readonly ip: Ipv4;
   readonly seconds?: number;
   readonly boot: BootAnswer;
@@ -28,7 +30,7 @@ export function sizeLimit(request: DhcpPacket): number {
  * What bounds the reply to a client. Programs of an operating system look for options wherever they may stand; firmware and loaders
  * are only trusted to where they say how much they take.
  */
-export function boundsFor(request: DhcpPacket, { stage }: Client): Bounds {
+export function boundsFor({ request, client: { stage } }: Answerable): Bounds {
   return {
     limit: sizeLimit(request),
     overload: !isBootp(request) && (stage === 'os' || request.options.has(OPTION.maxMessageSize.code)),
@@ -44,12 +46,13 @@ export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): Dhcp
   if (type !== 'bootp') identify(options, type, to);
   lendTime(options, to);
   describeNetwork(options, to);
-  tellToBoot(options, to);
-  echo(options, to.request);
+  nameBoot(options, to);
+  const { request } = to.exchange;
+  echo(options, request);
   const isInformed = to.seconds === undefined && type !== 'bootp';
   return {
-    ...header(to.request, isInformed),
-    ciaddr: type === 'offer' ? UNSPECIFIED : to.request.ciaddr,
+    ...header(request, isInformed),
+    ciaddr: type === 'offer' ? UNSPECIFIED : request.ciaddr,
     // The answer to an INFORM gives no address (RFC 2131 section 4.3.5).
     yiaddr: isInformed ? UNSPECIFIED : to.ip,
     ...bootFields(to),
@@ -60,10 +63,11 @@ export function composeReply(type: 'offer' | 'ack' | 'bootp', to: ReplyTo): Dhcp
 }
 
 /** A NAK: nothing but who says so and why (RFC 2131 table 3). Relayed, it must be broadcast by the relay. */
-export function composeNak(request: DhcpPacket, network: ServedNetwork, reason: string): DhcpPacket {
+export function composeNak(exchange: Answerable, network: ServedNetwork, reason: string): DhcpPacket {
+  const { request } = exchange;
   const options = new Map<number, Uint8Array>();
   write(options, OPTION.messageType, MESSAGE.nak);
-  write(options, OPTION.serverId, serverIdentifier(request, network));
+  write(options, OPTION.serverId, serverIdentifier(exchange, network));
   write(options, OPTION.message, reason);
   echo(options, request);
   return {
@@ -95,13 +99,13 @@ function header({ xid, flags, giaddr, chaddr }: DhcpPacket, isWithoutAddress: bo
   return { op: 'reply', hops: 0, secs: 0, xid, flags: flags | broadcast, giaddr, chaddr } as const;
 }
 
-function identify(options: Map<number, Uint8Array>, type: 'offer' | 'ack', { request, network }: ReplyTo): void {
+function identify(options: Map<number, Uint8Array>, type: 'offer' | 'ack', { exchange, network }: ReplyTo): void {
   write(options, OPTION.messageType, MESSAGE[type]);
-  write(options, OPTION.serverId, serverIdentifier(request, network));
+  write(options, OPTION.serverId, serverIdentifier(exchange, network));
 }
 
-function serverIdentifier(request: DhcpPacket, network: ServedNetwork): Ipv4 {
-  return relayOf(request)?.serverOverride ?? network.server;
+function serverIdentifier({ relay }: Answerable, network: ServedNetwork): Ipv4 {
+  return relay?.serverOverride ?? network.server;
 }
 
 function lendTime(options: Map<number, Uint8Array>, { seconds }: ReplyTo): void {
@@ -114,8 +118,8 @@ function lendTime(options: Map<number, Uint8Array>, { seconds }: ReplyTo): void 
 
 /** What the network, and over it each layer, says: of what the client asks for, or all if it does not say. */
 function describeNetwork(options: Map<number, Uint8Array>, to: ReplyTo): void {
-  const { request, network, node } = to;
-  const asked = request.options.get(OPTION.parameterList.code);
+  const { exchange, network, node } = to;
+  const asked = exchange.request.options.get(OPTION.parameterList.code);
   const wanted = (code: number) => asked === undefined || asked.includes(code);
   write(options, OPTION.subnetMask, netmaskOf(network.subnet.prefix));
   for (const [code, value] of networkOptions(network)) if (wanted(code)) options.set(code, value);
@@ -159,22 +163,23 @@ const NO_PROXY_DHCP = Buffer.from([176, 1, 1]);
 /** PXE discovery control (43.6): take the boot file of this very reply, look for no boot server. */
 const BOOT_FROM_REPLY = Buffer.from([6, 1, 8, 255]);
 
-function tellToBoot(options: Map<number, Uint8Array>, { request, client, network, boot }: ReplyTo): void {
+function nameBoot(options: Map<number, Uint8Array>, { exchange, network, boot }: ReplyTo): void {
+  const { request, client } = exchange;
   if (boot.kind !== 'boot' || !client.wantsBoot) return;
   // With a boot file of their own, operators may also have their own way with the options that go with it.
   const isTaken = (code: number) => boot.reason.code === 'operator' && options.has(code);
-  const tell = <T>(option: Option<T>, value: T) => {
+  const give = <T>(option: Option<T>, value: T) => {
     if (!isTaken(option.code)) write(options, option, value);
   };
   const server = serverOf(boot) ?? network.server;
-  tell(OPTION.bootFile, boot.bootFile);
-  tell(OPTION.tftpServer, formatIpv4(server));
-  if (requests(request.options, OPTION.tftpServers.code)) tell(OPTION.tftpServers, [server]);
+  give(OPTION.bootFile, boot.bootFile);
+  give(OPTION.tftpServer, formatIpv4(server));
+  if (requests(request.options, OPTION.tftpServers.code)) give(OPTION.tftpServers, [server]);
   if ('pathPrefix' in boot && boot.pathPrefix !== undefined) write(options, OPTION.pathPrefix, boot.pathPrefix);
-  if (client.ipxe) tell(OPTION.ipxe, NO_PROXY_DHCP);
+  if (client.ipxe) give(OPTION.ipxe, NO_PROXY_DHCP);
   if (client.vendorClass !== undefined) {
-    tell(OPTION.vendorClass, client.vendorClass);
-    if (client.vendorClass === 'PXEClient') tell(OPTION.vendor, BOOT_FROM_REPLY);
+    give(OPTION.vendorClass, client.vendorClass);
+    if (client.vendorClass === 'PXEClient') give(OPTION.vendor, BOOT_FROM_REPLY);
   }
 }
 

@@ -1,9 +1,8 @@
 import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Network } from '../model/network.ts';
 import { OPTION } from '../model/options.ts';
-import { read } from './optionSet.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
-import { relayOf } from './relay.ts';
+import type { Relay } from './relay.ts';
 import type { DhcpSite } from './site.ts';
 
 /** A network that we can answer for: it has an address of ours. */
@@ -16,21 +15,28 @@ export type Wire = {
   readonly reach: 'direct' | 'relayed' | 'routed';
 };
 
+/** What tells the wire of a request: its option 53, what a relay says, and the address that its client says it has. */
+export type Located = {
+  readonly request: DhcpPacket;
+  readonly type: number | undefined;
+  readonly relay: Relay | undefined;
+  readonly held: Ipv4;
+};
+
 /**
  * The wire of a request that arrived on the interface `name`: through a relay, the network that holds the relay's link and those
  * that share its interface; directly, the networks of the interface. A client that renews from behind a relay comes without it:
- * then it is the network of its address, if that has no interface of its own. `from` is the address of the datagram.
+ * then it is the network of its address, if that has no interface of its own.
  */
-export function wireOf(request: DhcpPacket, site: DhcpSite, name: string, from: Ipv4): Wire {
+export function wireOf(located: Located, site: DhcpSite, name: string): Wire {
   const served = servedBySite(site);
-  const relay = relayOf(request);
+  const { relay, held } = located;
   if (relay) {
-    const link = linkOf(request.giaddr, relay.link, served);
+    const link = linkOf(located.request.giaddr, relay.link, served);
     return { networks: link ? sharing(link, served) : [], reach: 'relayed' };
   }
   const local = served.filter((network) => network.interface === name);
-  const held = heldAddress(request, from);
-  if (mayBeRouted(request, held) && !local.some((network) => inSubnet(network.subnet, held))) {
+  if (mayBeRouted(located) && !local.some((network) => inSubnet(network.subnet, held))) {
     const routed = served.filter((network) => network.interface === undefined && inSubnet(network.subnet, held));
     if (routed.length > 0) return { networks: routed, reach: 'routed' };
   }
@@ -39,18 +45,17 @@ export function wireOf(request: DhcpPacket, site: DhcpSite, name: string, from: 
 
 /**
  * The address that a client says it has; 0.0.0.0 if it says none. Some leave it out of an INFORM, and send that from it; what a relay
- * passes on comes from the relay's address.
+ * passes on comes from the relay's address. `type` is option 53, `from` the address of the datagram.
  */
-export function heldAddress({ ciaddr, giaddr, options }: DhcpPacket, from: Ipv4): Ipv4 {
-  const isUnsaid = ciaddr === UNSPECIFIED && read(options, OPTION.messageType) === MESSAGE.inform;
+export function heldAddress({ ciaddr, giaddr }: DhcpPacket, type: number | undefined, from: Ipv4): Ipv4 {
+  const isUnsaid = ciaddr === UNSPECIFIED && type === MESSAGE.inform;
   return isUnsaid && giaddr === UNSPECIFIED ? from : ciaddr;
 }
 
 /** Whether it is a message that a client sends from its address to the server's (RFC 2131 section 4.4.4). */
-function mayBeRouted({ options }: DhcpPacket, held: Ipv4): boolean {
+function mayBeRouted({ request, type, held }: Located): boolean {
   if (held === UNSPECIFIED) return false;
-  const type = read(options, OPTION.messageType);
-  if (type === MESSAGE.request) return !options.has(OPTION.serverId.code);
+  if (type === MESSAGE.request) return !request.options.has(OPTION.serverId.code);
   return type === MESSAGE.release || type === MESSAGE.inform;
 }
 

@@ -2,7 +2,7 @@ import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 
 /**
- * Why a DHCP request is answered with a NAK, or not at all: a stable code, and the values that belong to it. `src/dhcp/words.ts` puts
+ * Why a DHCP request is answered with a NAK, or not at all: a stable code, and the values that belong to it. `src/words/dhcp.ts` puts
  * each into words.
  */
 export type Refusal =

@@ -1,4 +1,5 @@
 import { formatIpv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
 import type { PoolVerdict } from '../model/pools.ts';
 import type { LeaseEnd, Refusal } from '../model/refusal.ts';
 
@@ -120,3 +121,35 @@ function memberWords(member: string): string {
   if (member === 'known') return 'nodes of this site';
   return member === 'unknown' ? 'strangers' : `class ${member}`;
 }
+
+/** Which leases have no place in the site, in one line. */
+export function misplacedWords(nowhere: readonly Lease[], unlent: readonly Lease[]): string {
+  const parts = [
+    [nowhere, 'in no network of the site', 'they are kept, and count again with such a network'] as const,
+    [unlent, 'that no pool lends any more', 'their machines are refused when they renew'] as const,
+  ];
+  return parts
+    .flatMap(([leases, what, so]) => {
+      const [first] = leases;
+      if (!first) return [];
+      const others = leases.length === 1 ? '' : ` and ${leases.length - 1} more`;
+      const counted = leases.length === 1 ? 'a lease runs' : `${leases.length} leases run`;
+      return [`${counted} for addresses ${what} (${formatIpv4(first.ip)} of ${first.mac}${others}): ${so}`];
+    })
+    .join('; ');
+}
+
+/** Why a reply was dropped, by the code of the system call. */
+export function unsentWords(code: string): string {
+  return UNSENT[code] ?? code;
+}
+
+const UNSENT: { readonly [code: string]: string } = {
+  EAGAIN: 'the answer to ARP, or room on the wire, did not come in time',
+  ENOBUFS: 'no room on the wire',
+  EHOSTUNREACH: 'no route leads there through this interface',
+  EMSGSIZE: 'larger than the interface takes',
+  ENETDOWN: 'the interface is down',
+  EPERM: 'a firewall on this machine forbids it',
+  EINVAL: 'no address and port to send to',
+};

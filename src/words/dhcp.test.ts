@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { machine } from '../dhcp/fixtures.ts';
 import type { PoolVerdict } from '../model/pools.ts';
 import type { LeaseEnd, Refusal } from '../model/refusal.ts';
 import { ip } from '../site/fixture.ts';
-import { machine } from './fixtures.ts';
-import { leaseEnded, poolWords, refusalWords, refused } from './words.ts';
+import { leaseEnded, poolWords, refusalWords, refused } from './dhcp.ts';
 
 /** Each code once, with values; the compiler holds it complete. */
 const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { readonly code: code }, words: string] } = {
