@@ -20,6 +20,13 @@ export class Findings {
     this.#notes.push(finding(place, message, undefined));
   }
 
+  /** Takes in all that another found. */
+  take(other: Findings): void {
+    this.#errors.push(...other.#errors);
+    this.#warnings.push(...other.#warnings);
+    this.#notes.push(...other.#notes);
+  }
+
   get errors(): readonly Finding[] {
     return [...this.#errors].sort(byPlace);
   }

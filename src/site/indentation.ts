@@ -1,13 +1,17 @@
 /** What is wrong with how a line is indented. Lines and columns count from 1. */
 export type IndentationSlip =
-  | { readonly kind: 'tab'; readonly line: number; readonly col: number }
+  | { readonly kind: 'tab' | 'blank'; readonly line: number; readonly col: number }
+  /** A line of a map that is no `key: value`; `-x` in the place of `- x`. */
+  | { readonly kind: 'keyless' | 'dash'; readonly line: number; readonly col: number }
   /**
    * It is deeper than `compare`, the line before it, which opens no block; or it aligns with no line above: `compare` is the
    * nearest deeper one.
    */
   | { readonly kind: 'deeper' | 'between'; readonly line: number; readonly col: number; readonly compare: number };
 
-type Level = { readonly indent: number; readonly line: number };
+type Before = { readonly line: number; readonly indent: number; readonly keyless: boolean; readonly opens: boolean };
+
+type Level = { readonly indent: number; readonly line: number; readonly isList: boolean };
 
 /**
  * Finds the first line of a YAML text with an impossible indentation. For texts that do not parse: the parser often reports a
@@ -15,7 +19,7 @@ type Level = { readonly indent: number; readonly line: number };
  */
 export function indentationSlip(text: string): IndentationSlip | undefined {
   const levels: Level[] = [];
-  let before: { readonly line: number; readonly opens: boolean } | undefined;
+  let before: Before | undefined;
   /** Deeper lines are text of a block scalar. */
   let scalarIndent: number | undefined;
   let brackets = 0;
@@ -32,6 +36,12 @@ export function indentationSlip(text: string): IndentationSlip | undefined {
     if (scalarIndent !== undefined && (tab < 0 ? indentation.length > scalarIndent : tab > scalarIndent)) continue;
     scalarIndent = undefined;
     if (tab >= 0) return { kind: 'tab', line, col: tab + 1 };
+    const blank = /^[^\S\t ]|(?<=^[A-Za-z][\w-]*:)[^\S\t ]/u.exec(content);
+    if (blank) return { kind: 'blank', line, col: indentation.length + blank.index + 1 };
+    if (/^-[A-Za-z][\w-]*:(\s|$)/.test(content)) return { kind: 'dash', line, col: indentation.length + 1 };
+    const keyless = isKeyless(content);
+    if (keyless && !isContinued(before, indentation.length))
+      return { kind: 'keyless', line, col: indentation.length + 1 };
     if (/^(---|\.\.\.)(\s|$)/.test(content)) {
       levels.length = 0;
       before = undefined;
@@ -40,29 +50,45 @@ export function indentationSlip(text: string): IndentationSlip | undefined {
     const indent = indentation.length;
     const deepest = levels.at(-1);
     const inner = deepest !== undefined && indent > deepest.indent;
-    if (inner && before && !before.opens) return { kind: 'deeper', line, col: indent + 1, compare: before.line };
+    if (before?.keyless && !keyless && indent >= before.indent)
+      return { kind: 'keyless', line: before.line, col: before.indent + 1 };
+    if (inner && before && !keyless && !before.opens)
+      return { kind: 'deeper', line, col: indent + 1, compare: before.line };
     let nearest: Level | undefined;
     for (let top = levels.at(-1); top && top.indent > indent; top = levels.at(-1)) nearest = levels.pop();
     if (!inner && nearest && levels.at(-1)?.indent !== indent)
       return { kind: 'between', line, col: indent + 1, compare: nearest.line };
+    const beside = levels.at(-1);
+    if (beside?.isList && beside.indent === indent && !/^-(?:\s|$)/.test(content))
+      return { kind: 'between', line, col: indent + 1, compare: beside.line };
     // Each dash of `- - key:` begins a level of its own.
     let at = indent;
     let rest = content;
-    pushLevel(levels, at, line);
+    pushLevel(levels, at, line, /^-(?:\s|$)/.test(rest));
     for (let dash = /^-\s+/.exec(rest); dash; dash = /^-\s+/.exec(rest)) {
       at += dash[0].length;
       rest = rest.slice(dash[0].length);
-      pushLevel(levels, at, line);
+      pushLevel(levels, at, line, /^-(?:\s|$)/.test(rest));
     }
     if (/(^|[:\s-])[|>][-+0-9]*$/.test(rest)) scalarIndent = at;
     brackets = bracketsOpened(rest);
-    before = { line, opens: opensBlock(rest) || scalarIndent !== undefined };
+    before = { line, indent: at, keyless, opens: opensBlock(rest) || scalarIndent !== undefined };
   }
   return undefined;
 }
 
-function pushLevel(levels: Level[], indent: number, line: number): void {
-  if (levels.at(-1)?.indent !== indent) levels.push({ indent, line });
+/** A key and perhaps its value, without the colon and the space that make them one. */
+function isKeyless(content: string): boolean {
+  return /^[A-Za-z]/.test(content) && !/:(?:\s|$)/.test(content.replace(/[[{"'].*$/, 'x'));
+}
+
+/** Whether a line may be more of the text of the one before: of a value, or the value itself below its key. */
+function isContinued(before: Before | undefined, indent: number): boolean {
+  return before !== undefined && indent > before.indent;
+}
+
+function pushLevel(levels: Level[], indent: number, line: number, isList: boolean): void {
+  if (levels.at(-1)?.indent !== indent) levels.push({ indent, line, isList });
 }
 
 /** Whether deeper lines may follow: `key:`, `-`, `key: &anchor`, `? key`. */

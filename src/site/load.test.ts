@@ -601,7 +601,7 @@ profiles:
       'images/bookworm.yaml': 'from: { debian: 12 }\n',
     },
     errors: [
-      'site.yaml:3:1: not YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+      'site.yaml:2:6: this [ is not closed | write the ] that belongs to it',
       'images/bookworm.yaml:1:17: expected a Debian suite, found the number 12 | such as bookworm',
     ],
   },

@@ -9,6 +9,7 @@ import { formedText } from '../textForm.ts';
 import { checkExposure } from './exposure.ts';
 import { Findings } from './finding.ts';
 import { NAME_PATTERN } from './forms.ts';
+import { heldText } from './heldText.ts';
 import { warnOfHere } from './here.ts';
 import { imageSchema } from './imageSchema.ts';
 import { leftoverOf } from './leftovers.ts';
@@ -16,11 +17,10 @@ import type { PathKind } from './menu.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
 import { profileSchema, siteSchema } from './schema.ts';
 import type { InterfaceAddresses } from './servers.ts';
-import { type Declared, hold } from './shape.ts';
+import type { Declared } from './shape.ts';
 import { PROGRAM_ROOT } from './shipped.ts';
 import type { Site } from './site.ts';
 import { followInside } from './siteLinks.ts';
-import { readYaml } from './yaml.ts';
 
 /**
  * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are those
@@ -57,6 +57,8 @@ export async function loadSite(
   if (here) warnOfHere(site, documents.site, here, findings);
   checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
+  const misplaced = errors.length > 0 ? sectionInVars(documents.site) : undefined;
+  if (misplaced) return { ok: false, findings: [misplaced], warnings, texts };
   return errors.length > 0 ? { ok: false, findings: errors, warnings, texts } : { ok: true, site, warnings, texts };
 }
 
@@ -66,6 +68,16 @@ const LONGEST_OTHER = 1_000_000;
 const MOST_FILES = 2000;
 const MOST_FOLDERS = 200_000;
 
+/** A section that the rest asks for, indented so that it has become a variable. */
+function sectionInVars({ value, keyPlace }: SiteDocuments['site']): Finding | undefined {
+  const section = (['networks', 'profiles', 'nodes'] as const).find(
+    (name) => Object.keys(value[name] ?? {}).length === 0 && Object.hasOwn(value.vars, name),
+  );
+  if (section === undefined) return undefined;
+  const message = `"${section}" stands in vars, where it is a variable`;
+  return { place: keyPlace(['vars', section]), message, hint: 'a section begins in the first column' };
+}
+
 async function readDocuments(
   root: string,
   siteText: string | undefined,
@@ -74,7 +86,7 @@ async function readDocuments(
 ): Promise<SiteDocuments | undefined> {
   const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
   if (text !== undefined) texts.set('site.yaml', text);
-  const site = text === undefined ? undefined : hold(readYaml('site.yaml', text, findings), siteSchema, findings);
+  const site = text === undefined ? undefined : heldText('site.yaml', text, siteSchema, findings);
   const profiles = await readFolder(root, 'profiles', profileSchema, texts, findings);
   const images = await readFolder(root, 'images', imageSchema, texts, findings);
   const overlays = await foldersIn(root, 'overlays', findings);
@@ -109,7 +121,7 @@ async function readFolder<T>(
     if (text !== undefined) texts.set(file, text);
     if (text?.trim() === '')
       findings.error(startOf(file), 'this file is empty', 'an empty file of settings contains {}');
-    documents.set(name, text === undefined ? undefined : hold(readYaml(file, text, findings), schema, findings));
+    documents.set(name, text === undefined ? undefined : heldText(file, text, schema, findings));
   }
   return documents;
 }

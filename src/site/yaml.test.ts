@@ -36,7 +36,23 @@ describe('a YAML file', () => {
   });
 
   const broken: readonly (readonly [string, string, readonly string[]])[] = [
-    ['an unclosed list', 'a: [1, 2\nb: 3\n', ['x.yaml:2:1: not YAML: ']],
+    ['an unclosed list', 'a: [1, 2\nb: 3\n', ['x.yaml:1:4: this [ is not closed | write the ] that belongs to it']],
+    ['an unclosed map', 'a:\n  - { b: 1\nc: 3\n', ['x.yaml:2:5: this { is not closed']],
+    ['an unclosed quote', 'a: 1\nb: "x\nc: 3\n', ['x.yaml:2:4: this " is not closed']],
+    ['an unclosed single quote', "a: 1\nb: 'x\nc: 3\n", ["x.yaml:2:4: this ' is not closed"]],
+    [
+      'a key without a colon',
+      'a:\n  b 1\n  c: 2\n',
+      ['x.yaml:2:3: this line is no key with a value | write key: value, with a colon and a space'],
+    ],
+    ['a key without a colon that opens', 'a\n  b: 1\n', ['x.yaml:1:1: this line is no key with a value']],
+    ['a colon without a space', 'a:\n  b:[1]\n  c: 2\n', ['x.yaml:2:3: this line is no key with a value']],
+    ['a dash without a space', 'a:\n  -b: 1\n    c: 2\n', ['x.yaml:2:3: no space follows the dash of this list item']],
+    [
+      'a no-break space',
+      'a:\n  b: 1\n\u00a0\u00a0c: 2\n   d: 1\n',
+      ['x.yaml:3:1: a blank that is no space stands here'],
+    ],
     [
       'a tab as indentation',
       'a:\n\tb: 1\n',

@@ -1,4 +1,15 @@
-import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
+import {
+  type Alias,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
 import type { Place } from '../errors.ts';
 import { type Findings, quoted } from './finding.ts';
 import { type IndentationSlip, indentationSlip } from './indentation.ts';
@@ -59,7 +70,10 @@ function parse(text: string, at: (offset: number) => Place, findings: Findings):
     if (first === undefined) return document.contents;
     const slip = indentationSlip(text);
     // After the first error the parser is out of step: its later messages mislead.
-    if (slip === undefined) findings.error(at(first.pos[0]), `not YAML: ${first.message.split('\n')[0]}`);
+    const open = unclosedBefore(document.contents, first);
+    if (open !== undefined && (slip === undefined || at(open.offset).line <= slip.line))
+      findings.error(at(open.offset), `this ${open.sign} is not closed`, `write the ${open.end} that belongs to it`);
+    else if (slip === undefined) findings.error(at(first.pos[0]), `not YAML: ${first.message.split('\n')[0]}`);
     else findings.error({ file: at(0).file, line: slip.line, col: slip.col }, ...slipInWords(slip));
     return undefined;
   } catch {
@@ -69,10 +83,46 @@ function parse(text: string, at: (offset: number) => Place, findings: Findings):
   }
 }
 
+/** The quote or bracket that is still open where the parser gave up. */
+function unclosedBefore(
+  root: Node | null,
+  { code, pos }: YAMLError,
+): { readonly offset: number; readonly sign: string; readonly end: string } | undefined {
+  const ends: Partial<Record<string, string>> = { '"': '"', "'": "'", '{': '}', '[': ']' };
+  if (code !== 'MISSING_CHAR' && code !== 'BAD_INDENT') return undefined;
+  let found: { offset: number; sign: string; end: string } | undefined;
+  const look = (sign: string, range: Node['range']) => {
+    const end = ends[sign];
+    if (end && range && range[0] <= pos[0] && range[1] >= pos[0]) found = { offset: range[0], sign, end };
+  };
+  visit(root as ParsedNode, {
+    Scalar: (_, { type, range }) => {
+      if (type === 'QUOTE_DOUBLE') look('"', range);
+      if (type === 'QUOTE_SINGLE') look("'", range);
+    },
+    Map: (_, { flow, range }) => {
+      if (flow) look('{', range);
+    },
+    Seq: (_, { flow, range }) => {
+      if (flow) look('[', range);
+    },
+  });
+  return found;
+}
+
 function slipInWords(slip: IndentationSlip): readonly [message: string, hint: string] {
   switch (slip.kind) {
     case 'tab':
       return ['this line is indented with a tab', 'use spaces: YAML takes no tabs there'];
+    case 'blank':
+      return [
+        'a blank that is no space stands here',
+        'use spaces: this one came with copied text, and YAML takes it for a letter',
+      ];
+    case 'keyless':
+      return ['this line is no key with a value', 'write key: value, with a colon and a space'];
+    case 'dash':
+      return ['no space follows the dash of this list item', 'write - key: value'];
     case 'deeper':
       return [
         `this line is indented deeper than line ${slip.compare}, which has a value already`,
