@@ -93,8 +93,8 @@ function serverFor(from: BootFilesFrom, network: Network | undefined): BootServe
 
 /**
  * `pxelinux.cfg/01-<mac>` and `pxelinux.cfg/<ip in hex>` belong to the node they name; `default` to the node whose
- * address asks, else to strangers, who get the site's menu if it has entries. What the site has nothing to say about is
- * left to the operator's own files.
+ * address asks, else to machines that the site does not list, which get the site's menu if it has entries. For any other name the
+ * operator's own files are looked through.
  */
 async function generatedConfig(from: BootFilesFrom, name: string, client: Ipv4): Promise<BootFile | undefined> {
   const file = /^pxelinux\.cfg\/(.+)$/.exec(name)?.[1];
@@ -132,7 +132,7 @@ async function imageFile(from: BootFilesFrom, name: string, transport: 'tftp' | 
   );
 }
 
-/** Old scripts fetch these without a word of who they are, whatever their modes, as long as they lie in `nodes/`. */
+/** Scripts in old images fetch these and do not identify themselves: served whatever their modes, as long as they lie in `nodes/`. */
 const FOR_SCRIPTS = /^(?:hosts|hostname|settings\.sh)$/;
 
 /**

@@ -16,7 +16,7 @@ export function imageFileName(name: string): ImageFileName | undefined {
   return IMAGE_FILES.find((file) => file === name);
 }
 
-/** A finished image as a node is told to boot it. With a squashfs root its initrd is small and fetches that root. */
+/** A finished image that a node boots. With a squashfs root its initrd is small and fetches that root. */
 export type BootImage = {
   readonly sha256: string;
   /** The squashfs root: its own SHA-256 and its bytes; absent where the initrd is the root. */

@@ -3,7 +3,7 @@ import { bootif, type Mac } from '../model/mac.ts';
 import type { Menu, MenuEntry } from '../model/menu.ts';
 import type { SiteNode } from '../model/node.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-import { type MenuNode, unasked } from './menuNode.ts';
+import { defaultEntry, type MenuNode } from './menuNode.ts';
 
 /** iPXE starts over from here after a failure; long enough for a person to read the message. */
 const RETRY_SECONDS = 10;
@@ -15,9 +15,9 @@ const RETRY_SECONDS = 10;
 export function ipxeScript(siteName: string, menu: Menu, server: BootServer, asking: MenuNode): string {
   const base = bootUrl(server);
   const { node, mac } = asking;
-  const chosen = unasked(menu, node);
+  const chosen = defaultEntry(menu, node);
   const shown = menu.entries.length > 0 && menu.timeoutSeconds > 0;
-  // Without the menu nobody gets to the others.
+  // Without the menu the others cannot be reached.
   const entries = shown ? menu.entries : menu.entries.filter(({ name }) => name === chosen);
   return [
     '#!ipxe',

@@ -6,12 +6,12 @@ import type { BootImage } from './image.ts';
 import type { MenuNode } from './menuNode.ts';
 
 /**
- * The kernel line of a node's own image, without `initrd=`, which each loader says in its own way. The agent on the node
+ * The kernel line of a node's own image, without `initrd=`, which each loader writes in its own way. The agent on the node
  * reads the `reveille.` words and BOOTIF. systemd needs the machine-id before any file can be laid. `TFTP=` is last because scripts in old images read to the end of the line.
  */
 export function nodeKernelLine(asking: MenuNode, image: BootImage, server: BootServer, initrd: string): string {
   const { node, mac, machineId } = asking;
-  // Two of them would be a riddle: the operator's own word stands.
+  // With two of them it is not clear which counts: the operator's own stands.
   const named = machineId === undefined || node.kernelArgs.some((arg) => /(^|\s)systemd\.machine_id=/.test(arg));
   return [
     initrd,

@@ -35,7 +35,7 @@ export async function menuNode(
   return { node, mac, built, ...(machineId === undefined ? {} : { machineId }) };
 }
 
-/** What boots unasked: the node's own `boot:`, else what the menu says, where `node` is the node's own image. */
-export function unasked(menu: Menu, node: SiteNode | undefined): string {
+/** What boots by default: the node's own `boot:`, else the menu's default, where `node` is the node's own image. */
+export function defaultEntry(menu: Menu, node: SiteNode | undefined): string {
   return node?.boot ?? menu.default;
 }

@@ -2,7 +2,7 @@ import type { BootServer } from '../model/bootServer.ts';
 import type { Menu } from '../model/menu.ts';
 import type { BootImage } from './image.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
-import { type MenuNode, unasked } from './menuNode.ts';
+import { defaultEntry, type MenuNode } from './menuNode.ts';
 
 /**
  * The configuration that pxelinux reads (syslinux.cfg(5) form): the node's own image, where a node is asking, then the
@@ -21,7 +21,7 @@ export function pxelinuxConfig(siteName: string, menu: Menu, server: BootServer,
     ['label local', '  menu label Boot from the next device', '  localboot -1'],
   ];
   const bootable = new Set(labels.map(([label]) => label?.slice('label '.length)));
-  const wanted = unasked(menu, asking?.node);
+  const wanted = defaultEntry(menu, asking?.node);
   const chosen = bootable.has(wanted) ? wanted : 'local';
   return [
     `# Made by Reveille for ${asking ? asking.node.name : 'machines that the site does not list'}; edits are lost.`,

@@ -7,7 +7,7 @@ import { menuNode } from '../boot/menuNode.ts';
 import { type Configuration, configurationOf, loaderNamed } from '../boot/methods.ts';
 import { type Rehearsal, rehearse } from '../dhcp/rehearse.ts';
 import { openShelf } from '../image/shelf.ts';
-import type { BootReason } from '../model/bootReason.ts';
+import type { BootReason, Layer } from '../model/bootReason.ts';
 import { formatIpv4, formatSubnet, type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
@@ -198,7 +198,7 @@ type Told = {
   readonly ip: string | null;
   readonly bootFile: string | null;
   /** Why it boots that, or nothing: a code and the values that belong to it. */
-  readonly bootReason: BootReason | null;
+  readonly bootReason: ReturnType<typeof reasonJson> | null;
   readonly options: Readonly<Record<string, string>>;
   /** Options that do not fit what it takes. */
   readonly leftOut: readonly string[];
@@ -235,7 +235,7 @@ async function tell(
     network: 'network' in plan ? plan.network.name : null,
     ip: plan.kind === 'offer' ? formatIpv4(plan.ip) : null,
     bootFile,
-    bootReason: boot?.reason ?? null,
+    bootReason: boot ? reasonJson(boot.reason) : null,
     options: Object.fromEntries(
       [...(reply?.options ?? [])].flatMap(([code, bytes]) =>
         left.includes(code) ? [] : [[optionName(code), optionText(code, bytes)]],
@@ -255,6 +255,21 @@ async function tell(
     const server = { ip: plan.network.server, httpPort: site.http.port };
     return asking ? CONFIGURATIONS[by](site.name, site.menu, server, asking) : null;
   }
+}
+
+/** A reason with its addresses as text. */
+function reasonJson(reason: BootReason) {
+  if (reason.code !== 'operator') return reason;
+  const { bootFile, nextServer } = reason;
+  return {
+    code: reason.code,
+    bootFile: layerJson(bootFile),
+    ...(nextServer === undefined ? {} : { nextServer: layerJson(nextServer) }),
+  };
+}
+
+function layerJson(layer: Layer) {
+  return layer.of === 'pool' ? { of: layer.of, first: formatIpv4(layer.first) } : layer;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The media type of a boot file by its name. UEFI clients tell a program from a disk image by type or ending. */
+/** The media type of a boot file by its name. UEFI clients distinguish a program from a disk image by type or ending. */
 export function contentType(name: string): string {
   if (name.startsWith('ipxe/')) return TEXT;
   const ending = /\.([A-Za-z0-9]+)$/.exec(name)?.[1]?.toLowerCase();

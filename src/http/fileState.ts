@@ -19,7 +19,7 @@ export function timesAreSure({ ctimeNs }: BigIntStats, now: number = Date.now())
 
 /**
  * A strong validator (RFC 9110 section 8.8.1) of a file by what the file system says of it, without quotes; `undefined` for one that
- * changed a moment ago: the next change might not show. It says nothing of devices and inodes to clients.
+ * changed a moment ago: the next change might not show. It reveals nothing of devices and inodes to clients.
  */
 export function stateTag(stat: BigIntStats, now?: number): string | undefined {
   return timesAreSure(stat, now) ? createHash('sha256').update(fileState(stat)).digest('hex').slice(0, 32) : undefined;

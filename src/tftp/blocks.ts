@@ -42,7 +42,7 @@ export class Blocks {
   readonly #options: BlocksOptions;
   readonly #blocksPerChunk: number;
   readonly #chunks: Chunk[] = [];
-  /** Bytes in all; `undefined` while only reading to the end would tell. */
+  /** Bytes in all; `undefined` while it is known only at the end of reading. */
   #size: number | undefined;
   /** Chunks 0 up to this one have been read. */
   #read = -1;
@@ -59,7 +59,7 @@ export class Blocks {
     this.#blocksPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / blockSize));
   }
 
-  /** The block that ends the content; Infinity while only reading to the end would tell. */
+  /** The block that ends the content; Infinity while it is known only at the end of reading. */
   get lastBlock(): number {
     return this.#size === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#size / this.#options.blockSize) + 1;
   }

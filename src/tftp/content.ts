@@ -5,7 +5,7 @@ import { toNetascii } from './netascii.ts';
 
 /** The bytes that one transfer carries, read once from the front to the back. */
 export type Content = {
-  /** Bytes in all, as they go over the wire; `undefined` where only reading to the end tells. */
+  /** Bytes in all, as they go over the wire; `undefined` where it is known only at the end of reading. */
   readonly size: number | undefined;
   /** Fills `into` with the next bytes; returns fewer than its length only at the end. Not to be called concurrently. */
   fill(into: Uint8Array): Promise<number>;

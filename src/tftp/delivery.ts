@@ -98,14 +98,14 @@ export class Delivery {
     this.#perform(this.#transfer.onAck(packet.block, performance.now()));
   }
 
-  /** Ends the delivery as failed, and tells the client. */
+  /** Ends the delivery as failed, with an ERROR to the client. */
   abort(reason: string): void {
     if (this.#over) return;
     this.#options.port.send(encodeError(ERROR.UNDEFINED, reason));
     this.fail(reason);
   }
 
-  /** Ends the delivery as failed without a word to the client. */
+  /** Ends the delivery as failed, without a packet to the client. */
   fail(reason: string): void {
     this.#end({ kind: 'failed', reason, bytes: this.acknowledged });
   }

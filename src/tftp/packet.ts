@@ -10,7 +10,7 @@ export type Request = {
   readonly options: readonly Option[];
 };
 
-/** What a datagram says. `malformed` stands for all that follows no rule of RFC 1350 or 2347, with the reason in words. */
+/** A datagram, decoded. `malformed` stands for all that follows no rule of RFC 1350 or 2347, with the reason in words. */
 export type Packet =
   | Request
   | { readonly kind: 'data'; readonly block: number; readonly data: Uint8Array }

@@ -103,7 +103,7 @@ export class TftpServer {
     };
   }
 
-  /** Opens all addresses. Rejects, with everything closed again, as `startTftpServer` says. */
+  /** Opens all addresses. Rejects like `startTftpServer`, with everything closed again. */
   async start(): Promise<void> {
     try {
       for (const address of this.#addresses()) {

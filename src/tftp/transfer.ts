@@ -10,7 +10,7 @@ export type Step =
   | { readonly do: 'failed'; readonly reason: string };
 
 export type TransferTerms = {
-  /** The block that ends the file: shorter than the others, maybe empty. Infinity where only `endsAt` will tell. */
+  /** The block that ends the file: shorter than the others, maybe empty. Infinity until `endsAt` is called, where reading finds the end. */
   readonly lastBlock: number;
   readonly windowSize: number;
   /** Whether an OACK opens the transfer and its ACK 0 is awaited. */
@@ -158,7 +158,7 @@ export class Transfer {
 
   /**
    * In lockstep a second ACK of the same block is an echo, and answering it would double every packet from then on (the
-   * sorcerer's apprentice). In a window it also says that the window's first block was lost: it is heeded once.
+   * sorcerer's apprentice). In a window it also means that the window's first block was lost: it is acted on once.
    */
   #onRepeatedAck(now: number): Step {
     if (this.#terms.windowSize === 1 || this.#wentBack || this.#sent === this.#acked) return WAIT;

@@ -27,7 +27,7 @@ export type OwnPortOptions = {
 
 /**
  * Opens an ephemeral port on `address`, so that a client of a multi-homed server is answered from where it asked.
- * Packets of anybody but `peer` are answered with ERROR 5 and otherwise ignored (RFC 1350 section 4). A port of its own keeps
+ * Packets of any other sender than `peer` are answered with ERROR 5 and otherwise ignored (RFC 1350 section 4). A port of its own keeps
  * a transfer's packets out of the way of all others, and is one more number that a forger of packets has to guess.
  */
 export async function openOwnPort(options: OwnPortOptions): Promise<TransferPort> {
@@ -55,7 +55,7 @@ export async function openOwnPort(options: OwnPortOptions): Promise<TransferPort
   };
 }
 
-/** The listening port as the port of many transfers, told apart by their clients' addresses and ports. */
+/** The listening port as the port of many transfers, distinguished by their clients' addresses and ports. */
 export class SharedPort {
   readonly #port: Pick<UdpPort, 'send'>;
   readonly #receivers = new Map<number, Receiver>();
