@@ -5,6 +5,8 @@ import type { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
 import type { Site } from './site/site.ts';
 
+export type ServerAddresses = ReturnType<typeof serverAddresses>;
+
 /** The server's addresses, from the `addresses` that this machine had when they were last read: they may change while the server runs. */
 export function serverAddresses(
   site: () => Site,

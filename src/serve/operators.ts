@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import type { DhcpServer } from '../dhcp/server.ts';
+import { ReveilleError, wordsOf } from '../errors.ts';
+import { createOperatorsServer, type OperatorsFrom } from '../http/operators.ts';
+import type { Orders } from '../node/orders.ts';
+import { syncNodes } from '../node/sync.ts';
+import { startWhenPossible } from '../recall.ts';
+import type { RollsForOperators } from '../roll/operators.ts';
+import type { ServerAddresses } from '../serverAddresses.ts';
+import type { Service } from '../service.ts';
+import { selectNodes } from '../site/nodeSet.ts';
+import type { SiteFollower } from '../siteFollower.ts';
+import { heldLeases, poolOf } from '../timeline/heldLease.ts';
+import { statusOf } from '../timeline/status.ts';
+import type { Bundles } from './bundles.ts';
+import type { Core } from './core.ts';
+import type { Records } from './records.ts';
+
+/** What operators ask for at once, of the newest events. */
+const MOST_READ_BYTES = 32 * 1024 * 1024;
+
+/** The operators' API on its socket; where that cannot be had now, it is tried again. */
+export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subscribe' | 'faulted'>): Promise<void> {
+  const { stateFolder, supervisor, bus, opened } = core;
+  const later = (error: unknown) =>
+    bus.emit({
+      kind: 'server.trouble',
+      code: 'STATE_UNAVAILABLE',
+      message: `the commands of operators are answered later: ${wordsOf(error)}`,
+    });
+  const operators = await supervisor.run('operators', (faulted) =>
+    startWhenPossible(async () => {
+      const server = createOperatorsServer({ ...from, subscribe: bus.subscribe, faulted });
+      try {
+        await server.listen(join(stateFolder, 'reveille.sock'));
+      } catch (error) {
+        await server.close();
+        throw error;
+      }
+      return server;
+    }, later),
+  );
+  opened.defer(() => operators.close());
+}
+
+/** What the operators' API answers from. */
+export function operatorsView(
+  { site }: Core,
+  { store, log, timeline, strangers }: Records,
+  followed: Pick<SiteFollower, 'refused'>,
+  addresses: ServerAddresses,
+  dhcp: Service<DhcpServer>,
+  { files }: Bundles,
+  orders: Orders,
+  rolls: RollsForOperators,
+): Omit<OperatorsFrom, 'subscribe' | 'faulted'> {
+  const leases = () => dhcp.running?.leases() ?? [];
+  return {
+    status: async () =>
+      statusOf({
+        site: site(),
+        timeline,
+        strangers: strangers.list(),
+        serverOf: addresses.serverOf,
+        standingOf: files.standing,
+        held: heldLeases(leases(), site(), Date.now()),
+        refused: followed.refused(),
+      }),
+    leases: {
+      list: leases,
+      release: async (ip) => {
+        if (!dhcp.running) throw new ReveilleError('SERVER_BUSY', 'DHCP is being restarted; ask again');
+        return dhcp.running.release(ip);
+      },
+      nodeOf: (mac) => site().nodeByMac.get(mac)?.name,
+      poolOf: (ip) => poolOf(site(), ip),
+    },
+    rolls,
+    nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
+    sync: (nodes, options) => syncNodes(nodes, options, orders, files.feed),
+    diff: async (name) => {
+      const node = site().nodes.get(name);
+      if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
+      return files.diff(node);
+    },
+    keptEvents: async (filter) => {
+      await log.flush();
+      return store.events.read({ ...filter, bytes: MOST_READ_BYTES });
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { openIdentities } from '../node/identity.ts';
+import { removeLeftovers } from '../node/openssl.ts';
+import { longestLease } from '../site/lending.ts';
+import { openBootLog } from '../state/bootLog.ts';
+import { EventLog } from '../state/eventLog.ts';
+import { openPatientStore } from '../state/store.ts';
+import { openStrangerLog } from '../state/strangerLog.ts';
+import type { Core } from './core.ts';
+
+export type Records = Awaited<ReturnType<typeof openRecords>>;
+
+/** Opens what the server learned: the state, and what is read of it at the start. */
+export async function openRecords({ stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core) {
+  const store = await supervisor.vital('state', () =>
+    openPatientStore(stateFolder, {
+      longestLeaseMs: longestLease(site()) * 1000,
+      onNotice: (code, message) => emit({ kind: 'server.trouble', code, message }),
+    }),
+  );
+  opened.defer(() => store.close());
+  await removeLeftovers(stateFolder).catch(trouble);
+  const timeline = await supervisor.part('timeline', () => openBootLog(store));
+  opened.defer(() => timeline.close());
+  const log = new EventLog(store.events, {
+    onDropped: (count) =>
+      emit({
+        kind: 'server.trouble',
+        code: 'EVENTS_DROPPED',
+        message: `${count} events were not kept: too many at once`,
+      }),
+  });
+  opened.defer(() => log.close());
+  const strangers = await supervisor.part('strangers', () => openStrangerLog(store.strangers));
+  opened.defer(() => strangers.close());
+  return { store, timeline, log, strangers, identities: openIdentities(store.identities) };
+}

@@ -1,0 +1,89 @@
+import { decideBoot } from '../boot/decide.ts';
+import { type BootFilesFrom, httpFiles, tftpFiles } from '../boot/files.ts';
+import { type DhcpServer, startDhcpServer } from '../dhcp/server.ts';
+import { type HttpPorts, MachinesServer } from '../http/machinesServer.ts';
+import { createHttpServer } from '../http/server.ts';
+import { openedRecords } from '../image/opened.ts';
+import { descriptorLimit, shareDescriptors } from '../net/descriptors.ts';
+import type { InterfaceWatch } from '../net/interfaceWatch.ts';
+import type { Orders } from '../node/orders.ts';
+import type { NodeTokens } from '../node/tokens.ts';
+import type { ServerAddresses } from '../serverAddresses.ts';
+import type { Service } from '../service.ts';
+import { startTftpServer } from '../tftp/server.ts';
+import type { Bundles } from './bundles.ts';
+import type { Core } from './core.ts';
+import type { Records } from './records.ts';
+
+/** What the services for machines share. */
+export type Wire = {
+  readonly interfaces: InterfaceWatch;
+  readonly addresses: ServerAddresses;
+  readonly ports: HttpPorts;
+};
+
+export async function startDhcp(
+  { supervisor, bus: { emit }, opened }: Core,
+  { store }: Records,
+  { interfaces, addresses, ports }: Wire,
+): Promise<Service<DhcpServer>> {
+  const dhcp = await supervisor.run('dhcp', (faulted) =>
+    startDhcpServer({
+      site: addresses.site,
+      store: store.leases,
+      events: emit,
+      faulted,
+      isOwn: (ip) => interfaces.has(ip),
+      boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: ports.current }),
+    }),
+  );
+  opened.defer(() => dhcp.close());
+  return dhcp;
+}
+
+/** TFTP and HTTP, which serve the same files and share the descriptors of the process. */
+export async function startFileServers(
+  { stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core,
+  { interfaces, addresses, ports }: Wire,
+  dhcp: Service<DhcpServer>,
+  files: BootFilesFrom,
+  bundles: Bundles,
+  tokens: NodeTokens,
+  orders: Orders,
+) {
+  const descriptors = shareDescriptors(descriptorLimit());
+  const tftp = await supervisor.run('tftp', (faulted) =>
+    startTftpServer({
+      addresses: addresses.serverAddresses,
+      source: tftpFiles(files),
+      events: emit,
+      faulted,
+      descriptors: descriptors.tftp,
+      isKnown: (ip) => site().nodeByIp.has(ip) || dhcp.running?.holderOf(ip) !== undefined,
+      limits: () => site().tftp,
+    }),
+  );
+  opened.defer(() => tftp.close());
+  const records = opened.use(openedRecords(stateFolder, Date.now));
+  const http = await supervisor.run('http', (faulted) => {
+    const server = createHttpServer({
+      faulted,
+      descriptors: descriptors.http,
+      site,
+      emit,
+      addressesOn: (name) => (interfaces.addresses.get(name) ?? []).map(({ ip }) => ip),
+      addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
+      bootFiles: httpFiles(files),
+      opened: records.keep,
+      tokens,
+      bundleOf: bundles.bundleOf,
+      maskOf: bundles.maskOf,
+      inventories: bundles.inventories,
+      orders,
+      onNews: bundles.files.onNews,
+    });
+    return MachinesServer.start(server, ports, trouble);
+  });
+  opened.defer(() => http.close());
+  return { tftp, http };
+}
