@@ -13,6 +13,7 @@ import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { Status } from '../timeline/status.ts';
+import { diagnosisText } from '../words/diagnosis.ts';
 import { bootAll, buildImages, elapsed, forgetLastTime, heading, showBoots } from './demoStage.ts';
 import { paint } from './print.ts';
 import { siteIn } from './site.ts';
@@ -143,7 +144,7 @@ function proofText(proofs: readonly Proof[]): string {
 }
 
 async function tellFailure(rack: OpenRack, { node, failure }: Proof, status: Status, deadline: number): Promise<void> {
-  const { summary, advice } = diagnose(nodeNamed(status, node), true, Date.now());
+  const { summary, advice } = diagnosisText(diagnose(nodeNamed(status, node), true, Date.now()));
   console.log(paint('red', `\n${node}: ${failure} (waited up to ${deadline} s)`));
   console.log([`  ${summary}`, ...advice.map((line) => `  ${line}`)].join('\n'));
   console.log(`  the end of its console (${rack.console(node)}):`);

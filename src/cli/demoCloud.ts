@@ -13,6 +13,7 @@ import { takeLock } from '../lock.ts';
 import { isInService } from '../timeline/boots.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
+import { diagnosisText } from '../words/diagnosis.ts';
 import { bootAll, buildImages, elapsed, forgetLastTime, heading, showBoots } from './demoStage.ts';
 import { plainProgress } from './image.ts';
 import { paint } from './print.ts';
@@ -113,7 +114,7 @@ function requireService(cloud: LabCloud, status: Status): void {
   for (const { name } of cloud.rack.rack.machines) {
     const node = nodeNamed(status, name);
     if (node.state === 'ready' && isSettled(node)) continue;
-    const { summary, advice } = diagnose(node, true, Date.now());
+    const { summary, advice } = diagnosisText(diagnose(node, true, Date.now()));
     throw new ReveilleError('LAB_FAILED', [summary, ...advice].join('\n'), {
       hint: `its console is ${cloud.rack.console(name)}`,
     });

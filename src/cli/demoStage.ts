@@ -2,7 +2,6 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EVENTS } from '../http/contracts/events.ts';
-import { STATUS } from '../http/contracts/status.ts';
 import { buildImage } from '../image/build.ts';
 import { openShelf } from '../image/shelf.ts';
 import type { OpenRack } from '../lab/open.ts';
@@ -10,10 +9,10 @@ import { agentFiles } from '../node/agent/files.ts';
 import type { Site } from '../site/site.ts';
 import type { NodeStatus, Status } from '../timeline/status.ts';
 import { formatMs } from '../words/units.ts';
-import { ask, askLines } from './api.ts';
+import { askLines } from './api.ts';
 import { plainProgress, totalMs } from './image.ts';
 import { paint } from './print.ts';
-import { nodeNamed } from './status.ts';
+import { nodeNamed, runningStatus } from './status.ts';
 import { eventLine } from './watch.ts';
 
 /** Prints the heading of one of a demonstration's steps, and when it begins. */
@@ -82,7 +81,7 @@ export async function showBoots(
   const deadline = Date.now() + patienceMs;
   for (;;) {
     await sleep(500);
-    const status = await ask(state, STATUS, {});
+    const status = await runningStatus(state);
     const settled = rack.rack.machines.every(({ name }) => isSettled(nodeNamed(status, name)));
     if (!settled && Date.now() < deadline) continue;
     quiet.abort();

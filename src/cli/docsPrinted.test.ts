@@ -6,6 +6,7 @@ import { logLine } from '../log/line.ts';
 import type { Event } from '../model/event.ts';
 import { ip, mac } from '../site/fixture.ts';
 import { diagnose } from '../timeline/diagnose.ts';
+import { diagnosisText } from '../words/diagnosis.ts';
 import { blocksIn, pages } from './docsFixture.ts';
 import { changesText } from './imageShell.ts';
 
@@ -14,35 +15,38 @@ const REFUSED =
   'ERROR oslo.messaging._drivers.impl_rabbit [-] Connection failed: (0, 0): (403) ACCESS_REFUSED - Login was refused using authentication mechanism AMQPLAIN.';
 
 function why(): string {
-  const { summary, advice } = diagnose(
-    {
-      name: 'node02',
-      mac: mac('52:54:00:00:00:52'),
-      macs: [mac('52:54:00:00:00:52')],
-      ip: '10.0.0.52',
-      lease: null,
-      state: 'booting',
-      image: 'bookworm-nova',
-      profiles: [],
-      entry: null,
-      files: null,
-      boot: {
-        startedAt: 0,
-        updatedAt: 0,
+  const { summary, advice } = diagnosisText(
+    diagnose(
+      {
+        name: 'node02',
+        mac: mac('52:54:00:00:00:52'),
+        macs: [mac('52:54:00:00:00:52')],
+        ip: '10.0.0.52',
+        lease: null,
         state: 'booting',
-        steps: [
-          {
-            at: 0,
-            name: 'service nova-compute',
-            status: 'running',
-            detail: 'still starting after 64 s',
-            output: REFUSED,
-          },
-        ],
+        image: 'bookworm-nova',
+        profiles: [],
+        entry: null,
+        files: null,
+        boot: {
+          startedAt: 0,
+          updatedAt: 0,
+          state: 'booting',
+          steps: [
+            {
+              at: 0,
+              code: 'service',
+              subject: 'nova-compute',
+              status: 'running',
+              detail: 'still starting after 64 s',
+              output: REFUSED,
+            },
+          ],
+        },
       },
-    },
-    true,
-    0,
+      true,
+      0,
+    ),
   );
   return `$ reveille why node02\n${[summary, ...advice.slice(0, 1).map((line) => `  ${line}`)].join('\n')}`;
 }
@@ -62,7 +66,7 @@ function log(): string {
     { ...node, kind: 'dhcp.offer', ip: at },
     { ...node, kind: 'dhcp.request', requested: at, chosen: ip('10.0.0.2') },
     { ...node, kind: 'dhcp.ack', ip: at },
-    { at: 0, kind: 'tftp.sent', ip: at, node: 'node01', file: 'pxelinux.0', bytes: 42_000, ms: 12 },
+    { at: 0, kind: 'tftp.sent', ip: at, node: 'node01', file: 'pxelinux.0', role: 'loader', bytes: 42_000, ms: 12 },
   ];
   return events.map(logLine).join('\n');
 }

@@ -7,9 +7,12 @@ import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
 import type { BootStep } from '../timeline/boots.ts';
-import { addressWords } from '../timeline/diagnose.ts';
 import type { NodeState, NodeStatus, Status } from '../timeline/status.ts';
+import { parseBoot } from '../timeline/storedForm.ts';
 import type { Stranger } from '../timeline/strangers.ts';
+import { holdingText } from '../words/diagnosis.ts';
+import { statusJson } from '../words/status.ts';
+import { stepDetail, stepName } from '../words/step.ts';
 import { count, formatMs, formatOff, shortenHashes } from '../words/units.ts';
 import { ask } from './api.ts';
 import { statusFromState } from './offline.ts';
@@ -36,7 +39,7 @@ export function statusCommand(): Command {
       const { status, live } = await currentStatus(flags);
       if (status.refused) process.exitCode = 1;
       const shown = set === '' ? status : { ...status, nodes: nodesNamed(status, set), strangers: [] };
-      if (flags.json) return console.log(jsonText({ ...shown, live }));
+      if (flags.json) return console.log(jsonText({ ...statusJson(shown), live }));
       if (!live) console.error('No server is running; this is what the state last held.\n');
       const refused = refusedText(shown.refused);
       const [first] = shown.nodes;
@@ -49,11 +52,24 @@ export function statusCommand(): Command {
 /** What the running server says or, where none runs, what the site and the state say. */
 export async function currentStatus(flags: Flags): Promise<{ status: Status; live: boolean }> {
   try {
-    return { status: await ask(flags.state, STATUS, {}), live: true };
+    return { status: await runningStatus(flags.state), live: true };
   } catch (error) {
     if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
     return { status: await statusFromState(flags.site, flags.state), live: false };
   }
+}
+
+/** What the running server says. Throws SERVER_UNREACHABLE where none runs. */
+export async function runningStatus(state: string): Promise<Status> {
+  const { nodes, strangers, ...status } = await ask(state, STATUS, {});
+  return {
+    ...status,
+    nodes: nodes.map(({ boot, ...node }) => ({ ...node, boot: parseBoot(boot) ?? null })),
+    strangers: strangers.map(({ boot, ...stranger }) => {
+      const seen = parseBoot(boot);
+      return { ...stranger, ...(seen && { boot: seen }) };
+    }),
+  };
 }
 
 /** The nodes of a status that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
@@ -139,7 +155,9 @@ export function bootText(node: NodeStatus): string {
   const files = node.files ? `  files: ${filesText(node.files)}` : '';
   const title = `${node.name}  ${paint(STATE_COLOUR[node.state], stateWord(node.state))}${files}`;
   if (!node.boot) {
-    const address = node.lease ? `  it has ${addressWords(node.lease, Date.now())}\n` : '';
+    const address = node.lease
+      ? `  it has ${holdingText({ lease: node.lease, leftMs: node.lease.expires - Date.now() })}\n`
+      : '';
     return `${title}\n${address}  no boot has been seen`;
   }
   const { startedAt, steps, clockAheadMs } = node.boot;
@@ -147,15 +165,15 @@ export function bootText(node: NodeStatus): string {
   const rows = steps.map((step) => [
     `  +${((step.at - startedAt) / 1000).toFixed(1)} s`,
     step.status === 'done' ? 'ok' : step.status,
-    step.name,
+    stepName(step),
     step.ms === undefined ? '' : formatMs(step.ms),
-    shortenHashes(step.detail ?? ''),
+    shortenHashes(stepDetail(step) ?? ''),
   ]);
   const output = steps.flatMap((step) =>
     step.output
       ? [
           '',
-          `  what ${step.name} printed last:`,
+          `  what ${stepName(step)} printed last:`,
           ...plainLines(step.output)
             .trimEnd()
             .split('\n')
@@ -184,6 +202,7 @@ function clockText({ boot }: NodeStatus): string {
 }
 
 function stepText(step: BootStep): string {
-  const words = step.status === 'done' ? step.name : `${step.name} ${step.status}`;
-  return step.status === 'failed' && step.detail ? `${words}: ${step.detail}` : words;
+  const words = step.status === 'done' ? stepName(step) : `${stepName(step)} ${step.status}`;
+  const detail = stepDetail(step);
+  return step.status === 'failed' && detail ? `${words}: ${detail}` : words;
 }

@@ -6,6 +6,7 @@ import { vendorsOf } from '../net/vendors.ts';
 import { addNodes, type NewNode } from '../site/addNodes.ts';
 import { hasKin, nextName } from '../site/propose.ts';
 import type { Stranger } from '../timeline/strangers.ts';
+import { bootJson } from '../words/step.ts';
 import { addressOption, dryRunOption, listOption, networkOption, tellAdded } from './nodeAdd.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
 import { paint } from './print.ts';
@@ -121,8 +122,13 @@ function kindOf({ machine, stage }: Stranger): string {
 }
 
 function plain(stranger: Stranger, vendors: ReadonlyMap<Mac, string>): object {
-  const { ip } = stranger;
-  return { ...stranger, vendor: vendors.get(stranger.mac) ?? null, ip: ip === undefined ? null : formatIpv4(ip) };
+  const { ip, boot } = stranger;
+  return {
+    ...stranger,
+    ...(boot && { boot: bootJson(boot) }),
+    vendor: vendors.get(stranger.mac) ?? null,
+    ip: ip === undefined ? null : formatIpv4(ip),
+  };
 }
 
 /** `2026-11-22 20:31:07` in the machine's own time zone. */

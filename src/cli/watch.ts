@@ -45,5 +45,5 @@ function isBad(event: Event): boolean {
 function isGood(event: Event): boolean {
   if (event.kind === 'roll.step') return event.phase === 'done';
   if (event.kind === 'cloud.standing') return event.standing === 'in-service';
-  return event.kind === 'node.step' && event.step === 'ready' && event.status === 'done';
+  return event.kind === 'node.step' && event.code === 'ready' && event.status === 'done';
 }

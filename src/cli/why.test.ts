@@ -40,10 +40,10 @@ function seen(): readonly Event[] {
   const asks = { stage: 'firmware', via: 'br0', at, machine: { firmware: 'bios' }, classes: ['pxe'] } as const;
   return [
     { kind: 'dhcp.discover', mac: STRANGER, ...asks },
-    { kind: 'dhcp.offer', mac: STRANGER, stage: 'firmware', network: 'rack', at: at + 1 },
+    { kind: 'dhcp.offer', mac: STRANGER, stage: 'firmware', network: 'rack', ip: ip('10.0.0.200'), at: at + 1 },
     { kind: 'dhcp.request', mac: STRANGER, ...asks, at: at + 2 },
     { kind: 'dhcp.ack', mac: STRANGER, stage: 'firmware', network: 'rack', ip: ip('10.0.0.200'), at: at + 3 },
-    { kind: 'tftp.sent', mac: STRANGER, file: 'pxelinux.0', bytes: 42, ms: 1, at: at + 4 },
+    { kind: 'tftp.sent', mac: STRANGER, file: 'pxelinux.0', role: 'loader', bytes: 42, ms: 1, at: at + 4 },
     { kind: 'dhcp.discover', mac: REFUSED, stage: 'os', at: at + 5, machine: {} },
     { kind: 'dhcp.refused', mac: REFUSED, reason: 'no pool is open to it', at: at + 6 },
   ];

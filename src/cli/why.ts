@@ -8,9 +8,11 @@ import { type Mac, parseAnyMac } from '../model/mac.ts';
 import { vendorsOf } from '../net/vendors.ts';
 import { plainLines } from '../plainText.ts';
 import { namesOneNode, nodeTerms } from '../site/nodeSet.ts';
-import { type Diagnosis, diagnose } from '../timeline/diagnose.ts';
+import { diagnose } from '../timeline/diagnose.ts';
 import { diagnoseStranger, type SeenStranger, strangerState } from '../timeline/diagnoseStranger.ts';
 import type { Status } from '../timeline/status.ts';
+import { type DiagnosisText, diagnosisText, strangerText } from '../words/diagnosis.ts';
+import { bootJson } from '../words/step.ts';
 import { leasesNow } from './lease.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
@@ -18,7 +20,7 @@ import { currentStatus, nodesNamed } from './status.ts';
 
 type Flags = { readonly site: string; readonly state: string; readonly json?: boolean };
 /** What `--json` prints of each machine; `node` is `null` for one that the site does not list. */
-type Told = Diagnosis & { readonly node: string | null; readonly state: string; readonly [more: string]: unknown };
+type Told = DiagnosisText & { readonly node: string | null; readonly state: string; readonly [more: string]: unknown };
 
 /** `reveille why NODES`: how each node stands, in words, and what to look at next; the same of machines that the site does not list. */
 export function whyCommand(): Command {
@@ -51,7 +53,9 @@ async function aboutNodes(set: string, status: Status, flags: Flags): Promise<re
   return Promise.all(
     nodesNamed(status, set).map(async (node) => {
       const built = node.image !== null && (await shelf.current(node.image)) !== undefined;
-      return { node: node.name, state: node.state, ...diagnose(node, built, Date.now()) };
+      const diagnosis = diagnose(node, built, Date.now());
+      const { code } = diagnosis.finding;
+      return { node: node.name, state: node.state, code, ...diagnosisText(diagnosis), diagnosis };
     }),
   );
 }
@@ -88,12 +92,15 @@ async function aboutStrangers(
       );
     }
     const seen: SeenStranger = { mac, vendor: vendors.get(mac), stranger, lease };
+    const diagnosis = diagnoseStranger(seen, now);
     const { messages = {}, classes = [], triedToBoot = false, firstSeen, lastSeen, boot } = stranger ?? {};
     return {
       node: null,
       mac,
       state: strangerState(seen),
-      ...diagnoseStranger(seen, options, now),
+      code: diagnosis.code,
+      ...strangerText(diagnosis, options),
+      diagnosis,
       triedToBoot,
       messages,
       classes,
@@ -102,7 +109,7 @@ async function aboutStrangers(
       via: stranger?.via ?? null,
       firstSeen: firstSeen ?? null,
       lastSeen: lastSeen ?? null,
-      boot: boot ?? null,
+      boot: boot ? bootJson(boot) : null,
     };
   });
 }
@@ -125,6 +132,6 @@ function quotedWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-function text({ summary, advice }: Diagnosis): string {
+function text({ summary, advice }: DiagnosisText): string {
   return plainLines([summary, ...advice.map((line) => `  ${line}`)].join('\n'));
 }

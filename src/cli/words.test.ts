@@ -21,8 +21,8 @@ const boot: Boot = {
   updatedAt: 61_900,
   state: 'failed',
   steps: [
-    { at: 0, name: 'iPXE asks', status: 'done' },
-    { at: 61_900, name: 'settings', status: 'failed', ms: 1300, detail: 'exit code 3', output: 'no disk\nbye\n' },
+    { at: 0, code: 'ipxe-asks', status: 'done' },
+    { at: 61_900, code: 'settings', status: 'failed', ms: 1300, detail: 'exit code 3', output: 'no disk\nbye\n' },
   ],
 };
 const node: NodeStatus = {

@@ -1,6 +1,7 @@
 import { ReveilleError, troubleOf } from '../errors.ts';
+import type { CloudStanding } from '../model/cloudStanding.ts';
 import type { EventSink } from '../model/event.ts';
-import { type Expected, type Standing, standingOf } from './inService.ts';
+import { type Expected, standingOf } from './inService.ts';
 import type { CloudView } from './view.ts';
 
 /** How often the cloud is asked while a boot waits to come into service, and otherwise. */
@@ -23,7 +24,7 @@ export type FollowCloudOptions = {
  */
 export function followCloud({ expected, view, onMissing, emit }: FollowCloudOptions): Disposable {
   /** What was told last of each node's boot. */
-  const told = new Map<string, { readonly bootedAt: number; readonly words: string; readonly inService: boolean }>();
+  const told = new Map<string, { readonly bootedAt: number; readonly standing: CloudStanding }>();
   let next: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -37,12 +38,12 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
       if (closed) return WATCHING_MS;
       for (const [of, standing] of standings) {
         tell(of, standing);
-        if (standing.kind === 'missing' && standing.what !== 'cloud') onMissing(of);
+        if (standing.standing !== 'in-service' && standing.standing !== 'cloud') onMissing(of);
       }
     }
     const waits = nodes.some(({ node, bootedAt }) => {
       const last = told.get(node);
-      return last?.bootedAt !== bootedAt || !last.inService;
+      return last?.bootedAt !== bootedAt || last.standing.standing !== 'in-service';
     });
     // With no node to look at, a boot that becomes ready is noticed as soon as one that waits.
     return waits || nodes.length === 0 ? WAITING_MS : WATCHING_MS;
@@ -58,19 +59,11 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
       });
   };
 
-  const tell = ({ node, bootedAt }: Expected, standing: Standing): void => {
-    const inService = standing.kind === 'in-service';
-    const words = inService ? serviceWords(standing) : standing.words;
+  const tell = ({ node, bootedAt }: Expected, standing: CloudStanding): void => {
     const last = told.get(node);
-    if (last?.bootedAt === bootedAt && last.words === words) return;
-    told.set(node, { bootedAt, words, inService });
-    emit({
-      kind: 'cloud.standing',
-      node,
-      standing: inService ? 'in-service' : standing.what,
-      words,
-      ...hintOf(standing),
-    });
+    if (last?.bootedAt === bootedAt && isSame(last.standing, standing)) return;
+    told.set(node, { bootedAt, standing });
+    emit({ kind: 'cloud.standing', ...standing });
   };
 
   turn();
@@ -85,27 +78,20 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
 async function ask(
   view: () => Promise<CloudView>,
   nodes: readonly Expected[],
-): Promise<readonly (readonly [Expected, Standing])[]> {
+): Promise<readonly (readonly [Expected, CloudStanding])[]> {
   try {
     const seen = await view();
     return nodes.map((node) => [node, standingOf(seen, node)] as const);
   } catch (error) {
     if (!(error instanceof ReveilleError)) throw error;
-    const standing: Standing = {
-      kind: 'missing',
-      what: 'cloud',
-      words: `the cloud cannot be asked: ${error.message}`,
-      hint: error.hint ?? 'see cloud: in site.yaml and the clouds.yaml that it names',
-    };
-    return nodes.map((node) => [node, standing] as const);
+    const { code, message, hint } = error;
+    const why = { error: code, message, ...(hint === undefined ? {} : { advice: hint }) };
+    return nodes.map((one) => [one, { standing: 'cloud', node: one.node, ...why }] as const);
   }
 }
 
-function serviceWords({ enabled, disabledReason }: Standing & { readonly kind: 'in-service' }): string {
-  if (enabled) return 'in service';
-  return `in service, and disabled${disabledReason === undefined ? '' : ` (${disabledReason})`}`;
-}
-
-function hintOf(standing: Standing): { readonly hint?: string } {
-  return standing.kind === 'missing' ? { hint: standing.hint } : {};
+/** Whether two standings are the same, whatever the clocks. */
+function isSame(one: CloudStanding, other: CloudStanding): boolean {
+  const withoutClock = (standing: CloudStanding) => JSON.stringify({ ...standing, cloudAheadMs: undefined });
+  return withoutClock(one) === withoutClock(other);
 }

@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Event } from '../model/event.ts';
 import type { StoredEvent } from '../timeline/eventStore.ts';
+import { eventJson } from '../words/event.ts';
 
 /** A follower that does not read is cut off at so many bytes that wait for it. */
 const MOST_UNREAD = 8 * 1024 * 1024;
@@ -157,7 +158,7 @@ function begin(reply: FastifyReply): void {
 
 /** An event as a line; one that is kept has its id. */
 function lineOf(event: Event, id?: number): string {
-  return `${JSON.stringify(id === undefined ? event : { ...event, id })}\n`;
+  return `${JSON.stringify(id === undefined ? eventJson(event) : { ...eventJson(event), id })}\n`;
 }
 
 /** An answer that has begun can only be cut off; before that it is refused as any other is. */

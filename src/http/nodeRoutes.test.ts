@@ -230,7 +230,7 @@ describe('a bundle that cannot be made', () => {
         assert.deepEqual(answer.json(), { code, message: 'no', hint: 'yes', place });
         assert.equal('x-reveille-token' in answer.headers, false);
       }
-      const step = { kind: 'node.step', step: 'bundle', status: 'failed', detail: 'overlays/a:2:1: no' };
+      const step = { kind: 'node.step', code: 'bundle', status: 'failed', detail: 'overlays/a:2:1: no' };
       const who = { node: 'node01', mac: '52:54:00:00:00:51', ip: events[0]?.ip };
       assert.deepEqual(events, [{ ...step, ...who }], 'the same refusal is one event');
     });

@@ -180,7 +180,7 @@ class NodeRoutes {
     const detail = `${error.place ? `${formatPlace(error.place)}: ` : ''}${error.message}`;
     // The node asks again and again: the same refusal becomes one event.
     if (this.#lastRefusal.get(node.name) !== detail) {
-      const what = { kind: 'node.step', step: 'bundle', status: 'failed', detail } as const;
+      const what = { kind: 'node.step', code: 'bundle', status: 'failed', detail } as const;
       this.#from.emit({ ...what, ...(during ? { during } : {}), node: node.name, mac, ip });
     }
     this.#lastRefusal.set(node.name, detail);
@@ -210,14 +210,14 @@ class NodeRoutes {
   }
 
   async report({ node, mac, ip, body }: NodeRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { boot, seq, ...step } = maskedReport(parseReport(body), await this.#from.maskOf(node));
+    const { boot, seq, step, ...how } = maskedReport(parseReport(body), await this.#from.maskOf(node));
     // Two programs of the agent count their reports, each for itself.
-    const reporter = `${node.name} ${step.during === undefined ? 'boot' : 'refresh'}`;
+    const reporter = `${node.name} ${how.during === undefined ? 'boot' : 'refresh'}`;
     const last = this.#lastReport.get(reporter);
     // A report whose answer got lost is sent again.
     if (last?.boot !== boot || seq > last.seq) {
       this.#lastReport.set(reporter, { boot, seq });
-      this.#from.emit({ kind: 'node.step', ...step, node: node.name, mac, ip });
+      this.#from.emit({ kind: 'node.step', ...step, ...how, node: node.name, mac, ip });
     }
     return reply.code(204).send();
   }

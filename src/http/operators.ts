@@ -6,6 +6,7 @@ import type { SyncOptions, SyncResult } from '../node/sync.ts';
 import type { RollsForOperators } from '../roll/operators.ts';
 import type { EventFilter, StoredEvent } from '../timeline/eventStore.ts';
 import type { Status } from '../timeline/status.ts';
+import { statusJson } from '../words/status.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import type { AnswerOf } from './contracts/contract.ts';
@@ -70,7 +71,7 @@ export function operatorsApp(from: OperatorsFrom): FastifyInstance {
   readJsonBodies(app);
   addRollRoutes(app, from.rolls);
   addLeaseRoutes(app, from.leases);
-  serveJson(app, STATUS, () => from.status());
+  serveJson(app, STATUS, async () => statusJson(await from.status()));
   serveLines(app, EVENTS, ({ query: { since, after, node, limit, follow = false } }, reply) => {
     const nodes = node === undefined ? undefined : from.nodesNamed(node);
     const filter: EventFilter = {

@@ -41,8 +41,10 @@ const boot = {
   state: 'failed',
   clockAheadMs: -7000,
   steps: [
-    { at: 1, name: 'firmware', status: 'done' },
-    { at: 9, name: 'bundle', status: 'failed', ms: 3, detail: 'd', file: 'f', output: 'o', hint: 'h' },
+    { at: 1, code: 'address', status: 'done', bootFile: 'own.efi' },
+    { at: 2, code: 'kernel', status: 'failed', file: 'f', image: 'aa', bytes: 1, cause: 'c' },
+    { at: 3, code: 'service', subject: 'nova-compute', status: 'failed', ms: 3, detail: 'd', output: 'o' },
+    { at: 9, code: 'in-service', status: 'running', standing: { standing: 'hypervisor-down', node: 'node01' } },
   ],
 } as const;
 

@@ -1,5 +1,6 @@
 import type { Event } from '../model/event.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
+import { eventJson } from '../words/event.ts';
 import { logLine, severityOf } from './line.ts';
 
 /** A field is cut at this many bytes, so that an entry always fits into one datagram. */
@@ -7,7 +8,7 @@ const LONGEST_FIELD = 4096;
 
 /** An event as one entry in journald's native protocol: its line, and its fields as `REVEILLE_NODE` and so on. */
 export function journalEntry(event: Event): Uint8Array {
-  const more = event as { readonly [name: string]: unknown };
+  const more = eventJson(event) as { readonly [name: string]: unknown };
   return encodeFields([
     ['MESSAGE', logLine(event)],
     ['PRIORITY', severityOf(event)],

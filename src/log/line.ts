@@ -1,7 +1,7 @@
 import type { Event } from '../model/event.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { escapeUnsafe, plainLine } from '../plainText.ts';
-import { describeEvent } from '../words/event.ts';
+import { describeEvent, eventJson } from '../words/event.ts';
 import { formatBytes, formatMs } from '../words/units.ts';
 import { SEVERITY, type Severity } from './facility.ts';
 
@@ -47,10 +47,12 @@ export function severityOf(event: Event): Severity {
 }
 
 /** An event as one line of JSON: the time in ISO 8601, addresses in dotted form, all other fields as they are. */
-export function jsonLine({ at, ...event }: Event): string {
+export function jsonLine(event: Event): string {
   const dotted = (key: string, value: unknown): unknown =>
     typeof value === 'number' && ADDRESSES.has(key) ? formatIpv4(value as never) : value;
-  return escapeUnsafe(JSON.stringify({ time: new Date(at).toISOString(), ...event }, dotted));
+  return escapeUnsafe(
+    JSON.stringify({ time: new Date(event.at).toISOString(), ...eventJson(event), at: undefined }, dotted),
+  );
 }
 
 const ADDRESSES: ReadonlySet<string> = new Set(['ip', 'server', 'requested', 'chosen']);

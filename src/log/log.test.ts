@@ -43,10 +43,13 @@ describe('a line of the log', () => {
       'DHCPNAK on 10.0.0.51 to 52:54:00:00:00:51 (node01) via br0: wrong network',
     ],
     [
-      { ...dhcp, kind: 'dhcp.decline', ip },
+      { ...dhcp, kind: 'dhcp.decline', reason: 'x', ip },
       'DHCPDECLINE of 10.0.0.51 from 52:54:00:00:00:51 (node01) via br0: abandoned',
     ],
-    [{ ...dhcp, kind: 'dhcp.release', ip }, 'DHCPRELEASE of 10.0.0.51 from 52:54:00:00:00:51 (node01) via br0 (found)'],
+    [
+      { ...dhcp, kind: 'dhcp.release', reason: 'x', ip },
+      'DHCPRELEASE of 10.0.0.51 from 52:54:00:00:00:51 (node01) via br0 (found)',
+    ],
     [
       { at: 0, kind: 'dhcp.refused', mac, via: 'br0', reason: 'no pool' },
       'no answer to 52:54:00:00:00:51 via br0: no pool',
@@ -56,7 +59,7 @@ describe('a line of the log', () => {
       'DHCPREQUEST from 52:54:00:00:00:51: it chose another server, 10.0.0.3',
     ],
     [
-      { at: 0, kind: 'tftp.sent', ip, file: 'pxelinux.0', bytes: 42_000, ms: 12 },
+      { at: 0, kind: 'tftp.sent', ip, file: 'pxelinux.0', role: 'loader', bytes: 42_000, ms: 12 },
       'RRQ from 10.0.0.51 filename pxelinux.0 (42 kB in 12 ms)',
     ],
     [
@@ -68,11 +71,11 @@ describe('a line of the log', () => {
       'RRQ from 10.0.0.51 filename x: failed after 512 B: timeout',
     ],
     [
-      { at: 0, kind: 'http.sent', ip, file: 'boot/x', bytes: 1, ms: 2 },
+      { at: 0, kind: 'http.sent', ip, file: 'boot/x', role: 'file', bytes: 1, ms: 2 },
       'GET from 10.0.0.51 filename boot/x (1 B in 2 ms)',
     ],
     [{ at: 0, kind: 'http.missing', ip, file: 'x' }, 'GET from 10.0.0.51 filename x: not found'],
-    [{ at: 0, kind: 'node.step', node: 'node01', step: 'ready', status: 'done' }, 'node01: node ready done'],
+    [{ at: 0, kind: 'node.step', node: 'node01', code: 'ready', status: 'done' }, 'node01: node ready done'],
     [{ at: 0, kind: 'server.started' }, 'server started'],
     [
       {
@@ -88,10 +91,10 @@ describe('a line of the log', () => {
 
   it('says how grave it is', () => {
     assert.equal(severityOf({ at: 0, kind: 'server.trouble', code: 'X', message: '' }), 3);
-    assert.equal(severityOf({ ...dhcp, kind: 'dhcp.nak' }), 4);
+    assert.equal(severityOf({ ...dhcp, kind: 'dhcp.nak', reason: 'x' }), 4);
     assert.equal(severityOf({ at: 0, kind: 'server.started' }), 5);
-    assert.equal(severityOf({ ...dhcp, kind: 'dhcp.ack' }), 6);
-    assert.equal(severityOf({ at: 0, kind: 'node.step', step: 'x', status: 'failed' }), 3);
+    assert.equal(severityOf({ ...dhcp, kind: 'dhcp.ack', ip }), 6);
+    assert.equal(severityOf({ at: 0, kind: 'node.step', code: 'files', status: 'failed' }), 3);
   });
 
   it('is one object in JSON, with addresses and times as people write them', () => {
@@ -159,7 +162,7 @@ describe('an entry of the journal', () => {
       at: 0,
       node: 'node01',
       kind: 'node.step',
-      step: 'settings',
+      code: 'settings',
       status: 'failed',
       output: 'a\nb',
     };

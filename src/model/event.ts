@@ -1,4 +1,6 @@
+import type { AgentStep } from './agentStep.ts';
 import type { FileFacts } from './bootFile.ts';
+import type { CloudStanding, EarlierStanding } from './cloudStanding.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import type { LeaseEnd, RefusalCode } from './refusal.ts';
@@ -20,44 +22,73 @@ export type Machine = {
   readonly remoteId?: string;
 };
 
-type DhcpMessageEvent = {
-  readonly kind:
-    | 'dhcp.discover'
-    | 'dhcp.offer'
-    | 'dhcp.request'
-    | 'dhcp.ack'
-    | 'dhcp.nak'
-    | 'dhcp.decline'
-    | 'dhcp.release'
-    | 'dhcp.inform';
+/** What every DHCP message has in common: where it was heard, and who speaks. */
+type DhcpMessage = {
   readonly stage: ClientStage;
   readonly network?: string;
   /** The interface that it came through, or the address of the relay. */
   readonly via?: string;
   /** The name that the machine gives itself. */
   readonly hostname?: string;
-  /** Of a request: the address that it asks for, and the server whose offer it takes. */
-  readonly requested?: Ipv4;
-  readonly chosen?: Ipv4;
-  /** Of an ACK: it answers an INFORM and lends no address. */
-  readonly informs?: true;
-  /** Of an ACK: it answers a client of BOOTP, which has its address for good. */
-  readonly bootp?: true;
-  /** Of a request of a machine that the site does not list. */
-  readonly machine?: Machine;
-  /** Of the same: the classes of the site that it is in. */
-  readonly classes?: readonly string[];
-  /** Of a request, or an ACK of BOOTP, that an ordinary user of some machine may have caused: it did not come from a port of DHCP. */
-  readonly unprivileged?: true;
   /** The MAC address is of a node that belongs to another network than those of this wire: another may be using it. */
   readonly wrongNetwork?: true;
+};
+
+/** What a client asks. */
+type DhcpAsk = DhcpMessage & {
+  /** The address that it asks for, and the server whose offer it takes. */
+  readonly requested?: Ipv4;
+  readonly chosen?: Ipv4;
+  /** Of a machine that the site does not list: what it says of itself, and the classes of the site that it is in. */
+  readonly machine?: Machine;
+  readonly classes?: readonly string[];
+  /** An ordinary user of some machine may have caused it: it did not come from a port of DHCP. */
+  readonly unprivileged?: true;
+};
+
+/** What a client is given. */
+type DhcpGift = DhcpMessage & {
+  readonly ip: Ipv4;
   /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
   readonly bootFile?: string;
-  /** Of a NAK: why; of a DECLINE or RELEASE: how the lease ended. Absent in events of earlier releases. */
-  readonly code?: RefusalCode | LeaseEnd;
-  /** The same in words, and of an OFFER or ACK why the client is told to boot nothing. */
+  /** Why firmware is not told to boot. */
   readonly reason?: string;
 };
+
+type DhcpEvent =
+  | (DhcpAsk & { readonly kind: 'dhcp.discover' })
+  | (DhcpAsk & { readonly kind: 'dhcp.request' })
+  | (DhcpAsk & { readonly kind: 'dhcp.inform' })
+  | (DhcpGift & { readonly kind: 'dhcp.offer' })
+  /**
+   * `informs`: it answers an INFORM and lends no address. `bootp`: it answers a client of BOOTP, which has its address for good, and
+   * `unprivileged` is said of that client's request.
+   */
+  | (DhcpGift & {
+      readonly kind: 'dhcp.ack';
+      readonly informs?: true;
+      readonly bootp?: true;
+      readonly unprivileged?: true;
+    })
+  | (DhcpMessage & {
+      readonly kind: 'dhcp.nak';
+      readonly requested?: Ipv4;
+      readonly code?: RefusalCode;
+      readonly reason: string;
+    })
+  /** How a lease ended: `code` (absent in events of earlier releases), and in words. */
+  | (DhcpMessage & {
+      readonly kind: 'dhcp.decline';
+      readonly ip: Ipv4;
+      readonly code?: LeaseEnd;
+      readonly reason: string;
+    })
+  | (DhcpMessage & {
+      readonly kind: 'dhcp.release';
+      readonly ip: Ipv4;
+      readonly code?: LeaseEnd;
+      readonly reason: string;
+    });
 
 /** A network that the server answers, and where: the interface (absent: only relays reach it) and its own address there. */
 export type ServedAs = { readonly network: string; readonly interface?: string; readonly server?: Ipv4 };
@@ -95,35 +126,34 @@ type OtherEvent =
       readonly count: number;
       readonly sample: string;
     }
-  /** The role and the image of a file are absent in events of earlier releases, and of requests that failed before a file was found. */
-  | ({
+  | (FileFacts & {
       readonly kind: 'tftp.sent' | 'http.sent';
       readonly file: string;
       readonly bytes: number;
       readonly ms: number;
-    } & Partial<FileFacts>)
+    })
   | { readonly kind: 'tftp.missing' | 'http.missing'; readonly file: string }
-  | ({
+  /** Role and image are absent where it failed before a file was found. */
+  | (Partial<FileFacts> & {
       readonly kind: 'tftp.failed' | 'http.failed';
       readonly file: string;
       readonly reason: string;
       readonly bytes: number;
-    } & Partial<FileFacts>)
+    })
   /**
    * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node, or what a
    * service says there later. `output` is the tail of what a failing command printed, or of a log.
    */
-  | {
+  | (AgentStep & {
       readonly kind: 'node.step';
-      readonly step: string;
       readonly status: 'started' | 'done' | 'failed';
       readonly during?: 'refresh' | 'service';
       readonly ms?: number;
       readonly detail?: string;
       readonly output?: string;
-    }
-  /** Whether the cloud has the node in service, or what is missing; told when it changes. */
-  | { readonly kind: 'cloud.standing'; readonly standing: string; readonly words: string; readonly hint?: string }
+    })
+  /** Whether the cloud has the node in service, or what is missing; an event when it changes. */
+  | ((CloudStanding | EarlierStanding) & { readonly kind: 'cloud.standing' })
   /** How much a node's clock is ahead of the server's (behind: negative), milliseconds; 0 once it is right again. */
   | { readonly kind: 'node.clock'; readonly aheadMs: number }
   /** A roll took a node (or, without a node, itself) into another phase. */
@@ -150,7 +180,7 @@ type OtherEvent =
 
 /** One thing seen. `at` is milliseconds since the epoch; the machine's fields are present where they are known. */
 export type Event = { readonly at: number; readonly mac?: Mac; readonly node?: string; readonly ip?: Ipv4 } & (
-  | DhcpMessageEvent
+  | DhcpEvent
   | OtherEvent
 );
 

@@ -14,5 +14,5 @@ export function lease(last: number, owner: number, more: Partial<Lease> = {}): L
 
 /** An event of one node (or of a stranger). */
 export function offer(at: number, who: { node?: string; mac?: Mac } = {}): Event {
-  return { kind: 'dhcp.offer', stage: 'firmware', at, ...who };
+  return { kind: 'dhcp.offer', stage: 'firmware', ip: ip(1), at, ...who };
 }

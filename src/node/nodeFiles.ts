@@ -123,7 +123,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       void commit.run();
       const words = driftWords(before?.drift ?? [], news.applied);
       if (words !== undefined) {
-        const step = { kind: 'node.step', step: 'drift', status: 'done', during: 'refresh' } as const;
+        const step = { kind: 'node.step', code: 'drift', status: 'done', during: 'refresh' } as const;
         emit({ ...step, detail: words, node: node.name });
       }
       for (const listener of listeners) listener(node.name, news);

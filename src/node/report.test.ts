@@ -14,7 +14,7 @@ test('a report is its head and the output as it was, without what a terminal wou
   assert.deepEqual(report, {
     boot: BOOT,
     seq: 12,
-    step: 'settings',
+    step: { code: 'settings' },
     status: 'failed',
     ms: 1500,
     detail: 'exit code 3',

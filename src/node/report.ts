@@ -1,4 +1,5 @@
 import { ReveilleError } from '../errors.ts';
+import { type AgentStep, agentStep } from '../model/agentStep.ts';
 import { plainLine, plainLines } from '../plainText.ts';
 import type { SecretMask } from './secretMask.ts';
 
@@ -6,7 +7,7 @@ import type { SecretMask } from './secretMask.ts';
 export type Report = {
   readonly boot: string;
   readonly seq: number;
-  readonly step: string;
+  readonly step: AgentStep;
   readonly status: 'started' | 'done' | 'failed';
   /** What the step is part of, if not of the boot: a refresh, or what a service of the running node says. */
   readonly during?: 'refresh' | 'service';
@@ -51,7 +52,7 @@ export function parseReport(body: Uint8Array): Report {
   return {
     boot,
     seq,
-    step,
+    step: agentStep(step),
     status,
     ms,
     ...(during === 'refresh' || during === 'service' ? { during } : {}),

@@ -7,7 +7,8 @@ import { ReveilleError } from '../errors.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Standing as FilesStanding } from '../model/nodeFiles.ts';
 import type { Site } from '../site/site.ts';
-import type { Boot } from '../timeline/boots.ts';
+import { type Boot, type BootStep, imageOfBoot } from '../timeline/boots.ts';
+import { stepDetail, stepName } from '../words/step.ts';
 import type { Phase, Roll, RollNode } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
 
@@ -108,20 +109,17 @@ async function seenInCloud(
   };
 }
 
+function failureOf(step: BootStep): string {
+  const detail = stepDetail(step);
+  return `${stepName(step)} failed${detail ? `: ${detail}` : ''}`;
+}
+
 function seenBoot(boot: Boot): SeenNode['boot'] & object {
   const last = boot.steps.at(-1);
   const failed = boot.state === 'failed' ? boot.steps.findLast(({ status }) => status === 'failed') : undefined;
-  const words = failed ? `${failed.name} failed${failed.detail ? `: ${failed.detail}` : ''}` : (last?.name ?? 'boots');
+  const words = failed ? failureOf(failed) : last ? stepName(last) : 'boots';
   const image = imageOfBoot(boot);
   return { startedAt: boot.startedAt, state: boot.state, words, ...(image === undefined ? {} : { image }) };
-}
-
-/** The image whose kernel or initrd a boot was sent last. */
-export function imageOfBoot({ steps }: Pick<Boot, 'steps'>): string | undefined {
-  const hashes = steps.map(({ file, status }) =>
-    status === 'done' ? /(?:^|\/)images\/([0-9a-f]{64})\//.exec(file ?? '')?.[1] : undefined,
-  );
-  return hashes.findLast((hash) => hash !== undefined);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { standingText } from '../words/standing.ts';
 import { count, formatMs, shortenHashes } from '../words/units.ts';
 import type { Action } from './actions.ts';
 import { confirmMoves, drain } from './drain.ts';
@@ -99,7 +100,7 @@ export function isBeforeReboot({ phase, orders }: RollNode): boolean {
 /** Whether there is nothing to renew: it runs the image with the files of the site, and is in service. */
 export function isRenewed({ image }: Pick<RollNode, 'image'>, { boot, files, cloud }: SeenNode): boolean {
   if (boot?.state !== 'ready' || boot.image !== image || files === 'others' || files === 'failed') return false;
-  return cloud.kind === 'none' || (cloud.kind === 'seen' && cloud.standing?.kind === 'in-service');
+  return cloud.kind === 'none' || (cloud.kind === 'seen' && cloud.standing?.standing === 'in-service');
 }
 
 type PhaseStep = (roll: Roll, node: RollNode, seen: SeenNode, now: number) => Step;
@@ -239,7 +240,8 @@ function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, n
   if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
   if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
   const { standing } = cloud;
-  if (standing?.kind !== 'in-service') return stay({ ...node, words: standing?.words ?? node.words });
+  if (standing?.standing !== 'in-service')
+    return stay({ ...node, words: standing === undefined ? node.words : standingText(standing) });
   return enabling(roll, enter(node, 'enabling', 'in service', now), { cloud }, now);
 }
 

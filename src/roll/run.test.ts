@@ -13,7 +13,7 @@ import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
 import { emptyStore } from '../state/fakes.ts';
 import { openStore } from '../state/store.ts';
-import type { Boot } from '../timeline/boots.ts';
+import { type Boot, imageOfBoot } from '../timeline/boots.ts';
 import { createAct } from './act.ts';
 import { type FakeServer, type FakeService, fakeCloud } from './cloudFixture.ts';
 import { aRoll, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
@@ -54,7 +54,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
     startedAt,
     updatedAt: startedAt,
     state: 'ready',
-    steps: [{ at: startedAt, name: 'kernel', status: 'done', file: `images/${image}/vmlinuz` }],
+    steps: [{ at: startedAt, code: 'kernel', status: 'done', image }],
   });
   const boots = new Map(names.map((name) => [name, booted(OLD_IMAGE, 1)]));
   const built = (sha256: string) => ({ name: 'bookworm', sha256 }) as never;
@@ -178,7 +178,7 @@ test('two nodes are renewed one after the other, their instances moved live or c
   await operators.rollback(id, {});
   const back = await ended(rolls);
   assert.deepEqual([back.takesBack, back.state, rebooted.length], [id, 'done', 4]);
-  for (const boot of boots.values()) assert.equal(boot.steps[0]?.file, `images/${OLD_IMAGE}/vmlinuz`);
+  for (const boot of boots.values()) assert.equal(imageOfBoot(boot), OLD_IMAGE);
   assert.deepEqual([...(await store.pins()).values()], [OLD_IMAGE, OLD_IMAGE]);
   assert.deepEqual(await imagesOfRolls(store), new Set([OLD_IMAGE, NEW_IMAGE]));
 });
@@ -232,7 +232,7 @@ test('a node that does not come back stops the roll; resumed once it is back, th
     startedAt: at,
     updatedAt: at,
     state: 'ready',
-    steps: [{ at, name: 'kernel', status: 'done', file: `images/${NEW_IMAGE}/vmlinuz` }],
+    steps: [{ at, code: 'kernel', status: 'done', image: NEW_IMAGE }],
   });
   for (const service of services) service.updatedAt = at;
   await operators.resume(id, { failures: 1 });
@@ -301,7 +301,7 @@ test('what could not be kept is not done; the pin is there before the order to r
   assert.equal((await ended(rolls)).state, 'done');
   assert.equal(full, -3, 'the pins were kept in three steps, after the three that failed');
   assert.deepEqual(rebooted, ['node01', 'node02']);
-  for (const boot of boots.values()) assert.equal(boot.steps[0]?.file, `images/${NEW_IMAGE}/vmlinuz`);
+  for (const boot of boots.values()) assert.equal(imageOfBoot(boot), NEW_IMAGE);
   const troubles = events.filter(({ kind }) => kind === 'server.trouble');
   assert.deepEqual(troubles, [{ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: 'the disk is full' }]);
 });

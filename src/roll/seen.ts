@@ -1,6 +1,6 @@
-import type { Standing } from '../cloud/inService.ts';
 import type { Instance } from '../cloud/instances.ts';
 import type { ComputeService } from '../cloud/view.ts';
+import type { CloudStanding } from '../model/cloudStanding.ts';
 
 /** What is seen of the rack and its cloud at one moment. */
 export type Seen = {
@@ -35,7 +35,7 @@ export type SeenInCloud =
       readonly kind: 'seen';
       readonly service?: ComputeService;
       /** Whether the newest boot is in service; absent where it is not ready. */
-      readonly standing?: Standing;
+      readonly standing?: CloudStanding;
       /** The instances on it; absent where that was not asked. */
       readonly instances?: readonly Instance[];
       /** How many instances are on their way to it or have not quite left; absent where it has others, or that was not asked. */

@@ -226,11 +226,11 @@ export class World {
     if (!machine.compute) return { kind: 'none' };
     if (this.silent) return { kind: 'unknown', words: 'no answer' };
     const { name, enabled, reason } = machine;
-    const missing = { kind: 'missing', what: 'compute-report', words: 'has not reported', hint: '' } as const;
+    const missing = { standing: 'compute-report', node: name } as const;
     return {
       kind: 'seen',
       service: { id: name, host: name, up, enabled, ...(enabled || !reason ? {} : { disabledReason: reason }) },
-      ...(up ? { standing: this.#inService(machine) ? { kind: 'in-service', enabled } : missing } : {}),
+      ...(up ? { standing: this.#inService(machine) ? { standing: 'in-service', node: name, enabled } : missing } : {}),
       instances: this.guests.filter(({ host }) => host === name).map((guest) => ({ ...guest })),
       moved: new Map(this.guests.map((guest) => [guest.id, { ...guest }])),
     };

@@ -10,7 +10,7 @@ const NOW = 10_000_000;
 const OURS = disabledReason(aRoll([]));
 const BOOT = { startedAt: 1, state: 'ready', words: 'ready', image: OLD_IMAGE } as const;
 const RENEWED = { startedAt: NOW - 1000, state: 'ready', words: 'ready', image: NEW_IMAGE } as const;
-const IN_SERVICE = { kind: 'in-service', enabled: false } as const;
+const IN_SERVICE = { standing: 'in-service', node: 'node01', enabled: false } as const;
 
 type InCloud = Partial<SeenInCloud & { kind: 'seen' }> & { readonly disabled?: string };
 

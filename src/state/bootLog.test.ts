@@ -6,7 +6,7 @@ import { emptyStore } from './fakes.ts';
 
 const booted = (node: string, at: number): readonly Event[] => [
   { kind: 'dhcp.discover', stage: 'ipxe', node, at },
-  { kind: 'node.step', step: 'ready', status: 'done', node, at: at + 1 },
+  { kind: 'node.step', code: 'ready', status: 'done', node, at: at + 1 },
 ];
 
 test('boots outlive their events, also those of many nodes, and a disk that was full', async (t) => {

@@ -15,7 +15,7 @@ export function bootStoreContract(
         startedAt: 1,
         updatedAt: 2,
         state: 'booting',
-        steps: [{ at: 1, name: 'é', status: 'done' }],
+        steps: [{ at: 1, code: 'other', subject: 'é', status: 'done' }],
       } as const;
       await store.save(new Map());
       assert.equal((await store.read()).size, 0);

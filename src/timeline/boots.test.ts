@@ -1,15 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { agentStep } from '../model/agentStep.ts';
+import type { FileRole } from '../model/bootFile.ts';
 import type { Event, Happening } from '../model/event.ts';
-import { advance, type Boot } from './boots.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { advance, type Boot, imageOfBoot } from './boots.ts';
 
 const SHA = 'ab'.repeat(32);
+const IP = 0x0a000033 as Ipv4;
 const ask = (stage: 'firmware' | 'ipxe' | 'os'): Happening => ({ kind: 'dhcp.discover', stage });
-const sent = (file: string): Happening => ({ kind: 'http.sent', file, bytes: 10, ms: 1 });
+const IN_IMAGE: readonly FileRole[] = ['kernel', 'initrd', 'root'];
+const sent = (role: FileRole, image = SHA): Happening => ({
+  kind: 'http.sent',
+  file: role,
+  role,
+  ...(IN_IMAGE.includes(role) ? { image } : {}),
+  bytes: 10,
+  ms: 1,
+});
 const step = (name: string, status: 'started' | 'done' | 'failed'): Happening => ({
   kind: 'node.step',
-  step: name,
+  ...agentStep(name),
   status,
 });
 
@@ -30,12 +42,12 @@ describe('a boot', () => {
   it('goes from the first DISCOVER to ready', () => {
     const [boot, ...more] = play(
       ask('firmware'),
-      { kind: 'dhcp.ack', stage: 'firmware', bootFile: 'undionly.kpxe' },
-      { kind: 'tftp.sent', file: 'undionly.kpxe', bytes: 1, ms: 2 },
+      { kind: 'dhcp.ack', stage: 'firmware', ip: IP, bootFile: 'undionly.kpxe' },
+      { kind: 'tftp.sent', file: 'undionly.kpxe', role: 'loader', bytes: 1, ms: 2 },
       ask('ipxe'),
-      sent('boot/ipxe/52:54:00:00:00:51'),
-      sent(`boot/images/${SHA}/vmlinuz`),
-      sent(`boot/images/${SHA}/initrd`),
+      sent('script'),
+      sent('kernel'),
+      sent('initrd'),
       ask('os'),
       step('agent', 'started'),
       step('agent', 'done'),
@@ -46,16 +58,16 @@ describe('a boot', () => {
     assert.equal(more.length, 0);
     assert.equal(boot?.state, 'ready');
     assert.deepEqual(
-      boot?.steps.map(({ name }) => name),
+      boot?.steps.map(({ code }) => code),
       [
-        'firmware asks',
+        'firmware-asks',
         'address',
         'loader',
-        'iPXE asks',
+        'ipxe-asks',
         'script',
         'kernel',
         'initrd',
-        'system asks',
+        'system-asks',
         'agent',
         'settings',
         'ready',
@@ -66,7 +78,8 @@ describe('a boot', () => {
   it('keeps what a service says later beside the step that started it, and how far the clock is off', () => {
     const log: Happening = {
       kind: 'node.step',
-      step: 'service x',
+      code: 'service',
+      subject: 'x',
       status: 'started',
       during: 'service',
       output: 'ERROR',
@@ -77,12 +90,12 @@ describe('a boot', () => {
       step('ready', 'done'),
       { kind: 'node.clock', aheadMs: 60_000 },
       log,
-      { ...log, step: 'service y' },
+      { ...log, subject: 'y' },
     );
     assert.equal(more.length, 0);
     assert.deepEqual(
-      [boot?.state, boot?.updatedAt, boot?.clockAheadMs, boot?.steps.map(({ name, output }) => `${name} ${output}`)],
-      ['ready', 2000, 60_000, ['agent undefined', 'service x ERROR', 'ready undefined']],
+      [boot?.state, boot?.updatedAt, boot?.clockAheadMs, boot?.steps.map(({ code, output }) => `${code} ${output}`)],
+      ['ready', 2000, 60_000, ['agent undefined', 'service ERROR', 'ready undefined']],
     );
     assert.equal(play(step('agent', 'started'), { kind: 'node.clock', aheadMs: 0 })[0]?.clockAheadMs, undefined);
   });
@@ -90,16 +103,16 @@ describe('a boot', () => {
   it('has one step for a squashfs root while it is fetched, cut and fetched on', () => {
     const [boot] = play(
       ask('ipxe'),
-      sent(`boot/images/${SHA}/initrd`),
+      sent('initrd'),
       step('root', 'started'),
       step('root', 'started'),
-      sent(`boot/images/${SHA}/root.squashfs`),
+      sent('root'),
       step('root', 'done'),
       step('agent', 'started'),
     );
     assert.deepEqual(
-      boot?.steps.map(({ name, status }) => `${name} ${status}`),
-      ['iPXE asks done', 'initrd done', 'root done', 'root done', 'agent running'],
+      boot?.steps.map(({ code, status }) => `${code} ${status}`),
+      ['ipxe-asks done', 'initrd done', 'root done', 'root done', 'agent running'],
     );
   });
 
@@ -115,15 +128,15 @@ describe('a boot', () => {
   });
 
   it('starts anew when a machine is switched off and on before it is ready', () => {
-    assert.equal(play(ask('ipxe'), sent(`boot/images/${SHA}/vmlinuz`), ask('ipxe')).length, 2);
+    assert.equal(play(ask('ipxe'), sent('kernel'), ask('ipxe')).length, 2);
   });
 
   it('does not start when an operating system renews its address', () => {
-    assert.equal(play(ask('os'), { kind: 'dhcp.ack', stage: 'os' }).length, 0);
+    assert.equal(play(ask('os'), { kind: 'dhcp.ack', stage: 'os', ip: IP }).length, 0);
   });
 
   it('that failed says what the command printed, and is mended by `ready`', () => {
-    const [boot] = play(ask('ipxe'), { kind: 'node.step', step: 'settings', status: 'failed', output: 'no such disk' });
+    const [boot] = play(ask('ipxe'), { kind: 'node.step', code: 'settings', status: 'failed', output: 'no such disk' });
     assert.equal(boot?.state, 'failed');
     assert.equal(boot?.steps.at(-1)?.output, 'no such disk');
     assert.equal(play(ask('ipxe'), step('bundle', 'failed'), step('ready', 'done'))[0]?.state, 'ready');
@@ -135,18 +148,31 @@ describe('a boot', () => {
   });
 
   it('that lacks services alone is ready once the cloud has the node in service', () => {
-    const inService = { kind: 'cloud.standing', standing: 'in-service', words: 'in service' } as const;
+    const inService = { kind: 'cloud.standing', standing: 'in-service', node: 'node01', enabled: true } as const;
+    const missing = { kind: 'cloud.standing', standing: 'compute-report', node: 'node01' } as const;
     const failed = [step('agent', 'started'), step('service nova-compute', 'failed'), step('ready', 'failed')];
     assert.equal(play(...failed).at(-1)?.state, 'failed');
-    assert.equal(play(...failed, { ...inService, standing: 'compute-report' }).at(-1)?.state, 'failed');
+    assert.equal(play(...failed, missing).at(-1)?.state, 'failed');
     assert.equal(play(...failed, inService).at(-1)?.state, 'ready');
     const more = [step('agent', 'started'), step('settings', 'failed'), ...failed.slice(1)];
     assert.equal(play(...more, inService).at(-1)?.state, 'failed');
   });
 
   it('keeps what a failed start printed while its log says nothing', () => {
-    const asked: Happening = { kind: 'node.step', step: 'service libvirtd', status: 'started', during: 'service' };
-    const failed: Happening = { kind: 'node.step', step: 'service libvirtd', status: 'failed', output: 'is masked' };
+    const asked: Happening = {
+      kind: 'node.step',
+      code: 'service',
+      subject: 'libvirtd',
+      status: 'started',
+      during: 'service',
+    };
+    const failed: Happening = {
+      kind: 'node.step',
+      code: 'service',
+      subject: 'libvirtd',
+      status: 'failed',
+      output: 'is masked',
+    };
     const outputs = (...more: Happening[]) =>
       play(step('agent', 'started'), failed, ...more)
         .at(-1)
@@ -157,12 +183,18 @@ describe('a boot', () => {
 
   it('that is full keeps how it began, and goes on to say how it stands', () => {
     const standing = (n: number) =>
-      ({ kind: 'cloud.standing', standing: n % 2 ? 'cloud' : 'in-service', words: `at ${n}` }) as const;
+      n % 2
+        ? ({ kind: 'cloud.standing', standing: 'other-name', node: 'node01', host: `at ${n}`, service: 's' } as const)
+        : ({ kind: 'cloud.standing', standing: 'in-service', node: 'node01', enabled: true } as const);
     const lost = Array.from({ length: 500 }, (_, n) => [step(`service ${n}`, 'done'), standing(n)]).flat();
-    const [boot] = play(ask('ipxe'), sent(`boot/images/${SHA}/vmlinuz`), ...lost, standing(500));
+    const [boot] = play(ask('ipxe'), sent('kernel'), ...lost, standing(500));
     assert.equal(boot?.steps.length, 200);
-    assert.equal(boot?.steps[1]?.name, 'kernel');
-    assert.deepEqual([boot?.steps.at(-1)?.detail, boot?.steps.at(-1)?.status], ['at 500', 'done']);
+    assert.equal(boot?.steps[1]?.code, 'kernel');
+    const last = boot?.steps.at(-1);
+    assert.deepEqual(
+      [last?.code === 'in-service' && last.standing, last?.status],
+      [{ standing: 'in-service', node: 'node01', enabled: true }, 'done'],
+    );
   });
 
   it('never grows without end', () => {
@@ -177,7 +209,13 @@ describe('a boot', () => {
 
   it('holds a bounded amount of text, whatever its steps print, and what failed longest', () => {
     const text = 'y'.repeat(8000);
-    const failed: Happening = { kind: 'node.step', step: 'cause', status: 'failed', detail: 'why', output: text };
+    const failed: Happening = {
+      kind: 'node.step',
+      ...agentStep('cause'),
+      status: 'failed',
+      detail: 'why',
+      output: text,
+    };
     const [boot] = play(
       step('agent', 'started'),
       failed,
@@ -185,7 +223,7 @@ describe('a boot', () => {
         { length: 1000 },
         (_, n): Happening => ({
           kind: 'node.step',
-          step: `step${n}`,
+          ...agentStep(`step${n}`),
           status: n % 100 === 50 ? 'failed' : 'done',
           detail: text.slice(0, 4000),
           output: text,
@@ -193,9 +231,29 @@ describe('a boot', () => {
       ),
     );
     assert(JSON.stringify(boot).length < 150_000, `${JSON.stringify(boot).length} bytes`);
-    const cause = boot?.steps.find(({ name }) => name === 'cause');
+    const cause = boot?.steps.find((step) => 'subject' in step && step.subject === 'cause');
     assert.equal(cause?.detail, 'why');
     assert(cause?.output === text);
-    assert.equal(boot?.steps.at(-1)?.name, 'step999');
+    const last = boot?.steps.at(-1);
+    assert(last && 'subject' in last && last.subject === 'step999');
+  });
+
+  it('tells steps of services apart by the service', () => {
+    const [boot] = play(step('agent', 'started'), step('service a', 'started'), step('service b', 'started'));
+    assert.deepEqual(
+      boot?.steps.map((one) => `${one.code} ${'subject' in one ? one.subject : ''}`),
+      ['agent ', 'service a', 'service b'],
+    );
+  });
+
+  it('knows the image that it was sent last', () => {
+    const other = 'cd'.repeat(32);
+    const failed: Happening = { kind: 'http.failed', file: 'f', role: 'root', image: other, reason: 'x', bytes: 1 };
+    const [boot] = play(ask('ipxe'), sent('kernel'), sent('initrd', other), sent('script'));
+    assert.equal(boot && imageOfBoot(boot), other);
+    const [broken] = play(ask('ipxe'), sent('kernel'), failed);
+    assert.equal(broken && imageOfBoot(broken), SHA, 'one that was not sent whole does not count');
+    const [none] = play(ask('ipxe'));
+    assert.equal(none && imageOfBoot(none), undefined);
   });
 });

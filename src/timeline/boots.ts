@@ -1,20 +1,49 @@
-import type { Event } from '../model/event.ts';
-import { formatBytes } from '../words/units.ts';
+import type { AgentStep } from '../model/agentStep.ts';
+import type { FileRole } from '../model/bootFile.ts';
+import type { CloudStanding, EarlierStanding } from '../model/cloudStanding.ts';
+import type { ClientStage, Event } from '../model/event.ts';
 
-/** One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. */
+/**
+ * One thing that a boot achieved or failed at. `ms` is how long the step itself took, where that is known. Fields with text are absent
+ * where their boot holds too much of it.
+ */
 export type BootStep = {
   readonly at: number;
-  readonly name: string;
   readonly status: 'running' | 'done' | 'failed';
   readonly ms?: number;
+  /** Text that came with it: what the node says of its step, why an address was refused, or what an earlier release stored. */
   readonly detail?: string;
-  /** The file that was sent. */
-  readonly file?: string;
   /** The tail of what a failing command printed. */
   readonly output?: string;
-  /** What the operator may do, where whoever told the step knows. */
-  readonly hint?: string;
+} & (
+  | {
+      /** Firmware, iPXE or the system asks for an address; the system has it; another DHCP server's offer is taken. */
+      readonly code:
+        | 'firmware-asks'
+        | 'ipxe-asks'
+        | 'system-asks'
+        | 'system-address'
+        | 'other-server'
+        | 'address-refused';
+    }
+  /** Firmware or iPXE has an address, and is told to boot `bootFile`. */
+  | { readonly code: 'address'; readonly bootFile?: string }
+  | FileStep
+  | AgentStep
+  /** Whether the cloud has the node in service: the last milestone of a node that belongs to one. */
+  | { readonly code: 'in-service'; readonly standing?: CloudStanding | EarlierStanding }
+);
+
+/** A file was sent, or failed for `cause`; `image` is the SHA-256 of the image that it belongs to. */
+export type FileStep = {
+  readonly code: FileRole;
+  readonly file?: string;
+  readonly image?: string;
+  readonly bytes?: number;
+  readonly cause?: string;
 };
+
+export type StepCode = BootStep['code'];
 
 /** One attempt of one node, from its first DISCOVER to `ready`. Times are milliseconds since the epoch. */
 export type Boot = {
@@ -44,17 +73,17 @@ export function advance(boot: Boot | undefined, event: Event): Boot | undefined 
   if ('wrongNetwork' in event && event.wrongNetwork) return boot;
   // What a running node does to its files is no part of its boot; what a service that it started says is.
   if (event.kind === 'node.step' && event.during === 'refresh') return boot;
-  if (event.kind === 'node.step' && event.during === 'service') return boot && withWords(boot, event);
+  if (event.kind === 'node.step' && event.during === 'service') return boot && withOutput(boot, event);
   if (event.kind === 'node.clock' && boot) {
     const { clockAheadMs: _, ...rest } = boot;
     return event.aheadMs === 0 ? rest : { ...rest, clockAheadMs: event.aheadMs };
   }
   if (event.kind === 'dhcp.discover' && startsBoot(boot, event.stage, event.at)) {
-    const step: BootStep = { at: event.at, name: stageName(event.stage), status: 'done' };
+    const step: BootStep = { at: event.at, code: ASKS[event.stage], status: 'done' };
     return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [step] };
   }
-  if (event.kind === 'node.step' && boot?.state !== 'booting' && event.step === 'agent' && event.status === 'started') {
-    return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [agentStep(event)] };
+  if (event.kind === 'node.step' && boot?.state !== 'booting' && event.code === 'agent' && event.status === 'started') {
+    return { startedAt: event.at, updatedAt: event.at, state: 'booting', steps: [agentStepOf(event)] };
   }
   if (!boot) return undefined;
   const step = stepOf(event);
@@ -72,23 +101,22 @@ export function advance(boot: Boot | undefined, event: Event): Boot | undefined 
  * Firmware that asks is a machine that was just switched on, unless it is only asking again. iPXE asks after the
  * firmware that loaded it, or first where the network card carries iPXE itself. An operating system that asks is neither.
  */
-function startsBoot(boot: Boot | undefined, stage: 'firmware' | 'ipxe' | 'os', at: number): boolean {
+function startsBoot(boot: Boot | undefined, stage: ClientStage, at: number): boolean {
   if (stage === 'os') return false;
   if (boot?.state !== 'booting') return true;
-  const early = boot.steps.every((step) => EARLY.has(step.name));
+  const early = boot.steps.every((step) => EARLY.has(step.code));
   if (stage === 'ipxe') return !early;
   return !early || at - boot.updatedAt > SAME_ATTEMPT_MS;
 }
 
-/** The last milestone of a node that belongs to a cloud. */
-export const IN_SERVICE = 'in service';
-const READY = 'ready';
-const FIRMWARE_ASKS = 'firmware asks';
-const IPXE_ASKS = 'iPXE asks';
-const EARLY: ReadonlySet<string> = new Set([FIRMWARE_ASKS, IPXE_ASKS, 'address', 'loader']);
+const ASKS = { firmware: 'firmware-asks', ipxe: 'ipxe-asks', os: 'system-asks' } as const satisfies {
+  readonly [S in ClientStage]: StepCode;
+};
+const EARLY: ReadonlySet<StepCode> = new Set(['firmware-asks', 'ipxe-asks', 'address', 'loader']);
 
-function stageName(stage: 'firmware' | 'ipxe' | 'os'): string {
-  return stage === 'firmware' ? FIRMWARE_ASKS : stage === 'ipxe' ? IPXE_ASKS : 'system asks';
+/** What tells a step from others of its boot. */
+function keyOf({ code, subject }: { readonly code: StepCode; readonly subject?: string | undefined }): string {
+  return subject === undefined ? code : `${code} ${subject}`;
 }
 
 /**
@@ -96,16 +124,16 @@ function stageName(stage: 'firmware' | 'ipxe' | 'os'): string {
  * itself only where none is known.
  */
 export function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
-  const last = new Map(steps.map((step) => [step.name, step]));
+  const last = new Map(steps.map((step) => [keyOf(step), step]));
   const failed = [...last.values()].filter(({ status }) => status === 'failed');
-  const causes = failed.filter(({ name }) => name !== READY);
+  const causes = failed.filter(({ code }) => code !== 'ready');
   return causes.length > 0 ? causes : failed;
 }
 
 /** Whether nothing failed but services at their start. systemd goes on trying those, so they may come yet. */
 export function failedByServices({ state, steps }: Boot): boolean {
   const failed = failedSteps(steps);
-  return state === 'failed' && failed.length > 0 && failed.every(({ name }) => name.startsWith('service '));
+  return state === 'failed' && failed.length > 0 && failed.every(({ code }) => code === 'service');
 }
 
 function stateAfter(boot: Boot, event: Event): Boot['state'] {
@@ -113,7 +141,7 @@ function stateAfter(boot: Boot, event: Event): Boot['state'] {
   if (event.kind !== 'node.step') return boot.state;
   if (event.status === 'failed') return 'failed';
   // The agent says so only where nothing failed for good; a file mended meanwhile may have failed before.
-  if (event.step === READY && event.status === 'done') return 'ready';
+  if (event.code === 'ready' && event.status === 'done') return 'ready';
   return boot.state;
 }
 
@@ -121,59 +149,41 @@ function stepOf(event: Event): BootStep | undefined {
   const { at } = event;
   switch (event.kind) {
     case 'dhcp.discover':
-      return { at, name: stageName(event.stage), status: 'done' };
+      return { at, code: ASKS[event.stage], status: 'done' };
     case 'dhcp.ack':
       return event.stage === 'os'
-        ? { at, name: 'system has its address', status: 'done' }
-        : { at, name: 'address', status: 'done', ...(event.bootFile ? { detail: `boots ${event.bootFile}` } : {}) };
+        ? { at, code: 'system-address', status: 'done' }
+        : { at, code: 'address', status: 'done', ...(event.bootFile ? { bootFile: event.bootFile } : {}) };
     case 'dhcp.nak':
-      return { at, name: 'address refused', status: 'failed', ...(event.reason ? { detail: event.reason } : {}) };
+      return { at, code: 'address-refused', status: 'failed', detail: event.reason };
     case 'dhcp.other-server':
-      return { at, name: 'another DHCP server answered', status: 'failed' };
+      return { at, code: 'other-server', status: 'failed' };
     case 'tftp.sent':
-    case 'http.sent':
-      return {
-        at,
-        name: fileStep(event.file),
-        status: 'done',
-        ms: event.ms,
-        file: event.file,
-        detail: `${event.file}, ${formatBytes(event.bytes)}`,
-      };
+    case 'http.sent': {
+      const { file, bytes, ms, role, image } = event;
+      return { at, code: role, status: 'done', ms, file, bytes, ...(image === undefined ? {} : { image }) };
+    }
     case 'tftp.failed':
-    case 'http.failed':
-      return { at, name: fileStep(event.file), status: 'failed', detail: `${event.file}: ${event.reason}` };
+    case 'http.failed': {
+      const { file, reason, role = 'file', image } = event;
+      return { at, code: role, status: 'failed', file, cause: reason, ...(image === undefined ? {} : { image }) };
+    }
     case 'node.step':
-      return agentStep(event);
-    case 'cloud.standing':
-      return {
-        at,
-        name: IN_SERVICE,
-        status: event.standing === 'in-service' ? 'done' : 'running',
-        detail: event.words,
-        ...(event.hint === undefined ? {} : { hint: event.hint }),
-      };
+      return agentStepOf(event);
+    case 'cloud.standing': {
+      const { at: _, kind, mac, ip, ...standing } = event;
+      return { at, code: 'in-service', status: event.standing === 'in-service' ? 'done' : 'running', standing };
+    }
     default:
       return undefined;
   }
 }
 
-/** What a file is to a boot, by its name in the layout of `boot/files`. */
-function fileStep(file: string): string {
-  if (/(^|\/)images\/[0-9a-f]{64}\/vmlinuz$/.test(file)) return 'kernel';
-  if (/(^|\/)images\/[0-9a-f]{64}\/initrd$/.test(file)) return 'initrd';
-  // The first initrd reports under the same name how far it is.
-  if (/(^|\/)images\/[0-9a-f]{64}\/root\.squashfs$/.test(file)) return 'root';
-  if (/(^|\/)ipxe\/[0-9a-f:-]{17}$/i.test(file)) return 'script';
-  if (file.includes('pxelinux.cfg/')) return 'script';
-  if (/(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(file)) return 'loader';
-  return 'file';
-}
-
-function agentStep(event: Event & { kind: 'node.step' }): BootStep {
+function agentStepOf(event: Event & { kind: 'node.step' }): BootStep {
+  const step = event.subject === undefined ? { code: event.code } : { code: event.code, subject: event.subject };
   return {
     at: event.at,
-    name: event.step,
+    ...step,
     status: event.status === 'started' ? 'running' : event.status,
     ...(event.ms === undefined ? {} : { ms: event.ms }),
     ...(event.detail === undefined ? {} : { detail: event.detail }),
@@ -182,25 +192,30 @@ function agentStep(event: Event & { kind: 'node.step' }): BootStep {
 }
 
 /** The boot with what a service's log says now beside the step that started it. What a start that failed printed stays until there is more. */
-function withWords(boot: Boot, { step, output }: Event & { kind: 'node.step' }): Boot {
-  const at = boot.steps.findLastIndex(({ name }) => name === step);
+function withOutput(boot: Boot, event: Event & { kind: 'node.step' }): Boot {
+  const at = boot.steps.findLastIndex((step) => keyOf(step) === keyOf(event));
   const found = boot.steps[at];
   if (found === undefined) return boot;
   const { output: before, ...rest } = found;
-  const words = output ?? (found.status === 'failed' ? before : undefined);
-  const steps = boot.steps.with(at, words === undefined ? rest : { ...rest, output: words });
+  const output = event.output ?? (found.status === 'failed' ? before : undefined);
+  const steps = boot.steps.with(at, output === undefined ? rest : { ...rest, output });
   return { ...boot, steps: withinText(steps) };
 }
 
 /** A step that ends takes the place of the same step running; a repeated one takes the place of its last. */
 function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep[] {
   const last = steps.at(-1);
-  if (last && last.name === step.name && (last.status === 'running' || last.detail === step.detail)) {
+  if (last && keyOf(last) === keyOf(step) && (last.status === 'running' || contentOf(last) === contentOf(step))) {
     const startedAt = last.status === 'running' ? last.at : step.at;
     return [...steps.slice(0, -1), { ...step, at: startedAt }];
   }
   if (steps.length < MOST_STEPS) return [...steps, step];
   return [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1), step];
+}
+
+/** What a step says beside how it stands: a step that says the same again is the same. */
+function contentOf({ at, status, ms, output, ...content }: BootStep): string {
+  return JSON.stringify(content);
 }
 
 /**
@@ -211,11 +226,10 @@ function withinText(steps: readonly BootStep[]): readonly BootStep[] {
   let excess = steps.reduce((sum, step) => sum + textOf(step), 0) - MOST_TEXT;
   if (excess <= 0) return steps;
   const bounded = [...steps];
-  const shorten = (index: number, fields: readonly (keyof BootStep)[]): void => {
+  const shorten = (index: number, fields: readonly string[]): void => {
     const step = bounded[index];
     if (step === undefined || excess <= 0) return;
-    const shorter: { -readonly [Key in keyof BootStep]: BootStep[Key] } = { ...step };
-    for (const field of fields) delete shorter[field];
+    const shorter = Object.fromEntries(Object.entries(step).filter(([name]) => !fields.includes(name))) as BootStep;
     excess -= textOf(step) - textOf(shorter);
     bounded[index] = shorter;
   };
@@ -224,16 +238,28 @@ function withinText(steps: readonly BootStep[]): readonly BootStep[] {
   const others = places.filter((index) => steps[index]?.status !== 'failed');
   for (const some of [others, failed]) {
     for (const index of some) shorten(index, ['output']);
-    for (const index of some) shorten(index, ['detail', 'hint', 'file']);
+    for (const index of some) shorten(index, ['detail', 'file', 'cause', 'bootFile', 'standing']);
   }
   return bounded;
 }
 
-function textOf({ name, detail = '', file = '', output = '', hint = '' }: BootStep): number {
-  return name.length + detail.length + file.length + output.length + hint.length;
+/** How much text a step holds. */
+function textOf(step: BootStep): number {
+  let length = 0;
+  for (const value of Object.values(step)) {
+    if (typeof value === 'string') length += value.length;
+    else if (typeof value === 'object') length += JSON.stringify(value).length;
+  }
+  return length;
 }
 
 /** Whether the cloud has had the node in service in this boot. */
 export function isInService({ steps }: Pick<Boot, 'steps'>): boolean {
-  return steps.some(({ name, status }) => name === IN_SERVICE && status === 'done');
+  return steps.some(({ code, status }) => code === 'in-service' && status === 'done');
+}
+
+/** The image of which a boot was sent a file last. */
+export function imageOfBoot({ steps }: Pick<Boot, 'steps'>): string | undefined {
+  const images = steps.map((step) => ('image' in step && step.status === 'done' ? step.image : undefined));
+  return images.findLast((image) => image !== undefined);
 }

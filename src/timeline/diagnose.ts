@@ -1,234 +1,190 @@
-import { count, formatMs, formatOff } from '../words/units.ts';
-import { type BootStep, failedSteps, IN_SERVICE } from './boots.ts';
+import type { CloudStanding, EarlierStanding } from '../model/cloudStanding.ts';
+import type { Mac } from '../model/mac.ts';
+import { type BootStep, failedSteps, type StepCode } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
-import { serviceTrouble } from './serviceTrouble.ts';
+import { serviceTrouble, type Trouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';
 
-/** What is wrong with a node, or that nothing is, and what to look at next: sentences for the operator. */
-export type Diagnosis = { readonly summary: string; readonly advice: readonly string[] };
+/** A lease, and for how much longer it lasts, milliseconds. */
+export type Holding = { readonly lease: HeldLease; readonly leftMs: number };
+/** The last step of a boot, if there is one, and since when nothing was seen, milliseconds. */
+type Quiet = { readonly last?: BootStep; readonly quietMs: number };
 
-/** A step that takes longer than this deserves a word; milliseconds. */
+/** How a node stands. */
+export type NodeFinding =
+  /** Neither image nor menu entry nor boot file: it is never told to boot. */
+  | { readonly code: 'address-only' }
+  | { readonly code: 'image-not-built'; readonly image: string }
+  | ({ readonly code: 'addressed' } & Holding)
+  | { readonly code: 'unseen'; readonly mac: Mac }
+  | { readonly code: 'not-in-service'; readonly standing?: CloudStanding | EarlierStanding }
+  /** `standing`: how the cloud has it, where it belongs to one. */
+  | { readonly code: 'ready'; readonly tookMs: number; readonly standing?: CloudStanding | EarlierStanding }
+  /** It was sent all of a menu entry, or to a boot file, after which nothing tells how it fares. */
+  | {
+      readonly code: 'loaded';
+      readonly entry: string | null;
+      readonly bootFile?: string;
+      readonly quietMs: number;
+    }
+  | { readonly code: 'step-failed'; readonly step: BootStep }
+  | { readonly code: 'step-goes-on'; readonly step: BootStep }
+  | ({ readonly code: 'other-server' } & Quiet)
+  | ({ readonly code: 'booting' } & Quiet);
+
+/** How far a boot came after which nothing was seen: what usually stops one right after it. */
+export type Reached = 'agent' | 'root' | 'initrd' | 'script' | 'loader' | 'address' | 'asking';
+
+/** What to look at next. */
+export type Advice =
+  | ({ readonly code: 'address-held' } & Holding)
+  | { readonly code: 'no-address' }
+  | { readonly code: 'build-image'; readonly image: string }
+  /** The site keeps another address for it, which it gets when it asks next. */
+  | { readonly code: 'own-address-next'; readonly ip: string }
+  | { readonly code: 'boot-order' | 'power-and-boot-order' | 'portfast' | 'console' | 'other-server' }
+  | { readonly code: 'other-card' | 'right-card'; readonly mac: Mac }
+  | { readonly code: 'service-trouble'; readonly service: string; readonly trouble: Trouble }
+  | { readonly code: 'cloud-hint'; readonly standing: CloudStanding | EarlierStanding }
+  | { readonly code: 'printed'; readonly output: string }
+  | { readonly code: 'failed-too'; readonly step: BootStep }
+  | { readonly code: 'stopped-after'; readonly reached: Reached }
+  | { readonly code: 'clock'; readonly aheadMs: number }
+  | { readonly code: 'refresh-failed'; readonly cause: string }
+  | { readonly code: 'files-behind' }
+  /** `paths`: the first of them. */
+  | { readonly code: 'files-drifted'; readonly count: number; readonly paths: readonly string[] };
+
+/** What is wrong with a node, or that nothing is, and what to look at next. */
+export type Diagnosis = { readonly node: string; readonly finding: NodeFinding; readonly advice: readonly Advice[] };
+
+/** A step that takes longer than this is worth advice; milliseconds. */
 const PATIENCE_MS = 90_000;
+const PATHS_SHOWN = 3;
 
 /**
- * Says in words how a node stands, from its newest boot. `imageBuilt` tells whether the shelf has the node's image;
- * `now` is milliseconds since the epoch. Pure.
+ * How a node stands, from its newest boot. `imageBuilt` says whether the shelf has the node's image; `now` is milliseconds since
+ * the epoch. Pure.
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
-  const { summary, advice } = diagnoseBoot(node, imageBuilt, now);
-  return {
-    summary,
-    advice: [...advice, ...aboutClock(node), ...(node.boot?.state === 'ready' ? aboutFiles(node) : [])],
-  };
+  const { finding, advice } = diagnoseBoot(node, imageBuilt, now);
+  const ofFiles = node.boot?.state === 'ready' ? aboutFiles(node) : [];
+  return { node: node.name, finding, advice: [...advice, ...aboutClock(node), ...ofFiles] };
 }
 
-/** Tokens, certificates and what Nova calls up all hang on the time. */
-function aboutClock({ boot }: NodeStatus): readonly string[] {
-  return boot?.clockAheadMs === undefined
-    ? []
-    : [`Its clock is ${formatOff(boot.clockAheadMs)} the server's: does it ask a time server (NTP)?`];
+type Found = Pick<Diagnosis, 'finding' | 'advice'>;
+
+/** Tokens, certificates and whether Nova calls a service up depend on the time. */
+function aboutClock({ boot }: NodeStatus): readonly Advice[] {
+  return boot?.clockAheadMs === undefined ? [] : [{ code: 'clock', aheadMs: boot.clockAheadMs }];
 }
 
 /** What is to be said of the files of a running node. */
-function aboutFiles({ name, files }: NodeStatus): readonly string[] {
+function aboutFiles({ files }: NodeStatus): readonly Advice[] {
   if (!files) return [];
-  const failed = files.failed === null ? [] : [`Its last refresh failed, and is tried again: ${files.failed}.`];
-  const behind =
-    files.current === null || files.current === files.applied
-      ? []
-      : [
-          `The site gives it other files by now: see \`reveille diff ${name}\`, apply them at once with \`reveille sync ${name}\`.`,
-        ];
-  const first = files.drift.slice(0, 3).map(({ path }) => path);
-  const drift =
-    files.drifted === 0
-      ? []
-      : [
-          `Somebody changed ${count(files.drifted, 'file')} there: ${first.join(', ')}${files.drifted > first.length ? ', ...' : ''}.`,
-          `They stay so until the site changes them, or \`reveille sync ${name} --restore\` lays them again.`,
-        ];
-  return [...failed, ...behind, ...drift];
+  const { failed, current, applied, drifted, drift } = files;
+  const paths = drift.slice(0, PATHS_SHOWN).map(({ path }) => path);
+  return [
+    ...(failed === null ? [] : [{ code: 'refresh-failed', cause: failed } as const]),
+    ...(current === null || current === applied ? [] : [{ code: 'files-behind' } as const]),
+    ...(drifted === 0 ? [] : [{ code: 'files-drifted', count: drifted, paths } as const]),
+  ];
 }
 
-function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
-  const { boot } = node;
-  if (node.image === null && node.entry === null && node.bootFile === undefined) {
-    return {
-      summary: `${node.name} has no image: it is given an address and never told to boot.`,
-      advice: [node.lease ? `It has ${addressWords(node.lease, now)}.` : 'It has no address now.'],
-    };
+function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Found {
+  const { boot, lease, image, entry, bootFile, mac } = node;
+  if (image === null && entry === null && bootFile === undefined) {
+    const advice: Advice = lease ? { code: 'address-held', ...holding(lease, now) } : { code: 'no-address' };
+    return { finding: { code: 'address-only' }, advice: [advice] };
   }
-  if (node.image !== null && node.bootFile === undefined && !imageBuilt) {
-    return {
-      summary: `The image ${node.image} has not been built.`,
-      advice: [`Run \`reveille image build ${node.image}\`.`],
-    };
-  }
-  if (!boot && node.lease) return addressed(node, node.lease, now);
+  if (image !== null && bootFile === undefined && !imageBuilt)
+    return { finding: { code: 'image-not-built', image }, advice: [{ code: 'build-image', image }] };
+  if (!boot && lease) return addressed(node, lease, now);
   if (!boot) {
-    return {
-      summary: `No boot request from ${node.mac} has arrived.`,
-      advice: [
-        'Is the machine on, and does its firmware boot from the network card first?',
-        `Is ${node.mac} the address of the card that is wired to the boot network? \`reveille watch\` shows strangers that ask.`,
-        'A switch port with spanning tree and without portfast keeps the link down for about 50 s, longer than some firmware asks.',
-      ],
-    };
+    const finding = { code: 'unseen', mac } as const;
+    return { finding, advice: [{ code: 'power-and-boot-order' }, { code: 'right-card', mac }, { code: 'portfast' }] };
   }
-  const service = boot.steps.findLast((step) => step.name === IN_SERVICE);
+  const service = boot.steps.findLast((step) => step.code === 'in-service');
+  const standing = service?.standing && { standing: service.standing };
   if (boot.state === 'ready' && service?.status === 'running') {
+    // What the node's own logs say is nearer to the cause than what the cloud misses, if it is about the same.
     const troubles = boot.steps.flatMap(serviceAdvice);
-    const hint = service.hint === undefined ? [] : [sentence(service.hint)];
-    return {
-      summary: `${node.name} is ready and not in service: ${service.detail}.`,
-      // What the node's own logs say is nearer to the cause than what the cloud misses, if it is about the same.
-      advice: [...troubles, ...hint],
-    };
+    const hint: readonly Advice[] = standing ? [{ code: 'cloud-hint', ...standing }] : [];
+    return { finding: { code: 'not-in-service', ...standing }, advice: [...troubles, ...hint] };
   }
   if (boot.state === 'ready') {
-    return {
-      summary: `${node.name} is ready${service ? ` and ${service.detail}` : ''}; its boot took ${formatMs(boot.updatedAt - boot.startedAt)}.`,
-      advice: [],
-    };
+    return { finding: { code: 'ready', tookMs: boot.updatedAt - boot.startedAt, ...standing }, advice: [] };
   }
+  const quietMs = now - boot.updatedAt;
   if (boot.state === 'booting' && node.state === 'loaded') {
-    const what = node.bootFile === undefined ? `all of the menu entry ${node.entry}` : `to ${node.bootFile}`;
-    return {
-      summary: `${node.name} was sent ${what}, ${formatMs(now - boot.updatedAt)} ago.`,
-      advice: ['What it runs does not report here. Look at its console, or whether it answers on the network.'],
-    };
+    const finding = { code: 'loaded', entry, ...(bootFile === undefined ? {} : { bootFile }), quietMs } as const;
+    return { finding, advice: [{ code: 'console' }] };
   }
   const [failed, ...others] = failedSteps(boot.steps);
-  if (boot.state === 'failed' && failed) return failedStep(node, failed, others);
-  const starting = boot.steps.at(-1);
-  if (starting?.status === 'running' && isToldOf(starting, now - boot.updatedAt)) return slowStep(node, starting);
-  return waiting(node, boot.steps, now - boot.updatedAt);
+  if (boot.state === 'failed' && failed) return failedStep(failed, others);
+  const last = boot.steps.at(-1);
+  if (last?.status === 'running' && saysWhatItDoes(last, quietMs)) return slowStep(last);
+  return waiting(boot.steps, quietMs);
+}
+
+function holding(lease: HeldLease, now: number): Holding {
+  return { lease, leftMs: lease.expires - now };
 }
 
 /** A machine that has an address and no boot. */
-function addressed({ name, mac, ip }: NodeStatus, lease: HeldLease, now: number): Diagnosis {
-  const advice = [
-    'A system that is on it already asked for the address. Does its firmware boot from the network card first?',
-    `Is ${mac} the card that the firmware boots from? A machine with several cards may boot by another: \`mac:\` takes a list.`,
-  ];
-  const own =
-    ip === null || ip === lease.ip ? [] : [`The site keeps ${ip} for it: it changes to that when it asks next.`];
+function addressed({ mac, ip }: NodeStatus, lease: HeldLease, now: number): Found {
+  const own: readonly Advice[] = ip === null || ip === lease.ip ? [] : [{ code: 'own-address-next', ip }];
   return {
-    summary: `${name} has its address and has not asked to boot: ${addressWords(lease, now)}.`,
-    advice: [...own, ...advice],
+    finding: { code: 'addressed', ...holding(lease, now) },
+    advice: [...own, { code: 'boot-order' }, { code: 'other-card', mac }],
   };
 }
 
-/** `10.0.0.200 of network rack (pool 10.0.0.200-10.0.0.220) for 50 min 0 s`. */
-export function addressWords({ ip, network, pool, expires }: HeldLease, now: number): string {
-  return `${ip} of network ${network}${pool === null ? '' : ` (pool ${pool})`} for ${formatMs(expires - now)} yet`;
+function failedStep(step: BootStep, others: readonly BootStep[]): Found {
+  const advice = others.flatMap((one): readonly Advice[] => [{ code: 'failed-too', step: one }, ...serviceAdvice(one)]);
+  return { finding: { code: 'step-failed', step }, advice: [...serviceAdvice(step), ...printed(step), ...advice] };
 }
 
-function failedStep(node: NodeStatus, step: BootStep, others: readonly BootStep[]): Diagnosis {
-  return {
-    summary: failure(step, ` on ${node.name}`),
-    advice: [
-      ...serviceAdvice(step),
-      ...printed(step),
-      ...others.flatMap((one) => [failure(one), ...serviceAdvice(one)]),
-    ],
-  };
-}
-
-function failure({ name, detail }: BootStep, where = ''): string {
-  return `The step ${name} failed${where}${detail ? `: ${detail}` : ''}.`;
-}
-
-/** Whether a step that goes on told what it does: what its log says, or not long ago. */
-function isToldOf({ output, detail }: BootStep, quietMs: number): boolean {
+/** Whether a step that goes on is known to do something: by what its log says, or by a report not long ago. */
+function saysWhatItDoes({ output, detail }: BootStep, quietMs: number): boolean {
   return output !== undefined || (detail !== undefined && quietMs < PATIENCE_MS);
 }
 
-/** A step that goes on, and told what it does. */
-function slowStep(node: NodeStatus, step: BootStep): Diagnosis {
+function slowStep(step: BootStep): Found {
+  return { finding: { code: 'step-goes-on', step }, advice: [...serviceAdvice(step), ...printed(step)] };
+}
+
+/** What the log of a service tells of its trouble; empty where nothing is known of it. */
+function serviceAdvice(step: BootStep): readonly Advice[] {
+  if (step.code !== 'service' || step.output === undefined) return [];
+  const trouble = serviceTrouble(step.output);
+  return trouble ? [{ code: 'service-trouble', service: step.subject, trouble }] : [];
+}
+
+function printed({ output }: BootStep): readonly Advice[] {
+  return output === undefined ? [] : [{ code: 'printed', output }];
+}
+
+function waiting(steps: readonly BootStep[], quietMs: number): Found {
+  const last = steps.at(-1);
+  const quiet: Quiet = { quietMs, ...(last && { last }) };
+  if (steps.some(({ code }) => code === 'other-server'))
+    return { finding: { code: 'other-server', ...quiet }, advice: [{ code: 'other-server' }] };
+  const furthest = REACHED.find(({ steps: codes }) => steps.some(({ code }) => codes.includes(code)));
+  const isStuck = quietMs >= PATIENCE_MS && furthest !== undefined;
   return {
-    summary: `${node.name} is booting; the step ${step.name} goes on${step.detail ? `: ${step.detail}` : ''}.`,
-    advice: [...serviceAdvice(step), ...printed(step)],
+    finding: { code: 'booting', ...quiet },
+    advice: isStuck ? [{ code: 'stopped-after', reached: furthest.reached }] : [],
   };
 }
 
-/** What the log of a service tells of its trouble, with a hint; empty where nothing is known of it. */
-function serviceAdvice({ name, output }: BootStep): readonly string[] {
-  const service = /^service (.+)$/.exec(name)?.[1];
-  const trouble = service !== undefined && output !== undefined ? serviceTrouble(output) : undefined;
-  return trouble ? [`${service} ${trouble.words}.`, sentence(trouble.hint)] : [];
-}
-
-function printed({ output }: BootStep): readonly string[] {
-  if (output === undefined) return [];
-  const lines = output.trimEnd().split('\n');
-  return ['It printed last:', ...lines.map((line) => `  ${line}`)];
-}
-
-function waiting(node: NodeStatus, steps: readonly BootStep[], quietMs: number): Diagnosis {
-  const reached = REACHED.find(({ steps: names }) => steps.some((step) => names.includes(step.name)));
-  const last = steps.at(-1);
-  const where = last ? `the last thing seen was "${last.name}", ${formatMs(quietMs)} ago` : 'nothing was seen';
-  if (steps.some((step) => step.name === 'another DHCP server answered')) {
-    return {
-      summary: `${node.name} took another DHCP server's offer; ${where}.`,
-      advice: ['Find and stop the second DHCP server on this wire, or keep the boot network apart from it.'],
-    };
-  }
-  const summary = `${node.name} is booting; ${where}.`;
-  return { summary, advice: quietMs < PATIENCE_MS ? [] : (reached?.advice ?? []) };
-}
-
-/** The furthest stage first: what usually stops a boot right after it. */
-const REACHED: readonly { readonly steps: readonly string[]; readonly advice: readonly string[] }[] = [
-  {
-    steps: ['agent'],
-    advice: ['The agent runs on the node. Look at its console, or at `journalctl -u reveille-agent` there.'],
-  },
-  {
-    steps: ['root'],
-    advice: [
-      'The first initrd is bringing the squashfs root, and starts over by itself where it cannot. Look at its console.',
-      'With kernelArgs: [reveille.debug] it gives a shell there when it fails.',
-    ],
-  },
-  {
-    steps: ['initrd'],
-    advice: [
-      'The node has its kernel and initrd, and its agent has not reported. Look at its console (kernelArgs: [console=ttyS0]).',
-      'Too little RAM for the unpacked image ends in a panic; so does a kernel that cannot unpack the initrd.',
-      'With a squashfs root, the first initrd waits up to five minutes for link and address before it starts over.',
-      'An image without the driver of the network card comes up and cannot reach the server.',
-    ],
-  },
-  {
-    steps: ['script', 'kernel'],
-    advice: [
-      'The loader has its script and did not fetch the whole image. Does a firewall let HTTP (and TFTP) through?',
-    ],
-  },
-  {
-    steps: ['loader'],
-    advice: [
-      'The loader was fetched and asked for nothing more. Some network cards hang in one loader: try `loader: pxelinux` or `loader: ipxe`.',
-    ],
-  },
-  {
-    steps: ['address'],
-    advice: [
-      'The firmware has an address and fetched nothing. Does a firewall drop TFTP (UDP port 69 and the ports that answer)?',
-      'A second DHCP server may have sent it elsewhere.',
-    ],
-  },
-  {
-    steps: ['firmware asks', 'iPXE asks'],
-    advice: [
-      'The firmware asked for an address and did not take the offer. A second DHCP server may have answered first.',
-      'Do answers reach the machine: the same VLAN, no DHCP snooping on the switch port?',
-    ],
-  },
+/** The furthest stage first. */
+const REACHED: readonly { readonly steps: readonly StepCode[]; readonly reached: Reached }[] = [
+  { steps: ['agent'], reached: 'agent' },
+  { steps: ['root'], reached: 'root' },
+  { steps: ['initrd'], reached: 'initrd' },
+  { steps: ['script', 'kernel'], reached: 'script' },
+  { steps: ['loader'], reached: 'loader' },
+  { steps: ['address'], reached: 'address' },
+  { steps: ['firmware-asks', 'ipxe-asks'], reached: 'asking' },
 ];
-
-function sentence(words: string): string {
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.?!]$/.test(words) ? '' : '.'}`;
-}

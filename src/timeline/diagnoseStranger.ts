@@ -1,7 +1,7 @@
-import { formatIpv4 } from '../model/ipv4.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import { count, formatMs } from '../words/units.ts';
-import { addressWords, type Diagnosis } from './diagnose.ts';
+import type { BootStep } from './boots.ts';
+import type { Holding } from './diagnose.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';
 
@@ -22,67 +22,77 @@ export function strangerState({ stranger, lease }: SeenStranger): StrangerState 
   return lease ? 'addressed' : 'without-address';
 }
 
-/**
- * Says in words what a machine did that the site does not list, and how it becomes a node. `options` are added to the command (`--site x`);
- * `now` is milliseconds since the epoch. Pure.
- */
-export function diagnoseStranger(seen: SeenStranger, options: string, now: number): Diagnosis {
+/** What is to be said of a machine that the site does not list. */
+export type StrangerFact =
+  /** What it asked; times are milliseconds ago. */
+  | {
+      readonly code: 'asked';
+      readonly requests: number;
+      readonly messages: Readonly<Record<string, number>>;
+      readonly firstMs: number;
+      readonly lastMs: number;
+      readonly network?: string;
+      readonly via?: string;
+    }
+  | {
+      readonly code: 'machine';
+      readonly machine: Stranger['machine'];
+      readonly classes: readonly string[];
+      readonly vendor?: string;
+    }
+  | ({ readonly code: 'address' } & Holding)
+  | { readonly code: 'no-address'; readonly before?: Ipv4 }
+  | { readonly code: 'refused'; readonly reason: string }
+  /** How far its newest attempt to boot came; without a step: nowhere. */
+  | { readonly code: 'boot'; readonly last?: BootStep }
+  /** How it becomes a node: `adopt` takes a stranger that was seen. */
+  | { readonly code: 'make-node'; readonly way: 'adopt' | 'add' };
+
+export type StrangerDiagnosis = {
+  readonly mac: Mac;
+  readonly code: StrangerState;
+  readonly facts: readonly StrangerFact[];
+};
+
+/** What a machine did that the site does not list, and how it becomes a node. `now` is milliseconds since the epoch. Pure. */
+export function diagnoseStranger(seen: SeenStranger, now: number): StrangerDiagnosis {
   const { mac, stranger } = seen;
-  const adopt = `reveille node adopt ${mac}${options}`;
-  const add = `reveille node add NAME --mac ${mac} --ip next${options}`;
   return {
-    summary: `${mac} is no node of the site: ${stateWords(seen)}.`,
-    advice: [
-      ...(stranger ? [askedWords(stranger, now), ...whoWords(seen, stranger)] : []),
-      ...addressOf(seen, now),
-      ...(stranger?.boot ? [`Its newest attempt to boot came as far as: ${lastStep(stranger.boot)}.`] : []),
-      `To make it a node: \`${stranger ? adopt : add}\`.`,
+    mac,
+    code: strangerState(seen),
+    facts: [
+      ...(stranger ? [asked(stranger, now), machine(seen, stranger)] : []),
+      ...address(seen, now),
+      ...(stranger?.boot ? [lastStep(stranger.boot)] : []),
+      { code: 'make-node', way: stranger ? 'adopt' : 'add' },
     ],
   };
 }
 
-function stateWords(seen: SeenStranger): string {
-  switch (strangerState(seen)) {
-    case 'asked-to-boot':
-      return 'it asked to boot';
-    case 'addressed':
-      return 'it has an address and has not asked to boot';
-    case 'without-address':
-      return 'it asked for an address and has none';
-  }
+function asked({ network, via, firstSeen, lastSeen, count, messages = {} }: Stranger, now: number): StrangerFact {
+  return {
+    code: 'asked',
+    requests: count,
+    messages,
+    firstMs: now - firstSeen,
+    lastMs: now - lastSeen,
+    ...(network === undefined ? {} : { network }),
+    ...(via === undefined ? {} : { via }),
+  };
 }
 
-function askedWords({ network, via, firstSeen, lastSeen, count: asked, messages }: Stranger, now: number): string {
-  const where = [via === undefined ? '' : ` through ${via}`, network === undefined ? '' : ` on network ${network}`];
-  const kinds = Object.entries(messages ?? {}).map(([kind, times]) =>
-    kind === 'refused' ? `${times} without an answer` : `${kind.toUpperCase()} ${times}`,
-  );
-  const all = kinds.length === 0 ? count(asked, 'request') : kinds.join(', ');
-  return `DHCP${where.join('')}: ${all}; first ${formatMs(now - firstSeen)} ago, last ${formatMs(now - lastSeen)} ago.`;
+function machine({ vendor }: SeenStranger, { machine, classes = [] }: Stranger): StrangerFact {
+  return { code: 'machine', machine, classes, ...(vendor === undefined ? {} : { vendor }) };
 }
 
-function whoWords({ vendor }: SeenStranger, { machine, classes }: Stranger): readonly string[] {
-  const { hostname, firmware, vendorClass, circuitId, remoteId } = machine;
-  const parts = [
-    hostname === undefined ? '' : `calls itself ${hostname}`,
-    vendor === undefined ? '' : `card by ${vendor}`,
-    firmware === undefined ? '' : `firmware ${firmware}`,
-    vendorClass === undefined ? '' : `vendor class ${vendorClass}`,
-    circuitId === undefined ? '' : `port ${circuitId}`,
-    remoteId === undefined ? '' : `of ${remoteId}`,
-    classes === undefined || classes.length === 0 ? 'in no class' : `in class ${classes.join(', ')}`,
-  ];
-  return [`The machine: ${parts.filter((part) => part !== '').join(', ')}.`];
+function address({ stranger, lease }: SeenStranger, now: number): readonly StrangerFact[] {
+  const refused: readonly StrangerFact[] =
+    stranger?.refusal === undefined ? [] : [{ code: 'refused', reason: stranger.refusal }];
+  if (lease) return [{ code: 'address', lease, leftMs: lease.expires - now }, ...refused];
+  return [{ code: 'no-address', ...(stranger?.ip === undefined ? {} : { before: stranger.ip }) }, ...refused];
 }
 
-function addressOf({ stranger, lease }: SeenStranger, now: number): readonly string[] {
-  const refusal = stranger?.refusal === undefined ? [] : [`Why it was last given none: ${stranger.refusal}.`];
-  if (lease) return [`Its address: ${addressWords(lease, now)}.`, ...refusal];
-  const before = stranger?.ip === undefined ? '' : ` now; its last was ${formatIpv4(stranger.ip)}`;
-  return [`Its address: none${before}.`, ...refusal];
-}
-
-function lastStep({ steps }: NonNullable<Stranger['boot']>): string {
+function lastStep({ steps }: NonNullable<Stranger['boot']>): StrangerFact {
   const last = steps.at(-1);
-  return last ? `${last.name}${last.detail === undefined ? '' : ` (${last.detail})`}` : 'nothing';
+  return { code: 'boot', ...(last && { last }) };
 }

@@ -8,10 +8,10 @@ import { classOf, EVENT_LIMITS, EventBudget, type EventClass, type EventLimits }
 
 const mac = (n: number): Mac => macFromBytes(Uint8Array.of(2, 0, n >>> 24, n >> 16, n >> 8, n));
 const ip = (n: number): Ipv4 => (0x0a000000 + n) as Ipv4;
-const traffic = (more: object = {}): Event => ({ kind: 'dhcp.offer', stage: 'os', at: 0, ...more });
+const traffic = (more: object = {}): Event => ({ kind: 'dhcp.offer', stage: 'os', ip: ip(1), at: 0, ...more });
 const step = (status: 'done' | 'failed', more: object = {}): Event => ({
   kind: 'node.step',
-  step: 'files',
+  code: 'files',
   status,
   at: 0,
   node: 'node01',
@@ -26,7 +26,7 @@ const times = (n: number, event: Event): Event[] => Array.from({ length: n }, ()
 describe('the class of an event', () => {
   const table: readonly [Event, EventClass][] = [
     [traffic(), 'traffic'],
-    [{ kind: 'http.sent', file: 'a', bytes: 1, ms: 1, at: 0 }, 'traffic'],
+    [{ kind: 'http.sent', file: 'a', role: 'file', bytes: 1, ms: 1, at: 0 }, 'traffic'],
     [{ kind: 'tftp.missing', file: 'a', at: 0 }, 'traffic'],
     [{ kind: 'tftp.failed', file: 'a', bytes: 1, reason: '', at: 0 }, 'refusals'],
     [refused(), 'refusals'],
@@ -34,7 +34,7 @@ describe('the class of an event', () => {
     [{ kind: 'dhcp.wrong-network', network: 'a', expected: 'b', at: 0 }, 'refusals'],
     [step('done'), 'steps'],
     [step('failed'), 'failures'],
-    [{ kind: 'cloud.standing', standing: 'down', words: '', at: 0 }, 'failures'],
+    [{ kind: 'cloud.standing', standing: 'compute-down', node: 'a', at: 0 }, 'failures'],
     [{ kind: 'server.trouble', code: 'X', message: '', at: 0 }, 'server'],
     [{ kind: 'server.fault', service: 'dhcp', message: '', count: 1, at: 0 }, 'server'],
   ];

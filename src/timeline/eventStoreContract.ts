@@ -31,7 +31,7 @@ export function eventStoreContract(
     test('events come back whole, oldest first, the newest where there are more than the limit', async () => {
       const step: Event = {
         kind: 'node.step',
-        step: 'files',
+        code: 'files',
         status: 'failed',
         output: 'é\n"',
         at: 5,

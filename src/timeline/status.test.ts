@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
+import type { FileRole } from '../model/bootFile.ts';
 import type { Lease } from '../model/lease.ts';
 import type { BootFrom } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
@@ -8,9 +9,10 @@ import type { Boot, BootStep } from './boots.ts';
 import { type HeldLease, heldLeases } from './heldLease.ts';
 import { type NodeState, statusOf } from './status.ts';
 
-const step = (name: string, more: Partial<BootStep> = {}): BootStep => ({ at: 0, name, status: 'done', ...more });
-const kernel = step('file', { file: 'files/nova/vmlinuz' });
-const initrd = step('file', { file: 'nova/initrd.img' });
+const step = (code: 'agent' | 'address'): BootStep => ({ at: 0, code, status: 'done' });
+const sent = (code: FileRole, file: string): BootStep => ({ at: 0, code, file, status: 'done' });
+const kernel = sent('file', 'files/nova/vmlinuz');
+const initrd = sent('file', 'nova/initrd.img');
 
 describe('the state of a node that boots a menu entry', () => {
   const entry = { name: 'nova', title: 'Nova', kernel: 'nova/vmlinuz', initrd: ['nova/initrd.img'], args: [] };
@@ -43,7 +45,7 @@ describe('the state of a node that boots a menu entry', () => {
 });
 
 describe("the state of a node that boots the operator's own boot file", () => {
-  const loader = step('loader', { file: 'pxelinux.0' });
+  const loader = sent('loader', 'pxelinux.0');
   const rows: [string, BootFrom, readonly BootStep[] | undefined, NodeState][] = [
     ['was not seen', { bootFile: 'pxelinux.0' }, undefined, 'unseen'],
     ['has not fetched it', { bootFile: 'pxelinux.0' }, [step('address')], 'booting'],

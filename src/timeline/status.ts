@@ -132,8 +132,13 @@ function stateOf(
     if ((node.image ?? node.boot ?? node.bootFile) === undefined) return 'address-only';
     return lease ? 'addressed' : 'unseen';
   }
-  const reported = boot.steps.some(({ name }) => name === 'agent');
+  const reported = boot.steps.some(({ code }) => code === 'agent');
   if (!files || boot.state !== 'booting' || reported) return boot.state;
-  const sent = boot.steps.filter(({ status }) => status === 'done').map(({ file }) => file?.replace(/^files\//, ''));
+  const sent = boot.steps.flatMap((step) => ('file' in step && step.status === 'done' ? [pathOf(step.file)] : []));
   return files.every((file) => sent.includes(file)) ? 'loaded' : 'booting';
+}
+
+/** The path of one of the operator's own files, which has a prefix over HTTP. */
+function pathOf(file: string | undefined): string | undefined {
+  return file?.replace(/^files\//, '');
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { agentStep } from '../model/agentStep.ts';
+import type { FileFacts } from '../model/bootFile.ts';
+import type { EarlierStanding } from '../model/cloudStanding.ts';
 import type { Event } from '../model/event.ts';
 import { parseMac } from '../model/mac.ts';
-import type { Boot } from './boots.ts';
+import type { Boot, BootStep, StepCode } from './boots.ts';
 import type { Stranger } from './strangers.ts';
 
 // What earlier releases stored has fields that this one does not know, and lacks others: what is checked here is what each of them
@@ -38,17 +41,101 @@ const STRANGER = z.looseObject({
   boot: BOOT.optional(),
 });
 
-/** An event as the state has it, the value of its JSON; `undefined` if it is none. */
+/** An event as the state has it, the value of its JSON, in the form of this release; `undefined` if it is none. */
 export function parseEvent(value: unknown): Event | undefined {
-  return EVENT.safeParse(value).success ? (value as Event) : undefined;
+  return EVENT.safeParse(value).success ? currentEvent(value as Fields) : undefined;
 }
 
 /** The same for a boot. */
 export function parseBoot(value: unknown): Boot | undefined {
-  return BOOT.safeParse(value).success ? (value as Boot) : undefined;
+  return BOOT.safeParse(value).success ? currentBoot(value as Boot) : undefined;
 }
 
 /** The same for a machine that the site does not list. */
 export function parseStranger(value: unknown): Stranger | undefined {
-  return STRANGER.safeParse(value).success ? (value as Stranger) : undefined;
+  if (!STRANGER.safeParse(value).success) return undefined;
+  const stranger = value as Stranger;
+  return stranger.boot === undefined ? stranger : { ...stranger, boot: currentBoot(stranger.boot) };
+}
+
+/**
+ * Earlier releases stored names and words where codes and values are now: files without what they are to a boot, steps of the agent by
+ * name, the cloud's standing in words.
+ */
+function currentEvent(event: Fields): Event {
+  switch (event.kind) {
+    case 'tftp.sent':
+    case 'http.sent':
+    case 'tftp.failed':
+    case 'http.failed':
+      return (event.role === undefined ? { ...event, ...factsByName(textOf(event.file)) } : event) as Event;
+    case 'node.step': {
+      const { step, ...rest } = event;
+      return (typeof step === 'string' ? { ...rest, ...agentStep(step) } : event) as Event;
+    }
+    case 'cloud.standing': {
+      const { words, hint, ...rest } = event;
+      return (typeof words === 'string' ? { ...rest, earlier: earlierWords(words, hint) } : event) as Event;
+    }
+    default:
+      return event as Event;
+  }
+}
+
+/** Steps of earlier releases have names in place of codes. */
+function currentBoot(boot: Boot): Boot {
+  const isCurrent = boot.steps.every(({ code }) => code !== undefined);
+  return isCurrent ? boot : { ...boot, steps: boot.steps.map(currentStep) };
+}
+
+type Fields = { readonly [name: string]: unknown };
+
+/** What steps that are no file's and no agent's are called in boots of earlier releases. */
+const CODES: { readonly [name: string]: StepCode } = {
+  'firmware asks': 'firmware-asks',
+  'iPXE asks': 'ipxe-asks',
+  'system asks': 'system-asks',
+  'system has its address': 'system-address',
+  'another DHCP server answered': 'other-server',
+  'address refused': 'address-refused',
+  address: 'address',
+  loader: 'loader',
+  script: 'script',
+  kernel: 'kernel',
+  initrd: 'initrd',
+  file: 'file',
+  'in service': 'in-service',
+};
+
+function currentStep(value: BootStep): BootStep {
+  const { name, hint, ...step } = value as BootStep & Fields;
+  if (typeof name !== 'string') return value;
+  const code = Object.hasOwn(CODES, name) ? CODES[name] : undefined;
+  if (code === 'in-service') {
+    const { detail, ...rest } = step;
+    const standing = {
+      standing: step.status === 'done' ? 'in-service' : 'unknown',
+      earlier: earlierWords(detail, hint),
+    } as const satisfies EarlierStanding;
+    return { ...rest, code, standing } as BootStep;
+  }
+  const { image } = factsByName('file' in step ? textOf(step.file) : '');
+  return { ...step, ...(code === undefined ? agentStep(name) : { code }), ...(image && { image }) } as BootStep;
+}
+
+function earlierWords(words: unknown, hint: unknown): EarlierStanding['earlier'] {
+  return { words: textOf(words), ...(typeof hint === 'string' ? { hint } : {}) };
+}
+
+/** What a file is to a boot by the names that earlier releases gave files. */
+function factsByName(file: string): FileFacts {
+  const [, image, name = ''] = /(?:^|\/)images\/([0-9a-f]{64})\/(vmlinuz|initrd|root\.squashfs)$/.exec(file) ?? [];
+  if (image !== undefined)
+    return { role: name === 'vmlinuz' ? 'kernel' : name === 'initrd' ? 'initrd' : 'root', image };
+  if (/(^|\/)ipxe\/[0-9a-f:-]{17}$/i.test(file) || file.includes('pxelinux.cfg/')) return { role: 'script' };
+  return { role: /(\.c32|\.kpxe|\.efi|pxelinux\.0)$/.test(file) ? 'loader' : 'file' };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

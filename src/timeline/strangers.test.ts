@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Event } from '../model/event.ts';
-import { parseIpv4 } from '../model/ipv4.ts';
+import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import { type Mac, macFromBytes } from '../model/mac.ts';
 import type { Boot } from './boots.ts';
 import { createStrangers, giveBoots } from './strangers.ts';
@@ -21,7 +21,15 @@ describe('strangers', () => {
     const strangers = createStrangers();
     const machine = { vendorClass: 'PXEClient:Arch:00007', architectures: [7], firmware: 'efi-x64' };
     strangers.see(discover(1, 10, { via: 'br0', machine }));
-    strangers.see({ kind: 'dhcp.offer', stage: 'firmware', mac: mac(1), at: 11, network: 'lan', via: 'br0' });
+    strangers.see({
+      kind: 'dhcp.offer',
+      stage: 'firmware',
+      mac: mac(1),
+      at: 11,
+      ip: parseIpv4('10.0.0.7') as Ipv4,
+      network: 'lan',
+      via: 'br0',
+    });
     const ip = parseIpv4('10.0.0.7');
     assert.ok(ip !== undefined);
     strangers.see({ kind: 'dhcp.ack', stage: 'firmware', mac: mac(1), at: 12, network: 'lan', ip });
@@ -49,9 +57,9 @@ describe('strangers', () => {
           updatedAt: 20,
           state: 'booting',
           steps: [
-            { at: 10, name: 'firmware asks', status: 'done' },
-            { at: 12, name: 'address', status: 'done' },
-            { at: 20, name: 'system asks', status: 'done' },
+            { at: 10, code: 'firmware-asks', status: 'done' },
+            { at: 12, code: 'address', status: 'done' },
+            { at: 20, code: 'system-asks', status: 'done' },
           ],
         },
         network: 'lan',
@@ -66,7 +74,15 @@ describe('strangers', () => {
   it('keep their attempt to boot, with what they fetched, and give it to the node that they become', () => {
     const strangers = createStrangers();
     const timeline = createTimeline();
-    const sent = (at: number, file: string): Event => ({ kind: 'tftp.sent', mac: mac(1), file, bytes: 1, ms: 1, at });
+    const sent = (at: number, file: string): Event => ({
+      kind: 'tftp.sent',
+      mac: mac(1),
+      file,
+      role: 'loader',
+      bytes: 1,
+      ms: 1,
+      at,
+    });
     strangers.see(sent(1, 'nobody/pxelinux.0'));
     assert.deepEqual(strangers.list(), [], 'a file alone makes no stranger');
     strangers.see(discover(1, 10));
@@ -80,9 +96,9 @@ describe('strangers', () => {
     for (const _ of ['now', 'and at the next edit']) giveBoots(strangers.list(), timeline, nodeOf);
     assert.deepEqual(timeline.boots('node07'), [one.boot]);
     assert.deepEqual([...timeline.takeChanges()], [['node07', { boot: one.boot, seenAt: 1020 }]]);
-    timeline.see({ kind: 'node.step', node: 'node07', step: 'agent', status: 'started', at: 2000 });
+    timeline.see({ kind: 'node.step', node: 'node07', code: 'agent', status: 'started', at: 2000 });
     assert.deepEqual(
-      timeline.boots('node07').map(({ startedAt, steps }) => [startedAt, steps.at(-1)?.name]),
+      timeline.boots('node07').map(({ startedAt, steps }) => [startedAt, steps.at(-1)?.code]),
       [[10, 'agent']],
       'its boot goes on',
     );

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Event, Happening } from '../model/event.ts';
-import { parseIpv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import { describeEvent } from '../words/event.ts';
-import { formatBytes, formatMs } from '../words/units.ts';
 import { createBus } from './bus.ts';
 import { createTimeline, rememberedTimeline } from './timeline.ts';
 
@@ -67,7 +64,14 @@ describe('the bus', () => {
     const bus = createBus({ identify: (event) => event, faulted: unexpected, now: () => 1 });
     bus.subscribe((event) => heard.push(event));
     const long = `begin ${'\u{1f600}'.repeat(50_000)} end`;
-    const short: Happening = { kind: 'node.step', step: 'a', status: 'failed', detail: 'b', output: 'c' };
+    const short: Happening = {
+      kind: 'node.step',
+      code: 'other',
+      subject: 'a',
+      status: 'failed',
+      detail: 'b',
+      output: 'c',
+    };
     bus.emit(short);
     bus.emit({ ...short, detail: long, output: long });
     bus.emit({ kind: 'dhcp.discover', stage: 'os', machine: { hostname: long } });
@@ -92,7 +96,7 @@ describe('the timeline', () => {
     const timeline = createTimeline();
     for (let i = 0; i < 15; i++) {
       timeline.see({ kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: i * 2 });
-      timeline.see({ kind: 'node.step', step: 'ready', status: 'done', node: 'node01', at: i * 2 + 1 });
+      timeline.see({ kind: 'node.step', code: 'ready', status: 'done', node: 'node01', at: i * 2 + 1 });
     }
     assert.equal(timeline.boots('node01').length, 10);
     assert.equal(timeline.boots('node01')[0]?.startedAt, 28);
@@ -102,9 +106,9 @@ describe('the timeline', () => {
   it('is what it was when only the boots and the newest events are left', async () => {
     const events: Event[] = [
       { kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: 1 },
-      { kind: 'http.sent', file: 'x.efi', bytes: 1, ms: 1, node: 'node01', at: 2 },
-      { kind: 'node.step', step: 'agent', status: 'started', node: 'node01', at: 3 },
-      { kind: 'node.step', step: 'ready', status: 'done', node: 'node01', at: 4 },
+      { kind: 'http.sent', file: 'x.efi', role: 'loader', bytes: 1, ms: 1, node: 'node01', at: 2 },
+      { kind: 'node.step', code: 'agent', status: 'started', node: 'node01', at: 3 },
+      { kind: 'node.step', code: 'ready', status: 'done', node: 'node01', at: 4 },
       { kind: 'node.clock', aheadMs: 9000, node: 'node01', at: 5 },
     ];
     const whole = createTimeline();
@@ -121,30 +125,5 @@ describe('the timeline', () => {
       }
     }
     assert.deepEqual([...whole.takeChanges().keys(), ...whole.takeChanges().keys()], ['node01']);
-  });
-});
-
-describe('events in words', () => {
-  const rows: [Event, string][] = [
-    [
-      { at: 0, kind: 'dhcp.ack', stage: 'ipxe', ip: parseIpv4('10.0.0.51'), bootFile: 'pxelinux.0' } as Event,
-      'DHCP ACK 10.0.0.51 (ipxe) boots pxelinux.0',
-    ],
-    [
-      { at: 0, kind: 'dhcp.ack', stage: 'os', ip: parseIpv4('10.0.0.51'), bootp: true } as Event,
-      'BOOTP REPLY 10.0.0.51 (os)',
-    ],
-    [{ at: 0, kind: 'tftp.sent', file: 'a', bytes: 1500, ms: 12 }, 'TFTP sent a, 1.5 kB in 12 ms'],
-    [
-      { at: 0, kind: 'node.step', step: 'settings', status: 'failed', detail: 'exit code 3' },
-      'node settings failed: exit code 3',
-    ],
-    [{ at: 0, kind: 'site.loaded', networks: 1, nodes: 2 }, 'site loaded: 1 network, 2 nodes'],
-  ];
-  for (const [event, words] of rows) it(words, () => assert.equal(describeEvent(event), words));
-
-  it('sizes and times', () => {
-    assert.deepEqual([999, 1000, 12_345_678].map(formatBytes), ['999 B', '1.0 kB', '12 MB']);
-    assert.deepEqual([12, 3400, 125_000].map(formatMs), ['12 ms', '3.4 s', '2 min 5 s']);
   });
 });

@@ -1,11 +1,27 @@
 import type { Event, ServedAs } from '../model/event.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { plainLine } from '../plainText.ts';
+import { standingHint, standingText } from './standing.ts';
+import { agentStepName } from './step.ts';
 import { count, formatBytes, formatMs, formatOff, shortenHashes } from './units.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
 export function describeEvent(event: Event): string {
   return shortenHashes(plainLine(inWords(event)));
+}
+
+/** An event as programs are given it: codes and values, and the words that stand for them. */
+export function eventJson(event: Event): object {
+  switch (event.kind) {
+    case 'node.step':
+      return { ...event, step: agentStepName(event) };
+    case 'cloud.standing': {
+      const hint = standingHint(event);
+      return { ...event, words: standingText(event), ...(hint === undefined ? {} : { hint }) };
+    }
+    default:
+      return event;
+  }
 }
 
 /** Subjects that are no node and no address (EventBudget). */
@@ -23,11 +39,11 @@ function inWords(event: Event): string {
     case 'dhcp.inform': {
       const message = event.kind.slice('dhcp.'.length).toUpperCase();
       const parts = [
-        event.bootp ? 'BOOTP REPLY' : `DHCP ${message}`,
+        event.kind === 'dhcp.ack' && event.bootp ? 'BOOTP REPLY' : `DHCP ${message}`,
         event.ip === undefined ? '' : formatIpv4(event.ip),
         `(${event.stage})`,
-        event.bootFile === undefined ? '' : `boots ${event.bootFile}`,
-        event.reason === undefined ? '' : `: ${event.reason}`,
+        'bootFile' in event ? `boots ${event.bootFile}` : '',
+        'reason' in event ? `: ${event.reason}` : '',
       ];
       return parts.filter((part) => part !== '').join(' ');
     }
@@ -58,15 +74,15 @@ function inWords(event: Event): string {
       return `${service(event.kind)} ${event.file} failed after ${formatBytes(event.bytes)}: ${event.reason}`;
     case 'node.step': {
       if (event.during === 'service')
-        return `node ${event.step} is ${event.detail ?? 'asked'}; the end of its log was told`;
+        return `node ${agentStepName(event)} is ${event.detail ?? 'asked'}; the end of its log was told`;
       const took = event.ms === undefined ? '' : ` in ${formatMs(event.ms)}`;
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
-      return `node ${event.during === undefined ? '' : `${event.during}: `}${event.step} ${event.status}${took}${detail}`;
+      return `node ${event.during === undefined ? '' : `${event.during}: `}${agentStepName(event)} ${event.status}${took}${detail}`;
     }
     case 'node.clock':
       return event.aheadMs === 0 ? 'clock is right again' : `clock is ${formatOff(event.aheadMs)} the server's`;
     case 'cloud.standing':
-      return `cloud: ${event.words}`;
+      return `cloud: ${standingText(event)}`;
     case 'roll.step':
       return `roll ${event.roll}: ${event.phase}${event.words === '' ? '' : `: ${event.words}`}`;
     case 'site.loaded':

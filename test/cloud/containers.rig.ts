@@ -2,10 +2,9 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { ask } from '../../src/cli/api.ts';
 import { buildImages } from '../../src/cli/demoStage.ts';
+import { runningStatus } from '../../src/cli/status.ts';
 import type { Call, ServiceType } from '../../src/cloud/session.ts';
-import { STATUS } from '../../src/http/contracts/status.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { startController, writeAccess } from '../../src/lab/cloud/controller.ts';
@@ -72,7 +71,7 @@ export async function openContainers(nodes: Readonly<Record<string, ContainerNod
     const file = join(site.root, 'site.yaml');
     const places = await writeNodes(file, nodes);
     await rack.startServer({ site: site.root, state });
-    const status = async () => await ask(state, STATUS, {});
+    const status = async () => await runningStatus(state);
     const { bootUrl } = await status();
     const lower = join(state, 'lab/root');
     await mountRoot(rack, (await images.current(IMAGE))?.root?.path ?? '', lower);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import type { Instance } from '../../src/lab/cloud/instances.ts';
 import type { Roll } from '../../src/roll/record.ts';
+import { imageOfBoot } from '../../src/timeline/boots.ts';
 import { openStory } from './story.rig.ts';
 
 const SITE = join(import.meta.dirname, '../../examples/cloud');
@@ -29,7 +30,7 @@ it('two machines without disks become a cloud, and are renewed under a running i
   const { rack, operator } = cloud;
   const roll = async () => (JSON.parse((await reveille('roll', 'status', '--json')).text) as { roll: Roll }).roll;
   const phaseOf = async (name: string) => (await roll()).nodes.find((one) => one.node === name)?.phase;
-  const imageOf = async (name: string) => (await node(name)).boot?.steps.find((step) => step.name === 'kernel')?.file;
+  const imageOf = async (name: string) => imageOfBoot((await node(name)).boot ?? { steps: [] });
   const since = (started: number) => `${((Date.now() - started) / 1000).toFixed(0)} s`;
 
   await t.test('the first node comes into service', async (t) => {

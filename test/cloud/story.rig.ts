@@ -2,10 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask } from '../../src/cli/api.ts';
 import { buildImages, forgetLastTime } from '../../src/cli/demoStage.ts';
-import { nodeNamed } from '../../src/cli/status.ts';
-import { STATUS } from '../../src/http/contracts/status.ts';
+import { nodeNamed, runningStatus } from '../../src/cli/status.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { aliveIn, type Instance } from '../../src/lab/cloud/instances.ts';
 import { copySite, type LabCloud, openLabCloud } from '../../src/lab/cloud/open.ts';
@@ -64,7 +62,7 @@ export async function openStory(
   const cloud = await openLabCloud(site, { state, cache, memoryMb, onStep: () => {} });
   t.after(() => cloud.close());
 
-  const node = async (name: string) => nodeNamed(await ask(state, STATUS, {}), name);
+  const node = async (name: string) => nodeNamed(await runningStatus(state), name);
   const until: CloudStory['until'] = async (what, name, holds, patienceMs = PATIENCE_MS) => {
     for (const deadline = Date.now() + patienceMs; ; await sleep(ASK_AGAIN_MS)) {
       const held = await holds();

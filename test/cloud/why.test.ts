@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diagnose } from '../../src/timeline/diagnose.ts';
+import { diagnosisText } from '../../src/words/diagnosis.ts';
 import { type ContainerCloud, type ContainerNode, openContainers } from './containers.rig.ts';
 
 // A real controller and real services, each node with one mistake: what `reveille why` says of it.
@@ -103,7 +104,7 @@ async function heard({ status }: ContainerCloud, name: string, says: readonly Re
   for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(1000)) {
     const node = (await status()).nodes.find((one) => one.name === name);
     assert.ok(node);
-    const { summary, advice } = diagnose(node, true, Date.now());
+    const { summary, advice } = diagnosisText(diagnose(node, true, Date.now()));
     const text = [summary, ...advice].join('\n');
     if (says.every((words) => words.test(text))) return;
     assert.ok(Date.now() < deadline, `${name} is not explained:\n${text}`);

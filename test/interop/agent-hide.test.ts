@@ -134,9 +134,9 @@ for (const awk of AWKS) {
     it('keeps what tells of the trouble of a service', () => {
       for (const name of readdirSync(LOGS)) {
         const log = readFileSync(join(LOGS, name), 'utf8');
-        const before = serviceTrouble(log);
-        const shown = serviceTrouble(hide(log));
-        assert.deepEqual([shown?.what, shown?.words], [before?.what, before?.words], name);
+        const { line: _, ...before } = serviceTrouble(log) ?? {};
+        const { line: __, ...shown } = serviceTrouble(hide(log)) ?? {};
+        assert.deepEqual(shown, before, name);
       }
     });
   });

@@ -151,7 +151,7 @@ exit 3
     const everywhere = [
       printed,
       JSON.stringify(
-        server.events().map(({ step, detail, output }) => [step, detail, output]),
+        server.events().map(({ code, subject, detail, output }) => [code, subject, detail, output]),
         undefined,
         1,
       ),

@@ -23,7 +23,7 @@ for (const flavour of ['dash', 'busybox'] as const satisfies readonly Flavour[])
     assert.equal(code, 3, printed);
     assert.match(printed, /reveille: settings: still running after [23] s: settings\.sh/);
 
-    const steps = server.events().filter(({ step }) => step === 'settings');
+    const steps = server.events().filter(({ code }) => code === 'settings');
     assert.deepEqual(
       [...new Set(steps.map(({ status }) => status))],
       ['started', 'failed'],
@@ -64,7 +64,9 @@ for (const flavour of ['dash', 'busybox'] as const satisfies readonly Flavour[])
     change(machine, 'lib/reveille/apply.sh', ['HOOK_SECONDS=300', 'HOOK_SECONDS=4']);
     const { code } = await machine.start(KERNEL);
     assert.equal(code, 3);
-    const still = server.events().find(({ step, detail }) => step === 'hook' && detail?.startsWith('still running'));
+    const still = server
+      .events()
+      .find(({ code: step, detail }) => step === 'hook' && detail?.startsWith('still running'));
     assert.match(still?.detail ?? '', /: echo begun; sleep 600$/);
     assert.match(server.event('hook', 'failed')?.detail ?? '', /exit code 143 \(stopped after 4 s\)/);
     assert.equal(server.event('hook', 'failed')?.output, 'begun');

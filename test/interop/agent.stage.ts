@@ -23,6 +23,7 @@ import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/site.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
+import { agentStepName } from '../../src/words/step.ts';
 import { type Flavour, killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
@@ -166,8 +167,9 @@ function realServer(site: Site, bundle?: () => Bundle) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     }) satisfies NewsFeed,
-    steps: () => events.map((event) => `${event.step} ${event.status}`),
-    event: (step: string, status: string) => events.find((event) => event.step === step && event.status === status),
+    steps: () => events.map((event) => `${agentStepName(event)} ${event.status}`),
+    event: (step: string, status: string) =>
+      events.find((event) => agentStepName(event) === step && event.status === status),
     inventory: () => stored.get('node01'),
   };
 }

@@ -64,7 +64,10 @@ test('a service that takes long tells what its log says, without passwords, and 
   assert.ok(await server.orders.give('node01', { id: 'x', what: 'logs' }, AbortSignal.timeout(10_000)));
   const later = () => server.events().find(({ during }) => during === 'service');
   await until(() => later() !== undefined);
-  assert.deepEqual([later()?.step, later()?.detail, later()?.output], ['service slow-thing', 'active', told]);
+  assert.deepEqual(
+    [later()?.code, later()?.subject, later()?.detail, later()?.output],
+    ['service', 'slow-thing', 'active', told],
+  );
   machine.stop();
   killAll();
   await running;
@@ -214,7 +217,7 @@ for (const flavour of FLAVOURS) {
     assert.equal(proxy.bundles(), 3);
     assert.equal(proxy.early(), false, 'something was laid before the checksum held');
     assert.equal(machine.read('etc/big').length, 300_000);
-    const retries = server.events().filter((event) => event.step === 'bundle' && event.detail?.includes('checksum'));
+    const retries = server.events().filter((event) => event.code === 'bundle' && event.detail?.includes('checksum'));
     assert.equal(retries.length, 1);
     assert.ok(server.event('ready', 'done'));
   });

@@ -192,7 +192,7 @@ describe('fetching the root with busybox', { concurrency: true }, () => {
     );
     assert.ok(
       reports.some(
-        ({ step, status, detail }) => step === 'root' && status === 'started' && /^cut at/.test(detail ?? ''),
+        ({ step, status, detail }) => step.code === 'root' && status === 'started' && /^cut at/.test(detail ?? ''),
       ),
     );
     assert.ok(

@@ -38,6 +38,7 @@ import { NO_SECRETS, SecretMask } from '../../src/node/secretMask.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import { emptyStore } from '../../src/state/fakes.ts';
+import { statusJson } from '../../src/words/status.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
 
@@ -300,7 +301,7 @@ test('the nodes’ API refuses in words what has not the right form', async (t) 
     if (code !== '') assert.equal(JSON.parse(body).code, code, `${args}: ${answer}`);
   }
   assert.equal(
-    events.filter((event) => event.kind === 'node.step' && event.step === 'network').length,
+    events.filter((event) => event.kind === 'node.step' && event.code === 'network').length,
     1,
     'a repeated report counts once',
   );
@@ -308,7 +309,7 @@ test('the nodes’ API refuses in words what has not the right form', async (t) 
     events.filter((event) => event.kind === 'server.trouble' && event.code === 'IDENTITY_REFUSED').length,
     1,
   );
-  const told = events.find((event) => event.kind === 'node.step' && event.step === 'bundle');
+  const told = events.find((event) => event.kind === 'node.step' && event.code === 'bundle');
   assert.equal(told?.kind === 'node.step' && told.detail, 'overlays/x/a.j2:3:4: broken');
 });
 
@@ -424,7 +425,7 @@ test('the operators’ API: status, events that were and that come, on a socket 
   await assert.rejects(make().listen(path), (error) => error instanceof ReveilleError && error.code === 'PORT_IN_USE');
 
   const get = (target: string) => curl('--unix-socket', path, `http://localhost${target}`);
-  assert.deepEqual(JSON.parse(await get('/api/v1/status')), STATUS_VALUE);
+  assert.deepEqual(JSON.parse(await get('/api/v1/status')), statusJson(STATUS_VALUE));
   const lines = (text: string) =>
     text
       .trim()

@@ -45,7 +45,15 @@ after(() => {
 });
 
 function event(n: number): Event {
-  return { at: Date.now(), kind: 'tftp.sent', ip: ip('10.0.0.51'), file: `file-${n}`, bytes: 1000, ms: 5 };
+  return {
+    at: Date.now(),
+    kind: 'tftp.sent',
+    ip: ip('10.0.0.51'),
+    file: `file-${n}`,
+    role: 'file',
+    bytes: 1000,
+    ms: 5,
+  };
 }
 
 /** A daemon, once `ready`; stopped by what is returned. */
@@ -180,6 +188,7 @@ describe('rsyslogd', () => {
       'kind',
       'ip',
       'file',
+      'role',
       'bytes',
       'ms',
     ]);
@@ -273,7 +282,8 @@ test('journald keeps each event with its fields', async () => {
     at: Date.now(),
     node: 'node01',
     kind: 'node.step',
-    step: 'x',
+    code: 'other',
+    subject: 'x',
     status: 'failed',
     output: 'a\nb',
   };

@@ -141,7 +141,7 @@ for (const flavour of FLAVOURS) {
       assert.equal(result.changed, changed);
       assert.match(result.detail ?? '', /^hook: test -e .* ended with exit code 9$/);
     }
-    const failures = server.events().filter(({ step, status }) => step === 'hook' && status === 'failed');
+    const failures = server.events().filter(({ code, status }) => code === 'hook' && status === 'failed');
     assert.equal(failures.length, 1);
     assert.equal(failures[0]?.output, 'no such light');
     assert.equal(machine.read('etc/a'), 'a2');
@@ -207,7 +207,7 @@ for (const flavour of FLAVOURS) {
     edit(site.root, { 'overlays/nova/etc/b.j2': '{{ nothing }}' });
     await until(() => server.news().at(-1)?.applied.failed !== undefined);
     assert.equal(server.news().at(-1)?.applied.failed, 'bundle: overlays/nova/etc/b.j2:1:1: nothing has no value');
-    assert.equal(server.events().filter(({ step, status }) => step === 'bundle' && status === 'failed').length, 1);
+    assert.equal(server.events().filter(({ code, status }) => code === 'bundle' && status === 'failed').length, 1);
     edit(site.root, { 'overlays/nova/etc/b.j2': 'fine' });
     await until(() => existsSync(join(machine.root, 'etc/b')) && server.news().at(-1)?.applied.failed === undefined);
   });
@@ -271,7 +271,7 @@ for (const flavour of FLAVOURS) {
     });
     assert.equal((await sync(server)).changed, 3);
     assert.equal(server.event('hostname', 'done')?.detail, 'node01');
-    assert.equal(server.events().findLast(({ step }) => step === 'hostname')?.detail, 'renamed');
+    assert.equal(server.events().findLast(({ code }) => code === 'hostname')?.detail, 'renamed');
     assert.equal(machine.read('root/settings'), 'first\n');
     if (systemd) {
       const told = machine.read('root/systemctl').split('\n');
@@ -302,7 +302,7 @@ test('an order to reboot is told, followed once, and nothing else is done until 
   const taken = await server.orders.give('node01', { id: 'r1', what: 'reboot' }, AbortSignal.timeout(5000));
   assert.equal(taken, true);
   await until(() => machine.read('root/systemctl').split('\n').includes('reboot'));
-  const told = server.events().findLast(({ step }) => step === 'reboot');
+  const told = server.events().findLast(({ code }) => code === 'reboot');
   assert.deepEqual([told?.status, told?.during], ['started', 'refresh']);
   assert.equal(await server.orders.give('node01', { id: 'r2', what: 'reboot' }, AbortSignal.timeout(3000)), false);
   assert.equal(

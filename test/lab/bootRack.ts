@@ -2,10 +2,9 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, askLines } from '../../src/cli/api.ts';
-import { nodeNamed } from '../../src/cli/status.ts';
+import { askLines } from '../../src/cli/api.ts';
+import { nodeNamed, runningStatus } from '../../src/cli/status.ts';
 import { EVENTS } from '../../src/http/contracts/events.ts';
-import { STATUS } from '../../src/http/contracts/status.ts';
 import { buildImage } from '../../src/image/build.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
@@ -81,7 +80,7 @@ export async function openBootRack(
   );
   const rack = await openRack({ ...rackOfSite(loaded.site), machines }, { folder: join(folder, 'lab') });
   const start = () => rack.startServer({ site: siteFolder, state });
-  const status = async (name: string) => nodeNamed(await ask(state, STATUS, {}), name);
+  const status = async (name: string) => nodeNamed(await runningStatus(state), name);
   const opened: BootRack = {
     rack,
     siteFolder,

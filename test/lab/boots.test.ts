@@ -57,21 +57,21 @@ describe('whole boots', { concurrency: 1 }, () => {
         assert.ok(macs.length === 1 ? other === 'none' : macs.slice(1).includes(other ?? ''), `other card ${other}`);
       }
 
-      const way = ['firmware asks', 'loader', 'iPXE asks', 'script', 'ready'];
-      const taken = new Set(uefi?.boot?.steps.map((step) => step.name));
+      const way = ['firmware-asks', 'loader', 'ipxe-asks', 'script', 'ready'];
+      const taken = new Set(uefi?.boot?.steps.map((step): string => step.code));
       assert.deepEqual(
-        [...taken].filter((name) => way.includes(name)),
+        [...taken].filter((code) => way.includes(code)),
         way,
       );
 
       assert.equal(broken?.state, 'failed');
       const failed = broken?.boot?.steps.find((step) => step.status === 'failed');
-      assert.equal(failed?.name, 'settings');
+      assert.equal(failed?.code, 'settings');
       assert.match(failed?.detail ?? '', /ran for 10 s and was ended/);
       assert.match(failed?.output ?? '', /waiting for the RAID card/);
       await sleep(3000);
       assert.equal((await boots.status('broken')).state, 'failed', 'it does not become ready later');
-      assert.ok(!broken?.boot?.steps.some((step) => step.name === 'ready' && step.status === 'done'));
+      assert.ok(!broken?.boot?.steps.some((step) => step.code === 'ready' && step.status === 'done'));
     } finally {
       await boots.close();
     }
@@ -107,7 +107,7 @@ describe('whole boots', { concurrency: 1 }, () => {
     const boots = await openBootRack(filesFor(site, ['node01']), { node01: { nics: 1, model: 'virtio-net-pci' } });
     try {
       await boots.rack.boot('node01');
-      await boots.event((event) => event.kind === 'node.step' && event.step === 'network' && event.status === 'done');
+      await boots.event((event) => event.kind === 'node.step' && event.code === 'network' && event.status === 'done');
       await boots.server.stop('SIGKILL');
       await sleep(5000);
       await boots.restart();
@@ -146,5 +146,5 @@ function filesFor(site: string, nodes: readonly string[]): { [path: string]: str
 
 /** The first loader that the node fetched: `pxelinux.0`. */
 function loaderOf(node: NodeStatus): string | undefined {
-  return node.boot?.steps.find((step) => step.name === 'loader')?.detail?.split(',')[0];
+  return node.boot?.steps.find((step) => step.code === 'loader')?.detail?.split(',')[0];
 }

@@ -110,7 +110,7 @@ test(
 
       const failed = (step: string) =>
         boots.event(
-          (one) => one.kind === 'node.step' && one.node === 'node02' && one.step === step && one.status === 'failed',
+          (one) => one.kind === 'node.step' && one.node === 'node02' && one.code === step && one.status === 'failed',
         );
       assert.match(
         JSON.stringify(await failed('hook')),

@@ -38,7 +38,7 @@ test('an imported rack boots its old image unchanged, by pxelinux and then by iP
       }
       const { boot: first } = await boots.status('node01');
       const { boot: second } = await boots.status('node02');
-      const sent = (of: typeof first) => of?.steps.map(({ file }) => file).filter((file) => file !== undefined) ?? [];
+      const sent = (of: typeof first) => of?.steps.flatMap((step) => ('file' in step ? (step.file ?? []) : [])) ?? [];
       assert.ok(sent(first).includes('cloud/initrd.img') && sent(first).some((file) => file.includes('pxelinux.cfg/')));
       assert.ok(sent(second).includes('files/cloud/initrd.img') && sent(second).some((file) => file.includes('ipxe/')));
       assert.ok(sent(first).includes('10-0-0-51/settings.sh'));

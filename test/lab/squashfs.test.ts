@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openShelf } from '../../src/image/shelf.ts';
 import { diagnose } from '../../src/timeline/diagnose.ts';
+import { diagnosisText } from '../../src/words/diagnosis.ts';
 import { type Hardware, openBootRack } from './bootRack.ts';
 
 /** Small machines: a root that is unpacked in RAM does not fit into theirs (see docs/images.md). */
@@ -59,7 +60,7 @@ describe('a squashfs root', { concurrency: 1 }, () => {
       for (const name of Object.keys(NODES)) {
         const node = await boots.settled(name);
         assert.equal(node.state, 'ready', JSON.stringify(node.boot, null, 1));
-        const fetched = node.boot?.steps.filter((step) => step.name === 'root' && step.status === 'done');
+        const fetched = node.boot?.steps.filter((step) => step.code === 'root' && step.status === 'done');
         assert.match(fetched?.at(-1)?.detail ?? '', /fetched and checked/);
         await boots.rack.waitForConsole(name, /said root=overlayfs\/squashfs/, 10_000);
         const [, free] = await boots.rack.waitForConsole(name, /said free=(\d+)/, 10_000);
@@ -72,7 +73,7 @@ describe('a squashfs root', { concurrency: 1 }, () => {
       await boots.rack.boot('ipxe');
       await boots.event(
         (event) =>
-          event.at >= again && event.kind === 'node.step' && event.step === 'root' && event.status === 'started',
+          event.at >= again && event.kind === 'node.step' && event.code === 'root' && event.status === 'started',
       );
       const before = sentToMachines(boots.rack.pid);
       while (sentToMachines(boots.rack.pid) - before < 4_000_000) await sleep(5);
@@ -93,11 +94,11 @@ describe('a squashfs root', { concurrency: 1 }, () => {
       await boots.rack.boot('ipxe');
       await boots.event(
         (event) =>
-          event.at >= damaged && event.kind === 'node.step' && event.step === 'root' && event.status === 'failed',
+          event.at >= damaged && event.kind === 'node.step' && event.code === 'root' && event.status === 'failed',
       );
       const refused = await boots.settled('ipxe');
       assert.equal(refused.state, 'failed');
-      const { summary } = diagnose(refused, true, Date.now());
+      const { summary } = diagnosisText(diagnose(refused, true, Date.now()));
       assert.match(
         summary,
         new RegExp(`The step root failed on ipxe: the root has the wrong checksum .*${root.sha256}`),

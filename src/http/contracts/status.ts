@@ -1,14 +1,33 @@
 import { z } from 'zod';
+import type { CloudStanding, EarlierStanding } from '../../model/cloudStanding.ts';
 import type { Contract } from './contract.ts';
 import { addressNumber, macAddress, time } from './forms.ts';
 
+/** See `CloudStanding`: each has values of its own. */
+const cloudStanding = z
+  .custom<CloudStanding | EarlierStanding>((value) => z.object({ standing: z.string() }).safeParse(value).success)
+  .meta({
+    type: 'object',
+    description: 'How the cloud has the node: `standing` is a code, other fields are its values.',
+  });
+
 const bootStep = z.object({
   at: time,
-  name: z.string(),
+  code: z.string().describe('What step it is: a stable code.'),
+  subject: z
+    .string()
+    .exactOptional()
+    .describe('Of `service` its unit, of `other` the name that the agent gives the step.'),
+  name: z.string().describe('The step in words.'),
   status: z.enum(['running', 'done', 'failed']),
   ms: z.number().exactOptional().describe('How long the step itself took.'),
-  detail: z.string().exactOptional(),
+  detail: z.string().exactOptional().describe('What it says beside its name, in words.'),
   file: z.string().exactOptional().describe('The file that was sent.'),
+  image: z.string().exactOptional().describe('The SHA-256 of the image that the file belongs to.'),
+  bytes: z.number().exactOptional().describe('How much of the file was sent.'),
+  cause: z.string().exactOptional().describe('Why the file was not sent whole.'),
+  bootFile: z.string().exactOptional().describe('What the machine is told to boot.'),
+  standing: cloudStanding.exactOptional(),
   output: z.string().exactOptional().describe('The tail of what a failing command printed.'),
   hint: z.string().exactOptional(),
 });

@@ -34,7 +34,8 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 const keep = (more: Partial<EventsKept>): EventsKept => ({ ...EVENTS_KEPT, ...more });
 const report = (at: number, node: string, status: 'done' | 'failed', output: string): Event => ({
   kind: 'node.step',
-  step: 'a',
+  code: 'other',
+  subject: 'a',
   status,
   output,
   node,
