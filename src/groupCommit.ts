@@ -1,9 +1,9 @@
-export type GroupCommitOptions<Group> = {
+export type GroupCommitOptions<Group, Result = void> = {
   /** What has collected, as much of it as goes at once; `undefined` where nothing waits. Must not throw. */
   readonly take: () => Group | undefined;
-  readonly write: (group: Group) => Promise<void>;
-  /** Called when a group is written. Must not throw. */
-  readonly written?: (group: Group) => void;
+  readonly write: (group: Group) => Promise<Result>;
+  /** Called when a group is written, with what that gave. Must not throw. */
+  readonly written?: (group: Group, result: Result) => void;
   /** Called when a group could not be written: whether to go on with what has collected meanwhile. Must not throw. */
   readonly lost: (group: Group, error: unknown) => boolean;
 };
@@ -12,12 +12,12 @@ export type GroupCommitOptions<Group> = {
  * Makes many small writes share one wait for the disk: while one group is being written, the next collects. One group is written at a
  * time, in the order in which they are taken.
  */
-export class GroupCommit<Group> {
-  readonly #options: GroupCommitOptions<Group>;
+export class GroupCommit<Group, Result = void> {
+  readonly #options: GroupCommitOptions<Group, Result>;
   #running: Promise<boolean> | undefined;
   #since: number | undefined;
 
-  constructor(options: GroupCommitOptions<Group>) {
+  constructor(options: GroupCommitOptions<Group, Result>) {
     this.#options = options;
   }
 
@@ -44,20 +44,19 @@ export class GroupCommit<Group> {
       const group = take();
       if (group === undefined) break;
       this.#since = performance.now();
-      const failure = await this.#write(group);
+      const outcome = await this.#write(group);
       this.#since = undefined;
-      if (!failure) written?.(group);
-      else goesOn = lost(group, failure.error);
+      if ('result' in outcome) written?.(group, outcome.result);
+      else goesOn = lost(group, outcome.error);
     }
     // In the same step as the last look at what waits: whoever comes next begins another run.
     this.#running = undefined;
     return goesOn;
   }
 
-  async #write(group: Group): Promise<{ readonly error: unknown } | undefined> {
+  async #write(group: Group): Promise<{ readonly result: Result } | { readonly error: unknown }> {
     try {
-      await this.#options.write(group);
-      return undefined;
+      return { result: await this.#options.write(group) };
     } catch (error) {
       return { error };
     }

@@ -114,6 +114,8 @@ async function carryLeases(site: Site, file: string, state: string, draft: SiteD
   const leases = leasesFor(site, parseLeases(file, readLatin1(file)), Date.now(), draft);
   const store = await openStore(state);
   try {
+    // What stands there is known then, and gives way. Where it cannot be read, leases of other machines stay.
+    await store.leases.load().catch(() => {});
     await store.leases.commit(leases);
   } finally {
     await store.close();

@@ -20,10 +20,15 @@ const unexpected = (error: unknown): never => assert.fail(`an exception: ${error
 
 /** A store whose commits settle when the test says so. */
 function slowStore() {
-  const commits: { leases: readonly Lease[]; resolve: () => void; reject: (error: Error) => void }[] = [];
+  const commits: {
+    leases: readonly Lease[];
+    resolve: (others?: readonly Lease[]) => void;
+    reject: (error: Error) => void;
+  }[] = [];
   const store: LeaseStore = {
     load: async () => [],
-    commit: (leases) => new Promise((resolve, reject) => commits.push({ leases, resolve, reject })),
+    commit: (leases) =>
+      new Promise((resolve, reject) => commits.push({ leases, resolve: (others = []) => resolve(others), reject })),
   };
   return { store, commits };
 }
@@ -33,11 +38,11 @@ test('leases that come together go to disk together, and nobody is told before t
   const journal = new LeaseJournal(store, unexpected);
   const told: string[] = [];
   const add = (n: number) =>
-    journal.add(
-      lease(n),
-      () => told.push(`saved ${n}`),
-      () => told.push(`lost ${n}`),
-    );
+    journal.add(lease(n), {
+      saved: () => told.push(`saved ${n}`),
+      taken: ({ mac }) => told.push(`taken ${n} by ${mac}`),
+      lost: () => told.push(`lost ${n}`),
+    });
   add(1);
   add(2);
   await turn();
@@ -70,17 +75,33 @@ test('leases that come together go to disk together, and nobody is told before t
   assert.equal(told.at(-1), 'saved 5');
 });
 
+test('of a group, those leases whose addresses another server has lent hear of it alone', async () => {
+  const { store, commits } = slowStore();
+  const journal = new LeaseJournal(store, unexpected);
+  const told: string[] = [];
+  for (const n of [1, 2, 3])
+    journal.add(lease(n), {
+      saved: () => told.push(`saved ${n}`),
+      taken: ({ mac }) => told.push(`taken ${n} by ${mac}`),
+      lost: () => told.push(`lost ${n}`),
+    });
+  await turn();
+  commits[0]?.resolve([{ ...lease(2), mac: machine(9) }]);
+  await journal.drain();
+  assert.deepEqual(told, ['saved 1', `taken 2 by ${machine(9)}`, 'saved 3']);
+});
+
 test('a store that throws at once loses the group and no more', async () => {
   const commit = () => {
     throw new Error('broken');
   };
   const journal = new LeaseJournal({ commit }, unexpected);
   const told: unknown[] = [];
-  journal.add(
-    lease(1),
-    () => told.push('saved'),
-    (error) => told.push(error),
-  );
+  journal.add(lease(1), {
+    saved: () => told.push('saved'),
+    taken: () => told.push('taken'),
+    lost: (error) => told.push(error),
+  });
   await journal.drain();
   assert.match(String(told[0]), /broken/);
 });
@@ -90,11 +111,7 @@ test('beyond 8192 waiting, leases are refused', async () => {
   const journal = new LeaseJournal(store, unexpected);
   let saved = 0;
   const add = (n: number) =>
-    journal.add(
-      lease(n),
-      () => saved++,
-      () => assert.fail('lost'),
-    );
+    journal.add(lease(n), { saved: () => saved++, taken: () => assert.fail('taken'), lost: () => assert.fail('lost') });
   for (let n = 0; n < 8192; n++) assert.ok(add(n));
   assert.equal(add(8192), false);
   await turn();
@@ -116,7 +133,7 @@ test('a callback that throws is a fault of its own: the others of its group hear
       if (throws) throw new Error(`${what} ${n}`);
       told.push(`${what} ${n}`);
     };
-    assert.ok(journal.add(lease(n), tell('saved'), tell('lost')));
+    assert.ok(journal.add(lease(n), { saved: tell('saved'), taken: tell('taken'), lost: tell('lost') }));
   };
   add(1, true);
   add(2);

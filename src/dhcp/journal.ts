@@ -3,8 +3,16 @@ import { GroupCommit } from '../groupCommit.ts';
 import type { Lease } from '../model/lease.ts';
 import type { LeaseStore } from './leaseStore.ts';
 
-/** What waits for a lease to be on disk: `saved` or `lost` is called once. */
-type Waiting = { readonly lease: Lease; readonly saved: () => void; readonly lost: (error: unknown) => void };
+/** What becomes of a lease on its way to disk: one of these is called, once. */
+export type LeaseOutcome = {
+  readonly saved: () => void;
+  /** Another server has lent the address; `by` is its lease. */
+  readonly taken: (by: Lease) => void;
+  /** The disk has not taken it. */
+  readonly lost: (error: unknown) => void;
+};
+
+type Waiting = LeaseOutcome & { readonly lease: Lease };
 
 /** More than this waiting for the disk are refused: their clients ask again, and memory stays bounded. */
 const MOST_WAITING = 8192;
@@ -14,15 +22,20 @@ const MOST_WAITING = 8192;
  * and one flush of the disk serves many clients. What a callback throws goes to `faulted` and holds up nothing.
  */
 export class LeaseJournal {
-  readonly #commit: GroupCommit<readonly Waiting[]>;
+  readonly #commit: GroupCommit<readonly Waiting[], readonly Lease[]>;
   #waiting: Waiting[] = [];
 
   constructor(store: Pick<LeaseStore, 'commit'>, faulted: FaultSink) {
     this.#commit = new GroupCommit({
       take: () => this.#take(),
       write: (group) => store.commit(group.map(({ lease }) => lease)),
-      written: (group) => {
-        for (const { saved } of group) guarded(faulted, saved)();
+      written: (group, others) => {
+        const byIp = new Map(others.map((other) => [other.ip, other]));
+        for (const { lease, saved, taken } of group) {
+          const other = byIp.get(lease.ip);
+          if (!other || other.mac === lease.mac) guarded(faulted, saved)();
+          else guarded(faulted, taken)(other);
+        }
       },
       lost: (group, error) => {
         for (const { lost } of group.toReversed()) guarded(faulted, lost)(error);
@@ -36,10 +49,10 @@ export class LeaseJournal {
     return this.#commit.since;
   }
 
-  /** Takes a lease; `false` if too many wait already, and then neither callback is called. */
-  add(lease: Lease, saved: () => void, lost: (error: unknown) => void): boolean {
+  /** Takes a lease; `false` if too many wait already, and then no callback is called. */
+  add(lease: Lease, outcome: LeaseOutcome): boolean {
     if (this.#waiting.length >= MOST_WAITING) return false;
-    this.#waiting.push({ lease, saved, lost });
+    this.#waiting.push({ lease, ...outcome });
     void this.#commit.run();
     return true;
   }

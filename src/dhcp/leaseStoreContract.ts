@@ -6,19 +6,19 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { LeaseStore } from './leaseStore.ts';
 
+type Opened = { readonly store: LeaseStore; readonly other: LeaseStore } & AsyncDisposable;
+
 const byIp = (leases: readonly Lease[]): Lease[] => [...leases].sort((a, b) => a.ip - b.ip);
 
-/** What every store of leases must do. `open` gives a new empty one each time. */
-export function leaseStoreContract(
-  name: string,
-  open: () => Promise<{ readonly store: LeaseStore } & AsyncDisposable>,
-): void {
+/** What every store of leases must do. `open` gives a new empty one each time, and what another server has of the same state. */
+export function leaseStoreContract(name: string, open: () => Promise<Opened>): void {
   describe(`${name} keeps the contract of a store of leases:`, () => {
-    let opened: { readonly store: LeaseStore } & AsyncDisposable;
+    let opened: Opened;
+    let other: LeaseStore;
     let store: LeaseStore;
     beforeEach(async () => {
       opened = await open();
-      store = opened.store;
+      ({ store, other } = opened);
     });
     afterEach(() => opened[Symbol.asyncDispose]());
 
@@ -95,6 +95,75 @@ export function leaseStoreContract(
             assert(loaded.some((one) => one.ip === last.ip && one.mac === last.mac && one.state === last.state));
         }),
         { numRuns: 30 },
+      );
+    });
+
+    test('an address that another server has lent is not taken, and what stands there is given back', async () => {
+      assert.deepEqual(await other.commit([lease(51, 1), lease(52, 2)]), []);
+      const refused = await store.commit([lease(51, 3), lease(53, 4)]);
+      assert.deepEqual(refused, [lease(51, 1)]);
+      assert.deepEqual(byIp(await store.load()), [lease(51, 1), lease(52, 2), lease(53, 4)]);
+      // The machine has its lease of before.
+      await store.commit([lease(54, 3)]);
+      assert.deepEqual(await store.commit([lease(52, 3)]), [], 'it has read what stands there by now');
+      assert.deepEqual(await other.commit([lease(52, 5)]), [lease(52, 3)], 'and the other has not');
+      assert.deepEqual(byIp(await other.load()), [lease(51, 1), lease(52, 3), lease(53, 4)]);
+    });
+
+    test('a machine that is refused an address keeps the one that it had', async () => {
+      await other.commit([lease(51, 1)]);
+      await store.commit([lease(60, 3)]);
+      assert.deepEqual(await store.commit([lease(51, 3)]), [lease(51, 1)]);
+      assert.deepEqual(byIp(await store.load()), [lease(51, 1), lease(60, 3)]);
+    });
+
+    test('not disputed: the address of the same machine, one that ended, one given back, one that the site keeps', async () => {
+      const { start, expires } = lease(1, 1);
+      const over = { start: start - 10, expires: start };
+      await other.commit([
+        lease(51, 1),
+        lease(52, 2, over),
+        lease(53, 3, { state: 'released' }),
+        lease(54, 4),
+        lease(55, 5, { state: 'declined', ...over }),
+      ]);
+      const mine = [
+        lease(51, 1, { expires: expires + 1 }),
+        lease(52, 12),
+        lease(53, 13),
+        lease(54, 14, { reserved: true }),
+        lease(55, 15),
+      ];
+      assert.deepEqual(await store.commit(mine), []);
+      assert.deepEqual(byIp(await store.load()), mine);
+    });
+
+    test('an address that is set aside is not taken, unless it is known to be', async () => {
+      await other.commit([lease(51, 1, { state: 'declined' })]);
+      assert.deepEqual(await store.commit([lease(51, 2)]), [lease(51, 1, { state: 'declined' })]);
+      await store.load();
+      assert.deepEqual(await store.commit([lease(51, 2)]), []);
+    });
+
+    test('of two servers that lend from one pool at the same time, each address goes to one machine', async () => {
+      const lend = async (from: LeaseStore, owner: number): Promise<(readonly [number, number])[]> => {
+        const lent: (readonly [number, number])[] = [];
+        for (let last = 1; last <= 40; last++) {
+          const refused = await from.commit([lease(last, owner + last)]);
+          if (refused.length === 0) lent.push([last, owner + last]);
+        }
+        return lent;
+      };
+      const lent = (await Promise.all([lend(store, 0), lend(other, 100)])).flat();
+      assert.deepEqual(
+        lent.map(([last]) => last).sort((a, b) => a - b),
+        Array.from({ length: 40 }, (_, i) => i + 1),
+      );
+      const recorded = byIp(await store.load()).map(({ ip, mac }) => [ip, mac]);
+      const told = lent.map(([last, owner]) => lease(last, owner)).sort((a, b) => a.ip - b.ip);
+      assert.deepEqual(
+        recorded,
+        told.map(({ ip, mac }) => [ip, mac]),
       );
     });
   });

@@ -7,9 +7,11 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import { ip } from '../site/fixture.ts';
+import { leasesInMemory } from '../state/fakes.ts';
 import { LeaseBook } from './book.ts';
 import { SteadyClock } from './clock.ts';
 import { machine, networkOf, siteOf } from './fixtures.ts';
+import type { LeaseStore } from './leaseStore.ts';
 import { LeaseRecords, PATIENCE_MS } from './records.ts';
 
 const MINUTE = 60_000;
@@ -32,7 +34,7 @@ class Disk {
       if (this.state === 'full') throw new Error('the disk is broken');
       return [...this.byIp.values()];
     },
-    commit: async (leases: readonly Lease[]): Promise<void> => {
+    commit: async (leases: readonly Lease[]): Promise<readonly Lease[]> => {
       this.commits++;
       if (this.state === 'hangs') await this.#hang();
       if (this.state === 'full') throw new Error('the disk is full');
@@ -42,6 +44,7 @@ class Disk {
             if (other.mac === lease.mac && other.network === lease.network) this.byIp.delete(other.ip);
         this.byIp.set(lease.ip, lease);
       }
+      return [];
     },
   };
 
@@ -73,7 +76,7 @@ afterEach(async () => {
   assert.deepEqual(faults, []);
 });
 
-function open(): { records: LeaseRecords; book: LeaseBook } {
+function open(store: LeaseStore = disk.store): { records: LeaseRecords; book: LeaseBook } {
   const book = new LeaseBook();
   book.configure(site);
   const clock = new SteadyClock(
@@ -81,7 +84,7 @@ function open(): { records: LeaseRecords; book: LeaseBook } {
     () => monotonic,
   );
   const records = new LeaseRecords({
-    store: disk.store,
+    store,
     book,
     clock,
     emit: (event) => events.push(event),
@@ -235,6 +238,54 @@ describe('a lease and its record', () => {
     assert.ok(saved);
     assert.equal(disk.byIp.size, 3);
     assert.deepEqual(faults.splice(0).map(String), ['Error: a mistake', 'Error: a mistake']);
+  });
+});
+
+describe('a second server over the same leases', () => {
+  const A = ip('10.0.0.101');
+  const two = async () => {
+    const table = new Map<Ipv4, Lease>();
+    const both = [open(leasesInMemory(table)), open(leasesInMemory(table))] as const;
+    for (const { records } of both) await records.start();
+    return both;
+  };
+  const saveOn = async ({ records }: { records: LeaseRecords }, lease: Lease): Promise<string> => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    records.save(
+      lease,
+      () => resolve('saved'),
+      ({ code }) => resolve(code),
+    );
+    return promise;
+  };
+
+  test('lends an address that the first has lent to no other machine, and knows of it then', async () => {
+    const [one, other] = await two();
+    assert.equal(await saveOn(one, leaseFor(machine(1), A, one.records.now())), 'saved');
+    const before = leaseFor(machine(2), ip('10.0.0.102'), other.records.now());
+    assert.equal(await saveOn(other, before), 'saved');
+    assert.ok(other.book.isFree(A, machine(2), other.records.now()), 'it does not know of the lease yet');
+    assert.equal(await saveOn(other, leaseFor(machine(2), A, other.records.now())), 'address-taken');
+    assert.equal(other.book.leaseAt(A)?.mac, machine(1));
+    assert.deepEqual(other.book.leaseOf('lan', machine(2)), before, 'the machine has what it had');
+    assert.ok(!other.book.isFree(A, machine(2), other.records.now()));
+    pass(HOUR + 1000);
+    assert.equal(await saveOn(other, leaseFor(machine(2), A, other.records.now())), 'saved');
+  });
+
+  test('does not answer a renewal of an address that the first has lent since, and does not write it later', async () => {
+    const [one, other] = await two();
+    assert.equal(await saveOn(other, leaseFor(machine(2), A, other.records.now())), 'saved');
+    pass(HOUR + 1000);
+    assert.equal(await saveOn(one, leaseFor(machine(1), A, one.records.now())), 'saved');
+    let answered = false;
+    other.records.keep(leaseFor(machine(2), A, other.records.now()), () => {
+      answered = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS + 50));
+    assert.equal(answered, false);
+    assert.equal(other.book.leaseAt(A)?.mac, machine(1));
+    assert.deepEqual(events, []);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Refusal } from '../model/refusal.ts';
 import { Tally } from '../timeline/tally.ts';
 import type { LeaseBook } from './book.ts';
 import { readAt, type SteadyClock, shifted } from './clock.ts';
-import { LeaseJournal } from './journal.ts';
+import { LeaseJournal, type LeaseOutcome } from './journal.ts';
 import type { LeaseStore } from './leaseStore.ts';
 import type { DhcpSite } from './site.ts';
 
@@ -63,7 +63,7 @@ export class LeaseRecords {
   constructor(options: RecordsOptions) {
     const { store, clock, faulted, emit } = options;
     this.#options = options;
-    const commit = (leases: readonly Lease[]): Promise<void> => {
+    const commit = (leases: readonly Lease[]): Promise<readonly Lease[]> => {
       this.#writtenAhead = clock.offset;
       return store.commit(leases.map((lease) => shifted(lease, clock.offset)));
     };
@@ -138,16 +138,24 @@ export class LeaseRecords {
   /** Takes a lease of a pool; `saved` is called when it is on disk, else `refused`, and the book is as it was. */
   save(lease: Lease, saved: () => void, refused: (refusal: Refusal) => void): void {
     const undo = this.#options.book.put(lease);
+    const taken = (by: Lease): void => {
+      undo();
+      this.#adopt(by, lease);
+      refused({ code: 'address-taken' });
+    };
     const lost = (): void => {
       undo();
       refused({ code: 'lease-unsaved' });
     };
-    if (this.#write(lease, saved, lost)) return;
+    if (this.#write(lease, { saved, taken, lost })) return;
     undo();
     refused({ code: 'leases-waiting' });
   }
 
-  /** Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer helps nobody. */
+  /**
+   * Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer helps nobody.
+   * It is not called where another server has lent the address meanwhile.
+   */
   keep(lease: Lease, then: () => void): void {
     this.#options.book.put(lease);
     let timer: NodeJS.Timeout | undefined;
@@ -162,7 +170,12 @@ export class LeaseRecords {
       this.#leaveUnsaved(lease.ip);
       done();
     };
-    if (this.#isStuck() || !this.#write(lease, done, unsaved)) unsaved();
+    const taken = (by: Lease): void => {
+      clearTimeout(timer);
+      isDone = true;
+      this.#adopt(by, lease);
+    };
+    if (this.#isStuck() || !this.#write(lease, { saved: done, taken, lost: unsaved })) unsaved();
     else {
       const late = (): void => {
         this.#isSlow = true;
@@ -178,12 +191,19 @@ export class LeaseRecords {
     return this.#failing || this.#isSlow || (since !== undefined && performance.now() - since > PATIENCE_MS);
   }
 
-  /** `false` if too many wait already, and then neither is called. */
-  #write(lease: Lease, saved: () => void, lost: () => void): boolean {
+  /** Takes over another server's lease of the address of `lease`, with its times by the book's clock. */
+  #adopt(by: Lease, { ip, network }: Lease): void {
+    const { clock, book } = this.#options;
+    const wall = clock.now() + clock.offset;
+    this.#unsaved.delete(ip);
+    book.put({ ...shifted(readAt(by, wall), -clock.offset), network });
+  }
+
+  /** `false` if too many wait already, and then none is called. */
+  #write(lease: Lease, { saved, taken, lost }: LeaseOutcome): boolean {
     const { ip } = lease;
-    const queued = this.#journal.add(
-      lease,
-      () => {
+    const queued = this.#journal.add(lease, {
+      saved: () => {
         this.#arrived(ip);
         this.#failing = false;
         this.#isSlow = false;
@@ -192,16 +212,23 @@ export class LeaseRecords {
         this.#mend();
         saved();
       },
-      (error) => {
+      taken: (by) => {
+        this.#arrived(ip);
+        this.#failing = false;
+        this.#isSlow = false;
+        taken(by);
+        this.#mend();
+      },
+      lost: (error) => {
         this.#arrived(ip);
         // Once for a group: the first of it comes upon a disk that was well.
         if (!this.#failing) this.#failed('leases could not be saved', error);
         this.#failing = true;
         this.#isSlow = false;
         this.#retryLater();
-        lost();
+        lost(error);
       },
-    );
+    });
     if (queued) this.#onTheWay.set(ip, (this.#onTheWay.get(ip) ?? 0) + 1);
     return queued;
   }
@@ -252,7 +279,11 @@ export class LeaseRecords {
       if (!this.#isMending) this.#mend();
     };
     for (const lease of leases) {
-      if (!this.#write(lease, settled, settled)) left--;
+      const taken = (by: Lease): void => {
+        this.#adopt(by, lease);
+        settled();
+      };
+      if (!this.#write(lease, { saved: settled, taken, lost: settled })) left--;
     }
     this.#isMending = left > 0;
     if (leases.length > 0 && left === 0) this.#retryLater();

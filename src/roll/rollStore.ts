@@ -3,8 +3,11 @@ import { type PinChanges, POLICIES, type Roll, USUAL_LIMITS } from './record.ts'
 
 /** Where rolls and pins last. Calls reject with STATE_UNAVAILABLE. */
 export type RollStore = {
-  /** Keeps a roll in place of what it was, changes pins, and forgets the rolls of these ids: all or none. */
-  save(roll: Roll, pins: PinChanges, forgotten: readonly string[]): Promise<void>;
+  /**
+   * Keeps a roll in place of what it was, changes pins, and forgets the rolls of these ids: all, or none and `false` where the roll or one
+   * of the pins is not what this store has last read or written, since another server changed it. Then all is to be read again.
+   */
+  save(roll: Roll, pins: PinChanges, forgotten: readonly string[]): Promise<boolean>;
   /** Oldest first. */
   rolls(): Promise<readonly Roll[]>;
   /** Hashes of images by node. */

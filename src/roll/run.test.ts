@@ -11,7 +11,7 @@ import type { SiteNode } from '../model/node.ts';
 import { createOrders, type Order } from '../node/orders.ts';
 import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
 import { nodeFixture, siteFixture } from '../site/fixture.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { brokenStore, emptyStore, rollsInMemory } from '../state/fakes.ts';
 import { openStore } from '../state/store.ts';
 import { type Boot, imageOfBoot } from '../timeline/boots.ts';
 import { createAct } from './act.ts';
@@ -21,6 +21,7 @@ import { createLook } from './look.ts';
 import { rollsForOperators } from './operators.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import type { Roll } from './record.ts';
+import type { RollStore } from './rollStore.ts';
 import { openRolls } from './run.ts';
 
 const WISH = {
@@ -304,6 +305,43 @@ test('what could not be kept is not done; the pin is there before the order to r
   for (const boot of boots.values()) assert.equal(imageOfBoot(boot), NEW_IMAGE);
   const troubles = events.filter(({ kind }) => kind === 'server.trouble');
   assert.deepEqual(troubles, [{ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: 'the disk is full' }]);
+});
+
+test('of two servers over one state, one decides each change, and the other goes on from there', async () => {
+  const shared = { rolls: new Map(), pins: new Map() };
+  const [one, other] = [
+    await openRolls(rollsInMemory(shared), () => {}, Date.now),
+    await openRolls(rollsInMemory(shared), () => {}, Date.now),
+  ];
+  const first = await one.begin(aRoll(['node01'], { id: 'r', begunAt: 1 }));
+  // The same name, decided at the same moment: the second has another, and not the first one's nodes.
+  await assert.rejects(other.begin(aRoll(['node01'], { id: 'r', begunAt: 1 })), { code: 'REQUEST_INVALID' });
+  assert.deepEqual(other.list(), [first]);
+  const second = await other.begin(aRoll(['node02'], { id: 'r', begunAt: 2 }));
+  assert.equal(second.id, 'r-2');
+  const stopped = await other.abort('r');
+  const third = await one.begin(aRoll(['node03'], { id: 'r-2', begunAt: 3 }));
+  assert.equal(third.id, 'r-2-2');
+  assert.deepEqual(one.list(), [stopped, second, third]);
+});
+
+test('a state that fails as another server’s change is read is read before the next change', async () => {
+  const shared = { rolls: new Map(), pins: new Map() };
+  const store = rollsInMemory(shared);
+  let fails = false;
+  const failing: RollStore = { ...store, pins: () => (fails ? brokenStore().rolls.pins() : store.pins()) };
+  const one = await openRolls(failing, () => {}, Date.now);
+  const other = await openRolls(rollsInMemory(shared), () => {}, Date.now);
+  const roll = await one.begin(aRoll(['node01', 'node02'], { id: 'r' }));
+  await assert.rejects(other.begin(roll), { code: 'REQUEST_INVALID' });
+  await other.abort('r');
+  fails = true;
+  await assert.rejects(one.abort('r'), { code: 'STATE_UNAVAILABLE' });
+  await assert.rejects(one.abort('r'), { code: 'STATE_UNAVAILABLE' });
+  fails = false;
+  assert.deepEqual(one.named('r').state, 'running');
+  await one.abort('r').catch(() => {});
+  assert.deepEqual(one.list(), other.list());
 });
 
 test('a server stops at once, though the cloud keeps it waiting', async () => {

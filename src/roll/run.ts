@@ -31,6 +31,8 @@ export type Look = (roll: Roll) => Promise<Seen>;
 export type Act = (action: Action) => Promise<Failure | undefined>;
 
 const TURN_MS = 3000;
+/** How often a change is decided anew because another server was first. */
+const MOST_TRIES = 5;
 
 type Change = { readonly roll: Roll; readonly pins?: PinChanges };
 
@@ -44,11 +46,19 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
   const inOrder = inTurn();
   let wake = (): void => {};
   let unknown: unknown;
+  /** Whether another server has changed what is known here. */
+  let isStale = false;
+  const read = async (): Promise<void> => {
+    const [known, pinned] = [await store.rolls(), await store.pins()];
+    rolls.clear();
+    pins.clear();
+    for (const roll of known) rolls.set(roll.id, roll);
+    for (const [node, image] of pinned) pins.set(node, image);
+    isStale = false;
+  };
   await recall(
     async () => {
-      const [known, pinned] = [await store.rolls(), await store.pins()];
-      for (const roll of known) rolls.set(roll.id, roll);
-      for (const [node, image] of pinned) pins.set(node, image);
+      await read();
       unknown = undefined;
       wake();
     },
@@ -59,26 +69,35 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
 
   /**
    * What is decided stands on disk before it counts, and before anything is done about it. Changes come one after the other,
-   * each decided by what the last one left.
+   * each decided by what the last one left; where another server has changed that since, it is decided again by what it left.
    */
   const change = <T extends Change>(decide: () => T): Promise<T> =>
     inOrder(async () => {
       if (unknown !== undefined) throw unknown;
-      const changed = decide();
-      const { roll, pins: pinned = new Map() } = changed;
-      const before = rolls.get(roll.id);
-      if (pinned.size === 0 && JSON.stringify(before) === JSON.stringify(roll)) return changed;
-      const forgotten = before ? [] : forgettable([...rolls.values()]);
-      await store.save(roll, pinned, forgotten);
-      for (const id of forgotten) rolls.delete(id);
-      rolls.set(roll.id, roll);
-      for (const [node, image] of pinned) {
-        if (image === null) pins.delete(node);
-        else pins.set(node, image);
+      for (let tries = 0; tries < MOST_TRIES; tries++) {
+        if (isStale) await read();
+        const changed = await attempt(decide());
+        if (changed) return changed;
+        isStale = true;
       }
-      tell(before, roll);
-      return changed;
+      throw new ReveilleError('STATE_UNAVAILABLE', 'another server changes the rolls or pins again and again');
     });
+  /** Keeps a change; `undefined` where another server was first. */
+  const attempt = async <T extends Change>(changed: T): Promise<T | undefined> => {
+    const { roll, pins: pinned = new Map() } = changed;
+    const before = rolls.get(roll.id);
+    if (pinned.size === 0 && JSON.stringify(before) === JSON.stringify(roll)) return changed;
+    const forgotten = before ? [] : forgettable([...rolls.values()]);
+    if (!(await store.save(roll, pinned, forgotten))) return undefined;
+    for (const id of forgotten) rolls.delete(id);
+    rolls.set(roll.id, roll);
+    for (const [node, image] of pinned) {
+      if (image === null) pins.delete(node);
+      else pins.set(node, image);
+    }
+    tell(before, roll);
+    return changed;
+  };
   const tell = (before: Roll | undefined, roll: Roll): void => {
     const phases = new Map(before?.nodes.map(({ node, phase }) => [node, phase]));
     for (const { node, phase, words } of roll.nodes) {
@@ -116,10 +135,11 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
     pins,
     async begin(roll) {
       const { roll: begun } = await change(() => {
-        refuseCommonNodes(roll, rolls.values());
         let id = roll.id;
         for (let i = 2; rolls.has(id); i++) id = `${roll.id}-${i}`;
-        return { roll: { ...roll, id } };
+        const named = { ...roll, id };
+        refuseCommonNodes(named, rolls.values());
+        return { roll: named };
       });
       wake();
       return begun;

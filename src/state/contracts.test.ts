@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Kysely } from 'kysely';
+import type { LeaseStore } from '../dhcp/leaseStore.ts';
 import { leaseStoreContract } from '../dhcp/leaseStoreContract.ts';
 import { ReveilleError } from '../errors.ts';
 import { lease, offer } from '../model/fixture.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import type { Lease } from '../model/lease.ts';
 import { appliedStoreContract } from '../node/appliedStoreContract.ts';
 import { certificateStoreContract } from '../node/certificateStoreContract.ts';
 import { identityStoreContract } from '../node/identityStoreContract.ts';
 import { inventoryStoreContract } from '../node/inventoryStoreContract.ts';
 import { tokenStoreContract } from '../node/tokenStoreContract.ts';
+import type { RollStore } from '../roll/rollStore.ts';
 import { rollStoreContract } from '../roll/rollStoreContract.ts';
 import { bootStoreContract } from '../timeline/bootStoreContract.ts';
 import { eventStoreContract } from '../timeline/eventStoreContract.ts';
 import { strangerStoreContract } from '../timeline/strangerStoreContract.ts';
-import { emptyStore } from './fakes.ts';
+import { emptyStore, leasesInMemory, rollsInMemory } from './fakes.ts';
+import { SqlLeases } from './leases.ts';
+import { SqlRolls } from './rolls.ts';
+import type { Schema } from './schema.ts';
+import { sqliteDialect } from './sqlite/dialect.ts';
+import { openDatabase } from './sqlite/openDatabase.ts';
 import { openStore, type Store } from './store.ts';
+import { Tables } from './tables.ts';
 
 let scratch: string;
 let folders = 0;
@@ -25,19 +36,54 @@ before(() => {
 });
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-const IMPLEMENTATIONS: readonly (readonly [name: string, open: () => Promise<Store>])[] = [
-  ['SQLite', () => openStore(join(scratch, `state${++folders}`))],
-  ['the fake in memory', async () => emptyStore()],
-];
+/** What two servers have of one state. */
+type Shared = {
+  readonly leases: readonly [LeaseStore, LeaseStore];
+  readonly rolls: readonly [RollStore, RollStore];
+} & AsyncDisposable;
 
-for (const [name, open] of IMPLEMENTATIONS) {
+async function sharedSqlite(): Promise<Shared> {
+  const folder = join(scratch, `state${++folders}`);
+  mkdirSync(folder);
+  const database = await openDatabase({ folder, readOnly: false });
+  const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
+  const tables = new Tables(database, db, (message) => assert.fail(message));
+  return {
+    leases: [new SqlLeases(tables), new SqlLeases(tables)],
+    rolls: [new SqlRolls(tables), new SqlRolls(tables)],
+    [Symbol.asyncDispose]: () => database.close(),
+  };
+}
+
+async function sharedInMemory(): Promise<Shared> {
+  const table = new Map<Ipv4, Lease>();
+  const rolls = { rolls: new Map(), pins: new Map() };
+  return {
+    leases: [leasesInMemory(table), leasesInMemory(table)],
+    rolls: [rollsInMemory(rolls), rollsInMemory(rolls)],
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+const IMPLEMENTATIONS: readonly (readonly [name: string, open: () => Promise<Store>, share: () => Promise<Shared>])[] =
+  [
+    ['SQLite', () => openStore(join(scratch, `state${++folders}`)), sharedSqlite],
+    ['the fake in memory', async () => emptyStore(), sharedInMemory],
+  ];
+
+for (const [name, open, share] of IMPLEMENTATIONS) {
   const port =
     <Port extends Exclude<keyof Store, 'close'>>(of: Port) =>
     async () => {
       const store = await open();
       return { store: store[of], [Symbol.asyncDispose]: () => store.close() };
     };
-  leaseStoreContract(name, port('leases'));
+  const both = async <Port>(of: (shared: Shared) => readonly [Port, Port]) => {
+    const shared = await share();
+    const [store, other] = of(shared);
+    return { store, other, [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose]() };
+  };
+  leaseStoreContract(name, () => both(({ leases }) => leases));
   eventStoreContract(name, port('events'));
   bootStoreContract(name, port('boots'));
   strangerStoreContract(name, port('strangers'));
@@ -46,7 +92,7 @@ for (const [name, open] of IMPLEMENTATIONS) {
   inventoryStoreContract(name, port('inventories'));
   appliedStoreContract(name, port('applied'));
   tokenStoreContract(name, port('tokens'));
-  rollStoreContract(name, port('rolls'));
+  rollStoreContract(name, () => both(({ rolls }) => rolls));
 
   describe(`${name}, closed,`, () => {
     test('refuses every call', async () => {

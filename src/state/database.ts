@@ -2,16 +2,25 @@ import type { CompiledQuery } from 'kysely';
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** One SQL statement, run once for each row of parameters. */
-export type Statement = { readonly sql: string; readonly rows: readonly (readonly SqlValue[])[] };
+/** One SQL statement, run once for each row of parameters. A claim must change a row in each run. */
+export type Statement = {
+  readonly sql: string;
+  readonly rows: readonly (readonly SqlValue[])[];
+  readonly claims?: true;
+};
 
-/** What a statement gave: the rows of its last run, and how many rows all its runs changed. */
+/** What a statement gave: the rows of all its runs, and how many rows they changed, where it gives none. */
 export type Result = { readonly rows: readonly Record<string, unknown>[]; readonly changes: number };
 
 /** Statements of SQL for a database. */
 export type Database = {
   /** Runs statements in one transaction; settles when they are on disk. Rejects with STATE_UNAVAILABLE: then none counts. */
   run(statements: readonly Statement[]): Promise<readonly Result[]>;
+  /**
+   * The same with statements some of which are claims: whether each of those changed a row. Where one did not, something has been taken by
+   * another, and no statement counts.
+   */
+  claim(statements: readonly Statement[]): Promise<boolean>;
   /** Waits for what was asked before. */
   close(): Promise<void>;
 };

@@ -10,7 +10,7 @@ import type { InventoryStore, KeptInventory } from '../node/inventoryStore.ts';
 import type { SignedKey } from '../node/openssl.ts';
 import type { AppliedAt } from '../node/standing.ts';
 import type { TokenStore } from '../node/tokenStore.ts';
-import type { Roll } from '../roll/record.ts';
+import type { PinChanges, Roll } from '../roll/record.ts';
 import type { RollStore } from '../roll/rollStore.ts';
 import type { BootStore, SeenBoot } from '../timeline/bootStore.ts';
 import type { EventStore, StoredEvent } from '../timeline/eventStore.ts';
@@ -27,8 +27,8 @@ export type Contents = {
   readonly applied?: ReadonlyMap<string, AppliedAt>;
 };
 
-/** Does some work of a call, unless the store has been closed. */
-type Call = <T>(work: () => T) => Promise<T>;
+/** Does the work of a call, unless the store has been closed. */
+export type Call = <T>(work: () => T) => Promise<T>;
 
 /** A store in memory that starts with `contents` and otherwise keeps the whole contract of each port but lasting. */
 export function fixedStore(contents: Contents): Store {
@@ -38,7 +38,7 @@ export function fixedStore(contents: Contents): Store {
     return work();
   };
   return {
-    leases: leasesInMemory(call, contents.leases ?? []),
+    leases: leasesInMemory(new Map((contents.leases ?? []).map((lease) => [lease.ip, lease])), call),
     events: eventsInMemory(call, contents.events ?? []),
     boots: bootsInMemory(call),
     strangers: strangersInMemory(call),
@@ -47,7 +47,7 @@ export function fixedStore(contents: Contents): Store {
     inventories: inventoriesInMemory(call, contents.inventories ?? new Map()),
     applied: appliedInMemory(call, contents.applied ?? new Map()),
     tokens: tokensInMemory(call),
-    rolls: rollsInMemory(call),
+    rolls: rollsInMemory({ rolls: new Map(), pins: new Map() }, call),
     close: async () => {
       closed = true;
     },
@@ -82,16 +82,34 @@ export function brokenStore(): Store {
 /** What comes back of a value that was written down. */
 const written = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
-function leasesInMemory(call: Call, first: readonly Lease[]): LeaseStore {
-  const leases = new Map<Ipv4, Lease>(first.map((lease) => [lease.ip, lease]));
-  const keep = (lease: Lease): void => {
+/** One server's view of a table of leases in memory, which several may share. */
+export function leasesInMemory(leases: Map<Ipv4, Lease>, call: Call = async (work) => work()): LeaseStore {
+  const known = new Map<Ipv4, Lease>();
+  const isDisputed = (stands: Lease, { mac, start, reserved }: Lease): boolean =>
+    !reserved &&
+    stands.mac !== mac &&
+    stands.state !== 'released' &&
+    stands.expires > start &&
+    stands !== known.get(stands.ip);
+  const record = (lease: Lease): readonly Lease[] => {
+    const stands = leases.get(lease.ip);
+    if (stands && isDisputed(stands, lease)) {
+      known.set(lease.ip, stands);
+      return [stands];
+    }
     leases.set(lease.ip, lease);
-    if (lease.state !== 'bound') return;
+    known.set(lease.ip, lease);
+    if (lease.state !== 'bound') return [];
     for (const other of [...leases.values()]) if (isOlderLease(other, lease)) leases.delete(other.ip);
+    return [];
   };
   return {
-    load: () => call(() => [...leases.values()]),
-    commit: (given) => call(() => given.forEach(keep)),
+    load: () =>
+      call(() => {
+        for (const lease of leases.values()) known.set(lease.ip, lease);
+        return [...leases.values()];
+      }),
+    commit: (given) => call(() => given.flatMap(record)),
   };
 }
 
@@ -218,18 +236,48 @@ function tokensInMemory(call: Call): TokenStore {
   };
 }
 
-function rollsInMemory(call: Call): RollStore {
-  const rolls = new Map<string, Roll>();
-  const pins = new Map<string, string>();
+/** What several servers may share. */
+export type SharedRolls = {
+  readonly rolls: Map<string, { readonly roll: Roll; readonly revision: number }>;
+  readonly pins: Map<string, string>;
+};
+
+/** One server's view of rolls and pins in memory. */
+export function rollsInMemory({ rolls, pins }: SharedRolls, call: Call = async (work) => work()): RollStore {
+  let revisions = new Map<string, number>();
+  let knownPins = new Map<string, string>();
+  const isUnchanged = (id: string, changes: PinChanges): boolean =>
+    rolls.get(id)?.revision === revisions.get(id) &&
+    [...changes].every(([node, image]) => {
+      const known = knownPins.get(node);
+      return (image === null && known === undefined) || pins.get(node) === known;
+    });
   return {
     save: (roll, changes, forgotten) =>
       call(() => {
-        rolls.set(roll.id, written(roll));
-        for (const id of forgotten) rolls.delete(id);
-        change(pins, changes);
+        if (!isUnchanged(roll.id, changes)) return false;
+        const revision = (revisions.get(roll.id) ?? 0) + 1;
+        rolls.set(roll.id, { roll: written(roll), revision });
+        revisions.set(roll.id, revision);
+        for (const id of forgotten) {
+          rolls.delete(id);
+          revisions.delete(id);
+        }
+        const own = new Map([...changes].filter(([node, image]) => image !== null || knownPins.has(node)));
+        change(pins, own);
+        change(knownPins, own);
+        return true;
       }),
-    rolls: () => call(() => oldestFirst(rolls)),
-    pins: () => call(() => new Map(pins)),
+    rolls: () =>
+      call(() => {
+        revisions = new Map([...rolls].map(([id, { revision }]) => [id, revision]));
+        return oldestFirst([...rolls.values()].map(({ roll }) => roll));
+      }),
+    pins: () =>
+      call(() => {
+        knownPins = new Map(pins);
+        return new Map(pins);
+      }),
   };
 }
 
@@ -241,6 +289,6 @@ function change(values: Map<string, string>, changes: ReadonlyMap<string, string
   }
 }
 
-function oldestFirst(rolls: ReadonlyMap<string, Roll>): Roll[] {
-  return [...rolls.values()].sort((a, b) => a.begunAt - b.begunAt || (a.id < b.id ? -1 : 1));
+function oldestFirst(rolls: readonly Roll[]): Roll[] {
+  return [...rolls].sort((a, b) => a.begunAt - b.begunAt || (a.id < b.id ? -1 : 1));
 }

@@ -20,6 +20,10 @@ export class LeaseMirror {
     }
   }
 
+  at(ip: Ipv4): Lease | undefined {
+    return this.#leases.get(ip);
+  }
+
   all(): readonly Lease[] {
     return [...this.#leases.values()];
   }

@@ -11,7 +11,7 @@ import { LEASES_HELD } from './marks.ts';
 import type { LeaseRow, Schema } from './schema.ts';
 import { type Tables, wholeNumber } from './tables.ts';
 
-/** Leases in a table, of a database that may lose them. */
+/** Leases in a table, of a database that may lose them. The mirror of it in memory is what this server knows of it. */
 export class SqlLeases implements LeaseStore {
   readonly #tables: Tables<Schema>;
   readonly #mirror = new LeaseMirror();
@@ -39,7 +39,7 @@ export class SqlLeases implements LeaseStore {
     return leases;
   }
 
-  commit(leases: readonly Lease[]): Promise<void> {
+  commit(leases: readonly Lease[]): Promise<readonly Lease[]> {
     return this.#inOrder(() => this.#write(leases));
   }
 
@@ -51,13 +51,32 @@ export class SqlLeases implements LeaseStore {
     this.commit([]).catch(() => {});
   }
 
-  async #write(leases: readonly Lease[]): Promise<void> {
+  async #write(leases: readonly Lease[]): Promise<readonly Lease[]> {
     const replays = this.#mustReplay;
-    if (leases.length === 0 && !replays) return;
-    // What the mirror lacks is in this very group.
-    await this.#tables.run([...(replays ? this.#all() : []), ...runsOf(leases).flatMap((run) => this.#record(run))]);
-    this.#mirror.keep(leases);
+    if (leases.length === 0 && !replays) return [];
+    const first = replays ? this.#all() : [];
+    const results = await this.#tables.run([...first, ...this.#record(leases)]);
+    const taken = new Set(results.slice(first.length).flatMap(({ rows }) => rows.map(({ ip, mac }) => `${ip} ${mac}`)));
+    const isTaken = ({ ip, mac }: Lease): boolean => taken.has(`${ip} ${mac}`);
+    const lost = leases.filter((lease) => !isTaken(lease));
+    // Not another server has these: what is in the file is not what was committed.
+    if (lost.length > 0 && this.#mustReplay && !replays) return this.#write(leases);
+    // What the mirror lacks is in this very call.
+    this.#mirror.keep(leases.filter(isTaken));
     if (replays) this.#mustReplay = false;
+    return lost.length === 0 ? [] : this.#ofOthers(lost);
+  }
+
+  /** What stands at the addresses of these leases; what is free again by now is recorded after all. */
+  async #ofOthers(lost: readonly Lease[]): Promise<readonly Lease[]> {
+    const at = this.#tables.db.selectFrom('leases').selectAll().where('ip', '=', 0);
+    const addresses = [...new Set(lost.map(({ ip }) => ip))].map((ip) => [ip]);
+    const [found] = await this.#tables.run([statementOf(at.compile(), addresses)]);
+    const others = this.#tables.parse('leases', found, LEASE_ROW, SET_ASIDE_ROW);
+    this.#mirror.keep(others);
+    const stand = new Set(others.map(({ ip }) => ip));
+    const free = lost.filter(({ ip }) => !stand.has(ip));
+    return free.length === 0 ? others : [...others, ...(await this.#write(free))];
   }
 
   /** The table as the mirror has it. */
@@ -67,39 +86,67 @@ export class SqlLeases implements LeaseStore {
       statementOf(db.deleteFrom('leases').compile()),
       ...this.#record(this.#mirror.all()),
       statementOf(db.deleteFrom('meta').where('key', '=', LEASES_HELD).compile()),
-    ];
+    ].filter(({ rows }) => rows.length > 0);
   }
 
-  /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
+  /** Statements that take the addresses of leases, which give those that were taken, and end the other leases of their machines. */
   #record(leases: readonly Lease[]): readonly Statement[] {
     const { db } = this.#tables;
-    const deleteOthers = db
+    const take = db
+      .insertInto('leases')
+      .values(SAMPLE_ROW)
+      .onConflict((conflict) =>
+        conflict
+          .column('ip')
+          .doUpdateSet((row) => ({
+            mac: row.ref('excluded.mac'),
+            network: row.ref('excluded.network'),
+            state: row.ref('excluded.state'),
+            start: row.ref('excluded.start'),
+            expires: row.ref('excluded.expires'),
+            client_id: row.ref('excluded.client_id'),
+            hostname: row.ref('excluded.hostname'),
+            reserved: row.ref('excluded.reserved'),
+          }))
+          .where(({ eb, ref, or, and }) =>
+            or([
+              eb('excluded.reserved', '=', 1),
+              eb('leases.mac', '=', ref('excluded.mac')),
+              eb('leases.state', '=', 'released'),
+              eb('leases.expires', '<=', ref('excluded.start')),
+              // The lease that is known to stand there.
+              and([eb('leases.mac', '=', ''), eb('leases.state', '=', 'bound'), eb('leases.expires', '=', 0)]),
+            ]),
+          ),
+      )
+      .returning(['ip', 'mac'])
+      .compile();
+    const endOthers = db
       .deleteFrom('leases')
       .where('network', '=', '')
       .where('mac', '=', '')
       .where('ip', '!=', 0)
-      .where('state', '!=', 'declined');
-    const upsert = db
-      .insertInto('leases')
-      .values(SAMPLE_ROW)
-      .onConflict((conflict) =>
-        conflict.column('ip').doUpdateSet((row) => ({
-          mac: row.ref('excluded.mac'),
-          network: row.ref('excluded.network'),
-          state: row.ref('excluded.state'),
-          start: row.ref('excluded.start'),
-          expires: row.ref('excluded.expires'),
-          client_id: row.ref('excluded.client_id'),
-          hostname: row.ref('excluded.hostname'),
-          reserved: row.ref('excluded.reserved'),
-        })),
-      );
-    const bound = leases.filter(({ state }) => state === 'bound');
-    const others = bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']);
-    const rows = leases.map((lease) => Object.values(rowOf(lease)));
-    return [statementOf(deleteOthers.compile(), others), statementOf(upsert.compile(), rows)];
+      .where('state', '!=', 'declined')
+      .where(({ exists, selectFrom }) =>
+        exists(selectFrom('leases as taken').select('taken.ip').where('taken.ip', '=', 0).where('taken.mac', '=', '')),
+      )
+      .compile();
+    const known = new Map<Ipv4, Lease>();
+    return runsOf(leases).flatMap((run) => {
+      const takes = run.map((lease) => {
+        const { mac, state, expires } = known.get(lease.ip) ?? this.#mirror.at(lease.ip) ?? NO_LEASE;
+        known.set(lease.ip, lease);
+        return [...Object.values(rowOf(lease)), 1, 'released', mac, state, expires];
+      });
+      const bound = run.filter(({ state }) => state === 'bound');
+      const ends = bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined', ip, mac]);
+      return [statementOf(take, takes), statementOf(endOthers, ends)].filter(({ rows }) => rows.length > 0);
+    });
   }
 }
+
+/** Stands for an address of which no lease is known. */
+const NO_LEASE = { mac: '', state: '', expires: 0 };
 
 const HELD_ROW = z.object({ value: wholeNumber });
 
@@ -173,7 +220,7 @@ function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
   };
 }
 
-/** Cuts leases, in their order, into runs in which no address and no MAC comes twice: nearly always one run. */
+/** Cuts leases, in their order, into runs in which no address and no MAC comes twice, so that all are taken before any is ended: nearly always one run. */
 function runsOf(leases: readonly Lease[]): Lease[][] {
   const runs: Lease[][] = [];
   const addresses = new Set<Ipv4>();

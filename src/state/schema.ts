@@ -41,8 +41,8 @@ export type BootRow = { node: string; seen_at: number; body: string };
 /** What a node last told of its files, as JSON. */
 export type AppliedRow = { node: string; at: number; body: string };
 
-/** A roll as JSON; `at` is when it was begun. */
-export type RollRow = { id: string; at: number; body: string };
+/** A roll as JSON; `at` is when it was begun, `revision` how often it was changed. */
+export type RollRow = { id: string; at: number; body: string; revision: number };
 /** The hash of the image that a node boots, whatever the site says. */
 export type PinRow = { node: string; image: string };
 

@@ -93,7 +93,9 @@ describe('the SQLite store', () => {
       const { openStore } = await import(${JSON.stringify(url)});
       const store = await openStore(${JSON.stringify(folder)});
       for (let n = 1; ; n++) {
-        const group = [0, 1, 2].map((i) => ({ ip: n * 3 + i, mac: 'mac' + (n * 3 + i), network: 'rack', state: 'bound', start: 0, expires: 1 }));
+        const mac = (m) => '52:54:00' + m.toString(16).padStart(6, '0').replace(/../g, ':$&');
+        const lease = (m) => ({ ip: m, mac: mac(m), network: 'rack', state: 'bound', start: 0, expires: 1 });
+        const group = [0, 1, 2].map((i) => lease(n * 3 + i));
         await store.leases.commit(group);
         process.stdout.write(n * 3 + 2 + '\\n');
       }`;
@@ -114,7 +116,9 @@ describe('the SQLite store', () => {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     const highest = Math.max(...told.split('\n').slice(0, -1).map(Number));
     const store = await openStore(folder);
-    const ips = new Set((await store.leases.load()).map(({ ip }) => ip as number));
+    const leases = await store.leases.load();
+    assert(leases.every(({ state }) => state === 'bound'));
+    const ips = new Set(leases.map(({ ip }) => ip as number));
     for (let n = 3; n <= highest; n++) assert(ips.has(n), `lease ${n} of ${highest} is lost`);
     await store.close();
   });

@@ -24,6 +24,11 @@ export class Tables<Schema> {
     return some.length === 0 ? [] : this.#database.run(some);
   }
 
+  /** The same with claims among them: whether each was won. */
+  claim(statements: readonly Statement[]): Promise<boolean> {
+    return this.#database.claim(statements.filter(({ rows }) => rows.length > 0));
+  }
+
   /** The rows of a table that a query finds; the first column names a row. */
   async read<Row>(table: string, query: CompiledQuery, row: z.ZodType<Row>): Promise<readonly Row[]> {
     const [result] = await this.#database.run([statementOf(query)]);

@@ -207,6 +207,7 @@ describe('udhcpc', () => {
       load: async () => [],
       commit: async () => {
         if (full) throw new Error('no space left on device');
+        return [];
       },
     });
     const client = start('guest', ...udhcpc('-A', '1'));

@@ -70,7 +70,7 @@ async function startServer(loaded: readonly Lease[]): Promise<void> {
     },
     commit: async (leases) => {
       mistake('the store');
-      await memory.commit(leases);
+      return memory.commit(leases);
     },
   };
   server = await startDhcpServer({

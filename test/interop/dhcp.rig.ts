@@ -101,6 +101,7 @@ export function memoryStore(loaded: readonly Lease[] = []): LeaseStore & { reado
     load: async () => loaded,
     commit: async (leases) => {
       committed.push(...leases);
+      return [];
     },
   };
 }

@@ -182,7 +182,7 @@ test('a disk that may only be read: what is there is read, also after a crash, a
   const program = `
     const { openStore } = await import(${JSON.stringify(url)});
     const store = await openStore(${JSON.stringify(join(disk, 'state'))});
-    for (let n = 1; n <= 50; n++) await store.leases.commit([{ ip: n, mac: 'mac' + n, network: 'rack', state: 'bound', start: 0, expires: 1 }]);
+    for (let n = 1; n <= 50; n++) await store.leases.commit([{ ip: n, mac: '52:54:00:00:00:' + String(n).padStart(2, '0'), network: 'rack', state: 'bound', start: 0, expires: 1 }]);
     process.kill(process.pid, 'SIGKILL');`;
   assert.throws(() => execFileSync(process.execPath, ['--input-type=module', '-e', program], { stdio: 'ignore' }));
   remount('ro');

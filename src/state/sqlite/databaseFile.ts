@@ -1,8 +1,9 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Result, SqlValue, Statement } from '../database.ts';
+import type { Result, Statement } from '../database.ts';
 import { full } from './failure.ts';
+import type { Outcome } from './messages.ts';
 
 /** Less than this is too little for the index beside the log (`-shm`) of the two databases, bytes. */
 const INDEX_ROOM = 256 * 1024;
@@ -22,6 +23,9 @@ type Disk = { readonly bsize: number; readonly bavail: number };
 /** How long a statement waits for another program that has the file locked, milliseconds. */
 const BUSY_MS = 2000;
 
+/** A claim has changed no row. */
+class ClaimLost extends Error {}
+
 /** A SQLite database as its thread uses it: statements prepared once, transactions that are whole or nothing. */
 export class DatabaseFile {
   readonly db: DatabaseSync;
@@ -35,12 +39,17 @@ export class DatabaseFile {
     this.db.exec('pragma temp_store = memory');
   }
 
-  /** Runs statements in one transaction. Throws what SQLite throws; then none of them counts. */
-  transact(statements: readonly Statement[]): Result[] {
+  /** Runs statements in one transaction. Throws what SQLite throws; then, or where a claim is lost, none of them counts. */
+  transact(statements: readonly Statement[]): Outcome {
     const [first] = statements;
     if (first === undefined) return [];
-    if (statements.length === 1 && first.rows.length === 1) return [this.execute(first)];
-    return this.inTransaction(() => statements.map((statement) => this.execute(statement)));
+    try {
+      if (statements.length === 1 && first.rows.length === 1) return [this.execute(first)];
+      return this.inTransaction(() => statements.map((statement) => this.execute(statement)));
+    } catch (error) {
+      if (error instanceof ClaimLost) return undefined;
+      throw error;
+    }
   }
 
   inTransaction<T>(work: () => T): T {
@@ -57,15 +66,16 @@ export class DatabaseFile {
   }
 
   /** Runs one statement for each of its rows. */
-  execute({ sql, rows }: Statement): Result {
+  execute({ sql, rows, claims }: Statement): Result {
     const statement = this.prepare(sql);
-    const returnsRows = statement.columns().length > 0;
-    let result: Result = { rows: [], changes: 0 };
-    for (const values of rows as SqlValue[][])
-      result = returnsRows
-        ? { rows: statement.all(...values), changes: 0 }
-        : { rows: [], changes: result.changes + Number(statement.run(...values).changes) };
-    return result;
+    if (statement.columns().length > 0) return { rows: rows.flatMap((values) => statement.all(...values)), changes: 0 };
+    let changes = 0;
+    for (const values of rows) {
+      const changed = Number(statement.run(...values).changes);
+      if (claims && changed === 0) throw new ClaimLost();
+      changes += changed;
+    }
+    return { rows: [], changes };
   }
 
   prepare(sql: string): StatementSync {

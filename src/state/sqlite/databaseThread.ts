@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import type { Result, Statement } from '../database.ts';
+import type { Statement } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { needsReopening } from './failure.ts';
 import { MainFile } from './mainFile.ts';
-import type { MainThreadOptions } from './messages.ts';
+import type { MainThreadOptions, Outcome } from './messages.ts';
 import { requireCurrent } from './migrations.ts';
 import { answerRequests, notify } from './threadLoop.ts';
 
@@ -13,7 +13,7 @@ const { folder, readOnly, longestLeaseMs, serves } = workerData as MainThreadOpt
 const file = join(folder, 'reveille.db');
 
 if (readOnly) {
-  answerRequests<DatabaseFile, readonly Statement[], Result[]>({
+  answerRequests<DatabaseFile, readonly Statement[], Outcome>({
     file,
     open() {
       const database = new DatabaseFile(file, true);
@@ -31,7 +31,7 @@ if (readOnly) {
     close: (database) => database.close(),
   });
 } else {
-  answerRequests<MainFile, readonly Statement[], Result[]>({
+  answerRequests<MainFile, readonly Statement[], Outcome>({
     file,
     open: () => new MainFile({ folder, longestLeaseMs, serves, notify }),
     answer: (main, statements) => main.answer(statements),

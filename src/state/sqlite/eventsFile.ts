@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ReveilleError } from '../../errors.ts';
-import type { EventValues, Result, SqlValue, Statement } from '../database.ts';
+import type { EventValues, SqlValue, Statement } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
-import type { EventsKept } from './messages.ts';
+import type { EventsKept, Outcome } from './messages.ts';
 import { EVENT_MIGRATIONS, migrate } from './migrations.ts';
 import { Reserve, roomBeforeEvents, roomOf } from './reserve.ts';
 
@@ -62,7 +62,7 @@ export class EventsFile {
     this.#giveBack();
   }
 
-  read(statements: readonly Statement[]): Result[] {
+  read(statements: readonly Statement[]): Outcome {
     return this.#file.transact(statements);
   }
 

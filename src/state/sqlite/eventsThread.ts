@@ -1,11 +1,10 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
-import type { Result } from '../database.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { EventsFile } from './eventsFile.ts';
 import { isDamaged, needsReopening } from './failure.ts';
-import type { EventsAsked, EventsThreadOptions } from './messages.ts';
+import type { EventsAsked, EventsThreadOptions, Outcome } from './messages.ts';
 import { EVENT_MIGRATIONS, requireCurrent } from './migrations.ts';
 import { keepPrivate } from './privateFile.ts';
 import { answerRequests } from './threadLoop.ts';
@@ -65,7 +64,7 @@ function openToRead(): Opened {
   };
 }
 
-answerRequests<Opened, EventsAsked, Result[]>({
+answerRequests<Opened, EventsAsked, Outcome>({
   file,
   open: readOnly ? openToRead : openToWrite,
   answer: (opened, asked) =>

@@ -21,7 +21,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lease } from '../../model/fixture.ts';
+import { aRoll } from '../../roll/fixture.ts';
 import { openPatientStore, openStore, type Store } from '../store.ts';
+import { VERSION_7 } from './earlierStateFixture.ts';
 
 const HOUR = 3_600_000;
 let scratch: string;
@@ -359,6 +361,26 @@ describe('a state whose file is found harmed', () => {
       await again.store.close();
     });
   }
+
+  test('of an earlier release, and damaged where its version stands: what it says is taken over', async () => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    const file = join(folder, 'reveille.db');
+    const db = new DatabaseSync(file);
+    db.exec(VERSION_7);
+    const roll = aRoll(['node01']);
+    db.prepare('insert into rolls (id, at, body) values (?, ?, ?)').run(roll.id, roll.begunAt, JSON.stringify(roll));
+    const page = Number(db.prepare("select rootpage from sqlite_master where name = 'meta'").get()?.rootpage);
+    db.close();
+    const handle = openSync(file, 'r+');
+    writeSync(handle, new Uint8Array(4096).fill(0x5a), 0, 4096, (page - 1) * 4096);
+    const { store, codes } = await patient(folder);
+    await until(async () => codes.includes('STATE_REBUILT'));
+    assert.deepEqual(await addresses(store), [167772211]);
+    assert.deepEqual(await store.rolls.rolls(), [roll]);
+    assert.deepEqual([...(await store.rolls.pins())], [['node01', 'aa']]);
+    await store.close();
+  });
 
   test('no database at all: it is kept, and what is put in its place is used', async () => {
     const folder = newFolder();

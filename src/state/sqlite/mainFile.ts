@@ -1,11 +1,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lock } from '../../lock.ts';
-import type { Result, Statement } from '../database.ts';
+import type { Statement } from '../database.ts';
 import { type Failure, StateTaken } from '../failure.ts';
 import { DatabaseFile } from './databaseFile.ts';
 import { FileHarmed, failureOf, full, type Harm, isDamaged, isFull, mayBeFull, needsReopening } from './failure.ts';
-import type { Notice } from './messages.ts';
+import type { Notice, Outcome } from './messages.ts';
 import { migrate, requireCurrent } from './migrations.ts';
 import { moveEvents } from './moveEvents.ts';
 import { keepPrivate } from './privateFile.ts';
@@ -74,7 +74,7 @@ export class MainFile {
   }
 
   /** Runs statements in one transaction. Throws what SQLite or the system throws, StateTaken where the state is another's. */
-  answer(statements: readonly Statement[]): Result[] {
+  answer(statements: readonly Statement[]): Outcome {
     // What asks nothing asks whether all is well.
     const writes = statements.length === 0 || statements.some(({ sql }) => !/^\s*select\b/i.test(sql));
     try {
@@ -111,7 +111,7 @@ export class MainFile {
     }
   }
 
-  #run(statements: readonly Statement[]): Result[] {
+  #run(statements: readonly Statement[]): Outcome {
     const writer = this.#writer ?? this.#open();
     const how = this.#harm();
     if (how !== undefined) throw new FileHarmed(this.#path, how);
@@ -126,9 +126,9 @@ export class MainFile {
   #afterFailure(
     error: unknown,
     statements: readonly Statement[],
-  ): { readonly results: Result[] } | { readonly error: unknown } {
+  ): { readonly results: Outcome } | { readonly error: unknown } {
     let last = mayBeFull(error) && this.#hasNoRoom() ? full(error) : error;
-    const again = (): { readonly results: Result[] } | undefined => {
+    const again = (): { readonly results: Outcome } | undefined => {
       try {
         return { results: this.#run(statements) };
       } catch (next) {

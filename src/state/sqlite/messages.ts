@@ -1,4 +1,4 @@
-import type { EventValues, Statement } from '../database.ts';
+import type { EventValues, Result, Statement } from '../database.ts';
 import type { Failure } from '../failure.ts';
 
 // What crosses between the program's thread and the threads that own a database.
@@ -30,6 +30,9 @@ export type EventsKept = {
   readonly total: number;
   readonly bytes: number;
 };
+
+/** What statements gave; `undefined` where a claim among them was lost. */
+export type Outcome = readonly Result[] | undefined;
 
 /** What the thread of the events is asked: to save events, or to read some. */
 export type EventsAsked = { readonly save: readonly EventValues[] } | { readonly read: readonly Statement[] };

@@ -42,6 +42,7 @@ const MIGRATIONS: readonly string[] = [
   `create table boots (node text primary key, seen_at integer not null, body text not null) strict;`,
   'create table tokens (node text primary key, body text not null) strict, without rowid',
   'alter table leases add column reserved integer',
+  'alter table rolls add column revision integer not null default 0',
 ];
 
 /** The steps of `events.db`. */

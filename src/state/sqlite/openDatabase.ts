@@ -1,6 +1,6 @@
-import type { Database, Result, Statement } from '../database.ts';
+import type { Database, Statement } from '../database.ts';
 import { StateTaken } from '../failure.ts';
-import type { MainThreadOptions, Notice, ThreadOptions } from './messages.ts';
+import type { MainThreadOptions, Notice, Outcome, ThreadOptions } from './messages.ts';
 import { DatabaseThread, type StartThread, threadOf } from './thread.ts';
 
 export type DatabaseOptions = ThreadOptions & {
@@ -22,7 +22,7 @@ export async function openDatabase(
   start: StartThread = threadOf('./databaseThread.ts'),
 ): Promise<Database> {
   const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, serves: patient };
-  const thread = new DatabaseThread<readonly Statement[], readonly Result[]>(options, {
+  const thread = new DatabaseThread<readonly Statement[], Outcome>(options, {
     start,
     ...(onNotice && { onNotice }),
   });
@@ -34,5 +34,9 @@ export async function openDatabase(
       throw error;
     }
   }
-  return { run: (statements) => thread.ask(statements), close: () => thread.close() };
+  return {
+    run: async (statements) => (await thread.ask(statements)) ?? [],
+    claim: async (statements) => (await thread.ask(statements)) !== undefined,
+    close: () => thread.close(),
+  };
 }

@@ -98,7 +98,10 @@ function fill(fresh: DatabaseFile, source: DatabaseFile | undefined): string[] {
   return tables.filter((table) => {
     const info = fresh.db.prepare(`pragma table_info(${table})`).all();
     const keyed = info.filter(({ pk }) => pk !== 0).sort((a, b) => Number(a.pk) - Number(b.pk));
-    const columns = [...keyed, ...info.filter(({ pk }) => pk === 0)].map(({ name }) => String(name));
+    const known = columnsOf(source, table);
+    const all = [...keyed, ...info.filter(({ pk }) => pk === 0)].map(({ name }) => String(name));
+    // A file of an earlier release lacks columns, which have defaults; where it cannot be read which, all are tried.
+    const columns = known.size === 0 ? all : all.filter((column) => known.has(column));
     const found: SalvagedTable = salvage(source, table, columns, keyed.length);
     const insert = fresh.db.prepare(
       `insert or ignore into ${table} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
@@ -114,6 +117,19 @@ function fill(fresh: DatabaseFile, source: DatabaseFile | undefined): string[] {
     }
     return !found.whole || refused > 0;
   });
+}
+
+function columnsOf({ db }: DatabaseFile, table: string): ReadonlySet<string> {
+  try {
+    return new Set(
+      db
+        .prepare(`pragma table_info(${table})`)
+        .all()
+        .map(({ name }) => String(name)),
+    );
+  } catch {
+    return new Set();
+  }
 }
 
 /** Puts a rebuilt file in the place of a damaged one, if there is one to put, also one that was left on the way there; whether there was. */
