@@ -108,10 +108,11 @@ export class FakeStore implements LeaseStore {
     return this.#loaded;
   }
 
-  async commit(leases: readonly Lease[]): Promise<void> {
+  async commit(leases: readonly Lease[]): Promise<readonly Lease[]> {
     if (this.state === 'hangs') await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.state === 'full') throw new Error('the disk is full');
     this.committed.push(...leases);
+    return [];
   }
 
   /** From now on commits succeed, and those that wait. */
