@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { formatPlace } from '../errors.ts';
 import { leaveUnproven } from '../import/claims.ts';
 import { readDnsmasq } from '../import/dnsmasq/read.ts';
-import { SiteDraft } from '../import/draft.ts';
+import { type Remark, SiteDraft } from '../import/draft.ts';
 import { listeningInterface } from '../import/isc/interfaces.ts';
 import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
@@ -123,7 +123,8 @@ async function carryLeases(site: Site, file: string, state: string, draft: SiteD
 }
 
 function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {
-  const flat = ({ place, ...rest }: { readonly place: Finding['place'] }) => ({ ...place, ...rest });
+  const flat = ({ place, ...rest }: Finding) => ({ ...place, ...rest });
+  const told = ({ place, reason: _, ...rest }: Remark) => ({ ...place, ...rest });
   const count = (entries: object | undefined) => Object.keys(entries ?? {}).length;
   const { networks, classes, profiles, nodes } = draft.site;
   return JSON.stringify(
@@ -133,7 +134,7 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
       classes: count(classes),
       profiles: count(profiles),
       nodes: count(nodes),
-      remarks: byPlace(draft.remarks).map(flat),
+      remarks: byPlace(draft.remarks).map(told),
       errors: errors.map(flat),
       warnings: warnings.map(flat),
     },

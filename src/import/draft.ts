@@ -3,6 +3,7 @@ import type { Place } from '../errors.ts';
 import type { imageSchema } from '../site/imageSchema.ts';
 import type { siteSchema } from '../site/schema.ts';
 import type { Path } from '../site/yaml.ts';
+import { Reason, type Why } from './reason.ts';
 
 /** site.yaml and an image recipe as an operator would write them: what the schema takes in. */
 export type SiteText = z.input<typeof siteSchema>;
@@ -24,6 +25,8 @@ export type Remark = {
   /** The thing in words of the old configuration: `option routers 10.0.0.1`. */
   readonly what: string;
   readonly why?: string;
+  /** The same, where names stand in it: remarks that differ in these alone have one reason. */
+  readonly reason?: Reason;
   /** `clients` if not given. */
   readonly weight?: Weight;
   /** Where in site.yaml, or in a folder that is copied, what was taken over stands now: each path leads to something there. */
@@ -56,7 +59,8 @@ export class SiteDraft {
     return this.#comments.get(JSON.stringify(path)) ?? [];
   }
 
-  remark(kind: Remark['kind'], place: Place, what: string, why?: string, more: RemarkMore = {}): void {
-    this.remarks.push({ kind, place, what, ...(why === undefined ? {} : { why }), ...more });
+  remark(kind: Remark['kind'], place: Place, what: string, why?: Why, more: RemarkMore = {}): void {
+    const words = why === undefined ? {} : { why: why.toString() };
+    this.remarks.push({ kind, place, what, ...words, ...(why instanceof Reason ? { reason: why } : {}), ...more });
   }
 }

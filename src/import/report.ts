@@ -1,5 +1,6 @@
 import { formatPlace } from '../errors.ts';
 import type { Remark, Weight } from './draft.ts';
+import { common, type Reason } from './reason.ts';
 
 const SECTIONS: readonly { readonly kind: Remark['kind']; readonly title: string; readonly lead: string }[] = [
   {
@@ -48,8 +49,8 @@ export function totals(remarks: readonly Remark[]): string {
   return `${count('taken')} taken over, ${count('changed')} changed in meaning, ${count('left')} left out`;
 }
 
-/** Remarks of one kind that say the same reason. */
-export type Reason = {
+/** Remarks of one kind that say the same reason, names in it apart. */
+export type Group = {
   readonly kind: Remark['kind'];
   readonly why: string | undefined;
   readonly remarks: readonly [Remark, ...Remark[]];
@@ -61,11 +62,11 @@ const WEIGHTS: readonly Weight[] = ['clients', 'server', 'other'];
  * Remarks by their reasons. What clients lose comes first, what concerns other services last; left out before changed before
  * taken over; then as the sources stand. Remarks without a reason stand each for itself.
  */
-export function byReason(remarks: readonly Remark[]): readonly Reason[] {
+export function byReason(remarks: readonly Remark[]): readonly Group[] {
   const groups = new Map<string, [Remark, ...Remark[]]>();
   byPlace(remarks).forEach((remark, index) => {
-    const { kind, why, weight } = remark;
-    const key = JSON.stringify([kind, weight, why ?? index]);
+    const { kind, why, reason, weight } = remark;
+    const key = JSON.stringify([kind, weight, reason?.words ?? why ?? index]);
     const group = groups.get(key);
     if (group) group.push(remark);
     else groups.set(key, [remark]);
@@ -74,18 +75,26 @@ export function byReason(remarks: readonly Remark[]): readonly Reason[] {
     WEIGHTS.indexOf(weight) * SECTIONS.length + SECTIONS.findIndex((section) => section.kind === kind);
   return [...groups.values()]
     .toSorted((a, b) => rank(a) - rank(b))
-    .map((some) => ({ kind: some[0].kind, why: some[0].why, remarks: some }));
+    .map((some) => ({ kind: some[0].kind, why: wordsOf(some), remarks: some }));
+}
+
+/** What the reasons of a group have in common. */
+function wordsOf([first, ...others]: readonly [Remark, ...Remark[]]): string | undefined {
+  if (first.reason === undefined || others.every(({ why }) => why === first.why)) return first.why;
+  const more = others.map(({ reason }) => reason).filter((one): one is Reason => one !== undefined);
+  return common([first.reason, ...more]);
 }
 
 const MOST_PLACES = 10;
 
 /** `dhcpd.conf:3:5, 7:5, 9:1`: the file is said where it changes. */
 function places(remarks: readonly Remark[]): string {
-  const shown = remarks.slice(0, MOST_PLACES).map(({ place }, i) => {
-    const isSameFile = remarks[i - 1]?.place.file === place.file;
+  const all = [...new Map(remarks.map(({ place }) => [formatPlace(place), place])).values()];
+  const shown = all.slice(0, MOST_PLACES).map((place, i) => {
+    const isSameFile = all[i - 1]?.file === place.file;
     return isSameFile ? `${place.line}:${place.col}` : formatPlace(place);
   });
-  return remarks.length > MOST_PLACES ? `${shown.join(', ')} ...` : shown.join(', ');
+  return all.length > MOST_PLACES ? `${shown.join(', ')} ...` : shown.join(', ');
 }
 
 /** ` and 24 more`, or nothing. */

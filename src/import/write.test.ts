@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { withSiteFolder } from '../site/folderFixture.ts';
 import { SiteDraft } from './draft.ts';
-import { byReason, reportText, totals } from './report.ts';
 import { writeSite } from './write.ts';
 import { siteYaml } from './yamlText.ts';
 
@@ -130,46 +129,5 @@ describe('site.yaml', () => {
     const text = siteYaml({ site: made.site, commentsAt: (path) => made.commentsAt(path) }, ['a']);
     assert.match(text, /\n# x{200}\nvars:\n/);
     return import('yaml').then(({ parse }) => assert.deepEqual(parse(text), made.site));
-  });
-});
-
-describe('the report', () => {
-  it('tells what was left, changed and taken, in tables that hold whatever it says', () => {
-    const made = new SiteDraft();
-    const place = { file: 'dhcpd.conf', line: 3, col: 5 };
-    made.remark('taken', place, 'authoritative');
-    made.remark('left', place, 'option a "x|y"', 'because `so`\nit is');
-    assert.equal(totals(made.remarks), '1 taken over, 0 changed in meaning, 1 left out');
-    const text = reportText(made.remarks, ['/etc/dhcp/dhcpd.conf']);
-    assert.match(
-      text,
-      /## Left out.*\| dhcpd.conf:3:5 \| `option a "x\\\|y"` \| because `so` it is \|.*## Taken over/s,
-    );
-    assert.doesNotMatch(text, /## Changed/);
-  });
-
-  it('gives each reason once with its number, and what costs clients something first', () => {
-    const made = new SiteDraft();
-    const at = (line: number) => ({ file: 'dhcpd.conf', line, col: 1 });
-    for (let line = 1; line <= 25; line++)
-      made.remark('left', at(line), `zone ${line}`, 'names are another server`s', { weight: 'other' });
-    made.remark('changed', at(30), 'range', 'without the router');
-    made.remark('left', at(40), 'class "phones"', 'no pool takes it');
-    made.remark('left', at(41), 'class "cameras"', 'no pool takes it');
-    assert.deepEqual(
-      byReason(made.remarks).map(({ kind, why, remarks }) => [kind, remarks.length, why]),
-      [
-        ['left', 2, 'no pool takes it'],
-        ['changed', 1, 'without the router'],
-        ['left', 25, 'names are another server`s'],
-      ],
-    );
-    const left = reportText(made.remarks, ['dhcpd.conf'])
-      .split('\n')
-      .filter((row) => /^\| dhcpd/.test(row));
-    assert.deepEqual(left.slice(0, 2), [
-      '| dhcpd.conf:40:1, 41:1 | `class "phones"` and 1 more | no pool takes it |',
-      '| dhcpd.conf:1:1, 2:1, 3:1, 4:1, 5:1, 6:1, 7:1, 8:1, 9:1, 10:1 ... | `zone 1` and 24 more | names are another server`s |',
-    ]);
   });
 });

@@ -1,6 +1,7 @@
 import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import { isPxelinux } from '../pxelinux/draftNodes.ts';
+import { reason, type Why } from '../reason.ts';
 import { type BootLine, bootLines, type ServiceLine, serviceLines } from './bootLines.ts';
 import { classKey, type Distribution, distribute, type Given, type Placement, type Request } from './distribute.ts';
 import { chosenOption } from './optionLines.ts';
@@ -18,7 +19,7 @@ type What = 'bootFile' | 'nextServer' | 'name';
 
 /** What a placement says, and of what. */
 type Said = { readonly what: What; readonly text: string };
-type Written = { readonly paths: readonly Path[]; readonly notes: readonly string[] };
+type Written = { readonly paths: readonly Path[]; readonly notes: readonly Why[] };
 type AnyLine = BootLine | ServiceLine;
 
 /** From this number of option 93 on firmware is UEFI, to which dnsmasq shows no menu of one item. */
@@ -215,7 +216,10 @@ function write({ target, value }: Placement<Said>, line: AnyLine | undefined, re
   const notes = notesOf(value, line, reading);
   if (value.text === OWN) {
     const key = value.what === 'name' ? 'tftp-server-name' : 'nextServer';
-    return { paths: [], notes: [...notes, `${ownersOf(target, reading)}: write this server's address as \`${key}\``] };
+    return {
+      paths: [],
+      notes: [...notes, reason`${ownersOf(target, reading)}: write this server's address as \`${key}\``],
+    };
   }
   const paths = pathsOf(target, reading).map((path) => {
     const text = ownerAt(path, reading);
@@ -229,19 +233,19 @@ function write({ target, value }: Placement<Said>, line: AnyLine | undefined, re
   return { paths, notes };
 }
 
-function notesOf({ what, text }: Said, line: AnyLine | undefined, reading: Reading): readonly string[] {
+function notesOf({ what, text }: Said, line: AnyLine | undefined, reading: Reading): readonly Why[] {
   if (line === undefined) return [];
-  const notes: string[] = [];
+  const notes: Why[] = [];
   if (line.lookedUp !== undefined)
-    notes.push(`write the address of ${line.lookedUp} as \`nextServer\`: dnsmasq looks it up`);
+    notes.push(reason`write the address of ${line.lookedUp} as \`nextServer\`: dnsmasq looks it up`);
   if (line.kind !== 'boot' && line.kind !== 'option') return notes;
   const { name } = line;
   if (name === undefined) return notes;
   const isAddress = parseIpv4(name) !== undefined;
   if (line.server !== undefined && line.server !== name)
-    notes.push(`its server is named by the address ${line.server}, not as ${name}`);
+    notes.push(reason`its server is named by the address ${line.server}, not as ${name}`);
   else if (what === 'nextServer' && isAddress && name === text && !isOwn(name, reading)) {
-    notes.push(`the server ${name} is in siaddr too, where dnsmasq has its own address`);
+    notes.push(reason`the server ${name} is in siaddr too, where dnsmasq has its own address`);
   }
   return notes;
 }

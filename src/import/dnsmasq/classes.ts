@@ -1,4 +1,5 @@
 import { invalid } from '../invalid.ts';
+import { reason } from '../reason.ts';
 import type { Asks, Pattern } from './conditions.ts';
 import { isSet, type Line, unsetWords } from './outcomes.ts';
 import type { Reading } from './reading.ts';
@@ -79,7 +80,7 @@ export function tellClasses(setters: readonly Setter[], reading: Reading): void 
     const why = `class ${names.join(', ')}`;
     const at = names.map((name) => ['classes', name]);
     if (changed === undefined) reading.taken(setting, at, why);
-    else reading.tell('changed', setting, `${why}; ${changed}`);
+    else reading.tell('changed', setting, reason`${why}; ${changed}`);
   }
 }
 
@@ -93,7 +94,7 @@ export function tellTagIfs(reading: Reading): void {
       reading.tell(
         'changed',
         setting,
-        `it is written out: what the tag ${tags} gives is given by the tags that it follows from`,
+        reason`it is written out: what the tag ${tags} gives is given by the tags that it follows from`,
       );
     }
   }

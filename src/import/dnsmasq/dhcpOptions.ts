@@ -1,6 +1,7 @@
 import { formatIpv4, type Ipv4, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
 import { encodeNamedOption, OPTIONS } from '../../model/options.ts';
 import type { Path } from '../../site/yaml.ts';
+import type { Why } from '../reason.ts';
 import { BOOT_OPTIONS } from './bootLines.ts';
 import { distribute, type Given, type Placement, type Request } from './distribute.ts';
 import { leaseText } from './leaseText.ts';
@@ -13,7 +14,7 @@ import { ipIn } from './values.ts';
 
 /** The values of a line as text, with the address of this server where 0.0.0.0 stands for it; none if that is not known. */
 type Said = { readonly texts?: readonly string[] };
-type Written = { readonly paths: readonly Path[]; readonly notes: readonly string[] };
+type Written = { readonly paths: readonly Path[]; readonly notes: readonly Why[] };
 
 /** Options that dnsmasq sends by itself, so that one without a value means that they are not sent. */
 const BY_ITSELF: ReadonlySet<number> = new Set([3, 6, 12, 15]);

@@ -2,6 +2,7 @@ import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../model/ipv4.ts'
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
+import { reason, reasons, type Why } from '../reason.ts';
 import { refuse } from './members.ts';
 import type { Drafted, Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
@@ -22,7 +23,7 @@ type Host = {
   ip?: { readonly value: Ipv4; readonly field: Field };
   lease?: Field;
   ignored: boolean;
-  unusable?: string;
+  unusable?: Why;
 };
 
 /** A line for many machines, known by the beginnings of their addresses. */
@@ -73,15 +74,17 @@ export function tellPatterns(patterns: readonly Pattern[], reading: Reading): vo
     const names = [...host.sets, ...(asksForKnown ? ['known'] : [])].flatMap((tag) => reading.classesOfTag(tag));
     const at = names.map((name) => ['classes', name]);
     const lost = [
-      ...(host.ip === undefined ? [] : [`no machine is given the address ${host.ip.field.text}, which is for many`]),
-      ...(host.name === undefined ? [] : [`no machine is given the name ${host.name}, which is for many`]),
-      ...(host.lease === undefined ? [] : [`their lease lasts as their network says, not ${host.lease.text}`]),
+      ...(host.ip === undefined
+        ? []
+        : [reason`no machine is given the address ${host.ip.field.text}, which is for many`]),
+      ...(host.name === undefined ? [] : [reason`no machine is given the name ${host.name}, which is for many`]),
+      ...(host.lease === undefined ? [] : [reason`their lease lasts as their network says, not ${host.lease.text}`]),
     ];
-    const words = `class ${names.join(', ')}`;
+    const words = reason`class ${names.join(', ')}`;
     if (names.length === 0)
-      reading.left(setting, ['it gives many machines nothing that a class could give', ...lost].join('; '));
-    else if (lost.length > 0) reading.tell('changed', setting, [words, ...lost].join('; '));
-    else reading.taken(setting, at, words);
+      reading.left(setting, reasons(['it gives many machines nothing that a class could give', ...lost]) ?? '');
+    else if (lost.length > 0) reading.tell('changed', setting, reasons([words, ...lost]));
+    else reading.taken(setting, at, words.toString());
   }
 }
 
@@ -137,7 +140,7 @@ function addAddress(
   if (prefix === undefined) host.unusable = 'a class knows beginnings of addresses; write one for each';
   else if (prefix.endsWith('*')) host.prefixes.push(prefix);
   else if ((Number.parseInt(bytes[0] ?? '', 16) & 1) === 1) {
-    host.unusable = `${field.text} is the address of a group of machines, and a card's first byte is even`;
+    host.unusable = reason`${field.text} is the address of a group of machines, and a card's first byte is even`;
   } else host.macs.push(prefix);
 }
 
@@ -159,7 +162,7 @@ class Nodes {
     const { nodes } = reading.draft.site;
     const twin = macs.map((mac) => this.#byMac.get(mac)).find((name) => name !== undefined);
     if (twin !== undefined) {
-      const why = `node ${twin} has its MAC address already, and a node has one address`;
+      const why = reason`node ${twin} has its MAC address already, and a node has one address`;
       return reading.tell('left', setting, why);
     }
     const ip = host.ip === undefined ? undefined : this.#address(host, host.ip);
@@ -169,7 +172,11 @@ class Nodes {
       known.mac = [...[known.mac ?? []].flat(), ...macs];
       for (const mac of macs) this.#byMac.set(mac, neighbour);
       this.#push(neighbour, host, ip);
-      return reading.tell('changed', setting, `its MAC address is added to node ${neighbour}, which has its address`);
+      return reading.tell(
+        'changed',
+        setting,
+        reason`its MAC address is added to node ${neighbour}, which has its address`,
+      );
     }
     const [mac = ''] = macs;
     const name = this.#names.take(host.name, ip === undefined ? `node-${mac}` : `node-${formatIpv4(ip)}`);
@@ -184,7 +191,7 @@ class Nodes {
     reading.draft.comment(['nodes', name], `${setting.place.file}:${setting.place.line}`);
     const notes = this.#notes(host, name);
     if (notes.length === 0) reading.taken(setting, [['nodes', name]], `node ${name}`);
-    else reading.tell('changed', setting, [`node ${name}`, ...notes].join('; '));
+    else reading.tell('changed', setting, reasons([reason`node ${name}`, ...notes]));
   }
 
   #push(node: string, { macs, sets, setting }: Host, ip: Ipv4 | undefined): void {
@@ -198,22 +205,22 @@ class Nodes {
 
   #address(host: Host, { value, field }: NonNullable<Host['ip']>): Ipv4 | undefined {
     if (this.#networkOf(value) !== undefined) return value;
-    const why = `${field.text} lies in no network of a dhcp-range, where dnsmasq gives it to no machine: it is left out`;
+    const why = reason`${field.text} lies in no network of a dhcp-range, where dnsmasq gives it to no machine: it is left out`;
     this.#reading.left(host.setting, why);
     return undefined;
   }
 
-  #notes({ clientIds, lease, needs, domain, name: wanted }: Host, name: string): readonly string[] {
+  #notes({ clientIds, lease, needs, domain, name: wanted }: Host, name: string): readonly Why[] {
     const leases = new Set(this.#reading.networks.map(({ text }) => leaseSeconds(String(text.lease))));
     return [
-      ...(wanted === undefined || wanted === name ? [] : [`it was called ${wanted}`]),
+      ...(wanted === undefined || wanted === name ? [] : [reason`it was called ${wanted}`]),
       ...(wanted === undefined ? ['it had no name'] : []),
-      ...(domain === undefined ? [] : [`the domain ${domain} comes from the network's \`domain:\``]),
+      ...(domain === undefined ? [] : [reason`the domain ${domain} comes from the network's \`domain:\``]),
       ...(clientIds.length === 0 ? [] : ['it is known by its MAC address, whatever client identifier it sends']),
       ...(needs.length === 0 ? [] : ['a node counts always, whatever tags are set']),
       ...(lease === undefined || leases.has(leaseSeconds(lease.text))
         ? []
-        : [`its lease lasts as its network says, not ${lease.text}`]),
+        : [reason`its lease lasts as its network says, not ${lease.text}`]),
     ];
   }
 }

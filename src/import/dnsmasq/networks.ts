@@ -15,6 +15,7 @@ import type { Path } from '../../site/yaml.ts';
 import { invalid } from '../invalid.ts';
 import { writtenDuration } from '../isc/meaning/durations.ts';
 import { Names } from '../isc/meaning/names.ts';
+import { isWhy, reason, type Why } from '../reason.ts';
 import { allowOf } from './members.ts';
 import { optionLines } from './optionLines.ts';
 import type { Drafted, NetworkText, PoolText, Reading } from './reading.ts';
@@ -172,7 +173,7 @@ function subnetOf(
   { start, end, prefix }: Range,
   all: readonly Range[],
   reading: Reading,
-): { subnet: Subnet; why?: string } {
+): { subnet: Subnet; why?: Why } {
   if (prefix !== undefined) return { subnet: subnetAt(start, prefix) };
   const interfaces = [...reading.context.addresses.values()].flat();
   const kin = all.flatMap((range) => (range.prefix === undefined ? [] : [subnetAt(range.start, range.prefix)]));
@@ -182,7 +183,7 @@ function subnetOf(
   if (known !== undefined) return { subnet: known };
   let guess = 24;
   while (guess > 1 && !inSubnet(subnetAt(start, guess), end)) guess--;
-  const why = `no netmask is given, and dnsmasq takes that of its interface: /${guess} is a guess`;
+  const why = reason`no netmask is given, and dnsmasq takes that of its interface: /${guess} is a guess`;
   return { subnet: subnetAt(start, guess), why };
 }
 
@@ -217,7 +218,7 @@ function addPool(range: Range, network: Drafted, reading: Reading): void {
     return;
   }
   const members = allowOf(filters, reading);
-  if (typeof members === 'string') {
+  if (isWhy(members)) {
     reading.left(setting, members);
     return;
   }
@@ -280,7 +281,11 @@ function withoutTaken(
   for (const [ip, whose] of taken) {
     if (ip === undefined || !parts.some((part) => inRange(part, ip))) continue;
     parts = parts.flatMap((part) => outside(part, { first: ip, last: ip }));
-    reading.tell('changed', setting, `${formatIpv4(ip)} is ${whose} and is left out of the pool of network ${name}`);
+    reading.tell(
+      'changed',
+      setting,
+      reason`${formatIpv4(ip)} is ${whose} and is left out of the pool of network ${name}`,
+    );
   }
   return parts;
 }
@@ -294,12 +299,12 @@ function withoutOthers(
 ): readonly Ipv4Range[] {
   const own = lent.reduce<readonly Ipv4Range[]>((left, other) => left.flatMap((part) => outside(part, other)), parts);
   const where = `of another range of network ${name}`;
-  if (own.length === 0) reading.left(setting, `all its addresses are ${where}`);
+  if (own.length === 0) reading.left(setting, reason`all its addresses are ${where}`);
   else if (JSON.stringify(own) !== JSON.stringify(parts)) {
     reading.tell(
       'changed',
       setting,
-      `it is without the addresses that are ${where}: ${own.map(rangeWords).join(', ')}`,
+      reason`it is without the addresses that are ${where}: ${own.map(rangeWords).join(', ')}`,
     );
   }
   return own;

@@ -1,4 +1,5 @@
 import type { Path } from '../../site/yaml.ts';
+import { reason, reasons, type Why } from '../reason.ts';
 import type { Distribution, Placement, Target, Trouble } from './distribute.ts';
 import type { Reading } from './reading.ts';
 import type { Field, Setting } from './settings.ts';
@@ -64,7 +65,7 @@ export function withoutRests<L extends Line, V>(
 export function tellOutcomes<V>(
   lines: readonly Line[],
   { settled, refused }: { readonly settled: Distribution<V>; readonly refused: ReadonlyMap<number, Trouble> },
-  written: ReadonlyMap<Placement<V>, { readonly paths: readonly Path[]; readonly notes: readonly string[] }>,
+  written: ReadonlyMap<Placement<V>, { readonly paths: readonly Path[]; readonly notes: readonly Why[] }>,
   reading: Reading,
   toldAlready: ReadonlySet<Line> = new Set(),
 ): void {
@@ -80,37 +81,38 @@ export function tellOutcomes<V>(
       ...by.flatMap(pathsOfLine),
       ...bare.map(({ network }): Path => ['networks', network.name]),
     ];
-    const notes = new Set(of(i).flatMap((placement) => written.get(placement)?.notes ?? []));
+    const all = of(i).flatMap((placement) => written.get(placement)?.notes ?? []);
+    const notes = [...new Map(all.map((note) => [note.toString(), note])).values()];
     const where = placesInWords(paths);
     if (paths.length === 0)
       reading.left(line.setting, trouble ? troubleWords(trouble, line) : unplaced(line, reading, notes));
     else if (trouble !== undefined) {
-      reading.tell('changed', line.setting, `${where}; but ${troubleWords(trouble, line)}`);
-    } else if (notes.size > 0) reading.tell('changed', line.setting, [where, ...notes].join('; '));
+      reading.tell('changed', line.setting, reason`${where}; but ${troubleWords(trouble, line)}`);
+    } else if (notes.length > 0) reading.tell('changed', line.setting, reasons([reason`${where}`, ...notes]));
     else reading.taken(line.setting, paths, bare.length > 0 ? `nothing of the kind in ${where}` : where);
   }
 }
 
-function troubleWords({ kind, tags }: Trouble, { needs }: Line): string {
+function troubleWords({ kind, tags }: Trouble, { needs }: Line): Why {
   const all = tags.join(', ');
   switch (kind) {
     case 'rest': {
       const without = needs.filter(({ text }) => isNot(text)).map(({ text }) => tagOf(text));
       const words = without.length === 0 ? all : without.join(', ');
-      return `it is for all without the tag ${words}, and who has it is given nothing of the kind, which no class can say: write what class ${words} gets, then this for the networks`;
+      return reason`it is for all without the tag ${words}, and who has it is given nothing of the kind, which no class can say: write what class ${words} gets, then this for the networks`;
     }
     case 'nothing':
-      return `a class cannot take away what the networks give, as this does for the tag ${all}`;
+      return reason`a class cannot take away what the networks give, as this does for the tag ${all}`;
     case 'networks':
-      return `it is for requests with the tags ${all} in some networks only, and a class asks for no network`;
+      return reason`it is for requests with the tags ${all} in some networks only, and a class asks for no network`;
     case 'unnameable':
-      return `no class can ask for the tags ${all} at once`;
+      return reason`no class can ask for the tags ${all} at once`;
   }
 }
 
 /** Why a line went nowhere although nothing stood in its way. */
-function unplaced({ needs }: Line, reading: Reading, notes: ReadonlySet<string>): string {
-  if (notes.size > 0) return [...notes].join('; ');
+function unplaced({ needs }: Line, reading: Reading, notes: readonly Why[]): Why {
+  if (notes.length > 0) return reasons(notes) ?? '';
   if (reading.networks.length === 0) return NO_NETWORK;
   const unset = needs.map(({ text }) => text).find((need) => !isNot(need) && !isSet(need, reading));
   if (unset !== undefined) return unsetWords(unset, reading);
@@ -131,16 +133,16 @@ export function isSet(tag: string, { tags, zones, hosts }: Pick<Reading, 'tags' 
 }
 
 /** Why a tag is never set. */
-export function unsetWords(tag: string, reading: Reading, seen: readonly string[] = []): string {
+export function unsetWords(tag: string, reading: Reading, seen: readonly string[] = []): Why {
   const lost = reading.tags.lostBy(tag);
   if (lost !== undefined)
-    return `its tag ${tag} is set by ${lost.place.file}:${lost.place.line} ${lost.whole}, which is left out`;
+    return reason`its tag ${tag} is set by ${lost.place.file}:${lost.place.line} ${lost.whole}, which is left out`;
   const rule = reading.tags.tagIfs.find(({ sets }) => sets.includes(tag));
-  const reason = rule?.needs.map(({ text }) => text).find((need) => !isNot(need) && !isSet(need, reading));
-  if (rule !== undefined && reason !== undefined && !seen.includes(tag))
-    return `its tag ${tag} follows from another by tag-if: ${unsetWords(reason, reading, [...seen, tag])}`;
+  const need = rule?.needs.map(({ text }) => text).find((one) => !isNot(one) && !isSet(one, reading));
+  if (rule !== undefined && need !== undefined && !seen.includes(tag))
+    return reason`its tag ${tag} follows from another by tag-if: ${unsetWords(need, reading, [...seen, tag])}`;
   if (tag === 'known') return 'no host is listed, so no machine has the tag known';
   if (tag === 'bootp') return 'a class cannot ask for BOOTP, whose tag is bootp';
   if (tag === 'known-othernet') return 'a class cannot ask for hosts of another network, whose tag is known-othernet';
-  return `no line sets the tag ${tag}`;
+  return reason`no line sets the tag ${tag}`;
 }

@@ -1,5 +1,6 @@
 import { parseIpv4 } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
+import { reason, type Why } from '../reason.ts';
 import type { ServiceLine } from './bootLines.ts';
 import { distribute, type Given, type Placement, type Request } from './distribute.ts';
 import { type Line, ownerAt, pathsOf, tellOutcomes, withoutRests } from './outcomes.ts';
@@ -55,7 +56,7 @@ export function draftMenus(services: readonly ServiceLine[], reading: Reading): 
     };
   };
   const outcome = withoutRests(items, (active) => distribute(reading, mentioned, (request) => decide(request, active)));
-  const written = new Map<Placement<string>, { paths: readonly Path[]; notes: readonly string[] }>();
+  const written = new Map<Placement<string>, { paths: readonly Path[]; notes: readonly Why[] }>();
   for (const placement of outcome.settled.placements) written.set(placement, write(placement, reading));
   const told = new Set<Line>();
   for (const line of items) {
@@ -102,7 +103,7 @@ function sameNeeds(one: readonly Field[], other: readonly Field[]): boolean {
 function write(
   { target, value }: Placement<string>,
   reading: Reading,
-): { paths: readonly Path[]; notes: readonly string[] } {
+): { paths: readonly Path[]; notes: readonly Why[] } {
   const paths = pathsOf(target, reading).flatMap((path) => {
     const owner = ownerAt(path, reading);
     owner.options = {
@@ -122,7 +123,7 @@ function write(
   const notes =
     lost.length === 0
       ? []
-      : [`write this server's address as \`nextServer\` of network ${lost.join(', ')}, where files are fetched`];
+      : [reason`write this server's address as \`nextServer\` of network ${lost.join(', ')}, where files are fetched`];
   return { paths, notes };
 }
 

@@ -6,6 +6,7 @@ import type { ImportContext } from '../context.ts';
 import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.ts';
 import { Problems } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
+import type { Why } from '../reason.ts';
 import { type Asks, asksText } from './conditions.ts';
 import { OPTIONS } from './options.ts';
 import type { Setting } from './settings.ts';
@@ -100,7 +101,7 @@ export class Reading {
     }
   }
 
-  tell(kind: Remark['kind'], { place, whole }: Setting, why?: string, more: RemarkMore = {}): void {
+  tell(kind: Remark['kind'], { place, whole }: Setting, why?: Why, more: RemarkMore = {}): void {
     this.draft.remark(kind, place, whole, why, more);
   }
 
@@ -109,7 +110,7 @@ export class Reading {
     this.tell('taken', setting, why, { at });
   }
 
-  left(setting: Setting, why: string, weight?: Weight): void {
+  left(setting: Setting, why: Why, weight?: Weight): void {
     this.tell('left', setting, why, weight === undefined ? {} : { weight });
   }
 

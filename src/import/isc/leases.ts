@@ -4,6 +4,7 @@ import { type Mac, macFromBytes } from '../../model/mac.ts';
 import type { Site } from '../../site/site.ts';
 import type { SiteDraft } from '../draft.ts';
 import { invalid, Problems } from '../invalid.ts';
+import { reason, type Why } from '../reason.ts';
 import { textBytes } from './meaning/optionValues.ts';
 import { Cursor } from './text/cursor.ts';
 import { hexBytes, readDatum } from './text/data.ts';
@@ -109,7 +110,7 @@ export function leasesFor(
 ): readonly Lease[] {
   const leases = new Map<string, Lease>();
   for (const { place, ...lease } of written) {
-    const told = (why: string) => draft.remark('left', place, `lease ${formatIpv4(lease.ip)}`, why);
+    const told = (why: Why) => draft.remark('left', place, `lease ${formatIpv4(lease.ip)}`, why);
     const expires = Math.min(lease.ends ?? 0, now + NEVER_ENDS);
     if (lease.state !== 'active' || expires <= now) {
       if (lease.state === 'abandoned')
@@ -122,7 +123,8 @@ export function leasesFor(
     else if (network === undefined) told('it lies in no network of the site');
     else if (owner === undefined && !network.pools.some(({ range }) => inRange(range, lease.ip)))
       told('it lies in no pool');
-    else if (owner !== undefined && !owner.macs.includes(lease.mac)) told(`the address is kept for ${owner.name}`);
+    else if (owner !== undefined && !owner.macs.includes(lease.mac))
+      told(reason`the address is kept for ${owner.name}`);
     else {
       const key = `${network.name} ${lease.mac}`;
       const other = leases.get(key);
@@ -132,7 +134,7 @@ export function leasesFor(
           'left',
           place,
           `lease ${formatIpv4(ip)}`,
-          `${lease.mac} has another that ends later, and a machine has one`,
+          reason`${lease.mac} has another that ends later, and a machine has one`,
         );
       }
       if (other !== undefined && other.expires >= expires) continue;

@@ -1,5 +1,6 @@
 import type { Place } from '../../errors.ts';
 import type { Weight } from '../draft.ts';
+import type { Why } from '../reason.ts';
 
 /** Something that a file says, and where. */
 export type Said<T = string> = { readonly value: T; readonly place: Place };
@@ -67,7 +68,7 @@ export type MenuList = {
 };
 
 /** A line that has no part in a site: the directive, how it was written, and why. */
-export type Unused = Said & { readonly directive: string; readonly why: string; readonly weight: Weight };
+export type Unused = Said & { readonly directive: string; readonly why: Why; readonly weight: Weight };
 
 /** One configuration with everything that it includes. */
 export type Config = {

@@ -1,10 +1,11 @@
+import { reason, type Why } from '../reason.ts';
 import type { Config, Said } from './config.ts';
 import { THIS_CONFIG } from './outcome.ts';
 import { type ConfigText, parseConfig } from './parse.ts';
 import type { Teller } from './tell.ts';
 import type { Tree } from './tree.ts';
 
-type NotRead = { readonly why: string };
+type NotRead = { readonly why: Why };
 
 /** The configurations of a tree: each is read once, so that its labels are the same whoever leads to it. */
 export class Configs {
@@ -39,7 +40,7 @@ export class Configs {
 
   async #made(named: readonly Said[], main: string): Promise<Config | NotRead> {
     const texts: ConfigText[] = [];
-    let why = '';
+    let why: Why = '';
     for (const said of named) {
       const text = said.value === THIS_CONFIG ? await this.#text(main) : await this.#found(said);
       if ('text' in text) {
@@ -62,7 +63,7 @@ export class Configs {
   async #found(named: Said): Promise<ConfigText | NotRead> {
     const where = await this.#tree.find(named);
     if (where.kind === 'unreachable') return where;
-    if (where.kind === 'missing') return { why: `there is no file ${where.name} below ${this.#tree.root}` };
+    if (where.kind === 'missing') return { why: reason`there is no file ${where.name} below ${this.#tree.root}` };
     return this.#text(where.name);
   }
 

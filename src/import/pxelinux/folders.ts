@@ -4,6 +4,7 @@ import { seeInside } from '../../boot/confine.ts';
 import { ReveilleError } from '../../errors.ts';
 import { dashedIpv4 } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
+import { reason } from '../reason.ts';
 import type { DraftNode } from './draftNodes.ts';
 import type { Teller } from './tell.ts';
 import type { Tree } from './tree.ts';
@@ -31,7 +32,7 @@ export async function takeFolders(
         teller.tell('left', place, `folder ${folder}`, 'no node has this address; it is still served from tftp.root');
       }
     } else if ((await folderInside(tree.root, folder)) === undefined) {
-      const why = `it is a link that leads out of ${tree.root}: copy it to nodes/${folder}`;
+      const why = reason`it is a link that leads out of ${tree.root}: copy it to nodes/${folder}`;
       teller.tell('left', place, `folder ${folder}`, why);
     } else {
       const to = `nodes/${folder}`;

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Place } from '../../errors.ts';
 import type { SiteDraft } from '../draft.ts';
+import { reason, reasons, type Why } from '../reason.ts';
 import type { Config, Label, Said } from './config.ts';
 import { Configs } from './configs.ts';
 import { type Entries, fit } from './entries.ts';
@@ -52,7 +53,7 @@ type Way = {
 /** Where it ends: an entry or `local`, or nothing and why, at once or only for a person (`Infinity`). */
 type End = Pick<Way, 'from' | 'what' | 'after'> & {
   readonly name?: string;
-  readonly why?: string;
+  readonly why?: Why;
   /** A command that names no label and no file. */
   readonly unknown?: { readonly command: Said; readonly config: Config };
 };
@@ -93,7 +94,7 @@ export class Menu {
   async take(file: string, whose?: string): Promise<Choice> {
     const config = await this.#configs.open(file);
     if ('why' in config) {
-      this.#teller.tell('left', top(file), file, `${config.why}; its machines go on to their next boot device`);
+      this.#teller.tell('left', top(file), file, reason`${config.why}; its machines go on to their next boot device`);
       return { boots: 'local', from: { value: 'not read', place: top(file) }, timeoutSeconds: 0, isLost: true };
     }
     const reading = { whose, main: file, within: config.files };
@@ -128,7 +129,7 @@ export class Menu {
       if (outcome.kind === 'config') {
         const main = outcome.reader === 'pxelinux' ? (outcome.files[0].value ?? reading.main) : reading.main;
         const names = await this.#others(outcome.files, { value: what, place: label.place }, { ...reading, main });
-        const why = `the entries of ${names.join(', ')} stand in the one menu`;
+        const why = reason`the entries of ${names.join(', ')} stand in the one menu`;
         if (names.length > 0) this.#teller.tell('changed', label.place, what, why);
       }
     }
@@ -160,11 +161,13 @@ export class Menu {
     const { name, isNew, isShownAs } = added;
     const [called, title = name] = [fit(label.line), outcome.entry.title];
     const notes = [
-      ...(isNew && called !== undefined && called !== name ? [`it is called ${name} here`] : []),
-      ...(isShownAs === title ? [] : [`it boots the same as ${JSON.stringify(isShownAs)}, which stands for both`]),
+      ...(isNew && called !== undefined && called !== name ? [reason`it is called ${name} here`] : []),
+      ...(isShownAs === title
+        ? []
+        : [reason`it boots the same as ${JSON.stringify(isShownAs)}, which stands for both`]),
       ...outcome.notes,
     ];
-    if (notes.length > 0) this.#teller.tell('changed', label.place, what, notes.join('; '));
+    if (notes.length > 0) this.#teller.tell('changed', label.place, what, reasons(notes));
     else this.#teller.tell('taken', label.place, what, `menu.entries.${name}`, { at: [['menu', 'entries', name]] });
     return name;
   }
@@ -172,7 +175,7 @@ export class Menu {
   /** The labels of other configurations that a label or `ui` leads to: they come into this menu. Gives the files that were read. */
   async #others(named: readonly Said[], from: Said, reading: Reading): Promise<readonly string[]> {
     const config = await this.#configs.read(named, reading.main);
-    const leave = (why: string): readonly string[] => {
+    const leave = (why: Why): readonly string[] => {
       this.#teller.tell('left', from.place, from.value, why);
       return [];
     };
@@ -180,7 +183,7 @@ export class Menu {
     if (config.given.every((file) => reading.within.includes(file))) {
       return named.every(({ value }) => value === THIS_CONFIG)
         ? []
-        : leave(`it leads back to ${config.given.join(', ')}, whose entries stand in the menu`);
+        : leave(reason`it leads back to ${config.given.join(', ')}, whose entries stand in the menu`);
     }
     if (reading.within.length >= MOST_WITHIN) return leave('menus lead to menus too deeply');
     await this.#labels(config, { ...reading, within: [...reading.within, ...config.files] });
@@ -213,7 +216,7 @@ export class Menu {
     const instead = meant
       ? `here nodes boot label ${meant.label.value} (${meant.because}), which lives in RAM, and other ${others}`
       : `here ${others}${timeoutSeconds > 0 ? ' once `menu.timeout` is over' : ''}`;
-    this.#teller.tell('changed', end.from.place, end.what, `${why}; ${instead}`);
+    this.#teller.tell('changed', end.from.place, end.what, reason`${why ?? ''}; ${instead}`);
     return {
       boots: 'local',
       from: end.from,
@@ -228,8 +231,8 @@ export class Menu {
       const { place, why } = unasked;
       return {
         ...way,
-        from: { value: why, place },
-        why: `nothing boots unasked: ${why}`,
+        from: { value: why.toString(), place },
+        why: reason`nothing boots unasked: ${why}`,
         after: Number.POSITIVE_INFINITY,
       };
     }
@@ -240,7 +243,7 @@ export class Menu {
     }
     const { command, directive, by } = unasked;
     const here: Way = { ...way, from: command, what: `${directive} ${command.value}`, after };
-    const waits = (why: string): End => ({ ...here, why, after: Number.POSITIVE_INFINITY });
+    const waits = (why: Why): End => ({ ...here, why, after: Number.POSITIVE_INFINITY });
     const [first = '', ...more] = words(command.value);
     const label = labelOf(command.value, by, config);
     if (label) return this.#start(label, more, config, here);
@@ -265,7 +268,7 @@ export class Menu {
     const outcome = await this.#outcome(said);
     switch (outcome.kind) {
       case 'left':
-        return { ...way, why: `${whatOf(label)} is left out (${outcome.why})` };
+        return { ...way, why: reason`${whatOf(label)} is left out (${outcome.why})` };
       case 'local':
         return { ...way, name: 'local' };
       case 'config': {

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { SiteText } from '../draft.ts';
+import { reason, type Why } from '../reason.ts';
 import type { Label, LabelType, Said } from './config.ts';
 import { type FileKind, fileKind, isTooShort } from './fileKind.ts';
 import { withoutHotkey, words } from './lines.ts';
@@ -9,14 +10,14 @@ export type EntryText = NonNullable<NonNullable<SiteText['menu']>['entries']>[st
 
 /** What a label comes to in a site's menu. `notes` say what is not quite as it was. */
 export type EntryResult =
-  | { readonly kind: 'entry'; readonly entry: EntryText; readonly notes: readonly string[] }
+  | { readonly kind: 'entry'; readonly entry: EntryText; readonly notes: readonly Why[] }
   /** The machine's next boot device, which every menu has under this name. */
-  | { readonly kind: 'local'; readonly note?: string }
+  | { readonly kind: 'local'; readonly note?: Why }
   /** Other configurations, whose labels belong to the menu too: one that pxelinux starts anew with, or those of a menu. */
   | { readonly kind: 'config'; readonly reader: 'pxelinux' | 'menu'; readonly files: readonly [Said, ...Said[]] }
-  | { readonly kind: 'left'; readonly why: string };
+  | { readonly kind: 'left'; readonly why: Why };
 
-const left = (why: string): EntryResult & { kind: 'left' } => ({ kind: 'left', why });
+const left = (why: Why): EntryResult & { kind: 'left' } => ({ kind: 'left', why });
 
 /** Stands for the configuration that pxelinux has read, where a menu is given files. */
 export const THIS_CONFIG = '~';
@@ -76,13 +77,13 @@ function localboot({ start }: Label): EntryResult {
   const value = start.value.trim();
   if (/^(-1|0|0x80|128|)$/i.test(value)) return { kind: 'local' };
   const note = /^(4|5|0x4|0x5)$/i.test(value)
-    ? `localboot ${value} left the network driver loaded; the firmware goes on to the next device in its order`
-    : `localboot ${value} named one device; the firmware goes on to the next in its order`;
+    ? reason`localboot ${value} left the network driver loaded; the firmware goes on to the next device in its order`
+    : reason`localboot ${value} named one device; the firmware goes on to the next in its order`;
   return { kind: 'local', note };
 }
 
 const MODULE = (name: string) =>
-  left(`${name} is a module of syslinux, which iPXE cannot run; its pxelinux.cfg can stay with pxelinux alone`);
+  left(reason`${name} is a module of syslinux, which iPXE cannot run; its pxelinux.cfg can stay with pxelinux alone`);
 const BOOT_PROGRAM = left('it is a boot program, not a kernel: give the machines that need it `bootFile:` in the site');
 const BOOT_SECTOR = left('it is a boot sector, not a kernel');
 const DISK_IMAGE = left('it is a disk image: boot it by memdisk, as an initrd');
@@ -139,18 +140,18 @@ async function entry(
 ): Promise<EntryResult> {
   for (const said of [kernel, label.append, label.initrd]) {
     if (/[^\P{Cc}\s]/u.test(said?.value ?? '')) {
-      return left(`line ${said?.place.line} of ${said?.place.file} holds a control character`);
+      return left(reason`line ${said?.place.line ?? 0} of ${said?.place.file ?? ''} holds a control character`);
     }
   }
   if (kernel.value === '') return left('it names no kernel');
-  const notes: string[] = [];
+  const notes: Why[] = [];
   const initrds = initrdsOf(label, args, loader, notes);
   const paths: string[] = [];
   for (const value of [kernel.value, ...initrds]) {
     const where = await tree.find({ value, place: kernel.place });
     if (where.kind === 'unreachable') return left(where.why);
-    if (where.kind === 'missing') notes.push(`there is no file ${where.name} below ${tree.root}`);
-    else if (!where.exact) notes.push(`${value} is spelled ${where.name} on disk`);
+    if (where.kind === 'missing') notes.push(reason`there is no file ${where.name} below ${tree.root}`);
+    else if (!where.exact) notes.push(reason`${value} is spelled ${where.name} on disk`);
     paths.push(where.name);
   }
   const [path = '', ...initrd] = paths;
@@ -188,7 +189,7 @@ function isInitrd(word: string, loader: 'pxelinux' | 'module'): boolean {
  * The names of the initrds: pxelinux loads those of the first `initrd=` of the line, to which a directive of that name adds one
  * last; linux.c32 those of the last `initrd=` and of each `initrd+=`.
  */
-function initrdsOf({ initrd }: Label, args: readonly string[], loader: 'pxelinux' | 'module', notes: string[]) {
+function initrdsOf({ initrd }: Label, args: readonly string[], loader: 'pxelinux' | 'module', notes: Why[]) {
   const words = [
     ...args.filter((arg) => isInitrd(arg, loader)),
     ...(initrd === undefined ? [] : [`initrd=${initrd.value}`]),
@@ -198,7 +199,8 @@ function initrdsOf({ initrd }: Label, args: readonly string[], loader: 'pxelinux
     loader === 'pxelinux'
       ? plain.slice(0, 1)
       : [...plain.slice(-1), ...words.filter((word) => word.startsWith('initrd+='))];
-  if (loaded.length < words.length) notes.push(`of several initrd only what is loaded is taken: ${loaded.join(' ')}`);
+  if (loaded.length < words.length)
+    notes.push(reason`of several initrd only what is loaded is taken: ${loaded.join(' ')}`);
   return loaded
     .flatMap((word) => word.slice(word.indexOf('=') + 1).split(','))
     .map((name) => name.trim())

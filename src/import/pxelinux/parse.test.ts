@@ -96,7 +96,7 @@ describe('a pxelinux configuration', () => {
         ['include nothing', 5, 'include'],
       ],
     );
-    assert.match(unused[1]?.why ?? '', /no such directive/);
+    assert.match(String(unused[1]?.why), /no such directive/);
   });
 
   const passedOver: [string, { [file: string]: string }, string][] = [

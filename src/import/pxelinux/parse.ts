@@ -1,5 +1,6 @@
 import type { Weight } from '../draft.ts';
 import { invalid } from '../invalid.ts';
+import { reason, type Why } from '../reason.ts';
 import type { Config, Label, LabelType, MenuAction, MenuList, MenuRow, Said, Unused } from './config.ts';
 import { LEFT, LEFT_OF_MENU } from './directives.ts';
 import { bits, type Line, linesOf, secondWord, wholeNumber, withoutHotkey } from './lines.ts';
@@ -8,7 +9,7 @@ import { bits, type Line, linesOf, secondWord, wholeNumber, withoutHotkey } from
 export type ConfigText = { readonly file: string; readonly text: string };
 
 /** Gives the text of a file that a configuration names, or why there is none. */
-export type ReadText = (named: Said) => Promise<ConfigText | { readonly why: string }>;
+export type ReadText = (named: Said) => Promise<ConfigText | { readonly why: Why }>;
 
 const DEEPEST = 16;
 const MOST_LINES = 200_000;
@@ -323,8 +324,8 @@ class Parser {
   async #include(line: Line, rest: Said, isMenu: boolean): Promise<void> {
     const [name = '', ...title] = rest.value.split(/\s+/);
     const found = await this.#read({ value: name, place: rest.place });
-    if ('why' in found) return this.#leave(line, `${found.why}; the line is passed over`);
-    if (this.#including.includes(found.file)) return this.#leave(line, `${found.file} includes itself`);
+    if ('why' in found) return this.#leave(line, reason`${found.why}; the line is passed over`);
+    if (this.#including.includes(found.file)) return this.#leave(line, reason`${found.file} includes itself`);
     if (this.#including.length >= DEEPEST) return this.#leave(line, 'files are included too deeply');
     const isSubmenu = isMenu && title.length > 0;
     if (isSubmenu) {
@@ -338,7 +339,7 @@ class Parser {
     }
   }
 
-  #leave(line: Line, why: string, weight: Weight = 'clients'): void {
+  #leave(line: Line, why: Why, weight: Weight = 'clients'): void {
     const directive = line.keyword === 'menu' ? `menu ${secondWord(line).keyword}` : line.keyword;
     this.#unused.push({ value: line.whole, place: line.place, directive, why, weight });
   }

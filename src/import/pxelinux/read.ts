@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { type Ipv4Range, inRange } from '../../model/ipv4.ts';
 import type { SiteDraft } from '../draft.ts';
+import { reason, type Why } from '../reason.ts';
 import type { Said } from './config.ts';
 import { type ConfigFor, configFor } from './configNames.ts';
 import { type DraftNode, draftNodes, isPxelinux } from './draftNodes.ts';
@@ -20,7 +21,7 @@ export async function readTree(draft: SiteDraft, folder: string): Promise<void> 
   const teller = new Teller(draft);
   for (const other of tree.otherPrefixes) {
     const file = posix.join(other, 'pxelinux.cfg');
-    const why = `only ${posix.join(tree.prefix, 'pxelinux.cfg')} is read: a site has one menu`;
+    const why = reason`only ${posix.join(tree.prefix, 'pxelinux.cfg')} is read: a site has one menu`;
     teller.tell('left', { file, line: 1, col: 1 }, file, why);
   }
   const configs = await tree.configs();
@@ -70,7 +71,7 @@ async function takeConfigs(
     const members = nodes.filter((node) => belongs(node, wanted));
     const undecided = members.filter((node) => !choices.has(node.name));
     if (members.length === 0) {
-      teller.tell('left', place(name), path(name), `it is for no node of the site; ${servedAs(name, tree)}`);
+      teller.tell('left', place(name), path(name), reason`it is for no node of the site; ${servedAs(name, tree)}`);
       continue;
     }
     // One with several cards may boot from any of them.
@@ -85,7 +86,7 @@ async function takeConfigs(
     for (const node of torn) {
       const before = choices.get(node.name);
       if (before === undefined || bootsOf(before) === bootsOf(choice)) continue;
-      const why = `another of its cards boots ${bootsOf(before)}; here it goes on to its next boot device`;
+      const why = reason`another of its cards boots ${bootsOf(before)}; here it goes on to its next boot device`;
       teller.tell('changed', choice.from.place, `${node.name} boots ${bootsOf(choice)}`, why);
       choices.set(node.name, { ...choice, boots: 'local' });
     }
@@ -168,10 +169,10 @@ function tellUnread(
 }
 
 /** Machines ask at the top of the tree. */
-function servedAs(name: string, { prefix }: Tree): string {
+function servedAs(name: string, { prefix }: Tree): Why {
   return prefix === ''
     ? 'who asks for it is given this very file, from tftp.root'
-    : `machines ask for pxelinux.cfg/${name}: move it to the top of tftp.root`;
+    : reason`machines ask for pxelinux.cfg/${name}: move it to the top of tftp.root`;
 }
 
 function named(name: string): { name: string; wanted: ConfigFor | undefined } {
@@ -228,7 +229,7 @@ function assign(
   for (const node of nodes) {
     const choice = choices.get(node.name);
     if (choice === undefined || node.pxelinuxBy !== undefined) continue;
-    const why = `${node.name} has no boot file of its own that starts pxelinux: it gets no \`boot:\``;
+    const why = reason`${node.name} has no boot file of its own that starts pxelinux: it gets no \`boot:\``;
     teller.tell('changed', choice.from.place, `the configuration of ${node.name}`, why);
   }
 }

@@ -3,6 +3,7 @@ import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, posix, resolve } from 'node:path';
 import { seeInside } from '../../boot/confine.ts';
 import { ReveilleError } from '../../errors.ts';
+import { reason, type Why } from '../reason.ts';
 import type { Said } from './config.ts';
 import { HEAD_BYTES } from './fileKind.ts';
 
@@ -11,7 +12,7 @@ export type Where =
   | { readonly kind: 'file'; readonly name: string; readonly exact: boolean }
   | { readonly kind: 'missing'; readonly name: string }
   /** Nothing that Reveille gives out: on another server, outside the root, or a link that leads out of it. */
-  | { readonly kind: 'unreachable'; readonly why: string };
+  | { readonly kind: 'unreachable'; readonly why: Why };
 
 const LONGEST_CONFIG = 1_000_000;
 const MOST_FILES = 100_000;
@@ -105,14 +106,14 @@ export class Tree {
   async find({ value }: Said): Promise<Where> {
     const asked = value.replaceAll('\\', '/');
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(asked) || /^[^:/]+::/.test(asked)) {
-      return { kind: 'unreachable', why: `${value} comes from another server: copy it below ${this.root}` };
+      return { kind: 'unreachable', why: reason`${value} comes from another server: copy it below ${this.root}` };
     }
     const name = asked.replace(/^::/, '/');
     const froms = name.startsWith('/') ? ['', this.prefix] : [this.prefix];
     const paths = [...new Set(froms)].map((from) => posix.normalize(posix.join(from, name)).replace(/^\/+/, ''));
     for (const path of paths) {
       if (path === '..' || path.startsWith('../')) {
-        return { kind: 'unreachable', why: `${value} leaves the folder ${this.root}: move the file below it` };
+        return { kind: 'unreachable', why: reason`${value} leaves the folder ${this.root}: move the file below it` };
       }
     }
     for (const path of paths) {
@@ -122,7 +123,7 @@ export class Tree {
       if (await this.#leadsOut(real)) {
         return {
           kind: 'unreachable',
-          why: `${value} is a link that leads out of ${this.root}: copy the file below it`,
+          why: reason`${value} is a link that leads out of ${this.root}: copy the file below it`,
         };
       }
     }

@@ -1,4 +1,5 @@
 import type { Place } from '../../errors.ts';
+import type { Why } from '../reason.ts';
 import type { Config, Label, MenuList, MenuRow, Said } from './config.ts';
 
 /**
@@ -14,7 +15,7 @@ export type Unasked =
       readonly by: 'prompt' | 'menu';
       readonly after: number;
     }
-  | { readonly kind: 'nothing'; readonly place: Place; readonly why: string };
+  | { readonly kind: 'nothing'; readonly place: Place; readonly why: Why };
 
 /** What pxelinux itself does with a configuration: `ui` goes before `default`, and shows no prompt. */
 export function promptUnasked(config: Config): Unasked {
@@ -45,7 +46,7 @@ export function menuUnasked(config: Config): Unasked {
   const { menu, row: at, from } = firstMenu(config);
   const row = menu.rows[at];
   const place = from?.place ?? top(config.file);
-  const nothing = (why: string, at = place): Unasked => ({ kind: 'nothing', place: at, why });
+  const nothing = (why: Why, at = place): Unasked => ({ kind: 'nothing', place: at, why });
   if (row === undefined) return nothing('the menu has no labels');
   const chosen = (after: number): Unasked => {
     if (row.kind !== 'label') return nothing('the first row of the menu boots nothing');

@@ -4,6 +4,7 @@ import { valueAt } from '../../site/shape.ts';
 import type { Path, YamlFile } from '../../site/yaml.ts';
 import type { SiteDraft, Weight } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
+import { reason, type Why } from '../reason.ts';
 import { DEVICE_KEYS, FLAT_IPMI, KEYS, OVERLAYS, SAME_OVERLAYS, UNSET } from './keys.ts';
 
 export type YamlMap = { readonly [key: string]: unknown };
@@ -160,7 +161,7 @@ export class Layers {
     return names.flatMap((name) => {
       const what = `${at.at(-1)} ${name}`;
       if (SAME_OVERLAYS.has(name)) return [{ name, place: this.#file.place(at), what: `${at[1] ?? ''}: ${what}` }];
-      const why = OVERLAYS.get(name) ?? `copy its files to overlays/${name}, rewrite its templates, and name it`;
+      const why = OVERLAYS.get(name) ?? reason`copy its files to overlays/${name}, rewrite its templates, and name it`;
       this.#left(at, what, name.startsWith('~') ? 'nothing is taken away from profiles: leave it out of theirs' : why);
       return [];
     });
@@ -177,10 +178,10 @@ export class Layers {
   /** Warewulf reads what it knows, and passes the rest over. */
   #unknown(key: string, path: Path, known: readonly string[]): void {
     const hint = didYouMean(key, known);
-    this.#left(path, key, `Warewulf has no such key and passes it over${hint === undefined ? '' : `: ${hint}`}`);
+    this.#left(path, key, reason`Warewulf has no such key and passes it over${hint === undefined ? '' : `: ${hint}`}`);
   }
 
-  #left(path: Path, what: string, why: string, weight?: Weight): void {
+  #left(path: Path, what: string, why: Why, weight?: Weight): void {
     const more = weight === undefined ? {} : { weight };
     this.#draft.remark('left', this.#file.keyPlace(path), `${path[1] ?? ''}: ${what}`, why, more);
   }

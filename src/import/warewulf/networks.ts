@@ -4,6 +4,7 @@ import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
+import { reason, type Why } from '../reason.ts';
 import { type NetworkWords, networkWords } from './devices.ts';
 import type { Device } from './layers.ts';
 
@@ -14,7 +15,7 @@ type Options = { [name: string]: unknown };
 export type Placed = {
   readonly ip?: Ipv4;
   readonly options: Options;
-  readonly notes: readonly string[];
+  readonly notes: readonly Why[];
   /** Whether all that DHCP gives is written: with the network, or with the node. */
   readonly isWhole: boolean;
 };
@@ -76,7 +77,7 @@ export class Networks {
     return this.#known.find(({ subnet }) => inSubnet(subnet, ip));
   }
 
-  #guess(ip: Ipv4): { readonly subnet: Subnet; readonly why: string } | undefined {
+  #guess(ip: Ipv4): { readonly subnet: Subnet; readonly why: Why } | undefined {
     if (this.#version >= 43 && this.#version <= 45) {
       const why = 'Warewulf 4.3 to 4.5 take 255.255.255.0 then, and so does the network: a guess, look at `subnet:`';
       return { subnet: subnetAt(ip, USUAL_PREFIX), why };
@@ -86,7 +87,7 @@ export class Networks {
       if (own !== undefined) {
         return {
           subnet: own,
-          why: `${formatSubnet(own)} of this machine's interface ${name} is a guess: look at \`subnet:\``,
+          why: reason`${formatSubnet(own)} of this machine's interface ${name} is a guess: look at \`subnet:\``,
         };
       }
     }
@@ -124,7 +125,7 @@ export class Networks {
 function differences(
   own: NetworkWords,
   network: NetworkWords,
-): { readonly options: Options; readonly notes: readonly string[] } {
+): { readonly options: Options; readonly notes: readonly Why[] } {
   const names = {
     gateway: 'routers',
     dns: 'domain-name-servers',
@@ -138,10 +139,10 @@ function differences(
     mtu: 'the MTU',
   } as const;
   const options: Options = {};
-  const notes: string[] = [];
+  const notes: Why[] = [];
   for (const key of ['gateway', 'dns', 'search', 'mtu'] as const) {
     if (JSON.stringify(own[key]) === JSON.stringify(network[key])) continue;
-    if (own[key] === undefined) notes.push(`it is given ${words[key]} of its network, and had none`);
+    if (own[key] === undefined) notes.push(reason`it is given ${words[key]} of its network, and had none`);
     else options[names[key]] = key === 'gateway' ? [own[key]] : own[key];
   }
   return { options, notes };

@@ -7,6 +7,7 @@ import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
+import { reason, reasons } from '../reason.ts';
 import { type Devices, deviceVars, mergedDevices, primaryOf } from './devices.ts';
 import { argsOf, unjoined } from './kernelArgs.ts';
 import type { Layer, YamlMap } from './layers.ts';
@@ -172,7 +173,7 @@ export class Translation {
     for (const { image, place } of layers) {
       if (image === undefined || seen.has(image)) continue;
       seen.add(image);
-      const why = `pack its root as a tar, write images/${image}.yaml with \`from: { tar: FILE }\`, then \`image: ${image}\``;
+      const why = reason`pack its root as a tar, write images/${image}.yaml with \`from: { tar: FILE }\`, then \`image: ${image}\``;
       this.#parts.draft.remark('left', place, `image ${image}`, why);
     }
   }
@@ -210,15 +211,16 @@ export class Translation {
     this.#tellOverlays(layer, ['nodes', name]);
     const others = Object.keys(devices).filter((one) => one !== primary);
     const notes = [
-      ...(name === id ? [] : [`it is called ${name}${domain.length > 0 ? '; write the domain for its network' : ''}`]),
+      ...(name === id ? [] : [reason`it is called ${name}`]),
+      ...(domain.length > 0 ? ['write the domain for its network'] : []),
       ...(others.length === 0
         ? []
-        : [`the devices ${others.join(', ')} are kept in \`vars.networkDevices\` for templates`]),
+        : [reason`the devices ${others.join(', ')} are kept in \`vars.networkDevices\` for templates`]),
       ...placed.notes,
     ];
     const what = `node ${id}`;
     if (notes.length === 0) draft.remark('taken', layer.place, what, undefined, { at: [['nodes', name]] });
-    else draft.remark('changed', layer.place, what, notes.join('; '));
+    else draft.remark('changed', layer.place, what, reasons(notes));
   }
 
   /** The profiles of a node in the order of merging, each once; profiles of profiles in front of them. */
@@ -231,7 +233,7 @@ export class Translation {
       seen.add(name);
       const profile = this.#parts.profiles.get(name);
       if (profile === undefined) {
-        const why = `there is no such profile, which Warewulf passes over: node ${id} is written without it`;
+        const why = reason`there is no such profile, which Warewulf passes over: node ${id} is written without it`;
         this.#parts.draft.remark('left', layer.place, `${id}: profile ${name}`, why);
         return;
       }

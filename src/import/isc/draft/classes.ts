@@ -2,6 +2,7 @@ import { formatIpv4 } from '../../../model/ipv4.ts';
 import { quoted } from '../../../site/finding.ts';
 import type { SiteText } from '../../draft.ts';
 import { invalid } from '../../invalid.ts';
+import type { Why } from '../../reason.ts';
 import { noteCarried } from '../meaning/carried.ts';
 import type { Conditions } from '../meaning/classConditions.ts';
 import { describe } from '../meaning/comments.ts';
@@ -121,7 +122,7 @@ export class Classes {
     const subclasses = reading.outline.subclasses.filter(({ statement }) => statement.of === name);
     const by = matches.find(({ condition }) => !condition);
     const condition = matches.find(({ condition }) => condition);
-    const leaveOut = (why: string): readonly string[] => {
+    const leaveOut = (why: Why): readonly string[] => {
       reading.tellOf('left', place, what, why);
       for (const own of [scope, ...subclasses.map((one) => one.scope)]) reading.leaveOut(own, 'its class is left out');
       for (const one of [...matches, ...subclasses.map(({ statement }) => statement)]) {

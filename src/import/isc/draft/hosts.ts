@@ -1,6 +1,7 @@
 import { broadcastOf, formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../../model/ipv4.ts';
 import { type Mac, macFromBytes } from '../../../model/mac.ts';
 import { hostlessWords, isHost } from '../../../site/networks.ts';
+import { reason, type Why } from '../../reason.ts';
 import { textBytes } from '../meaning/optionValues.ts';
 import type { Reading } from '../meaning/reading.ts';
 import { chainOf, type Host, type Scope, type Setting, settingsIn } from '../meaning/scopes.ts';
@@ -30,13 +31,13 @@ export function hostNodesOf(networks: readonly Drafted[], reading: Reading): rea
     const twin = found.macs.map((mac) => byMac.get(mac)).find((one) => one !== undefined);
     const neighbour = found.ip === undefined ? undefined : byIp.get(found.ip);
     if (twin !== undefined) {
-      const why = `host ${twin.host.name} has the same hardware address, and a node has one address: this one is left out`;
+      const why = reason`host ${twin.host.name} has the same hardware address, and a node has one address: this one is left out`;
       reading.tellOf('left', host.place, `host ${host.name}`, why);
     } else if (neighbour !== undefined) {
       neighbour.macs.push(...found.macs);
-      const why = `it has the address of host ${neighbour.host.name}: its hardware address is added to that node`;
+      const why = reason`it has the address of host ${neighbour.host.name}: its hardware address is added to that node`;
       reading.tellOf('changed', host.place, `host ${host.name}`, why);
-      reading.leaveOut(host.scope, `its node has what host ${neighbour.host.name} says`);
+      reading.leaveOut(host.scope, reason`its node has what host ${neighbour.host.name} says`);
       const [own, other] = [host, neighbour.host].map(({ scope }) => scope.set.get('fixed-address'));
       if (own !== undefined && other !== undefined) reading.standsWith(own, other);
     } else {
@@ -81,13 +82,13 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
   for (const statement of hardware) {
     const { type, address } = statement;
     if (type !== 'ethernet') {
-      reading.tellOf('left', place, `host ${name}`, `nodes are known by Ethernet addresses, not by ${type}`);
+      reading.tellOf('left', place, `host ${name}`, reason`nodes are known by Ethernet addresses, not by ${type}`);
       continue;
     }
     const { bytes, impossible } = cardOf(address);
     if (impossible === undefined) macs.push(macFromBytes(bytes));
     else {
-      reading.tellOf('left', place, `host ${name}`, `${impossible}: write it with its real address as a node`);
+      reading.tellOf('left', place, `host ${name}`, reason`${impossible}: write it with its real address as a node`);
     }
   }
   if (hardware.length > 0) {
@@ -101,17 +102,17 @@ function macsOf({ name, place, hardware, scope }: Host, reading: Reading): Mac[]
     return [macFromBytes(identifier, 1)];
   }
   const why = identifier === undefined ? 'it has no hardware address' : 'it is known by a client identifier only';
-  reading.tellOf('left', place, `host ${name}`, `${why}: write its MAC address as a node`);
+  reading.tellOf('left', place, `host ${name}`, reason`${why}: write its MAC address as a node`);
   return [];
 }
 
 /** The bytes of a hardware address, or why no network card has it. */
-function cardOf(address: Datum): { readonly bytes: Uint8Array; readonly impossible?: string | undefined } {
+function cardOf(address: Datum): { readonly bytes: Uint8Array; readonly impossible?: Why | undefined } {
   const { text } = address;
   if (/^[0-9A-Fa-f]{3,}$/.test(text)) {
     return {
       bytes: new Uint8Array(),
-      impossible: `the bytes of an Ethernet address stand apart by colons, those of ${text} do not`,
+      impossible: reason`the bytes of an Ethernet address stand apart by colons, those of ${text} do not`,
     };
   }
   const bytes = text === '' ? new Uint8Array() : hexBytes(address);
@@ -119,10 +120,10 @@ function cardOf(address: Datum): { readonly bytes: Uint8Array; readonly impossib
 }
 
 /** Why no network card has this address. */
-function whyNoCard(bytes: Uint8Array, text: string): string | undefined {
-  if (bytes.length !== 6) return `an Ethernet address has 6 bytes, this one has ${bytes.length}`;
-  if (((bytes[0] ?? 0) & 1) === 1) return `${text} is the address of a group of machines`;
-  return bytes.every((byte) => byte === 0) ? `${text} is no card's address` : undefined;
+function whyNoCard(bytes: Uint8Array, text: string): Why | undefined {
+  if (bytes.length !== 6) return reason`an Ethernet address has 6 bytes, this one has ${bytes.length}`;
+  if (((bytes[0] ?? 0) & 1) === 1) return reason`${text} is the address of a group of machines`;
+  return bytes.every((byte) => byte === 0) ? reason`${text} is no card's address` : undefined;
 }
 
 /** A host that says both is found by its client identifier first in dhcpd. */
@@ -145,7 +146,7 @@ function identifierOf({ set }: Scope): Uint8Array | undefined {
 function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): Pick<HostNode, 'ip' | 'network'> {
   const setting = host.scope.set.get('fixed-address');
   if (setting?.kind !== 'parameter') return {};
-  const tell = (kind: 'changed' | 'left', why: string) => reading.tell(kind, setting, why);
+  const tell = (kind: 'changed' | 'left', why: Why) => reading.tell(kind, setting, why);
   if (!('data' in setting.value)) {
     tell('left', 'it is computed: write the address under `ip:`');
     return {};
@@ -154,8 +155,8 @@ function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): 
   for (const { text } of setting.value.data.flat()) {
     const ip = parseIpv4(text) ?? reading.context.resolved.get(text);
     const network = ip === undefined ? undefined : networks.find(({ block }) => inSubnet(block, ip));
-    if (ip === undefined) tell('left', `${text} has no address here: write it under \`ip:\``);
-    else if (network === undefined) tell('left', `${text} lies in no subnet of this configuration`);
+    if (ip === undefined) tell('left', reason`${text} has no address here: write it under \`ip:\``);
+    else if (network === undefined) tell('left', reason`${text} lies in no subnet of this configuration`);
     else {
       const refusal = notForHosts(ip, network);
       if (refusal === undefined) found.push({ ip, network });
@@ -165,18 +166,21 @@ function addressOf(host: Host, networks: readonly Drafted[], reading: Reading): 
   const [first, ...more] = found;
   if (more.length > 0) {
     const others = more.map(({ ip }) => formatIpv4(ip)).join(', ');
-    tell('changed', `a node has one address: ${formatIpv4(first?.ip ?? (0 as Ipv4))} is kept, ${others} left out`);
+    tell(
+      'changed',
+      reason`a node has one address: ${formatIpv4(first?.ip ?? (0 as Ipv4))} is kept, ${others} left out`,
+    );
   }
   return first ?? {};
 }
 
-function notForHosts(ip: Ipv4, { block, text, name }: Drafted): string | undefined {
+function notForHosts(ip: Ipv4, { block, text, name }: Drafted): Why | undefined {
   const declared = text.broadcast === undefined ? undefined : parseIpv4(text.broadcast);
   const network = { subnet: block, broadcast: declared ?? broadcastOf(block) };
-  if (!isHost(network, ip)) return `${formatIpv4(ip)} is ${hostlessWords(network, ip)} of network ${name}`;
+  if (!isHost(network, ip)) return reason`${formatIpv4(ip)} is ${hostlessWords(network, ip)} of network ${name}`;
   if (formatIpv4(ip) === text.gateway)
-    return `${formatIpv4(ip)} is the gateway of network ${name}, which a node cannot be`;
-  return formatIpv4(ip) === text.server ? `${formatIpv4(ip)} is this server's own address` : undefined;
+    return reason`${formatIpv4(ip)} is the gateway of network ${name}, which a node cannot be`;
+  return formatIpv4(ip) === text.server ? reason`${formatIpv4(ip)} is this server's own address` : undefined;
 }
 
 /** The settings of a host and of the groups around it, but for those that its network has as well. */

@@ -11,6 +11,7 @@ import {
 import { OPTION } from '../../../model/options.ts';
 import { isHost } from '../../../site/networks.ts';
 import type { SiteText } from '../../draft.ts';
+import { reason } from '../../reason.ts';
 import { blocksOf } from '../meaning/blocks.ts';
 import { addressesOf, type Given, givenBy } from '../meaning/given.ts';
 import { leaseOf } from '../meaning/lending.ts';
@@ -148,11 +149,11 @@ function fill({ name, subnet, block, settings, given, text }: Drafted, reading: 
     reading.tell(
       'left',
       identifier,
-      `it is no address in ${formatSubnet(block)}: the server is known by its address there`,
+      reason`it is no address in ${formatSubnet(block)}: the server is known by its address there`,
     );
   } else if (reading.bootServer !== undefined && mayHave(formatIpv4(reading.bootServer))) {
     text.server = formatIpv4(reading.bootServer);
-    const why = `taken as this server's own address in network ${name}, since the boot files move here`;
+    const why = reason`taken as this server's own address in network ${name}, since the boot files move here`;
     reading.tellOf('changed', subnet.statement.place, `next-server ${text.server}`, why);
   }
 
@@ -210,6 +211,6 @@ function fillDomain(text: Writable<NetworkText>, option: GivenOption | undefined
 export function checkMask(option: GivenOption | undefined, block: Block, reading: Reading): void {
   const [mask] = addressesOf(option);
   if (option === undefined || mask === undefined || parseIpv4(mask) === netmaskOf(block.prefix)) return;
-  const why = `clients get the netmask of their network, ${formatIpv4(netmaskOf(block.prefix))}`;
+  const why = reason`clients get the netmask of their network, ${formatIpv4(netmaskOf(block.prefix))}`;
   for (const from of option.from) reading.tell('changed', from, why);
 }

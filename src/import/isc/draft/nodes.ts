@@ -3,6 +3,7 @@ import { formatIpv4 } from '../../../model/ipv4.ts';
 import type { Mac } from '../../../model/mac.ts';
 import { OPTION } from '../../../model/options.ts';
 import type { SiteText } from '../../draft.ts';
+import { reason } from '../../reason.ts';
 import { describe } from '../meaning/comments.ts';
 import { type Given, givenBy, NOTHING, sameOption } from '../meaning/given.ts';
 import { Names } from '../meaning/names.ts';
@@ -102,7 +103,7 @@ function otherName({ host, network }: HostNode, name: string, reading: Reading):
   const told = nameSent(host);
   if (told === undefined || told === '') return undefined;
   if (told === `${name}.${network?.text.domain}`) {
-    const why = `the name alone is sent, ${name}; the domain is sent as such`;
+    const why = reason`the name alone is sent, ${name}; the domain is sent as such`;
     reading.tellOf('changed', host.place, `host-name ${told}`, why);
     return undefined;
   }

@@ -10,6 +10,7 @@ import {
 import { OPTION } from '../../../model/options.ts';
 import { rangeWords } from '../../../site/pools.ts';
 import { invalid } from '../../invalid.ts';
+import { reason, type Why } from '../../reason.ts';
 import { blockOf } from '../meaning/blocks.ts';
 import { noteCarried } from '../meaning/carried.ts';
 import { addressesOf, givenBy, namesFile } from '../meaning/given.ts';
@@ -122,7 +123,7 @@ function withoutTaken(
   for (const [ip, whose] of taken) {
     if (ip === undefined || !parts.some((part) => inRange(part, ip))) continue;
     parts = parts.flatMap((part) => around(part, ip));
-    reading.tell('changed', statement, `${formatIpv4(ip)} is ${whose} and is left out of the pool`);
+    reading.tell('changed', statement, reason`${formatIpv4(ip)} is ${whose} and is left out of the pool`);
   }
   return parts;
 }
@@ -180,7 +181,7 @@ function membersOf(pool: Pool, classes: DraftedClasses, reading: Reading): Membe
   return { text, from };
 }
 
-function leavePoolOut(pool: Pool, why: string, reading: Reading): undefined {
+function leavePoolOut(pool: Pool, why: Why, reading: Reading): undefined {
   reading.tellOf('left', pool.place, 'pool', why);
   const within = 'its pool is left out';
   for (const statement of [...pool.ranges, ...pool.permits]) reading.because(statement, within);
@@ -205,7 +206,7 @@ function memberWords(permit: StatementOf<'permit'>, classes: DraftedClasses, rea
       reading.tell(
         'changed',
         permit,
-        `class ${what.of} is left out, so ${why}: write the class and name it in the pool`,
+        reason`class ${what.of} is left out, so ${why}: write the class and name it in the pool`,
       );
       return [];
     }

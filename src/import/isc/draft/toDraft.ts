@@ -1,5 +1,6 @@
 import { FACILITIES } from '../../../log/facility.ts';
 import type { SiteDraft } from '../../draft.ts';
+import { reason } from '../../reason.ts';
 import { tellOfCarried } from '../meaning/carried.ts';
 import { whereFrom } from '../meaning/comments.ts';
 import { tellRest } from '../meaning/complete.ts';
@@ -58,7 +59,7 @@ function draftRefused(networks: readonly Drafted[], classes: Classes, reading: R
 function refuseMembers(networks: readonly Drafted[], reading: Reading): void {
   for (const { name, from } of reading.refusing) {
     denyEverywhere(networks, name);
-    const why = `no pool gives them anything (deny: ${name}); nodes that have an address of their own are answered all the same`;
+    const why = reason`no pool gives them anything (deny: ${name}); nodes that have an address of their own are answered all the same`;
     reading.tell('changed', from, why);
   }
 }
@@ -75,7 +76,7 @@ function draftChoicesForAll(classes: Classes, reading: Reading): void {
         ? 'for all clients, not for those of this pool only'
         : 'in all networks, not in this one only';
     if (!isOfAll)
-      for (const { statement } of scope.choices) reading.tell('changed', statement, `a class counts ${where}`);
+      for (const { statement } of scope.choices) reading.tell('changed', statement, reason`a class counts ${where}`);
     classes.choices(scope, {});
   }
 }

@@ -1,4 +1,5 @@
 import { type Subnet as Block, inSubnet } from '../../../model/ipv4.ts';
+import { reason } from '../../reason.ts';
 import type { SubnetBlock } from '../meaning/blocks.ts';
 import type { Reading } from '../meaning/reading.ts';
 import { settingsIn, type Wire } from '../meaning/scopes.ts';
@@ -35,10 +36,10 @@ function tell(wire: Wire, several: readonly string[] | undefined, hasOthers: boo
   const hint = wanted === undefined ? ', or import with --interface' : `, such as ${wanted}`;
   const why =
     several !== undefined
-      ? `${several.join(' and ')} have addresses in it: write \`interface:\` where requests arrive`
+      ? reason`${several.join(' and ')} have addresses in it: write \`interface:\` where requests arrive`
       : hasOthers
         ? 'taken as reached through relays: write `interface:` if its requests arrive on one of this machine'
-        : `no interface is known for it: write \`interface:\` where requests arrive${hint}`;
+        : reason`no interface is known for it: write \`interface:\` where requests arrive${hint}`;
   reading.tellOf('changed', wire.place, what, why);
   if (wire.subnets.length < 2) return;
   const apart =

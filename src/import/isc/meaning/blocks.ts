@@ -8,6 +8,7 @@ import {
   parseIpv4,
 } from '../../../model/ipv4.ts';
 import { invalid } from '../../invalid.ts';
+import { reason } from '../../reason.ts';
 import { lineSeenFrom } from './comments.ts';
 import type { Reading } from './reading.ts';
 import type { Subnet } from './scopes.ts';
@@ -73,9 +74,13 @@ function overlap(a: Block, b: Block): boolean {
 function leaveOut({ subnet, block }: SubnetBlock, other: SubnetBlock, weight: number, reading: Reading): void {
   const { place } = subnet.statement;
   const nothing = weight === 0 ? 'it gives nothing out, and ' : '';
-  const why = `${nothing}it overlaps ${formatSubnet(other.block)} of ${lineSeenFrom(place, other.subnet.statement.place)}: an address belongs to one network of a site`;
+  const why = reason`${nothing}it overlaps ${formatSubnet(other.block)} of ${lineSeenFrom(place, other.subnet.statement.place)}: an address belongs to one network of a site`;
   reading.tell('left', subnet.statement, why, weight === 0 ? 'server' : 'clients');
-  reading.leaveOut(subnet.scope, `its subnet ${formatSubnet(block)} is left out`, weight === 0 ? 'server' : 'clients');
+  reading.leaveOut(
+    subnet.scope,
+    reason`its subnet ${formatSubnet(block)} is left out`,
+    weight === 0 ? 'server' : 'clients',
+  );
 }
 
 /** How many addresses each subnet gives out: those of its ranges, and of hosts in no smaller subnet. */

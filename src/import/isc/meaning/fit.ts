@@ -1,5 +1,6 @@
 import { siteSchema } from '../../../site/schema.ts';
 import type { Path } from '../../../site/yaml.ts';
+import { reason } from '../../reason.ts';
 import type { Reading } from './reading.ts';
 
 /**
@@ -14,7 +15,7 @@ export function dropUnfit(reading: Reading): void {
     if (section === undefined || entry === undefined) continue;
     const what = `${key ?? 'the whole'} of ${section} ${entry}`;
     const [words = ''] = message.split('\n');
-    const why = `a site cannot hold it: ${words}`;
+    const why = reason`a site cannot hold it: ${words}`;
     const dropped = key === undefined ? [section, entry] : [section, entry, key];
     const sources = reading.standing.filter(
       ([statement, { at }]) => statement !== undefined && at.some((one) => isBelow(one, dropped)),

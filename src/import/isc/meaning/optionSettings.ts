@@ -1,4 +1,5 @@
 import { OPTION } from '../../../model/options.ts';
+import { isWhy } from '../../reason.ts';
 import { constantOf } from '../text/constants.ts';
 import { showOption } from '../text/show.ts';
 import type { Datum, StatementOf } from '../text/tree.ts';
@@ -32,7 +33,7 @@ export function givenValue(
   if (items === undefined) return undefined;
   const name: Datum = { kind: 'words', text: `option ${showOption(option)}`, place };
   const value = optionValue(known.type, items, name, reading.context.resolved);
-  if (typeof value === 'string') {
+  if (isWhy(value)) {
     reading.tell('left', setting, value);
     return undefined;
   }

@@ -4,6 +4,7 @@ import { encode, ip as ipKind, names as namesKind } from '../../../model/optionK
 import { encodeNamedOption, OPTION, OPTIONS } from '../../../model/options.ts';
 import { quoted } from '../../../site/finding.ts';
 import { invalid } from '../../invalid.ts';
+import { reason, type Why } from '../../reason.ts';
 import { hexBytes } from '../text/data.ts';
 import { isOn, isText } from '../text/forms.ts';
 import { formatHex } from '../text/hex.ts';
@@ -24,7 +25,7 @@ export function optionValue(
   items: readonly Datum[],
   end: Datum,
   resolved: Resolved,
-): OptionValue | string {
+): OptionValue | Why {
   const queue = new Queue(items, end);
   try {
     const value = read(type, queue, resolved);
@@ -32,13 +33,20 @@ export function optionValue(
     if (extra !== undefined) throw invalid(extra.place, `expected the end of the value, found ${quoted(extra.text)}`);
     return value;
   } catch (error) {
-    if (error instanceof Meaningless) return error.message;
+    if (error instanceof Meaningless) return error.why;
     throw error;
   }
 }
 
 /** Of an item that dhcpd takes and that means nothing here: the reason. */
-class Meaningless extends Error {}
+class Meaningless extends Error {
+  readonly why: Why;
+
+  constructor(why: Why) {
+    super(why.toString());
+    this.why = why;
+  }
+}
 
 /** The items of a value, taken one by one. */
 class Queue {
@@ -162,7 +170,7 @@ function domain({ kind, text, place }: Datum, wanted: Datum['kind'], what: strin
   if (kind !== wanted) throw invalid(place, `expected ${what}, found ${quoted(text)}`);
   const name = text.replace(/\.$/, '');
   if (namesKind.read(name) === undefined) {
-    throw new Meaningless(`${quoted(text)} is no domain name: write each name for itself under \`options:\``);
+    throw new Meaningless(reason`${quoted(text)} is no domain name: write each name for itself under \`options:\``);
   }
   return name;
 }

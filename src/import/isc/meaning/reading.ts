@@ -2,8 +2,9 @@ import { formatPlace, type Place, ReveilleError } from '../../../errors.ts';
 import { type Ipv4, parseIpv4 } from '../../../model/ipv4.ts';
 import type { Path } from '../../../site/yaml.ts';
 import type { ImportContext } from '../../context.ts';
-import type { Remark, SiteDraft, Weight } from '../../draft.ts';
+import type { SiteDraft, Weight } from '../../draft.ts';
 import { Problems } from '../../invalid.ts';
+import type { Why } from '../../reason.ts';
 import { OptionTable } from '../text/optionTable.ts';
 import { show } from '../text/show.ts';
 import type { Statement } from '../text/tree.ts';
@@ -27,7 +28,7 @@ export type WrittenPart = { readonly from: Statement; readonly key: Path };
 export type Carried = { readonly code: number; readonly from: readonly Setting[]; readonly conditions?: Conditions };
 
 /** Why something has no part in the site. */
-export type Absence = { readonly why: string; readonly weight?: Weight };
+export type Absence = { readonly why: Why; readonly weight?: Weight };
 
 /** What all parts of the translation share: where the draft goes, and what the configuration says as a whole. */
 export class Reading {
@@ -167,12 +168,12 @@ export class Reading {
   }
 
   /** Says why a statement has no part in the site, should it turn out to have none. */
-  because(statement: Statement, why: string, weight?: Weight): void {
+  because(statement: Statement, why: Why, weight?: Weight): void {
     if (!this.#reasons.has(statement)) this.#reasons.set(statement, absence(why, weight));
   }
 
   /** Says that nothing of a scope has a part in the site. */
-  leaveOut(scope: Scope, why: string, weight?: Weight): void {
+  leaveOut(scope: Scope, why: Why, weight?: Weight): void {
     if (!this.#leftOut.has(scope)) this.#leftOut.set(scope, absence(why, weight));
   }
 
@@ -186,7 +187,7 @@ export class Reading {
   }
 
   /** Tells what became of a statement; the same thing of one statement once, however many scopes it counts in. */
-  tell(kind: 'changed' | 'left', statement: Statement, why: string, weight?: Weight): void {
+  tell(kind: 'changed' | 'left', statement: Statement, why: Why, weight?: Weight): void {
     this.tellOf(kind, statement.place, show(statement), why, weight);
   }
 
@@ -204,21 +205,17 @@ export class Reading {
     return this.#toldOf.has(wordsAt(place, what));
   }
 
-  tellOf(kind: 'changed' | 'left', place: Place, what: string, why: string, weight?: Weight): void {
-    const key = JSON.stringify([kind, place, what, why]);
+  tellOf(kind: 'changed' | 'left', place: Place, what: string, why: Why, weight?: Weight): void {
+    const key = JSON.stringify([kind, place, what, why.toString()]);
     if (this.#reported.has(key)) return;
     this.#reported.add(key);
     this.#toldOf.add(wordsAt(place, what));
     if (kind === 'left') this.#left.add(wordsAt(place, what));
-    this.#remark({ kind, place, what, ...absence(why, weight) });
-  }
-
-  #remark({ kind, place, what, why, weight }: Remark): void {
     this.draft.remark(kind, place, what, why, weight === undefined ? {} : { weight });
   }
 }
 
-function absence(why: string, weight: Weight | undefined): Absence {
+function absence(why: Why, weight: Weight | undefined): Absence {
   return weight === undefined ? { why } : { why, weight };
 }
 

@@ -1,5 +1,6 @@
 import type { Place } from '../../../errors.ts';
 import type { SiteDraft, Weight } from '../../draft.ts';
+import { reason, type Why } from '../../reason.ts';
 import { branchesOf, simplified } from '../text/branches.ts';
 import { isOn } from '../text/forms.ts';
 import { keyOf, type Setting } from '../text/keys.ts';
@@ -231,7 +232,7 @@ class Walk {
       }
       case 'lone': {
         const why = 'dhcpd has no such statement, and takes no notice of it';
-        this.#left(statement, statement.hint === undefined ? why : `${why}: ${statement.hint}`, 'server');
+        this.#left(statement, statement.hint === undefined ? why : reason`${why}: ${statement.hint}`, 'server');
         return;
       }
       case 'foreign':
@@ -266,7 +267,7 @@ class Walk {
       .flatMap(({ subnets }) => subnets)
       .find((one) => one.statement.base.text === base.text && one.statement.netmask.text === netmask.text);
     if (known !== undefined) {
-      const why = `it is declared in ${lineSeenFrom(place, known.statement.place)} too: the two are one network`;
+      const why = reason`it is declared in ${lineSeenFrom(place, known.statement.place)} too: the two are one network`;
       this.#draft.remark('changed', place, show(statement), why);
       if (at.wire !== undefined && known.wire.name === undefined) {
         wires.splice(wires.indexOf(known.wire), 1);
@@ -378,7 +379,7 @@ class Walk {
     else this.#draft.remark('changed', statement.place, show(statement), treatment.changed, weight && { weight });
   }
 
-  #left(statement: Statement, why: string, weight?: Weight): void {
+  #left(statement: Statement, why: Why, weight?: Weight): void {
     this.#draft.remark('left', statement.place, show(statement), why, weight && { weight });
   }
 }

@@ -1,4 +1,5 @@
 import { OPTION } from '../../../model/options.ts';
+import { reason, type Why } from '../../reason.ts';
 import { optionKey } from '../text/keys.ts';
 import { show } from '../text/show.ts';
 import type { StatementOf } from '../text/tree.ts';
@@ -56,7 +57,7 @@ export function carrySpaces(
       const from: GivenOption['from'] = [first.setting, ...members.slice(1).map(({ setting }) => setting)];
       options.set(carrier.code, { name: space, value: packed(members, reading), from });
     }
-    const why = `no option carries those of space ${first.setting.option.space}: there is no vendor-option-space ${first.setting.option.space} where it counts`;
+    const why = reason`no option carries those of space ${first.setting.option.space}: there is no vendor-option-space ${first.setting.option.space} where it counts`;
     because(members, why, reading);
   }
   if (site === undefined) return;
@@ -115,7 +116,7 @@ function giveOnes(members: readonly Member[], site: Named, options: Map<number, 
   for (const { setting, code } of members) {
     const read = reading.attempt(() => givenValue(setting, reading));
     if (read === undefined) continue;
-    if (code < least) reading.because(setting, `of a site-option-space only options from ${least} on are given`);
+    if (code < least) reading.because(setting, reason`of a site-option-space only options from ${least} on are given`);
     else options.set(code, { name: '', value: read.value, from: [setting, site.from] });
   }
 }
@@ -126,7 +127,7 @@ function withoutOwn(site: Named, options: Map<number, GivenOption>, reading: Rea
   for (const [code, { from }] of options) {
     if (code < least || from.includes(site.from)) continue;
     options.delete(code);
-    const why = `options from ${least} on come from space ${site.space} here, by site-option-space`;
+    const why = reason`options from ${least} on come from space ${site.space} here, by site-option-space`;
     for (const setting of from) reading.because(setting, why, 'server');
   }
 }
@@ -137,7 +138,7 @@ function isHidden({ option }: StatementOf<'option'>, site: Named, reading: Readi
   return code !== undefined && code >= reading.options.leastOfSite(site.space);
 }
 
-function because(members: readonly Member[], why: string, reading: Reading): void {
+function because(members: readonly Member[], why: Why, reading: Reading): void {
   for (const { setting } of members) reading.because(setting, why);
 }
 
