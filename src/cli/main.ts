@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts';
 import { demoCloudCommand } from './demoCloud.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
+import { foldersLast } from './foldersLast.ts';
 import { imageCommand } from './image.ts';
 import { slimCommand } from './imageSlim.ts';
 import { importCommand } from './import.ts';
@@ -71,7 +72,7 @@ if (import.meta.main) await run();
 async function run(): Promise<void> {
   process.stdout.on('error', endUnread);
   try {
-    await program.parseAsync();
+    await program.parseAsync(foldersLast(process.argv.slice(2)), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE;

@@ -12,6 +12,8 @@ test('one range of bytes is taken as RFC 9110 says, anything else is ignored', (
     [undefined, ALL],
     ['bytes=0-0', part(0, 0)],
     ['bytes=0-99', part(0, 99)],
+    ['bytes=0-99999999999999999999', part(0, 99)],
+    ['bytes=99999999999999999999-', { kind: 'outside' }],
     ['bytes=5-', part(5, 99)],
     ['bytes=-5', part(95, 99)],
     ['bytes=-500', part(0, 99)],

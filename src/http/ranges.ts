@@ -17,7 +17,7 @@ export function wantedBytes(
   ifRange: string | undefined,
 ): Wanted {
   if (range === undefined || (ifRange !== undefined && ifRange.trim() !== etag)) return ALL;
-  const [, from, to] = /^bytes=[ \t]*([0-9]{0,15})-([0-9]{0,15})[ \t]*$/i.exec(range) ?? [];
+  const [, from, to] = /^bytes=[ \t]*([0-9]{0,300})-([0-9]{0,300})[ \t]*$/i.exec(range) ?? [];
   if (from === undefined || to === undefined || (from === '' && to === '')) return ALL;
   if (from === '') {
     const length = Math.min(Number(to), size);

@@ -48,6 +48,10 @@ export async function loadSite(
   const root = resolve(folder);
   const findings = new Findings();
   const texts = new Map<string, string>();
+  if ((await kindOf(root)) === 'file') {
+    findings.error(startOf('.'), `${root} is a file`, 'name the folder that holds site.yaml: --site DIR');
+    return { ok: false, findings: findings.errors, warnings: [], texts };
+  }
   const documents = await readDocuments(root, siteText, texts, findings);
   if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings, texts };
 

@@ -55,6 +55,21 @@ for (const flavour of ['dash', 'busybox'] as const satisfies readonly Flavour[])
     assert.equal(machine.read('root/later'), 'later\n');
   });
 
+  test(`${flavour}: a settings.sh that prints without end fills no RAM, and its end is shown`, async (t) => {
+    const script = '#!/bin/sh\nyes secret=abcdefgh | head -c 20000000\nsleep 2\necho the end\nexit 7\n';
+    const { machine, server } = await stage(t, flavour, { 'nodes/node01/settings.sh': script });
+    change(machine, 'lib/reveille/apply.sh', ['LARGEST_OUTPUT=4194304', 'LARGEST_OUTPUT=65536']);
+    change(machine, 'lib/reveille/apply.sh', ['END_OF_OUTPUT=262144', 'END_OF_OUTPUT=4096']);
+    const { code } = await machine.start(KERNEL);
+    assert.equal(code, 3);
+    const failed = server.event('settings', 'failed');
+    assert.equal(failed?.detail, 'settings.sh ended with exit code 7');
+    assert.match(failed?.output ?? '', /the end$/);
+    const log = machine.read('run/reveille/settings.log');
+    assert.ok(log.length < 70_000, String(log.length));
+    assert.match(log, /^\(more was printed before\)\n/);
+  });
+
   test(`${flavour}: a hook that hangs is reported as still running and ended`, async (t) => {
     const { machine, server } = await stage(t, flavour, {
       'overlays/nova/etc/x': 'x\n',

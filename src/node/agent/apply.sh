@@ -20,6 +20,9 @@ SETTINGS_SECONDS=3600
 # What is ended has this long to end by itself.
 GRACE_SECONDS=10
 LARGEST_MANIFEST=1048576
+# What scripts print is kept in RAM: of more than this the beginning is dropped, and the end kept.
+LARGEST_OUTPUT=4194304
+END_OF_OUTPUT=262144
 MOST_DRIFT_TOLD=100
 # What another user put where a file is to be laid is kept up to this size, and copied this long.
 LARGEST_OF_OTHERS=67108864
@@ -743,12 +746,23 @@ run_watched() {
       end_session
       break
     fi
+    bound_output "$watched_log"
     still "$what" "$watched_log"
     # What ends soon is noticed soon, and what takes long costs no processes.
     if [ "$passed" -lt 2000 ]; then sleep 0.1 2>/dev/null || sleep 1; else sleep 1; fi
   done
   wait "$watched"
   code=$?
+  bound_output "$watched_log"
+}
+
+# bound_output LOG: who writes to it appends, and goes on at its new end. The end is held in memory, since there may be no room left.
+bound_output() {
+  [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -gt "$LARGEST_OUTPUT" ] || return 0
+  end=$(tail -c "$END_OF_OUTPUT" "$1" | tr -d '\000')
+  : >"$1"
+  # A line that is cut may begin in the middle of a secret.
+  printf '%s\n' "$end" | sed '1s/.*/(more was printed before)/' >>"$1"
 }
 
 # Ends the session of the watched process: TERM, then KILL.
