@@ -11,8 +11,8 @@ import { misplacedWords, unsentWords } from '../words/dhcp.ts';
 import { refusedEvent } from './events.ts';
 import type { Unread } from './exchange.ts';
 
-/** The refusal of a request through a relay that the site does not know. */
-type RelayRefused = Extract<Happening, { readonly kind: 'dhcp.refused' }>;
+/** A request through a relay that the site does not know. */
+type Unserved = Extract<Unread, { readonly kind: 'unserved' }>;
 
 export type ReportsOptions = {
   /** Must not throw. */
@@ -28,7 +28,7 @@ export class Reports {
   readonly #malformed: Tally;
   readonly #unsent: Tally;
   readonly #dropped: Tally;
-  readonly #relays: Tallies<RelayRefused>;
+  readonly #relays: Tallies<Unserved>;
   readonly #seldom = new Seldom();
   /** Addresses of leases that have no place in the site, as they were last reported. */
   #misplaced: ReadonlySet<Ipv4> = new Set();
@@ -47,30 +47,28 @@ export class Reports {
         `${count} DHCP requests of machines that the site does not list dropped on ${name}: more come than can be answered`,
       ),
     );
-    this.#relays = new Tallies((via, count, event) =>
-      emit({ ...event, via: via ?? 'many relays', ...(count > 1 ? { count } : {}) }),
+    this.#relays = new Tallies((via, count, { mac, refusal }) =>
+      emit({ ...refusedEvent({ mac, via: via ?? 'many relays' }, refusal), ...(count > 1 ? { count } : {}) }),
     );
   }
 
   /** An event of an exchange. */
   report(event: Happening): void {
-    if (event.kind === 'dhcp.wrong-network') {
-      if (this.#seldom.lets(`${event.mac} ${event.network}`)) this.#emit(event);
-    } else if (event.kind === 'dhcp.refused' && event.code === 'relay-unknown') this.#relayRefused(event);
-    else this.#emit(event);
-  }
-
-  /** A relay of no network of ours may be made up with each packet. */
-  #relayRefused(event: RelayRefused): void {
-    const { mac, via = '' } = event;
-    if (mac === undefined || !this.#isListed(mac)) this.#relays.note(via, event);
-    else if (this.#seldom.lets(`${mac} ${via}`)) this.#emit(event);
+    const isLet = event.kind !== 'dhcp.wrong-network' || this.#seldom.lets(`${event.mac} ${event.network}`);
+    if (isLet) this.#emit(event);
   }
 
   /** A datagram that is not answered, whatever the site and the leases are. */
   unread(what: Unread): void {
     if (what.kind === 'malformed') this.#malformed.note(what.reason);
-    else if (what.kind === 'unserved') this.report(refusedEvent(what, what.refusal));
+    else if (what.kind === 'unserved') this.#unserved(what);
+  }
+
+  /** Anybody can make up a relay with each packet. Nodes are not lost among them. */
+  #unserved(what: Unserved): void {
+    const { mac, via, refusal } = what;
+    if (!this.#isListed(mac)) this.#relays.note(via, what);
+    else if (this.#seldom.lets(`${mac} ${via}`)) this.#emit(refusedEvent({ mac, via }, refusal));
   }
 
   /** A reply was dropped, and why: `ENETDOWN`. */
