@@ -155,7 +155,7 @@ async function checkCollisions(
 }
 
 /** What stands in for all that only a running server and the machine itself can tell. */
-function sampleFor(node: SiteNode) {
+export function sampleFor(node: SiteNode) {
   return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, peers: SAMPLE_PEERS, server: ANY_SERVER };
 }
 

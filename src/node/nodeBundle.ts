@@ -26,7 +26,7 @@ export type BundleMeans = {
 
 /**
  * A node's bundle as the site is on disk now: its files read, rendered. `server` is where the node finds us; `inventory` is
- * absent until the machine told what it is. Throws SITE_INVALID or TEMPLATE_INVALID with the place of what is wrong,
+ * absent until the machine told what it is. Throws SITE_INVALID, TEMPLATE_INVALID or SECRET_INVALID with the place of what is wrong,
  * SECRET_MISSING with the secret's name; no secret's value stands in their words.
  */
 export async function nodeBundle(
@@ -61,7 +61,7 @@ export async function nodeBundle(
 }
 
 /** A template may quote a value in what it refuses with. */
-function withoutSecrets(error: unknown, mask: SecretMask): unknown {
+export function withoutSecrets(error: unknown, mask: SecretMask): unknown {
   if (!(error instanceof ReveilleError)) return error;
   const { code, message, hint, place } = error;
   // Without what it was made from, which has the same words.

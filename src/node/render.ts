@@ -79,12 +79,12 @@ function mergeFolders(sources: readonly FolderSource[]): readonly BundleFile[] {
   }));
 }
 
-/** Throws TEMPLATE_INVALID where a secret stands in a text that it breaks. */
+/** Throws SECRET_INVALID where a secret stands in a text that it breaks. */
 function refuseBreakage(text: string, path: string, { secrets = [] }: RenderFrom, place: () => Place): void {
   for (const value of secrets) {
     const how = breakage(value, text, path);
     if (how === undefined) continue;
-    throw new ReveilleError('TEMPLATE_INVALID', `a secret stands in ${path} ${how}`, {
+    throw new ReveilleError('SECRET_INVALID', `a secret stands in ${path} ${how}`, {
       place: place(),
       hint: 'its value has characters that mean something there; filters that write them: urlencode, oslo, quote, to_json',
     });

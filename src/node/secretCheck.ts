@@ -1,10 +1,18 @@
 import { relative } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Place, ReveilleError, wordsOf } from '../errors.ts';
+import type { SiteNode } from '../model/node.ts';
 import type { SecretSource } from '../model/secret.ts';
 import { readRegular } from '../regularFile.ts';
 import { Findings } from '../site/finding.ts';
 import type { Site } from '../site/site.ts';
-import { LONGEST_SECRET, openSiteSecrets, secretValue } from './siteSecrets.ts';
+import { sampleFor } from './check.ts';
+import { withoutSecrets } from './nodeBundle.ts';
+import { renderFiles } from './render.ts';
+import { SecretMask } from './secretMask.ts';
+import { LONGEST_SECRET, openSiteSecrets, type Revealed, secretValue } from './siteSecrets.ts';
+import { readSources } from './sources.ts';
+import { createRenderer, type Renderer } from './templates.ts';
 
 /**
  * What can be told of the site's secrets without running anything: the form of those in files that can be read here, and
@@ -71,17 +79,45 @@ async function checkUses(site: Site, values: ReadonlyMap<string, string>, findin
   );
   const known = openSiteSecrets(() => ({ ...site, secrets }), env);
   const told = new Set<string>();
-  for (const { vars } of site.nodes.values()) {
-    const words = JSON.stringify(vars);
-    if (told.has(words) || !words.includes('secrets.')) continue;
-    told.add(words);
-    await known.reveal(vars).catch((error) => {
-      const key = `tried ${error instanceof Error ? error.message : error}`;
-      if (!told.has(key)) note(error, findings);
-      told.add(key);
-    });
+  const noteOnce = (error: unknown) => {
+    const key = `tried ${error instanceof Error ? error.message : error}`;
+    if (!told.has(key)) note(error, findings);
+    told.add(key);
+  };
+  const renderer = createRenderer();
+  let rendered = 0;
+  for (const node of site.nodes.values()) {
+    const words = JSON.stringify(node.vars);
+    // The same variables in other overlays come into other files.
+    const key = `${words}\n${node.overlays.join(' ')}\n${node.folders.join(' ')}`;
+    if (told.has(key) || !words.includes('secrets.')) continue;
+    told.add(key);
+    const revealed = await known.reveal(node.vars).catch(noteOnce);
+    if (revealed && rendered++ < MOST_RENDERED) await checkFiles(site, node, revealed, renderer).catch(noteOnce);
+    await setImmediate();
   }
 }
+
+/** Throws SECRET_INVALID where a value breaks a file of the node. Everything else that is wrong with its files is found without secrets. */
+async function checkFiles(
+  site: Site,
+  declared: SiteNode,
+  { vars, values, raw }: Revealed,
+  renderer: Renderer,
+): Promise<void> {
+  const node = { ...declared, vars };
+  const secrets = [...values].filter((value) => !raw.has(value));
+  try {
+    const { sources, folders } = await readSources(site, node);
+    renderFiles({ site, node, sources, folders, secrets, ...sampleFor(node) }, renderer);
+  } catch (error) {
+    if (error instanceof ReveilleError && error.code === 'SECRET_INVALID')
+      throw withoutSecrets(error, SecretMask.of(values));
+  }
+}
+
+/** Of a large site the rest is like these. */
+const MOST_RENDERED = 500;
 
 function note(error: unknown, findings: Findings): void {
   if (!(error instanceof ReveilleError) || error.place === undefined) throw error;

@@ -113,3 +113,36 @@ test('a reference that names no secret, or no way to write it, is found at its p
     });
   }
 });
+
+test('check finds the template in which a secret that it can read breaks a URL, once and without the value', async () => {
+  const declared = {
+    networks: { n: { subnet: '10.0.0.0/24' } },
+    secrets: { pw: { file: 'sec/pw' } },
+    profiles: { p: { overlays: ['o'], vars: { pw: '{{ secrets.pw }}' } } },
+    nodes: {
+      a: { mac: '52:54:00:00:00:01', ip: '10.0.0.11', profiles: ['p'] },
+      b: { mac: '52:54:00:00:00:02', ip: '10.0.0.12', profiles: ['p'], vars: { more: 1 } },
+    },
+  };
+  for (const [value, filter, expected] of [
+    ['p@s/w', '', ['overlays/o/etc/db.conf.j2:2:1: a secret stands in /etc/db.conf in the password of a URL']],
+    ['p@s/w', ' | urlencode', []],
+    ['plain', '', []],
+  ] as const) {
+    const site = {
+      'site.yaml': JSON.stringify(declared),
+      'sec/pw': `${value}\n`,
+      'overlays/o/etc/db.conf.j2': `[db]\nurl = mysql://n:{{ vars.pw${filter} }}@db/n\n`,
+    };
+    await withSiteFolder(site, async (folder) => {
+      const loaded = await loadSite(folder);
+      assert(loaded.ok);
+      const { errors } = await checkSecrets(loaded.site);
+      assert.deepEqual(
+        errors.map((one) => findingText(one).replace(/: write it.*/, '')),
+        expected,
+      );
+      assert.doesNotMatch(errors.map(findingText).join('\n'), /p@s/);
+    });
+  }
+});
