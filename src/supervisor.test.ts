@@ -141,6 +141,36 @@ describe('a supervisor', () => {
     await service.close();
   });
 
+  it('passes a reload on to what serves now, and counts how often it was started anew', async () => {
+    const seen: string[] = [];
+    let starts = 0;
+    const service = await supervisor.run('one', async () => {
+      const number = ++starts;
+      // In the context of the service, as its own timers are.
+      if (number === 1)
+        setTimeout(
+          failLater((callback) => callback()),
+          20,
+        );
+      return {
+        reload: async () => void seen.push(`reload ${number}`),
+        gauges: () => ({ number }),
+        close: async () => {},
+      };
+    });
+    await service.reload();
+    assert.deepEqual(service.gauges(), { number: 1, restarts: 0 });
+    for (let i = 0; i < 400 && service.gauges().restarts === 0; i++) await delay(5);
+    await service.reload();
+    assert.deepEqual([seen, service.gauges()], [['reload 1', 'reload 2'], { number: 2, restarts: 1 }]);
+    assert.deepEqual(
+      supervisor.services.map(({ name }) => name),
+      ['one'],
+    );
+    await service.close();
+    assert.deepEqual(service.gauges(), { restarts: 1 });
+  });
+
   it('tries again until a service that stopped starts', async () => {
     let starts = 0;
     const service = await supervisor.run('one', async () => {

@@ -198,6 +198,11 @@ export class LeaseBook implements BookView {
     return forNodes <= 0 || sizes.size - held - declined > forNodes;
   }
 
+  /** How many leases are on record. */
+  get size(): number {
+    return this.#byIp.size;
+  }
+
   leases(): IterableIterator<Lease> {
     return this.#byIp.values();
   }

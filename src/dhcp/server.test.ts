@@ -93,6 +93,8 @@ describe('DISCOVER to ACK', () => {
     assert.deepEqual(kinds(), ['discover', 'offer', 'request', 'ack']);
     assert.equal(served.server.addressOf(STRANGER, 'rack'), ip('10.0.0.100'));
     assert.equal(served.server.holderOf(ip('10.0.0.100')), STRANGER);
+    const { requests, offer, ack, unread, leases } = served.server.gauges();
+    assert.deepEqual({ requests, offer, ack, unread, leases }, { requests: 2, offer: 1, ack: 1, unread: 0, leases: 1 });
   });
 
   test('ends without an answer, and a code, where the disk does not take a stranger’s lease', async () => {

@@ -5,6 +5,7 @@ import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
+import type { Gauges } from '../service.ts';
 import { leaseEnded, refusalWords } from '../words/dhcp.ts';
 import { Admission } from './admission.ts';
 import { answer } from './answer.ts';
@@ -44,6 +45,8 @@ export type DhcpOptions = {
 export type DhcpServer = {
   /** Takes over the site, and this machine's interfaces, as they are now. Trouble with an interface becomes an event. */
   reload(): Promise<void>;
+  /** Since the start: requests that came, those that could not be read, and what they were answered with; leases on record. */
+  gauges(): Gauges;
   /** Stops listening; leases that are on their way to disk still get there. */
   close(): Promise<void>;
   /**
@@ -79,6 +82,7 @@ class Server implements DhcpServer {
   readonly #executor: Executor;
   readonly #ports: Ports;
   readonly #heard: HeardNetworks;
+  readonly #counts: Record<Counted, number> = { requests: 0, unread: 0, ...NO_ANSWERS };
   #site: DhcpSite;
 
   constructor(options: DhcpOptions) {
@@ -155,6 +159,10 @@ class Server implements DhcpServer {
     return own === undefined || this.#shareWire(own, lease.network) ? lease.mac : undefined;
   }
 
+  gauges(): Gauges {
+    return { ...this.#counts, leases: this.#book.size };
+  }
+
   leases(): readonly Lease[] {
     return [...this.#book.leases()];
   }
@@ -181,13 +189,17 @@ class Server implements DhcpServer {
   /** The whole way of a request: read, reported as received, answered, and the answer carried out. */
   #receive(port: DhcpPort, bytes: Buffer, sender: Sender): void {
     const exchange = readExchange(bytes, sender, port.name, this.#site);
+    this.#counts.requests++;
     if (exchange.kind !== 'exchange') {
+      this.#counts.unread++;
       this.#reports.unread(exchange);
       return;
     }
     const view = this.#view();
     for (const event of receivedEvents(exchange, view)) this.#reports.report(event);
-    this.#executor.carryOut(answer(exchange, view), exchange, port);
+    const plan = answer(exchange, view);
+    this.#counts[plan.kind]++;
+    this.#executor.carryOut(plan, exchange, port);
   }
 
   /** The site may have changed while a probe waited for an answer. */
@@ -259,3 +271,16 @@ class Server implements DhcpServer {
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+
+type Counted = 'requests' | 'unread' | Plan['kind'];
+
+const NO_ANSWERS: Record<Plan['kind'], number> = {
+  offer: 0,
+  ack: 0,
+  bootp: 0,
+  inform: 0,
+  nak: 0,
+  change: 0,
+  'other-server': 0,
+  silence: 0,
+};

@@ -118,7 +118,7 @@ test('a source that finds no descriptor leaves the request without an answer', (
       await until(() => events.length > 0);
       await one.silent(100);
       assert.ok(events.length === 1 && events[0]?.kind === 'server.trouble' && events[0].code === 'TFTP_DESCRIPTORS');
-      assert.equal(server.stats().transfers, 0);
+      assert.equal(server.gauges().transfers, 0);
       left = true;
       one.ask('EMFILE');
       assert.equal((await one.fetch()).toString(), 'x');

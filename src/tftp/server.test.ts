@@ -54,7 +54,7 @@ test('what is refused, and with which error', () =>
       events.map(({ kind }) => kind),
       ['tftp.missing', 'tftp.failed', 'tftp.failed', 'tftp.failed'],
     );
-    assert.equal(server.stats().transfers, 0);
+    assert.equal(server.gauges().transfers, 0);
   }));
 
 test('a source that fails becomes an event, and the server goes on', () =>
@@ -98,7 +98,7 @@ test('a repeated request is answered by the same packet and starts no second tra
     await one.silent(1200);
     one.ask('big');
     assert.deepEqual(await one.next(), first);
-    assert.equal(server.stats().transfers, 1);
+    assert.equal(server.gauges().transfers, 1);
     one.ask('small');
     const second = await one.next();
     assert.ok(second.packet.kind === 'data' && second.packet.data.length === 13);
@@ -109,7 +109,7 @@ test('a repeated request is answered by the same packet and starts no second tra
       events.map(({ kind }) => kind),
       ['tftp.failed', 'tftp.sent'],
     );
-    assert.equal(server.stats().transfers, 0);
+    assert.equal(server.gauges().transfers, 0);
   }));
 
 test('a machine that restarts midway is served anew from the same port', () =>
@@ -150,7 +150,7 @@ test('a client that only asks for the size is no failure', () =>
     const { packet, port } = await one.next();
     assert.deepEqual(packet, { kind: 'oack', options: [{ name: 'tsize', value: '3000000' }] });
     one.send(encodeError(8, 'thanks'), port);
-    await until(() => server.stats().transfers === 0);
+    await until(() => server.gauges().transfers === 0);
     assert.deepEqual(events, []);
   }));
 
@@ -160,7 +160,7 @@ test('over the limit requests are left without an answer, and a later one of the
     for (const each of clients) each.ask('big');
     await until(() => events.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(server.stats().transfers, 3);
+    assert.equal(server.gauges().transfers, 3);
     assert.ok(events.length === 1 && events[0]?.kind === 'server.trouble' && events[0].code === 'TFTP_BUSY');
 
     const answered: Client[] = [];
@@ -171,7 +171,7 @@ test('over the limit requests are left without an answer, and a later one of the
       each.send(encodeError(0, 'enough'), first.port);
     }
     assert.equal(answered.length, 3);
-    await until(() => server.stats().transfers === 0);
+    await until(() => server.gauges().transfers === 0);
     const late = clients.find((each) => !answered.includes(each));
     late?.ask('small');
     assert.equal((await late?.fetch())?.toString(), 'a small file\n');
@@ -181,9 +181,9 @@ test('the limit over all clients holds too', () =>
   onStage({ maxTransfers: 2 }, async ({ client, server }) => {
     const clients = await Promise.all([client(), client(), client()]);
     for (const each of clients) each.ask('big');
-    await until(() => server.stats().transfers === 2);
+    await until(() => server.gauges().transfers === 2);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(server.stats().transfers, 2);
+    assert.equal(server.gauges().transfers, 2);
   }));
 
 test('each address answers for itself, and reload follows the addresses', async () => {
@@ -241,7 +241,7 @@ test('closing in the middle of transfers tells the clients and leaks nothing', a
         await server.close();
         for (const each of clients)
           assert.deepEqual(await each.error(), { code: 0, message: 'the server is stopping' });
-        assert.equal(server.stats().transfers, 0);
+        assert.equal(server.gauges().transfers, 0);
       },
       { source: async () => ({ role: 'file', kind: 'file', path: import.meta.filename }) },
     );

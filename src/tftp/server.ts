@@ -40,7 +40,7 @@ export type TftpOptions = {
  * `transfers`: requests being served now, `unheard` those of them whose clients have acknowledged nothing yet. `sent` and
  * `bytesSent` count whole files since the start.
  */
-export type TftpStats = {
+export type TftpGauges = {
   readonly transfers: number;
   readonly unheard: number;
   readonly sent: number;
@@ -134,7 +134,7 @@ export class TftpServer {
     return this.#inOrder(() => this.#end());
   }
 
-  stats(): TftpStats {
+  gauges(): TftpGauges {
     return this.#requests.stats;
   }
 

@@ -1,13 +1,13 @@
 /** A TFTP server in a process of its own, whose memory and descriptors can be looked at; run by `fork` with a `ChildRun` as JSON. */
 import { fileInside } from '../../src/boot/confine.ts';
 import { parseIpv4 } from '../../src/model/ipv4.ts';
-import { startTftpServer, type TftpLimits, type TftpStats } from '../../src/tftp/server.ts';
+import { startTftpServer, type TftpGauges, type TftpLimits } from '../../src/tftp/server.ts';
 
 export type ChildRun = { readonly root: string; readonly addresses: readonly string[]; readonly limits: TftpLimits };
 
 /** What the child answers whatever it is sent with. */
 export type ChildReport = {
-  readonly stats: TftpStats;
+  readonly stats: TftpGauges;
   /** How many events of each kind there were, trouble by its code. */
   readonly events: Record<string, number>;
   readonly faults: readonly string[];
@@ -35,7 +35,7 @@ async function serve({ root, addresses, limits }: ChildRun): Promise<void> {
   });
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
-    process.send?.({ stats: server.stats(), events, faults, cpu: (user + system) / 1e6 } satisfies ChildReport);
+    process.send?.({ stats: server.gauges(), events, faults, cpu: (user + system) / 1e6 } satisfies ChildReport);
   });
   process.once('disconnect', () => process.exit());
   process.send?.('ready');

@@ -241,7 +241,7 @@ test('hundreds of requests at once are limited, and a client that vanishes frees
   await idle(30);
   const before = await descriptors();
   const answers = await burst(300, '1000000', 1000, () => {
-    assert.equal(server.stats().transfers, limits.maxTransfersPerClient);
+    assert.equal(server.gauges().transfers, limits.maxTransfersPerClient);
   });
   assert.equal(answers.clients, limits.maxTransfersPerClient);
   // While the vanished client's transfers still wait for it, the same machine is turned away; then it is served again.
@@ -255,10 +255,10 @@ test('hundreds of requests at once are limited, and a client that vanishes frees
 });
 
 async function idle(seconds: number): Promise<void> {
-  for (let i = 0; i < seconds * 10 && server.stats().transfers > 0; i++) {
+  for (let i = 0; i < seconds * 10 && server.gauges().transfers > 0; i++) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  assert.equal(server.stats().transfers, 0);
+  assert.equal(server.gauges().transfers, 0);
 }
 
 /**
