@@ -14,7 +14,7 @@ import { needsRework, reworkRoot } from './rework.ts';
 import { formatSources, machineSettings } from './sources.ts';
 
 /**
- * The tar that an image is made from. `from` is when it was built, if it was not now (ISO 8601); `identity` tells it from
+ * The tar that an image is made from. `from` is when it was built, if it was not now (ISO 8601); `identity` distinguishes it from
  * every other root.
  */
 export type Base = {
@@ -28,7 +28,7 @@ export type BaseOptions = {
   readonly cache: CacheFiles;
   /** Folder of the site: relative paths of the recipe start there. */
   readonly site: string;
-  /** A root of the cache is used again if it is younger than so many hours; 0: it is built anew. */
+  /** A root of the cache is used again if it is younger than this many hours; 0: it is always built. */
   readonly rootHours: number;
   readonly now: () => number;
   readonly onStep: (step: RootStep) => void;
@@ -67,8 +67,8 @@ async function suiteRoot(
 }
 
 /**
- * A root that is there already: it becomes a tar if it is none, and then gets the recipe's packages and `run` lines if
- * there are any. Both steps are kept apart, so that another `run` line does not read a disk again.
+ * A root that exists already: it becomes a tar if it is none, and then gets the recipe's packages and `run` lines, if any. The
+ * result of each step is kept, so that another `run` line does not read a disk again.
  */
 async function foreignRoot(recipe: Recipe, from: ForeignSource, options: BaseOptions): Promise<Base> {
   const { cache, site, onStep } = options;
@@ -108,7 +108,7 @@ async function foreignTar(
   return { tar, identity };
 }
 
-/** Tells one state of a source file from another, without reading it. */
+/** Identifies one state of a source file, without reading it. */
 async function foreignKey(from: ForeignSource): Promise<string> {
   const about = async (path: string) =>
     stat(path).catch((cause: NodeJS.ErrnoException) => {
@@ -120,7 +120,7 @@ async function foreignKey(from: ForeignSource): Promise<string> {
   return baseKey({ from, size, mtimeMs, ino });
 }
 
-/** A root of the cache if one of this key is young enough; else what `build` makes, and that is kept. */
+/** A root of the cache if one of this key is young enough; else what `build` makes, which is then kept. */
 async function kept(
   slot: CacheFiles['root'],
   key: string,

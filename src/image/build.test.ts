@@ -33,7 +33,7 @@ function packRoot(folder: string, files: { readonly [path: string]: string }): s
   return join(folder, 'root.tar');
 }
 
-test('an image is built again when something that it is made of changed, and else only when told to', async (t) => {
+test('an image is built again when something that it is made of changed, and else only when asked to', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'build-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const path = packRoot(folder, FILES);

@@ -26,7 +26,7 @@ import { writeSquashfs } from './squashfs.ts';
 
 export type Phase = 'root' | 'index' | 'pack' | 'check' | 'shelve';
 
-/** One sign of life from a build. `fraction` runs from 0 to 1 over the phase where it is known. */
+/** A progress report of a build. `fraction` runs from 0 to 1 over the phase, if it is known. */
 export type BuildProgress = { readonly phase: Phase; readonly doing: string; readonly fraction?: number };
 
 export type BuildOptions = {
@@ -36,7 +36,7 @@ export type BuildOptions = {
   /** Folder of the site: relative paths of the recipe start there. */
   readonly site: string;
   readonly agent: readonly AgentFile[];
-  /** Whether to build root and image anew even if those that are there would do. */
+  /** Whether to build root and image even if the existing ones are current. */
   readonly fresh: boolean;
   /** How old a root may be that is used again, in hours. Default: BASE_HOURS. */
   readonly rootHours?: number;
@@ -178,7 +178,7 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
         ? { initrd: packed.root }
         : { initrd: await writeInitrd(join(draft, INITRD_FILE), small.members, compression), root: packed.root };
     const missing = seen === undefined ? [] : missingLibraries(seen, index.owners, recipe.ignoreMissing);
-    // A root that was made elsewhere may have its own ways: there it is told, and ends nothing.
+    // A root that was made elsewhere may differ on purpose: there a missing part is reported, and does not end the build.
     if (missing.length > 0 && 'suite' in recipe.from) throw lacking(recipe, missing);
     if (options.check && recipe.check.length > 0) {
       const root = {
@@ -228,11 +228,11 @@ async function build(recipe: Recipe, options: BuildOptions): Promise<BuildReport
   }
 }
 
-const MOST_TOLD = 20;
+const MOST_LISTED = 20;
 
 function lacking(recipe: Recipe, missing: readonly MissingLibraries[]): ReveilleError {
-  const lines = missing.slice(0, MOST_TOLD).map((one) => `  ${missingText(one)}`);
-  const more = missing.length > MOST_TOLD ? [`  and ${missing.length - MOST_TOLD} more`] : [];
+  const lines = missing.slice(0, MOST_LISTED).map((one) => `  ${missingText(one)}`);
+  const more = missing.length > MOST_LISTED ? [`  and ${missing.length - MOST_LISTED} more`] : [];
   return new ReveilleError(
     'IMAGE_BUILD_FAILED',
     [`image ${recipe.name} lacks libraries that its own files are linked to:`, ...lines, ...more].join('\n'),
@@ -243,15 +243,15 @@ function lacking(recipe: Recipe, missing: readonly MissingLibraries[]): Reveille
   );
 }
 
-/** Such an image boots, and its node is never heard of. */
+/** Such an image boots, but its node never reports. */
 function silent(recipe: Recipe, lacks: readonly AgentLack[]): ReveilleError {
   const packages = [...new Set(lacks.flatMap(({ package: name }) => name ?? []))];
   return new ReveilleError(
     'IMAGE_BUILD_FAILED',
     [
       `the agent does not work in image ${recipe.name}, which lacks:`,
-      ...lacks.slice(0, MOST_TOLD).map((lack) => `  ${lackText(lack)}`),
-      ...(lacks.length > MOST_TOLD ? [`  and ${lacks.length - MOST_TOLD} more`] : []),
+      ...lacks.slice(0, MOST_LISTED).map((lack) => `  ${lackText(lack)}`),
+      ...(lacks.length > MOST_LISTED ? [`  and ${lacks.length - MOST_LISTED} more`] : []),
     ].join('\n'),
     {
       place: recipe.place,

@@ -42,7 +42,7 @@ describe('subordinate ids of a user who builds', () => {
   }
 });
 
-it('a folder that cannot be made is told with the one above it that is there, and whose that is', async (t) => {
+it('the error of a folder that cannot be made names the existing folder above it, and its owner', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'builder-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const uid = process.getuid?.() ?? 0;
@@ -51,7 +51,7 @@ it('a folder that cannot be made is told with the one above it that is there, an
   assert.match(await whoMayWrite(join(folder, 'x'), { name: 'me', uid }), /belongs to me itself/);
 });
 
-it('root is told to give back what it built into the state of another user', () => {
+it('root gets a hint to give back what it built into the state of another user', () => {
   assert.match(
     ownershipNote('/var/lib/reveille', 0, 995) ?? '',
     /chown -R -h --reference=\/var\/lib\/reveille \/var\/lib\/reveille\/images/,

@@ -20,7 +20,7 @@ const CHECKED = 'CHECKED_HASH';
 const UNCHECKED = 'UNCHECKED_HASH';
 const TIMES = 'TIMESTAMP';
 
-/** Modules by name: when the source was written, how its bytecode tells that it fits, and whether the source changed since. */
+/** Modules by name: when the source was written, how its bytecode proves that it fits, and whether the source changed since. */
 const MODULES = {
   old_sum: { mtime: EPOCH - 86_400, mode: CHECKED },
   new_sum: { mtime: EPOCH + 86_400, mode: CHECKED },
@@ -67,13 +67,13 @@ test('bytecode that fits its source still does when times are cut off, and reads
       utimesSync(source(name), mtime, mtime);
     }
 
-    const said = execFileSync(
+    const printed = execFileSync(
       'python3',
       ['-B', '-c', `${modules.map(([name]) => `import ${name}; print(${name}.name)`).join('; ')}`],
       { env: { ...process.env, PYTHONPATH: folder }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
     );
     assert.deepEqual(
-      said.trim().split('\n'),
+      printed.trim().split('\n'),
       modules.map(([name, about]) => ('changed' in about ? `another ${name}` : name)),
     );
     const flags = Object.fromEntries(

@@ -4,7 +4,7 @@
  * With SOURCE_DATE_EPOCH in its environment, Python notes in its bytecode a checksum of the source, and then reads and sums
  * every source file whenever a program starts. Bytecode that notes its source's time and size needs no more than a stat(2).
  * But the times of a packed root are cut off at the epoch, which makes that of newer sources stale: it would be compiled anew
- * at each boot. So bytecode that fits its source now is told the time that the source will have. What is stale, or asks not
+ * at each boot. So bytecode that fits its source now gets the time that the source will have. What is stale, or asks not
  * to be compared with its source, stays so.
  */
 export const SETTLE_BYTECODE = `

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type DebId, debName } from './packages.ts';
 
-/** What a root was built from: two roots with the same key differ at most by what the mirrors had on their day. */
+/** What a root was built from: two roots with the same key differ at most by the state of the mirrors. */
 export type BaseRecord = { readonly key: string; readonly builtAt: string; readonly modulesFreedBytes: number };
 
 /** A root is used again for a day. After that its packages may lack a security update. */
@@ -13,7 +13,9 @@ export const BASE_HOURS = 24;
 
 const SYSTEM_CACHE = '/var/cache/reveille';
 
-/** Where builds keep what saves time: `$REVEILLE_CACHE`, `/var/cache/reveille` for root and for whom it belongs to, else below `~/.cache`. */
+/**
+ * Where builds keep what saves time: `$REVEILLE_CACHE`; `/var/cache/reveille` for root and for its owner; else below `~/.cache`.
+ */
 export function defaultCache(
   env: NodeJS.ProcessEnv,
   uid: number | undefined,
@@ -35,7 +37,7 @@ export type CacheFiles = {
   readonly source: Slot;
   readonly log: string;
   readonly lock: string;
-  /** Work that did not end well lies here until the next build. */
+  /** Unfinished work, until the next build. */
   readonly work: string;
   readonly debs: string;
   /** Folder of the guest that reads disks. */
@@ -76,7 +78,7 @@ export async function findBase(files: Slot, key: string, now: number, hours: num
   return age >= 0 && age < hours * 3_600_000 ? record : undefined;
 }
 
-/** Takes a new root into the cache. The record goes first and comes last, so that it never speaks of another tar. */
+/** Takes a new root into the cache. The record is removed first and written last, so that it never describes another tar. */
 export async function keepBase(files: Slot, tar: string, record: BaseRecord): Promise<void> {
   await rm(files.record, { force: true });
   await rename(tar, files.tar);

@@ -1,8 +1,8 @@
 import type { Transform } from 'node:stream';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
 
-// Level 9 of zstd: half the time of level 12 for 1 % more bytes (bench/image.ts). Its window is 4 MB, far below the
-// 128 MB that the kernel accepts. The checksum lets the kernel tell a damaged download from a damaged image.
+// Level 9 of zstd: half the time of level 12 for 1 % more bytes (bench/image.ts). Its window is 4 MB, far below the 128 MB that
+// the kernel accepts. The checksum lets the kernel detect a damaged download.
 const ZSTD_LEVEL = 9;
 const GZIP_LEVEL = 6;
 

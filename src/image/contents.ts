@@ -71,13 +71,13 @@ const KINDS: { readonly [letter: string]: Entry['kind'] } = {
   p: 'fifo',
 };
 
-/** Unpacks a squashfs for a moment: its listing says everything but what the files hold. */
+/** Unpacks a squashfs temporarily: its listing has everything except the contents of files. */
 async function squashfsFiles(path: string): Promise<ReadonlyMap<string, ImageFile>> {
   const folder = await mkdtemp(join(tmpdir(), 'reveille-squashfs-'));
   try {
     const unsquashfs = async (...args: readonly string[]) =>
       promisify(execFile)('unsquashfs', args, { maxBuffer: 1 << 30 }).catch((cause: NodeJS.ErrnoException) => {
-        // Devices, which only root can make, are missed by nobody here.
+        // Devices, which only root can make, are not needed here.
         if (cause.code === 'ENOENT') {
           const hint = 'run: apt-get install squashfs-tools';
           throw new ReveilleError('TOOL_MISSING', 'unsquashfs is not installed', { hint, cause });

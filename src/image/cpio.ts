@@ -7,7 +7,7 @@ import type { Xattrs } from './paxXattrs.ts';
 
 const HEADER_BYTES = 110;
 const TRAILER = 'TRAILER!!!';
-/** Linux skips longer names without a word (PATH_MAX, the NUL counted). */
+/** Linux silently skips longer names (PATH_MAX, the NUL counted). */
 const NAME_BYTES = 4096;
 const MAX_FILE_BYTES = 0xffff_ffff;
 
@@ -22,9 +22,9 @@ export const CPIO_TYPES: { readonly [kind in Entry['kind']]: number } = {
 };
 
 /**
- * One entry and the names that share its inode. Linux keeps a node of more than 4 KB for each entry with two links or
- * more until the archive ends, so `links` is the true count of names in this archive, not what a disk once said. The
- * first of several names carries the content and the others are written with size 0.
+ * One entry and the names that share its inode. Linux keeps a node of more than 4 KB for each entry with two links or more until
+ * the archive ends, so `links` is the number of names in this archive, not the count from a disk. The first of several names
+ * carries the content and the others are written with size 0.
  */
 export type Member = {
   readonly entry: Entry;

@@ -62,7 +62,7 @@ test('what is written is read again, however the bytes come', async () => {
   await fc.assert(property, { numRuns: 100 });
 });
 
-test('a content that nobody reads is passed over', async () => {
+test('a content that is not read is skipped', async () => {
   const file = (path: string, text: string): Member => ({
     entry: { ...plainDirectory(path, 0), kind: 'file', size: text.length },
     inode: 1,

@@ -7,7 +7,7 @@ export type FileDifference = {
   readonly path: string;
   readonly before?: number;
   readonly after?: number;
-  /** What differs of a file that both have, in words: `content`, `mode 755 -> 4755`. */
+  /** The difference of a file that both have: `content`, `mode 755 -> 4755`. */
   readonly what: readonly string[];
 };
 

@@ -71,7 +71,7 @@ test("a machine that runs the distribution lends its own sources, others' stay b
   );
 });
 
-test("Debian is taken from the machine's own sources; a machine without them is told to name a mirror", async (t) => {
+test("Debian is taken from the machine's own sources; a machine without them must name a mirror", async (t) => {
   const own = await suiteSources('debian', 'sid', {}, machine(t, DEBIAN));
   assert.deepEqual(
     own.map((source) => [...source.uris, ...source.suites]),

@@ -6,19 +6,19 @@ import { type AptSource, DEBIAN_OWN, machineRelease, machineSources, mirrorSourc
 /** A family of suites that roots are built from. */
 export type Distribution = 'debian' | 'ubuntu';
 
-/** Where the world finds a distribution, and the keys that sign it. */
+/** The public archives of a distribution, and the keys that sign them. */
 type Archive = {
   readonly title: string;
-  /** How a machine's own sources of it are told from others. */
+  /** What identifies a machine's own sources of it. */
   readonly own: Own;
-  /** What is taken of an archive of which only the address is known. */
+  /** The suites and components of an archive of which only the address is known. */
   readonly components: readonly string[];
   readonly keyring: string;
-  /** How to come by the keys. */
+  /** How to install the keys. */
   readonly keyringFrom: string;
   /**
-   * Addresses with the endings of the suites that lie there: `jammy`, `jammy-updates`. Empty where a machine that does not
-   * run the distribution has to be told.
+   * Addresses with the suffixes of their suites: `jammy`, `jammy-updates`. Empty if a machine that does not run the distribution
+   * must name a mirror.
    */
   readonly mirrors: readonly { readonly uri: string; readonly endings: readonly string[] }[];
 };
@@ -101,7 +101,7 @@ function archiveKeyring(archive: Archive, sources: readonly AptSource[]): string
   });
 }
 
-/** Says by which keys sources are signed that do not say it themselves. */
+/** Adds the keys to sources that name none. */
 function signed(sources: readonly AptSource[], keyring: string): readonly AptSource[] {
   return sources.map((source) =>
     saysItsKeys(source) ? source : { ...source, fields: new Map([...source.fields, ['Signed-By', keyring]]) },

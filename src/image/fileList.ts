@@ -11,7 +11,7 @@ export const LIST_FILE = 'files.gz';
 
 const LONGEST = 64 * 1024 * 1024;
 
-/** Writes the list into an image's draft folder: the files of the root, and those that are laid into every image. */
+/** Writes the list into an image's draft folder: the files of the root, and those that every image gets. */
 export async function writeFileList(
   folder: string,
   { entries, links }: Pick<RootIndex, 'entries' | 'links'>,

@@ -26,7 +26,7 @@ test('run lines come in their order, then the removal of packages', () => {
   );
 });
 
-/** Runs the hook that leaves out modules in a root of this many modules, and tells which are left. */
+/** Runs the hook that leaves out modules in a root of this many modules, and returns those that are left. */
 function leftModules(modules: Readonly<Record<string, readonly string[]>>, change: Partial<Recipe>): readonly string[] {
   const root = mkdtempSync(join(tmpdir(), 'root-'));
   try {

@@ -3,8 +3,8 @@ import { globSource, mergedPlaces } from '../site/glob.ts';
 import { SETTLE_BYTECODE } from './bytecode.ts';
 import { isModuleGlob, moduleGlobs } from './slim.ts';
 
-// Shell that mmdebstrap runs beside the growing root ($1). Everything is handed over as text, because in a user
-// namespace of its own mmdebstrap may not read the files of who started it. Lines that begin with MARK tell where it is.
+// Shell that mmdebstrap runs beside the growing root ($1). Everything is passed as text, because in a user namespace of its own
+// mmdebstrap may not read the files of the user who started it. Lines that begin with MARK report its progress.
 
 export const MARK = 'reveille: ';
 
@@ -52,7 +52,7 @@ const RELEASE_INITRAMFS =
   'rm "$1/usr/sbin/update-initramfs"' +
   ' && chroot "$1" dpkg-divert --quiet --local --rename --remove /usr/sbin/update-initramfs';
 
-// Exactly the named packages, even essential ones: what depended on them is the recipe's own business.
+// Exactly the named packages, even essential ones: the recipe is responsible for what depended on them.
 function purge(names: readonly string[]): string {
   const list = names.map(quote).join(' ');
   return (

@@ -17,7 +17,7 @@ for (const { name, events, used } of [
     used: [B],
   },
   {
-    name: 'machines are told apart by what is known of them',
+    name: 'machines are distinguished by what is known of them',
     events: [sent(1, A, { mac: mac('52:54:00:00:00:51') }), sent(2, B, { ip: ip('10.0.0.9') })],
     used: [A, B],
   },

@@ -3,7 +3,7 @@ import { MODULE_LISTS, type ModuleLists } from './firstInitrd/modules.ts';
 import { type Package, packageOwners, parseDpkgStatus } from './packages.ts';
 import { readRootTar } from './roottar.ts';
 
-/** What one pass over a root's tar tells, which the pass that writes the image must know from its start. */
+/** What one pass over a root's tar collects; the pass that writes the image needs it from its start. */
 export type RootIndex = {
   /** Every entry by path. Where a tar names a path twice, the last. */
   readonly entries: ReadonlyMap<string, Entry>;
@@ -16,7 +16,7 @@ export type RootIndex = {
   /** Files whose capabilities a cpio archive cannot carry. */
   readonly capabilities: readonly string[];
   readonly packages: readonly Package[];
-  /** What the root says that it is (os-release(5)); empty where it says nothing. */
+  /** The contents of os-release(5); empty if there is none. */
   readonly osRelease: string;
   /** The text of /etc/fstab; empty where there is none. */
   readonly fstab: string;

@@ -12,8 +12,8 @@ import { busyboxFiles } from './firstInitrd/busybox.ts';
 export type ImageParts = { readonly root: string; readonly agent: readonly AgentFile[]; readonly check: boolean };
 
 /**
- * A key over all that decides how an image comes out: its root, its recipe, the agent, whether it is checked, this program
- * and the tools of this machine that write it. Two builds with one key would give the same files.
+ * A key over everything that determines an image: its root, its recipe, the agent, whether it is checked, this program and the
+ * tools of this machine that write it. Two builds with one key would give the same files.
  */
 export async function imageKey(
   { name: _, place: __, extends: ___, ...recipe }: Recipe,
@@ -36,7 +36,7 @@ async function programSum(): Promise<string> {
 const GLOBS = join(import.meta.dirname, '../site/glob.ts');
 
 async function squashfsTools(): Promise<readonly string[]> {
-  // mksquashfs tells its version with exit code 1 in some of its versions; where it is missing, the build says so.
+  // Some versions of mksquashfs print their version with exit code 1; if it is missing, the build reports it.
   const version = await promisify(execFile)('mksquashfs', ['-version']).catch(({ stdout }: { stdout?: string }) => ({
     stdout: stdout ?? '',
   }));

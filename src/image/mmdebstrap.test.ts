@@ -27,7 +27,7 @@ reveille: modules-freed 100
 reveille: modules-freed 24
 I: creating tarball...`;
 
-test('the lines of mmdebstrap tell what goes on and how far it is', () => {
+test('the step and the progress are read from the lines of mmdebstrap', () => {
   const progress = new RootProgress(2);
   const steps = OUTPUT.split('\n').flatMap((line) => progress.read(line) ?? []);
   assert.deepEqual(

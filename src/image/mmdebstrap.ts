@@ -95,7 +95,7 @@ export type MmdebstrapRun = {
   readonly input?: Readable;
 };
 
-/** Runs mmdebstrap, tells its progress, and blames what fails on its place in the recipe. */
+/** Runs mmdebstrap, reports its progress, and attributes a failure to its place in the recipe. */
 export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep) => void): Promise<BuiltRoot> {
   const [command = '', ...args] = [...(await endingWithUs()), 'mmdebstrap', ...run.args];
   const program = spawn(command, args, {
@@ -103,7 +103,7 @@ export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep)
     env: buildEnvironment(process.env, dirname(run.tar)),
   });
   const log = createWriteStream(run.log);
-  // A log that cannot be written is no reason to fail: what went wrong is told from memory.
+  // A log that cannot be written does not end the build: the error's text comes from memory.
   log.on('error', () => {});
   const ended = new Promise<number | null>((resolve, reject) => {
     program.on('close', resolve);
@@ -140,9 +140,9 @@ export async function runMmdebstrap(run: MmdebstrapRun, onStep: (step: RootStep)
 }
 
 /**
- * What mmdebstrap is started by. As root it mounts on this machine itself, and so may what it starts: in namespaces of its own
- * nothing of it stays, however it ends or we do. An ordinary user's has those by its user namespace; root of a container
- * that may not have them does without, and mmdebstrap clears up when it is told to end.
+ * How mmdebstrap is started. As root it mounts on this machine itself, and so may its children: in namespaces of its own nothing
+ * of it stays, however it or this process ends. An ordinary user's run has those by its user namespace; root of a container
+ * without the right to make them runs without, and mmdebstrap cleans up when it gets SIGTERM.
  */
 async function endingWithUs(): Promise<readonly string[]> {
   const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -227,8 +227,8 @@ export class RootProgress {
 }
 
 /**
- * Who mmdebstrap is to be: `root` for a real root, `unshare` for an ordinary user. Root of a user namespace with few
- * ids can be neither: files of other owners cannot be made there.
+ * The mode of mmdebstrap: `root` for a real root, `unshare` for an ordinary user. Root of a user namespace with few ids can use
+ * neither: files of other owners cannot be made there.
  */
 export async function rootMode(): Promise<'root' | 'unshare'> {
   if (process.getuid?.() !== 0) {
@@ -277,12 +277,12 @@ async function failure(
   const line = progress.runLine === undefined ? undefined : recipe.run[progress.runLine];
   if (line !== undefined && progress.runLine !== undefined) {
     const from = tail.findLastIndex((one) => one.startsWith(`${MARK}run `)) + 1;
-    const said = tail
+    const printed = tail
       .slice(from)
       .filter((one) => !/^[IWE]: /.test(one))
       .slice(-15);
     const message =
-      `run line ${progress.runLine + 1} of image ${recipe.name} fails: ${line.trim()}\n${said.join('\n')}`.trimEnd();
+      `run line ${progress.runLine + 1} of image ${recipe.name} fails: ${line.trim()}\n${printed.join('\n')}`.trimEnd();
     return new ReveilleError('IMAGE_BUILD_FAILED', message, {
       hint,
       place: await linePlace(recipe, request.site, 'run', progress.runLine),
@@ -291,9 +291,9 @@ async function failure(
   const errors = tail.filter((one) =>
     /^(E|dpkg|apt|newuidmap|newgidmap)\b.*: |^E: |^Err:|^W: .*(404|Failed)/.test(one),
   );
-  const said = (errors.length > 0 ? errors : tail).slice(-8).join('\n');
-  return new ReveilleError('IMAGE_BUILD_FAILED', `the root of image ${recipe.name} cannot be built:\n${said}`, {
-    hint: /newuidmap/.test(said) ? 'install uidmap: apt-get install uidmap' : hint,
+  const printed = (errors.length > 0 ? errors : tail).slice(-8).join('\n');
+  return new ReveilleError('IMAGE_BUILD_FAILED', `the root of image ${recipe.name} cannot be built:\n${printed}`, {
+    hint: /newuidmap/.test(printed) ? 'install uidmap: apt-get install uidmap' : hint,
     place: recipe.place,
   });
 }

@@ -10,7 +10,7 @@ export type OpenedAnswer = {
   readonly failure?: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
 };
 
-/** What is kept of an image's boots below the state folder, `opened/NAME`; undefined where no node has told anything. */
+/** The record of an image's boots below the state folder, `opened/NAME`; undefined if no node has reported. */
 export async function readOpened(state: string, image: string): Promise<Opened | undefined> {
   const text = await readFile(openedPlace(state, image), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -70,7 +70,7 @@ export function openedRecords(state: string, now: () => number): OpenedRecords {
   return {
     async keep(image, list) {
       openedPlace(state, image);
-      if (waiting >= MOST_WAITING) throw new ReveilleError('SERVER_BUSY', 'many nodes tell at once what they opened');
+      if (waiting >= MOST_WAITING) throw new ReveilleError('SERVER_BUSY', 'many nodes report at once what they opened');
       waiting++;
       try {
         await inOrder(() => work({ image, list, now: now() }));

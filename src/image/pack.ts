@@ -13,7 +13,7 @@ import { Space, type SpaceUse } from './space.ts';
 export type Written = { readonly size: number; readonly sha256: string };
 
 export type PackOrder = {
-  /** The root's tar, and what a first pass over it told. */
+  /** The root's tar, and what a first pass over it collected. */
   readonly root: string;
   readonly index: RootIndex;
   /** Path of the kernel in the root. */
@@ -30,7 +30,7 @@ export type PackOrder = {
 
 export type Packed = { readonly kernel: Written; readonly root: Written; readonly space: SpaceUse };
 
-/** Writes kernel and root in one pass over the root's tar, without unpacking it anywhere. `onBytes` hears of progress. */
+/** Writes kernel and root in one pass over the root's tar, without unpacking it. `onBytes` is called with the progress. */
 export async function packImage(order: PackOrder, onBytes: (done: number, of: number) => void): Promise<Packed> {
   const space = new Space(order.index.owners);
   let kernel: Written | undefined;

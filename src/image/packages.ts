@@ -39,7 +39,7 @@ function namesIn(relation: string | undefined): readonly (readonly string[])[] {
     .filter((names) => names.length > 0);
 }
 
-/** What tells one package's file from all others. */
+/** What distinguishes one package's file from all others. */
 export type DebId = Pick<Package, 'name' | 'version' | 'architecture'>;
 
 /** The name of a package's file in apt's archive cache. */

@@ -14,7 +14,7 @@ export type ReworkRequest = {
   readonly site: string;
   /** Lines of apt.conf with which this machine reaches mirrors. */
   readonly settings: readonly string[];
-  /** The root as a tar, and what a pass over it told. */
+  /** The root as a tar, and what a pass over it collected. */
   readonly source: string;
   readonly index: Pick<RootIndex, 'entries' | 'osRelease'>;
   /** Where the new tar goes. */

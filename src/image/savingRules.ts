@@ -1,7 +1,7 @@
 /** Something that a machine without disks can do without, and why. */
 export type Waste = { readonly glob: string; readonly why: string };
 
-/** Files that the standard list leaves in, because a few images want them, and that most nodes never open. */
+/** Files that the standard list keeps because a few images need them, and that most nodes never open. */
 export const WASTE: readonly Waste[] = [
   { glob: '/boot', why: 'kernel and initrd are served; nothing on the node reads this folder' },
   { glob: '/usr/lib/debug', why: 'symbols for debuggers' },
@@ -90,7 +90,7 @@ export const KEPT_PATHS: readonly Waste[] = [
   { glob: '/usr/lib/udev', why: 'init' },
   { glob: '/usr/sbin/reveille-*', why: 'the agent' },
   { glob: '/usr/lib/reveille', why: 'the agent' },
-  { glob: '/usr/share/zoneinfo', why: 'a node may be told its time zone' },
+  { glob: '/usr/share/zoneinfo', why: 'a node may get a time zone' },
   { glob: '/usr/lib/locale', why: 'C.UTF-8' },
   { glob: '/usr/lib/*/security', why: 'logging in' },
   { glob: '/usr/share/ca-certificates', why: 'certificates' },

@@ -87,7 +87,7 @@ describe('what could go from an image', () => {
     assert.deepEqual(removes({ ...files, packages: ['cpio'], keepPaths: ['/usr/share/iso-codes'] }), []);
   });
 
-  it('is, where boots told what they opened, packages and folders that none of them touched', () => {
+  it('is, where boots reported what they opened, packages and folders that none of them touched', () => {
     const packages = [
       packageOf('nova', [['libused']]),
       packageOf('libused'),

@@ -118,7 +118,7 @@ export function findSavings(from: SavingsFrom): Savings {
 }
 
 const UNOPENED = 'no boot opened any of it';
-/** `/usr/lib/python3`: deep enough to tell where to look. */
+/** `/usr/lib/python3`: deep enough to show where to look. */
 const FOLDER_DEPTH = 4;
 
 type KeptFile = { readonly path: string; readonly bytes: number; readonly opened: boolean; readonly owner?: string };

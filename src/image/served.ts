@@ -16,8 +16,8 @@ export type ServedImages = {
 };
 
 /**
- * The images that machines are sent. What is damaged (a file, a manifest, what a name stands for) costs its image alone: the call
- * rejects with STATE_UNAVAILABLE, and an event says which file it is and what to do. `now` is in milliseconds.
+ * The images that machines are sent. Damage (of a file, a manifest, the record of a name) affects its image only: the call
+ * rejects with STATE_UNAVAILABLE, and an event names the file and the remedy. `now` is in milliseconds.
  */
 export function servedImages(shelf: Shelf, emit: EventSink, now: () => number = () => performance.now()): ServedImages {
   const reportedAt = new Map<string, number>();

@@ -57,7 +57,7 @@ test('a put image is found by its name and by its contents', async (t) => {
   assert.deepEqual(await openShelf(folder).list(), [image]);
 });
 
-test('what an image was made from is told as long as its name stands for it and its files are whole', async (t) => {
+test('the sources of an image are known as long as its name stands for it and its files are whole', async (t) => {
   const shelf = openShelf(newFolder(t));
   const image = await build(shelf, 'one', 'first', 'squashed', 'recipe');
   assert.deepEqual(await shelf.made('one', 'recipe'), image);
@@ -169,7 +169,7 @@ test('a damaged file is named, a name that leads elsewhere refused', async (t) =
 
 test('a second build of a name waits for the first', async (t) => {
   const path = await openShelf(newFolder(t)).lockPath('one');
-  const first = await takeLock(path, () => assert.fail('nobody holds it'));
+  const first = await takeLock(path, () => assert.fail('the lock is free'));
   let waited = false;
   const second = takeLock(path, () => {
     waited = true;

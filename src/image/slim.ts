@@ -211,7 +211,7 @@ export const USELESS_UNITS: readonly { readonly unit: string; readonly why: stri
   { unit: 'man-db.timer', why: 'manual pages are left out' },
   { unit: 'e2scrub_all.timer', why: 'the root is not on a disk' },
   { unit: 'e2scrub_reap.service', why: 'the root is not on a disk' },
-  { unit: 'getty-static.service', why: 'five more consoles that nobody sees' },
+  { unit: 'getty-static.service', why: 'five more consoles that are not used' },
   { unit: 'systemd-journal-flush.service', why: 'the journal stays in memory' },
   { unit: 'systemd-random-seed.service', why: 'no seed outlives a boot' },
   { unit: 'systemd-update-utmp.service', why: 'no record of logins outlives a boot' },

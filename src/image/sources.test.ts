@@ -116,7 +116,7 @@ Dir::Etc "etc/apt";
   ]);
 });
 
-test('the machine is read from its files, and a machine without Debian is told so', async () => {
+test('the machine is read from its files, and a machine without Debian gets an error', async () => {
   const etc = mkdtempSync(join(tmpdir(), 'etc-'));
   try {
     writeFileSync(join(etc, 'os-release'), 'ID=debian\nVERSION_CODENAME=bookworm\n');

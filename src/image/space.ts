@@ -56,7 +56,7 @@ export class Space {
   }
 }
 
-/** `usr/lib/modules/6.1/kernel/x.ko` -> `/usr/lib/modules`: deep enough to tell where to look. */
+/** `usr/lib/modules/6.1/kernel/x.ko` -> `/usr/lib/modules`: deep enough to show where to look. */
 function folderOf(path: string): string {
   const parts = path.split('/').slice(0, -1);
   return `/${parts.slice(0, parts[0] === 'usr' || parts[0] === 'var' ? 3 : 1).join('/')}`;

@@ -19,7 +19,7 @@ const COMPRESSION = {
 } as const;
 
 /**
- * Writes members as a squashfs with mksquashfs, which reads them as a tar: nothing is unpacked and nobody need be root.
+ * Writes members as a squashfs with mksquashfs, which reads them as a tar: nothing is unpacked and it does not need root.
  * Owners, times, capabilities and hard links are kept. The same members give the same bytes; `epoch` (seconds since
  * 1970) is the time that the file system itself bears.
  */
@@ -36,9 +36,9 @@ export async function writeSquashfs(
     ...['-mkfs-time', String(epoch), '-root-time', String(epoch)],
     ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0'],
   ]);
-  let said = '';
+  let printed = '';
   const listen = (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-4096);
+    printed = `${printed}${chunk}`.slice(-4096);
   };
   program.stdout.on('data', listen);
   program.stderr.on('data', listen);
@@ -60,7 +60,7 @@ export async function writeSquashfs(
   );
   const [code] = await Promise.all([ended, fed]);
   if (code !== 0) {
-    throw new ReveilleError('IMAGE_BUILD_FAILED', `mksquashfs cannot write ${path}:\n${said.trim()}`);
+    throw new ReveilleError('IMAGE_BUILD_FAILED', `mksquashfs cannot write ${path}:\n${printed.trim()}`);
   }
   return measured(path);
 }

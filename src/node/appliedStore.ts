@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Applied } from './news.ts';
 import type { AppliedAt } from './standing.ts';
 
-/** Where lasts what nodes reported of their files. Calls reject with STATE_UNAVAILABLE. */
+/** Stores what nodes reported about their files. Calls reject with STATE_UNAVAILABLE. */
 export type AppliedStore = {
-  /** Keeps reports in place of those that their nodes made before, all or none. */
+  /** Replaces the earlier reports of these nodes, all or none. */
   save(changed: ReadonlyMap<string, AppliedAt>): Promise<void>;
   /** By node. */
   read(): Promise<ReadonlyMap<string, AppliedAt>>;
@@ -26,7 +26,7 @@ const APPLIED = z.object({
   ),
 });
 
-/** A report as the state has it, the value of its JSON; `undefined` if it is none. */
+/** A report from the state's JSON; `undefined` if it is malformed. */
 export function parseApplied(value: unknown): Applied | undefined {
   return APPLIED.safeParse(value).data;
 }

@@ -8,7 +8,7 @@ export function appliedStoreContract(
   open: () => Promise<{ readonly store: AppliedStore } & AsyncDisposable>,
 ): void {
   describe(`${name} keeps the contract of a store of what nodes applied:`, () => {
-    test('what a node reports of its files takes the place of what it reported before, until it is forgotten', async () => {
+    test("a node's report about its files replaces its earlier one, until it is forgotten", async () => {
       await using opened = await open();
       const { store } = opened;
       assert.equal((await store.read()).size, 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askForLogs } from './askForLogs.ts';
 
-test('a node that is missed tells its logs after a while, then less and less often; a new boot begins anew', () => {
+test('a node that is not in service is asked for its logs after a while, then at growing intervals; a new boot starts again', () => {
   let now = 0;
   const asked: string[] = [];
   const ask = askForLogs(

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { Orders } from './orders.ts';
 
 /**
- * Most boots come into service on their own within this time, and telling costs a starting node seconds. A node that is
- * still missed then is asked, again after twice as long, and so on up to the longest.
+ * Most boots come into service without help within this time, and reporting logs costs a starting node seconds. A node that is
+ * not in service then is asked, again after twice as long, and so on up to the longest interval.
  */
 const FIRST_MS = 30_000;
 const LONGEST_MS = 15 * 60_000;
-/** A node that is between two questions asks again within this time. */
+/** A node between two requests asks again within this time. */
 const ABSENCE_MS = 5000;
 
 /**
- * Asks running nodes what the logs of their services say: after a while, and less and less often while it goes on. `askedFor` names
- * what it is about (the boot): another one begins anew. `now` is in milliseconds.
+ * Asks running nodes for the logs of their services: after a while, and at growing intervals while it goes on. `askedFor`
+ * identifies the boot: another boot starts again. `now` is in milliseconds.
  */
 export function askForLogs(orders: Pick<Orders, 'give'>, now: () => number): (node: string, askedFor: number) => void {
   const asked = new Map<string, { readonly askedFor: number; readonly next: number; readonly waitMs: number }>();
@@ -25,7 +25,7 @@ export function askForLogs(orders: Pick<Orders, 'give'>, now: () => number): (no
     if (now() < last.next) return;
     const waitMs = Math.min(last.waitMs * 2, LONGEST_MS);
     asked.set(node, { askedFor, next: now() + waitMs, waitMs });
-    // A node that does not wait for orders is asked the next time.
+    // A node without a waiting request is asked the next time.
     void orders.give(node, { id: randomUUID(), what: 'logs' }, AbortSignal.timeout(ABSENCE_MS));
   };
 }

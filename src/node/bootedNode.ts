@@ -1,9 +1,9 @@
 import type { Event } from '../model/event.ts';
 
 /**
- * The node whose machine an event shows to boot: its firmware or loader asks for an address, over DHCP or BOOTP (which no
- * operating system speaks), in the node's own network, from a port that takes root to send from. What an ordinary user of a machine can
- * send shows nothing.
+ * The node whose machine boots according to an event: its firmware or loader asks for an address, over DHCP or BOOTP (which no
+ * operating system speaks), in the node's own network, from a privileged port. Packets that an unprivileged user of a machine can
+ * send do not count.
  */
 export function bootedNode(event: Event): string | undefined {
   if (event.kind !== 'dhcp.discover' && event.kind !== 'dhcp.ack') return undefined;

@@ -52,7 +52,7 @@ test('the same files make the same archive, and tar reads it', async () => {
   assert.equal(members(tar).length, 2 + FILES.length + 2);
 });
 
-test('a bundle is named by all that a node could tell apart', () => {
+test('a bundle is named by everything that differs for a node', () => {
   const named = (files: readonly BundleFile[], hooks: readonly Hook[] = HOOKS) => makeBundle(files, hooks).sha256;
   const [first, ...rest] = FILES;
   assert.ok(first && 'content' in first);

@@ -2,7 +2,7 @@ import { pack } from 'tar-stream';
 import { NO_SECRETS, type SecretMask } from './secretMask.ts';
 import { joinInSteps, sha256InSteps, sha256Of } from './sha256.ts';
 
-/** Where a file of a bundle comes from, in words: `overlay nova-compute`, `nodes/10-0-0-51`, `generated`. */
+/** The source of a bundle's file: `overlay nova-compute`, `nodes/10-0-0-51`, `generated`. */
 export type Origin = string;
 
 /** One file that a node gets. `path` is absolute on the node; `mode` holds the permission bits; owners are names or numbers. */
@@ -41,7 +41,7 @@ export type Bundle = {
   readonly olderSha256: string;
   /** Hides what must not be shown or kept of the blobs. */
   readonly mask: SecretMask;
-  /** How many seconds settings.sh may run, 0 for ever; absent: as long as the agent lets it. Not part of what names the bundle. */
+  /** How many seconds settings.sh may run, 0 for ever; absent: the agent's default. Not part of the bundle's name. */
   readonly settingsSeconds?: number;
 };
 
@@ -58,7 +58,7 @@ export type ManifestFile = {
   readonly path: string;
 };
 
-/** The files of a manifest, in its order. What is not a line of one is passed over. */
+/** The files of a manifest, in its order. Malformed lines are skipped. */
 export function manifestFiles(manifest: string): readonly ManifestFile[] {
   return linesOf(manifest).flatMap((line) => {
     const [kind, mode, owner, group, blob, path] = line.split('\t');
@@ -73,7 +73,7 @@ export function filesOnly(manifest: string): string {
 }
 
 /**
- * Makes the bundle of these files (one for a path) and hooks, of which those that watch none of the files are left out. `hashes`: of
+ * Makes the bundle of these files (one for a path) and hooks; hooks that watch none of the files are left out. `hashes`: of
  * contents whose SHA-256 is known already.
  */
 export function makeBundle(
@@ -117,10 +117,10 @@ export function makeBundle(
 export type Archive = { readonly tar: Buffer; readonly sha256: string };
 
 /**
- * Packs a bundle into a tar that any tar unpacks: `manifest` without its folders, `folders` if there are any (agents of before do not look
- * at them), `hooks`, `mask` where secrets reach the node (what its agent has
- * to hide in all that it tells, a literal text a line, longest first), `limits` where the site sets one (`settings=SECONDS`), and `data/<sha256>` for each blob but those that
- * only files need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
+ * Packs a bundle into a tar that any tar unpacks: `manifest` without its folders; `folders` if there are any (older agents ignore
+ * it); `hooks`; `mask` if the node gets secrets (what its agent must hide in all its output: one literal text per line, longest
+ * first); `limits` if the site sets one (`settings=SECONDS`); and `data/<sha256>` for each blob, except those that only files
+ * need whose lines stand in `applied`, a manifest that the node has. The same bundle gives the same bytes.
  */
 export async function packBundle(bundle: Bundle, applied = ''): Promise<Archive> {
   const archive = pack();

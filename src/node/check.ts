@@ -15,10 +15,10 @@ import { compileReplacement, renderedReplacements } from './replace.ts';
 import { type Overlay, readNodeFolder, readOverlay, refuseSecrets, type Source, sourcesFor } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
-/** One template is tried for so many nodes; what is wrong for one is mostly wrong for the first. */
+/** One template is tried for at most this many nodes; a fault for one is mostly a fault for the first. */
 const MOST_TRIED = 200;
 
-/** What is wrong, what is doubtful and what is worth knowing of a site's overlays and node folders. */
+/** The errors, warnings and notes of a site's overlays and node folders. */
 export type CheckedFolders = Pick<Findings, 'errors' | 'warnings' | 'notes'>;
 
 /** What is wrong with the files and templates of the site's overlays and node folders, as `checkFolders` finds it. */
@@ -27,15 +27,15 @@ export async function checkTemplates(site: Site, between?: () => Promise<void>):
 }
 
 /**
- * Looks at the files and templates of the site's overlays and node folders: every template is compiled, and
- * rendered for nodes that get it. What only the machine itself can tell (`facts`) is not known here, so a template that
- * asks for it is only compiled. `between` is awaited before each overlay and each node folder.
+ * Checks the files and templates of the site's overlays and node folders: every template is compiled, and rendered for nodes that
+ * get it. The machine's own report (`facts`) is not known here, so a template that uses it is only compiled. `between` is awaited
+ * before each overlay and each node folder.
  */
 export async function checkFolders(site: Site, between?: () => Promise<void>): Promise<CheckedFolders> {
   const findings = new Findings();
   const renderer = createRenderer();
   const nodes = [...site.nodes.values()];
-  // Those that nobody uses are checked too: they are about to be.
+  // Overlays without users are checked too: they may get some.
   const own = await foldersBelow(site.root, 'overlays');
   const laid = new Map<string, readonly Laid[]>();
   const naming = new Map<string, (node: SiteNode) => Source | undefined>();
@@ -74,7 +74,7 @@ export async function checkFolders(site: Site, between?: () => Promise<void>): P
   return findings;
 }
 
-/** An overlay's files as a node gets them; nothing where its variables do not fit, which is told elsewhere. */
+/** An overlay's files as a node gets them; none if its variables do not fit, which is reported elsewhere. */
 function givenBy(node: SiteNode, overlay: Overlay): readonly Source[] | undefined {
   try {
     return sourcesFor(node, overlay);
@@ -83,7 +83,7 @@ function givenBy(node: SiteNode, overlay: Overlay): readonly Source[] | undefine
   }
 }
 
-/** The overlay's templates, and whether its users' variables are what it needs: told once for each who named it. */
+/** The overlay's templates, and whether its users' variables fit: reported once for each place that names the overlay. */
 async function checkOverlay(
   site: Site,
   overlay: Overlay,
@@ -92,12 +92,12 @@ async function checkOverlay(
   findings: Findings,
 ): Promise<void> {
   const served: (readonly [SiteNode, readonly Source[]])[] = [];
-  const told = new Set<string | undefined>();
+  const reported = new Set<string | undefined>();
   for (const node of users) {
     const by = node.overlayOrigins.get(overlay.name)?.by;
-    const into = told.has(by) ? new Findings() : findings;
+    const into = reported.has(by) ? new Findings() : findings;
     const fits = await tryOut(into, () => served.push([node, sourcesFor(node, overlay)]));
-    if (!fits) told.add(by);
+    if (!fits) reported.add(by);
   }
   for (const [i, source] of overlay.sources.entries()) {
     const forUsers = () => served.map(([node, sources]) => [node, sources[i] ?? source] as const);
@@ -105,7 +105,7 @@ async function checkOverlay(
   }
 }
 
-/** What profiles and nodes put in the place of tokens, each said once. */
+/** The replacements of tokens in profiles and nodes, each reported once. */
 async function checkReplacements(site: Site, renderer: Renderer, findings: Findings): Promise<void> {
   const byPlace = new Map<string, { readonly one: Replacement; readonly users: SiteNode[] }>();
   for (const node of site.nodes.values()) {
@@ -128,14 +128,14 @@ async function checkReplacements(site: Site, renderer: Renderer, findings: Findi
   }
 }
 
-/** Files of one origin where another of the same node needs a folder, each said once. */
+/** Files of one origin where another of the same node needs a folder, each reported once. */
 async function checkCollisions(
   nodes: readonly SiteNode[],
   laid: ReadonlyMap<string, readonly Laid[]>,
   findings: Findings,
 ): Promise<void> {
   const tried = new Set<string>();
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const node of nodes) {
     const origins = [
       ...node.overlays.map((name) => `overlays/${name}`),
@@ -146,20 +146,22 @@ async function checkCollisions(
     tried.add(key);
     for (const collision of collisions(origins.flatMap((origin) => laid.get(origin) ?? []))) {
       const words = collisionWords(collision);
-      if (told.has(words[0])) continue;
-      told.add(words[0]);
+      if (reported.has(words[0])) continue;
+      reported.add(words[0]);
       findings.error({ file: collision.outer.file, line: 1, col: 1 }, ...words);
     }
     await setImmediate();
   }
 }
 
-/** What stands in for all that only a running server and the machine itself can tell. */
+/** Stands in for what only a running server and the machine itself know. */
 export function sampleFor(node: SiteNode) {
   return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, peers: SAMPLE_PEERS, server: ANY_SERVER };
 }
 
-/** Looks at a file that is laid as it is; compiles a template and renders it for nodes that get it, each with the source as it gets it. */
+/**
+ * Checks a file without a template; compiles a template and renders it for nodes that get it, each with the source as it gets it.
+ */
 async function checkSource(
   site: Site,
   source: Source,
@@ -173,12 +175,12 @@ async function checkSource(
   if (/\bfacts\b/.test(text)) return;
   for (const [node, given] of users()) {
     renderSource(given, visible({ site, node, ...sampleFor(node) }), renderer);
-    // A server that looks at its templates goes on answering.
+    // A server that checks its templates answers requests in between.
     await setImmediate();
   }
 }
 
-/** Runs `check`; what it throws with a place becomes a finding. False if it threw. */
+/** Runs `check`; an error with a place becomes a finding. False if it threw. */
 async function tryOut(findings: Findings, check: () => unknown): Promise<boolean> {
   try {
     await check();

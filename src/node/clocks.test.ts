@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeClocks } from './clocks.ts';
 
-test('a clock that is off is told once, and again when it changes, comes right or the node boots', () => {
+test('a clock that is off is reported once, and again when it changes, comes right or the node boots', () => {
   let now = 1_000_000_000;
   const clocks = nodeClocks(() => now);
   const hear = (aheadSeconds: number) => clocks.hear('node01', String(now / 1000 + aheadSeconds));
-  for (const [ahead, told] of [
+  for (const [ahead, reported] of [
     [0, undefined],
     [4, undefined],
     [180, 180_000],
@@ -17,7 +17,7 @@ test('a clock that is off is told once, and again when it changes, comes right o
     [-60, -60_000],
   ] as const) {
     now += 10_000;
-    assert.equal(hear(ahead), told, `${ahead}`);
+    assert.equal(hear(ahead), reported, `${ahead}`);
   }
   clocks.forget('node01');
   assert.equal(hear(-60), -60_000);

@@ -1,13 +1,13 @@
 import { dirname } from 'node:path';
 import type { FolderSource, Source } from './sources.ts';
 
-/** What a node is to have at a path, without its content. `file` says who gives it. */
+/** What a node gets at a path, without its content. `file` names its source. */
 export type Laid = { readonly path: string; readonly file: string; readonly kind: 'file' | 'folder' | 'link' };
 
-/** Two things that cannot both be: `inner` needs a folder where `outer` is a file. */
+/** Two paths that exclude each other: `inner` needs a folder where `outer` is a file. */
 export type Collision = { readonly outer: Laid; readonly inner: Laid };
 
-/** What is laid of these sources. A template that makes several files says only beside what. */
+/** The paths that these sources write. Of a template for several files, only the folder is known. */
 export function laidOf(sources: readonly Source[], folders: readonly FolderSource[]): readonly Laid[] {
   return [
     ...sources
@@ -17,7 +17,7 @@ export function laidOf(sources: readonly Source[], folders: readonly FolderSourc
   ];
 }
 
-/** Every file that stands where something else needs a folder; of files at one path the last counts. A link may lead to a folder. */
+/** Every file at a path where another one needs a folder; of files at one path the last counts. A link may point to a folder. */
 export function collisions(laid: readonly Laid[]): readonly Collision[] {
   const winners = new Map(laid.filter(({ kind }) => kind !== 'folder').map((one) => [one.path, one]));
   const found: Collision[] = [];
@@ -34,7 +34,7 @@ export function collisions(laid: readonly Laid[]): readonly Collision[] {
   return found;
 }
 
-/** In words, for the file that has the place of the folder. */
+/** The message, for the file at the path of the folder. */
 export function collisionWords({ outer, inner }: Collision): readonly [message: string, hint: string] {
   return [
     `this is laid as the file ${outer.path}, which ${inner.file} needs as a folder`,

@@ -4,29 +4,29 @@ import { join } from 'node:path';
 import { type Bundle, manifestFiles } from './bundle.ts';
 import { textOf } from './diff.ts';
 
-/** What the files of bundles said, by SHA-256, so that a later bundle can be compared with one that a node has. */
+/** The texts of bundles' files, by SHA-256, so that a later bundle can be compared with a node's. */
 export type Contents = {
-  /** Keeps the texts of a bundle, in its own time. */
+  /** Keeps the texts of a bundle, in the background. */
   keep(bundle: Bundle): void;
   /** A kept text; `undefined` if it was never kept or has been forgotten. */
   text(sha256: string): Promise<string | undefined>;
-  /** Forgets all but these and what was kept within the last hour. */
+  /** Forgets all except these and those of the last hour. */
   forgetAllBut(used: ReadonlySet<string>): Promise<void>;
-  /** Resolves once everything is written that was to be kept. */
+  /** Resolves once everything pending is written. */
   settled(): Promise<void>;
 };
 
-/** A longer file is not shown line by line anyway. */
+/** A longer file is not shown line by line. */
 const LARGEST_TEXT = 256 * 1024;
-/** Of one bundle, so much. */
+/** The most that one bundle may keep. */
 const LARGEST_BUNDLE = 4 * 1024 * 1024;
-/** Bundles that wait to be written; one that comes when there are more is not kept. */
+/** Bundles that wait to be written; further ones are not kept. */
 const MOST_WAITING = 256;
 const FORGET_AFTER_MS = 3_600_000;
 
 /**
- * Keeps texts as files in `folder` (made when needed, for this user alone; its parent is there). Secrets, binary and large
- * files are not kept. `trouble` is told when writing fails; the texts are then missing and nothing else is.
+ * Keeps texts as files in `folder` (made if needed, for this user only; its parent exists). Secrets, binary and large files are
+ * not kept. `trouble` is called when writing fails; only the texts are missing then.
  */
 export function openContents(folder: string, trouble: (error: unknown) => void): Contents {
   const present = new Set<string>();
@@ -78,7 +78,7 @@ export function openContents(folder: string, trouble: (error: unknown) => void):
   };
 }
 
-/** The texts of a bundle that are to be kept, apart from those that are. */
+/** The texts of a bundle to keep, except those that are kept already. */
 function textsOf(bundle: Bundle, present: ReadonlySet<string>): readonly (readonly [string, Uint8Array])[] {
   let room = LARGEST_BUNDLE;
   return manifestFiles(bundle.manifest).flatMap(({ blob }) => {

@@ -7,22 +7,22 @@ import type { CertificateStore } from './certificateStore.ts';
 import { addressesOf } from './net.ts';
 import { type SignedKey, type Subject, signKey } from './openssl.ts';
 
-/** What a node proves by TLS that it is the node, and holds others against; each PEM. */
+/** What a node proves its identity with by TLS, and checks others against; each PEM. */
 export type Credentials = SignedKey & {
   /** The certificate of the site's authority, which signs those of its nodes. */
   readonly ca: string;
 };
 
 const DAY_MS = 86_400_000;
-/** So long that a node that reboots once a year never sees its certificate end. */
+/** Long enough for a node that reboots once a year. */
 const LIFE_MS = 3 * 365 * DAY_MS;
 const AUTHORITY_LIFE_MS = 20 * 365 * DAY_MS;
-/** A node's clock may be so far behind when it boots. */
+/** How far a node's clock may be behind when it boots. */
 const BACKDATED_MS = 2 * DAY_MS;
 
 /**
- * Hands out credentials over a store: made at first need, and anew where less than a third of a certificate's life is left, the node's
- * names changed or it is another authority's. `scratch` is a private folder; `now` tells ms since the epoch. Rejects with what the
+ * Issues credentials over a store: made on first use, and again if less than a third of a certificate's life is left, the node's
+ * names changed or the authority changed. `scratch` is a private folder; `now` returns ms since the epoch. Rejects with what the
  * store or `signKey` reject with.
  */
 export function openCredentials(
@@ -30,7 +30,7 @@ export function openCredentials(
   { scratch, now }: { readonly scratch: string; readonly now: () => number },
 ): (site: Site, node: SiteNode) => Promise<Credentials> {
   const known = new Map<string, SignedKey>();
-  /** Keys are signed one after the other: a rack that wakes for the first time must not take the whole machine. */
+  /** Keys are signed one after the other: a rack that boots for the first time must not take all processors. */
   const inOrder = inTurn();
 
   const keptOrSigned = async (
@@ -42,7 +42,7 @@ export function openCredentials(
     if (before && !known.has(name)) known.set(name, before);
     if (before && stands(before)) return before;
     return inOrder(async () => {
-      // Whoever asked at the same time may have had it signed.
+      // A concurrent request may have had it signed.
       const has = known.get(name);
       if (has && stands(has)) return has;
       const next = await store.keep(name, await sign(), has);
@@ -80,20 +80,20 @@ export function openCredentials(
 /** No node has this name. */
 const AUTHORITY = '';
 
-/** virt-pki-validate(1) wants nodes to be of an organization that is called what the authority is called. */
+/** virt-pki-validate(1) requires that the organization of nodes has the authority's name. */
 function authorityOf(site: Site): Subject {
   const name = site.name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'site';
   return { commonName: name, organization: 'Reveille', dns: [], ips: [] };
 }
 
-/** The site's name when the authority was made: it may be called something else now. */
+/** The site's name when the authority was made; the site may have another name now. */
 function commonNameOf({ subject }: X509Certificate): string {
   return /^CN=(.*)$/m.exec(subject)?.[1] ?? 'site';
 }
 
 type Names = Pick<Subject, 'dns' | 'ips'>;
 
-/** The names and addresses under which others reach a node: what its certificate has to hold. */
+/** The names and addresses under which others reach a node: the contents of its certificate. */
 export function namesOf(node: SiteNode, network: Network | undefined): Names {
   const full = network?.domain === undefined ? [] : [`${node.name}.${network.domain}`];
   return { dns: [node.name, ...full], ips: addressesOf(node, network) };

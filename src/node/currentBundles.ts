@@ -1,22 +1,22 @@
 import { setTimeout as after } from 'node:timers/promises';
 
-/** The names of the bundles that the site gives its nodes now, as far as they have been rendered. */
+/** The names of the nodes' current bundles, as far as they have been rendered. */
 export type CurrentBundles = {
-  /** SHA-256 of the node's bundle; `undefined` while it is not known, or where it cannot be rendered. */
+  /** SHA-256 of the node's bundle; `undefined` while it is not known, or if it does not render. */
   of(node: string): string | undefined;
   /** Notes a bundle that was rendered for the node just now. */
   note(node: string, sha256: string): void;
-  /** What the node's bundle is made from changed; without a name, that of every node. */
+  /** The inputs of the node's bundle changed; without a name, of every node. */
   changed(node?: string): void;
   close(): void;
 };
 
-/** Of the time that rendering takes, so many times as long it rests: what nodes ask for comes first. */
+/** The pause after each rendering, as a multiple of its duration: requests of nodes come first. */
 const REST = 3;
 
 /**
- * Renders, one after the other and at leisure, the bundle of every node that `wanted` names and whose bundle is not known, and
- * keeps its name. `render` resolves to the name, or to nothing where there is none.
+ * Renders in the background, one after the other, the bundle of every node that `wanted` names and whose bundle is not known, and
+ * keeps its name. `render` resolves to the name, or to nothing if there is none.
  */
 export function createCurrentBundles(
   wanted: () => Iterable<string>,

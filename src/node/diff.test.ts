@@ -94,16 +94,16 @@ test('private keys are left out wherever they stand', () => {
 });
 
 test('how files stand', () => {
-  const told = { ...appliedOf([]), at: 1 };
+  const report = { ...appliedOf([]), at: 1 };
   const drift = [{ path: '/a', what: 'missing' }] as const;
   const rows = [
-    [told, told.sha256, 'in sync'],
-    [told, undefined, 'unknown'],
-    [told, 'other', 'behind'],
-    [{ ...told, drifted: 1, drift }, told.sha256, 'drift'],
-    [{ ...told, drifted: 1, drift }, undefined, 'drift'],
-    [{ ...told, drifted: 1, drift }, 'other', 'behind'],
-    [{ ...told, failed: 'hook: x' }, told.sha256, 'failed'],
+    [report, report.sha256, 'in sync'],
+    [report, undefined, 'unknown'],
+    [report, 'other', 'behind'],
+    [{ ...report, drifted: 1, drift }, report.sha256, 'drift'],
+    [{ ...report, drifted: 1, drift }, undefined, 'drift'],
+    [{ ...report, drifted: 1, drift }, 'other', 'behind'],
+    [{ ...report, failed: 'hook: x' }, report.sha256, 'failed'],
   ] as const;
   for (const [applied, current, state] of rows) assert.equal(standingOf(applied, current).state, state);
 });
@@ -139,7 +139,7 @@ test('texts are kept for their owner alone, keys and binaries are not, and what 
   assert.equal(readdirSync(folder).length, 1, 'what was forgotten can be kept again');
 });
 
-test('a folder that cannot be written is told and does no harm', async () => {
+test('a folder that cannot be written is reported and does no harm', async () => {
   const troubles: unknown[] = [];
   const contents = openContents('/proc/nowhere', (error) => troubles.push(error));
   contents.keep(makeBundle([file('/a', 'a')], []));

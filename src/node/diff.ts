@@ -3,26 +3,26 @@ import { type Bundle, type ManifestFile, manifestFiles } from './bundle.ts';
 import type { Applied } from './news.ts';
 import type { SecretMask } from './secretMask.ts';
 
-/** What a file is made from and for whom; `null` for what does not apply (a file in which tokens are replaced keeps its own). */
+/** The access and source of a file; `null` for what does not apply (a file with replaced tokens keeps its own access). */
 export type FileForm = {
   readonly kind: 'file' | 'link' | 'replace' | 'folder';
   readonly mode: string | null;
   readonly owner: string | null;
   readonly group: string | null;
-  /** What it says, a link's target, or lines of token, tab and value; `null` if that is not known or no text. */
+  /** The text, a link's target, or lines of token, tab and value; `null` if it is unknown or not text. */
   readonly text: string | null;
 };
 
-/** One file that would change on a node, or that somebody changed there. */
+/** One file that would change on a node, or that was changed there. */
 export type FileChange = {
   readonly path: string;
   readonly change: 'added' | 'changed' | 'removed' | 'drifted';
   /** As the node has it, and as the site gives it; absent where there is none. */
   readonly before?: FileForm;
   readonly after?: FileForm;
-  /** Where somebody changed it on the node. */
+  /** How it was changed on the node. */
   readonly drift?: Drifted;
-  /** Whether its content differs, which where texts are unknown or hold secrets they do not show. */
+  /** Whether its content differs, which texts that are unknown or contain secrets do not show. */
   readonly contentDiffers: boolean;
 };
 
@@ -34,9 +34,9 @@ export type NodeDiff = {
 };
 
 /**
- * Compares what a node has with the bundle that the site gives it. `text` gives what a blob of before said, if that is still
- * known. Secrets are left out of all texts. Files that drifted and would not change otherwise come last; they stay as
- * they are until the site changes them or they are restored.
+ * Compares a node's files with the bundle that the site gives it. `text` returns the text of an earlier blob, if it is still
+ * known. Secrets are left out of all texts. Files that drifted and would not change otherwise come last; they stay as they are
+ * until the site changes them or they are restored.
  */
 export async function diffNode(
   applied: Applied,
@@ -110,7 +110,7 @@ export function textOf(content: Uint8Array): string | undefined {
   }
 }
 
-/** The first lines of the hooks that watch any of these paths. Those of files that leave are only known on the node. */
+/** The first lines of the hooks that watch any of these paths. Hooks of removed files are known on the node only. */
 function hooksOf(bundle: Bundle, touched: ReadonlySet<string>): readonly string[] {
   const lines = bundle.hooks.split('\n').map((line) => line.split('\t'));
   const blobs = new Set(lines.flatMap(([blob, path]) => (blob && path && touched.has(path) ? [blob] : [])));

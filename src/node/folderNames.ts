@@ -2,35 +2,35 @@ import { distance } from 'fastest-levenshtein';
 import { didYouMean, quoted } from '../site/finding.ts';
 import { OVERLAY_FILE } from './overlayFile.ts';
 
-/** What makes a name doubtful, and what was meant perhaps. */
+/** The warning about a name, and a suggestion. */
 export type Doubt = { readonly message: string; readonly hint: string };
 
-/** What a node's folder may hold, each text also as a template. */
+/** The names in a node's folder, each also as a template. */
 const IN_NODE_FOLDER = ['files', 'hosts', 'hostname', 'settings.sh', OVERLAY_FILE];
 
 /** The folders that `/` has on any Linux machine. */
 const ROOT_FOLDERS =
   'bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var'.split(' ');
 
-/** What is doubtful of a name in a node's folder, which is none of those that mean something there. */
+/** The warning about a name in a node's folder that has no meaning there. */
 export function nodeFolderDoubt(name: string, isFolder: boolean): Doubt | undefined {
   if (isNote(name)) return undefined;
-  const message = `${quoted(name)} means nothing in a node's folder and is not laid on the node`;
+  const message = `${quoted(name)} has no meaning in a node's folder and is not written to the node`;
   const plain = name.replace(/\.j2$/, '');
   if (isFolder && ROOT_FOLDERS.includes(plain)) {
-    return { message, hint: `what is laid on the node stands in files/: files/${plain}` };
+    return { message, hint: `files for the node go below files/: files/${plain}` };
   }
   if (/^host$/i.test(plain)) return { message, hint: 'did you mean "hosts" or "hostname"?' };
   const known = `known names: files/, hosts, hostname, settings.sh (each also as .j2), ${OVERLAY_FILE}`;
   return { message, hint: didYouMean(plain, IN_NODE_FOLDER) ?? known };
 }
 
-/** What is doubtful of a name at the root of a tree that is laid over `/`: an overlay, or `files/` of a node's folder. */
+/** The warning about a name at the root of a tree that is written over `/`: an overlay, or `files/` of a node's folder. */
 export function treeDoubt(name: string, isFolder: boolean, tree: 'overlay' | 'files'): Doubt | undefined {
   const laid = `is laid on the node as /${name.replace(/\.j2$/, '')}`;
   if (isFolder) {
     if (name === 'files' && tree === 'overlay') {
-      return { message: laid, hint: 'an overlay is laid over / as it stands: move what is in files/ one up' };
+      return { message: laid, hint: 'an overlay is written over / as it is: move the contents of files/ one level up' };
     }
     if (ROOT_FOLDERS.includes(name)) return undefined;
     const near = ROOT_FOLDERS.find((known) => isNear(name, known));
@@ -42,13 +42,13 @@ export function treeDoubt(name: string, isFolder: boolean, tree: 'overlay' | 'fi
   }
   if (/^(?:hosts|hostname|settings\.sh)(?:\.j2)?$/.test(name)) {
     const path = name.startsWith('settings') ? undefined : `etc/${name}`;
-    const own = `${quoted(name)} means something in a node's folder alone`;
+    const own = `${quoted(name)} has a meaning only in a node's folder`;
     return { message: laid, hint: path === undefined ? own : `did you mean "${path}"?` };
   }
   return undefined;
 }
 
-/** Notes of people for people, which stand anywhere. */
+/** Files for readers, such as README, which may stand anywhere. */
 function isNote(name: string): boolean {
   return /^(?:README|LICENSE|COPYING|NOTES?|CHANGELOG)(?:\.[a-z]+)?$/i.test(name) || /\.(?:md|rst)$/i.test(name);
 }

@@ -5,7 +5,7 @@ import { loadSite } from '../site/load.ts';
 import { checkFolders } from './check.ts';
 
 /** What check says of nodes a, b, c ... of which the first have these profiles' settings. */
-async function said(files: SiteFiles, settings: object = {}, domain?: string): Promise<readonly string[]> {
+async function messages(files: SiteFiles, settings: object = {}, domain?: string): Promise<readonly string[]> {
   const nodes = Object.fromEntries(
     ['a', 'b', 'c', 'd'].map((name, i) => [name, { mac: `52:54:00:00:00:5${i}`, ip: `10.0.0.5${i}`, ...settings }]),
   );
@@ -96,6 +96,6 @@ const CASES: readonly (readonly [string, SiteFiles, readonly string[], object?, 
 
 for (const [words, files, expected, settings, domain] of CASES) {
   test(`names of machines: ${words}`, async () => {
-    assert.deepEqual(await said(files, settings, domain), expected);
+    assert.deepEqual(await messages(files, settings, domain), expected);
   });
 }

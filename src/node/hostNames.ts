@@ -12,13 +12,13 @@ import type { Renderer } from './templates.ts';
 /** Where nodes' names are kept. */
 export const HOST_NAME_PATH = '/etc/hostname';
 
-/** The name that a node gives itself, and the file that says so; `undefined` where that is the name in the site. */
+/** The name that a node gets, and the file that sets it; `undefined` if that is the name in the site. */
 type Named = { readonly node: string; readonly name: string; readonly place: Place | undefined };
 
 /**
- * Looks at what each node of the site will call itself: the form of the names, and that no two are the same. `sourceOf` is
- * what gives a node its /etc/hostname, if anything does, and `sees` is what its template sees. What a template makes of
- * `facts`, which only the machine can tell, is left out.
+ * Checks the host name of each node of the site: the form of the names, and that they differ. `sourceOf` is the source of a
+ * node's /etc/hostname, if any, and `sees` is what its template sees. Names that depend on `facts`, which only the machine
+ * reports, are left out.
  */
 export function checkHostNames(
   site: Site,
@@ -27,10 +27,10 @@ export function checkHostNames(
   renderer: Renderer,
   findings: Findings,
 ): void {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const once = (place: Place, message: string): boolean => {
     const key = `${formatPlace(place)} ${message}`;
-    return !told.has(key) && told.add(key).has(key);
+    return !reported.has(key) && reported.add(key).has(key);
   };
   const names: Named[] = [];
   for (const node of site.nodes.values()) {
@@ -60,7 +60,7 @@ export function checkHostNames(
   holdAgainst(names, findings);
 }
 
-/** What a node's file says, as far as that can be known here: an error in it is told by whoever looks at the file itself. */
+/** The name in a node's file, as far as it can be known here: the check of the file itself reports its errors. */
 function textFor(
   node: SiteNode,
   source: Source,
@@ -84,22 +84,22 @@ function textFor(
   }
 }
 
-/** Two machines of one name are one to DNS, to Nova and to Neutron. */
+/** Two machines with one name are one machine to DNS, to Nova and to Neutron. */
 function holdAgainst(names: readonly Named[], findings: Findings): void {
-  // Names that the site gives come first: it is the file that is in the way of them.
+  // Names from the site come first: the file that repeats one is the fault.
   const ordered = [...names].sort((a, b) => Number(a.place !== undefined) - Number(b.place !== undefined));
   const whole = new Map<string, Named>();
   const short = new Map<string, Named>();
   // One file may name many nodes.
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const named of ordered) {
     const { name, node, place } = named;
     const lower = name.toLowerCase();
     const [first = ''] = lower.split('.');
     const twin = whole.get(lower);
     const near = short.get(first);
-    const again = place !== undefined && (twin ?? near) !== undefined && told.has(formatPlace(place));
-    if (place && (twin ?? near)) told.add(formatPlace(place));
+    const again = place !== undefined && (twin ?? near) !== undefined && reported.has(formatPlace(place));
+    if (place && (twin ?? near)) reported.add(formatPlace(place));
     if (again) continue;
     if (twin && place) {
       findings.error(

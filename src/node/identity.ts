@@ -5,37 +5,37 @@ import type { IdentityParts, IdentityStore } from './identityStore.ts';
 import { makeSshKey, SSH_KEY_TYPES, type SshKey, type SshKeyType } from './opensshKey.ts';
 import { KEPT_PRIVATE } from './secretMask.ts';
 
-/** What makes a machine the same one at every boot, though it has no disk to keep it on. */
+/** The identity of a machine, the same at every boot although it has no disk. */
 export type Identity = {
   /** 32 hexadecimal digits: machine-id(5). */
   readonly machineId: string;
   readonly libvirtUuid: string;
-  /** What nova-compute of 2023.1 and later keeps in /var/lib/nova/compute_id. */
+  /** /var/lib/nova/compute_id, which nova-compute of 2023.1 and later keeps. */
   readonly computeId: string;
-  /** What Open vSwitch is known by, in /etc/openvswitch/system-id.conf. */
+  /** Open vSwitch's id, in /etc/openvswitch/system-id.conf. */
   readonly ovsSystemId: string;
   readonly iscsiInitiator: string;
   readonly nvmeHostNqn: string;
   readonly nvmeHostId: string;
-  /** Who may log in as the user nova on the node's peers; there once it has been asked for. */
+  /** The key that logs in as the user nova on the node's peers; present once it was requested. */
   readonly novaKey?: SshKey;
-  /** There where a bundle is made that asks for it. */
+  /** Present if a bundle needs it. */
   readonly tls?: Credentials;
-  /** `rsa` is there once it has been asked for. */
+  /** `rsa` is present once it was requested. */
   readonly sshHostKeys: { readonly [T in Exclude<SshKeyType, 'rsa'>]: SshKey } & { readonly rsa?: SshKey };
 };
 
-/** What is made for those alone whose files ask for it: the RSA host key, which takes a moment; the user nova's key. */
+/** Made only for nodes whose files use them: the RSA host key, which takes a moment; the user nova's key. */
 export type Wanted = { readonly rsa?: boolean; readonly nova?: boolean };
 
-/** Hands out identities, making at first need what there is not; rejects with what the store rejects with. */
+/** Returns identities, and makes missing parts on first use; rejects with what the store rejects with. */
 export type Identities = {
   of(node: string, want?: Wanted): Promise<Identity>;
 };
 
 /**
- * Identities over a store. What was once seen is remembered, so that a node that boots or refreshes does not wait for the
- * disk. RSA keys are made one after the other: many nodes at once must not take all threads that files are read with.
+ * Identities over a store. Known ones stay in memory, so that a node that boots or refreshes does not wait for the disk. RSA keys
+ * are made one after the other: many nodes at once must not take all threads that read files.
  */
 export function openIdentities(store: IdentityStore): Identities {
   const known = new Map<string, IdentityParts>();
@@ -43,7 +43,7 @@ export function openIdentities(store: IdentityStore): Identities {
 
   const completed = async (node: string, kinds: readonly string[]): Promise<IdentityParts> => {
     let parts = known.get(node) ?? (await store.read(node));
-    // A part that another node happens to have is not kept: then it is made anew.
+    // A part that another node happens to have is not stored: it is made again.
     for (let missing = lacking(parts, kinds); missing.length > 0; missing = lacking(parts, kinds)) {
       const made = await Promise.all(missing.map(async (kind) => [kind, await make(kind, node)] as const));
       parts = await store.keep(node, new Map(made));
@@ -61,7 +61,7 @@ export function openIdentities(store: IdentityStore): Identities {
   };
 }
 
-/** The identity made of parts; throws if one that every identity has is missing. */
+/** The identity of these parts; throws if one that every identity has is missing. */
 export function identityFrom(parts: IdentityParts): Identity {
   const part = (kind: string): string => {
     const value = parts.get(kind);
@@ -95,13 +95,13 @@ export function isWhole(parts: IdentityParts): boolean {
   return lacking(parts, ALWAYS).length === 0;
 }
 
-/** What of an identity is private. */
+/** The private parts of an identity. */
 export function privateKeysOf({ sshHostKeys, novaKey, tls }: Identity): readonly string[] {
   const keys = [...Object.values(sshHostKeys), ...(novaKey ? [novaKey] : [])].map((key) => key.private);
   return [...keys, ...(tls ? [tls.key] : [])];
 }
 
-/** The same identity to be shown: what is private stays so. */
+/** The same identity for display: private parts are hidden. */
 export function masked(identity: Identity): Identity {
   const { sshHostKeys, novaKey, tls } = identity;
   const hidden = (key: SshKey): SshKey => ({ ...key, private: `${KEPT_PRIVATE}\n` });
@@ -117,7 +117,7 @@ export function masked(identity: Identity): Identity {
 const SAMPLE_UUID = '5a3b1e00-0000-4000-8000-000000000000';
 const sampleKey = (type: string): SshKey => ({ public: `${type} AAAAsample sample`, private: `${KEPT_PRIVATE}\n` });
 
-/** Stands for a node's identity where there is no state to ask, and says so wherever it has room. */
+/** A placeholder identity for when there is no state, recognizable wherever it has enough characters. */
 export const SAMPLE_IDENTITY: Identity = {
   machineId: SAMPLE_UUID.replaceAll('-', ''),
   libvirtUuid: SAMPLE_UUID,
@@ -140,7 +140,7 @@ const PLAIN: Readonly<Record<string, () => string>> = {
   'libvirt-uuid': () => randomUUID(),
   'compute-id': () => randomUUID(),
   'ovs-system-id': () => randomUUID(),
-  // As Debian's open-iscsi makes them.
+  // In the form of Debian's open-iscsi.
   'iscsi-initiator': () => `iqn.1993-08.org.debian:01:${randomBytes(6).toString('hex')}`,
   'nvme-host-id': () => randomUUID(),
 };
@@ -148,7 +148,7 @@ const PLAIN: Readonly<Record<string, () => string>> = {
 const sshKind = (type: SshKeyType): string => `ssh-${type}`;
 const NOVA_KEY = 'nova-key';
 
-/** What every identity has; none of it takes time to make. */
+/** The parts of every identity; each is made instantly. */
 const ALWAYS: readonly string[] = [...Object.keys(PLAIN), sshKind('ed25519'), sshKind('ecdsa')];
 
 function lacking(parts: IdentityParts, kinds: readonly string[]): readonly string[] {

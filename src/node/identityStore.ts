@@ -1,9 +1,9 @@
-/** What was made once for a node, by its kind. */
+/** The parts of a node's identity, by kind. */
 export type IdentityParts = ReadonlyMap<string, string>;
 
-/** Where identities last, by the names of nodes. Calls reject with STATE_UNAVAILABLE. */
+/** Stores identities by the names of nodes. Calls reject with STATE_UNAVAILABLE. */
 export type IdentityStore = {
   read(node: string): Promise<IdentityParts>;
-  /** Keeps those of `parts` that the node has not and no other node has, all or none on disk; gives all that it has then. */
+  /** Stores those of `parts` that the node lacks and no other node has, all or none on disk; returns all that it has then. */
   keep(node: string, parts: IdentityParts): Promise<IdentityParts>;
 };

@@ -4,7 +4,7 @@ import { type Mac, parseMac } from '../model/mac.ts';
 import { plainLine } from '../plainText.ts';
 import { byNaturalName } from './natural.ts';
 
-/** One network card. `up` says that a cable is in and the link stands; `boot` marks the card the machine booted from. */
+/** One network card. `up`: it has a link; `boot` marks the card that the machine booted from. */
 export type Nic = {
   readonly name: string;
   readonly mac: Mac;
@@ -15,13 +15,13 @@ export type Nic = {
   readonly mtu?: number;
   readonly ip?: Ipv4;
   readonly driver?: string;
-  /** Where it is plugged in, as the kernel says: `pci0000:00/0000:00:03.0/virtio0`. */
+  /** Its device path in the kernel: `pci0000:00/0000:00:03.0/virtio0`. */
   readonly path?: string;
 };
 
 export type Disk = { readonly name: string; readonly bytes: number; readonly model?: string; readonly serial?: string };
 
-/** What the agent says of its machine. NICs and disks are in natural order of their names. */
+/** The agent's report of its machine. NICs and disks are in natural order of their names. */
 export type Inventory = {
   readonly arch?: string;
   readonly kernel?: string;
@@ -46,7 +46,7 @@ const LINE = /^([a-z]+)(?:\.(0|[1-9][0-9]{0,3}))?(?:\.([a-z]+))?=(.*)$/;
 
 /**
  * Reads the agent's inventory: UTF-8 lines `key=value`, the value everything up to the end of its line, the first line
- * `reveille.inventory=1`. Keys that this version does not know are passed over. Throws REQUEST_INVALID for anything else.
+ * `reveille.inventory=1`. Unknown keys are skipped. Throws REQUEST_INVALID for anything else.
  */
 export function parseInventory(body: Uint8Array): Inventory {
   if (body.length > LONGEST_INVENTORY) throw invalid(`an inventory is at most ${LONGEST_INVENTORY} bytes long`);
@@ -100,7 +100,10 @@ function nicOf(from: ReadonlyMap<string, string>): Nic {
   };
 }
 
-/** Kernel names may hold anything but white space and slashes; templates put them into scripts, so less is taken. */
+/**
+ * Kernel names may contain anything except white space and slashes; templates put them into scripts, so fewer characters are
+ * accepted.
+ */
 function interfaceName(name: string | undefined): string {
   if (name === undefined || !/^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(name))
     throw invalid('a network card has no usable name');
@@ -131,12 +134,12 @@ function below(from: ReadonlyMap<string, string>, section: string): ReadonlyMap<
   return new Map(keys.map(([key, value]) => [key.slice(section.length + 1), value]));
 }
 
-/** Also `-1`, which some drivers give for an unknown speed, is no number here. */
+/** `-1`, which some drivers report for an unknown speed, is no number here. */
 function wholeNumber(value: string | undefined): number | undefined {
   return value !== undefined && /^[0-9]{1,15}$/.test(value) ? Number(value) : undefined;
 }
 
-/** What templates see as `facts`: the inventory with addresses in their text form. */
+/** What templates see as `facts`: the inventory with addresses as text. */
 export function factsOf(inventory: Inventory): Facts {
   return {
     ...inventory,

@@ -3,12 +3,12 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type { Inventory } from './inventory.ts';
 
-/** What a machine last reported of its hardware, and when (ms since the epoch). */
+/** A machine's last report of its hardware, and its time (ms since the epoch). */
 export type KeptInventory = { readonly at: number; readonly inventory: Inventory };
 
-/** Where inventories last, the newest of each machine. Calls reject with STATE_UNAVAILABLE. */
+/** Stores inventories, the newest of each machine. Calls reject with STATE_UNAVAILABLE. */
 export type InventoryStore = {
-  /** Keeps an inventory in place of the one before. */
+  /** Stores an inventory in place of the earlier one. */
   save(mac: Mac, at: number, inventory: Inventory): Promise<void>;
   read(): Promise<ReadonlyMap<Mac, KeptInventory>>;
 };

@@ -3,10 +3,10 @@ import { type Place, ReveilleError } from '../errors.ts';
 import type { BundleFile } from './bundle.ts';
 import { isAccount, modeOf } from './overlayFile.ts';
 
-/** What the files of one template have in common, until `file()` says otherwise. */
+/** What the files of one template share, unless `file()` sets it. */
 type Shared = Pick<BundleFile, 'path' | 'mode' | 'owner' | 'group' | 'origin'> & { readonly file: string };
 
-/** A template whose name ends so makes any number of files: `{{ file('NAME', mode='0600') }}` begins each. */
+/** A template with this name ending makes any number of files: `{{ file('NAME', mode='0600') }}` begins each. */
 export const MANY_FILES = '.files.j2';
 
 const LONGEST_PATH = 1024;

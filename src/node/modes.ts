@@ -1,7 +1,7 @@
 /**
- * Modes on the node, from those in the site folder. Git keeps of a mode only whether a file is executable, so whoever can read
- * a file there can read it here: 0755 or 0644. What others cannot read in the site they cannot read on the node:
- * such a mode is taken as it is. Setuid, setgid and sticky bits are never taken; `overlay.yaml` gives them.
+ * Modes on the node, from those in the site folder. Git keeps of a mode only whether a file is executable, so a file that its
+ * group or others can read in the site is 0755 or 0644 on the node. A mode that others cannot read in the site is kept as it is.
+ * Setuid, setgid and sticky bits are never taken from the site folder; `overlay.yaml` sets them.
  */
 
 const OTHERS_READ = 0o004;

@@ -114,7 +114,7 @@ describe('the links of a node', () => {
     assert.throws(() => resolveNet(drawn, undefined, TWO_CARDS), /node01 has no ip of its own/);
   });
 
-  test('as long as the machine has told nothing, the cards are those that the site lists', () => {
+  test('as long as the machine has reported nothing, the cards are those that the site lists', () => {
     const node = nodeFixture({ vars: { net: { bridge: {} } } });
     assert.throws(() => resolveNet(node, network, undefined), /no second network card/);
     assert.equal(resolveNet(node, network, sampleFacts(node)).bridges.length, 1);
@@ -131,7 +131,7 @@ test('the addresses that the site gives a node are those of its links, whatever 
   );
   const nics = { a: { on: 'nosuchcard', address: ['10.8.0.1/24', '10.9.0.1/24'] }, b: { on: 3, address: 'static' } };
   assert.deepEqual(of({ nics, main: { subnet: '10.7.0.0/24' } }), ['10.0.0.51', '10.7.0.51', '10.8.0.1', '10.9.0.1']);
-  // What cannot be is told of elsewhere.
+  // Invalid values are reported elsewhere.
   assert.deepEqual(of({ main: { subnet: '10.7.0.0/30' } }), ['10.0.0.51']);
   assert.deepEqual(of({ nonsense: 1 }), ['10.0.0.51']);
   assert.deepEqual(of({ main: { subnet: '10.7.0.0/24' } }, { ip: undefined }), []);

@@ -9,7 +9,7 @@ import { type Addressing, type NetVars, netVars } from './netVars.ts';
 export type Link = {
   readonly id: string;
   readonly kind: 'nic' | 'bond' | 'bridge' | 'vlan';
-  /** What the kernel calls it; absent for a card that the machine has not told of yet. */
+  /** The kernel's name; absent for a card that the machine has not reported yet. */
   readonly name?: string;
   /** Of a card. */
   readonly mac?: Mac;
@@ -29,12 +29,12 @@ export type Link = {
   readonly members: readonly string[];
   /** Of a bond. */
   readonly mode?: string;
-  /** Of a VLAN: its number, and the link that it is on. */
+  /** Of a VLAN: its number, and the link below it. */
   readonly vlan?: number;
   readonly on?: string;
 };
 
-/** A node's links, cards first, each after those that it stands on. */
+/** A node's links, cards first, each after those below it. */
 export type Net = {
   readonly links: readonly Link[];
   readonly nics: readonly Link[];
@@ -43,7 +43,7 @@ export type Net = {
   readonly vlans: readonly Link[];
   /** By id. */
   readonly link: Readonly<Record<string, Link>>;
-  /** The link with the node's own address: the card that it boots from, or what that is a part of. */
+  /** The link with the node's own address: the card that it boots from, or the link above that. */
   readonly main: Link;
   /** The card for provider networks: the second (see `#second`); absent where there is but one. */
   readonly second?: Link;
@@ -61,8 +61,8 @@ export const NET_KEYS = [
 ] as const satisfies (keyof Net)[];
 
 /**
- * The links of `node`: those of its variable `net` on the cards that the machine has told of, or as long as it has not, on
- * those that the site lists. Throws an Error that names the variable for what cannot be.
+ * The links of `node`: those of its variable `net` on the cards that the machine has reported or, until it has, on those that the
+ * site lists. Throws an Error that names the variable for impossible values.
  */
 export function resolveNet(node: SiteNode, network: Network | undefined, facts: Facts | undefined): Net {
   const parsed = netVars.safeParse(node.vars.net ?? {});
@@ -78,43 +78,43 @@ type Card = { readonly mac: Mac; readonly name?: string; readonly up: boolean; r
 class Links {
   readonly #node: SiteNode;
   readonly #network: Network | undefined;
-  readonly #said: NetVars;
+  readonly #vars: NetVars;
   readonly #cards: readonly Card[];
   readonly #links = new Map<string, Link>();
-  /** Links that the site gives an address, rather than having one because somebody must. */
+  /** Links with an address of their own in the site. */
   readonly #ownAddressed = new Set<string>();
 
-  constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, said: NetVars) {
+  constructor(node: SiteNode, network: Network | undefined, facts: Facts | undefined, vars: NetVars) {
     this.#node = node;
     this.#network = network;
-    this.#said = said;
+    this.#vars = vars;
     this.#cards = cardsOf(node, facts);
   }
 
   net(): Net {
-    const { main, nics, bonds, bridge, vlans } = this.#said;
+    const { main, nics, bonds, bridge, vlans } = this.#vars;
     const [boot] = this.#cards;
     if (boot === undefined) throw new Error(`${this.#node.name} has no network card`);
     this.#add(nicOf('main', boot), main, 'net.main');
-    for (const [id, { on, ...said }] of Object.entries(nics)) {
+    for (const [id, { on, ...addressing }] of Object.entries(nics)) {
       const at = `net.nics.${id}`;
-      this.#add(nicOf(id, this.#card(on, at)), said, at);
+      this.#add(nicOf(id, this.#card(on, at)), addressing, at);
     }
-    for (const [id, { on, mode, ...said }] of Object.entries(bonds)) {
+    for (const [id, { on, mode, ...addressing }] of Object.entries(bonds)) {
       const at = `net.bonds.${id}`;
       const members = on.map((part) => this.#join(part, id, at));
-      this.#add({ id, kind: 'bond', name: id, members, mode }, said, at);
+      this.#add({ id, kind: 'bond', name: id, members, mode }, addressing, at);
     }
     if (bridge !== undefined) {
-      const { name, on, ...said } = bridge;
+      const { name, on, ...addressing } = bridge;
       const port = on ?? this.#second()?.mac;
       if (port === undefined) throw new Error(`vars.net.bridge: ${this.#node.name} has no second network card`);
       const members = [this.#join(port, name, 'net.bridge')];
-      this.#add({ id: name, kind: 'bridge', name, members }, said, 'net.bridge');
+      this.#add({ id: name, kind: 'bridge', name, members }, addressing, 'net.bridge');
     }
-    for (const [id, { id: number, on, ...said }] of Object.entries(vlans)) {
+    for (const [id, { id: number, on, ...addressing }] of Object.entries(vlans)) {
       const at = `net.vlans.${id}`;
-      this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, at).id }, said, at);
+      this.#add({ id, kind: 'vlan', name: id, vlan: number, on: this.#linkOn(on, at).id }, addressing, at);
     }
     const links = [...this.#links.values()];
     const second = this.#second();
@@ -131,20 +131,20 @@ class Links {
     };
   }
 
-  #add(own: Pick<Link, 'id' | 'kind'> & Partial<Link>, said: Addressing, at: string): void {
+  #add(own: Pick<Link, 'id' | 'kind'> & Partial<Link>, addressing: Addressing, at: string): void {
     if (this.#links.has(own.id)) throw new Error(`vars.${at}: the name ${own.id} is taken by another link`);
-    if (said.subnet !== undefined || (said.address ?? 'none') !== 'none') this.#ownAddressed.add(own.id);
+    if (addressing.subnet !== undefined || (addressing.address ?? 'none') !== 'none') this.#ownAddressed.add(own.id);
     this.#links.set(own.id, {
       members: [],
       ...own,
-      ...this.#addressed(own.id, said, at),
+      ...this.#addressed(own.id, addressing, at),
     });
   }
 
-  #addressed(id: string, said: Addressing, at: string) {
+  #addressed(id: string, addressing: Addressing, at: string) {
     const isMain = this.#carriesMain(id);
-    const { subnet, gateway, dns, search, mtu = isMain ? this.#network?.mtu : undefined, routes = [] } = said;
-    const address = said.address ?? (subnet !== undefined ? undefined : isMain ? 'dhcp' : 'none');
+    const { subnet, gateway, dns, search, mtu = isMain ? this.#network?.mtu : undefined, routes = [] } = addressing;
+    const address = addressing.address ?? (subnet !== undefined ? undefined : isMain ? 'dhcp' : 'none');
     const isStatic = address === 'static';
     const addresses = isStatic
       ? [ownAddress(this.#node, this.#network, at)]
@@ -192,7 +192,7 @@ class Links {
     return this.#links.get(id) as Link;
   }
 
-  /** Makes a link part of `master`; one that is, or that has an address of its own, cannot be. */
+  /** Makes a link a member of `master`; one that is a member already, or has an address of its own, cannot be. */
   #join(on: number | string, master: string, at: string): string {
     const link = this.#linkOn(on, at);
     if (link.master !== undefined) throw new Error(`vars.${at}.on: ${link.id} is a part of ${link.master} already`);
@@ -214,7 +214,7 @@ class Links {
     return [...this.#links.values()].find((link) => link.kind === 'nic' && link.mac === card.mac);
   }
 
-  /** Whether the link is the boot card, or what that is a part of: without it the node would have no address. */
+  /** Whether the link is the boot card, or the link above it: without it the node would have no address. */
   #carriesMain(id: string): boolean {
     let at: string | undefined = 'main';
     while (at !== undefined && at !== id) at = this.#links.get(at)?.master;
@@ -250,8 +250,8 @@ function sameHostIn(text: string, { ip: own, name }: SiteNode, network: Network 
 }
 
 /**
- * The addresses that the site gives a node: its own, then those of its variable `net`, each once; which cards they are on does
- * not matter. What cannot be is left out here: `resolveNet` is who tells of it.
+ * The addresses that the site gives a node: its own, then those of its variable `net`, each once, on whichever cards. Invalid
+ * values are skipped here: `resolveNet` reports them.
  */
 export function addressesOf(node: SiteNode, network: Network | undefined): readonly string[] {
   const own = node.ip === undefined ? [] : [formatIpv4(node.ip)];
@@ -271,7 +271,7 @@ export function addressesOf(node: SiteNode, network: Network | undefined): reado
   return [...new Set([...own, ...theirs.map((one) => one.split('/')[0] ?? one)])];
 }
 
-/** Cards that a machine might have, for those that have not told yet: what the site lists, and more up to six. */
+/** Cards of a machine that has not reported yet: those that the site lists, and more up to six. */
 export function sampleFacts({ macs }: SiteNode): Facts {
   const more = Array.from({ length: Math.max(0, 6 - macs.length) }, (_, i) =>
     macFromBytes(Uint8Array.of(2, 0, 0, 0, 0, i)),
@@ -303,7 +303,7 @@ function nicOf(id: string, { mac, name }: Card): Pick<Link, 'id' | 'kind' | 'mac
   return { id, kind: 'nic', mac, ...(name === undefined ? {} : { name }) };
 }
 
-/** The domains that names of `network` are searched in. */
+/** The search domains of `network`. */
 export function searchOf(network: Network | undefined): readonly string[] {
   if (network === undefined) return [];
   return network.search.length > 0 || network.domain === undefined ? network.search : [network.domain];

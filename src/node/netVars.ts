@@ -38,7 +38,7 @@ const MODES = [
   'balance-alb',
 ] as const;
 
-/** What the variable `net` of a node may say of its links. */
+/** The links that the variable `net` of a node declares. */
 export const netVars = z.strictObject({
   main: z.strictObject(addressing).default({}),
   nics: z.record(linkName, z.strictObject({ ...addressing, on })).default({}),

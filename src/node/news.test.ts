@@ -9,7 +9,7 @@ const SHA = 'ab'.repeat(32);
 const head = (...lines: string[]) => ['reveille.applied=1', `bundle=${SHA}`, ...lines, '', ''].join('\n');
 const read = (text: string) => parseNews(Buffer.from(text));
 
-test('all that an agent tells', () => {
+test('all fields of a report', () => {
   const manifest = 'file\t0644\troot\troot\tx\t/etc/a\n';
   const text = head(
     'boot=0b9f7a6e-1c7b-4a2a-9d52-0c5c5d1f3a10',
@@ -43,7 +43,7 @@ test('all that an agent tells', () => {
   });
 });
 
-test('the least that an agent tells', () => {
+test('the shortest report', () => {
   const applied = { sha256: SHA, drifted: 0, drift: [] };
   assert.deepEqual(read(head()), { applied, changed: 0, removed: 0, ms: 0 });
 });
@@ -100,8 +100,8 @@ test('no body makes it throw anything but its own error, and none is too much fo
   const many = read(head(...Array.from({ length: 500 }, (_, i) => `drift=missing\t/etc/${i}`)));
   assert.equal(many.applied.drift.length, 100);
   const long = 'x'.repeat(50_000);
-  const told = read(head(`drift=content\t/${long}`, `failed=${long}`, `sync=${long}`, `other=${long}`));
-  const { applied, sync } = maskedNews(told, NO_SECRETS);
+  const news = read(head(`drift=content\t/${long}`, `failed=${long}`, `sync=${long}`, `other=${long}`));
+  const { applied, sync } = maskedNews(news, NO_SECRETS);
   assert.ok(JSON.stringify(applied).length < 4000);
   assert.equal(sync, undefined);
 });

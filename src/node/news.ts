@@ -3,37 +3,40 @@ import type { Drifted } from '../model/nodeFiles.ts';
 import { plainLine } from '../plainText.ts';
 import type { SecretMask } from './secretMask.ts';
 
-/** Which files a node has, as it last told. */
+/** The files that a node has, by its last report. */
 export type Applied = {
-  /** The bundle whose files it has; some other name where files of the bundle could not be laid. */
+  /** The bundle whose files it has; another name if files of the bundle could not be written. */
   readonly sha256: string;
-  /** The manifest of the files it has; absent if it is too long to be told. */
+  /** The manifest of the files it has; absent if it is too long to report. */
   readonly manifest?: string;
   /** Whether its agent lays folders, and counts them in the bundle's name. */
   readonly folders?: true;
-  /** What went wrong at the last attempt, in words. */
+  /** What failed at the last attempt, in words. */
   readonly failed?: string;
   /** How many files drifted, and the first of them. */
   readonly drifted: number;
   readonly drift: readonly Drifted[];
 };
 
-/** What a node tells once it has applied a bundle, or tried to. */
+/** A node's report after it has applied a bundle, or tried to. */
 export type News = {
   readonly applied: Applied;
   readonly changed: number;
   readonly removed: number;
   readonly ms: number;
-  /** The order that it followed, if it did not ask by itself. */
+  /** The order that it followed, if there was one. */
   readonly sync?: string;
 };
 
-/** The longest news that are read, in bytes: a manifest of 1 MiB and what stands before it. */
+/** The longest report that is read, in bytes: a manifest of 1 MiB and its header. */
 export const LONGEST_NEWS = 1024 * 1024 + 256 * 1024;
 /** The longest manifest that is asked with, in bytes. */
 export const LONGEST_MANIFEST = 1024 * 1024;
 
-/** What is kept of drift and of what failed: entries, and UTF-16 code units of each, once secrets are hidden: half of one is none to a mask. */
+/**
+ * Limits for drift and failures: entries, and UTF-16 code units of each. Cut only after secrets are hidden: a mask does not match
+ * half a secret.
+ */
 const MOST_DRIFT = 100;
 const LONGEST_PATH = 1024;
 const LONGEST_FAILED = 2000;
@@ -49,8 +52,8 @@ const KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads what an agent tells: lines `key=value`, the first `reveille.applied=1`, then an empty line and the manifest, if the
- * agent sends it. Keys that this version does not know are passed over. Throws REQUEST_INVALID for anything else.
+ * Reads an agent's report: lines `key=value`, the first `reveille.applied=1`, then an empty line and the manifest, if the agent
+ * sends it. Unknown keys are skipped. Throws REQUEST_INVALID for anything else.
  */
 export function parseNews(body: Uint8Array): News {
   if (body.length > LONGEST_NEWS) throw invalid(`news are at most ${LONGEST_NEWS} bytes long`);
@@ -87,7 +90,7 @@ export function parseNews(body: Uint8Array): News {
   };
 }
 
-/** The same without the secrets that reached the node, and no longer than is kept. */
+/** The same without the secrets that the node got, cut to the limits. */
 export function maskedNews(news: News, mask: SecretMask): News {
   const { failed, drift } = news.applied;
   const applied = {

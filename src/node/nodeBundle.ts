@@ -15,7 +15,7 @@ import type { SiteSecrets } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import type { Renderer } from './templates.ts';
 
-/** What bundles are made with: the same for all nodes. */
+/** The inputs of bundles that are the same for all nodes. */
 export type BundleMeans = {
   readonly secrets: SiteSecrets;
   readonly identities: Identities;
@@ -25,9 +25,9 @@ export type BundleMeans = {
 };
 
 /**
- * A node's bundle as the site is on disk now: its files read, rendered. `server` is where the node finds us; `inventory` is
- * absent until the machine told what it is. Throws SITE_INVALID, TEMPLATE_INVALID or SECRET_INVALID with the place of what is wrong,
- * SECRET_MISSING with the secret's name; no secret's value stands in their words.
+ * A node's bundle as the site is on disk now: its files read and rendered. `server` is where the node reaches this server;
+ * `inventory` is absent until the machine has reported it. Throws SITE_INVALID, TEMPLATE_INVALID or SECRET_INVALID with the place of
+ * the fault, SECRET_MISSING with the secret's name; no message contains a secret's value.
  */
 export async function nodeBundle(
   site: Site,
@@ -60,11 +60,11 @@ export async function nodeBundle(
   }
 }
 
-/** A template may quote a value in what it refuses with. */
+/** A template's refusal may quote a value. */
 export function withoutSecrets(error: unknown, mask: SecretMask): unknown {
   if (!(error instanceof ReveilleError)) return error;
   const { code, message, hint, place } = error;
-  // Without what it was made from, which has the same words.
+  // Without the cause, which has the same words.
   return new ReveilleError(code, mask.mask(message), {
     ...(hint === undefined ? {} : { hint: mask.mask(hint) }),
     ...(place === undefined ? {} : { place }),

@@ -30,7 +30,7 @@ async function filesOf(
   });
 }
 
-test('what a node tells in quick succession is saved one at a time, the last for good', async (t) => {
+test('reports of a node in quick succession are saved one at a time, the last for good', async (t) => {
   const store = emptyStore().applied;
   const saved: unknown[] = [];
   let go = (): void => {};
@@ -55,7 +55,7 @@ test('what a node tells in quick succession is saved one at a time, the last for
   assert.deepEqual(saved, ['manifest 0', 'manifest 99']);
 });
 
-test('a node that left the site takes what it told with it', async (t) => {
+test('a node that left the site has its report deleted', async (t) => {
   const store = emptyStore().applied;
   const nodes = new Map([['node01', nodeFixture()]]);
   const files = await filesOf(store, nodes);
@@ -99,7 +99,7 @@ test('an agent that knows no folders has all that it can have, and no folder is 
   assert.equal(files.standing('node01')?.state, 'in sync');
 });
 
-test('the manifests of all nodes together have a bound; what is over it is told without', async (t) => {
+test('the manifests of all nodes together have a bound; a report above it is kept without', async (t) => {
   const store = emptyStore().applied;
   const names = Array.from({ length: 300 }, (_, i) => `node${i}`);
   const nodes = new Map(names.map((name) => [name, nodeFixture({ name })]));

@@ -18,10 +18,10 @@ import type { NewsFeed } from './sync.ts';
 export type NodeFiles = {
   /** Notes the bundle that a node is about to be sent. */
   sent(node: SiteNode, bundle: Bundle): void;
-  /** Takes in what a node tells. */
+  /** Takes a node's report. */
   onNews(node: SiteNode, news: News): void;
   readonly feed: NewsFeed;
-  /** `undefined` for a node that has told nothing yet. */
+  /** `undefined` for a node that has not reported yet. */
   standing(node: string): Standing | undefined;
   /** What would change on the node. Rejects with FILES_UNKNOWN, or as rendering its bundle does. */
   diff(node: SiteNode): Promise<NodeDiff & { readonly applied: string; readonly current: string }>;
@@ -47,7 +47,7 @@ const TIDY_MS = 3_600_000;
 const MOST_MANIFESTS = 256 * 1024 * 1024;
 
 /**
- * Opens it with what the store remembers. A store that fails is told and does no harm: what nodes tell is kept in memory too.
+ * Opens it with what the store remembers. A store that fails is reported and does no harm: nodes' reports are kept in memory too.
  * Nodes that left the site are forgotten, and texts that no node has are forgotten every hour.
  */
 export async function openNodeFiles({ nodes, render, store, contents, emit, now }: NodeFilesFrom): Promise<NodeFiles> {
@@ -64,7 +64,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   const known = () => [...applied.keys()].filter((name) => nodes().has(name));
   const current = createCurrentBundles(known, async (name) => {
     const node = nodes().get(name);
-    // What does not render is told where the site is checked.
+    // A bundle that does not render is reported by the check of the site.
     const bundle = node && (await render(node).catch(() => undefined));
     if (bundle) noteOlder(node, bundle);
     return bundle?.sha256;
@@ -90,16 +90,16 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
   });
   const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
   let manifestLength = 0;
-  const roomFor = (told: Applied, before: Applied | undefined): Applied => {
-    const { manifest, ...rest } = told;
+  const roomFor = (report: Applied, before: Applied | undefined): Applied => {
+    const { manifest, ...rest } = report;
     const length = manifestLength - (before?.manifest?.length ?? 0) + (manifest?.length ?? 0);
-    return manifest === undefined || length <= MOST_MANIFESTS ? told : rest;
+    return manifest === undefined || length <= MOST_MANIFESTS ? report : rest;
   };
   let tidying: NodeJS.Timeout | undefined;
   const stopRecalling = await recall(async () => {
     const kept = await store.read();
     const gone = [...kept.keys()].filter((name) => !nodes().has(name));
-    for (const [name, told] of kept) if (nodes().has(name) && !applied.has(name)) applied.set(name, told);
+    for (const [name, report] of kept) if (nodes().has(name) && !applied.has(name)) applied.set(name, report);
     manifestLength = manifests();
     await store.forget(gone).catch(trouble);
     current.changed();
@@ -116,10 +116,10 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     },
     onNews(node, news) {
       const before = applied.get(node.name);
-      const told = { ...roomFor(news.applied, before), at: now() };
-      manifestLength += (told.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
-      applied.set(node.name, told);
-      unsaved.set(node.name, told);
+      const report = { ...roomFor(news.applied, before), at: now() };
+      manifestLength += (report.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
+      applied.set(node.name, report);
+      unsaved.set(node.name, report);
       void commit.run();
       const words = driftWords(before?.drift ?? [], news.applied);
       if (words !== undefined) {
@@ -133,26 +133,26 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
       return () => listeners.delete(listener);
     },
     standing(name) {
-      const told = applied.get(name);
+      const report = applied.get(name);
       const now = current.of(name);
-      return told && standingOf(told, now === undefined || told.folders ? now : (olderNames.get(name) ?? now));
+      return report && standingOf(report, now === undefined || report.folders ? now : (olderNames.get(name) ?? now));
     },
     async diff(node) {
-      const told = applied.get(node.name);
-      if (told?.manifest === undefined) {
-        const why = told ? 'has more files than it can list' : 'has not told yet which files it has';
+      const report = applied.get(node.name);
+      if (report?.manifest === undefined) {
+        const why = report ? 'has more files than it can list' : 'has not reported yet which files it has';
         throw new ReveilleError('FILES_UNKNOWN', `${node.name} ${why}`, {
-          hint: 'It tells at the end of its boot, if its image was built with this version: see `reveille why`.',
+          hint: 'It reports them at the end of its boot, if its image was built with this version: see `reveille why`.',
         });
       }
       const bundle = await render(node);
       noteOlder(node, bundle);
       current.note(node.name, bundle.sha256);
-      const given = told.folders
+      const given = report.folders
         ? bundle
         : { ...bundle, manifest: filesOnly(bundle.manifest), sha256: bundle.olderSha256 };
-      const diff = await diffNode(told, given, (sha256) => contents.text(sha256));
-      return { applied: told.sha256, current: given.sha256, ...diff };
+      const diff = await diffNode(report, given, (sha256) => contents.text(sha256));
+      return { applied: report.sha256, current: given.sha256, ...diff };
     },
     siteChanged() {
       const left = [...applied.keys()].filter((name) => !nodes().has(name));

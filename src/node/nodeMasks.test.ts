@@ -107,7 +107,7 @@ test('what refuses a file does not quote a secret', async () => {
   }
 });
 
-test('a bundle tells the agent what to hide, and is named as without it', async () => {
+test('a bundle lists what the agent must hide, and has the same name as without the list', async () => {
   await withApp({}, async (site) => {
     const bundle = await bundleOf(site);
     const { tar } = await packBundle(bundle);
@@ -128,7 +128,7 @@ test('a bundle tells the agent what to hide, and is named as without it', async 
   });
 });
 
-test('what a node tells shows no secret that reached it: after its bundle, after a new secret, and after a restart of the server', async () => {
+test('reports of a node show no secret that reached it: after its bundle, after a new secret, and after a restart of the server', async () => {
   await withApp({}, async (site) => {
     const node = site.nodes.get('node01');
     assert(node);

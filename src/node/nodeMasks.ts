@@ -2,17 +2,16 @@ import type { SiteNode } from '../model/node.ts';
 import { NO_SECRETS, SecretMask } from './secretMask.ts';
 import type { SiteSecrets } from './siteSecrets.ts';
 
-/** What must be hidden in what each node tells: the secrets that reach it. */
+/** What is hidden in each node's reports: the secrets that it gets. */
 export type NodeMasks = {
-  /** Notes the mask of a bundle that was rendered for a node. */
+  /** Records the mask of a bundle that was rendered for a node. */
   note(node: string, mask: SecretMask): void;
-  /** A node's mask: of the bundles that it was given, else of what its variables name now. Never rejects. */
+  /** A node's mask: of the bundles that it got, else of what its variables refer to now. Never rejects. */
   of(node: SiteNode): Promise<SecretMask>;
 };
 
 /**
- * A node may still run with the secret of before while the site has a new one: so many masks are kept for each. They are of
- * this process alone.
+ * A node may still use an earlier secret while the site has a new one, so several masks are kept for each node, in memory only.
  */
 const MOST_OF_ONE = 4;
 
@@ -40,12 +39,12 @@ export function createNodeMasks(secrets: SiteSecrets): NodeMasks {
     async of(node) {
       const before = together.get(node.name);
       if (before) return before;
-      // The server was started anew while the node runs.
+      // The server was restarted while the node runs.
       try {
         const { values } = await secrets.reveal(node.vars);
         note(node.name, SecretMask.of(values));
       } catch {
-        // What cannot be had now may be had at the next report.
+        // A secret that cannot be read now may be readable at the next report.
       }
       return together.get(node.name) ?? NO_SECRETS;
     },

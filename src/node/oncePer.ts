@@ -1,4 +1,4 @@
-/** `make`, called once for each object that it is asked about; the answer is kept for as long as the object is. */
+/** `make`, called once for each object; its result is kept for as long as the object is. */
 export function oncePer<K extends object, V>(make: (about: K) => V): (about: K) => V {
   const made = new WeakMap<K, { readonly value: V }>();
   return (about) => {

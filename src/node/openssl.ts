@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ReveilleError } from '../errors.ts';
 
-// Node.js makes keys and reads certificates, and cannot sign any. The program openssl is on every Debian machine (ca-certificates
-// depends on it) and is what operators look at certificates with; libraries that do the same are twenty packages.
+// Node.js makes keys and reads certificates, but cannot sign any. The program openssl is on every Debian machine (ca-certificates
+// depends on it) and operators inspect certificates with it; an equivalent library is twenty packages.
 
 /** A private key and the certificate of its public half, both PEM. */
 export type SignedKey = { readonly key: string; readonly certificate: string };
 
-/** Whose certificate it is, and under which names and addresses others reach it. */
+/** The subject of a certificate, and the names and addresses under which others reach it. */
 export type Subject = {
   readonly commonName: string;
   readonly organization: string;
@@ -19,13 +19,13 @@ export type Subject = {
   readonly ips: readonly string[];
 };
 
-/** For how long it holds, in ms since the epoch. */
+/** The certificate's lifetime, in ms since the epoch. */
 export type Life = { readonly from: number; readonly to: number };
 
 /**
- * Makes a key (ECDSA on P-256) and a certificate for it: signed by `authority`, for servers and clients; without one its own
- * authority's. `scratch` is a folder for private files, which are gone afterwards. Throws TOOL_MISSING, or SERVER_FAILED with what
- * openssl said.
+ * Makes a key (ECDSA on P-256) and a certificate for it: signed by `authority`, for servers and clients; without one, a
+ * self-signed authority. `scratch` is a folder for private files, which are removed afterwards. Throws TOOL_MISSING, or
+ * SERVER_FAILED with openssl's output.
  */
 export async function signKey(
   subject: Subject,
@@ -59,7 +59,7 @@ export async function signKey(
 
 const SIGNING = 'signing-';
 
-/** Removes the private files that a program left in `scratch` when it was killed while it signed. Nobody may be signing there. */
+/** Removes private files of a killed program from `scratch`. No signing may be in progress. */
 export async function removeLeftovers(scratch: string): Promise<void> {
   for (const name of await readdir(scratch)) {
     if (name.startsWith(SIGNING)) await rm(join(scratch, name), { recursive: true, force: true });
@@ -72,7 +72,7 @@ function configOf({ commonName, organization, dns, ips }: Subject, isNode: boole
     if (!/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text))
       throw new Error(`${JSON.stringify(text)} cannot stand in a certificate`);
   const names = [...dns.map((name) => `DNS:${name}`), ...ips.map((ip) => `IP:${ip}`)];
-  // No keyUsage for nodes: libvirt and QEMU before 2025 want keyEncipherment in it, which RFC 8813 forbids for keys like these.
+  // No keyUsage for nodes: libvirt and QEMU before 2025 require keyEncipherment in it, which RFC 8813 forbids for such keys.
   const extensions = isNode
     ? [
         'basicConstraints=critical,CA:FALSE',
@@ -123,8 +123,10 @@ async function openssl(...args: readonly string[]): Promise<void> {
         cause,
       });
     }
-    const said = stderr.trim().split('\n').at(-1);
-    throw new ReveilleError('SERVER_FAILED', `openssl ${args[0]} failed: ${said || 'it said nothing'}`, { cause });
+    const printed = stderr.trim().split('\n').at(-1);
+    throw new ReveilleError('SERVER_FAILED', `openssl ${args[0]} failed: ${printed || 'it printed nothing'}`, {
+      cause,
+    });
   }
 }
 

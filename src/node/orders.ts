@@ -1,28 +1,28 @@
 import { setTimeout as after } from 'node:timers/promises';
 
 /**
- * What a running node is told to do at once: apply its bundle, or also restore the files that others changed there; tell what
- * the logs of its services say; or reboot.
+ * An order to a running node: apply its bundle, or also restore files that were changed there; report the logs of its services;
+ * or reboot.
  */
 export type Order = { readonly id: string; readonly what: 'apply' | 'restore' | 'logs' | 'reboot' };
 
-/** Who waits for orders, and orders that wait for somebody. */
+/** Waiting nodes, and orders that wait for a node. */
 export type Orders = {
   /**
    * Waits for an order for `node`, at most `seconds`. Resolves to nothing when the time is up, when `gone` aborts, or when the
-   * same node asks anew.
+   * same node asks again.
    */
   next(node: string, seconds: number, gone: AbortSignal): Promise<Order | undefined>;
-  /** Gives the node an order: at once if it waits, else as soon as it asks. Resolves to whether it got it before `signal`. */
+  /** Gives the node an order: at once if it waits, else when it asks. Resolves to whether it got it before `signal`. */
   give(node: string, order: Order, signal: AbortSignal): Promise<boolean>;
   isWaiting(node: string): boolean;
-  /** The node is known to have gone, though its connection may stand: it waits no longer. */
+  /** The node has gone, although its connection may still be open: it waits no longer. */
   left(node: string): void;
 };
 
 type Given = { readonly order: Order; readonly taken: () => void };
 
-/** Keeps one timer for each node that waits, and an order only as long as its giver stays. */
+/** Keeps one timer for each waiting node, and an order only as long as its giver stays. */
 export function createOrders(): Orders {
   const waiting = new Map<string, { readonly take: (given: Given) => void; readonly leave: () => void }>();
   const given = new Map<string, Given[]>();

@@ -43,7 +43,7 @@ test('an empty file says nothing', () => {
 const WRONG: readonly (readonly [text: string, ...findings: string[]])[] = [
   ['[]', '1:1: is a map from paths on the node to owner, group and mode'],
   ['etc/a: {}', '1:1: unknown key "etc/a" | paths on the node begin with /; other keys are about, vars, hooks'],
-  ['/a: x', '1:1: what belongs here is { owner: ..., group: ..., mode: "0640" }'],
+  ['/a: x', '1:1: expected { owner: ..., group: ..., mode: "0640" }'],
   [
     '/a: { mode: 0640, owner: "a b", user: x }',
     '1:13: mode is not',
@@ -68,13 +68,13 @@ const WRONG: readonly (readonly [text: string, ...findings: string[]])[] = [
 ];
 
 for (const [text, ...wanted] of WRONG) {
-  test(`told with its place: ${text.replaceAll('\n', ' ')}`, () => {
+  test(`reported with its place: ${text.replaceAll('\n', ' ')}`, () => {
     const findings = new Findings();
     parseOverlayFile(FILE, text, findings);
-    const told = findings.errors.map(findingText);
-    assert.equal(told.length, wanted.length, told.join('\n'));
+    const found = findings.errors.map(findingText);
+    assert.equal(found.length, wanted.length, found.join('\n'));
     wanted.forEach((start, i) => {
-      assert.ok(told[i]?.startsWith(`${FILE}:${start}`), `${told[i]}, not ${start}`);
+      assert.ok(found[i]?.startsWith(`${FILE}:${start}`), `${found[i]}, not ${start}`);
     });
   });
 }

@@ -4,7 +4,7 @@ import { type Findings, inWords, quoted } from '../site/finding.ts';
 import { type Path, readYaml, type YamlFile } from '../site/yaml.ts';
 import { formedText } from '../textForm.ts';
 
-/** Stands at the root of an overlay, says what its files alone cannot, and is not laid itself. */
+/** The file at the root of an overlay that sets owners, modes, variables and hooks; not written to nodes. */
 export const OVERLAY_FILE = 'overlay.yaml';
 
 /** Keys of `overlay.yaml` that are not paths. */
@@ -13,7 +13,7 @@ export const OVERLAY_KEYS = ['about', 'vars', 'hooks'] as const;
 /** Owner, group and mode of one file or folder, which Git cannot keep. */
 export type Access = {
   readonly place: Place;
-  /** Whether the path was written with a `/` at its end: a folder, made where it is not among the files. */
+  /** Whether the path ends in `/`: a folder, made if it is not among the files. */
   readonly folder?: true;
   readonly owner?: string;
   readonly group?: string;
@@ -29,13 +29,13 @@ export type OverlayFile = {
   /** By path on the node. */
   readonly access: ReadonlyMap<string, Access>;
   readonly hooks: readonly DeclaredHook[];
-  /** The whole file, for its other keys; its value is `undefined` or `null` where nothing is said. */
+  /** The whole file, for its other keys; its value is `undefined` or `null` if it is empty. */
   readonly yaml: YamlFile;
 };
 
 /**
- * Reads the `overlay.yaml` at `path`, called `file` in findings: paths on the node with `{ owner, group, mode }`, and beside them the keys `about`, `vars` and
- * `hooks`. What is wrong goes into `findings` and is left out. A file that is not there says nothing.
+ * Reads the `overlay.yaml` at `path`, `file` in findings: paths on the node with `{ owner, group, mode }`, and beside them the
+ * keys `about`, `vars` and `hooks`. Faults go into `findings` and are left out. A missing file sets nothing.
  */
 export async function readOverlayFile(path: string, file: string, findings: Findings): Promise<OverlayFile> {
   const bytes = await readBytes(path).catch((error) => {
@@ -105,7 +105,7 @@ class Reader {
       return undefined;
     }
     if (!isMap(value)) {
-      this.#findings.error(place, 'what belongs here is { owner: ..., group: ..., mode: "0640" }');
+      this.#findings.error(place, 'expected { owner: ..., group: ..., mode: "0640" }');
       return undefined;
     }
     const access: { place: Place; owner?: string; group?: string; mode?: number } = { place };

@@ -8,12 +8,12 @@ import type { YamlFile } from '../site/yaml.ts';
 /** A variable that an overlay's templates read, by its dotted name (`chrony.servers`). */
 export type OverlayVar = {
   readonly about: string;
-  /** What templates see where the site says nothing. */
+  /** What templates see if the site sets nothing. */
   readonly default?: Var;
-  /** Where the site must say something. */
+  /** Whether the site must set it. */
   readonly needed: boolean;
   readonly example?: Var;
-  /** What it may be; of a list, what each of its items may be. */
+  /** The allowed values; of a list, those of each item. */
   readonly choices?: readonly Var[];
 };
 
@@ -22,7 +22,7 @@ export type OverlayVars = ReadonlyMap<string, OverlayVar>;
 
 const KEYS: readonly string[] = ['about', 'default', 'needed', 'example', 'choices'];
 
-/** Reads the key `vars` of an `overlay.yaml`. What is wrong goes into `findings` and is left out. */
+/** Reads the key `vars` of an `overlay.yaml`. Faults go into `findings` and are left out. */
 export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars {
   const vars = new Map<string, OverlayVar>();
   const value = isMap(yaml.value) ? yaml.value.vars : undefined;
@@ -31,13 +31,13 @@ export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars
     findings.error(yaml.place(['vars']), 'vars is a map from dotted names to { about, default, needed, example }');
     return vars;
   }
-  for (const [name, said] of Object.entries(value)) {
+  for (const [name, declared] of Object.entries(value)) {
     const place = yaml.keyPlace(['vars', name]);
     if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(name)) findings.error(place, `${quoted(name)} cannot name a variable`);
-    else if (!isMap(said) || typeof said.about !== 'string') {
-      findings.error(place, 'what belongs here is { about: ..., default: ... } or { about: ..., needed: true }');
+    else if (!isMap(declared) || typeof declared.about !== 'string') {
+      findings.error(place, 'expected { about: ..., default: ... } or { about: ..., needed: true }');
     } else {
-      for (const key of Object.keys(said)) {
+      for (const key of Object.keys(declared)) {
         if (KEYS.includes(key)) continue;
         findings.error(
           yaml.keyPlace(['vars', name, key]),
@@ -46,11 +46,11 @@ export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars
         );
       }
       vars.set(name, {
-        about: said.about,
-        needed: said.needed === true,
-        ...(said.default === undefined ? {} : { default: said.default as Var }),
-        ...(said.example === undefined ? {} : { example: said.example as Var }),
-        ...(Array.isArray(said.choices) ? { choices: said.choices as Var[] } : {}),
+        about: declared.about,
+        needed: declared.needed === true,
+        ...(declared.default === undefined ? {} : { default: declared.default as Var }),
+        ...(declared.example === undefined ? {} : { example: declared.example as Var }),
+        ...(Array.isArray(declared.choices) ? { choices: declared.choices as Var[] } : {}),
       });
     }
   }
@@ -58,8 +58,8 @@ export function readOverlayVars(yaml: YamlFile, findings: Findings): OverlayVars
 }
 
 /**
- * What the templates of an overlay see as `vars`: the node's, over the overlay's defaults. Throws SITE_INVALID where the
- * site lacks what is needed or says it in another form; `origin` is who gave the node the overlay.
+ * The `vars` that an overlay's templates see: the node's, over the overlay's defaults. Throws SITE_INVALID if the site lacks a
+ * required one or sets it in another form; `origin` is what gave the node the overlay.
  */
 export function overlayVars(overlay: string, known: OverlayVars, vars: Vars, origin: OverlayOrigin | undefined): Vars {
   let defaults: Vars = {};
@@ -84,18 +84,18 @@ export function overlayVars(overlay: string, known: OverlayVars, vars: Vars, ori
   return mergeVars(defaults, vars);
 }
 
-/** What a profile may write: all that is needed, else the first variable with something to show; nothing if there is none. */
+/** An example for a profile: all required variables, else the first one with an example; nothing if there is none. */
 export function exampleVars(known: OverlayVars): Vars {
   const shown = [...known].filter(([, { example, default: fallback }]) => (example ?? fallback) !== undefined);
-  const needed = shown.filter(([, said]) => said.needed);
+  const needed = shown.filter(([, declared]) => declared.needed);
   const chosen = needed.length > 0 ? needed : shown.slice(0, 1);
   return chosen.reduce<Vars>(
-    (vars, [name, said]) => mergeVars(vars, nested(name, said.example ?? said.default ?? null)),
+    (vars, [name, declared]) => mergeVars(vars, nested(name, declared.example ?? declared.default ?? null)),
     {},
   );
 }
 
-/** What it is for, and what it may be. */
+/** Its purpose and its allowed values. */
 export function aboutText({ about, choices }: OverlayVar): string {
   return choices === undefined ? about : `${about} (${choices.join(', ')})`;
 }

@@ -40,11 +40,11 @@ describe('docs/overlays.md', () => {
 
   for (const { name, vars } of shipped) {
     if (vars.size === 0) continue;
-    test(`tells of the variables of ${name}`, () => {
+    test(`lists the variables of ${name}`, () => {
       const rows = [...vars].map(([key, one]) => {
         const { needed, default: fallback } = one;
-        const said = needed ? 'needed' : fallback === '' ? '' : `\`${JSON.stringify(fallback)}\``;
-        return [`\`${key}\``, said, aboutText(one)];
+        const rule = needed ? 'needed' : fallback === '' ? '' : `\`${JSON.stringify(fallback)}\``;
+        return [`\`${key}\``, rule, aboutText(one)];
       });
       assert.deepEqual(tableAfter(`**${name}**\n\n`), rows);
     });

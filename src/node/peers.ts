@@ -3,7 +3,7 @@ import type { Site } from '../site/site.ts';
 import type { Identities, Identity } from './identity.ts';
 import { addressesOf } from './net.ts';
 
-/** What a node must know of its peers, itself among them, as files of OpenSSH have it. */
+/** A node's knowledge of its peers, itself included, as files of OpenSSH hold it. */
 export type Peers = {
   /** ssh_known_hosts(5): each peer's names and addresses with its Ed25519 host key: one, as it goes to every peer. */
   readonly knownHosts: string;
@@ -11,21 +11,21 @@ export type Peers = {
   readonly authorizedKeys: string;
 };
 
-/** Stands for what a node knows of its peers where there is no state to ask. */
+/** A placeholder for when there is no state. */
 export const SAMPLE_PEERS: Peers = { knownHosts: '# (samples)\n', authorizedKeys: '# (samples)\n' };
 
-/** Whose keys nodes exchange: those that have this overlay, and the same word in this variable of it. */
+/** The nodes that exchange keys: those with this overlay, and the same value of this variable of it. */
 export const PEERS_OVERLAY = 'nova-ssh';
 
-/** The nodes that exchange keys with each other, by the word that they have in common, in the order of the site. */
+/** The nodes that exchange keys with each other, by their common value, in the order of the site. */
 export function peersOf(site: Site, group: string): readonly SiteNode[] {
   return [...site.nodes.values()].filter((one) => one.overlays.includes(PEERS_OVERLAY) && groupOf(one) === group);
 }
 
-/** The word that a node's group of peers has in common; empty unless the site says one. */
+/** The value that a node's group of peers shares; empty unless the site sets one. */
 export function groupOf({ vars }: SiteNode): string {
-  const { nova_ssh: said } = vars;
-  const group = typeof said === 'object' && said !== null && 'group' in said ? said.group : undefined;
+  const { nova_ssh: settings } = vars;
+  const group = typeof settings === 'object' && settings !== null && 'group' in settings ? settings.group : undefined;
   return typeof group === 'string' ? group : '';
 }
 
@@ -44,8 +44,8 @@ export function peersText(site: Site, peers: readonly (readonly [SiteNode, Ident
 }
 
 /**
- * Hands out what a node knows of its peers. It is put together once for a site as it is loaded and for each group of peers, whose
- * nodes share it: a rack of thousands asks thousands of times. Identities that are not there yet are made for it.
+ * Provides a node's knowledge of its peers. It is assembled once for a loaded site and each group of peers, whose nodes share it:
+ * a rack of thousands asks thousands of times. Missing identities are made for it.
  */
 export function openPeers(identities: Identities): (site: Site, node: SiteNode) => Promise<Peers> {
   const ofSite = new WeakMap<Site, Map<string, Promise<Peers>>>();
@@ -66,7 +66,7 @@ export function openPeers(identities: Identities): (site: Site, node: SiteNode) 
     const group = groupOf(node);
     const gathered = groups.get(group) ?? gather(site, group);
     groups.set(group, gathered);
-    // A state that was down is asked again by the next node.
+    // A state that was down is asked again for the next node.
     gathered.catch(() => groups.delete(group));
     return gathered;
   };

@@ -202,7 +202,7 @@ test('a template that changes a list changes it for itself only', async () => {
   assert.equal(text(await rendered(site, node), '/a'), '22');
 });
 
-test('an overlay that is gone is told with its place', async () => {
+test('an overlay that is gone is reported with its place', async () => {
   const node = nodeFixture({ overlays: ['gone'] });
   await assert.rejects(readSources(siteOf(folder({}), node), node), (error) => {
     assert.ok(error instanceof ReveilleError && error.place);

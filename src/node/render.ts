@@ -16,10 +16,10 @@ import { breakage } from './secretPlace.ts';
 import type { FolderSource, Source } from './sources.ts';
 import { Budget, type Renderer } from './templates.ts';
 
-/** Where the node finds this server; base URLs without a slash at the end. */
+/** The URLs at which the node reaches this server, without a slash at the end. */
 export type ServerUrls = { readonly ip: string; readonly url: string; readonly bootUrl: string };
 
-/** Everything that a node's files are made from. `facts` is absent until the machine has told what it is. */
+/** All inputs of a node's files. `facts` is absent until the machine has reported it. */
 export type RenderFrom = {
   readonly site: Site;
   readonly node: SiteNode;
@@ -31,7 +31,7 @@ export type RenderFrom = {
   /** Likewise. */
   readonly peers?: Peers | undefined;
   readonly server?: ServerUrls | undefined;
-  /** Values of secrets among the node's variables, apart from those that go in as they are on purpose. */
+  /** Values of secrets among the node's variables, except those that are deliberately raw. */
   readonly secrets?: readonly string[];
 };
 
@@ -63,12 +63,14 @@ export function renderFiles(from: RenderFrom, renderer: Renderer): readonly Bund
   return [...files.values(), ...folders];
 }
 
-/** One folder for each path: what overlay.yaml says comes before what the site's folders are, and of the former the last counts. */
+/**
+ * One folder for each path: overlay.yaml takes precedence over the site's folders, and of overlay.yaml entries the last counts.
+ */
 function mergeFolders(sources: readonly FolderSource[]): readonly BundleFile[] {
   const merged = new Map<string, FolderSource>();
   for (const folder of sources) {
     const before = merged.get(folder.path);
-    // Two that only are in the site: what either keeps private stays so.
+    // Two folders of the site: private if either is private.
     const both =
       before && !before.declared && !folder.declared ? { ...folder, mode: folder.mode & before.mode } : folder;
     if (!before?.declared || folder.declared) merged.set(folder.path, both);
@@ -79,7 +81,7 @@ function mergeFolders(sources: readonly FolderSource[]): readonly BundleFile[] {
   }));
 }
 
-/** Throws SECRET_INVALID where a secret stands in a text that it breaks. */
+/** Throws SECRET_INVALID if a secret breaks the text around it. */
 function refuseBreakage(text: string, path: string, { secrets = [] }: RenderFrom, place: () => Place): void {
   for (const value of secrets) {
     const how = breakage(value, text, path);
@@ -91,14 +93,17 @@ function refuseBreakage(text: string, path: string, { secrets = [] }: RenderFrom
   }
 }
 
-/** The line of a template that makes a URL of values, else its first. */
+/** The line of a template that builds a URL from values, else its first. */
 function templatePlace(source: Source & { readonly content: Uint8Array }): Place {
   const lines = templateText(source).split('\n');
   const line = lines.findIndex((one) => /:\/\/.*\{\{/.test(one));
   return { file: source.file, line: Math.max(1, line + 1), col: 1 };
 }
 
-/** One source as it is laid: one file, or as many as its template makes. Throws SITE_INVALID for text that would not work there. */
+/**
+ * One source as the files that it makes: one, or as many as its template makes. Throws SITE_INVALID for text that would not work
+ * there.
+ */
 export function renderSource(
   source: Source,
   sees: object,
@@ -117,7 +122,7 @@ export function renderSource(
   return made.map((one) => asRead(one, file));
 }
 
-/** Files that are text to whatever reads them on the node, by path; all others are laid byte for byte. */
+/** Files that their readers on the node take as text, by path; all others are written byte for byte. */
 const TEXTS: ReadonlyMap<string, TextKind> = new Map([
   ['/etc/hosts', 'hosts'],
   ['/etc/hostname', 'hostname'],
@@ -147,14 +152,14 @@ function textError(file: string, { line, col, message, hint }: TextProblem): Rev
   return new ReveilleError('SITE_INVALID', message, { place: { file, line, col }, hint });
 }
 
-/** What must be had before a node's files are rendered, because their templates look at it. */
+/** What a node's templates use, which must be obtained before they are rendered. */
 export type Asked = {
-  /** Absent: nothing of the node's identity. `tls` is the part that has to be signed. */
+  /** Absent: nothing of the node's identity. `tls` is the part that must be signed. */
   readonly identity?: Required<Wanted> & { readonly tls: boolean };
   readonly peers: boolean;
 };
 
-/** Reads from the text of a node's templates what they ask for. */
+/** Finds in the text of a node's templates what they use. */
 export function askedBy(node: SiteNode, sources: readonly Source[]): Asked {
   const templates = [
     ...sources.flatMap((source) => ('content' in source && source.template ? [templateText(source)] : [])),
@@ -177,7 +182,7 @@ export function templateText(source: Source & { readonly content: Uint8Array }):
   throw new ReveilleError('TEMPLATE_INVALID', message, { place: { file: source.file, line, col }, hint });
 }
 
-/** What templates see. Copies: a template that changes a list changes nobody else's. */
+/** What templates see. Copies: a template that changes a list does not affect others. */
 export function visible({ site, node, facts, identity, peers, server }: Omit<RenderFrom, 'sources'>): object {
   const network = site.networks.get(node.network ?? '');
   return {
@@ -187,7 +192,7 @@ export function visible({ site, node, facts, identity, peers, server }: Omit<Ren
     site: {
       name: site.name,
       vars: structuredClone(site.vars),
-      // Only made for templates that look: a rack has many nodes.
+      // Only made for templates that use it: a rack has many nodes.
       get nodes() {
         return [...site.nodes.values()].map((other) => nodeView(other, site));
       },
@@ -203,7 +208,7 @@ export function visible({ site, node, facts, identity, peers, server }: Omit<Ren
   };
 }
 
-/** An object whose values are made together, once one of them is looked at: most templates look at none. */
+/** An object whose values are made together, on first use: most templates use none. */
 function lazily<T extends object>(keys: readonly (keyof T)[], make: () => T): T {
   let made: T | undefined;
   const get = (key: keyof T) => () => {
@@ -226,7 +231,7 @@ function nodeView(node: SiteNode, site: Site) {
     image: node.image,
     boot: node.boot,
     services: [...node.services],
-    // Copied when it is looked at: a template that walks all nodes mostly wants their names.
+    // Copied on use: a template that loops over all nodes mostly needs their names.
     get vars() {
       return structuredClone(node.vars);
     },
@@ -251,7 +256,9 @@ function networkView(network: Network) {
   };
 }
 
-/** What every node gets unless an overlay or its own folder gives it: its name, everybody's names, its name servers. */
+/**
+ * Files that every node gets unless an overlay or its own folder sets them: its name, the names of all nodes, its name servers.
+ */
 function generated(site: Site, node: SiteNode): readonly BundleFile[] {
   const network = site.networks.get(node.network ?? '');
   return [

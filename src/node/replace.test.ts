@@ -135,7 +135,7 @@ describe('tokens', () => {
     assert.match(refusal('{{ a'), /^site\.yaml:7:3: /);
   });
 
-  test('check tells each broken value once, at its place, however many nodes have it', async () => {
+  test('check reports each broken value once, at its place, however many nodes have it', async () => {
     const site = {
       networks: { rack: { subnet: '10.0.0.0/24' } },
       profiles: { old: { replace: { '/etc/x': { XXX: '{{ vars.absent }}', YYY: '{{ node.ip' } } } },

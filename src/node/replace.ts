@@ -4,8 +4,8 @@ import type { BundleFile } from './bundle.ts';
 import { Budget, type Renderer } from './templates.ts';
 
 /**
- * Swaps the tokens of `node.replace`: in `files` where they are among them, else each file of the image becomes one more of
- * `files`, in which the agent swaps them. Values are templates that see `sees`. Throws TEMPLATE_INVALID with the place.
+ * Replaces the tokens of `node.replace`: in `files` if the file is among them, else each file of the image becomes one more of
+ * `files`, in which the agent replaces them. Values are templates that see `sees`. Throws TEMPLATE_INVALID with the place.
  */
 export function replaceTokens(
   node: SiteNode,
@@ -30,7 +30,7 @@ export function replaceTokens(
   }
 }
 
-/** By path, what takes the place of each token. */
+/** By path, the replacement of each token. */
 export function renderedReplacements(
   node: SiteNode,
   sees: object,
@@ -58,7 +58,7 @@ export function compileReplacement({ value, place }: Replacement, renderer: Rend
   atPlace(place, () => renderer.compile(place.file, value));
 }
 
-/** Within a value a template's own line and column say nothing. */
+/** Within a value a template's own line and column are useless. */
 function atPlace<T>(place: Place, work: () => T): T {
   try {
     return work();
@@ -73,7 +73,7 @@ function originOf(node: SiteNode, path: string): string {
   return [...new Set(node.replace.filter((one) => one.path === path).map(({ by }) => by))].join(', ');
 }
 
-/** As the agent does it: literally, the longer of two tokens that begin at one place, and what was put in stays. */
+/** As the agent does it: literally; the longer of two tokens that begin at one place; replacements are not searched again. */
 function swapped(content: Uint8Array, values: ReadonlyMap<string, string>): Uint8Array {
   // Latin-1 keeps every byte, whatever the file's encoding.
   const bytes = (text: string) => Buffer.from(text).toString('latin1');

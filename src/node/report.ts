@@ -3,13 +3,13 @@ import { type AgentStep, agentStep } from '../model/agentStep.ts';
 import { plainLine, plainLines } from '../plainText.ts';
 import type { SecretMask } from './secretMask.ts';
 
-/** One report of the agent on a node. `boot` and `seq` name it once and for all, so that a repeated one is known. */
+/** One report of the agent on a node. `boot` and `seq` identify it, so that a repeated one is recognized. */
 export type Report = {
   readonly boot: string;
   readonly seq: number;
   readonly step: AgentStep;
   readonly status: 'started' | 'done' | 'failed';
-  /** What the step is part of, if not of the boot: a refresh, or what a service of the running node says. */
+  /** What the step is part of, if not of the boot: a refresh, or the logs of a service. */
   readonly during?: 'refresh' | 'service';
   readonly ms: number;
   readonly detail?: string;
@@ -61,7 +61,7 @@ export function parseReport(body: Uint8Array): Report {
   };
 }
 
-/** As long as the agent lets a detail and an output become, but for what its own masking takes away. */
+/** The longest detail and output, as the agent limits them. */
 const CUT_DETAIL = 450;
 const CUT_OUTPUT = 3500;
 

@@ -15,8 +15,8 @@ import { readSources } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
 /**
- * What can be told of the site's secrets without running anything: the form of those in files that can be read here, and
- * whether their values fit where variables name them. A file that is not here may be where the server is.
+ * Checks the site's secrets without running anything: the form of those in files that can be read here, and whether their values
+ * fit where variables use them. A file that is missing here may exist on the server.
  */
 export async function checkSecrets(site: Site): Promise<Findings> {
   const findings = new Findings();
@@ -53,7 +53,7 @@ async function valueHere(
   try {
     bytes = await readRegular(source.path, LONGEST_SECRET);
   } catch (error) {
-    // A file that cannot be read here may be where the server is, or the server's alone.
+    // A file that cannot be read here may be on the server, or readable only for the server.
     if (!(error instanceof Error && 'code' in error))
       findings.error(placeOf(source, root), `the secret ${name} cannot be had: ${wordsOf(error)}`);
     return undefined;
@@ -68,7 +68,7 @@ async function valueHere(
   }
 }
 
-/** Tries each text that names a secret, with those that are known here and a plain word for others. */
+/** Checks each text that uses a secret, with the known values, and a plain word for others. */
 async function checkUses(site: Site, values: ReadonlyMap<string, string>, findings: Findings): Promise<void> {
   const env = Object.fromEntries([...site.secrets.keys()].map((name) => [name, values.get(name) ?? 'secret']));
   const secrets = new Map(
@@ -78,11 +78,11 @@ async function checkUses(site: Site, values: ReadonlyMap<string, string>, findin
     ]),
   );
   const known = openSiteSecrets(() => ({ ...site, secrets }), env);
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const noteOnce = (error: unknown) => {
     const key = `tried ${error instanceof Error ? error.message : error}`;
-    if (!told.has(key)) note(error, findings);
-    told.add(key);
+    if (!reported.has(key)) note(error, findings);
+    reported.add(key);
   };
   const renderer = createRenderer();
   let rendered = 0;
@@ -90,8 +90,8 @@ async function checkUses(site: Site, values: ReadonlyMap<string, string>, findin
     const words = JSON.stringify(node.vars);
     // The same variables in other overlays come into other files.
     const key = `${words}\n${node.overlays.join(' ')}\n${node.folders.join(' ')}`;
-    if (told.has(key) || !words.includes('secrets.')) continue;
-    told.add(key);
+    if (reported.has(key) || !words.includes('secrets.')) continue;
+    reported.add(key);
     const revealed = await known.reveal(node.vars).catch(noteOnce);
     if (revealed && rendered++ < MOST_RENDERED) await checkFiles(site, node, revealed, renderer).catch(noteOnce);
     await setImmediate();

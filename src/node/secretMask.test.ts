@@ -146,7 +146,7 @@ test('a text that was cut off within a secret shows nothing of it', () => {
   assert.equal(mask.maskCut('battery and more'), `${HIDDEN} and more`);
   assert.equal(mask.maskCut('words and correct-hor'), `words and ${HIDDEN}`);
   assert.equal(mask.maskCut('horse-battery correct-horse-battery corr'), `${HIDDEN} ${HIDDEN} ${HIDDEN}`);
-  assert.equal(mask.maskCut('ery and cor'), 'ery and cor', 'too short to tell');
+  assert.equal(mask.maskCut('ery and cor'), 'ery and cor', 'too short to be recognized');
 });
 
 test('the list for agents: one literal a line, longest first, secrets alone', () => {

@@ -6,22 +6,22 @@ import { osloForm, shellForm } from './quoting.ts';
 const PRIVATE_KEY =
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----[\s\S]*?(-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----|$)/g;
 
-/** What stands where a secret stood. */
+/** The replacement of a hidden secret. */
 export const KEPT_PRIVATE = '(kept private)';
 
-/** A shorter text stands by chance in too many others: hiding it would hide all else. */
+/** A shorter text occurs by chance in many others: hiding it would hide too much. */
 export const SHORTEST_HIDDEN = 4;
-/** Part of a private key, or of a secret of several lines. A shorter line may be anybody's. */
+/** Part of a private key, or of a secret of several lines. A shorter line may be an ordinary text. */
 const SHORTEST_LINE = 8;
-/** Of a longer value fewer forms are looked for. */
+/** Fewer forms of a longer value are searched for. */
 const LONG_VALUE = 2048;
-/** The longest end of a secret that is looked for where a text was cut off. */
+/** The longest end of a secret that is searched for where a text was cut off. */
 const LONGEST_END = 256;
 const MOST_KEPT = 500;
 
 type Form = (text: string) => string;
 
-/** What filters make of a text, one character after the other, so that a secret within a longer text is found too. */
+/** What filters make of a text, character by character, so that a secret within a longer text is found too. */
 const ENCODINGS: readonly Form[] = [
   (text) => JSON.stringify(text).slice(1, -1),
   (text) => yamlForm(text),
@@ -62,7 +62,7 @@ const CHANGES: readonly Form[] = [
 export class SecretMask {
   /** What is hidden, longest first. */
   readonly #texts: readonly string[];
-  /** Those of them that a node's agent has to know. */
+  /** Those of them that a node's agent must know. */
   readonly #agents: readonly string[];
   #id: string | undefined;
 
@@ -105,7 +105,7 @@ export class SecretMask {
     return hidden(text, found);
   }
 
-  /** Whether a text holds a secret. */
+  /** Whether a text contains a secret. */
   finds(text: string): boolean {
     return this.#found(text).length > 0;
   }
@@ -116,7 +116,7 @@ export class SecretMask {
     return this.#id;
   }
 
-  /** What a node's agent has to hide in what it tells: a literal text a line, longest first; empty where there is none. */
+  /** What a node's agent must hide in its output: one literal text per line, longest first; empty if there is none. */
   get agentList(): string {
     return this.#agents.map((text) => `${text}\n`).join('');
   }

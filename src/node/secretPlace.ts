@@ -1,8 +1,8 @@
 import { osloText, shellText } from './quoting.ts';
 
-// Where a secret stands in a longer text, and what becomes of it there.
+// The text around a secret decides how its value is written.
 
-/** What `{{ secrets.NAME | WAY }}` may say of how the value goes into its text. */
+/** The filters in `{{ secrets.NAME | WAY }}`. */
 export const SECRET_WAYS: ReadonlyMap<string, (value: string) => string> = new Map([
   ['urlencode', encodeURIComponent],
   ['oslo', osloText],
@@ -10,7 +10,7 @@ export const SECRET_WAYS: ReadonlyMap<string, (value: string) => string> = new M
   ['raw', (value: string) => value],
 ]);
 
-/** A value as it goes into its text, or why it cannot. No words hold the value. */
+/** A value as it goes into its text, or the reason why it cannot. No message contains the value. */
 export type Fitted = { readonly value: string } | { readonly problem: string; readonly hint: string };
 
 /**

@@ -35,11 +35,11 @@ describe('each shipped overlay', async () => {
       assert(shipped);
       assert.match(about ?? '', /^\S.{5,120}$/);
       assert(sources.length > 0);
-      for (const [key, said] of vars) {
-        assert(said.about.length > 5, key);
-        assert(!said.needed || said.example !== undefined, `${key} is needed, so it has an example`);
+      for (const [key, declared] of vars) {
+        assert(declared.about.length > 5, key);
+        assert(!declared.needed || declared.example !== undefined, `${key} is needed, so it has an example`);
       }
-      // What templates read of `vars` is what overlay.yaml tells of.
+      // What templates read of `vars` is what overlay.yaml declares.
       for (const source of sources) {
         if (!('content' in source) || !source.template) continue;
         for (const [, read = ''] of Buffer.from(source.content)
@@ -364,7 +364,7 @@ describe('a compute node', () => {
     }
   });
 
-  test('libvirtd has its own host UUID and listens as told', async () => {
+  test('libvirtd has its own host UUID and listens as set', async () => {
     const files = await given('libvirtd');
     assert.match(
       textOf(files, '/etc/libvirt/libvirtd.conf'),
@@ -388,17 +388,17 @@ describe('a compute node', () => {
       ['tls', 'none', 'none', true],
       ['tcp', 'tls', 'tls', true],
     ];
-    for (const [moves, said, listens, hasCertificate] of cases) {
-      const listen = said === undefined ? {} : { listen: said };
+    for (const [moves, declared, listens, hasCertificate] of cases) {
+      const listen = declared === undefined ? {} : { listen: declared };
       const files = await given('libvirtd', { nova: { live_migration: moves }, libvirtd: listen });
       const socket = /^Requires=libvirtd-(\w+)\.socket$/m;
       const dropIn = textOf(files, '/etc/systemd/system/libvirtd.service.d/reveille.conf');
       const conf = textOf(files, '/etc/libvirt/libvirtd.conf');
-      assert.equal(socket.exec(dropIn)?.[1] ?? 'none', listens, `${moves} ${said}`);
+      assert.equal(socket.exec(dropIn)?.[1] ?? 'none', listens, `${moves} ${declared}`);
       assert.equal(/^auth_(tls|tcp) = "none"$/m.exec(conf)?.[1] ?? 'none', listens);
       assert.equal(/^ca_file = /m.test(conf), listens === 'tls');
       const pki = [...files.keys()].filter((path) => path.startsWith('/etc/pki/'));
-      assert.equal(pki.length, hasCertificate ? 10 : 0, `${moves} ${said}`);
+      assert.equal(pki.length, hasCertificate ? 10 : 0, `${moves} ${declared}`);
     }
     const own = { ca: 'authority\n', certificate: 'certificate\n', key: 'secret\n' };
     const files = await withSite(siteWith(['libvirtd'], {}), (site) =>
@@ -490,7 +490,7 @@ describe('files of the system', () => {
   });
 });
 
-test("the site's own overlay hides the shipped one of its name, and check tells of what a shipped one lacks", async () => {
+test("the site's own overlay hides the shipped one of its name, and check reports what a shipped one lacks", async () => {
   const site = siteWith(['chrony', 'ssh-keys'], {});
   await withSite({ ...site, 'overlays/chrony/etc/chrony/chrony.conf': 'mine' }, async (loaded) => {
     const [finding, ...more] = await checkTemplates(loaded);

@@ -91,10 +91,10 @@ describe('secrets of the site', () => {
 
   for (const [words, source, why] of [
     ['no such file', { kind: 'file', path: '/nowhere/at/all' }, /ENOENT/],
-    ['no such variable', { kind: 'env', name: 'NOBODY' }, /\$NOBODY is not set/],
+    ['no such variable', { kind: 'env', name: 'MISSING' }, /\$MISSING is not set/],
     ['a command that prints nothing', { kind: 'command', line: 'true' }, /it is empty/],
   ] as const) {
-    test(`told with its name: ${words}`, async () => {
+    test(`reported with its name: ${words}`, async () => {
       const secrets = secretsOf({ lost: source });
       const revealed = secrets.reveal({ a: '{{ secrets.lost }}' });
       await assert.rejects(revealed, { code: 'SECRET_MISSING', message: why });

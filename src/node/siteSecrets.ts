@@ -11,19 +11,19 @@ import type { Path } from '../site/yaml.ts';
 import { formedText } from '../textForm.ts';
 import { fitted, SECRET_WAYS } from './secretPlace.ts';
 
-/** Variables with their secrets filled in, and the values that must not be shown or kept anywhere. */
+/** Variables with their secrets filled in, and the values that must not be shown or stored anywhere. */
 export type Revealed = {
   readonly vars: Vars;
   readonly values: ReadonlySet<string>;
-  /** Those that the variables have as they are on purpose (`| raw`). */
+  /** Those that are deliberately raw in the variables (`| raw`). */
   readonly raw: ReadonlySet<string>;
 };
 
-/** The site's secrets. They are read when a node's files are rendered, and are held in memory alone. */
+/** The site's secrets. They are read when a node's files are rendered, and stay in memory only. */
 export type SiteSecrets = {
   /**
-   * Fills in what the variables refer to. Throws SECRET_MISSING with the secret's name and where it was looked for, and
-   * SECRET_INVALID with its place for a value that cannot be used where it is named.
+   * Fills in the references of the variables. Throws SECRET_MISSING with the secret's name and its source, and SECRET_INVALID
+   * with its place for a value that does not fit where it is used.
    */
   reveal(vars: Vars): Promise<Revealed>;
 };
@@ -31,26 +31,26 @@ export type SiteSecrets = {
 /** Bytes of one. */
 export const LONGEST_SECRET = 64 * 1024;
 const COMMAND_MS = 20_000;
-/** A command is not run again for each node of a rack that wakes. */
+/** A command is not run again for each node of a rack that boots. */
 const COMMAND_KEPT_MS = 60_000;
 
 /** Secrets of the site as it is at each call; `env` is where those of the environment are. */
 export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: () => number = Date.now): SiteSecrets {
-  const said = new Map<string, { readonly at: number; readonly value: Promise<Buffer> }>();
+  const printed = new Map<string, { readonly at: number; readonly value: Promise<Buffer> }>();
 
   const ofCommand = (line: string, root: string): Promise<Buffer> => {
-    const known = said.get(line);
+    const known = printed.get(line);
     if (known && now() - known.at < COMMAND_KEPT_MS) return known.value;
     const options = { cwd: root, timeout: COMMAND_MS, maxBuffer: LONGEST_SECRET, encoding: 'buffer' } as const;
     const value = promisify(execFile)('/bin/sh', ['-c', line], options).then(({ stdout }) => stdout);
-    said.set(line, { at: now(), value });
-    // What failed is tried again at the next bundle.
-    value.catch(() => said.delete(line));
+    printed.set(line, { at: now(), value });
+    // A failed one is tried again for the next bundle.
+    value.catch(() => printed.delete(line));
     return value;
   };
 
   const read = async (name: string, source: SecretSource | undefined, root: string): Promise<string> => {
-    if (source === undefined) throw missing(name, 'the site does not say where it is kept');
+    if (source === undefined) throw missing(name, 'the site does not declare where it is kept');
     let bytes: Uint8Array | undefined;
     try {
       if (source.kind === 'env')
@@ -90,8 +90,8 @@ export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: (
 }
 
 /**
- * The value of a secret in `bytes`, as it was meant: without a byte order mark and without line ends behind it; of what a
- * command prints the first line. Throws SECRET_INVALID with the place for what is no text, and for several lines.
+ * The value of a secret in `bytes`: without a byte order mark and without line ends after it; of a command's output, the first
+ * line. Throws SECRET_INVALID with the place for bytes that are not text, and for several lines.
  */
 export function secretValue(name: string, source: SecretSource, bytes: Uint8Array, root: string): string {
   const from = placeOf(source, root);
@@ -146,7 +146,7 @@ function fillIn(value: Var, written: (reference: Reference, at: Path) => string,
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillIn(item, written, [...at, key])]));
 }
 
-/** What a command printed on its way down may be the secret: only how it ended is told. */
+/** The output of a failed command may contain the secret: only its exit code is reported. */
 function whyNot(source: SecretSource, cause: unknown): string {
   const { code, message } = cause as { code?: unknown; message: string };
   if (source.kind === 'command') return `the command failed: ${source.line} (exit code ${code})`;

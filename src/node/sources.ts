@@ -13,7 +13,7 @@ import { type Budget, type Folder, type FolderSource, newBudget, type Source, Tr
 
 export type { FolderSource, Source } from './tree.ts';
 
-/** What is read for a node: its files in the order in which later ones win, and its hooks in the order in which they run. */
+/** A node's sources: its files, of which later ones take precedence, and its hooks in the order in which they run. */
 export type NodeSources = {
   readonly sources: readonly Source[];
   readonly folders: readonly FolderSource[];
@@ -51,7 +51,7 @@ export async function readSources(site: Site, node: SiteNode): Promise<NodeSourc
   return { sources, folders, hooks };
 }
 
-/** A link must not lead to the file of a secret: who may have that is said by variables, and what says them is hidden. */
+/** A link must not point to the file of a secret: variables decide which node gets a secret, and only their values are hidden. */
 export async function refuseSecrets(site: Site, sources: readonly Source[], findings: Findings): Promise<void> {
   const linked = sources.filter(({ real }) => real !== undefined);
   if (linked.length === 0) return;
@@ -65,16 +65,16 @@ export async function refuseSecrets(site: Site, sources: readonly Source[], find
   }
 }
 
-/** An overlay as it is on disk: its files, and what its overlay.yaml says. */
+/** An overlay as it is on disk: its files, and its overlay.yaml. */
 export type Overlay = {
   readonly name: string;
-  /** Whether it is one that comes with the program. */
+  /** Whether it is a shipped one. */
   readonly shipped: boolean;
   readonly about?: string;
   readonly vars: OverlayVars;
 } & NodeFolder;
 
-/** A node's folder as it is on disk: what it lays, and the hooks of its overlay.yaml. */
+/** A node's folder as it is on disk: its files, and the hooks of its overlay.yaml. */
 export type NodeFolder = {
   readonly hooks: readonly DeclaredHook[];
   readonly sources: readonly Source[];
@@ -96,14 +96,14 @@ export async function readOverlay(
   const suffix = shipped ? ' (shipped)' : '';
   const tree = new Tree({ root, origin: `overlay ${name}${suffix}`, suffix, public: shipped }, findings, budget);
   const opened = await tree.open(folder);
-  const said = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}${suffix}`, findings);
-  if (opened) await tree.take(opened, 'overlay', said.access, (entry) => entry !== OVERLAY_FILE);
+  const settings = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}${suffix}`, findings);
+  if (opened) await tree.take(opened, 'overlay', settings.access, (entry) => entry !== OVERLAY_FILE);
   return {
     name,
     shipped,
-    ...(said.about === undefined ? {} : { about: said.about }),
-    vars: readOverlayVars(said.yaml, findings),
-    hooks: said.hooks,
+    ...(settings.about === undefined ? {} : { about: settings.about }),
+    vars: readOverlayVars(settings.yaml, findings),
+    hooks: settings.hooks,
     ...tree.withAccess(),
   };
 }
@@ -129,10 +129,10 @@ export async function readNodeFolder(
   const tree = new Tree({ root, origin: folder, suffix: '', public: false }, findings, budget);
   const opened = await tree.open(folder);
   if (opened === undefined) return { sources: [], folders: [], hooks: [] };
-  const said = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}`, findings);
-  if (isMap(said.yaml.value) && 'vars' in said.yaml.value) {
+  const settings = await readAccess(tree, opened, `${folder}/${OVERLAY_FILE}`, findings);
+  if (isMap(settings.yaml.value) && 'vars' in settings.yaml.value) {
     const hint = 'variables of a node stand in site.yaml';
-    findings.error(said.yaml.keyPlace(['vars']), "a node's folder declares no vars", hint);
+    findings.error(settings.yaml.keyPlace(['vars']), "a node's folder declares no vars", hint);
   }
   let files: Folder | undefined;
   for (const entry of await tree.entries(opened)) {
@@ -148,11 +148,11 @@ export async function readNodeFolder(
       tree.doubt(opened, entry, nodeFolderDoubt(entry.name, entry.isDirectory()));
     }
   }
-  await tree.take(files, 'files', said.access);
-  return { ...tree.withAccess(), hooks: said.hooks };
+  await tree.take(files, 'files', settings.access);
+  return { ...tree.withAccess(), hooks: settings.hooks };
 }
 
-/** The overlay.yaml of a folder; where there is none it says nothing. */
+/** The overlay.yaml of a folder; a missing one sets nothing. */
 async function readAccess(
   tree: Tree,
   folder: Folder | undefined,
@@ -171,7 +171,7 @@ const SPECIAL: ReadonlyMap<string, { readonly path: string; readonly mode?: numb
   ['settings.sh', { path: SETTINGS_PATH, mode: 0o700 }],
 ]);
 
-/** A hook that names its files watches them whoever gives them; one that names none watches the overlay's own. */
+/** A hook with `files` watches them whatever their source; one without watches the overlay's own. */
 function watching({ run, files }: DeclaredHook, { sources, folders }: NodeFolder): Hook {
   if (files !== undefined) return { run, watches: globMatcher(files) };
   const paths = new Set([...sources, ...folders].map(({ path }) => path));

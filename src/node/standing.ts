@@ -1,10 +1,10 @@
 import type { Standing } from '../model/nodeFiles.ts';
 import type { Applied } from './news.ts';
 
-/** What a node told, when. */
+/** A node's report, and its time. */
 export type AppliedAt = Applied & { readonly at: number };
 
-/** Puts together what a node told and what the site gives it (the name of its bundle, where that is known). Pure. */
+/** Combines a node's report with what the site gives it (the name of its bundle, if known). Pure. */
 export function standingOf({ at, sha256, failed, drifted, drift }: AppliedAt, current: string | undefined): Standing {
   const state =
     failed !== undefined

@@ -3,7 +3,7 @@ import type { Site } from '../site/site.ts';
 import type { Inventory } from './inventory.ts';
 import type { InventoryStore } from './inventoryStore.ts';
 
-/** Inventories by node, as the nodes' API wants them, over the store, which keeps them by MAC and is read once. */
+/** Inventories by node, for the nodes' API, over the store, which holds them by MAC and is read once. */
 export function storedInventories(store: InventoryStore, site: () => Site) {
   const firstMac = (name: string) => site().nodes.get(name)?.macs[0];
   let known: Map<Mac, Inventory> | undefined;

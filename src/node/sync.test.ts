@@ -90,7 +90,7 @@ test('many nodes work in turns, and whoever asked may leave', async () => {
 
 type Manner = 'done' | 'failed' | 'silent' | 'off';
 
-/** Nodes that wait for orders and behave as told. */
+/** Nodes that wait for orders and behave as the test sets. */
 function nodes(manners: Readonly<Record<string, Manner>>) {
   const orders = createOrders();
   const listeners = new Set<(node: string, news: News) => void>();

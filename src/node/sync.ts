@@ -13,22 +13,22 @@ export type SyncResult = {
   readonly detail: string | null;
 };
 
-/** What a sync is asked for. Times are in milliseconds. */
+/** The request of a sync. Times are in milliseconds. */
 export type SyncOptions = {
   readonly what: Extract<Order['what'], 'apply' | 'restore'>;
-  /** Whether nodes that do not wait for orders now are waited for, until `patienceMs` is over. */
+  /** Whether to wait, until `patienceMs` is over, for nodes that do not wait for orders now. */
   readonly wait: boolean;
   readonly patienceMs: number;
-  /** Aborts when whoever asked has left: what has not been handed out is taken back. */
+  /** Aborts when the operator has left: orders that no node has taken are withdrawn. */
   readonly gone: AbortSignal;
 };
 
-/** A node that is between two questions asks again within this time; one that is booting or off does not. */
+/** A node between two requests asks again within this time; one that boots or is off does not. */
 const ABSENCE_MS = 5000;
-/** So many nodes work on an order at once: each asks for its bundle, which is rendered for it. */
+/** At most this many nodes work on an order at once: each asks for its bundle, which is rendered for it. */
 const AT_ONCE = 64;
 
-/** Tells news as they come in; returns the way to stop. */
+/** Calls back with nodes' reports as they arrive; returns the function that stops it. */
 export type NewsFeed = (listener: (node: string, news: News) => void) => () => void;
 
 /** Orders nodes to apply their bundles at once. Results come in the order in which nodes finish. */
@@ -59,7 +59,7 @@ export async function* syncNodes(
   };
 
   try {
-    // Those that wait now work in turns; the others are looked for meanwhile, all at once, and cost nothing.
+    // Nodes that wait now work in turns; the others are awaited meanwhile, all at once, at no cost.
     const present = nodes.filter((node) => orders.isWaiting(node));
     const absent = nodes.filter((node) => !orders.isWaiting(node));
     const finished: SyncResult[] = [];
@@ -91,10 +91,10 @@ function resultOf(node: string, { applied, changed, removed, ms }: News): SyncRe
   return { node, result: failed === undefined ? 'done' : 'failed', changed, removed, ms, detail: failed ?? null };
 }
 
-/** What an operator may make of silence: whichever it is, the node fetches its files when it boots, or at its next interval. */
+/** What no answer may mean: in each case the node fetches its files when it boots, or at its next interval. */
 const SILENCE = {
   'not reachable': 'it does not ask for orders: off, booting, or its image has an older agent',
-  'no answer': 'it took the order and has told nothing since: it went down, or is still at it',
+  'no answer': 'it took the order and has reported nothing since: it went down, or still works on it',
 } as const;
 
 function silent(node: string, result: keyof typeof SILENCE): SyncResult {

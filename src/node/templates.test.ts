@@ -32,7 +32,7 @@ test('no second card that is up is an error where it is printed, not an empty na
   const error = refusal('interfaces.j2', `auto x\niface ${BRIDGE}\n`, one);
   assert.equal(place(error), 'interfaces.j2:2:7');
   assert.match(error.message, /facts\.nics .* has no value/);
-  assert.match(error.hint ?? '', /facts is what the machine itself has told/);
+  assert.match(error.hint ?? '', /facts is what the machine itself has reported/);
 });
 
 test('filters that Ansible users know', () => {

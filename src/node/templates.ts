@@ -46,7 +46,7 @@ export function createRenderer(): Renderer {
   };
 }
 
-/** Does `work`; a problem of the template becomes an error with its place, in the operator's words. */
+/** Does `work`; a fault of the template becomes an error with its place, in the operator's terms. */
 function inWords<T>(file: string, text: string, work: () => T): T {
   try {
     return work();
@@ -76,7 +76,7 @@ function hintFor({ kind, message }: TemplateProblem, expression: string | undefi
   switch (kind) {
     case 'no-value':
       return expression !== undefined && /\bfacts\b/.test(expression)
-        ? 'facts is what the machine itself has told; guard it with {% if facts %}, or give another value: | default("...")'
+        ? 'facts is what the machine itself has reported; guard it with {% if facts %}, or give another value: | default("...")'
         : 'set it under vars: of the site, a profile or the node, or give another value: | default("...")';
     case 'no-other-templates':
       return 'write it out here';

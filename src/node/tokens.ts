@@ -38,7 +38,7 @@ const SAME_BOOT_MS = 60_000;
 const TOKEN = /^[0-9a-f]{64}$/;
 
 /**
- * The nodes' tokens: an address alone does not tell the agent from another user of its machine, or from an instance whose traffic
+ * The nodes' tokens: an address alone does not distinguish the agent from another user of its machine, or from an instance whose traffic
  * the machine masquerades. The first bundle of a boot brings a token that only root on the node can read; from then on each request
  * of the node presents it. Only hashes are kept, so that a restart changes nothing and no copy of the state helps a thief.
  */

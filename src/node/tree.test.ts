@@ -190,8 +190,8 @@ describe('names', () => {
     ['file/', 'did you mean "files"?'],
     ['Files/', 'did you mean "files"?'],
     ['overlay.yml', 'did you mean "overlay.yaml"?'],
-    ['etc/', 'what is laid on the node stands in files/: files/etc'],
-    ['root/', 'what is laid on the node stands in files/: files/root'],
+    ['etc/', 'files for the node go below files/: files/etc'],
+    ['root/', 'files for the node go below files/: files/root'],
     ['extra.conf', 'known names: files/, hosts, hostname, settings.sh (each also as .j2), overlay.yaml'],
     ['.hidden', 'known names: files/, hosts, hostname, settings.sh (each also as .j2), overlay.yaml'],
   ];
@@ -202,21 +202,24 @@ describe('names', () => {
       assert.deepEqual((await readNodeFolder(root, 'n', findings)).sources, []);
       const plain = name.replace(/\/$/, '');
       assert.deepEqual(findings.warnings.map(findingText), [
-        `nodes/n/${plain}:1:1: "${plain}" means nothing in a node's folder and is not laid on the node | ${hint}`,
+        `nodes/n/${plain}:1:1: "${plain}" has no meaning in a node's folder and is not written to the node | ${hint}`,
       ]);
       assert.deepEqual(findings.errors, []);
     });
   }
 
   const IN_TREES: readonly (readonly [path: string, found: string])[] = [
-    ['overlays/o/files/etc/x', 'files:1:1: is laid on the node as /files | an overlay is laid over / as it stands'],
+    ['overlays/o/files/etc/x', 'files:1:1: is laid on the node as /files | an overlay is written over / as it is'],
     ['overlays/o/ect/x', 'ect:1:1: is laid on the node as /ect | did you mean "etc"?'],
     ['overlays/o/Etc/x', 'Etc:1:1: is laid on the node as /Etc | did you mean "etc"?'],
     ['overlays/o/user/x', 'user:1:1: is laid on the node as /user | did you mean "usr"?'],
     ['overlays/o/overlay.yml', 'overlay.yml:1:1: is laid on the node as /overlay.yml | did you mean "overlay.yaml"?'],
     ['overlays/o/Overlay.yaml', 'Overlay.yaml:1:1: is laid on the node as /Overlay.yaml | did you mean'],
     ['overlays/o/hosts.j2', 'hosts.j2:1:1: is laid on the node as /hosts | did you mean "etc/hosts.j2"?'],
-    ['overlays/o/settings.sh', 'settings.sh:1:1: is laid on the node as /settings.sh | "settings.sh" means something'],
+    [
+      'overlays/o/settings.sh',
+      'settings.sh:1:1: is laid on the node as /settings.sh | "settings.sh" has a meaning only',
+    ],
     ['overlays/o/data/x', ''],
     ['overlays/o/scratch/x', ''],
   ];
@@ -224,13 +227,13 @@ describe('names', () => {
     it(`${path}: ${found || 'nothing'}`, async () => {
       const findings = new Findings();
       await readOverlay(site({ [path]: 'x' }), 'o', findings);
-      const told = findings.warnings.map(findingText);
-      if (found === '') assert.deepEqual(told, []);
-      else assert.ok(told.length === 1 && told[0]?.startsWith(`overlays/o/${found}`), told.join('\n'));
+      const messages = findings.warnings.map(findingText);
+      if (found === '') assert.deepEqual(messages, []);
+      else assert.ok(messages.length === 1 && messages[0]?.startsWith(`overlays/o/${found}`), messages.join('\n'));
     });
   }
 
-  it('of leftovers are not laid and told as notes; as a template any name can be laid', async () => {
+  it('of leftovers are not laid and are reported as notes; as a template any name can be laid', async () => {
     const root = site({
       'nodes/n/settings.sh': 's',
       'nodes/n/settings.sh~': 'old',
@@ -396,7 +399,7 @@ describe('modes', () => {
     const findings = new Findings();
     await readOverlay(root, 'o', findings);
     assert.deepEqual(findings.warnings.map(findingText), [
-      'overlays/o:1:1: none of the 2 files here can be read by others, so none can on the node | if an umask did that: chmod -R go+rX overlays/o',
+      'overlays/o:1:1: none of the 2 files here can be read by others, so none can on the node | if a umask caused this: chmod -R go+rX overlays/o',
     ]);
   });
 });
@@ -404,9 +407,9 @@ describe('modes', () => {
 async function holdNode(tree: SiteTree, laid: readonly string[], found: readonly string[]): Promise<void> {
   const findings = new Findings();
   const { sources } = await readNodeFolder(site(tree), 'n', findings);
-  const told = findings.errors.map(findingText);
-  assert.equal(told.length, found.length, told.join('\n'));
-  for (const [i, one] of found.entries()) assert.ok(told[i]?.startsWith(one), `${told[i]}\nis not ${one}`);
+  const messages = findings.errors.map(findingText);
+  assert.equal(messages.length, found.length, messages.join('\n'));
+  for (const [i, one] of found.entries()) assert.ok(messages[i]?.startsWith(one), `${messages[i]}\nis not ${one}`);
   if (found.length === 0) assert.deepEqual(sources.map(words).sort(), laid);
 }
 

@@ -19,20 +19,20 @@ import type { Access } from './overlayFile.ts';
 export type Source = {
   readonly file: string;
   readonly origin: Origin;
-  /** Where it goes on the node, without `.j2`. */
+  /** Its path on the node, without `.j2`. */
   readonly path: string;
   readonly mode: number;
   readonly owner: string;
   readonly group: string;
   /** What its template sees as `vars`; absent: the node's own. */
   readonly vars?: Vars;
-  /** Where the content really lies, if it was reached by a link. */
+  /** The real path of the content, if it was reached by a link. */
   readonly real?: string;
 } & (
   | {
       readonly content: Uint8Array;
       readonly template: boolean;
-      /** Whether its template makes several files; `path` then only says beside what. */
+      /** Whether its template makes several files; `path` then only gives their folder. */
       readonly several: boolean;
     }
   | { readonly target: string }
@@ -54,7 +54,7 @@ export type FolderSource = {
 
 export type Budget = { bytes: number; files: number };
 
-/** Far more than a role needs; what is larger belongs into the image. */
+/** Far more than a role needs; larger files belong in the image. */
 const LARGEST_FILE = 16 * 1024 * 1024;
 const LARGEST_NODE = 64 * 1024 * 1024;
 const MOST_FILES = 10_000;
@@ -86,7 +86,7 @@ export type Folder = {
   readonly real: string;
   /** Where this piece begins; a link that stays in it is laid as a link. */
   readonly base: string;
-  /** The folders from which links led here, so that none leads round in a circle. */
+  /** The folders from which links led here, to detect a circle. */
   readonly through: readonly string[];
 };
 
@@ -158,7 +158,7 @@ export class Tree {
     return entries.find((one) => one.name === name);
   }
 
-  /** Warns of a name. */
+  /** Adds a warning about a name. */
   doubt(folder: Folder, entry: Dirent, doubt: Doubt | undefined): void {
     if (doubt) this.#findings.warn(this.#place(`${folder.file}/${entry.name}`), doubt.message, doubt.hint);
   }
@@ -233,7 +233,7 @@ export class Tree {
     }
   }
 
-  /** Everything with the owners and modes that overlay.yaml gives; a path that names nothing of it is a finding. */
+  /** All files with the owners and modes of overlay.yaml; a path in it that names none of them is a finding. */
   withAccess(): { readonly sources: readonly Source[]; readonly folders: readonly FolderSource[] } {
     const access = this.#access;
     const files = new Set(this.sources.map((source) => source.path));
@@ -342,7 +342,10 @@ export class Tree {
     return this.#realRoot;
   }
 
-  /** Bits that only overlay.yaml gives, and does not. A setgid bit of a folder says who owns new files of the site, nothing of the node. */
+  /**
+   * Bits that only overlay.yaml sets, and does not. A setgid bit of a folder sets the group of new files in the site, and is not
+   * meant for the node.
+   */
   #warnOfBits(file: string, path: string, bits: number, mode: number): void {
     if (bits === 0 || this.#access.get(path.replace(/\/$/, ''))?.mode !== undefined) return;
     const name = bits === STICKY ? 'sticky' : bits & SETUID ? 'setuid' : 'setgid';
@@ -367,7 +370,7 @@ export class Tree {
     }
   }
 
-  /** Where a strict umask made the whole tree private nobody meant to say so, and services of the node cannot read their files. */
+  /** If a strict umask made the whole tree private, it is hardly meant, and services of the node cannot read their files. */
   async #judgeUmask(folder: Folder): Promise<void> {
     if (this.#files < 2 || this.#private < this.#files) return;
     const mode = await stat(folder.real).then(
@@ -376,7 +379,7 @@ export class Tree {
     );
     if (!isPrivate(mode)) return;
     const message = `none of the ${this.#files} files here can be read by others, so none can on the node`;
-    const hint = `if an umask did that: chmod -R go+rX ${folder.file}`;
+    const hint = `if a umask caused this: chmod -R go+rX ${folder.file}`;
     this.#findings.warn(this.#place(folder.file), message, hint);
   }
 

@@ -50,7 +50,7 @@ test('an operator edits the site, looks at the difference, applies it, and finds
 
   const early = await reveille('diff', 'node01');
   assert.equal(early.code, 1);
-  assert.match(early.text, /node01 has not told yet which files it has[\s\S]*\[FILES_UNKNOWN\]/);
+  assert.match(early.text, /node01 has not reported yet which files it has[\s\S]*\[FILES_UNKNOWN\]/);
   const machine = rig(folder, 'dash');
   askAsFirmware();
   const { code, printed } = await machine.start(KERNEL);

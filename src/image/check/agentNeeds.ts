@@ -96,7 +96,7 @@ const KERNEL: Packages = {
 /** What of an index is looked at. */
 type Root = Pick<RootIndex, 'entries' | 'links' | 'moduleLists' | 'osRelease'>;
 
-/** The image that is made of a root. `dropped` tells why a path is left out of it. */
+/** The image that is made of a root. `dropped` returns why a path is left out of it. */
 export type FinishedRoot = {
   readonly index: Root;
   readonly kernelVersion: string;

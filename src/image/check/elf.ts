@@ -30,7 +30,7 @@ export function isLinkable(head: Uint8Array): boolean {
 }
 
 /**
- * Reads what a whole ELF file (32 or 64 bits, either byte order) wants linked. `undefined` where it is none, or breaks off, or is
+ * Reads what a whole ELF file (32 or 64 bits, either byte order) is linked to. `undefined` where it is none, or breaks off, or is
  * linked to nothing. No number in it is trusted.
  */
 export function linkedOf(file: Buffer): Linked | undefined {

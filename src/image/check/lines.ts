@@ -22,14 +22,14 @@ export async function runChecks(
   patienceMs = PATIENCE_MS,
 ): Promise<void> {
   let at = -1;
-  let said: string[] = [];
+  let printed: string[] = [];
   const hear = (text: string) => {
     const mark = text.startsWith(MARK) ? Number(text.slice(MARK.length)) : Number.NaN;
     if (mark === at + 1) {
       at = mark;
-      said = [];
+      printed = [];
       onLine(at);
-    } else said = [...said.slice(1 - KEPT_LINES), text.slice(0, LONGEST_LINE)];
+    } else printed = [...printed.slice(1 - KEPT_LINES), text.slice(0, LONGEST_LINE)];
   };
   const code = await runUnattended(image, ['/bin/sh', '-c', EACH, 'sh', ...recipe.check], hear, patienceMs);
   if (code === 0) return;
@@ -40,7 +40,7 @@ export async function runChecks(
     'IMAGE_BUILD_FAILED',
     line === undefined
       ? `the checks of image ${recipe.name} cannot be run: its root has no /bin/sh that works`
-      : `check line ${at + 1} of image ${recipe.name} ${how}: ${line.trim()}\n${said.join('\n')}`.trimEnd(),
+      : `check line ${at + 1} of image ${recipe.name} ${how}: ${line.trim()}\n${printed.join('\n')}`.trimEnd(),
     {
       place: where,
       hint: 'the image before stays in use; see what the root lacks with `remove` and `slim`, or build with --no-check and look: reveille image shell',

@@ -19,7 +19,7 @@ export type GuestOrder = {
 export type Guest = {
   /** The lines that it says before the line `last`. */
   linesUntil(last: string): Promise<readonly string[]>;
-  tell(line: string): void;
+  send(line: string): void;
   /** Waits until the tar is whole. `onBytes` hears how much of how much is there. */
   finished(onBytes: (done: number, of: number) => void): Promise<void>;
   /** Ends it, whatever it does. */
@@ -89,14 +89,14 @@ export async function startGuest(order: GuestOrder): Promise<Guest> {
 
   return {
     linesUntil: async (last) => {
-      const said: string[] = [];
+      const printed: string[] = [];
       for (let line = await next(async () => 0); line !== last; line = await next(async () => 0)) {
-        said.push(line);
-        if (said.length > MOST_LINES) throw await failure(order, 'it has too much to say');
+        printed.push(line);
+        if (printed.length > MOST_LINES) throw await failure(order, 'it prints too many lines');
       }
-      return said;
+      return printed;
     },
-    tell: (line) => void qemu.stdin.write(`${line}\n`),
+    send: (line) => void qemu.stdin.write(`${line}\n`),
     finished: async (onBytes) => {
       let total = 0;
       const size = async () => (await stat(order.to).catch(() => ({ size: 0 }))).size;

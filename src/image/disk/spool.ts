@@ -43,9 +43,9 @@ export async function spoolDisk(
     const root = chooseRoot(volumes, from.partition, from.path);
     const plan = planReading(root, volumes);
     for (const path of plan.missing) onStep({ doing: `${path} of its fstab is not on this disk and stays empty` });
-    for (const { device, type, options, path } of plan.mounts) guest.tell(`mount ${device} ${type} ${options} ${path}`);
-    for (const pattern of [...EXCLUDED, ...plan.excluded.map((path) => `.${path}`)]) guest.tell(`exclude ${pattern}`);
-    guest.tell('go');
+    for (const { device, type, options, path } of plan.mounts) guest.send(`mount ${device} ${type} ${options} ${path}`);
+    for (const pattern of [...EXCLUDED, ...plan.excluded.map((path) => `.${path}`)]) guest.send(`exclude ${pattern}`);
+    guest.send('go');
     await guest.finished((doneBytes, ofBytes) => {
       const title = root.root?.title || 'the root';
       onStep({ doing: `reading ${title}`, fraction: ofBytes === 0 ? 0 : Math.min(1, doneBytes / ofBytes) });
@@ -60,7 +60,7 @@ const infoSchema = z.object({ format: z.string(), encrypted: z.boolean().optiona
 /** The format of a disk's file, as qemu-img sees it. A name that ends in .raw is believed. */
 async function diskFormat(path: string): Promise<string> {
   if (path.endsWith('.raw')) return 'raw';
-  // Without --force-share, a machine that runs from the disk keeps it to itself: that is told when the guest starts.
+  // Without --force-share, a machine that runs from the disk locks it: the error comes when the guest starts.
   const { stdout } = await promisify(execFile)('qemu-img', ['info', '--force-share', '--output=json', path]).catch(
     (cause: NodeJS.ErrnoException & { readonly stderr?: string }) => {
       if (cause.code === 'ENOENT') {

@@ -144,8 +144,8 @@ test('whatever a disk makes the guest say, there is a plan of plain words or an 
     { maxLength: 30 },
   );
   fc.assert(
-    fc.property(lines, (said) => {
-      const volumes = parseVolumes(said);
+    fc.property(lines, (printed) => {
+      const volumes = parseVolumes(printed);
       try {
         const plan = planReading(chooseRoot(volumes, undefined, 'd'), volumes);
         for (const { path } of plan.mounts) assert.match(path, /^\/([^\s\\/]+(\/[^\s\\/]+)*)?$/);

@@ -29,7 +29,7 @@ export type Mount = {
   readonly path: string;
 };
 
-/** Reads what the guest tells about the disk. What it cannot mean is passed over: the disk may have made it up. */
+/** Reads the guest's lines about the disk. Impossible ones are skipped: the disk's contents are not trusted. */
 export function parseVolumes(lines: readonly string[]): readonly Volume[] {
   const volumes: Volume[] = [];
   for (const line of lines) {
@@ -120,7 +120,7 @@ function describe(volume: Volume): string {
   return `${nameOf(volume)}: ${[...words, volume.root?.title ?? ''].filter((word) => word !== '').join(', ')}`;
 }
 
-/** What the guest is told to mount, in order, and what of the root's fstab cannot be found on the disk. */
+/** What the guest mounts, in order, and which entries of the root's fstab are not on the disk. */
 export type ReadingPlan = {
   readonly mounts: readonly Mount[];
   readonly missing: readonly string[];
@@ -129,7 +129,7 @@ export type ReadingPlan = {
 };
 
 const READABLE = /^(ext[234]|xfs|btrfs)$/;
-/** Whitespace and dots could not be told to the guest, or would leave the root. */
+/** Names with whitespace or dots, which the protocol with the guest cannot carry, or which would leave the root. */
 const PLAIN_PATH = /^(?!.*\/\.\.?(\/|$))(\/[^\s\\/]+)+$/;
 
 /** Plans what to mount: the root, and each file system of its fstab that lies on the same disk. */

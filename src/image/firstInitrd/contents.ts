@@ -15,7 +15,7 @@ import { chooseModules, moduleName, plainName } from './modules.ts';
 import { NETWORK_MODULES, ROOT_MODULES } from './wanted.ts';
 
 export type FirstInitrdOrder = {
-  /** The root's tar, and what a pass over it told. */
+  /** The root's tar, and what a pass over it collected. */
   readonly root: string;
   readonly index: RootIndex;
   readonly kernel: RootKernel;
@@ -154,7 +154,7 @@ export function firmwareNames(module: Uint8Array): readonly string[] {
   return names.filter((name) => !name.split('/').includes('..') && !name.startsWith('/') && !name.includes('*'));
 }
 
-/** A module or firmware without the compression that its name tells. */
+/** A module or firmware, decompressed if its name has the suffix. */
 async function unpacked(path: string, bytes: Buffer): Promise<Uint8Array> {
   try {
     if (path.endsWith('.zst')) return await promisify(zstdDecompress)(bytes);

@@ -48,7 +48,7 @@ describe('the modules of the first initrd', () => {
       [],
     ],
     [
-      'come with what softdep wants before them',
+      'come with what softdep lists before them',
       ['r8169'],
       ['kernel/drivers/net/mdio.ko.xz', 'kernel/drivers/net/phy/realtek.ko.xz', 'kernel/drivers/net/r8169.ko.xz'],
       [],

@@ -22,8 +22,8 @@ export type ChosenModules = {
 };
 
 /**
- * Chooses modules by name, with all that they need: what modules.dep says, and what modules.softdep wants loaded first,
- * which becomes a plain dependency because busybox's modprobe does not read that list. What is built in needs nothing.
+ * Chooses modules by name, with all their dependencies: those of modules.dep, and those that modules.softdep lists as `pre`,
+ * which become plain dependencies because busybox's modprobe does not read that list. What is built in has none.
  */
 export function chooseModules(lists: Omit<ModuleLists, 'folder'>, wanted: readonly string[]): ChosenModules {
   const needs = parseDependencies(lists.dep);

@@ -81,6 +81,6 @@ export function chooseByTag<T>(
     tag === undefined
       ? `the archive holds several container images: ${all}`
       : `the archive holds no container image ${tag}: it holds ${all}`,
-    { hint: 'say which one: from: { oci: FILE, tag: TAG }' },
+    { hint: 'name one: from: { oci: FILE, tag: TAG }' },
   );
 }

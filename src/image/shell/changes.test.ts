@@ -8,7 +8,7 @@ const pkg = (name: string, version = '1') =>
   ({ name, version, architecture: 'amd64', needs: [], provides: [], essential: false }) as const;
 const none = { installed: [], removed: [], changed: [] };
 
-test('what came with a package is told by the package', () => {
+test('files of a package are listed as the package', () => {
   const before = { listing: line('f', '/etc/motd'), packages: [pkg('bash')] };
   const after = {
     listing:
@@ -31,7 +31,7 @@ test('what came with a package is told by the package', () => {
   });
 });
 
-test('files are told apart by kind, mode, owner and stamp, folders not by their stamp', () => {
+test('files are distinguished by kind, mode, owner and stamp, folders not by their stamp', () => {
   const before =
     line('d', '/etc') +
     line('f', '/etc/a') +

@@ -71,13 +71,13 @@ export function rootChanges(
         const then = was.get(path);
         return then !== undefined && differs(then, now) && shown(path) ? [path] : [];
       }),
-      // dpkg has forgotten what a removed package held: what goes with one is not told apart.
+      // dpkg has forgotten the files of a removed package: they are listed one by one.
       removed: gone.length > 0 ? [] : [...was.keys()].filter((path) => !is.has(path) && shown(path)),
     },
   };
 }
 
-/** A folder is stamped anew whenever something in it comes or goes, which is told of that and not of the folder. */
+/** A folder's stamp changes when an entry appears or goes; the entry is listed then, and not the folder. */
 function differs(then: Seen, now: Seen): boolean {
   if (then.kind !== now.kind || then.mode !== now.mode || then.owner !== now.owner) return true;
   return now.kind !== 'd' && then.stamp !== now.stamp;

@@ -1,8 +1,9 @@
 #!/bin/sh
-# How a bundle becomes files: fetching it, laying what differs from what was laid before, taking away what left it, running
-# the hooks of what changed, and telling the server how the node stands. Read by the agent's programs, not run.
+# How a bundle becomes files: fetching it, writing the files that differ from the ones written before, removing those that left
+# the bundle, running the hooks of changed files, and reporting the node's state to the server. Sourced by the agent's programs,
+# not run.
 #
-# Kept in /var/lib/reveille, so that a program that was cut off is followed by one that finishes its work:
+# Kept in /var/lib/reveille, so that after an interrupted program the next one finishes its work:
 #   applied    the manifest as it was laid       hooks, hook/  which command watches which file; the commands
 #   laid       the paths that were ever laid     pending       hooks that are still to run
 #   original/  what the image had in their place made          folders that were made for them
@@ -15,9 +16,9 @@
 . "$LIB/place.sh"
 
 HOOK_SECONDS=300
-# settings.sh is ended after this time, unless the site says another one: longer than packages, firmware or a RAID take.
+# settings.sh is ended after this time, unless the site sets another one: longer than packages, firmware or a RAID take.
 SETTINGS_SECONDS=3600
-# What is ended has this long to end by itself.
+# Processes have this long to end by themselves.
 GRACE_SECONDS=10
 LARGEST_MANIFEST=1048576
 # What scripts print is kept in RAM: of more than this the beginning is dropped, and the end kept.
@@ -68,7 +69,7 @@ hold() {
 lock() { until hold applying; do sleep 1; done; }
 unlock() { rm -f "$RUN/applying"; }
 
-# complain DETAIL [OUTPUT]: the step that began failed, and the rest goes on. A running node tells the same trouble once.
+# complain DETAIL [OUTPUT]: the step that began failed, and the rest goes on. A running node reports the same failure once.
 complain() {
   PROBLEMS=$((PROBLEMS + 1))
   [ -n "$FAILURE" ] || FAILURE="$STEP: $1"
@@ -81,9 +82,9 @@ complain() {
 
 # ----------------------------------------------------------------------------------------------------------- the bundle
 
-# fetch_bundle [MANIFEST]: asks for the bundle once, and for the node's token where there is none, and unpacks it into stage/; of
-# files whose lines stand in MANIFEST only the lines come. Nothing of a bundle whose checksum is wrong is looked at. That the server does not answer, or refuses, it
-# knows itself: only a bad answer is told. Fails with 1, or with 2 if the server says that the node has it all.
+# fetch_bundle [MANIFEST]: asks for the bundle once, and for the node's token if there is none, and unpacks it into stage/; of
+# files whose lines stand in MANIFEST only the lines come. A bundle with a wrong checksum is not used. The server knows its own
+# refusals and outages: only a bad answer is reported. Fails with 1, or with 2 if the node has the current bundle already.
 fetch_bundle() {
   has_token || ASKING="${ASKING-}&token=want"
   request /node/v1/bundle "$WORK/bundle.tar" ${1:+"$1"}
@@ -210,8 +211,8 @@ lay_bundle() {
   fi
 }
 
-# conclude: notes what was laid, last of all: a run that is cut off before does it all again. What lay_bundle laid is set up by
-# then (name, key), and what is still to run is noted (hooks, settings.sh).
+# conclude: records what was written, as the last step: a run that is interrupted before does it all again. By then the name and
+# the key are set, and pending hooks and settings.sh are recorded.
 conclude() {
   [ -n "$UNCONCLUDED" ] || return 0
   UNCONCLUDED=''
@@ -720,8 +721,9 @@ as_root() {
   exec "$@"
 }
 
-# run_watched SECONDS LOG WHAT COMMAND...: runs COMMAND as root in a session of its own, its output going to LOG, and says once a
-# minute that WHAT goes on. Sets `code`; after SECONDS (0: never) ends all of the session and sets ENDED. What COMMAND leaves running goes on.
+# run_watched SECONDS LOG WHAT COMMAND...: runs COMMAND as root in a session of its own, its output going to LOG, and reports once
+# a minute that WHAT goes on. Sets `code`; after SECONDS (0: never) ends all of the session and sets ENDED. What COMMAND leaves
+# running goes on.
 run_watched() {
   limit=$1 watched_log=$2 what=$3
   shift 3
@@ -799,7 +801,7 @@ session_members() {
 
 # ------------------------------------------------------------------------------------------------ name, key and settings.sh
 
-# The kernel's name for this machine becomes what /etc/hostname says; systemd follows by itself.
+# The kernel's host name is set from /etc/hostname; systemd follows by itself.
 set_name() {
   begin hostname
   name=$(sed -n 's/#.*//; s/[[:space:]]//g; /./{p;q;}' /etc/hostname 2>/dev/null)
@@ -890,8 +892,8 @@ run_settings() {
 
 # ---------------------------------------------------------------------------------------------------- how the node stands
 
-# write_news MS [SYNC]: what the server is to know after an apply: which bundle the node has, what failed, which files others
-# changed. Nothing is written where it has been told the same and nobody waits for it.
+# write_news MS [SYNC]: the report to the server after an apply: which bundle the node has, what failed, which files were changed
+# by others. Nothing is written if the last report was the same and no order waits for it.
 write_news() {
   {
     # `folders`: this agent lays folders, and counts them in the bundle's name.
@@ -912,7 +914,7 @@ write_news() {
   mv -f "$RUN/news.new" "$RUN/news"
 }
 
-# Delivers the news, if there are any. News that the server will never take are dropped.
+# Delivers the report, if there is one. A report that the server will never accept is dropped.
 deliver_news() {
   [ -e "$RUN/news" ] || return 0
   is_quiet && return 1

@@ -7,8 +7,8 @@ export type AgentFile =
   | { readonly path: string; readonly target: string };
 
 /**
- * What an image build lays into the image: the agent's two programs with what they share, and their units (that of the boot
- * wanted by multi-user.target, the other started by it); the generator; and what tells of opened files.
+ * The files that an image build adds to the image: the agent's two programs with their shared parts, and their units (that of the
+ * boot is wanted by multi-user.target and starts the other); the generator; and the program that reports opened files.
  */
 export function agentFiles(): readonly AgentFile[] {
   const units = '/usr/lib/systemd/system';

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a node says to its console, its journal or the server passes through here: no secrets, and nothing that a terminal
-# would obey. Read by the agent's programs, not run.
+# All output of a node to its console, its journal or the server passes through here: it contains no secrets, and nothing that a
+# terminal would obey. Sourced by the agent's programs, not run.
 #
 # Secrets are the texts that the bundle names ($RUN/mask, a line each), and what looks like one: see hide.awk.
 # shellcheck disable=SC2034 # what is set here is used there

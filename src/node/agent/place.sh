@@ -86,7 +86,7 @@ only_roots() {
   [ "$VERDICT" = yes ]
 }
 
-# roots_alone LINES: whether each line of owner and mode says that root alone may write.
+# roots_alone LINES: whether each line of owner and mode gives write access to root only.
 roots_alone() {
   # shellcheck disable=SC2086 # numbers
   set -- $1

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The services that the kernel line holds back: starting them, and what they say where they do not come. Read by the agent's
+# The services that the kernel line holds back: starting them, and their logs if they do not start. Sourced by the agent's
 # programs, not run.
 # shellcheck disable=SC2034 # what is set here is used there
 
-# A service that starts for longer than this tells what its log says, and again every so often. A unit may take for ever:
-# nova-compute counts as started when it has talked to the cloud.
+# The log of a service that starts for longer than this is reported, and again at intervals. A unit may take for ever:
+# nova-compute counts as started when it has reached the cloud.
 PATIENCE_SECONDS=45
 REMINDER_SECONDS=120
 
@@ -77,9 +77,9 @@ is_starting() {
   esac
 }
 
-# service_words SERVICE: the end of its journal, then what its log files say of trouble: lines of level WARNING and above,
-# and those that say that it got further, without what tracebacks list. Services of OpenStack log to a file named as
-# they are, in a folder named as their project is.
+# service_words SERVICE: the end of its journal, then the relevant lines of its log files: lines of level WARNING and above, and
+# those that show progress, without tracebacks. Services of OpenStack log to a file with their own name, in a folder with the name
+# of their project.
 service_words() {
   name=${1%.*}
   if has_systemd && command -v journalctl >/dev/null; then
@@ -119,8 +119,8 @@ troubles_only() {
     tail -n 12 | masked | cut -c 1-500
 }
 
-# tell_log SERVICE: reports how it stands and what its log says.
-tell_log() {
+# report_log SERVICE: reports its state and its log.
+report_log() {
   state=unknown
   if has_systemd; then
     name_unit "$1"

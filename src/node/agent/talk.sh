@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the agent's programs share: small tools, the kernel line, asking the server, reports. Read by them, not run.
+# What the agent's programs share: small tools, the kernel line, requests to the server, reports. Sourced by them, not run.
 # shellcheck disable=SC2034 # what is set here is used there
 
 # What is written is root's alone; what others must read is made with umask 022.
@@ -13,9 +13,9 @@ RUN=/run/reveille     # this boot: staged bundle, reports not yet delivered, log
 KEPT=/var/lib/reveille # what was laid, and what it took the place of
 LONGEST_PAUSE=30
 TAIL_BYTES=4096
-# A step that takes long says so this often.
+# A step that takes long reports so at this interval.
 STILL_SECONDS=60
-# A server that asks to be left alone is asked again within this many seconds at the latest.
+# If a server sends Retry-After, the next request comes within this many seconds at the latest.
 LONGEST_RETRY=300
 TAB=$(printf '\t')
 MASK='' RETRY_AFTER=0 QUIET_UNTIL=0 CLIENT='' NAMELESS='' SILENT_SINCE='' REMIND_AT=0
@@ -58,8 +58,8 @@ read_value() {
 
 has_systemd() { [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
 
-# Whether the file $1 of the kernel says $2.
-says() { read_value "$1" && [ "$VALUE" = "$2" ]; }
+# Whether the first line of the kernel's file $1 is $2.
+holds() { read_value "$1" && [ "$VALUE" = "$2" ]; }
 
 # ---------------------------------------------------------------------------------------------------- the kernel line
 
@@ -96,7 +96,7 @@ read_kernel_line() {
 # request PATH ANSWER [BODY]: asks the server, POST if there is a body file. Sets STATUS, 000 if no whole answer came.
 # ASKING is the rest of the query. An answer that may stay away for HELD_SECONDS is waited for that long and a bit more.
 # The node's token goes along. A server that refuses it may have lost its state: the next request goes without, and so on.
-# RETRY_AFTER is what a server says that asks to be left alone.
+# RETRY_AFTER is the server's Retry-After header.
 request() {
   : >"$2"
   : >"$WORK/headers"
@@ -222,7 +222,7 @@ begin() {
   say "$STEP"
 }
 
-# remind WORDS: says WORDS on the console at the first time in a step, and then once a minute.
+# remind WORDS: prints WORDS on the console at the first time in a step, and then once a minute.
 remind() {
   clock
   [ "$NOW" -ge "$REMIND_AT" ] || return 0
@@ -239,7 +239,7 @@ remind_of_server() {
   remind "no answer from $SERVER for $silent_for s: does the server run, is $SERVER its address, and does a firewall let TCP from this machine through?"
 }
 
-# still WHAT [OUTPUT]: says and reports, a minute after it did the last time, that the step goes on with WHAT; OUTPUT is a file whose
+# still WHAT [OUTPUT]: prints and reports, a minute after the last time, that the step goes on with WHAT; OUTPUT is a file whose
 # tail is sent along. Forks nothing before.
 still() {
   clock
@@ -316,7 +316,8 @@ report() {
   deliver || :
 }
 
-# report_directly STATUS: tells the server without writing any file that there is no room here, beside what was to be reported (detail).
+# report_directly STATUS: reports to the server, without writing any file, that there is no space here, besides what was to be
+# reported (detail).
 report_directly() {
   [ -n "$ONLINE" ] || return 1
   find_client
@@ -362,14 +363,14 @@ deliver() {
   done
 }
 
-# Whether the server asked not to be sent anything yet.
+# Whether the server's Retry-After is still in force.
 is_quiet() {
   [ "$QUIET_UNTIL" != 0 ] || return 1
   clock
   [ "$NOW" -lt "$QUIET_UNTIL" ]
 }
 
-# What waits to be sent waits as long as the last answer asked for.
+# A pending report waits as long as the last answer asked for.
 be_quiet() {
   clock
   QUIET_UNTIL=$((NOW + RETRY_AFTER * 1000))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What stops a machine before its server can hear of it, in words for the console: no room, no programs, no driver for the network
-# card. Read by the agent's programs and the first initrd, not run.
+# What stops a machine before its server can be reached, in words for the console: no space, no programs, no driver for the
+# network card. Sourced by the agent's programs and the first initrd, not run.
 # shellcheck disable=SC2034 # what is set here is used there
 
 SYS=${SYS-/sys}

@@ -156,7 +156,7 @@ describe('a template does not climb out of its values', () => {
     });
   }
 
-  test('what a machine tells is data: text that looks like a template stays text', () => {
+  test('what a machine reports is data: text that looks like a template stays text', () => {
     const { facts } = sees();
     assert.equal(renderer.render('t', '{{ facts.serial }}', { facts }), '{{ range.constructor(1) }}');
     assert.equal(renderer.render('t', '{{ facts.constructor }}', { facts }), 'c');

@@ -1,7 +1,7 @@
 /** Where in a template something stands: line and column count from 1. */
 export type At = { readonly line: number; readonly col: number };
 
-/** Why a template cannot be read or rendered, apart from words that only its text tells. */
+/** Why a template cannot be read or rendered, without the words that need its text. */
 export type ProblemKind =
   | 'unclosed'
   | 'no-value'
