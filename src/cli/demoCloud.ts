@@ -75,7 +75,7 @@ export function demoCloudCommand(): Command {
 async function runInstances({ operator, rack, site }: LabCloud): Promise<void> {
   const [first = '', second = ''] = rack.rack.machines.map(({ name }) => name);
   heading(5, 'An instance on each node; they reach each other through VXLAN');
-  await operator.run('ground', { image: site.nodes.get(first)?.image ?? '', peers: [1, 2] });
+  await operator.run('resources', { image: site.nodes.get(first)?.image ?? '', peers: [1, 2] });
   const [one, two] = await Promise.all([
     operator.run('launch', { number: 1, host: first }),
     operator.run('launch', { number: 2, host: second }),

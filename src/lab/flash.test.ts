@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mac } from '../site/fixture.ts';
 import { fillFlash, varsFile } from './flash.ts';
-import type { LabFirmware, Machine, Rack } from './rack.ts';
+import type { LabFirmware, LabMachine, Rack } from './rack.ts';
 import { uuidOf } from './siteRack.ts';
 
 let folder = '';
@@ -18,7 +18,7 @@ function rackOf(machines: { readonly [name: string]: LabFirmware }): Rack {
   const address = mac('52:54:00:00:00:51');
   const nics = [{ mac: address, model: 'virtio-net-pci', bridge: 'br0' }] as const;
   const made = Object.entries(machines).map(
-    ([name, firmware]): Machine => ({ name, nics, memoryMb: 512, firmware, uuid: uuidOf(address), serial: name }),
+    ([name, firmware]): LabMachine => ({ name, nics, memoryMb: 512, firmware, uuid: uuidOf(address), serial: name }),
   );
   return { bridges: [], machines: made };
 }

@@ -12,7 +12,7 @@ import { fillFlash } from './flash.ts';
 import { type Namespace, openNamespace, signalInside } from './namespace.ts';
 import { consoleFile, qemuCommand, tapName } from './qemu.ts';
 import { type Monitor, openMonitor } from './qmp.ts';
-import type { Machine, Rack } from './rack.ts';
+import type { LabMachine, Rack } from './rack.ts';
 
 /** What a program inside the rack printed, and its exit code. */
 export type ExitStatus = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
@@ -70,7 +70,7 @@ export async function openRack(rack: Rack, options: OpenOptions): Promise<OpenRa
   const [namespace, accelerator] = await Promise.all([openNamespace(), options.accelerator ?? findAccelerator()]);
   const running = new Map<string, Power>();
 
-  const machine = (name: string): { machine: Machine; index: number } => {
+  const machine = (name: string): { machine: LabMachine; index: number } => {
     const index = rack.machines.findIndex((candidate) => candidate.name === name);
     const found = rack.machines[index];
     if (found) return { machine: found, index };

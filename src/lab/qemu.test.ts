@@ -2,22 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac } from '../site/fixture.ts';
 import { qemuCommand } from './qemu.ts';
-import type { LabFirmware, Machine, NicModel } from './rack.ts';
+import type { LabFirmware, LabMachine, NicModel } from './rack.ts';
 import { uuidOf } from './siteRack.ts';
 
-function machine(firmware: LabFirmware, model: NicModel): Machine {
+function machine(firmware: LabFirmware, model: NicModel): LabMachine {
   const [first, second] = [mac('52:54:00:00:00:51'), mac('52:54:00:00:00:61')];
   const nic = (address: typeof first) => ({ mac: address, model, bridge: 'br0' });
   return { name: 'one', nics: [nic(first), nic(second)], memoryMb: 512, firmware, uuid: uuidOf(first), serial: 'LAB' };
 }
 
 /** The values of every `-flag` in the command. */
-function values(flag: string, ofMachine: Machine, folder = '/rack'): readonly string[] {
+function values(flag: string, ofMachine: LabMachine, folder = '/rack'): readonly string[] {
   const command = qemuCommand(ofMachine, 3, 'tcg', folder);
   return command.filter((_, i) => command[i - 1] === flag);
 }
 
-const cards = (ofMachine: Machine) => values('-device', ofMachine).filter((device) => device.includes('netdev='));
+const cards = (ofMachine: LabMachine) => values('-device', ofMachine).filter((device) => device.includes('netdev='));
 
 test('a BIOS machine boots from the iPXE ROM of its first card, and has no flash', () => {
   const bios = machine('bios', 'virtio-net-pci');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Accelerator } from '../accelerator.ts';
 import { OVMF_CODE, varsFile } from './flash.ts';
-import type { Machine, Nic } from './rack.ts';
+import type { LabMachine, Nic } from './rack.ts';
 
 /** The tap of a machine's card: QEMU's end of its cable. Short, because interface names have at most 15 characters. */
 export function tapName(machine: number, nic: number): string {
@@ -17,7 +17,7 @@ export function consoleFile(folder: string, machine: string): string {
  * QEMU's command line for the machine at `index` in its rack. It speaks QMP on its standard input and output. SeaBIOS and iPXE
  * write to the serial console too, since there is no screen.
  */
-export function qemuCommand(machine: Machine, index: number, accelerator: Accelerator, folder: string): string[] {
+export function qemuCommand(machine: LabMachine, index: number, accelerator: Accelerator, folder: string): string[] {
   return [
     'qemu-system-x86_64',
     ...['-name', machine.name, '-nodefaults', '-no-user-config', '-display', 'none'],
@@ -40,7 +40,7 @@ export function qemuCommand(machine: Machine, index: number, accelerator: Accele
 }
 
 /** The board and its firmware. SeaBIOS is QEMU's own; OVMF lies in two flash chips. */
-function board(machine: Machine, folder: string): string[] {
+function board(machine: LabMachine, folder: string): string[] {
   if (machine.firmware === 'bios') return ['-machine', 'pc,graphics=off'];
   return [
     ...['-machine', 'q35'],
@@ -53,7 +53,7 @@ function board(machine: Machine, folder: string): string[] {
  * What makes the first card, and no other, a boot device. QEMU gives cards iPXE as their ROM. SeaBIOS needs it; OVMF boots from a
  * virtio card by itself, as firmware of real machines does, but has no driver for an e1000.
  */
-function bootOf(machine: Machine, nic: Nic, index: number): string[] {
+function bootOf(machine: LabMachine, nic: Nic, index: number): string[] {
   const byItself = machine.firmware === 'uefi' && nic.model === 'virtio-net-pci';
   return [...(index === 0 ? ['bootindex=0'] : []), ...(index > 0 || byItself ? ['romfile='] : [])];
 }

@@ -16,7 +16,7 @@ export type Bridge = {
 };
 
 /** A machine without a disk. Its firmware boots from the first card and from no other. */
-export type Machine = {
+export type LabMachine = {
   readonly name: string;
   readonly nics: readonly [Nic, ...Nic[]];
   readonly memoryMb: number;
@@ -26,4 +26,4 @@ export type Machine = {
 };
 
 /** A whole virtual rack. Names of bridges are interface names; names of machines are unique and valid file names. */
-export type Rack = { readonly bridges: readonly Bridge[]; readonly machines: readonly Machine[] };
+export type Rack = { readonly bridges: readonly Bridge[]; readonly machines: readonly LabMachine[] };

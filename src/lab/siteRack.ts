@@ -5,7 +5,7 @@ import { type Mac, parseMac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
-import type { Bridge, LabFirmware, Machine, Nic, NicModel, Rack } from './rack.ts';
+import type { Bridge, LabFirmware, LabMachine, Nic, NicModel, Rack } from './rack.ts';
 
 export type MachineShape = {
   readonly memoryMb: number;
@@ -66,7 +66,7 @@ function bridgeOf(site: Site, node: SiteNode, bridges: readonly string[]): strin
   });
 }
 
-function machineOf(node: SiteNode, bridge: string, shape: MachineShape): Machine {
+function machineOf(node: SiteNode, bridge: string, shape: MachineShape): LabMachine {
   const nic = (mac: Mac): Nic => ({ mac, model: shape.nicModel, bridge });
   const [first, ...others] = node.macs;
   const made = Array.from({ length: Math.max(0, shape.nics - node.macs.length) }, (_, i) => madeUpMac(node.name, i));

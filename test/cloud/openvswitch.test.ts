@@ -28,7 +28,7 @@ it('nodes with Open vSwitch come into service, and instances on two of them reac
 
   const tunnels = watchTunnels(rack);
   await t.test('an instance on each reaches the other', async (t) => {
-    await operator.run('ground', { image: 'bookworm-nova-ovs', peers: [1, 2] });
+    await operator.run('resources', { image: 'bookworm-nova-ovs', peers: [1, 2] });
     const instances = await Promise.all([
       operator.run('launch', { number: 1, host: 'node01' }),
       operator.run('launch', { number: 2, host: 'node02' }),

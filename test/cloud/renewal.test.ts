@@ -61,7 +61,7 @@ it('two machines without disks become a cloud, and are renewed under a running i
   let one: Instance = { id: '', name: '', status: '' };
   let two = one;
   await t.test('the scheduler places two instances, and they reach each other', async (t) => {
-    await operator.run('ground', { image: 'bookworm-nova', peers: [1, 2] });
+    await operator.run('resources', { image: 'bookworm-nova', peers: [1, 2] });
     one = await operator.run('launch', { number: 1 });
     two = await operator.run('launch', { number: 2, host: one.host === 'node01' ? 'node02' : 'node01' });
     t.diagnostic(`${one.name} runs on ${one.host}, ${two.name} on ${two.host}`);

@@ -15,7 +15,7 @@ const INSTANCE = join(import.meta.dirname, 'instance');
 const NETWORK = '10.77.0.0/24';
 
 /** What instances of the lab cloud are made of, as ids of the cloud. */
-export type Ground = { readonly flavor: string; readonly image: string; readonly network: string };
+export type CloudResources = { readonly flavor: string; readonly image: string; readonly network: string };
 
 /** An instance: `host` is where it runs, absent while it runs on none. */
 export type Instance = {
@@ -49,7 +49,11 @@ const QUICK = [
  * Makes a flavor, a network over VXLAN and an image with the kernel and ramdisk of a node's squashfs image, with a first process
  * of its own. `peers` are the numbers of all instances: each reports which of them it reaches.
  */
-export async function layGround(session: CloudSession, from: ShelvedImage, peers: readonly number[]): Promise<Ground> {
+export async function makeResources(
+  session: CloudSession,
+  from: ShelvedImage,
+  peers: readonly number[],
+): Promise<CloudResources> {
   const post = async (service: 'compute' | 'network' | 'image', path: string, key: string, body: object) => {
     const answer = await session.call(service, path, { method: 'POST', body: key === '' ? body : { [key]: body } });
     return read(withId, key === '' ? answer : (answer as Record<string, unknown>)[key], service).id;
@@ -85,7 +89,7 @@ export async function layGround(session: CloudSession, from: ShelvedImage, peers
 /** Starts instance `number`, on `host` if it is named, and waits until it is ACTIVE. Throws LAB_FAILED in the cloud's words. */
 export async function launch(
   session: CloudSession,
-  ground: Ground,
+  resources: CloudResources,
   number: number,
   { host, patienceMs = 300_000 }: { readonly host?: string; readonly patienceMs?: number } = {},
 ): Promise<Instance> {
@@ -93,7 +97,7 @@ export async function launch(
     method: 'POST',
     body: {
       port: {
-        network_id: ground.network,
+        network_id: resources.network,
         mac_address: `fa:16:3e:00:00:${number.toString(16).padStart(2, '0')}`,
         fixed_ips: [{ ip_address: `10.77.0.${number}` }],
         port_security_enabled: false,
@@ -106,8 +110,8 @@ export async function launch(
     body: {
       server: {
         name: `instance-${number}`,
-        flavorRef: ground.flavor,
-        imageRef: ground.image,
+        flavorRef: resources.flavor,
+        imageRef: resources.image,
         networks: [{ port: read(z.object({ port: withId }), port, 'network').port.id }],
         ...(host === undefined ? {} : { host }),
       },

@@ -7,7 +7,7 @@ import type { Instance } from './instances.ts';
 /** The orders that an operator of the lab cloud carries out, with their results. */
 export type Errands = {
   /** Makes flavor, network and image for instances, from a node's image on the shelf; `peers` are all their numbers. */
-  readonly ground: {
+  readonly resources: {
     readonly ask: { readonly image: string; readonly peers: readonly number[] };
     readonly result: undefined;
   };
