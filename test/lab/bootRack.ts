@@ -9,7 +9,7 @@ import { buildImage } from '../../src/image/build.ts';
 import { defaultCache } from '../../src/image/cache.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { type LabServer, type OpenRack, openRack, tail } from '../../src/lab/open.ts';
-import type { LabFirmware, Machine, NicModel } from '../../src/lab/rack.ts';
+import type { LabFirmware, LabMachine, NicModel } from '../../src/lab/rack.ts';
 import { DEFAULT_SHAPE, rackOfSite } from '../../src/lab/siteRack.ts';
 import type { Event } from '../../src/model/event.ts';
 import type { Recipe } from '../../src/model/recipe.ts';
@@ -70,7 +70,7 @@ export async function openBootRack(
   const loaded = await loadSite(siteFolder);
   if (!loaded.ok) throw new Error(`the test's site does not load: ${JSON.stringify(loaded.findings)}`);
   const machines = Object.entries(hardware).map(
-    ([name, { nics, model, firmware = 'bios', memoryMb = 512 }]): Machine => {
+    ([name, { nics, model, firmware = 'bios', memoryMb = 512 }]): LabMachine => {
       const shape = { ...DEFAULT_SHAPE, memoryMb, nics, nicModel: model, firmware };
       const shaped = rackOfSite(loaded.site, shape).machines;
       const machine = shaped.find((one) => one.name === name);

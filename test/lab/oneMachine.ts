@@ -1,12 +1,12 @@
 import { openRack } from '../../src/lab/open.ts';
-import type { Machine, Rack } from '../../src/lab/rack.ts';
+import type { LabMachine, Rack } from '../../src/lab/rack.ts';
 import { uuidOf } from '../../src/lab/siteRack.ts';
 import { ip, mac } from '../../src/site/fixture.ts';
 
 /** A rack of one machine with that many cards; nothing serves it. */
 export function oneMachineRack(nics = 1, model: 'virtio-net-pci' | 'e1000' = 'virtio-net-pci'): Rack {
   const nic = (i: number) => ({ mac: mac(`52:54:00:00:0a:0${i}`), model, bridge: 'br0' });
-  const machine: Machine = {
+  const machine: LabMachine = {
     name: 'alone',
     nics: [nic(0), ...Array.from({ length: nics - 1 }, (_, i) => nic(i + 1))],
     memoryMb: 128,
