@@ -32,8 +32,8 @@ function rig(t: TestContext) {
     imageFile: async (sha256, which) =>
       sha256 === SHA && which === 'initrd' ? { path: join(folder, 'initrd'), sha256: SHA } : undefined,
   });
-  addBootRoutes(app, { bootFiles, emit: (event) => events.push(event), ...bounds });
-  return { app, events, faults };
+  const routes = addBootRoutes(app, { bootFiles, emit: (event) => events.push(event), ...bounds });
+  return { app, events, faults, routes };
 }
 
 describe('a boot file', () => {
@@ -65,6 +65,15 @@ describe('a boot file', () => {
       assert.deepEqual(faults, []);
     });
   }
+
+  it('counts once it is sent whole, and no answer without it', async (t) => {
+    const { app, routes } = rig(t);
+    assert.deepEqual(routes.gauges(), { downloads: 0, filesSent: 0, fileBytesSent: 0 });
+    for (const url of ['/boot/files/sub/small', '/boot/files/large', '/boot/files/none']) await app.inject(url);
+    await app.inject({ method: 'HEAD', url: '/boot/files/large' });
+    const bytes = SMALL.length + 500_000;
+    assert.deepEqual(routes.gauges(), { downloads: 0, filesSent: 2, fileBytesSent: bytes });
+  });
 
   it('made for a machine: its script', async (t) => {
     const { app, faults } = rig(t);

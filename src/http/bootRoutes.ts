@@ -10,7 +10,7 @@ import { openBody } from './fileBody.ts';
 import { headFor } from './fileHead.ts';
 import { FileReport } from './fileReport.ts';
 import { peerOf } from './peer.ts';
-import { sendBytes } from './sendBytes.ts';
+import { type Sent, sendBytes } from './sendBytes.ts';
 import { Slots } from './slots.ts';
 import { createSmallFiles, SMALL_BYTES } from './smallFiles.ts';
 
@@ -42,14 +42,18 @@ const LONGEST_SHOWN = 200;
 
 type BootRequest = FastifyRequest<{ Params: { '*': string } }>;
 
+/** `downloads`: transfers of large files that run now. `filesSent` and `fileBytesSent` count whole answers since the start. */
+export type BootGauges = { readonly downloads: number; readonly filesSent: number; readonly fileBytesSent: number };
+
 /** `/boot/*` by GET and HEAD: what `bootFiles` has under that name. */
-export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): void {
+export function addBootRoutes(app: FastifyInstance, from: BootRoutesFrom): { gauges(): BootGauges } {
   const files = new BootFileServer(from);
   app.route<{ Params: { '*': string } }>({
     method: ['GET', 'HEAD'],
     url: '/boot/*',
     handler: (request, reply) => files.answer(request, reply),
   });
+  return files;
 }
 
 /** Answers requests for boot files, within bounds for each client and for all. */
@@ -58,10 +62,16 @@ class BootFileServer {
   readonly #smallFiles = createSmallFiles();
   readonly #requests = new Slots<Ipv4>(MOST_REQUESTS, MOST_REQUESTS_PER_CLIENT);
   readonly #downloads: Downloads<Ipv4>;
+  #filesSent = 0;
+  #fileBytesSent = 0;
 
   constructor(from: BootRoutesFrom) {
     this.#from = from;
     this.#downloads = new Downloads({ most: from.maxDownloads, mostPerClient: from.maxDownloadsPerClient });
+  }
+
+  gauges(): BootGauges {
+    return { downloads: this.#downloads.size, filesSent: this.#filesSent, fileBytesSent: this.#fileBytesSent };
   }
 
   /**
@@ -93,13 +103,23 @@ class BootFileServer {
       const { raw } = reply;
       raw.writeHead(status, headers);
       if (!sends) raw.end();
-      else report.ended(await sendBytes(raw, body, sends, { ...download, stallMs }).finally(() => download.end()));
+      else {
+        const result = await sendBytes(raw, body, sends, { ...download, stallMs }).finally(() => download.end());
+        this.#count(result);
+        report.ended(result);
+      }
       return reply.hijack();
     } catch (error) {
       throw report.failed(error);
     } finally {
       giveBack();
     }
+  }
+
+  #count({ kind, bytes }: Sent): void {
+    if (kind !== 'sent') return;
+    this.#filesSent++;
+    this.#fileBytesSent += bytes;
   }
 
   /** A place for a large transfer; `undefined` where there is none now. */

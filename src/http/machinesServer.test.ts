@@ -66,7 +66,14 @@ test('a second port of a server has the same files, connections and limits', asy
     assert.ok(answer.endsWith(SMALL));
   }
   await until('the connections are closed', () => http.gauges().connections === 0);
-  assert.deepEqual(http.gauges(), { connections: 0, refusedConnections: 0, requests: 3 });
+  assert.deepEqual(http.gauges(), {
+    connections: 0,
+    refusedConnections: 0,
+    requests: 3,
+    downloads: 0,
+    filesSent: 3,
+    fileBytesSent: 3 * SMALL.length,
+  });
   await assert.rejects(http.listen({ port: also }), { code: 'PORT_IN_USE' });
   await http.close();
   for (const one of [port, also]) await assert.rejects(fetch(`http://127.0.0.1:${one}/boot/files/small`));

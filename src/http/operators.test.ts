@@ -136,7 +136,7 @@ describe('a reader of events who resumes', () => {
     const read = async (query: { after: number; node?: string }, count: number, then = async () => {}) => {
       const gone = new AbortController();
       const seen: (Event & { readonly id?: number })[] = [];
-      const heard = until('the reader', () => listeners.size === 1).then(then);
+      const heard = until('the reader', () => listeners.size === 1 || seen.length === count).then(then);
       for await (const event of askLines(state, EVENTS, { query: { ...query, follow: true, limit: 3 } }, gone)) {
         seen.push(event);
         if (seen.length === count) break;

@@ -46,7 +46,7 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
   const connections = new Connections(limits.connections, limits.connectionsPerClient);
   const app = createApp(faulted, connections);
   const { downloads: maxDownloads, downloadsPerClient: maxDownloadsPerClient } = limits;
-  addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
+  const bootFiles = addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
   addNodeRoutes(app, { addressesOn, ...from });
 
   const more: Server[] = [];
@@ -64,7 +64,7 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
         throw listenError(error, where.port);
       }
     },
-    gauges: () => connections.gauges(),
+    gauges: () => ({ ...connections.gauges(), ...bootFiles.gauges() }),
     async close() {
       for (const one of more) one.close();
       connections.closeAll();

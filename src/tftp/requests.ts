@@ -67,7 +67,7 @@ export class Requests {
   }
 
   /** Requests being answered, those of them whose clients have acknowledged nothing yet, and the whole files sent. */
-  get stats() {
+  get gauges() {
     const { size, unheard } = this.#admission;
     return { transfers: size, unheard, sent: this.#sent, bytesSent: this.#bytesSent };
   }

@@ -6,6 +6,7 @@ import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { NextHops } from '../net/nextHop.ts';
 import { UdpPort } from '../net/udp.ts';
+import type { Running } from '../service.ts';
 import { admissionLimits, type TransferLimits } from './limits.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 import { Replies } from './replies.ts';
@@ -59,7 +60,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
 }
 
 /** The server's addresses, each with its listener, and what they share. */
-export class TftpServer {
+export class TftpServer implements Running {
   readonly #addresses: () => readonly Ipv4[];
   readonly #port: number;
   readonly #faulted: FaultSink;
@@ -135,7 +136,7 @@ export class TftpServer {
   }
 
   gauges(): TftpGauges {
-    return this.#requests.stats;
+    return this.#requests.gauges;
   }
 
   async #listenOn(address: Ipv4): Promise<void> {
