@@ -68,7 +68,7 @@ function answered(
 ): Answered {
   const { client } = exchange;
   const { kind, network, node } = to;
-  const boot = givenBoot(to, () => (client.wantsBoot ? view.boot(client, node, network) : NO_BOOT));
+  const boot = givenBoot(to, () => (client.asksToBoot ? view.boot(client, node, network) : NO_BOOT));
   const packet = composeReply(kind === 'inform' ? 'ack' : kind, { ...to, exchange, ip, boot });
   return {
     boot,

@@ -24,7 +24,7 @@ export type BookView = {
    * addresses are left to them as there are nodes without, up to half of it.
    */
   hasRoomForStrangers(pool: Pool): boolean;
-  /** Whether `mac` may have `ip` at `now`: nobody else holds it and it is kept for nobody. */
+  /** Whether `mac` may have `ip` at `now`: no other machine holds it and it is kept for none. */
   isFree(ip: Ipv4, mac: Mac, now: number): boolean;
   /**
    * Proposes an address of the network's pools for `mac`, in the order of RFC 2131 section 4.3.1: the one it has, the one it was
@@ -50,7 +50,7 @@ export class LeaseBook implements BookView {
   /** By a pool's first address: how many of its addresses can be lent, and how many nodes may draw from it. */
   #sizes: ReadonlyMap<Ipv4, { readonly size: number; readonly nodes: number }> = new Map();
   #nodes: ReadonlyMap<Mac, unknown> = new Map();
-  /** Addresses that are kept for some machines, or with none for nobody. */
+  /** Addresses that are kept for some machines; for an empty list no machine may have it. */
   #kept: ReadonlyMap<Ipv4, readonly Mac[]> = new Map();
   /** The site's networks by their subnets, which do not overlap. */
   #homes: readonly Network[] = [];

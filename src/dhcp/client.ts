@@ -6,10 +6,10 @@ import { OPTION } from '../model/options.ts';
 import { END, type Options, PAD, read } from './optionSet.ts';
 import type { DhcpPacket } from './packet.ts';
 
-/** Who is asking: what software speaks, whether it wants to boot, and what it could run. */
+/** Who is asking: what software speaks, whether it asks to boot, and what it could run. */
 export type Client = BootClient & {
   readonly stage: ClientStage;
-  readonly wantsBoot: boolean;
+  readonly asksToBoot: boolean;
   /** What the reply's option 60 must say so that the firmware listens; absent for others. */
   readonly vendorClass?: VendorClass;
 };
@@ -36,7 +36,7 @@ export function clientOf(packet: DhcpPacket): Client {
     mac,
     stage,
     firmware: firmwareOf(options, vendorClass),
-    wantsBoot: stage !== 'os' || requests(options, OPTION.bootFile.code),
+    asksToBoot: stage !== 'os' || requests(options, OPTION.bootFile.code),
     ...(vendorClass === undefined ? {} : { vendorClass }),
     ...(isIpxe
       ? {

@@ -69,7 +69,7 @@ export function grantedEvent(
     network,
     ...(kind === 'bootp' ? { bootp: true as const, ...unprivileged(exchange, book) } : {}),
     ...(kind === 'inform' ? { informs: true as const } : {}),
-    ...(boot.kind === 'boot' && client.wantsBoot ? { bootFile: boot.bootFile } : {}),
+    ...(boot.kind === 'boot' && client.asksToBoot ? { bootFile: boot.bootFile } : {}),
     ...(boot.kind === 'none' && client.stage !== 'os' ? { reason: bootReasonWords(boot.reason) } : {}),
   };
 }

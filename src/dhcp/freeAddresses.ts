@@ -1,7 +1,7 @@
 import { type Ipv4, type Ipv4Range, inRange } from '../model/ipv4.ts';
 
 /**
- * Where to find an address of one pool that nobody holds, at a cost that does not grow with the pool: what was never
+ * Where to find an address of one pool that no machine holds, at a cost that does not grow with the pool: what was never
  * handed out comes from a cursor, what came back from a queue. It only proposes: the book knows who holds what.
  */
 export class FreeAddresses {
@@ -13,7 +13,7 @@ export class FreeAddresses {
   readonly #returned = new Set<Ipv4>();
   /** Addresses that were declined, the oldest first. */
   readonly #declined = new Set<Ipv4>();
-  /** Addresses that somebody holds, and whether that is a node. */
+  /** Addresses that a machine holds, and whether that is a node. */
   readonly #held = new Map<Ipv4, boolean>();
   #heldByNodes = 0;
 
@@ -33,7 +33,7 @@ export class FreeAddresses {
     return { held: this.#held.size, byNodes: this.#heldByNodes, declined: this.#declined.size };
   }
 
-  /** The address is held by somebody: a node, or a machine that the site does not list. */
+  /** The address is held by a node, or by a machine that the site does not list. */
   take(ip: Ipv4, byNode: boolean): void {
     this.forget(ip);
     this.#held.set(ip, byNode);
@@ -41,7 +41,7 @@ export class FreeAddresses {
     if (ip >= this.#next) this.#advance();
   }
 
-  /** The address is nobody's, and nobody is to find it here. */
+  /** No machine holds the address, and it is not to be found here. */
   forget(ip: Ipv4): void {
     this.#returned.delete(ip);
     this.#declined.delete(ip);
@@ -49,13 +49,13 @@ export class FreeAddresses {
     this.#held.delete(ip);
   }
 
-  /** Nobody holds the address any more. */
+  /** No machine holds the address any more. */
   giveBack(ip: Ipv4): void {
     this.forget(ip);
     this.#returned.add(ip);
   }
 
-  /** Somebody who did not get the address from us uses it. */
+  /** A machine that did not get the address from us uses it. */
   setAside(ip: Ipv4): void {
     this.forget(ip);
     this.#declined.add(ip);

@@ -7,7 +7,7 @@ import type { ServedNetwork } from './wire.ts';
 
 /**
  * What the site gives a client stands in layers: its network, the pool that it draws from, its classes in the order of the
- * site, its node with the node's profiles. What a later layer says replaces what an earlier one said.
+ * site, its node with the node's profiles. What a later layer sets replaces what an earlier one sets.
  */
 export type Layers = {
   readonly network: ServedNetwork;
@@ -57,7 +57,7 @@ export function givenLease({ network, pool, classes }: Layers, wish: number | un
 const SHORTEST_LEASE_SECONDS = 60;
 
 /**
- * What the client is told to boot: a boot file that the operator names, else what `decided` says. A boot server that the
+ * What the client boots: a boot file that the operator names, else what `decided` says. A boot server that the
  * operator names goes with the operator's boot file, or where nothing of ours boots.
  */
 export function givenBoot(layers: Layers, decided: () => BootAnswer): BootAnswer {

@@ -9,7 +9,7 @@ import { subOption } from './relay.ts';
 /** Text from the wire is kept no longer than this. */
 const LONGEST_TEXT = 128;
 
-/** What a machine tells of itself in its request, each text short and without control characters. */
+/** What a machine says of itself in its request, each text short and without control characters. */
 export function machineOf(request: DhcpPacket, { firmware, stage }: Client): Machine {
   const { options } = request;
   const hostname = hostnameOf(request);

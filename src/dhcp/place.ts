@@ -72,9 +72,9 @@ function placeInPools(asking: Asking): Place | Refusal {
 }
 
 /**
- * The address that the site keeps for the node, where nobody else may be using it. What a machine was given from a pool it has until it
- * asks again, or until nobody answers for it; till then the node is served like one without an address of its own. What a machine
- * was given because the site kept it for that machine counts as long as the site does.
+ * The address that the site keeps for the node, where no other machine may be using it. A machine that was given it from a pool has it
+ * until it asks again, or until no machine answers for it; until then the node is served like one without an address of its own. A lease
+ * that a machine was given because the site kept the address for that machine counts as long as the site does.
  */
 export function ownPlace(asking: Asking): Place | undefined {
   const place = reservedPlace(asking);
@@ -90,7 +90,7 @@ function placeToTry(asking: Asking): Place | undefined {
   return place && canProbe(asking.exchange) && asking.view.answered !== place.ip ? place : undefined;
 }
 
-/** The node's own address, if it is on this wire. An address that the node has been offered is nobody else's any more. */
+/** The node's own address, if it is on this wire. An address that the node has been offered is no other machine's any more. */
 export function reservedPlace(asking: Asking): Place | undefined {
   const { node, client } = asking.exchange;
   const ip = node?.ip;
@@ -109,7 +109,7 @@ export function wasReserved({ ip, reserved }: Lease, { pools }: Network): boolea
   return reserved ?? !pools.some(({ range }) => inRange(range, ip));
 }
 
-/** Whether it can be seen if anybody has an address on the client's wire. ARP does not pass a relay. */
+/** Whether a probe can see a machine on the client's wire. ARP does not pass a relay. */
 export function canProbe({ site: { dhcp }, request }: Exchange): boolean {
   return dhcp.probe === 'icmp' || (dhcp.probe === 'arp' && request.giaddr === UNSPECIFIED);
 }

@@ -109,7 +109,7 @@ function mayTouchRecords(type: number | undefined): boolean {
 
 /**
  * Whether it can be answered from the site alone: a node has an address of its own, or renews one of a pool, which it then has and
- * nobody else can have been given.
+ * no other machine can have been given.
  */
 function mayStandAlone(asking: Asking): boolean {
   const { type, node } = asking.exchange;
@@ -142,7 +142,7 @@ function discover(asking: Asking): Decision {
   };
 }
 
-/** A REQUEST is one of four, told apart by which fields it fills (RFC 2131 section 4.3.2, table 4). */
+/** A REQUEST is one of four kinds, which differ in the fields that are filled (RFC 2131 section 4.3.2, table 4). */
 function chooseRequest(asking: Asking): Decision {
   const { request, chosen, requested } = asking.exchange;
   if (chosen !== undefined) return selecting(asking, chosen, requested ?? request.ciaddr);
@@ -168,9 +168,9 @@ function isOurs(server: Ipv4, { relay, site }: Exchange): boolean {
 
 /**
  * A client that says it has an address: after a restart (INIT-REBOOT), or to renew or rebind it. It keeps what our record
- * or the site gives it; what contradicts them is refused. Where we know nothing of it, the lease may be another server's,
- * and a server stays silent, unless the address is of no network here. One that we know may move to a free address. A client that renews an address of an open pool
- * that nobody holds keeps it too: then our record was lost, and nobody disputes the address.
+ * or the site gives it; what contradicts them is refused. Where we have no record of it, the lease may be another server's,
+ * and a server stays silent, unless the address is of no network here. One of which we have a record may move to a free address. A client
+ * that renews a free address of an open pool keeps it too: then our record was lost, and no other machine has the address.
  */
 function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decision {
   const { exchange, view, wire } = asking;
@@ -201,7 +201,7 @@ function keeping(asking: Asking, ip: Ipv4, how: 'renew' | 'init-reboot'): Decisi
 function nak(asking: Asking, network: ServedNetwork, ip: Ipv4, refusal: Refusal): Decision {
   const { exchange, view } = asking;
   const lease = view.book.leaseAt(ip);
-  const isLost = lease?.state === 'bound' && lease.mac === exchange.client.mac && isFromHome(exchange, lease.network);
+  const isLost = lease?.state === 'bound' && lease.mac === exchange.client.mac && isOnWireOf(exchange, lease.network);
   return {
     kind: 'nak',
     network,
@@ -253,7 +253,7 @@ function decline(asking: Asking): Decision {
   const { client, node, requested: ip } = exchange;
   const network = ip === undefined ? undefined : networkAt(asking, ip);
   if (ip === undefined || !network) return silence({ code: 'decline-not-ours' });
-  if (!isFromHome(exchange, network.name)) return silence({ code: 'lease-on-other-wire' });
+  if (!isOnWireOf(exchange, network.name)) return silence({ code: 'lease-on-other-wire' });
   if (node?.ip === ip) return silence({ code: 'decline-own-address', node: node.name });
   const held = view.book.leaseAt(ip)?.mac === client.mac || view.book.offerAt(ip)?.mac === client.mac;
   if (!held) return silence({ code: 'decline-not-held' });
@@ -269,12 +269,12 @@ function release({ exchange, view }: Asking): Decision {
   const { request, wire, sender } = exchange;
   const lease = view.book.leaseAt(request.ciaddr);
   if (lease?.mac !== request.chaddr || lease.state !== 'bound') return silence({ code: 'release-not-held' });
-  if (!isFromHome(exchange, lease.network)) return silence({ code: 'lease-on-other-wire' });
+  if (!isOnWireOf(exchange, lease.network)) return silence({ code: 'lease-on-other-wire' });
   if (wire.reach !== 'relayed' && sender.ip !== request.ciaddr) return silence({ code: 'release-source-differs' });
   return { kind: 'change', lease: { ...lease, state: 'released', expires: view.now }, end: 'released' };
 }
 
-function isFromHome({ wire, site, interface: name }: Exchange, network: string): boolean {
+function isOnWireOf({ wire, site, interface: name }: Exchange, network: string): boolean {
   return mayEndLeaseOf(network, wire, site, name);
 }
 

@@ -8,12 +8,12 @@ export type PortsOptions = {
   readonly open: (name: string) => DhcpPort;
   /** An interface that was waited for is listened on. */
   readonly opened: () => void;
-  /** Why one cannot be listened on though it is there; told once a minute at most. */
+  /** Why one cannot be listened on though it is there; reported once a minute at most. */
   readonly troubled: (error: unknown) => void;
   readonly faulted: FaultSink;
 };
 
-/** How often what cannot be listened on is tried, should nobody tell of a change. */
+/** How often what cannot be listened on is tried where no change is reported. */
 const RETRY_MS = 5000;
 
 /**

@@ -153,7 +153,7 @@ export class LeaseRecords {
   }
 
   /**
-   * Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer helps nobody.
+   * Takes a lease that is safe without a record; `then` is called when it is on disk, or without that when waiting any longer is of no use.
    * It is not called where another server has lent the address meanwhile.
    */
   keep(lease: Lease, then: () => void): void {

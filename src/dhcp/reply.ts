@@ -165,7 +165,7 @@ const BOOT_FROM_REPLY = Buffer.from([6, 1, 8, 255]);
 
 function nameBoot(options: Map<number, Uint8Array>, { exchange, network, boot }: ReplyTo): void {
   const { request, client } = exchange;
-  if (boot.kind !== 'boot' || !client.wantsBoot) return;
+  if (boot.kind !== 'boot' || !client.asksToBoot) return;
   // With a boot file of their own, operators may also have their own way with the options that go with it.
   const isTaken = (code: number) => boot.reason.code === 'operator' && options.has(code);
   const give = <T>(option: Option<T>, value: T) => {

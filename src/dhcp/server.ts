@@ -170,7 +170,7 @@ class Server implements DhcpServer {
   release(ip: Ipv4): Promise<Lease> {
     const lease = this.#book.leaseAt(ip);
     if (!lease || lease.state === 'released')
-      throw new ReveilleError('LEASE_UNKNOWN', `nobody holds ${formatIpv4(ip)}`, {
+      throw new ReveilleError('LEASE_UNKNOWN', `no machine holds ${formatIpv4(ip)}`, {
         hint: 'reveille lease list names all',
       });
     const { mac, network } = lease;

@@ -5,7 +5,7 @@ import type { AdmissionView } from './admission.ts';
 import type { BookView } from './book.ts';
 import type { ServedNetwork } from './wire.ts';
 
-/** What a client is told to boot: `decideBoot` with the server's address in the client's network. */
+/** What a client boots: `decideBoot` with the server's address in the client's network. */
 export type BootDecision = (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
 
 /** What an answer depends on beside the request and the site, as of `now`: milliseconds since the epoch. It changes none of it. */

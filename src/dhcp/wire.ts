@@ -15,7 +15,7 @@ export type Wire = {
   readonly reach: 'direct' | 'relayed' | 'routed';
 };
 
-/** What tells the wire of a request: its option 53, what a relay says, and the address that its client says it has. */
+/** What the wire of a request is known by: its option 53, what a relay says, and the address that its client says it has. */
 export type Located = {
   readonly request: DhcpPacket;
   readonly type: number | undefined;
@@ -77,7 +77,7 @@ function sharing(link: ServedNetwork, served: readonly ServedNetwork[]): readonl
 }
 
 /**
- * Whether what arrived on the interface `name` may end a lease of `network`: it comes from where the lease lives. A request
+ * Whether what arrived on the interface `name` may end a lease of `network`: it comes from the wire of the lease. A request
  * may name any relay and any address, so the interface counts too: the network's own, or for one that only relays reach, the
  * one with the address that its clients and relays send to.
  */
@@ -86,8 +86,8 @@ export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: 
   if (!home) return false;
   if (reach === 'direct') return true;
   if (home.interface !== undefined) return home.interface === name;
-  const doors = servedBySite(site).filter((one) => one.interface !== undefined && one.server === home.server);
-  return doors.length === 0 || doors.some((door) => door.interface === name);
+  const entries = servedBySite(site).filter((one) => one.interface !== undefined && one.server === home.server);
+  return entries.length === 0 || entries.some((entry) => entry.interface === name);
 }
 
 /** Whether an address lies in a network that the site has on the interface `name`: a frame reaches it. */

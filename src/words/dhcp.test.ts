@@ -49,7 +49,7 @@ const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { read
   ],
   'lease-unrecorded': [
     { code: 'lease-unrecorded' },
-    'no record of the lease that it wants back: another server may have given it',
+    'no record of the lease that it asks for: another server may have given it',
   ],
   'routed-lease-unrecorded': [
     { code: 'routed-lease-unrecorded' },
@@ -72,7 +72,7 @@ const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { read
   ],
   'lease-on-other-wire': [
     { code: 'lease-on-other-wire' },
-    'a RELEASE or DECLINE that does not come from where the lease lives',
+    'a RELEASE or DECLINE that does not come from the wire of the lease',
   ],
   'inform-without-address': [{ code: 'inform-without-address' }, 'an INFORM that says no address and comes from none'],
   'inform-off-wire': [{ code: 'inform-off-wire' }, 'an INFORM from an address of no network on this wire'],
@@ -87,7 +87,7 @@ const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { read
   ],
   'free-address-in-use': [
     { code: 'free-address-in-use', ip: ip('10.0.0.200') },
-    '10.0.0.200 answers a probe though nobody was given it: it is set aside',
+    '10.0.0.200 answers a probe though it is lent to no machine: it is set aside',
   ],
   'lease-unsaved': [{ code: 'lease-unsaved' }, 'the lease could not be saved'],
   'leases-waiting': [{ code: 'leases-waiting' }, 'too many leases wait for the disk'],
@@ -129,7 +129,7 @@ test('whether a pool is open in words', () => {
       { open: false, code: 'not-allowed', members: ['known', 'modems'] },
       'open only to nodes of this site, class modems',
     ],
-    [{ open: false, code: 'not-allowed', members: [] }, 'open only to nobody'],
+    [{ open: false, code: 'not-allowed', members: [] }, 'open only to no client'],
   ];
   for (const [verdict, words] of rows) assert.equal(poolWords(verdict), words);
 });

@@ -43,7 +43,7 @@ export function refusalWords(refusal: Refusal): string {
     case 'node-of-other-network':
       return `${refusal.node} belongs to network ${refusal.network}`;
     case 'lease-unrecorded':
-      return 'no record of the lease that it wants back: another server may have given it';
+      return 'no record of the lease that it asks for: another server may have given it';
     case 'routed-lease-unrecorded':
       return 'no record of the lease that it renews from behind a router';
     case 'renewal-source-differs':
@@ -59,7 +59,7 @@ export function refusalWords(refusal: Refusal): string {
     case 'release-source-differs':
       return 'a RELEASE that does not come from the address that it gives back';
     case 'lease-on-other-wire':
-      return 'a RELEASE or DECLINE that does not come from where the lease lives';
+      return 'a RELEASE or DECLINE that does not come from the wire of the lease';
     case 'inform-without-address':
       return 'an INFORM that says no address and comes from none';
     case 'inform-off-wire':
@@ -71,7 +71,7 @@ export function refusalWords(refusal: Refusal): string {
     case 'own-address-in-use':
       return `${formatIpv4(refusal.ip)} is kept for it, but still in use: it was given to ${refusal.holder}, and a machine answers for it`;
     case 'free-address-in-use':
-      return `${formatIpv4(refusal.ip)} answers a probe though nobody was given it: it is set aside`;
+      return `${formatIpv4(refusal.ip)} answers a probe though it is lent to no machine: it is set aside`;
     case 'lease-unsaved':
       return 'the lease could not be saved';
     case 'leases-waiting':
@@ -112,7 +112,7 @@ export function poolWords(verdict: PoolVerdict): string {
     case 'allowed':
       return `open to ${memberWords(verdict.member)}`;
     case 'not-allowed':
-      return `open only to ${verdict.members.map(memberWords).join(', ') || 'nobody'}`;
+      return `open only to ${verdict.members.map(memberWords).join(', ') || 'no client'}`;
   }
 }
 
