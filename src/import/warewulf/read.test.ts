@@ -101,7 +101,7 @@ describe('nodes.conf of Warewulf', () => {
   }
 
   const refused: [string, string][] = [
-    ['nodes: [', 'nodes.conf:1:9: not YAML'],
+    ['nodes: [', 'nodes.conf:1:8: this [ is not closed'],
     ['nodes: { a: 5 }', 'nodes.conf:1:13: expected a map, found the number 5'],
     ['nodes: { a: { network devices: { d: { hwaddr: x } } } }', 'nodes.conf:1:10: "x" is not a MAC address'],
     ['nodes: { a: { comment: [1] } }', 'nodes.conf:1:24: expected text, found a list'],
