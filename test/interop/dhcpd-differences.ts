@@ -27,7 +27,7 @@ export const MEANT: readonly Meant[] = [
     what: 'Renewal and rebinding times (options 58, 59)',
     theirs: 'sent only where configured',
     ours: 'always: half, and seven eighths, of the lease',
-    why: 'these are what RFC 2131 has clients take without them, and some clients show what they were told',
+    why: 'these are what RFC 2131 has clients take without them, and some clients show the values that they got',
     is: added(58, 59),
   },
   {
@@ -59,7 +59,7 @@ export const MEANT: readonly Meant[] = [
     is: added(97),
   },
   {
-    what: 'Boot server and file for firmware, loaders and whoever asks (sname, options 66 and 67)',
+    what: 'Boot server and file for firmware, loaders and clients that ask for them (sname, options 66 and 67)',
     theirs: 'the file in its field alone',
     ours: 'in the options too, and the server in words',
     why: 'some firmware reads one place, some the other; without sname some look for a boot server on port 4011',
