@@ -42,7 +42,7 @@ describe('one line of a site that is indented wrongly', () => {
     });
   }
 
-  it('is said with what to compare it with, or what it belongs below', () => {
+  it('is reported with the line to compare it with, or its parent', () => {
     const site = (lines: string) => wrongIn(`networks:\n${lines}`);
     assert.deepEqual(
       [site('  n:\n     subnet: 10.0.0.0/24\n    lease: 1h\n    mtu: 1400\n'), site('n:\n  subnet: 10.0.0.0/24\n')],
