@@ -11,3 +11,12 @@ export type LeaseStore = {
    */
   commit(leases: readonly Lease[]): Promise<readonly Lease[]>;
 };
+
+/**
+ * Whether the lease that stands at an address keeps another from being recorded there; `known` is the lease that its store knows to
+ * stand there.
+ */
+export function isDisputed(stands: Lease, { mac, start, reserved }: Lease, known: Lease | undefined): boolean {
+  if (reserved || stands.mac === mac || stands.state === 'released' || stands.expires <= start) return false;
+  return known?.mac !== stands.mac || known.state !== stands.state || known.expires !== stands.expires;
+}

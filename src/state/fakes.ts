@@ -1,4 +1,4 @@
-import type { LeaseStore } from '../dhcp/leaseStore.ts';
+import { isDisputed, type LeaseStore } from '../dhcp/leaseStore.ts';
 import type { Event } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
@@ -85,15 +85,9 @@ const written = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 /** One server's view of a table of leases in memory, which several may share. */
 export function leasesInMemory(leases: Map<Ipv4, Lease>, call: Call = async (work) => work()): LeaseStore {
   const known = new Map<Ipv4, Lease>();
-  const isDisputed = (stands: Lease, { mac, start, reserved }: Lease): boolean =>
-    !reserved &&
-    stands.mac !== mac &&
-    stands.state !== 'released' &&
-    stands.expires > start &&
-    stands !== known.get(stands.ip);
   const record = (lease: Lease): readonly Lease[] => {
     const stands = leases.get(lease.ip);
-    if (stands && isDisputed(stands, lease)) {
+    if (stands && isDisputed(stands, lease, known.get(lease.ip))) {
       known.set(lease.ip, stands);
       return [stands];
     }

@@ -1,5 +1,6 @@
+import type { CompiledQuery, Kysely } from 'kysely';
 import { z } from 'zod';
-import type { LeaseStore } from '../dhcp/leaseStore.ts';
+import { isDisputed, type LeaseStore } from '../dhcp/leaseStore.ts';
 import { inTurn } from '../inTurn.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
@@ -19,9 +20,13 @@ export class SqlLeases implements LeaseStore {
   #isWhole = false;
   #mustReplay = false;
   readonly #inOrder = inTurn();
+  readonly #endOthers: CompiledQuery;
+  readonly #take: CompiledQuery;
 
   constructor(tables: Tables<Schema>) {
     this.#tables = tables;
+    this.#endOthers = endOthersQuery(tables.db);
+    this.#take = takeQuery(tables.db);
   }
 
   async load(): Promise<readonly Lease[]> {
@@ -51,32 +56,42 @@ export class SqlLeases implements LeaseStore {
     this.commit([]).catch(() => {});
   }
 
+  /** All in one transaction; where some are disputed, all others. */
   async #write(leases: readonly Lease[]): Promise<readonly Lease[]> {
-    const replays = this.#mustReplay;
-    if (leases.length === 0 && !replays) return [];
-    const first = replays ? this.#all() : [];
-    const results = await this.#tables.run([...first, ...this.#record(leases)]);
-    const taken = new Set(results.slice(first.length).flatMap(({ rows }) => rows.map(({ ip, mac }) => `${ip} ${mac}`)));
-    const isTaken = ({ ip, mac }: Lease): boolean => taken.has(`${ip} ${mac}`);
-    const lost = leases.filter((lease) => !isTaken(lease));
-    // Not another server has these: what is in the file is not what was committed.
-    if (lost.length > 0 && this.#mustReplay && !replays) return this.#write(leases);
-    // What the mirror lacks is in this very call.
-    this.#mirror.keep(leases.filter(isTaken));
-    if (replays) this.#mustReplay = false;
-    return lost.length === 0 ? [] : this.#ofOthers(lost);
+    const others: Lease[] = [];
+    let left = leases;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const replays = this.#mustReplay;
+      if (left.length === 0 && !replays) return others;
+      // What the mirror lacks is in this very call.
+      if (await this.#tables.claim([...(replays ? this.#all() : []), ...this.#record(left)])) {
+        this.#mirror.keep(left);
+        if (replays) this.#mustReplay = false;
+        return others;
+      }
+      // It was not another server: what is in the file is not what was committed.
+      if (this.#mustReplay && !replays) continue;
+      const stand = new Map((await this.#standing(left)).map((lease) => [lease.ip, lease]));
+      const isLost = (lease: Lease): boolean => {
+        const other = stand.get(lease.ip);
+        // A record that cannot be read is not as it is known.
+        const known = other?.mac === NO_MAC ? undefined : this.#mirror.at(lease.ip);
+        return other !== undefined && isDisputed(other, lease, known);
+      };
+      const lost = new Set(left.filter(isLost));
+      others.push(...[...stand.values()].filter(({ ip }) => lost.values().some((lease) => lease.ip === ip)));
+      left = left.filter((lease) => !lost.has(lease));
+      this.#mirror.keep([...stand.values()]);
+    }
+    throw unavailable({ message: 'other servers lend the same addresses again and again', hint: '' });
   }
 
-  /** What stands at the addresses of these leases; what is free again by now is recorded after all. */
-  async #ofOthers(lost: readonly Lease[]): Promise<readonly Lease[]> {
-    const at = this.#tables.db.selectFrom('leases').selectAll().where('ip', '=', 0);
-    const addresses = [...new Set(lost.map(({ ip }) => ip))].map((ip) => [ip]);
-    const [found] = await this.#tables.run([statementOf(at.compile(), addresses)]);
-    const others = this.#tables.parse('leases', found, LEASE_ROW, SET_ASIDE_ROW);
-    this.#mirror.keep(others);
-    const stand = new Set(others.map(({ ip }) => ip));
-    const free = lost.filter(({ ip }) => !stand.has(ip));
-    return free.length === 0 ? others : [...others, ...(await this.#write(free))];
+  /** The leases of the addresses of `leases`, as they are in the file. */
+  async #standing(leases: readonly Lease[]): Promise<readonly Lease[]> {
+    const query = this.#tables.db.selectFrom('leases').selectAll().where('ip', '=', 0).compile();
+    const addresses = [...new Set(leases.map(({ ip }) => ip))].map((ip) => [ip]);
+    const [found] = await this.#tables.run([statementOf(query, addresses)]);
+    return this.#tables.parse('leases', found, LEASE_ROW, SET_ASIDE_ROW);
   }
 
   /** The table as the mirror has it. */
@@ -86,64 +101,70 @@ export class SqlLeases implements LeaseStore {
       statementOf(db.deleteFrom('leases').compile()),
       ...this.#record(this.#mirror.all()),
       statementOf(db.deleteFrom('meta').where('key', '=', LEASES_HELD).compile()),
-    ].filter(({ rows }) => rows.length > 0);
+    ];
   }
 
-  /** Statements that take the addresses of leases, which give those that were taken, and end the other leases of their machines. */
+  /** Where no address and no owner comes twice it makes no difference that all deletions come first. */
   #record(leases: readonly Lease[]): readonly Statement[] {
-    const { db } = this.#tables;
-    const take = db
-      .insertInto('leases')
-      .values(SAMPLE_ROW)
-      .onConflict((conflict) =>
-        conflict
-          .column('ip')
-          .doUpdateSet((row) => ({
-            mac: row.ref('excluded.mac'),
-            network: row.ref('excluded.network'),
-            state: row.ref('excluded.state'),
-            start: row.ref('excluded.start'),
-            expires: row.ref('excluded.expires'),
-            client_id: row.ref('excluded.client_id'),
-            hostname: row.ref('excluded.hostname'),
-            reserved: row.ref('excluded.reserved'),
-          }))
-          .where(({ eb, ref, or, and }) =>
-            or([
-              eb('excluded.reserved', '=', 1),
-              eb('leases.mac', '=', ref('excluded.mac')),
-              eb('leases.state', '=', 'released'),
-              eb('leases.expires', '<=', ref('excluded.start')),
-              // The lease that is known to stand there.
-              and([eb('leases.mac', '=', ''), eb('leases.state', '=', 'bound'), eb('leases.expires', '=', 0)]),
-            ]),
-          ),
-      )
-      .returning(['ip', 'mac'])
-      .compile();
-    const endOthers = db
-      .deleteFrom('leases')
-      .where('network', '=', '')
-      .where('mac', '=', '')
-      .where('ip', '!=', 0)
-      .where('state', '!=', 'declined')
-      .where(({ exists, selectFrom }) =>
-        exists(selectFrom('leases as taken').select('taken.ip').where('taken.ip', '=', 0).where('taken.mac', '=', '')),
-      )
-      .compile();
     const known = new Map<Ipv4, Lease>();
     return runsOf(leases).flatMap((run) => {
-      const takes = run.map((lease) => {
+      const bound = run.filter(({ state }) => state === 'bound');
+      const ended = bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined']);
+      const taken = run.map((lease) => {
         const { mac, state, expires } = known.get(lease.ip) ?? this.#mirror.at(lease.ip) ?? NO_LEASE;
         known.set(lease.ip, lease);
-        return [...Object.values(rowOf(lease)), 1, 'released', mac, state, expires];
+        return [...valuesOf(lease), 1, 'released', mac, state, expires];
       });
-      const bound = run.filter(({ state }) => state === 'bound');
-      const ends = bound.map(({ network, mac, ip }) => [network, mac, ip, 'declined', ip, mac]);
-      return [statementOf(take, takes), statementOf(endOthers, ends)].filter(({ rows }) => rows.length > 0);
+      return [statementOf(this.#endOthers, ended), { ...statementOf(this.#take, taken), claims: true }];
     });
   }
 }
+
+/** Ends the other leases of a machine in its network. */
+function endOthersQuery(db: Kysely<Schema>): CompiledQuery {
+  return db
+    .deleteFrom('leases')
+    .where('network', '=', '')
+    .where('mac', '=', '')
+    .where('ip', '!=', 0)
+    .where('state', '!=', 'declined')
+    .compile();
+}
+
+/** Takes an address, unless `isDisputed`. */
+function takeQuery(db: Kysely<Schema>): CompiledQuery {
+  return db
+    .insertInto('leases')
+    .values(SAMPLE_ROW)
+    .onConflict((conflict) =>
+      conflict
+        .column('ip')
+        .doUpdateSet((row) => ({
+          mac: row.ref('excluded.mac'),
+          network: row.ref('excluded.network'),
+          state: row.ref('excluded.state'),
+          start: row.ref('excluded.start'),
+          expires: row.ref('excluded.expires'),
+          client_id: row.ref('excluded.client_id'),
+          hostname: row.ref('excluded.hostname'),
+          reserved: row.ref('excluded.reserved'),
+        }))
+        .where(({ eb, ref, or, and }) =>
+          or([
+            eb('excluded.reserved', '=', 1),
+            eb('leases.mac', '=', ref('excluded.mac')),
+            eb('leases.state', '=', 'released'),
+            eb('leases.expires', '<=', ref('excluded.start')),
+            // The lease that is known to stand there.
+            and([eb('leases.mac', '=', ''), eb('leases.state', '=', 'bound'), eb('leases.expires', '=', 0)]),
+          ]),
+        ),
+    )
+    .compile();
+}
+
+/** How often what another server does not dispute is tried again because others come in between. */
+const MOST_TRIES = 5;
 
 /** Stands for an address of which no lease is known. */
 const NO_LEASE = { mac: '', state: '', expires: 0 };
@@ -204,23 +225,13 @@ const SAMPLE_ROW: LeaseRow = {
   reserved: null,
 };
 
-/** Its fields come in the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
-function rowOf(lease: Lease): { [Column in keyof LeaseRow]: SqlValue } {
-  const { ip, mac, network, state, start, expires, clientId, hostname, reserved } = lease;
-  return {
-    ip,
-    mac,
-    network,
-    state,
-    start,
-    expires,
-    client_id: clientId ?? null,
-    hostname: hostname ?? null,
-    reserved: reserved === undefined ? null : Number(reserved),
-  };
+/** In the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
+function valuesOf({ ip, mac, network, state, start, expires, clientId, hostname, reserved }: Lease): SqlValue[] {
+  const flag = reserved === undefined ? null : Number(reserved);
+  return [ip, mac, network, state, start, expires, clientId ?? null, hostname ?? null, flag];
 }
 
-/** Cuts leases, in their order, into runs in which no address and no MAC comes twice, so that all are taken before any is ended: nearly always one run. */
+/** Cuts leases, in their order, into runs in which no address and no MAC comes twice: nearly always one run. */
 function runsOf(leases: readonly Lease[]): Lease[][] {
   const runs: Lease[][] = [];
   const addresses = new Set<Ipv4>();

@@ -334,8 +334,19 @@ describe('records that cannot be read', () => {
         ['r1'],
       );
     }
+    const refused = await store.leases.commit([lease(2, 4), lease(9, 5)]);
+    assert.deepEqual(
+      refused.map(({ ip, mac }) => [ip, mac]),
+      [[lease(2, 2).ip, '00:00:00:00:00:00']],
+    );
+    const ended = lease(2, 2).expires;
+    assert.deepEqual(await store.leases.commit([lease(2, 4, { start: ended, expires: ended + 1 })]), []);
+    const held = (await store.leases.load()).filter(({ state }) => state === 'bound');
+    assert.deepEqual(held.map(({ mac }) => mac).sort(), [mac(1), mac(4), mac(5)]);
     await store.close();
-    const tables = notices.map((notice) => /^STATE_DAMAGED .* table (\S+) .*: (.*)$/.exec(notice)?.slice(1));
+    const tables = notices
+      .slice(0, 7)
+      .map((notice) => /^STATE_DAMAGED .* table (\S+) .*: (.*)$/.exec(notice)?.slice(1));
     assert.deepEqual(tables, [
       ['leases', `${lease(2, 2).ip}, ${lease(3, 3).ip}`],
       ['events', '2'],
