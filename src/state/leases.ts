@@ -225,7 +225,7 @@ const SAMPLE_ROW: LeaseRow = {
   reserved: null,
 };
 
-/** In the order of SAMPLE_ROW: the compiled statement's parameters are told apart by order alone. */
+/** In the order of SAMPLE_ROW: the compiled statement's parameters are known by their order alone. */
 function valuesOf({ ip, mac, network, state, start, expires, clientId, hostname, reserved }: Lease): SqlValue[] {
   const flag = reserved === undefined ? null : Number(reserved);
   return [ip, mac, network, state, start, expires, clientId ?? null, hostname ?? null, flag];

@@ -25,7 +25,7 @@ export type EventRow = {
   body: string;
 };
 
-/** What a machine last told about itself, as JSON. */
+/** What a machine last reported of its hardware, as JSON. */
 export type InventoryRow = { mac: string; at: number; body: string };
 
 /** One part of a node's identity (`machine-id`, `ssh-rsa`), made once. */
@@ -38,7 +38,7 @@ export type CertificateRow = { name: string; key: string; certificate: string };
 export type StrangerRow = { mac: string; body: string };
 /** The newest boot of a node as JSON, and when the last event of it was. */
 export type BootRow = { node: string; seen_at: number; body: string };
-/** What a node last told of its files, as JSON. */
+/** What a node last reported of its files, as JSON. */
 export type AppliedRow = { node: string; at: number; body: string };
 
 /** A roll as JSON; `at` is when it was begun, `revision` how often it was changed. */

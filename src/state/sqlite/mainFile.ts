@@ -94,7 +94,7 @@ export class MainFile {
     }
   }
 
-  /** Work that nobody waits for; milliseconds until there is more. */
+  /** Work without a waiting caller; milliseconds until there is more. */
   tidy(): number {
     if (this.#isBroken || (this.#writer && this.#harm() !== undefined)) this.#tryToWrite();
     return this.#takeReserve() ? STEP_MS : LOOK_MS;

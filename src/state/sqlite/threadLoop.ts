@@ -10,13 +10,13 @@ export type Work<Opened, Asked, Given> = {
   open(): Opened;
   answer(opened: Opened, asked: Asked): Given;
   close(opened: Opened): void;
-  /** Work that nobody waits for, a few milliseconds of it; milliseconds until there is more, if there is. */
+  /** Work without a waiting caller, a few milliseconds of it; milliseconds until there is more, if there is. */
   tidy(opened: Opened): number | undefined;
   /** Whether the database must be opened anew after this failure. */
   needsReopening(error: unknown): boolean;
 };
 
-/** What is asked meanwhile goes before work that nobody waits for; milliseconds. */
+/** What is asked meanwhile goes before work without a waiting caller; milliseconds. */
 const TIDY_AFTER_MS = 20;
 
 /**
@@ -77,7 +77,7 @@ export function answerRequests<Opened, Asked, Given>(work: Work<Opened, Asked, G
   });
 }
 
-/** Reports something that nobody asked. */
+/** Reports something without a request. */
 export function notify(notice: Notice): void {
   parentPort?.postMessage({ notice });
 }
