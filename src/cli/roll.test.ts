@@ -14,11 +14,15 @@ const reveille = (...args: string[]) =>
 describe('reveille roll', () => {
   it('shows a roll as a table, a node a line, cut at the width of a terminal', () => {
     const nodes = [
-      aRollNode('node01', { phase: 'done', words: 'renewed' }),
-      aRollNode('node02', { phase: 'draining', remaining: 3, words: '3 instances left, 2 on the way' }),
+      aRollNode('node01', { phase: 'done', note: { code: 'renewed', cycled: false } }),
+      aRollNode('node02', {
+        phase: 'draining',
+        remaining: 3,
+        note: { code: 'instances', remaining: 3, moving: 2 },
+      }),
       aRollNode('node03'),
     ];
-    const roll = aRoll([], { id: 'r1', begunAt: 1000, nodes, words: 'something' });
+    const roll = aRoll([], { id: 'r1', begunAt: 1000, nodes, note: { code: 'earlier', words: 'something' } });
     const image = NEW_IMAGE.slice(0, 12);
     assert.equal(
       rollText(roll, 62_000),
@@ -42,7 +46,7 @@ describe('reveille roll', () => {
     const nodes = Array.from({ length: 40 }, (_, i) =>
       aRollNode(`node${i + 1}`, { phase: i === 5 ? 'failed' : i === 30 ? 'booting' : i < 20 ? 'done' : 'waiting' }),
     );
-    const lines = rollText(aRoll([], { nodes, words: 'w' }), 0, { columns: 80, rows: 8 }).split('\n');
+    const lines = rollText(aRoll([], { nodes, note: { code: 'aborted' } }), 0, { columns: 80, rows: 8 }).split('\n');
     assert.equal(lines.length, 8);
     const names = lines.map((line) => line.split(' ')[0]);
     assert.deepEqual(names.slice(3), ['node6', 'node21', 'node22', 'node31', 'and']);
@@ -70,7 +74,10 @@ describe('reveille roll', () => {
   it('shows the newest roll and the pins that the state holds where no server runs', async () => {
     const state = mkdtempSync(join(tmpdir(), 'roll-status-'));
     const store = await openStore(state);
-    const nodes = [aRollNode('node01', { phase: 'done', words: 'renewed' }), aRollNode('node02', { phase: 'booting' })];
+    const nodes = [
+      aRollNode('node01', { phase: 'done', note: { code: 'renewed', cycled: false } }),
+      aRollNode('node02', { phase: 'booting' }),
+    ];
     await store.rolls.save(aRoll([], { id: 'r1', begunAt: 1, nodes }), new Map([['node02', NEW_IMAGE]]), []);
     await store.close();
     const shown = reveille('roll', 'status', '--state', state);

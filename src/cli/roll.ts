@@ -2,8 +2,10 @@ import { setTimeout as after } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import { ABORT_ROLL, BEGIN_ROLL, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from '../http/contracts/rolls.ts';
-import { isActive, POLICIES, type Policy, type Roll, type RollLimits } from '../roll/record.ts';
+import { POLICIES, type Policy } from '../model/rollNote.ts';
+import { isActive, type Roll, type RollLimits } from '../roll/record.ts';
 import { parseDuration } from '../site/duration.ts';
+import { rollJson } from '../words/roll.ts';
 import { ask } from './api.ts';
 import { jsonOption, nodesArgument, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
@@ -49,7 +51,7 @@ export function rollCommand(): Command {
       const body = { ...nodes, drifted, dryRun, ...(image === undefined ? {} : { image }), ...limitsOf(flags) };
       const begun = await ask(flags.state, BEGIN_ROLL, { body });
       if (!dryRun) return follow(begun, flags);
-      console.log(flags.json ? jsonText(begun) : previewText(begun));
+      console.log(flags.json ? jsonText(rollJson(begun)) : previewText(begun));
     })
     .addCommand(statusCommand())
     .addCommand(abortCommand())
@@ -88,7 +90,7 @@ function statusCommand(): Command {
     .action(async (id: string, flags: Shown) => {
       const { roll, pins, live } = await shownOrKept(flags.state, id);
       if (!live && !flags.json) console.error('No server is running; this is what the state last held.\n');
-      if (flags.json) console.log(jsonText({ roll, pins, live }));
+      if (flags.json) console.log(jsonText({ roll: rollJson(roll), pins, live }));
       else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
       process.exitCode = hasGoneWrong(roll) ? 1 : 0;
     });
@@ -165,7 +167,7 @@ async function follow(
       if (!isAway(error) || Date.now() - answered > PATIENCE_MS) throw error;
     }
   }
-  if (json) console.log(jsonText(roll));
+  if (json) console.log(jsonText(rollJson(roll)));
   if (isWrong(roll)) process.exitCode = 1;
 }
 

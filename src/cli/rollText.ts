@@ -1,6 +1,8 @@
+import type { Phase } from '../model/rollNote.ts';
 import { plainLine } from '../plainText.ts';
-import { isActive, isUnderWay, type Phase, type Roll, type RollNode } from '../roll/record.ts';
+import { isActive, isUnderWay, type Roll, type RollNode } from '../roll/record.ts';
 import { foldNames } from '../site/foldNames.ts';
+import { noteText } from '../words/roll.ts';
 import { formatMs } from '../words/units.ts';
 import { clock, paint } from './print.ts';
 import { table } from './table.ts';
@@ -29,12 +31,12 @@ export function rollText(roll: Roll, now: number, room = ENDLESS): string {
   const count = (phases: readonly Phase[]) => roll.nodes.filter(({ phase }) => phases.includes(phase)).length;
   const title = `roll ${roll.id}  ${roll.state}  ${count(['done', 'skipped'])} of ${roll.nodes.length} done, ${count(['failed'])} failed, ${took}`;
   const shown = mostTelling(roll.nodes, Math.max(1, room.rows - OTHER_ROWS));
-  const rows = shown.map(({ node, phase, image, remaining, words }) => [
+  const rows = shown.map(({ node, phase, image, remaining, note }) => [
     node,
     phase,
     image.slice(0, 12),
     remaining === null ? '-' : String(remaining),
-    words,
+    noteText(note),
   ]);
   const cut = (line: string) =>
     line.length <= room.columns ? line : `${line.slice(0, Math.max(0, room.columns - 1))}…`;
@@ -48,7 +50,7 @@ export function rollText(roll: Roll, now: number, room = ENDLESS): string {
   const unseen = roll.nodes.length - shown.length;
   return [
     cut(title),
-    ...(roll.words === '' ? [] : [cut(plainLine(roll.words))]),
+    ...(roll.note === null ? [] : [cut(plainLine(noteText(roll.note)))]),
     paint('bold', heading),
     ...coloured,
     ...(unseen === 0 ? [] : [cut(`and ${unseen} more: see reveille roll status`)]),
@@ -68,7 +70,7 @@ function mostTelling(nodes: readonly RollNode[], most: number): readonly RollNod
 export function previewText(roll: Roll): string {
   return table([
     ['NODE', 'IMAGE', ''],
-    ...roll.nodes.map(({ node, image, words }) => [node, image.slice(0, 12), words]),
+    ...roll.nodes.map(({ node, image, note }) => [node, image.slice(0, 12), noteText(note)]),
   ]);
 }
 
@@ -101,10 +103,11 @@ export function lines(): (roll: Roll) => void {
     console.log(plainLine(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`));
   };
   return (roll) => {
-    for (const { node, phase, words } of roll.nodes) {
+    for (const { node, phase, note } of roll.nodes) {
+      const words = noteText(note);
       if (phase !== 'waiting') tell(node, `${phase}${words === '' || words === phase ? '' : `: ${words}`}`);
     }
-    if (!isActive(roll) || roll.words !== '')
-      tell('roll', `${roll.state}${roll.words === '' ? '' : `: ${roll.words}`}`);
+    const words = noteText(roll.note);
+    if (!isActive(roll) || words !== '') tell('roll', `${roll.state}${words === '' ? '' : `: ${words}`}`);
   };
 }

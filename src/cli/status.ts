@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import { STATUS } from '../http/contracts/status.ts';
+import type { BootStep } from '../model/bootStep.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
 import type { Standing } from '../model/nodeFiles.ts';
 import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
-import type { BootStep } from '../timeline/boots.ts';
 import type { NodeState, NodeStatus, Status } from '../timeline/status.ts';
 import { parseBoot } from '../timeline/storedForm.ts';
 import type { Stranger } from '../timeline/strangers.ts';

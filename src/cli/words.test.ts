@@ -192,7 +192,10 @@ describe('what others have written', () => {
   });
 
   it('moves none in a roll, whatever its cloud answers', (context) => {
-    const roll = aRoll([], { nodes: [aRollNode('node01', { phase: 'failed', words: hostile })], words: hostile });
+    const roll = aRoll([], {
+      nodes: [aRollNode('node01', { phase: 'failed', note: { code: 'cloud-unknown', message: hostile } })],
+      note: { code: 'earlier', words: hostile },
+    });
     isSafe(rollText(roll, 0));
     const log = context.mock.method(console, 'log', () => {});
     lines()(roll);

@@ -113,7 +113,7 @@ export const ROLL_VALUE: Roll = {
   endedAt: null,
   state: 'running',
   endsAs: 'stopped',
-  words: '',
+  note: { code: 'aborted' },
   keepPins: false,
   takesBack: null,
   nodes: [

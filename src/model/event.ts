@@ -4,6 +4,7 @@ import type { CloudStanding, EarlierStanding } from './cloudStanding.ts';
 import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import type { LeaseEnd, RefusalCode } from './refusal.ts';
+import type { NodeNote, Phase, RollNote, RollState } from './rollNote.ts';
 
 /** What software on the machine is speaking: it tells which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';
@@ -157,7 +158,12 @@ type OtherEvent =
   /** How much a node's clock is ahead of the server's (behind: negative), milliseconds; 0 once it is right again. */
   | { readonly kind: 'node.clock'; readonly aheadMs: number }
   /** A roll took a node (or, without a node, itself) into another phase. */
-  | { readonly kind: 'roll.step'; readonly roll: string; readonly phase: string; readonly words: string }
+  | {
+      readonly kind: 'roll.step';
+      readonly roll: string;
+      readonly phase: Phase | RollState;
+      readonly note: NodeNote | RollNote | null;
+    }
   | { readonly kind: 'site.loaded'; readonly networks: number; readonly nodes: number }
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }

@@ -19,7 +19,7 @@ const IN_VAIN: ReadonlySet<ErrorCode> = new Set([
   'TOOL_MISSING',
 ]);
 
-/** Does what a roll decided; gives what went wrong in words. `powerCycle` has a node start anew from the network, by its BMC. */
+/** Does what a roll decided; gives what went wrong. `powerCycle` has a node start anew from the network, by its BMC. */
 export function createAct(
   withCloud: WithCloud,
   orders: Pick<Orders, 'give'>,
@@ -29,14 +29,16 @@ export function createAct(
     if (action.kind === 'reboot') {
       const order = { id: randomUUID(), what: 'reboot' } as const;
       const taken = await orders.give(action.node, order, AbortSignal.timeout(TAKEN_MS));
-      return taken ? undefined : { refused: true, words: 'it did not take the order to reboot' };
+      return taken ? undefined : { refused: true, why: { code: 'order-untaken' } };
     }
     try {
       await (action.kind === 'power-cycle' ? powerCycle(action.node) : inCloud(withCloud, action));
       return undefined;
     } catch (error) {
       if (!(error instanceof ReveilleError)) throw error;
-      return { refused: error.code === 'CLOUD_REFUSED' || IN_VAIN.has(error.code), words: error.message };
+      const { code, message } = error;
+      const why = { code: 'error', error: code, message } as const;
+      return { refused: code === 'CLOUD_REFUSED' || IN_VAIN.has(code), why };
     }
   };
 }

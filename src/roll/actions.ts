@@ -1,3 +1,5 @@
+import type { ActionFailure } from '../model/rollNote.ts';
+
 /** What a roll does to the world. Each may be done twice without harm, in the states in which it is given. */
 export type Action =
   | CloudAction
@@ -16,4 +18,4 @@ export type CloudAction =
     };
 
 /** Why an action could not be done; `refused` if the cloud, node or BMC said no, and did not merely stay silent. */
-export type Failure = { readonly refused: boolean; readonly words: string };
+export type Failure = { readonly refused: boolean; readonly why: ActionFailure };

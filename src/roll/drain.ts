@@ -1,12 +1,12 @@
 import type { Instance } from '../cloud/instances.ts';
-import { count } from '../words/units.ts';
+import type { NodeNote, Policy, Stuck } from '../model/rollNote.ts';
 import type { Action } from './actions.ts';
-import type { Move, Policy, RollNode } from './record.ts';
+import type { Move, RollNode } from './record.ts';
 
 /** How emptying a host stands. `stop`: an instance cannot be moved, and the policy is to stop then. */
 export type Drained = {
   readonly state: 'empty' | 'busy' | 'stop';
-  readonly words: string;
+  readonly note: NodeNote;
   readonly moves: RollNode['moves'];
   readonly remaining: number;
   readonly actions: readonly Action[];
@@ -49,7 +49,8 @@ export function drain(
   const remaining = instances.length - staying;
   const stop = ways.get('stop')?.[0];
   if (stop) {
-    return { state: 'stop', words: `${stuckWords(stop, moves[stop.id])}`, moves, remaining, actions: [] };
+    const note = { code: 'stuck', stuck: stuckOf(stop, moves[stop.id]) } as const;
+    return { state: 'stop', note, moves, remaining, actions: [] };
   }
   for (const kind of ['live', 'cold'] as const) {
     for (const { id } of ways.get(kind) ?? []) {
@@ -63,7 +64,7 @@ export function drain(
   const stuck = ways.get('stuck')?.[0];
   return {
     state: remaining === 0 && confirmed.settled ? 'empty' : 'busy',
-    words: wordsFor(remaining, moving, stuck && stuckWords(stuck, moves[stuck.id]), confirmed.settled),
+    note: noteOf(remaining, moving, stuck && stuckOf(stuck, moves[stuck.id]), confirmed.settled),
     moves,
     remaining,
     actions,
@@ -117,14 +118,14 @@ function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): Wa
   return policy === 'leave' ? 'stays' : policy === 'stop-roll' ? 'stop' : 'stuck';
 }
 
-function stuckWords({ name, id, status }: Instance, move: Move | undefined): string {
-  const tried = move ? `, asked ${count(move.tries, 'time')} to move ${move.kind}` : '';
-  const why = move?.refused ?? (move ? 'the logs of nova-compute on both hosts say why' : undefined);
-  return `${name} (${id}) cannot be moved: it is ${status}${tried}${why === undefined ? '' : `: ${why}`}`;
+function stuckOf({ name, id, status }: Instance, move: Move | undefined): Stuck {
+  if (move === undefined) return { id, name, status };
+  const { kind, tries, refused } = move;
+  return { id, name, status, tried: { kind, tries, ...(refused === undefined ? {} : { refused }) } };
 }
 
-function wordsFor(remaining: number, moving: number, stuck: string | undefined, settled: boolean): string {
-  if (stuck !== undefined) return `${count(remaining, 'instance')} left; ${stuck}`;
-  if (remaining > 0) return `${count(remaining, 'instance')} left, ${moving} on the way`;
-  return settled ? 'empty' : 'cold moves wait to be confirmed';
+function noteOf(remaining: number, moving: number, stuck: Stuck | undefined, settled: boolean): NodeNote {
+  if (stuck !== undefined) return { code: 'stuck', stuck, remaining };
+  if (remaining > 0) return { code: 'instances', remaining, moving };
+  return { code: settled ? 'empty' : 'moves-unconfirmed' };
 }

@@ -17,7 +17,7 @@ export function aRoll(nodes: readonly string[], more: Partial<Roll> = {}): Roll 
     endedAt: null,
     state: 'running',
     endsAs: 'stopped',
-    words: '',
+    note: null,
     maxUnavailable: 1,
     bootMs: 1_200_000,
     failures: 0,

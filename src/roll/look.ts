@@ -4,12 +4,13 @@ import { type Instance, instanceById, instancesOn, movesOf } from '../cloud/inst
 import type { CloudSession } from '../cloud/session.ts';
 import { type CloudView, readCloudView } from '../cloud/view.ts';
 import { ReveilleError } from '../errors.ts';
+import type { BootStep } from '../model/bootStep.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Standing as FilesStanding } from '../model/nodeFiles.ts';
+import type { Phase } from '../model/rollNote.ts';
 import type { Site } from '../site/site.ts';
-import { type Boot, type BootStep, imageOfBoot } from '../timeline/boots.ts';
-import { stepDetail, stepName } from '../words/step.ts';
-import type { Phase, Roll, RollNode } from './record.ts';
+import { type Boot, imageOfBoot } from '../timeline/boots.ts';
+import type { Roll, RollNode } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
 
 /** What a roll is shown the rack and its cloud through. */
@@ -78,7 +79,7 @@ async function lookAtCloud(
     });
   } catch (error) {
     if (!(error instanceof ReveilleError)) throw error;
-    const unknown: SeenInCloud = { kind: 'unknown', words: error.message };
+    const unknown: SeenInCloud = { kind: 'unknown', message: error.message };
     return new Map(nodes.map(({ node }) => [node, unknown]));
   }
 }
@@ -109,17 +110,21 @@ async function seenInCloud(
   };
 }
 
-function failureOf(step: BootStep): string {
-  const detail = stepDetail(step);
-  return `${stepName(step)} failed${detail ? `: ${detail}` : ''}`;
+function seenBoot(boot: Boot): SeenNode['boot'] & object {
+  const failed = boot.state === 'failed' ? boot.steps.findLast(({ status }) => status === 'failed') : undefined;
+  const step = failed ?? boot.steps.at(-1);
+  const image = imageOfBoot(boot);
+  return {
+    startedAt: boot.startedAt,
+    state: boot.state,
+    ...(step && { step: withoutOutput(step) }),
+    ...(image === undefined ? {} : { image }),
+  };
 }
 
-function seenBoot(boot: Boot): SeenNode['boot'] & object {
-  const last = boot.steps.at(-1);
-  const failed = boot.state === 'failed' ? boot.steps.findLast(({ status }) => status === 'failed') : undefined;
-  const words = failed ? failureOf(failed) : last ? stepName(last) : 'boots';
-  const image = imageOfBoot(boot);
-  return { startedAt: boot.startedAt, state: boot.state, words, ...(image === undefined ? {} : { image }) };
+/** What a command printed is no part of a roll's record. */
+function withoutOutput({ output: _, ...step }: BootStep): BootStep {
+  return step;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { count } from '../words/units.ts';
+import type { ActionFailure, NodeNote, RollNote } from '../model/rollNote.ts';
 import type { Action, Failure } from './actions.ts';
 import { advance, begin, isBeforeReboot, restore, type Step } from './node.ts';
 import { isUnderWay, type PinChanges, type Roll, type RollLimits, type RollNode } from './record.ts';
@@ -16,12 +16,12 @@ export function next(roll: Roll, seen: Seen): Next {
   const actions: Action[] = [];
   const pins = new Map<string, string | null>();
   const nodes = [...roll.nodes];
-  let stopWords: string | undefined;
+  let stop: RollNote | undefined;
   const take = (index: number, step: Step): void => {
     nodes[index] = step.node;
     actions.push(...step.actions);
     if (step.pin !== undefined) pins.set(step.node.node, step.pin);
-    if (step.stop) stopWords = `${step.node.node}: ${step.node.words}`;
+    if (step.stop) stop = { code: 'stopped-by-node', node: step.node.node, why: step.node.note };
   };
   const each = (visit: (node: RollNode, index: number) => void): void => [...nodes].forEach(visit);
 
@@ -31,14 +31,14 @@ export function next(roll: Roll, seen: Seen): Next {
 
   const failed = nodes.filter(hasFailed).length;
   if (roll.state === 'running' && failed > roll.failures) {
-    stopWords ??= `${count(failed, 'node')} failed, and ${roll.failures} may`;
+    stop ??= { code: 'too-many-failed', failed, allowed: roll.failures };
   }
   let current: Roll =
-    stopWords !== undefined && roll.state === 'running' ? { ...roll, state: 'stopping', words: stopWords } : roll;
+    stop !== undefined && roll.state === 'running' ? { ...roll, state: 'stopping', note: stop } : roll;
 
   if (current.state === 'stopping') {
     each((node, i) => {
-      if (isBeforeReboot(node)) take(i, restore(node, 'left', 'the roll was stopped before its reboot', now));
+      if (isBeforeReboot(node)) take(i, restore(node, 'left', { code: 'stopped-before-reboot' }, now));
     });
   } else {
     // One that an earlier attempt left out of service takes no more of it away.
@@ -49,48 +49,54 @@ export function next(roll: Roll, seen: Seen): Next {
     });
     const isBlocked = !nodes.some(isUnderWay) && free() <= 0 && nodes.some(({ phase }) => phase === 'waiting');
     if (isBlocked) {
-      const words = `${count(nodes.filter(({ out }) => out).length, 'node')} failed and out of service: no more may be`;
-      current = { ...current, state: 'stopping', words };
+      const out = nodes.filter((node) => node.out).length;
+      current = { ...current, state: 'stopping', note: { code: 'too-many-out', out } };
     }
   }
   return { roll: ended({ ...current, nodes }, now), actions, pins };
 }
 
 /** The record once an action has failed; what has been done shows by itself at the next look. */
-export function noted(roll: Roll, action: Action, { refused, words }: Failure): Roll {
+export function noted(roll: Roll, action: Action, { refused, why }: Failure): Roll {
+  const note: NodeNote = { code: 'action-failed', failure: why };
   const change = (node: RollNode): RollNode => {
     if (node.node !== action.node) return node;
-    if (action.kind === 'reboot') return { ...node, askedAt: null, orders: node.orders - 1, words };
-    if (action.kind === 'power-cycle') return cycleFailed(node, refused, words);
+    if (action.kind === 'reboot') return { ...node, askedAt: null, orders: node.orders - 1, note };
+    if (action.kind === 'power-cycle') return cycleFailed(node, refused, messageOf(why));
     const move = 'instance' in action ? node.moves[action.instance] : undefined;
-    if (!move || action.kind === 'confirm' || !('instance' in action)) return { ...node, words };
+    if (!move || action.kind === 'confirm' || !('instance' in action)) return { ...node, note };
     // Only a cloud that answered has been asked: one that was silent takes no try away.
-    const after = refused ? { ...move, refused: words } : { ...move, tries: move.tries - 1 };
-    return { ...node, words, moves: { ...node.moves, [action.instance]: after } };
+    const after = refused ? { ...move, refused: messageOf(why) } : { ...move, tries: move.tries - 1 };
+    return { ...node, note, moves: { ...node.moves, [action.instance]: after } };
   };
   return { ...roll, nodes: roll.nodes.map(change) };
 }
 
+/** What the cloud, the node or the BMC answered. */
+function messageOf(failure: ActionFailure): string {
+  return failure.code === 'error' ? failure.message : '';
+}
+
 /** What was refused was not done. Of a BMC that fell silent nobody knows: it is asked again. */
-function cycleFailed(node: RollNode, refused: boolean, why: string): RollNode {
-  const words = `its BMC did not power cycle it: ${why}`;
-  if (!refused) return { ...node, words, cycle: null };
-  return { ...node, words, orders: node.orders - 1, cycle: { askedAt: node.askedAt ?? node.since, refused: why } };
+function cycleFailed(node: RollNode, refused: boolean, message: string): RollNode {
+  const note: NodeNote = { code: 'cycle-failed', message };
+  if (!refused) return { ...node, note, cycle: null };
+  return { ...node, note, orders: node.orders - 1, cycle: { askedAt: node.askedAt ?? node.since, refused: message } };
 }
 
 /** Begins no more nodes; those that have not been rebooted go back into service. */
 export function aborted(roll: Roll): Roll {
-  return { ...roll, state: 'stopping', endsAs: 'aborted', words: 'aborted by the operator' };
+  return { ...roll, state: 'stopping', endsAs: 'aborted', note: { code: 'aborted' } };
 }
 
 /** A roll that stopped goes on, within its limits but for those given anew: nodes that failed or were left are tried again. */
 export function resumed(roll: Roll, limits: Partial<RollLimits>, now: number): Roll {
   const again = (node: RollNode): RollNode =>
     node.phase === 'failed' || node.phase === 'left'
-      ? { ...node, phase: 'waiting', since: now, words: 'is tried again', askedAt: null }
+      ? { ...node, phase: 'waiting', since: now, note: { code: 'tried-again' }, askedAt: null }
       : node;
   const nodes = roll.nodes.map(again);
-  return { ...roll, ...limits, state: 'running', endsAs: 'stopped', endedAt: null, words: '', nodes };
+  return { ...roll, ...limits, state: 'running', endsAs: 'stopped', endedAt: null, note: null, nodes };
 }
 
 function hasFailed({ phase, restoreTo }: RollNode): boolean {
@@ -104,10 +110,10 @@ function ended(roll: Roll, now: number): Roll {
   if (roll.state === 'running') {
     if (waits) return roll;
     const failed = nodes.filter(({ phase }) => phase === 'failed').length;
-    const words = failed === 0 ? '' : `${count(failed, 'node')} failed`;
-    return { ...roll, state: 'done', endedAt: now, words };
+    const note: RollNote | null = failed === 0 ? null : { code: 'some-failed', failed };
+    return { ...roll, state: 'done', endedAt: now, note };
   }
   const leave = (node: RollNode): RollNode =>
-    node.phase === 'waiting' ? { ...node, phase: 'left', since: now, words: 'was not begun' } : node;
+    node.phase === 'waiting' ? { ...node, phase: 'left', since: now, note: { code: 'not-begun' } } : node;
   return { ...roll, state: roll.endsAs, endedAt: now, nodes: nodes.map(leave) };
 }

@@ -1,8 +1,8 @@
-import { standingText } from '../words/standing.ts';
-import { count, formatMs, shortenHashes } from '../words/units.ts';
+import type { ComputeService } from '../cloud/view.ts';
+import type { BootProgress, NodeNote, NotRebooted, Phase } from '../model/rollNote.ts';
 import type { Action } from './actions.ts';
 import { confirmMoves, drain } from './drain.ts';
-import { disabledReason, isOurReason, type Phase, type Roll, type RollNode } from './record.ts';
+import { disabledReason, isOurReason, type Roll, type RollNode } from './record.ts';
 import type { Seen, SeenNode } from './seen.ts';
 
 /** What a step made of a node. `pin` is there where its pin changes; `stop` where the roll must stop for it. */
@@ -48,37 +48,37 @@ const MOST_DRAINS = 5;
 
 /** Begins a node: it is skipped, waits on, or leaves service. */
 export function begin(roll: Roll, node: RollNode, seen: SeenNode | undefined, now: number): Step {
-  if (!seen) return end(roll, node, 'skipped', 'the site has no such node any more', now);
+  if (!seen) return end(roll, node, 'skipped', { code: 'left-site' }, now);
   const { cloud, boot } = seen;
-  if (cloud.kind === 'unknown') return stay({ ...node, words: `the cloud cannot be asked: ${cloud.words}` });
+  if (cloud.kind === 'unknown') return stay({ ...node, note: { code: 'cloud-unknown', message: cloud.message } });
   const before = boot?.image !== undefined && boot.image !== node.image ? boot.image : node.before;
   const fresh: RollNode = { ...node, ...UNTOLD, before, disabled: false, moves: {}, attempts: 0, remaining: null };
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
   if (isRenewed(node, seen)) {
     if (service && !service.enabled && isOurReason(service.disabledReason)) {
-      return stay(enter({ ...fresh, out: true, disabled: true }, 'enabling', 'runs the image already', now));
+      return stay(enter({ ...fresh, out: true, disabled: true }, 'enabling', { code: 'runs-image' }, now));
     }
-    return end(roll, node, 'skipped', 'runs the image already', now);
+    return end(roll, node, 'skipped', { code: 'runs-image' }, now);
   }
   const out = { ...fresh, out: true };
   if (cloud.kind === 'none') return reboot(out, now);
-  if (!service) return stay(enter(out, 'draining', 'Nova knows no compute service on it', now));
-  return disabling(roll, enter(out, 'disabling', 'its compute service is being disabled', now), seen, now);
+  if (!service) return stay(enter(out, 'draining', { code: 'no-service' }, now));
+  return disabling(roll, enter(out, 'disabling', { code: 'disabling' }, now), seen, now);
 }
 
 /** One more step of a node that is under way. Pure. */
 export function advance(roll: Roll, node: RollNode, { now, nodes }: Seen): Step {
   const seen = nodes.get(node.node);
-  if (!seen) return fail(roll, node, 'the site has no such node any more', now);
+  if (!seen) return fail(roll, node, { code: 'left-site' }, now);
   // Without the cloud's word nothing is decided that needs it, and no time is counted.
   const needsCloud = node.phase !== 'rebooting' && node.phase !== 'booting';
   if (needsCloud && seen.cloud.kind === 'unknown') {
-    return stay({ ...node, since: now, words: `the cloud cannot be asked: ${seen.cloud.words}` });
+    return stay({ ...node, since: now, note: { code: 'cloud-unknown', message: seen.cloud.message } });
   }
   const step = PHASES[node.phase]?.(roll, node, seen, now) ?? stay(node);
   const limit = limitOf(step.node, roll);
   const isLate = step.node.phase === node.phase && limit !== undefined && now - step.node.since >= limit;
-  return isLate ? fail(roll, step.node, `not done after ${formatMs(limit)}: ${step.node.words}`, now) : step;
+  return isLate ? fail(roll, step.node, { code: 'late', limitMs: limit, note: step.node.note }, now) : step;
 }
 
 function limitOf(node: RollNode, { policy, bootMs }: Roll): number | undefined {
@@ -88,8 +88,8 @@ function limitOf(node: RollNode, { policy, bootMs }: Roll): number | undefined {
 }
 
 /** Takes a node out of the roll before its reboot: it goes back into service as it is. */
-export function restore(node: RollNode, restoreTo: RollNode['restoreTo'], words: string, now: number): Step {
-  return { node: { ...enter(node, 'restoring', words, now), restoreTo }, actions: [], pin: node.pinBefore };
+export function restore(node: RollNode, restoreTo: RollNode['restoreTo'], note: NodeNote | null, now: number): Step {
+  return { node: { ...enter(node, 'restoring', note, now), restoreTo }, actions: [], pin: node.pinBefore };
 }
 
 /** Whether a node is out of service by the roll and may not have been told to reboot yet. */
@@ -117,11 +117,11 @@ const PHASES: { readonly [P in Phase]?: PhaseStep } = {
 
 function disabling(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
-  if (!service) return stay(enter(node, 'draining', 'Nova knows no compute service on it', now));
+  if (!service) return stay(enter(node, 'draining', { code: 'no-service' }, now));
   if (!service.enabled) {
     const disabled = isOurReason(service.disabledReason);
-    const whose = disabled ? '' : `, as it was already${reasonWords(service.disabledReason)}`;
-    return stay(enter({ ...node, disabled }, 'draining', `disabled${whose}`, now));
+    const note: NodeNote = { code: 'disabled', ...(disabled ? {} : { before: reasonOf(service) }) };
+    return stay(enter({ ...node, disabled }, 'draining', note, now));
   }
   if (!isDue(node, now)) return stay(node);
   const action: Action = { kind: 'disable', node: node.node, service: service.id, reason: disabledReason(roll) };
@@ -131,21 +131,21 @@ function disabling(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number)
 function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
   if (cloud.kind === 'none') return reboot(node, now);
   if (cloud.kind !== 'seen' || cloud.instances === undefined) return stay(node);
-  if (cloud.service?.enabled) return fail(roll, node, 'somebody enabled its compute service meanwhile', now);
-  const { state, words, moves, remaining, actions } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
+  if (cloud.service?.enabled) return fail(roll, node, { code: 'enabled-meanwhile' }, now);
+  const { state, note, moves, remaining, actions } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
   const gotOn = node.remaining !== null && remaining < node.remaining;
   const since = gotOn ? now : node.since;
-  const drained: RollNode = { ...node, moves, remaining, words, since };
-  if (state === 'stop') return { ...restore(drained, 'failed', words, now), stop: true };
+  const drained: RollNode = { ...node, moves, remaining, note, since };
+  if (state === 'stop') return { ...restore(drained, 'failed', note, now), stop: true };
   if (state === 'busy' || now - since < SETTLE_MS) return { node: drained, actions };
-  if (cloud.unended) return stay({ ...drained, words: unendedWords(cloud.unended) });
-  if (node.attempts >= MOST_DRAINS) return fail(roll, drained, 'new instances came to it again and again', now);
+  if (cloud.unended) return stay({ ...drained, note: { code: 'moves-unended', moves: cloud.unended } });
+  if (node.attempts >= MOST_DRAINS) return fail(roll, drained, { code: 'instances-keep-coming' }, now);
   return reboot({ ...drained, attempts: node.attempts + 1 }, now);
 }
 
 /** It is pinned in the same breath, so that the boot to come is the wanted one. */
 function reboot(node: RollNode, now: number): Step {
-  const next = enter({ ...node, ...UNTOLD, rebootFrom: now }, 'rebooting', 'is to reboot', now);
+  const next = enter({ ...node, ...UNTOLD, rebootFrom: now }, 'rebooting', { code: 'to-reboot' }, now);
   return { node: next, actions: [], pin: node.image };
 }
 
@@ -156,43 +156,41 @@ const UNTOLD = { orders: 0, deafSince: null, cycle: null } as const;
 function rebooting(roll: Roll, before: RollNode, seen: SeenNode, now: number): Step {
   const { boot, cloud } = seen;
   if (boot && boot.startedAt > (before.rebootFrom ?? now)) {
-    return stay(
-      enter(before, 'booting', isCycled(before) ? `power cycled by its BMC; ${boot.words}` : boot.words, now),
-    );
+    const note: NodeNote = { code: 'boots', boot: progressOf(boot), ...(isCycled(before) ? { cycled: true } : {}) };
+    return stay(enter(before, 'booting', note, now));
   }
   const node = { ...before, deafSince: seen.listens ? null : (before.deafSince ?? now) };
   const isWaitedFor = node.askedAt !== null && now - node.askedAt < REBOOT_AGAIN_MS;
   if (isWaitedFor) return stay(node);
   if (cloud.kind === 'unknown') {
     const since = node.orders === 0 ? now : node.since;
-    return stay({ ...node, since, words: `the cloud cannot be asked: ${cloud.words}` });
+    return stay({ ...node, since, note: { code: 'cloud-unknown', message: cloud.message } });
   }
   if (cloud.kind === 'seen') {
     if (cloud.instances === undefined) return stay(node);
     if (cloud.service?.enabled && node.orders === 0) {
-      return fail(roll, node, 'somebody enabled its compute service meanwhile', now);
+      return fail(roll, node, { code: 'enabled-meanwhile' }, now);
     }
-    const { state, words, remaining } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
+    const { state, note, remaining } = drain(node, roll.policy, cloud.instances, cloud.moved, now);
     if (state !== 'empty') {
       return node.orders === 0
-        ? stay(enter({ ...node, remaining }, 'draining', words, now))
-        : stay({ ...node, words: `was told to reboot and did not, and is not empty any more: ${words}` });
+        ? stay(enter({ ...node, remaining }, 'draining', note, now))
+        : stay({ ...node, note: { code: 'not-empty-again', drain: note } });
     }
-    if (cloud.unended) return stay({ ...node, words: unendedWords(cloud.unended) });
+    if (cloud.unended) return stay({ ...node, note: { code: 'moves-unended', moves: cloud.unended } });
   }
   const told = { ...node, askedAt: now, orders: node.orders + 1 };
   switch (wayToReboot(node, seen, now)) {
     case 'agent':
-      return { node: { ...told, words: 'told to reboot' }, actions: [{ kind: 'reboot', node: node.node }] };
+      return { node: { ...told, note: { code: 'told-to-reboot' } }, actions: [{ kind: 'reboot', node: node.node }] };
     case 'bmc': {
-      const why = node.orders === 0 ? 'its agent does not ask for orders' : 'it did not reboot when told';
       return {
-        node: { ...told, cycle: { askedAt: now }, words: `power cycled by its BMC: ${why}` },
+        node: { ...told, cycle: { askedAt: now }, note: { code: 'power-cycled', why: whyNot(node) } },
         actions: [{ kind: 'power-cycle', node: node.node }],
       };
     }
     case 'neither':
-      return stay({ ...node, words: deafWords(node, seen, now) });
+      return stay({ ...node, note: notRebooted(node, seen, now) });
   }
 }
 
@@ -216,64 +214,75 @@ function isCycled({ cycle }: RollNode): boolean {
 }
 
 /** Why a node that is to reboot is told nothing now. */
-function deafWords(node: RollNode, { bmc }: SeenNode, now: number): string {
-  if (isCycled(node)) return node.words;
+function notRebooted(node: RollNode, { bmc }: SeenNode, now: number): NodeNote | null {
+  if (isCycled(node)) return node.note;
   const { orders, askedAt, cycle } = node;
   const isDown = orders > 0 && now - (askedAt ?? node.since) < GOES_DOWN_MS;
-  if (isDown) return node.words;
-  const what = orders === 0 ? 'its agent does not ask for orders' : 'was told to reboot and did not';
-  if (cycle?.refused !== undefined) return `${what}; its BMC did not power cycle it: ${cycle.refused}`;
-  return bmc ? `${what}; its BMC is asked next` : `${what}, and the site gives it no bmc; a reboot by hand counts too`;
+  if (isDown) return node.note;
+  const message = cycle?.refused;
+  const state =
+    message === undefined ? ({ state: bmc ? 'next' : 'none' } as const) : ({ state: 'refused', message } as const);
+  return { code: 'not-rebooted', why: whyNot(node), bmc: state };
+}
+
+/** Why its agent does not reboot it: it has not taken an order, or it took one and did not go down. */
+function whyNot({ orders }: RollNode): NotRebooted {
+  return orders === 0 ? 'agent-silent' : 'order-lost';
+}
+
+function progressOf({ state, step }: BootProgress): BootProgress {
+  return { state, ...(step && { step }) };
 }
 
 function booting(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
-  if (boot?.state !== 'ready') return stay({ ...node, words: boot?.words ?? node.words });
+  if (boot?.state !== 'ready')
+    return stay({ ...node, note: boot ? { code: 'boots', boot: progressOf(boot) } : node.note });
   if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
-  if (cloud.kind !== 'none') return stay(enter(node, 'joining', 'ready, not yet in service', now));
-  if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
-  return end(roll, node, 'done', renewedWords(node), now);
+  if (cloud.kind !== 'none') return stay(enter(node, 'joining', { code: 'joins' }, now));
+  if (files === 'failed') return fail(roll, node, { code: 'files-failed' }, now);
+  return end(roll, node, 'done', renewed(node), now);
 }
 
 function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, now: number): Step {
   if (cloud.kind !== 'seen') return stay(node);
-  if (boot?.state !== 'ready') return stay({ ...node, words: `boots again: ${boot?.words ?? ''}` });
+  if (boot?.state !== 'ready')
+    return stay({ ...node, note: { code: 'boots-again', ...(boot && { boot: progressOf(boot) }) } });
   if (boot.image !== node.image) return fail(roll, node, wrongImage(boot.image, node.image), now);
-  if (files === 'failed') return fail(roll, node, 'its files could not be laid', now);
+  if (files === 'failed') return fail(roll, node, { code: 'files-failed' }, now);
   const { standing } = cloud;
   if (standing?.standing !== 'in-service')
-    return stay({ ...node, words: standing === undefined ? node.words : standingText(standing) });
-  return enabling(roll, enter(node, 'enabling', 'in service', now), { cloud }, now);
+    return stay({ ...node, note: standing === undefined ? node.note : { code: 'standing', standing } });
+  return enabling(roll, enter(node, 'enabling', { code: 'in-service' }, now), { cloud }, now);
 }
 
 /** Only what a roll disabled is enabled: the reason in Nova says whose doing it is. */
 function enabling(roll: Roll, node: RollNode, { cloud }: Pick<SeenNode, 'cloud'>, now: number): Step {
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
-  if (!service || service.enabled) return end(roll, node, 'done', renewedWords(node), now);
+  if (!service || service.enabled) return end(roll, node, 'done', renewed(node), now);
   if (!isOurReason(service.disabledReason)) {
-    const words = `${renewedWords(node)}; its service stays disabled${reasonWords(service.disabledReason)}`;
-    return end(roll, node, 'done', words, now);
+    return end(roll, node, 'done', { ...renewed(node), disabled: reasonOf(service) }, now);
   }
   if (!isDue(node, now)) return stay(node);
   return {
-    node: { ...node, askedAt: now, words: 'in service; is being enabled' },
+    node: { ...node, askedAt: now, note: { code: 'enabling' } },
     actions: [{ kind: 'enable', node: node.node, service: service.id }],
   };
 }
 
 function restoring(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number): Step {
-  if (cloud.kind !== 'seen') return end(roll, node, node.restoreTo, node.words, now);
+  if (cloud.kind !== 'seen') return end(roll, node, node.restoreTo, node.note, now);
   const { service, instances, moved } = cloud;
   if (instances === undefined) return stay(node);
   const { moves, actions, settled } = confirmMoves(node, instances, moved, now);
   const isOurs = service && !service.enabled && isOurReason(service.disabledReason);
-  if (!isOurs && settled) return end(roll, { ...node, moves }, node.restoreTo, node.words, now);
+  if (!isOurs && settled) return end(roll, { ...node, moves }, node.restoreTo, node.note, now);
   if (!isOurs || !isDue(node, now)) return { node: { ...node, moves }, actions };
   const enable: Action = { kind: 'enable', node: node.node, service: service.id };
   return { node: { ...node, moves, askedAt: now }, actions: [...actions, enable] };
 }
 
-function enter(node: RollNode, phase: Phase, words: string, now: number): RollNode {
-  return { ...node, phase, since: now, askedAt: null, words };
+function enter(node: RollNode, phase: Phase, note: NodeNote | null, now: number): RollNode {
+  return { ...node, phase, since: now, askedAt: null, note };
 }
 
 function stay(node: RollNode): Step {
@@ -281,39 +290,33 @@ function stay(node: RollNode): Step {
 }
 
 /** What has failed before its reboot goes back into service; what has failed after stays disabled for somebody to look at. */
-function fail(roll: Roll, node: RollNode, words: string, now: number): Step {
-  if (isBeforeReboot(node)) return restore(node, 'failed', `failed while ${node.phase}: ${words}`, now);
-  const stays = node.disabled ? '; its compute service stays disabled' : '';
-  const ended = end(roll, node, 'failed', `failed while ${node.phase}: ${words}${stays}`, now);
+function fail(roll: Roll, node: RollNode, why: NodeNote, now: number): Step {
+  const note: NodeNote = { code: 'failed', phase: node.phase, why };
+  if (isBeforeReboot(node)) return restore(node, 'failed', note, now);
+  const ended = end(roll, node, 'failed', { ...note, ...(node.disabled ? { staysDisabled: true } : {}) }, now);
   return { ...ended, node: { ...ended.node, out: true, disabled: node.disabled } };
 }
 
-function end(roll: Roll, node: RollNode, phase: Phase, words: string, now: number): Step {
+function end(roll: Roll, node: RollNode, phase: Phase, note: NodeNote | null, now: number): Step {
   const isBack = phase === 'done' || phase === 'skipped';
-  const next = { ...enter(node, phase, words, now), out: false, disabled: false };
+  const next = { ...enter(node, phase, note, now), out: false, disabled: false };
   if (node.phase === 'restoring') return stay(next);
   // Back on an image that the site does not name, it must stay there; else the site decides again.
   return { node: next, actions: [], pin: roll.keepPins && (isBack || phase === 'failed') ? node.image : null };
 }
 
-function unendedWords(unended: number): string {
-  return `empty; of ${count(unended, 'move')} from or to it Nova has not told the end`;
-}
-
-function renewedWords(node: RollNode): string {
-  return isCycled(node) ? 'renewed, power cycled by its BMC' : 'renewed';
+function renewed(node: RollNode): NodeNote & { readonly code: 'renewed' } {
+  return { code: 'renewed', cycled: isCycled(node) };
 }
 
 function isDue({ askedAt }: RollNode, now: number): boolean {
   return askedAt === null || now - askedAt >= ASK_AGAIN_MS;
 }
 
-function reasonWords(reason: string | undefined): string {
-  return reason === undefined ? '' : `: ${reason}`;
+function reasonOf({ disabledReason: reason }: ComputeService): { readonly reason?: string } {
+  return reason === undefined ? {} : { reason };
 }
 
-function wrongImage(found: string | undefined, wanted: string): string {
-  return shortenHashes(
-    found === undefined ? 'it cannot be told which image it booted' : `it booted ${found} and not ${wanted}`,
-  );
+function wrongImage(found: string | undefined, wanted: string): NodeNote {
+  return { code: 'wrong-image', wanted, ...(found === undefined ? {} : { found }) };
 }

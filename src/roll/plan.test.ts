@@ -18,7 +18,7 @@ const shelf = {
 };
 
 function runs(image: string, more: Partial<SeenNode> = {}): SeenNode {
-  const boot = { startedAt: 1, state: 'ready', words: '', image } as const;
+  const boot = { startedAt: 1, state: 'ready', image } as const;
   return { boot, listens: true, bmc: false, files: 'right', cloud: { kind: 'none' }, ...more };
 }
 

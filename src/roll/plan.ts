@@ -2,11 +2,11 @@ import { isComputeNode } from '../cloud/expected.ts';
 import { ReveilleError } from '../errors.ts';
 import type { ShelvedImage } from '../image/shelf.ts';
 import type { SiteNode } from '../model/node.ts';
+import type { NodeNote, Policy } from '../model/rollNote.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import type { Site } from '../site/site.ts';
-import { count, shortenHashes } from '../words/units.ts';
 import { isRenewed } from './node.ts';
-import { isActive, type Policy, type Roll, type RollLimits, type RollNode, waitingNode } from './record.ts';
+import { isActive, type Roll, type RollLimits, type RollNode, waitingNode } from './record.ts';
 import type { Seen, SeenNode } from './seen.ts';
 
 /** What an operator asks for. */
@@ -76,10 +76,7 @@ export async function planRollback(back: Roll, limits: Partial<RollLimits>, from
   }
   for (const { node, image } of nodes) {
     if ((await from.shelf.byHash(image)) === undefined) {
-      throw new ReveilleError(
-        'IMAGE_MISSING',
-        shortenHashes(`${node} ran ${image}, which is not on the shelf any more`),
-      );
+      throw new ReveilleError('IMAGE_MISSING', `${node} ran ${image.slice(0, 12)}, which is not on the shelf any more`);
     }
   }
   const { maxUnavailable, failures, policy, bootMs } = { ...back, ...limits };
@@ -100,24 +97,23 @@ export function refuseCommonNodes(roll: Roll, others: Iterable<Roll>): void {
   }
 }
 
-/** What a roll would do with each node, in words: nothing is done. */
+/** What a roll would do with each node, as its note: nothing is done. */
 export function preview(roll: Roll, seen: Seen): Roll {
-  const words = (node: RollNode): string => {
-    const one = seen.nodes.get(node.node);
-    if (one && isRenewed(node, one)) return 'is skipped: runs the image already';
-    if (!one || one.cloud.kind === 'none') return 'is rebooted';
-    if (one.cloud.kind === 'unknown') return `waits: the cloud cannot be asked: ${one.cloud.words}`;
-    const { instances = [], service } = one.cloud;
-    const live = instances.filter(({ status }) => status === 'ACTIVE' || status === 'PAUSED').length;
-    const rest = instances.length - live;
-    const moves = [
-      ...(live === 0 ? [] : [`${count(live, 'instance')} to be moved live`]),
-      ...(rest === 0 ? [] : [`${count(rest, 'instance')} that cannot (${roll.policy})`]),
-    ];
-    const kept = service && !service.enabled ? '; its service is disabled and stays so' : '';
-    return `is rebooted; ${moves.length === 0 ? 'it is empty' : moves.join(', ')}${kept}`;
+  const nodes = roll.nodes.map((node) => ({ ...node, note: forecast(node, seen.nodes.get(node.node), roll.policy) }));
+  return { ...roll, nodes };
+}
+
+function forecast(node: RollNode, seen: SeenNode | undefined, policy: Policy): NodeNote {
+  if (seen && isRenewed(node, seen)) return { code: 'would-skip' };
+  if (!seen || seen.cloud.kind === 'none') return { code: 'would-reboot' };
+  if (seen.cloud.kind === 'unknown') return { code: 'would-wait', message: seen.cloud.message };
+  const { instances = [], service } = seen.cloud;
+  const live = instances.filter(({ status }) => status === 'ACTIVE' || status === 'PAUSED').length;
+  return {
+    code: 'would-reboot',
+    instances: { live, others: instances.length - live, policy },
+    ...(service && !service.enabled ? { staysDisabled: true } : {}),
   };
-  return { ...roll, nodes: roll.nodes.map((node) => ({ ...node, words: words(node) })) };
 }
 
 /** A machine that was never seen booting runs nothing that could have drifted. */
@@ -173,7 +169,7 @@ function roll(
     endedAt: null,
     state: 'running',
     endsAs: 'stopped',
-    words: '',
+    note: null,
     maxUnavailable,
     failures,
     policy,

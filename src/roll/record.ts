@@ -1,24 +1,4 @@
-/** What becomes of instances that cannot be moved while they run. */
-export const POLICIES = ['cold', 'leave', 'wait', 'stop-roll'] as const;
-export type Policy = (typeof POLICIES)[number];
-
-/**
- * Where a node is on its way to the wanted image. `joining`: booted, not yet in service; `restoring`: put back into service
- * without having been rebooted; `left`: not renewed, and in service as before.
- */
-export type Phase =
-  | 'waiting'
-  | 'disabling'
-  | 'draining'
-  | 'rebooting'
-  | 'booting'
-  | 'joining'
-  | 'enabling'
-  | 'restoring'
-  | 'done'
-  | 'skipped'
-  | 'failed'
-  | 'left';
+import type { NodeNote, Phase, Policy, RollNote, RollState } from '../model/rollNote.ts';
 
 /** An instance that the roll asked the cloud to move. Times are milliseconds since the epoch. */
 export type Move = {
@@ -44,8 +24,8 @@ export type RollNode = {
   readonly phase: Phase;
   /** When the phase began, or last got on. */
   readonly since: number;
-  /** What it does or waits for, in words. */
-  readonly words: string;
+  /** What it does or waits for. */
+  readonly note: NodeNote | null;
   /** The image that it is to run, and the one that it ran before, where that is known. */
   readonly image: string;
   readonly before: string | null;
@@ -81,7 +61,7 @@ export function waitingNode(node: string, image: string, now: number): RollNode 
     node,
     phase: 'waiting',
     since: now,
-    words: '',
+    note: null,
     image,
     before: null,
     pinBefore: null,
@@ -98,9 +78,6 @@ export function waitingNode(node: string, image: string, now: number): RollNode 
     restoreTo: 'failed',
   };
 }
-
-/** `stopping`: no node is begun any more, those under way end. */
-export type RollState = 'running' | 'stopping' | 'done' | 'stopped' | 'aborted';
 
 /** How far a roll may go. */
 export type RollLimits = {
@@ -124,7 +101,8 @@ export type Roll = RollLimits & {
   readonly state: RollState;
   /** What it will be called once it has stopped. */
   readonly endsAs: 'stopped' | 'aborted';
-  readonly words: string;
+  /** Why it ended or stops, where its state does not say it. */
+  readonly note: RollNote | null;
   /** Whether nodes stay pinned to their image when it is done: it is not the one that the site names. */
   readonly keepPins: boolean;
   /** The roll that this one takes back. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type PinChanges, POLICIES, type Roll, USUAL_LIMITS } from './record.ts';
+import { earlierNote, PHASES, POLICIES } from '../model/rollNote.ts';
+import { type PinChanges, type Roll, USUAL_LIMITS } from './record.ts';
 
 /** Where rolls and pins last. Calls reject with STATE_UNAVAILABLE. */
 export type RollStore = {
@@ -24,24 +25,17 @@ const MOVE = z.object({
   confirmedAt: z.number().exactOptional(),
 });
 
+/** Earlier releases stored words in place of a note. */
+const NOTE = {
+  words: z.string().optional(),
+  note: z.looseObject({ code: z.string() }).nullable().optional(),
+};
+
 const NODE = z.object({
   node: z.string(),
-  phase: z.enum([
-    'waiting',
-    'disabling',
-    'draining',
-    'rebooting',
-    'booting',
-    'joining',
-    'enabling',
-    'restoring',
-    'done',
-    'skipped',
-    'failed',
-    'left',
-  ]),
+  phase: z.enum(PHASES),
   since: z.number(),
-  words: z.string(),
+  ...NOTE,
   image: z.string(),
   before: z.string().nullable(),
   pinBefore: z.string().nullable(),
@@ -69,7 +63,7 @@ const ROLL = z.object({
   endedAt: number,
   state: z.enum(['running', 'stopping', 'done', 'stopped', 'aborted']),
   endsAs: z.enum(['stopped', 'aborted']),
-  words: z.string(),
+  ...NOTE,
   keepPins: z.boolean(),
   takesBack: z.string().nullable(),
   nodes: z.array(NODE),
@@ -77,5 +71,10 @@ const ROLL = z.object({
 
 /** A roll as the state has it, the value of its JSON; `undefined` if it is none. */
 export function parseRoll(value: unknown): Roll | undefined {
-  return ROLL.safeParse(value).data;
+  const { data } = ROLL.safeParse(value);
+  return data && (withNote({ ...data, nodes: data.nodes.map(withNote) }) as Roll);
+}
+
+function withNote<T extends { readonly words?: string | undefined; readonly note?: unknown }>({ words, ...rest }: T) {
+  return rest.note === undefined ? { ...rest, note: earlierNote(words ?? '') } : rest;
 }

@@ -18,7 +18,7 @@ export function rollStoreContract(
       await store.save(roll, new Map([['node01', 'aa']]), []);
       const older = aRoll(['node03'], { id: 'r0', begunAt: 4 });
       await store.save(older, new Map([['node03', 'é']]), []);
-      const stopped = { ...roll, state: 'stopped', words: "it's over" } as const;
+      const stopped = { ...roll, state: 'stopped', note: { code: 'earlier', words: "it's over" } } as const;
       await store.save(
         stopped,
         new Map([
@@ -65,11 +65,14 @@ export function rollStoreContract(
       const { store, other } = opened;
       const roll = aRoll(['node01'], { id: 'r1', begunAt: 5 });
       assert.equal(await store.save(roll, new Map(), []), true);
-      assert.equal(await other.save({ ...roll, words: 'begun by another' }, new Map(), []), false);
+      assert.equal(
+        await other.save({ ...roll, note: { code: 'earlier', words: 'begun by another' } }, new Map(), []),
+        false,
+      );
       assert.deepEqual(await other.rolls(), [roll]);
       const stopping = { ...roll, state: 'stopping' } as const;
       assert.equal(await other.save(stopping, new Map(), []), true);
-      assert.equal(await store.save({ ...roll, words: 'goes on' }, new Map(), []), false);
+      assert.equal(await store.save({ ...roll, note: { code: 'earlier', words: 'goes on' } }, new Map(), []), false);
       assert.deepEqual(await store.rolls(), [stopping]);
       const done = { ...roll, state: 'done' } as const;
       assert.equal(await store.save(done, new Map(), []), true);

@@ -140,8 +140,11 @@ test('two nodes are renewed one after the other, their instances moved live or c
   t.after(stop);
   const dry = await operators.begin(WISH, true);
   assert.deepEqual(
-    dry.nodes.map(({ words }) => words),
-    ['is rebooted; 1 instance to be moved live, 1 instance that cannot (cold)', 'is rebooted; it is empty'],
+    dry.nodes.map(({ note }) => note),
+    [
+      { code: 'would-reboot', instances: { live: 1, others: 1, policy: 'cold' } },
+      { code: 'would-reboot', instances: { live: 0, others: 0, policy: 'cold' } },
+    ],
   );
   assert.deepEqual([rolls.list(), cloud.calls], [[], []], 'nothing was begun');
 
@@ -189,7 +192,7 @@ test('a server that is killed in the middle goes on; a cloud that is silent is w
   const first = await serve();
   cloud.down = true;
   await assert.doesNotReject(first.operators.begin(WISH, false));
-  while (!first.rolls.list()[0]?.nodes[0]?.words.includes('the cloud cannot be asked')) await after(5);
+  while (first.rolls.list()[0]?.nodes[0]?.note?.code !== 'cloud-unknown') await after(5);
   cloud.down = false;
   while (rebooted.length === 0) await after(1);
   await first.stop();
@@ -214,12 +217,21 @@ test('a node that does not come back stops the roll; resumed once it is back, th
   const { id } = await operators.begin(WISH, false);
   const stopped = await ended(rolls);
   assert.equal(stopped.state, 'stopped');
-  assert.equal(stopped.words, '1 node failed, and 0 may');
+  assert.deepEqual(stopped.note, { code: 'too-many-failed', failed: 1, allowed: 0 });
   assert.deepEqual(
-    stopped.nodes.map(({ words }) => words),
+    stopped.nodes.map(({ note }) => note),
     [
-      'failed while rebooting: not done after 10 min 0 s: was told to reboot and did not, and the site gives it no bmc; a reboot by hand counts too; its compute service stays disabled',
-      'was not begun',
+      {
+        code: 'failed',
+        phase: 'rebooting',
+        why: {
+          code: 'late',
+          limitMs: 600_000,
+          note: { code: 'not-rebooted', why: 'order-lost', bmc: { state: 'none' } },
+        },
+        staysDisabled: true,
+      },
+      { code: 'not-begun' },
     ],
   );
   assert.deepEqual(
@@ -254,11 +266,12 @@ test('what the cloud refuses is told in its words; aborted, a node not yet reboo
   const { operators, rolls, stop } = await serve();
   t.after(stop);
   await operators.begin({ ...WISH, policy: 'wait' }, false);
-  while (!rolls.list()[0]?.nodes[0]?.words.includes('cannot be moved')) await after(5);
-  assert.match(
-    rolls.list()[0]?.nodes[0]?.words ?? '',
-    /asked 3 times to move live: .*no host would have it \(HTTP 409\)/,
-  );
+  while (rolls.list()[0]?.nodes[0]?.note?.code !== 'stuck') await after(5);
+  const note = rolls.list()[0]?.nodes[0]?.note;
+  assert(note?.code === 'stuck');
+  const { kind, tries, refused } = note.stuck.tried ?? {};
+  assert.deepEqual([kind, tries], ['live', 3]);
+  assert.match(refused ?? '', /no host would have it \(HTTP 409\)$/);
   await operators.abort('newest');
   const roll = await ended(rolls);
   assert.deepEqual([roll.state, roll.nodes.map(({ phase }) => phase)], ['aborted', ['left', 'left']]);
@@ -272,7 +285,7 @@ test('a node is not rebooted while an instance is on its way to it, nor held up 
   const { operators, rolls, stop } = await serve();
   t.after(stop);
   await operators.begin(WISH, false);
-  while (!rolls.list()[0]?.nodes[0]?.words.includes('1 move from or to it')) await after(5);
+  while (rolls.list()[0]?.nodes[0]?.note?.code !== 'moves-unended') await after(5);
   assert.deepEqual(rebooted, []);
   cloud.migrations.length = 0;
   assert.equal((await ended(rolls)).state, 'done');
@@ -379,16 +392,16 @@ test('a node that its agent does not reboot is power cycled by its BMC, and the 
   await operators.begin(WISH, false);
   const roll = await ended(rolls);
   assert.deepEqual(
-    roll.nodes.map(({ words, orders }) => [words, orders]),
+    roll.nodes.map(({ note, orders }) => [note, orders]),
     [
-      ['renewed, power cycled by its BMC', 2],
-      ['renewed', 1],
+      [{ code: 'renewed', cycled: true }, 2],
+      [{ code: 'renewed', cycled: false }, 1],
     ],
     JSON.stringify(roll),
   );
   assert.deepEqual([cycles.told, rebooted], [['node01'], ['node01', 'node02']]);
   const booting = events.find((event) => event.kind === 'roll.step' && event.phase === 'booting');
-  assert.match(booting?.kind === 'roll.step' ? booting.words : '', /^power cycled by its BMC; /);
+  assert(booting?.kind === 'roll.step' && booting.note?.code === 'boots' && booting.note.cycled);
 });
 
 test('a BMC that takes no password is asked once, and the node fails with its words', async (t) => {
@@ -399,9 +412,10 @@ test('a BMC that takes no password is asked once, and the node fails with its wo
   t.after(stop);
   await operators.begin(WISH, false);
   const roll = await ended(rolls);
-  assert.match(
-    roll.nodes[0]?.words ?? '',
-    /^failed while rebooting: .*its BMC did not power cycle it: the BMC 10\.1\.0\.51 does not let admin in$/,
-  );
+  const note = roll.nodes[0]?.note;
+  assert(note?.code === 'failed' && note.phase === 'rebooting' && note.why.code === 'late');
+  const last = note.why.note;
+  const refused = last?.code === 'not-rebooted' && last.bmc.state === 'refused' ? last.bmc : last;
+  assert(refused && 'message' in refused && refused.message === 'the BMC 10.1.0.51 does not let admin in');
   assert.deepEqual(cycles.told, ['node01']);
 });

@@ -100,11 +100,11 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
   };
   const tell = (before: Roll | undefined, roll: Roll): void => {
     const phases = new Map(before?.nodes.map(({ node, phase }) => [node, phase]));
-    for (const { node, phase, words } of roll.nodes) {
-      if (before && phases.get(node) !== phase) emit({ kind: 'roll.step', roll: roll.id, node, phase, words });
+    for (const { node, phase, note } of roll.nodes) {
+      if (before && phases.get(node) !== phase) emit({ kind: 'roll.step', roll: roll.id, node, phase, note });
     }
     if (before?.state === roll.state) return;
-    emit({ kind: 'roll.step', roll: roll.id, phase: roll.state, words: roll.words });
+    emit({ kind: 'roll.step', roll: roll.id, phase: roll.state, note: roll.note });
   };
 
   /** One look and what follows of it. When `closing` aborts nothing is waited for: the next server goes on from the record. */

@@ -1,6 +1,7 @@
 import type { Instance } from '../cloud/instances.ts';
 import type { ComputeService } from '../cloud/view.ts';
 import type { CloudStanding } from '../model/cloudStanding.ts';
+import type { BootProgress } from '../model/rollNote.ts';
 
 /** What is seen of the rack and its cloud at one moment. */
 export type Seen = {
@@ -14,10 +15,8 @@ export type SeenNode = {
   /** The newest boot: when it began, how it stands, and the image that it runs where that was seen. */
   readonly boot?: {
     readonly startedAt: number;
-    readonly state: 'booting' | 'ready' | 'failed';
-    readonly words: string;
     readonly image?: string;
-  };
+  } & BootProgress;
   /** Whether it waits for orders now. */
   readonly listens: boolean;
   /** Whether the site gives it a BMC. */
@@ -30,7 +29,7 @@ export type SeenNode = {
 /** `none`: no compute node. `unknown`: the cloud could not be asked. */
 export type SeenInCloud =
   | { readonly kind: 'none' }
-  | { readonly kind: 'unknown'; readonly words: string }
+  | { readonly kind: 'unknown'; readonly message: string }
   | {
       readonly kind: 'seen';
       readonly service?: ComputeService;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Instance } from '../cloud/instances.ts';
+import type { Policy } from '../model/rollNote.ts';
 import type { Action, Failure } from './actions.ts';
 import { NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
-import { isOurReason, type PinChanges, type Policy } from './record.ts';
+import { isOurReason, type PinChanges } from './record.ts';
 import type { Seen, SeenInCloud, SeenNode } from './seen.ts';
 
 /** How a simulated node fares once it is told to reboot. */
@@ -45,6 +46,10 @@ export function dice(seed: number): (sides: number) => number {
     state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0;
     return (state >>> 8) % sides;
   };
+}
+
+function failure(refused: boolean, message: string): Failure {
+  return { refused, why: { code: 'error', error: 'CLOUD_REFUSED', message } };
 }
 
 /** A rack with a cloud that is played: it does what it is told, late, wrong or not at all, and checks what must never be. */
@@ -105,7 +110,7 @@ export class World {
   act(action: Action): Failure | undefined {
     const machine = this.machines.find(({ name }) => name === action.node);
     assert(machine);
-    if (this.silent || this.#roll(12) === 0) return { refused: false, words: 'no answer' };
+    if (this.silent || this.#roll(12) === 0) return failure(false, 'no answer');
     switch (action.kind) {
       case 'disable':
         if (machine.enabled) Object.assign(machine, { enabled: false, reason: action.reason });
@@ -115,15 +120,15 @@ export class World {
         machine.enabled = true;
         return undefined;
       case 'reboot':
-        if (machine.behaviour === 'is deaf') return { refused: true, words: 'it did not ask for the order' };
+        if (machine.behaviour === 'is deaf') return { refused: true, why: { code: 'order-untaken' } };
         assert(this.#isUp(machine), 'a node that boots takes no orders');
         this.#reboot(machine, machine.behaviour === 'hangs');
         return undefined;
       case 'power-cycle':
         assert(machine.bmc, `${machine.name} has no BMC`);
-        if (machine.bmc === 'refuses') return { refused: true, words: 'wrong password' };
+        if (machine.bmc === 'refuses') return failure(true, 'wrong password');
         if (machine.bmc === 'works' || this.#roll(2) === 0) this.#reboot(machine, false);
-        return machine.bmc === 'works' ? undefined : { refused: false, words: 'no answer' };
+        return machine.bmc === 'works' ? undefined : failure(false, 'no answer');
       default: {
         const guest = this.guests.find(({ id }) => id === action.instance);
         assert(guest);
@@ -157,10 +162,10 @@ export class World {
 
   #move(guest: Guest, kind: 'migrate-live' | 'migrate-cold' | 'confirm'): Failure | undefined {
     const isThere = kind !== 'confirm' || guest.status === 'VERIFY_RESIZE';
-    if (guest.task !== undefined || !isThere) return { refused: true, words: 'it is in another state' };
+    if (guest.task !== undefined || !isThere) return failure(true, 'it is in another state');
     const source = this.machines.find(({ name }) => name === (kind === 'confirm' ? guest.source : guest.host));
     assert(source);
-    if (!this.#isUp(source)) return { refused: true, words: 'its host is down' };
+    if (!this.#isUp(source)) return failure(true, 'its host is down');
     if (kind === 'confirm') {
       assert.equal(guest.by, 'us', 'what an operator resized is not ours to confirm');
       Object.assign(guest, { status: 'ACTIVE', source: undefined, by: undefined });
@@ -168,7 +173,7 @@ export class World {
     }
     const live = kind === 'migrate-live';
     if (!(live ? ['ACTIVE', 'PAUSED'] : ['ACTIVE', 'SHUTOFF']).includes(guest.status)) {
-      return { refused: true, words: `it is ${guest.status}` };
+      return failure(true, `it is ${guest.status}`);
     }
     Object.assign(guest, {
       task: live ? 'migrating' : 'resize_migrating',
@@ -210,7 +215,6 @@ export class World {
             boot: {
               startedAt: boot.startedAt,
               state: boot.readyAt <= this.now ? 'ready' : 'booting',
-              words: 'boots',
               image: boot.image,
             } as const,
           }
@@ -224,7 +228,7 @@ export class World {
 
   #seenInCloud(machine: SimulatedMachine, up: boolean): SeenInCloud {
     if (!machine.compute) return { kind: 'none' };
-    if (this.silent) return { kind: 'unknown', words: 'no answer' };
+    if (this.silent) return { kind: 'unknown', message: 'no answer' };
     const { name, enabled, reason } = machine;
     const missing = { standing: 'compute-report', node: name } as const;
     return {

@@ -8,8 +8,10 @@ import type { SeenInCloud, SeenNode } from './seen.ts';
 
 const NOW = 10_000_000;
 const OURS = disabledReason(aRoll([]));
-const BOOT = { startedAt: 1, state: 'ready', words: 'ready', image: OLD_IMAGE } as const;
-const RENEWED = { startedAt: NOW - 1000, state: 'ready', words: 'ready', image: NEW_IMAGE } as const;
+const BOOT = { startedAt: 1, state: 'ready', image: OLD_IMAGE } as const;
+const RENEWED = { startedAt: NOW - 1000, state: 'ready', image: NEW_IMAGE } as const;
+const ROOT = { at: 1, code: 'root', status: 'running' } as const;
+const why = (message: string) => ({ code: 'error', error: 'CLOUD_REFUSED', message }) as const;
 const IN_SERVICE = { standing: 'in-service', node: 'node01', enabled: false } as const;
 
 type InCloud = Partial<SeenInCloud & { kind: 'seen' }> & { readonly disabled?: string };
@@ -59,7 +61,7 @@ describe('the next step of a node', () => {
       { boot: RENEWED, cloud: cloud({ disabled: OURS, standing: IN_SERVICE }) },
       ['enabling', ''],
     ],
-    ['without the cloud none is begun', {}, { cloud: { kind: 'unknown', words: 'x' } }, ['waiting', '']],
+    ['without the cloud none is begun', {}, { cloud: { kind: 'unknown', message: 'x' } }, ['waiting', '']],
     ['disabled, it is drained', { phase: 'disabling' }, { cloud: cloud({ disabled: OURS }) }, ['draining', '']],
     [
       'the cloud is not asked twice at once',
@@ -193,13 +195,13 @@ describe('the next step of a node', () => {
     [
       'not while the cloud is silent',
       { phase: 'rebooting', rebootFrom: NOW - 1 },
-      { cloud: { kind: 'unknown', words: 'x' } },
+      { cloud: { kind: 'unknown', message: 'x' } },
       ['rebooting', ''],
     ],
     [
       'nor does time pass then',
       { phase: 'rebooting', since: 1, rebootFrom: NOW - 1 },
-      { cloud: { kind: 'unknown', words: 'x' } },
+      { cloud: { kind: 'unknown', message: 'x' } },
       ['rebooting', ''],
     ],
     ['not if it does not listen', { phase: 'rebooting', rebootFrom: NOW - 1 }, { listens: false }, ['rebooting', '']],
@@ -292,7 +294,7 @@ describe('the next step of a node', () => {
     [
       'an image that is not known is no proof',
       { phase: 'booting' },
-      { boot: { startedAt: 1, state: 'ready', words: '' } },
+      { boot: { startedAt: 1, state: 'ready' } },
       ['failed', '', 'none'],
     ],
     ['without a cloud it is done', { phase: 'booting' }, { boot: RENEWED }, ['done', '', 'none']],
@@ -320,7 +322,7 @@ describe('the next step of a node', () => {
     [
       'but not while the cloud is silent',
       { phase: 'joining', since: 1 },
-      { cloud: { kind: 'unknown', words: 'x' } },
+      { cloud: { kind: 'unknown', message: 'x' } },
       ['joining', ''],
     ],
     [
@@ -355,7 +357,7 @@ describe('the next step of a node', () => {
       assert.deepEqual(
         [after.phase, after.did, after.pin],
         [phase, did, pin === undefined ? undefined : pins[pin]],
-        after.node.words,
+        JSON.stringify(after.node.note),
       );
     });
   }
@@ -363,20 +365,27 @@ describe('the next step of a node', () => {
   it('says of a failed node what it waited for, and that it stays disabled', () => {
     const { node, roll } = turn(
       { phase: 'booting', since: 1, disabled: true },
-      { boot: { ...BOOT, state: 'booting', words: 'root' } },
+      { boot: { ...BOOT, state: 'booting', step: ROOT } },
     );
-    assert.equal(
-      node.words,
-      'failed while booting: not done after 20 min 0 s: root; its compute service stays disabled',
-    );
-    assert.deepEqual([node.out, roll.state, roll.words], [true, 'stopped', '1 node failed, and 0 may']);
+    assert.deepEqual(node.note, {
+      code: 'failed',
+      phase: 'booting',
+      why: {
+        code: 'late',
+        limitMs: 1_200_000,
+        note: { code: 'boots', boot: { state: 'booting', step: ROOT } },
+      },
+      staysDisabled: true,
+    });
+    assert.deepEqual([node.out, roll.state], [true, 'stopped']);
+    assert.deepEqual(roll.note, { code: 'too-many-failed', failed: 1, allowed: 0 });
   });
 
   it('counts a power cycle as an order, but where the BMC refused it', () => {
     const deaf = { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 } as const;
     const { roll } = turn(deaf, { listens: false, bmc: true });
     const action = { kind: 'power-cycle', node: 'node01' } as const;
-    const after = (refused: boolean) => noted(roll, action, { refused, words: 'no' }).nodes[0];
+    const after = (refused: boolean) => noted(roll, action, { refused, why: why('no') }).nodes[0];
     assert.deepEqual([roll.nodes[0]?.orders, roll.nodes[0]?.cycle], [1, { askedAt: NOW }]);
     assert.deepEqual([after(true)?.orders, after(true)?.cycle], [0, { askedAt: NOW, refused: 'no' }]);
     assert.deepEqual([after(false)?.orders, after(false)?.cycle], [1, null], 'nobody knows');
@@ -384,7 +393,7 @@ describe('the next step of a node', () => {
 
   it('gives a rebooted node as long as the roll says', () => {
     const late = { phase: 'booting', since: NOW - 90_000 } as const;
-    const state = { boot: { ...BOOT, state: 'booting', words: 'root' } } as const;
+    const state = { boot: { ...BOOT, state: 'booting', step: ROOT } } as const;
     assert.equal(turn(late, state, { bootMs: 90_001 }).phase, 'booting');
     assert.equal(turn(late, state, { bootMs: 90_000 }).phase, 'failed');
   });
@@ -392,13 +401,14 @@ describe('the next step of a node', () => {
   it('takes back the count of an order that did not arrive, and keeps why a move was refused', () => {
     const told = turn({ phase: 'rebooting', rebootFrom: NOW - 1 }, {});
     const action = { kind: 'reboot', node: 'node01' } as const;
-    const [node] = noted(told.roll, action, { refused: true, words: 'gone' }).nodes;
-    assert.deepEqual([node?.orders, node?.askedAt, node?.words], [0, null, 'gone']);
+    const [node] = noted(told.roll, action, { refused: true, why: why('gone') }).nodes;
+    assert.deepEqual([node?.orders, node?.askedAt], [0, null]);
+    assert.deepEqual(node?.note, { code: 'action-failed', failure: why('gone') });
     const asked = turn({ phase: 'draining' }, { cloud: cloud({ disabled: OURS, instances: [instance('a')] }) });
     const move = { kind: 'migrate-live', node: 'node01', instance: 'a' } as const;
-    const refused = noted(asked.roll, move, { refused: true, words: 'no host' }).nodes[0]?.moves.a;
+    const refused = noted(asked.roll, move, { refused: true, why: why('no host') }).nodes[0]?.moves.a;
     assert.deepEqual(refused, { kind: 'live', tries: 1, askedAt: NOW, refused: 'no host' });
-    const silent = noted(asked.roll, move, { refused: false, words: 'x' }).nodes[0]?.moves.a;
+    const silent = noted(asked.roll, move, { refused: false, why: why('x') }).nodes[0]?.moves.a;
     assert.deepEqual(silent, { kind: 'live', tries: 0, askedAt: NOW }, 'a cloud that did not answer was not asked');
   });
 });

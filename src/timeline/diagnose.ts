@@ -1,6 +1,7 @@
+import type { BootStep, StepCode } from '../model/bootStep.ts';
 import type { CloudStanding, EarlierStanding } from '../model/cloudStanding.ts';
 import type { Mac } from '../model/mac.ts';
-import { type BootStep, failedSteps, type StepCode } from './boots.ts';
+import { failedSteps } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
 import { serviceTrouble, type Trouble } from './serviceTrouble.ts';
 import type { NodeStatus } from './status.ts';

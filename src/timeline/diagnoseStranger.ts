@@ -1,6 +1,6 @@
+import type { BootStep } from '../model/bootStep.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import type { BootStep } from './boots.ts';
 import type { Holding } from './diagnose.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';

@@ -1,5 +1,6 @@
+import type { BootStep } from '../model/bootStep.ts';
 import type { Mac } from '../model/mac.ts';
-import type { Boot, BootStep } from './boots.ts';
+import type { Boot } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { NodeStatus } from './status.ts';
 

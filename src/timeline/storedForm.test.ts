@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { BootStep } from './boots.ts';
+import type { BootStep } from '../model/bootStep.ts';
 import { parseBoot, parseEvent, parseStranger } from './storedForm.ts';
 
 const SHA = 'ab'.repeat(32);
 
 describe('events that an earlier release stored', () => {
-  const rows: readonly (readonly [stored: object, read: object])[] = [
+  const rows: (readonly [stored: object, read: object])[] = [
     [
       { kind: 'http.sent', at: 1, file: `images/${SHA}/vmlinuz`, bytes: 1, ms: 1 },
       { kind: 'http.sent', at: 1, file: `images/${SHA}/vmlinuz`, bytes: 1, ms: 1, role: 'kernel', image: SHA },
@@ -50,6 +50,16 @@ describe('events that an earlier release stored', () => {
       },
     ],
   ];
+  rows.push(
+    [
+      { kind: 'roll.step', at: 1, roll: 'r1', node: 'n', phase: 'done', words: 'renewed' },
+      { kind: 'roll.step', at: 1, roll: 'r1', node: 'n', phase: 'done', note: { code: 'earlier', words: 'renewed' } },
+    ],
+    [
+      { kind: 'roll.step', at: 1, roll: 'r1', phase: 'running', words: '' },
+      { kind: 'roll.step', at: 1, roll: 'r1', phase: 'running', note: null },
+    ],
+  );
   for (const [stored, read] of rows) {
     it(JSON.stringify(stored), () => {
       assert.deepEqual(parseEvent(stored), read);

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { agentStep } from '../model/agentStep.ts';
 import type { FileFacts } from '../model/bootFile.ts';
+import type { BootStep, StepCode } from '../model/bootStep.ts';
 import type { EarlierStanding } from '../model/cloudStanding.ts';
 import type { Event } from '../model/event.ts';
 import { parseMac } from '../model/mac.ts';
-import type { Boot, BootStep, StepCode } from './boots.ts';
+import { earlierNote } from '../model/rollNote.ts';
+import type { Boot } from './boots.ts';
 import type { Stranger } from './strangers.ts';
 
 // What earlier releases stored has fields that this one does not know, and lacks others: what is checked here is what each of them
@@ -76,6 +78,10 @@ function currentEvent(event: Fields): Event {
     case 'cloud.standing': {
       const { words, hint, ...rest } = event;
       return (typeof words === 'string' ? { ...rest, earlier: earlierWords(words, hint) } : event) as Event;
+    }
+    case 'roll.step': {
+      const { words, ...rest } = event;
+      return (rest.note === undefined ? { ...rest, note: earlierNote(textOf(words)) } : event) as Event;
     }
     default:
       return event as Event;

@@ -1,5 +1,5 @@
+import type { BootStep } from '../model/bootStep.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
-import type { BootStep } from '../timeline/boots.ts';
 import type { Advice, Diagnosis, Holding, NodeFinding, Reached } from '../timeline/diagnose.ts';
 import type { StrangerDiagnosis, StrangerFact, StrangerState } from '../timeline/diagnoseStranger.ts';
 import { troubleText } from './serviceTrouble.ts';

@@ -1,6 +1,7 @@
 import type { Event, ServedAs } from '../model/event.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { plainLine } from '../plainText.ts';
+import { noteText } from './roll.ts';
 import { standingHint, standingText } from './standing.ts';
 import { agentStepName } from './step.ts';
 import { count, formatBytes, formatMs, formatOff, shortenHashes } from './units.ts';
@@ -19,6 +20,8 @@ export function eventJson(event: Event): object {
       const hint = standingHint(event);
       return { ...event, words: standingText(event), ...(hint === undefined ? {} : { hint }) };
     }
+    case 'roll.step':
+      return { ...event, words: noteText(event.note) };
     default:
       return event;
   }
@@ -83,8 +86,10 @@ function inWords(event: Event): string {
       return event.aheadMs === 0 ? 'clock is right again' : `clock is ${formatOff(event.aheadMs)} the server's`;
     case 'cloud.standing':
       return `cloud: ${standingText(event)}`;
-    case 'roll.step':
-      return `roll ${event.roll}: ${event.phase}${event.words === '' ? '' : `: ${event.words}`}`;
+    case 'roll.step': {
+      const words = noteText(event.note);
+      return `roll ${event.roll}: ${event.phase}${words === '' ? '' : `: ${words}`}`;
+    }
     case 'site.loaded':
       return `site loaded: ${count(event.networks, 'network')}, ${count(event.nodes, 'node')}`;
     case 'site.rejected':

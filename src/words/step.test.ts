@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { agentStep } from '../model/agentStep.ts';
-import type { BootStep } from '../timeline/boots.ts';
+import type { BootStep } from '../model/bootStep.ts';
 import { parseBoot } from '../timeline/storedForm.ts';
 import { agentStepName, bootJson, stepDetail, stepHint, stepName } from './step.ts';
 

@@ -1,5 +1,6 @@
 import type { AgentStep } from '../model/agentStep.ts';
-import type { Boot, BootStep } from '../timeline/boots.ts';
+import type { BootStep } from '../model/bootStep.ts';
+import type { Boot } from '../timeline/boots.ts';
 import { standingHint, standingText } from './standing.ts';
 import { formatBytes } from './units.ts';
 

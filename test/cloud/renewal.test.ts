@@ -5,6 +5,7 @@ import { it } from 'node:test';
 import type { Instance } from '../../src/lab/cloud/instances.ts';
 import type { Roll } from '../../src/roll/record.ts';
 import { imageOfBoot } from '../../src/timeline/boots.ts';
+import { noteText } from '../../src/words/roll.ts';
 import { openStory } from './story.rig.ts';
 
 const SITE = join(import.meta.dirname, '../../examples/cloud');
@@ -131,7 +132,7 @@ it('two machines without disks become a cloud, and are renewed under a running i
     const { text } = await reveille('roll', 'resume', '--boot-time', '20m', '--json');
     const resumed = JSON.parse(text) as Roll;
     t.diagnostic(
-      `${resumed.state}: ${resumed.nodes.map(({ node, phase, words }) => `${node} ${phase} ${words}`).join('; ')}`,
+      `${resumed.state}: ${resumed.nodes.map(({ node, phase, note }) => `${node} ${phase} ${noteText(note)}`).join('; ')}`,
     );
     assert.deepEqual([resumed.state, resumed.nodes.map(({ phase }) => phase)], ['done', ['done', 'done']]);
     assert.deepEqual([await imageOf('node01'), await imageOf('node02')], images);

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { openShelf } from '../../src/image/shelf.ts';
 import type { Roll } from '../../src/roll/record.ts';
+import type { RollJson } from '../../src/words/roll.ts';
 import { askAsFirmware, killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 import { fakeSystemd, KERNEL, scratch } from './agent.stage.ts';
 import { BMC, realBmc } from './bmc.rig.ts';
@@ -53,7 +54,7 @@ test('a node of no cloud is rolled onto a new image by its agent, skipped when r
   server = await serveProgram(site, state);
   assert.equal(await boot(machine), wanted);
   const { code, text } = await rolling;
-  const roll = JSON.parse(text) as Roll;
+  const roll = JSON.parse(text) as RollJson<Roll>;
   assert.deepEqual([code, roll.state, roll.nodes.map(({ phase }) => phase)], [0, 'done', ['done']], text);
 
   const again = await reveille('roll', 'node01');
@@ -96,10 +97,10 @@ test('a node whose agent is silent is power cycled by its BMC, from the network'
   await untilTrue(async () => bmc.told().includes('set power 1'), 180);
   assert.equal(await boot(machine), wanted);
   const { code, text } = await rolling;
-  const [node] = (JSON.parse(text) as Roll).nodes;
+  const [node] = (JSON.parse(text) as RollJson<Roll>).nodes;
   assert.deepEqual(
-    [code, node?.words, bmc.told()],
-    [0, 'renewed, power cycled by its BMC', ['set boot pxe', 'set power 1']],
+    [code, node?.note, node?.words, bmc.told()],
+    [0, { code: 'renewed', cycled: true }, 'renewed, power cycled by its BMC', ['set boot pxe', 'set power 1']],
   );
   assert.ok(!text.includes(SECRET));
 });

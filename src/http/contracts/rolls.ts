@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { POLICIES } from '../../roll/record.ts';
+import { type NodeNote, PHASES, POLICIES, type RollNote } from '../../model/rollNote.ts';
 import type { Contract } from './contract.ts';
 import { nodeSet, time } from './forms.ts';
 
@@ -26,24 +26,18 @@ const move = z.object({
   confirmedAt: time.exactOptional(),
 });
 
+/** A note has a code and values of its own: see `NodeNote` and `RollNote`. */
+const isNote = (value: unknown) => z.object({ code: z.string() }).nullable().safeParse(value).success;
+const NOTE_SCHEMA = { type: ['object', 'null'], properties: { code: { type: 'string' } }, required: ['code'] } as const;
+const note = z.custom<NodeNote | null>(isNote).meta({ ...NOTE_SCHEMA });
+const rollNote = z.custom<RollNote | null>(isNote).meta({ ...NOTE_SCHEMA });
+
 const rollNode = z.object({
   node: z.string(),
-  phase: z.enum([
-    'waiting',
-    'disabling',
-    'draining',
-    'rebooting',
-    'booting',
-    'joining',
-    'enabling',
-    'restoring',
-    'done',
-    'skipped',
-    'failed',
-    'left',
-  ]),
+  phase: z.enum(PHASES),
   since: time.describe('When the phase began, or last got on.'),
-  words: z.string().describe('What it does or waits for.'),
+  note: note.describe('What it does or waits for: a code, and its values.'),
+  words: z.string().describe('The note in words.'),
   image: z.string().describe('The hash of the image that it is to run.'),
   before: z.string().nullable(),
   pinBefore: z.string().nullable(),
@@ -68,7 +62,8 @@ const roll = z
     endedAt: time.nullable(),
     state: z.enum(['running', 'stopping', 'done', 'stopped', 'aborted']),
     endsAs: z.enum(['stopped', 'aborted']),
-    words: z.string(),
+    note: rollNote.describe('Why it ended or stops, where its state does not say it.'),
+    words: z.string().describe('The note in words.'),
     keepPins: z.boolean(),
     takesBack: z.string().nullable().describe('The id of the roll that this one takes back.'),
     nodes: z.array(rollNode).describe('In the order in which they are begun.'),
