@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
-import type { CloudSession } from './session.ts';
+import { CloudRefusal, type CloudSession } from './session.ts';
 import { COMPUTE_VERSION, read } from './view.ts';
 
 /** A server of Nova, of any project. */
@@ -57,7 +57,7 @@ export async function instanceById(session: CloudSession, id: string): Promise<I
     const answer = await session.call('compute', `/servers/${id}`, { microversion: COMPUTE_VERSION });
     return instanceOf(read(oneSchema, answer, 'compute').server);
   } catch (error) {
-    if (error instanceof ReveilleError && error.message.endsWith('(HTTP 404)')) return 'gone';
+    if (error instanceof CloudRefusal && error.status === 404) return 'gone';
     throw error;
   }
 }

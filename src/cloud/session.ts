@@ -176,8 +176,18 @@ function reference(named: Named): object {
   return 'id' in named ? { id: named.id } : { name: named.name, domain: named.domain };
 }
 
+/** The cloud says no, with a status of HTTP. */
+export class CloudRefusal extends ReveilleError {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super('CLOUD_REFUSED', message);
+    this.status = status;
+  }
+}
+
 /** Says no in the cloud's own words: services wrap them in an object of one key (`{"itemNotFound": {"message": ...}}`). */
-function refusal(doing: string, { status, text }: HttpAnswer): ReveilleError {
+function refusal(doing: string, { status, text }: HttpAnswer): CloudRefusal {
   let words = text.slice(0, 300);
   try {
     const body: unknown = JSON.parse(text);
@@ -187,7 +197,7 @@ function refusal(doing: string, { status, text }: HttpAnswer): ReveilleError {
   } catch {
     // The words are not JSON: they are told as they are.
   }
-  return new ReveilleError('CLOUD_REFUSED', `${doing}: ${words.replace(/\s+/g, ' ').trim()} (HTTP ${status})`);
+  return new CloudRefusal(`${doing}: ${words.replace(/\s+/g, ' ').trim()} (HTTP ${status})`, status);
 }
 
 function json(text: string, service: string): unknown {
