@@ -4,6 +4,7 @@ import { formatPlace } from '../errors.ts';
 import { leaveUnproven } from '../import/claims.ts';
 import { readDnsmasq } from '../import/dnsmasq/read.ts';
 import { type Remark, SiteDraft } from '../import/draft.ts';
+import { dropUnfit } from '../import/fit.ts';
 import { listeningInterface } from '../import/isc/interfaces.ts';
 import { leasesFor, parseLeases } from '../import/isc/leases.ts';
 import { readDhcpd } from '../import/isc/read.ts';
@@ -77,6 +78,7 @@ export function importCommand(): Command {
       }
       if (out === undefined) command.error('error: name the folder for the new site: --out DIR', { exitCode: 2 });
       await read(flags, draft);
+      dropUnfit(draft, sources[0] ?? '');
       leaveUnproven(draft);
       await writeSite(draft, out, sources);
       const loaded = await loadSite(out);

@@ -5,10 +5,12 @@ import {
   isScalar,
   isSeq,
   type Node,
+  type Pair,
   type ParsedNode,
   parseDocument,
   visit,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import type { Place } from '../errors.ts';
 import { type Findings, quoted } from './finding.ts';
@@ -243,12 +245,23 @@ class Expansion {
 
 function childOf(node: Node | null, part: string | number): { key: number; value: Node | null } | undefined {
   if (isMap(node)) {
-    const pair = node.items.find(({ key }) => keyText(key) === String(part));
+    const pair = pairsOf(node).get(String(part));
     return pair === undefined ? undefined : { key: offsetOf(pair.key), value: pair.value as Node | null };
   }
   if (!isSeq(node)) return undefined;
   const item = node.items[Number(part)] as Node | null | undefined;
   return item === undefined ? undefined : { key: offsetOf(item), value: item };
+}
+
+const PAIRS = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+/** The pairs of a map by their keys, the first of each: maps of thousands of nodes are asked for each of them. */
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = PAIRS.get(map);
+  if (known !== undefined) return known;
+  const pairs = new Map(map.items.toReversed().map((pair) => [keyText(pair.key), pair]));
+  PAIRS.set(map, pairs);
+  return pairs;
 }
 
 function keyText(key: unknown): string {

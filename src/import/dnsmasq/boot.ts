@@ -18,7 +18,12 @@ const OVER_MENU = 'iPXE boots it at once, where the menu of pxe-service was show
 type What = 'bootFile' | 'nextServer' | 'name';
 
 /** What a placement says, and of what. */
-type Said = { readonly what: What; readonly text: string };
+type Said = {
+  readonly what: What;
+  readonly text: string;
+  /** It is given where nothing boots, so that it does not stand for the boot server. */
+  readonly alone?: true;
+};
 type Written = { readonly paths: readonly Path[]; readonly notes: readonly Why[] };
 type AnyLine = BootLine | ServiceLine;
 
@@ -107,8 +112,11 @@ class Boots {
       const siaddr = this.#option(request, active, ({ server }) => server !== undefined);
       return this.#given(siaddr, 'nextServer', this.#notOwn(siaddr?.server) ?? own);
     }
-    const said = this.#notOwn(line.server) ?? this.#notOwn(this.#addressIn(this.#nameOf(line, request, active)));
-    const given = this.#given(line, 'nextServer', said ?? own);
+    const name = this.#nameOf(line, request, active);
+    const [direct, named] = [this.#notOwn(line.server), this.#notOwn(this.#addressIn(name))];
+    const said = direct ?? named;
+    const from = direct === undefined && named !== undefined ? name?.line : line;
+    const given = this.#given(from, 'nextServer', said ?? own);
     return said === undefined && /:\/\//.test(line.file ?? '') ? { ...given, free: true } : given;
   }
 
@@ -118,6 +126,11 @@ class Boots {
     const line = this.#fileLine(request, active);
     const said = this.#nameOf(line, request, active);
     const from = said?.line ?? line;
+    if (line === undefined && said !== undefined && this.#boot(request, active) === undefined) {
+      const given = this.#given(from, 'name', said.text);
+      const text = parseIpv4(said.text) === 0 ? OWN : said.text;
+      return { ...given, value: { what: 'name', text, alone: true } };
+    }
     if (said === undefined || this.#addressIn(said) !== undefined) return this.#given(from, 'name', own);
     return line?.server === undefined ? this.#given(from, 'name', said.text) : this.#given(from, 'name', own);
   }
@@ -207,7 +220,7 @@ function merged(...all: readonly Distribution<Said>[]): Distribution<Said> {
 
 /** A network names this server by itself. */
 function isToWrite({ target, value }: Placement<Said>): boolean {
-  if ((target.kind !== 'network' && target.kind !== 'pool') || value.what === 'bootFile') return true;
+  if ((target.kind !== 'network' && target.kind !== 'pool') || value.what === 'bootFile' || value.alone) return true;
   return value.text !== OWN && value.text !== target.network.text.server;
 }
 

@@ -1,4 +1,5 @@
 import { formatIpv4, parseIpv4 } from '../../model/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { type OptionLine, optionLines } from './optionLines.ts';
 import type { Line } from './outcomes.ts';
@@ -83,7 +84,7 @@ function optionLine({ setting, needs, code, values }: OptionLine, reading: Readi
   const text = values.map((value) => value.text).join(',');
   if (code === SIADDR) {
     const ip = parseIpv4(text);
-    if (ip === undefined) throw invalid(setting.place, `${JSON.stringify(text)} is not an IPv4 address`);
+    if (ip === undefined) throw invalid(setting.place, `${quoted(text)} is not an IPv4 address`);
     return { kind: 'option', setting, needs, server: formatIpv4(ip) };
   }
   if (text === '') return { kind: 'option', setting, needs };
@@ -98,7 +99,7 @@ function serviceLine(setting: Setting): ServiceLine {
   const [kind, words, base, server] = rest;
   const arch = archOf(kind);
   if (kind === undefined || arch === undefined) {
-    const said = JSON.stringify(kind?.text ?? '');
+    const said = quoted(kind?.text ?? '');
     throw invalid(kind?.place ?? setting.place, `${said} is no kind of firmware that dnsmasq knows`);
   }
   if (words === undefined) throw invalid(setting.place, 'pxe-service needs the words of its item');

@@ -1,3 +1,4 @@
+import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { reason } from '../reason.ts';
 import type { Asks, Pattern } from './conditions.ts';
@@ -39,7 +40,7 @@ export function learnTags(reading: Reading): readonly Setter[] {
   reading.each(reading.of('dhcp-mac'), (setting) => {
     const { tag, value } = tagAndValue(setting);
     const address = hardwareAddress(value.text);
-    if (address === undefined) throw invalid(value.place, `${JSON.stringify(value.text)} is not a hardware address`);
+    if (address === undefined) throw invalid(value.place, `${quoted(value.text)} is not a hardware address`);
     const prefix = address.ethernet ? macPrefix(address.bytes) : undefined;
     if (prefix === undefined) lose(setting, tag, 'a class knows beginnings of Ethernet addresses only');
     else add(setting, tag, { macs: [prefix] });

@@ -43,12 +43,17 @@ export function both(one: Asks, other: Asks): Asks | undefined {
 /** The alternatives of a tag, those of one and the same kind as one condition with several values. */
 export function joinAlternatives(all: readonly Asks[]): readonly Asks[] {
   const joined: Asks[] = [];
+  const values = new Map<AsksKey, { readonly at: number; readonly all: Value[] }>();
   for (const asks of all) {
     const [key, ...more] = Object.keys(asks) as AsksKey[];
-    const at = joined.findIndex((known) => more.length === 0 && Object.keys(known).join() === key);
-    if (key === undefined || at < 0) joined.push(asks);
-    else joined[at] = { [key]: unique([...(joined[at]?.[key] ?? []), ...(asks[key] ?? [])]) };
+    const known = key === undefined || more.length > 0 ? undefined : values.get(key);
+    if (known !== undefined && key !== undefined) for (const value of asks[key] ?? []) known.all.push(value);
+    else {
+      if (key !== undefined && more.length === 0) values.set(key, { at: joined.length, all: [...(asks[key] ?? [])] });
+      joined.push(asks);
+    }
   }
+  for (const [key, { at, all: some }] of values) joined[at] = { [key]: unique(some) };
   return joined;
 }
 

@@ -59,7 +59,7 @@ class Reader {
       }
       for (const file of await this.#filesIn(path, [])) {
         const text = await this.#text(file, path);
-        this.settings.push(...valuesIn(relative(this.#root, file), text, values));
+        for (const one of valuesIn(relative(this.#root, file), text, values)) this.settings.push(one);
       }
     } else this.settings.push(setting);
   }

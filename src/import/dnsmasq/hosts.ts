@@ -1,4 +1,5 @@
 import { formatIpv4, type Ipv4, inSubnet, parseIpv4 } from '../../model/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
 import type { SiteText } from '../draft.ts';
 import { invalid } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
@@ -122,7 +123,7 @@ function hostOf(setting: Setting): Host {
       const [name = '', ...domain] = text.split('.');
       host.name = name;
       if (domain.length > 0) host.domain = domain.join('.');
-    } else throw invalid(field.place, `${JSON.stringify(text)} is not understood in dhcp-host`);
+    } else throw invalid(field.place, `${quoted(text)} is not understood in dhcp-host`);
   }
   return host;
 }

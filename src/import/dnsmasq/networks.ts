@@ -10,6 +10,7 @@ import {
   parseIpv4,
   type Subnet,
 } from '../../model/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
 import { rangeWords } from '../../site/pools.ts';
 import type { Path } from '../../site/yaml.ts';
 import { invalid } from '../invalid.ts';
@@ -115,7 +116,16 @@ function rangeOf(setting: Setting, reading: Reading): Range | undefined {
   const lease = last === undefined ? undefined : leaseSeconds(last.text);
   const [mask, broadcast, ...more] = lease === undefined ? others : others.slice(0, -1);
   const unread = lease === undefined && others.length > 2 ? last : more[0];
-  if (unread !== undefined) throw invalid(unread.place, `${JSON.stringify(unread.text)} is not understood here`);
+  if (unread !== undefined) throw invalid(unread.place, `${quoted(unread.text)} is not understood here`);
+  const prefix = mask === undefined ? undefined : prefixOf(mask);
+  if (prefix !== undefined && !inSubnet(subnetAt(from, prefix), to)) {
+    const words = `${formatIpv4(from)} and ${formatIpv4(to)} are not of one network with the netmask ${mask?.text}`;
+    throw invalid(
+      mask?.place ?? setting.place,
+      words,
+      'write a range for each network, or the netmask that holds both',
+    );
+  }
   return {
     setting,
     needs,
@@ -124,7 +134,7 @@ function rangeOf(setting: Setting, reading: Reading): Range | undefined {
     end: Math.max(from, to) as Ipv4,
     sets: [...sets.map(({ text }) => text), ...(bare === undefined ? [] : [bare.text])],
     ...(mode === undefined ? {} : { mode }),
-    ...(mask === undefined ? {} : { prefix: prefixOf(mask) }),
+    ...(prefix === undefined ? {} : { prefix }),
     ...(broadcast === undefined ? {} : { broadcast: ipIn(broadcast) }),
     ...(lease === undefined ? {} : { lease }),
   };
@@ -163,7 +173,8 @@ function networkOf(range: Range, all: readonly Range[], names: Names, reading: R
   };
   if (found.why !== undefined) reading.tell('changed', setting, found.why);
   reading.networks.push(drafted);
-  reading.draft.site.networks = { ...reading.draft.site.networks, [name]: text };
+  reading.draft.site.networks ??= {};
+  reading.draft.site.networks[name] = text;
   reading.draft.comment(['networks', name], `${setting.place.file}:${setting.place.line} ${setting.whole}`);
   return drafted;
 }

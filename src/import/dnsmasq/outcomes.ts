@@ -132,6 +132,9 @@ export function isSet(tag: string, { tags, zones, hosts }: Pick<Reading, 'tags' 
   return set.has(tag);
 }
 
+/** Rules of `tag-if` that are told of, each of which sets the tag of the next. */
+const LONGEST_WAY = 10;
+
 /** Why a tag is never set. */
 export function unsetWords(tag: string, reading: Reading, seen: readonly string[] = []): Why {
   const lost = reading.tags.lostBy(tag);
@@ -139,7 +142,7 @@ export function unsetWords(tag: string, reading: Reading, seen: readonly string[
     return reason`its tag ${tag} is set by ${lost.place.file}:${lost.place.line} ${lost.whole}, which is left out`;
   const rule = reading.tags.tagIfs.find(({ sets }) => sets.includes(tag));
   const need = rule?.needs.map(({ text }) => text).find((one) => !isNot(one) && !isSet(one, reading));
-  if (rule !== undefined && need !== undefined && !seen.includes(tag))
+  if (rule !== undefined && need !== undefined && !seen.includes(tag) && seen.length < LONGEST_WAY)
     return reason`its tag ${tag} follows from another by tag-if: ${unsetWords(need, reading, [...seen, tag])}`;
   if (tag === 'known') return 'no host is listed, so no machine has the tag known';
   if (tag === 'bootp') return 'a class cannot ask for BOOTP, whose tag is bootp';

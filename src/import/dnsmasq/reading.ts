@@ -135,7 +135,8 @@ export class Reading {
     const words = [...(group?.sets ?? []), ...tags];
     const made = asks.map((one) => {
       const name = this.#classNames.take(words.join('-') === 'known' ? 'known-machines' : words.join('-'));
-      this.draft.site.classes = { ...this.draft.site.classes, [name]: asksText(one) };
+      this.draft.site.classes ??= {};
+      this.draft.site.classes[name] = asksText(one);
       const place = words.length === 1 ? this.tags.placeOf(words[0] ?? '') : undefined;
       const from = place === undefined ? '' : `${place.file}:${place.line} `;
       this.draft.comment(['classes', name], `${from}${words.length === 1 ? 'tag' : 'tags'} ${words.join(', ').trim()}`);
@@ -175,7 +176,8 @@ export class Reading {
     if (known !== undefined) return known;
     const name = this.profileName(tag);
     this.#profiles.set(tag, name);
-    this.draft.site.profiles = { ...this.draft.site.profiles, [name]: {} };
+    this.draft.site.profiles ??= {};
+    this.draft.site.profiles[name] = {};
     const setter = this.hosts.find(({ sets }) => sets.includes(tag))?.place;
     if (setter !== undefined) this.draft.comment(['profiles', name], `${setter.file}:${setter.line} set:${tag}`);
     return name;

@@ -35,6 +35,11 @@ describe('a line of dnsmasq.conf', () => {
     ['no-hosts=1', 'dnsmasq.conf:1:1: no-hosts takes no value'],
     ['domain="x', 'dnsmasq.conf:1:8: these quotes do not end'],
     ['dhcp-range=10.0.0.9,10.0.0.300', 'dnsmasq.conf:1:21: "10.0.0.300" is not an IPv4 address'],
+    [
+      'dhcp-range=10.0.0.5,10.0.1.9,255.255.255.0',
+      'dnsmasq.conf:1:30: 10.0.0.5 and 10.0.1.9 are not of one network with the netmask 255.255.255.0',
+    ],
+    [`${'x'.repeat(100)}=1`, `dnsmasq.conf:1:1: dnsmasq has no option "${'x'.repeat(60)}..."`],
     ['dhcp-range=10.0.0.1,10.0.0.9,255.255.0.255', 'dnsmasq.conf:1:30: 255.255.0.255 is not a netmask'],
     ['dhcp-range=10.0.0.1,10.0.0.9,255.0.0.0,10.255.255.255,1h,x', 'dnsmasq.conf:1:58: "x" is not understood here'],
     ['dhcp-option=nothing', 'dnsmasq.conf:1:1: this names no option'],

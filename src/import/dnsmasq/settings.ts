@@ -1,4 +1,5 @@
 import type { Place } from '../../errors.ts';
+import { quoted } from '../../site/finding.ts';
 import { invalid } from '../invalid.ts';
 import { OPTIONS } from './options.ts';
 
@@ -80,7 +81,7 @@ function checkForm(keyword: string, value: readonly Sign[] | undefined, place: P
   if (known === undefined) {
     throw invalid(
       place,
-      `dnsmasq has no option ${JSON.stringify(keyword)}`,
+      `dnsmasq has no option ${quoted(keyword)}`,
       'see `dnsmasq --help`; `dnsmasq --test` tells too',
     );
   }

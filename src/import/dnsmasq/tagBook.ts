@@ -15,12 +15,19 @@ const MOST_SETS = 2000;
 export class TagBook {
   readonly tagIfs: TagIf[] = [];
   readonly #machines = new Map<string, Asks[]>();
+  readonly #joined = new Map<string, readonly Asks[]>();
   readonly #places = new Map<string, Place>();
   readonly #lost = new Map<string, Setting>();
+  readonly #bySet = new Map<string, TagIf[]>();
+  /** How many of the rules stand there. */
+  #indexed = 0;
 
   /** A machine that says so has the tag, which the line at `place` says. */
   add(tag: string, asks: Asks, place: Place): void {
-    this.#machines.set(tag, [...(this.#machines.get(tag) ?? []), asks]);
+    const known = this.#machines.get(tag);
+    if (known === undefined) this.#machines.set(tag, [asks]);
+    else known.push(asks);
+    this.#joined.delete(tag);
     if (!this.#places.has(tag)) this.#places.set(tag, place);
   }
 
@@ -41,7 +48,9 @@ export class TagBook {
 
   /** Any of these makes a machine have the tag; nothing if no machine has it by what it says. */
   asksOf(tag: string): readonly Asks[] {
-    return joinAlternatives(this.#machines.get(tag) ?? []);
+    const joined = this.#joined.get(tag) ?? joinAlternatives(this.#machines.get(tag) ?? []);
+    this.#joined.set(tag, joined);
+    return joined;
   }
 
   isOfMachines(tag: string): boolean {
@@ -62,13 +71,11 @@ export class TagBook {
 
   /** The tags that these depend on, by any number of `tag-if`: themselves among them. */
   reasons(tags: Iterable<string>): ReadonlySet<string> {
+    const rules = this.#rulesBySet();
     const all = new Set(tags);
-    for (let before = -1; before < all.size; ) {
-      before = all.size;
-      for (const { needs, sets } of this.tagIfs) {
-        if (sets.some((tag) => all.has(tag))) for (const { text } of needs) all.add(tagOf(text));
-      }
-    }
+    // A set gives what is added to it while it is gone through.
+    for (const tag of all)
+      for (const { needs } of rules.get(tag) ?? []) for (const { text } of needs) all.add(tagOf(text));
     return all;
   }
 
@@ -79,7 +86,7 @@ export class TagBook {
   writtenOut(needs: readonly string[], depth = 0): readonly string[] | undefined {
     const written: string[] = [];
     for (const need of needs) {
-      const rules = this.tagIfs.filter(({ sets }) => sets.includes(tagOf(need)));
+      const rules = this.#rulesBySet().get(tagOf(need)) ?? [];
       if (rules.length === 0) {
         written.push(need);
         continue;
@@ -113,15 +120,31 @@ export class TagBook {
     const all: MachineSet[] = [];
     while (layer.length > 0) {
       all.push(...layer);
-      if (all.length > MOST_SETS) throw new Unnameable();
-      layer = layer.flatMap(({ tags: sofar, asks, next }) =>
-        tags.slice(next).flatMap((tag, i) => {
+      const larger: (MachineSet & { readonly next: number })[] = [];
+      for (const { tags: sofar, asks, next } of layer) {
+        for (let i = next; i < tags.length; i++) {
+          const tag = tags[i] ?? '';
           const more = this.asksOfAll([tag], asks);
-          return more.length === 0 ? [] : [{ tags: [...sofar, tag], asks: more, next: next + i + 1 }];
-        }),
-      );
+          if (more.length > 0) larger.push({ tags: [...sofar, tag], asks: more, next: i + 1 });
+          if (all.length + larger.length > MOST_SETS) throw new Unnameable();
+        }
+      }
+      layer = larger;
     }
     return all;
+  }
+
+  /** The rules by each tag that they set, as far as they are read. */
+  #rulesBySet(): ReadonlyMap<string, readonly TagIf[]> {
+    for (; this.#indexed < this.tagIfs.length; this.#indexed++) {
+      const rule = this.tagIfs[this.#indexed];
+      for (const tag of new Set(rule?.sets)) {
+        const known = this.#bySet.get(tag);
+        if (rule !== undefined && known === undefined) this.#bySet.set(tag, [rule]);
+        else if (rule !== undefined) known?.push(rule);
+      }
+    }
+    return this.#bySet;
   }
 }
 

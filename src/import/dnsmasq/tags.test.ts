@@ -337,6 +337,52 @@ describe('what has no place in a site', () => {
       imported({ 'dnsmasq.conf': HEAD + lines }, ({ remarks }) => assert.match(remarks.join('\n'), told)));
   }
 
+  const ALONE: readonly (readonly [string, object])[] = [
+    ['dhcp-option=66,"10.0.0.9"', { 'network lan': { options: { 'tftp-server-name': '10.0.0.9' } } }],
+    [
+      'dhcp-option=option:tftp-server,"http://a.example/p"',
+      { 'network lan': { options: { 'tftp-server-name': 'http://a.example/p' } } },
+    ],
+    ['dhcp-option=66,10.0.0.2', { 'network lan': { options: { 'tftp-server-name': '10.0.0.2' } } }],
+    ['dhcp-option=66,0.0.0.0', { 'network lan': { options: { 'tftp-server-name': '10.0.0.2' } } }],
+    [`${NODES}dhcp-option=tag:b,66,10.0.0.9`, { 'profile b': { options: { 'tftp-server-name': '10.0.0.9' } } }],
+    [
+      'dhcp-mac=set:phone,00:80:f0:*:*:*\ndhcp-option-force=tag:phone,66,10.0.0.9',
+      { 'class phone': { options: { 'tftp-server-name': '10.0.0.9' } } },
+    ],
+    [
+      `${NODES}dhcp-boot=x.0\ndhcp-option=tag:b,66,10.0.0.9`,
+      { 'network lan': { bootFile: 'x.0' }, 'profile b': { nextServer: '10.0.0.9' } },
+    ],
+  ];
+  for (const [lines, expected] of ALONE) {
+    it(`is not option 66 alone, as phones are given it: ${lines.split('\n').at(-1)}`, () =>
+      imported({ 'dnsmasq.conf': `${HEAD}dhcp-option=6,10.0.0.1\n${lines}\n` }, ({ site, remarks }) => {
+        const { 'network lan': lan, ...others } = given(site) as { 'network lan'?: { dns?: unknown } };
+        const { dns: _, ...network } = lan ?? {};
+        assert.deepEqual(
+          { ...(Object.keys(network).length === 0 ? {} : { 'network lan': network }), ...others },
+          expected,
+        );
+        assert.doesNotMatch(remarks.join('\n'), /^left dhcp-/m);
+      }));
+  }
+
+  it('is not a configuration of a thousand tags', () => {
+    const tags = Array.from(
+      { length: 1000 },
+      (_, i) => `dhcp-match=set:t${i},option:user-class,u${i}\ndhcp-boot=tag:t${i},f${i}\n`,
+    );
+    const rules = Array.from({ length: 3000 }, (_, i) => `tag-if=set:r${i + 1},tag:r${i}\n`);
+    return imported(
+      { 'dnsmasq.conf': `${HEAD}${tags.join('')}${rules.join('')}dhcp-boot=tag:r3000,x\n` },
+      ({ site, remarks }) => {
+        assert.equal(Object.keys(site.classes ?? {}).length, 1000);
+        assert.match(remarks.join('\n'), /^left dhcp-boot=tag:r3000,x: its tag r3000 follows from another by tag-if/m);
+      },
+    );
+  });
+
   it('is all of it where no line makes a network', () =>
     imported(
       {

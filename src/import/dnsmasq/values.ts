@@ -1,4 +1,5 @@
 import { parseIpv4 } from '../../model/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
 import { INFINITE_LEASE_SECONDS } from '../../site/forms.ts';
 import { invalid } from '../invalid.ts';
 import type { Field } from './settings.ts';
@@ -49,7 +50,7 @@ export function isIpv6(text: string): boolean {
 /** The IPv4 address that a field holds. Throws IMPORT_INVALID at it. */
 export function ipIn(field: Field) {
   const ip = parseIpv4(field.text);
-  if (ip === undefined) throw invalid(field.place, `${JSON.stringify(field.text)} is not an IPv4 address`);
+  if (ip === undefined) throw invalid(field.place, `${quoted(field.text)} is not an IPv4 address`);
   return ip;
 }
 

@@ -233,6 +233,18 @@ label stays
       assert.match(remarks.join('\n'), told);
   });
 
+  it('that holds a control character is left, wherever that stands', async () => {
+    const { entries, remarks } = await imported({
+      'tftp/pxelinux.cfg/default':
+        'label a\nkernel k/vmlinuz x\x01\nlabel b\nkernel k/vmlinuz\nappend "a\tb"\nlabel c\nkernel "k/v\tm"\nlabel d\nkernel k/vmlinuz\nappend a\tb\n',
+    });
+    assert.deepEqual(Object.keys(entries), ['d']);
+    assert.equal(
+      remarks.filter((remark) => /^left label [abc]: line \d of .* holds a control character/.test(remark)).length,
+      3,
+    );
+  });
+
   it('boots the same as another under another title: the report says so', async () => {
     const { entries, remarks } = await imported({
       'tftp/pxelinux.cfg/default': 'label a\nkernel k/vmlinuz\nlabel b\nmenu label Other\nkernel k/vmlinuz\n',

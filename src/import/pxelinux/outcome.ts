@@ -138,10 +138,10 @@ async function entry(
   loader: 'pxelinux' | 'module',
   tree: Tree,
 ): Promise<EntryResult> {
-  for (const said of [kernel, label.append, label.initrd]) {
-    if (/[^\P{Cc}\s]/u.test(said?.value ?? '')) {
-      return left(reason`line ${said?.place.line ?? 0} of ${said?.place.file ?? ''} holds a control character`);
-    }
+  const unprintable = [label.start, label.append, label.initrd].find((said) => hasControls(said?.value ?? ''));
+  if (unprintable !== undefined) {
+    const { line, file } = unprintable.place;
+    return left(reason`line ${line} of ${file} holds a control character`);
   }
   if (kernel.value === '') return left('it names no kernel');
   const notes: Why[] = [];
@@ -179,6 +179,11 @@ async function entry(
     },
     notes,
   };
+}
+
+/** Whether words hold a control character: blanks are between them, but for those in quotes. */
+function hasControls(text: string): boolean {
+  return words(text).some((word) => /\p{Cc}/u.test(word));
 }
 
 function isInitrd(word: string, loader: 'pxelinux' | 'module'): boolean {

@@ -1,5 +1,16 @@
 import type { Place } from '../../errors.ts';
-import { formatSubnet, type Ipv4, inSubnet, netmaskOf, parseIpv4, type Subnet } from '../../model/ipv4.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  formatSubnet,
+  type Ipv4,
+  inSubnet,
+  netmaskOf,
+  parseIpv4,
+  type Subnet,
+} from '../../model/ipv4.ts';
+import { quoted } from '../../site/finding.ts';
+import { hostlessWords, isHost } from '../../site/networks.ts';
 import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
@@ -29,6 +40,7 @@ export class Networks {
   readonly #context: Omit<ImportContext, 'tree'>;
   readonly #version: number;
   readonly #names = new Names();
+  readonly #lent = new Set<Ipv4>();
   readonly #known: { readonly subnet: Subnet; readonly text: NetworkText; readonly words: NetworkWords }[] = [];
 
   constructor(draft: SiteDraft, context: Omit<ImportContext, 'tree'>, version: number) {
@@ -57,7 +69,7 @@ export class Networks {
     const { text, ip } = addressOf(device);
     if (device === undefined || text === '') return nowhere;
     if (ip === undefined) {
-      problems.add(invalid(place, `${JSON.stringify(text)} is not an IPv4 address`));
+      problems.add(invalid(place, `${quoted(text)} is not an IPv4 address`));
       return nowhere;
     }
     const guess = this.#at(ip) === undefined ? this.#guess(ip) : undefined;
@@ -70,7 +82,22 @@ export class Networks {
       this.#draft.remark('left', place, `address ${text}`, 'its netmask is not given: write the network, then `ip:`');
       return nowhere;
     }
+    const refusal = this.#refusal(ip, known);
+    if (refusal !== undefined) {
+      this.#draft.remark('left', place, `address ${text}`, refusal);
+      return nowhere;
+    }
+    this.#lent.add(ip);
     return { ip, isWhole: true, ...differences(networkWords(device), known.words) };
+  }
+
+  /** Why no node can have an address, if none can. */
+  #refusal(ip: Ipv4, { subnet, text }: { readonly subnet: Subnet; readonly text: NetworkText }): Why | undefined {
+    const network = { subnet, broadcast: broadcastOf(subnet) };
+    if (!isHost(network, ip)) return reason`${formatIpv4(ip)} is ${hostlessWords(network, ip)} of its network`;
+    if (formatIpv4(ip) === text.gateway)
+      return reason`${formatIpv4(ip)} is the gateway of its network, which a node cannot be`;
+    return this.#lent.has(ip) ? reason`another node has ${formatIpv4(ip)} already` : undefined;
   }
 
   #at(ip: Ipv4) {
@@ -112,7 +139,8 @@ export class Networks {
     if (gateway !== undefined && !isInside) text.options = { routers: [gateway] };
     const name = this.#names.take(device === 'default' ? 'cluster' : device);
     this.#known.push({ subnet, text, words });
-    this.#draft.site.networks = { ...this.#draft.site.networks, [name]: text };
+    this.#draft.site.networks ??= {};
+    this.#draft.site.networks[name] = text;
     this.#draft.comment(['networks', name], `${place.file}:${place.line} device ${device}`);
     if (requests !== undefined) return;
     const why =

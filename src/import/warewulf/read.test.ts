@@ -102,6 +102,8 @@ describe('nodes.conf of Warewulf', () => {
 
   const refused: [string, string][] = [
     ['nodes: [', 'nodes.conf:1:8: this [ is not closed'],
+    [`nodes: ${'['.repeat(100_000)}`, 'nodes.conf:1:208: it is nested too deeply'],
+    [`nodes: [\n${'- '.repeat(100_000)}`, 'nodes.conf:2:1: it is nested too deeply'],
     ['nodes: { a: 5 }', 'nodes.conf:1:13: expected a map, found the number 5'],
     ['nodes: { a: { network devices: { d: { hwaddr: x } } } }', 'nodes.conf:1:10: "x" is not a MAC address'],
     ['nodes: { a: { comment: [1] } }', 'nodes.conf:1:24: expected text, found a list'],
@@ -170,6 +172,37 @@ describe('nodes.conf of Warewulf', () => {
       'a profile that is gone',
       `nodes: { a: { profiles: [b], network devices: { d: { ${DEVICE}, ${MASK} } } } }`,
       /^left a: profile b: there is no such profile, which Warewulf passes over: node a is written without it/m,
+    ],
+    [
+      'a card that two nodes have',
+      `nodes: { a: { network devices: { d: { ${DEVICE}, ${MASK} } } }, b: { network devices: { d: { ${DEVICE}, ${MASK} } } } }`,
+      /^left node b: node a has its MAC address already/m,
+    ],
+    [
+      'an address of a group of machines',
+      'nodes: { a: { network devices: { d: { hwaddr: "53:54:00:00:00:01" } } } }',
+      /^left node a: 53:54:00:00:00:01 is no card's address/m,
+    ],
+    [
+      'an address that two nodes have',
+      `nodes: { a: { network devices: { d: { ${DEVICE}, ${MASK} } } }, b: { network devices: { d: { hwaddr: "52:54:00:00:00:02", ipaddr: 192.0.2.11, ${MASK} } } } }`,
+      /^left address 192.0.2.11: another node has 192.0.2.11 already/m,
+    ],
+    [
+      'the address of the gateway',
+      `nodes: { a: { network devices: { d: { ${DEVICE}, ${MASK}, gateway: 192.0.2.11 } } } }`,
+      /^left address 192.0.2.11: 192.0.2.11 is the gateway of its network/m,
+    ],
+    [
+      'the broadcast address',
+      'nodes: { a: { network devices: { d: { hwaddr: "52:54:00:00:00:01", ipaddr: 192.0.2.255, netmask: 255.255.255.0 } } } }',
+      /^left address 192.0.2.255: 192.0.2.255 is .* of its network/m,
+    ],
+    [
+      'a profile whose name a site has none of',
+      `nodeprofiles: { _a b: { tags: { x: y } }, a-b: { tags: { x: z } } }
+nodes: { a: { profiles: [_a b, a-b], network devices: { d: { ${DEVICE}, ${MASK} } } } }`,
+      /^changed profile _a b: it is called profile here/m,
     ],
   ];
   for (const [what, text, words] of told) {

@@ -22,7 +22,10 @@ export async function readWarewulf(
 ): Promise<void> {
   const name = basename(file);
   const findings = new Findings();
-  const yaml = readYaml(name, await textOf(file), findings);
+  const text = await textOf(file);
+  const deep = tooDeep(text);
+  if (deep !== undefined) throw invalid({ file: name, ...deep }, 'it is nested too deeply');
+  const yaml = readYaml(name, text, findings);
   const problems = new Problems();
   for (const { place, message, hint } of findings.errors) problems.add(invalid(place, message, hint));
   problems.throwAll();
@@ -39,6 +42,25 @@ export async function readWarewulf(
   const version = Number(layers.mapAt([]).WW_INTERNAL ?? Number.NaN);
   new Translation({ draft, problems, profiles, nodes, context, version, place: yaml.keyPlace(['nodes']) }).write();
   problems.throwAll();
+}
+
+/** Brackets and lists within each other: more than any configuration has, less than the YAML parser's memory bears. */
+const DEEPEST = 200;
+const DASHES = /^[ \t]*(?:[-?][ \t]+){200}/;
+
+/** Where brackets, or the dashes of lists, stand within too many others. */
+function tooDeep(text: string): { readonly line: number; readonly col: number } | undefined {
+  for (const [i, line] of text.split('\n').entries()) {
+    if (DASHES.test(line)) return { line: i + 1, col: 1 };
+    let open = 0;
+    for (let col = 0; col < line.length; col++) {
+      const sign = line[col];
+      if (sign === '[' || sign === '{') open++;
+      else if (sign === ']' || sign === '}') open--;
+      if (open > DEEPEST) return { line: i + 1, col: col + 1 };
+    }
+  }
+  return undefined;
 }
 
 async function textOf(file: string): Promise<string> {

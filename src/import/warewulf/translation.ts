@@ -2,12 +2,14 @@ import type { Place } from '../../errors.ts';
 import { formatIpv4 } from '../../model/ipv4.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { Vars } from '../../model/node.ts';
+import { quoted } from '../../site/finding.ts';
+import { NAME_PATTERN } from '../../site/forms.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { ImportContext } from '../context.ts';
 import type { SiteDraft, SiteText } from '../draft.ts';
 import { invalid, type Problems } from '../invalid.ts';
 import { Names } from '../isc/meaning/names.ts';
-import { reason, reasons } from '../reason.ts';
+import { reason, reasons, type Why } from '../reason.ts';
 import { type Devices, deviceVars, mergedDevices, primaryOf } from './devices.ts';
 import { argsOf, unjoined } from './kernelArgs.ts';
 import type { Layer, YamlMap } from './layers.ts';
@@ -44,6 +46,8 @@ type Whole = {
 export class Translation {
   readonly #parts: Parts;
   readonly #names = new Names();
+  /** What profiles are called here: as in Warewulf, but for names that a site has none of. */
+  readonly #profileNames: ReadonlyMap<string, string>;
   readonly #networks: Networks;
   readonly #isNew: boolean;
 
@@ -52,6 +56,7 @@ export class Translation {
     this.#networks = new Networks(parts.draft, parts.context, parts.version);
     const layers = [...parts.profiles.values(), ...parts.nodes.values()];
     this.#isNew = Number.isNaN(parts.version) && layers.some(({ isNew }) => isNew);
+    this.#profileNames = namesOf([...parts.profiles.keys()]);
   }
 
   write(): void {
@@ -60,7 +65,7 @@ export class Translation {
     draft.site.profiles = {};
     draft.site.nodes = {};
     const all = [...nodes].map(([id, layer]) => this.#whole(id, layer));
-    const wholes = all.filter(({ mac }) => mac !== undefined);
+    const wholes = this.#ofOwnCards(all.filter(({ mac }) => mac !== undefined));
     for (const { id, layer } of all.filter(({ mac }) => mac === undefined)) this.#tellWithoutMac(id, layer);
     // Networks whose netmask is known come before guesses at those that have none.
     for (const { primary, devices, layer } of wholes) this.#networks.learn(primary, devices[primary], layer.place);
@@ -96,6 +101,22 @@ export class Translation {
     };
   }
 
+  /** The nodes whose card is one and theirs alone: two of one card cannot be told apart. */
+  #ofOwnCards(wholes: readonly Whole[]): readonly Whole[] {
+    const owners = new Map<Mac, string>();
+    return wholes.filter(({ id, layer, mac = '' as Mac }) => {
+      const owner = owners.get(mac);
+      const leave = (why: Why): false => {
+        this.#parts.draft.remark('left', layer.place, `node ${id}`, why);
+        return false;
+      };
+      if (owner !== undefined) return leave(reason`node ${owner} has its MAC address already`);
+      if (!isOfOneCard(mac)) return leave(reason`${mac} is no card's address: write it with its real one as a node`);
+      owners.set(mac, id);
+      return true;
+    });
+  }
+
   #tellWithoutMac(id: string, { place, devices }: Layer): void {
     const why =
       Object.keys(devices).length === 0
@@ -111,9 +132,11 @@ export class Translation {
       users.every(({ primary, ...whole }) => primary === device && this.#networks.has(whole.devices[primary]));
     const text = this.#settings(layer, apart.has(layer) ? [] : layer.kernelArgs, isBooted);
     if (Object.keys(text).length === 0) return;
-    this.#parts.draft.site.profiles = { ...this.#parts.draft.site.profiles, [name]: text };
-    this.#comment(['profiles', name], layer);
-    this.#tellOverlays(layer, ['profiles', name]);
+    this.#parts.draft.site.profiles ??= {};
+    const called = this.#called(name);
+    this.#parts.draft.site.profiles[called] = text;
+    this.#comment(['profiles', called], layer);
+    this.#tellOverlays(layer, ['profiles', called]);
   }
 
   /** What of a layer stands the same way in a profile or a node. `isBooted`: whether nodes boot from a device. */
@@ -138,6 +161,10 @@ export class Translation {
     };
   }
 
+  #called(profile: string): string {
+    return this.#profileNames.get(profile) ?? profile;
+  }
+
   #tellOverlays({ overlays }: Layer, owner: Path): void {
     for (const { place, what } of overlays) {
       this.#parts.draft.remark('taken', place, what, undefined, { at: [[...owner, 'overlays']] });
@@ -146,7 +173,8 @@ export class Translation {
 
   #tellProfile(name: string, layer: Layer, apart: ReadonlySet<Layer>, wholes: readonly Whole[]): void {
     const { draft } = this.#parts;
-    const isThere = draft.site.profiles?.[name] !== undefined;
+    const called = this.#called(name);
+    const isThere = draft.site.profiles?.[called] !== undefined;
     const what = `profile ${name}`;
     if (apart.has(layer)) {
       draft.remark(
@@ -155,7 +183,9 @@ export class Translation {
         what,
         'its kernel words stand with its nodes, where those of others replace them',
       );
-    } else if (isThere) draft.remark('taken', layer.place, what, undefined, { at: [['profiles', name]] });
+    } else if (isThere && called !== name)
+      draft.remark('changed', layer.place, what, reason`it is called ${called} here`);
+    else if (isThere) draft.remark('taken', layer.place, what, undefined, { at: [['profiles', name]] });
     else if (Object.keys(layer.devices).length === 0 && layer.comment === undefined) return;
     else if (wholes.some(({ used }) => used.includes(name))) {
       draft.remark('left', layer.place, what, 'no profile is needed: what it says of devices stands with its nodes', {
@@ -192,7 +222,9 @@ export class Translation {
     const name = this.#names.take(host, id);
     const device = devices[primary];
     const placed = this.#networks.place(primary, device, layer.place, this.#parts.problems);
-    const written = used.filter((profile) => draft.site.profiles?.[profile] !== undefined);
+    const written = used
+      .map((profile) => this.#called(profile))
+      .filter((profile) => Object.hasOwn(draft.site.profiles ?? {}, profile));
     const isJoined = !layers.some((one) => apart.has(one)) && !layer.kernelArgs.some((word) => word.startsWith('~'));
     const text = this.#settings(
       layer,
@@ -206,7 +238,8 @@ export class Translation {
       ...text,
       ...(Object.keys(placed.options).length === 0 ? {} : { options: placed.options }),
     };
-    draft.site.nodes = { ...draft.site.nodes, [name]: node };
+    draft.site.nodes ??= {};
+    draft.site.nodes[name] = node;
     this.#comment(['nodes', name], layer);
     this.#tellOverlays(layer, ['nodes', name]);
     const others = Object.keys(devices).filter((one) => one !== primary);
@@ -251,7 +284,7 @@ export class Translation {
 
   #mac(text: string, { place }: Layer): Mac | undefined {
     const mac = parseMac(text);
-    if (mac === undefined) this.#parts.problems.add(invalid(place, `${JSON.stringify(text)} is not a MAC address`));
+    if (mac === undefined) this.#parts.problems.add(invalid(place, `${quoted(text)} is not a MAC address`));
     return mac;
   }
 
@@ -260,4 +293,16 @@ export class Translation {
     draft.comment(at, [`${place.file}:${place.line}`, ...(comment === undefined ? [] : [comment])].join(' '));
     if (image !== undefined) draft.comment(at, `image ${image} in Warewulf`);
   }
+}
+
+/** Groups of machines have an odd first byte, and no card has zeros alone. */
+function isOfOneCard(mac: Mac): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 0 && /[1-9a-f]/.test(mac);
+}
+
+function namesOf(profiles: readonly string[]): ReadonlyMap<string, string> {
+  const fit = profiles.filter((name) => NAME_PATTERN.test(name));
+  const names = new Names();
+  for (const name of fit) names.take(name);
+  return new Map(profiles.map((name) => [name, fit.includes(name) ? name : names.take(name, 'profile')]));
 }

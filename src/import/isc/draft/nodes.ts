@@ -271,7 +271,8 @@ class Profiles {
       settings.bootFile === undefined ? settings.loader : fileName(settings.bootFile).replace(/\.[^.]*$/, '');
     const place = group?.place;
     const name = this.#names.take(group?.name, file, place === undefined ? undefined : `group-${place.line}`, 'shared');
-    draft.site.profiles = { ...draft.site.profiles, [name]: settings };
+    draft.site.profiles ??= {};
+    draft.site.profiles[name] = settings;
     if (group === undefined) {
       draft.comment(['profiles', name], `what ${count} hosts have in common`);
       return name;

@@ -16,9 +16,10 @@ import { noteCarried } from '../meaning/carried.ts';
 import { addressesOf, givenBy, namesFile } from '../meaning/given.ts';
 import { leaseOf, saysLease } from '../meaning/lending.ts';
 import type { Reading, WrittenPart } from '../meaning/reading.ts';
-import { type Pool, type Setting, settingsIn } from '../meaning/scopes.ts';
+import { type Pool, type Setting, settingsIn, type Wire } from '../meaning/scopes.ts';
 import { flagOf } from '../meaning/words.ts';
 import type { Statement, StatementOf } from '../text/tree.ts';
+import { Apart } from './apart.ts';
 import type { DraftedClasses } from './classes.ts';
 import type { Drafted, NetworkText } from './networks.ts';
 import { optionsText } from './optionsText.ts';
@@ -30,20 +31,20 @@ type Members = { readonly text: Pick<PoolText, 'allow' | 'deny'>; readonly from:
 
 /** Writes the pools into their networks: a pool of a shared network into each whose addresses it has. */
 export function draftPools(networks: readonly Drafted[], classes: DraftedClasses, reading: Reading): void {
-  const seen: { readonly range: Ipv4Range; readonly from: StatementOf<'range'> }[] = [];
+  const seen = new Apart<StatementOf<'range'>>();
+  const byWire = networksByWire(networks);
   for (const pool of reading.outline.pools) {
     const members = reading.attempt(() => membersOf(pool, classes, reading));
     const byNetwork = new Map<Drafted, { readonly parts: Ipv4Range[]; readonly from: Statement[] }>();
     for (const statement of pool.ranges) {
-      const found = reading.attempt(() => rangeOf(statement, pool, networks, reading));
+      const found = reading.attempt(() => rangeOf(statement, pool, byWire.get(pool.wire) ?? [], reading));
       if (found === undefined) continue;
-      const twin = seen.find(({ range }) => range.first <= found.range.last && found.range.first <= range.last);
+      const twin = seen.add(found.range, statement);
       if (twin !== undefined) {
-        const { file, line } = twin.from.place;
+        const { file, line } = twin.place;
         reading.problems.add(invalid(statement.place, `this range overlaps that of ${file}:${line}`));
         continue;
       }
-      seen.push({ range: found.range, from: statement });
       const { parts, from } = byNetwork.get(found.network) ?? { parts: [], from: [] };
       parts.push(...withoutTaken(found.range, found.network, statement, reading));
       from.push(statement);
@@ -61,6 +62,18 @@ export function draftPools(networks: readonly Drafted[], classes: DraftedClasses
   }
 }
 
+function networksByWire(networks: readonly Drafted[]): ReadonlyMap<Wire, readonly Drafted[]> {
+  const all = new Map<Wire, Drafted[]>();
+  for (const network of networks) {
+    for (const wire of network.subnet.wires) {
+      const own = all.get(wire);
+      if (own === undefined) all.set(wire, [network]);
+      else own.push(network);
+    }
+  }
+  return all;
+}
+
 function rangeText(ranges: readonly Ipv4Range[]): Pick<PoolText, 'range'> {
   const words = ranges.map(rangeWords);
   const [first] = words;
@@ -71,7 +84,7 @@ function rangeText(ranges: readonly Ipv4Range[]): Pick<PoolText, 'range'> {
 function rangeOf(
   statement: StatementOf<'range'>,
   pool: Pool,
-  networks: readonly Drafted[],
+  own: readonly Drafted[],
   reading: Reading,
 ): { readonly network: Drafted; readonly range: Ipv4Range } | undefined {
   const [a, b] = [statement.first, statement.last].map(({ text, place }) => {
@@ -81,7 +94,6 @@ function rangeOf(
   });
   // dhcpd takes the ends in either order.
   const range = { first: Math.min(a ?? 0, b ?? 0) as Ipv4, last: Math.max(a ?? 0, b ?? 0) as Ipv4 };
-  const own = networks.filter(({ subnet }) => subnet.wires.includes(pool.wire));
   const network = own.find(({ block }) => inSubnet(block, range.first));
   if (network !== undefined && inSubnet(network.block, range.last)) return { network, range };
   if (isOfLeftOut(range, pool, own, reading)) {

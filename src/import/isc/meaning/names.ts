@@ -1,6 +1,8 @@
 /** Gives names that fit a site and come once each, as near to the wanted one as that allows. */
 export class Names {
   readonly #taken = new Set<string>();
+  /** The number behind the next name of a base; those below are taken. */
+  readonly #numbers = new Map<string, number>();
   readonly #longest: number;
 
   constructor(longest = 63) {
@@ -13,9 +15,12 @@ export class Names {
     const free = names.find((name) => !this.isTaken(name));
     if (free !== undefined) return this.#claim(free);
     const [first = 'unnamed'] = names;
-    for (let i = 2; ; i++) {
-      const name = `${first.slice(0, this.#longest - 6)}-${i}`;
-      if (!this.isTaken(name)) return this.#claim(name);
+    const base = first.slice(0, this.#longest - 6);
+    for (let i = this.#numbers.get(base.toLowerCase()) ?? 2; ; i++) {
+      const name = `${base}-${i}`;
+      if (this.isTaken(name)) continue;
+      this.#numbers.set(base.toLowerCase(), i + 1);
+      return this.#claim(name);
     }
   }
 

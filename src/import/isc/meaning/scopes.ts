@@ -121,6 +121,8 @@ type Position = {
 
 class Walk {
   readonly #whole: Outline;
+  /** Subnets by address and netmask as they are written. */
+  readonly #subnets = new Map<string, Subnet>();
   readonly #draft: SiteDraft;
 
   constructor(whole: Outline, draft: SiteDraft) {
@@ -263,9 +265,8 @@ class Walk {
   #subnet(statement: StatementOf<'subnet'>, at: Position): void {
     const { place, base, netmask } = statement;
     const { wires } = this.#whole;
-    const known = wires
-      .flatMap(({ subnets }) => subnets)
-      .find((one) => one.statement.base.text === base.text && one.statement.netmask.text === netmask.text);
+    const key = `${base.text} ${netmask.text}`;
+    const known = this.#subnets.get(key);
     if (known !== undefined) {
       const why = reason`it is declared in ${lineSeenFrom(place, known.statement.place)} too: the two are one network`;
       this.#draft.remark('changed', place, show(statement), why);
@@ -281,7 +282,9 @@ class Walk {
     const scope = this.#open('subnet', place, at.scope, base.text);
     const wire = at.wire ?? { place, scope, subnets: [] };
     if (at.wire === undefined) wires.push(wire);
-    wire.subnets.push({ statement, scope, wire, wires: [wire] });
+    const subnet: Subnet = { statement, scope, wire, wires: [wire] };
+    this.#subnets.set(key, subnet);
+    wire.subnets.push(subnet);
     this.all(statement.body, { ...at, scope, wire });
   }
 

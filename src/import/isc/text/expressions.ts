@@ -1,3 +1,5 @@
+import type { Place } from '../../../errors.ts';
+import { invalid } from '../../invalid.ts';
 import type { Cursor } from './cursor.ts';
 import { hexBytes, notHex } from './data.ts';
 import type { Expression, Operator, OptionName } from './tree.ts';
@@ -24,12 +26,31 @@ function readBinary(cursor: Cursor, level: number): Expression {
   if (level === NOT_LEVEL && cursor.skip('not')) {
     return { kind: 'not', of: cursor.nested(() => readBinary(cursor, NOT_LEVEL)), place };
   }
-  let left = readBinary(cursor, level + 1);
-  for (;;) {
+  const first = readBinary(cursor, level + 1);
+  const [joint] = operators;
+  if (joint === 'or' || joint === 'and') {
+    const parts = [first];
+    while (takeOperator(cursor, operators) !== undefined) parts.push(readBinary(cursor, level + 1));
+    return balanced(joint, parts, place);
+  }
+  let left = first;
+  for (let length = 0; ; length++) {
     const op = takeOperator(cursor, operators);
     if (op === undefined) return left;
+    if (length > LONGEST_CHAIN) throw invalid(place, `more than ${LONGEST_CHAIN} operators stand in one expression`);
     left = { kind: 'binary', op, left, right: readBinary(cursor, level + 1), place };
   }
+}
+
+const LONGEST_CHAIN = 1000;
+
+/** Joins parts from both ends alike, so that thousands of them, such as hardware addresses, do not make a tree as deep. */
+function balanced(op: 'or' | 'and', parts: readonly Expression[], place: Place): Expression {
+  const half = Math.ceil(parts.length / 2);
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const [left, right] = [balanced(op, parts.slice(0, half), place), balanced(op, parts.slice(half), place)];
+  return { kind: 'binary', op, left, right, place };
 }
 
 function takeOperator(cursor: Cursor, operators: readonly Operator[]): Operator | undefined {

@@ -14,7 +14,8 @@ export type Token = {
   readonly escaped?: boolean;
 };
 
-const BLANK = /[ \t\r\n\f\v]*(?:#[^\n]*(?:\n|$)[ \t\r\n\f\v]*)*/y;
+const BLANK = /[ \t\r\n\f\v]*/y;
+const COMMENT = /#[^\n]*/y;
 const WORD = /[A-Za-z0-9_-]+/y;
 const ESCAPES: { readonly [letter: string]: string } = { t: '\t', r: '\r', n: '\n', b: '\b' };
 
@@ -49,7 +50,7 @@ export class Lexer {
 
   #read(): Token {
     const from = this.#at;
-    this.#advance(match(BLANK, this.#text, from).length);
+    this.#skipBlanks();
     const glued = this.#at === from && from > 0;
     const place = { file: this.#file, line: this.#line, col: this.#at - this.#lineStart + 1 };
     const sign = this.#text[this.#at];
@@ -58,6 +59,15 @@ export class Lexer {
     const text = match(WORD, this.#text, this.#at) || String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0);
     this.#advance(text.length);
     return { kind: /^[A-Za-z0-9_-]/.test(text) ? 'word' : 'sign', text, place, glued };
+  }
+
+  /** Blanks and comments, one after the other: an expression for all of them would exhaust the stack. */
+  #skipBlanks(): void {
+    for (;;) {
+      this.#advance(match(BLANK, this.#text, this.#at).length);
+      if (this.#text[this.#at] !== '#') return;
+      this.#advance(match(COMMENT, this.#text, this.#at).length);
+    }
   }
 
   /** A text in quotes, with the escapes of dhcp-eval(5): \t \r \n \b, \nnn in octal, \xnn in hex, any other sign itself. */

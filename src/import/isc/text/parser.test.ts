@@ -349,6 +349,18 @@ describe('what cannot be read', () => {
     assert.equal(`${error.place?.file}:${error.place?.line} ${error.message}`, 'b.conf:2 "a.conf" includes itself');
   });
 
+  it('may be as long as it likes', () => {
+    assert.equal(parse('a;'.repeat(200_000)).length, 200_000);
+    assert.equal(parse(`${'# a\n'.repeat(1_000_000)}a;`).length, 1);
+    const cards = Array.from(
+      { length: 20_000 },
+      (_, i) => `hardware = 1:2:0:0:0:${(i >> 8).toString(16)}:${(i & 255).toString(16)}`,
+    );
+    const [one] = parseConfiguration('dhcpd.conf', `class "a" { match if ${cards.join(' or ')}; }`, NO_INCLUDES);
+    assert.equal(one?.kind, 'class');
+    assert.match(errorOf(() => parse(`set a = ${'1 + '.repeat(100_000)}1;`)).message, /more than 1000 operators/);
+  });
+
   it('may be nested as deep as it likes', () => {
     for (const piece of ['group {', 'if ((', 'if not not ', 'option a code 1 = { array of { ']) {
       assert.match(errorOf(() => parse(piece.repeat(100_000))).message, /nested too deeply|expected/);

@@ -61,7 +61,7 @@ class Parser {
     try {
       this.#cursor = new Cursor(file, text);
       while (this.#cursor.peek().kind !== 'end') {
-        statements.push(...this.#statements());
+        for (const statement of this.#statements()) statements.push(statement);
         if (!this.#cursor.at('}')) continue;
         this.problems.add(this.#cursor.expected('a statement', 'this "}" closes nothing'));
         this.#cursor.take();
@@ -332,7 +332,7 @@ class Parser {
   #caseBody(): readonly Statement[] {
     const body: Statement[] = [];
     while (!this.#cursor.at('case') && !this.#cursor.at('default') && !this.#cursor.at('}')) {
-      body.push(...this.#cursor.nested(() => this.#statement()));
+      for (const statement of this.#cursor.nested(() => this.#statement())) body.push(statement);
     }
     return body;
   }
