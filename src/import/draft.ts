@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Place } from '../errors.ts';
+import { plainLine } from '../plainText.ts';
 import type { imageSchema } from '../site/imageSchema.ts';
 import type { siteSchema } from '../site/schema.ts';
 import type { Path } from '../site/yaml.ts';
@@ -51,7 +52,7 @@ export class SiteDraft {
   /** Puts a comment line above the key at `path` of site.yaml; several lines stand in the order in which they came. */
   comment(path: Path, line: string): void {
     const key = JSON.stringify(path);
-    this.#comments.set(key, [...(this.#comments.get(key) ?? []), line]);
+    this.#comments.set(key, [...(this.#comments.get(key) ?? []), plainLine(line)]);
   }
 
   /** The comment lines of a key. */

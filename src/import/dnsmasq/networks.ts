@@ -84,7 +84,7 @@ export function draftPools(placed: readonly Placed[], reading: Reading): void {
 export function tellInterfaces(reading: Reading): void {
   const tell = (setting: Setting, key: 'interface' | 'server') => {
     const words = setting.fields.map(({ text }) => text);
-    const owners = reading.networks.filter(({ text }) => words.includes(text[key] ?? ''));
+    const owners = reading.networks.filter(({ text }) => text[key] !== undefined && words.includes(text[key]));
     const at = owners.map(({ name }): Path => ['networks', name, key]);
     if (at.length > 0) reading.taken(setting, at);
     else

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { inSubnet, parseIpv4, parseRange, parseSubnet, type Subnet } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { ImportContext } from '../context.ts';
@@ -135,6 +136,8 @@ function draftRoot(setting: Setting, tree: string | undefined, reading: Reading)
   else if (tree !== undefined && tree === setting.fields[0]?.text) {
     site.tftp = { ...site.tftp, root: tree };
     reading.taken(setting, [['tftp', 'root']]);
+  } else if (resolve(setting.fields[0]?.text ?? '') === '/') {
+    reading.left(setting, 'it is the whole file system: name the folder of the boot files with --tftp DIR');
   } else if (reading.of('enable-tftp').length === 0) {
     reading.left(
       setting,

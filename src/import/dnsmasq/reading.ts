@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Place, ReveilleError } from '../../errors.ts';
-import { type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
+import { broadcastOf, type Ipv4, type Ipv4Range, inRange, inSubnet, parseIpv4, type Subnet } from '../../model/ipv4.ts';
 import type { Path } from '../../site/yaml.ts';
 import type { ImportContext } from '../context.ts';
 import type { Remark, RemarkMore, SiteDraft, SiteText, Weight } from '../draft.ts';
@@ -192,14 +193,16 @@ export class Reading {
   tftpRoot(): string | undefined {
     if (this.of('enable-tftp').length === 0) return undefined;
     const root = this.of('tftp-root').find(({ fields }) => fields.length === 1)?.fields[0]?.text;
-    return root?.startsWith('/') && existsSync(root) && statSync(root).isDirectory() ? root : undefined;
+    return root?.startsWith('/') && resolve(root) !== '/' && existsSync(root) && statSync(root).isDirectory()
+      ? root
+      : undefined;
   }
 
   /** The addresses of this server in a subnet, those that the configuration names first. */
   ownIn(subnet: Subnet): readonly Ipv4[] {
     const listed = this.of('listen-address').flatMap(({ fields }) => fields.map(({ text }) => parseIpv4(text)));
     const all = [...listed, ...[...this.context.addresses.values()].flat().map(({ ip }) => ip)];
-    return [...new Set(all.filter((ip) => ip !== undefined && inSubnet(subnet, ip)))] as Ipv4[];
+    return [...new Set(all.filter((ip) => ip !== undefined && isHostIn(subnet, ip)))] as Ipv4[];
   }
 
   /** Every part of every network. */
@@ -227,4 +230,9 @@ function settingOf(item: Setting | { readonly setting: Setting }): Setting {
 /** Whether an option that needs a value has none, which dnsmasq passes over. */
 function isEmpty({ keyword, fields }: Setting): boolean {
   return fields.length === 0 && OPTIONS.get(keyword)?.value === 'required';
+}
+
+/** Whether a machine can have the address in the subnet: its first names the subnet, its last is broadcast. */
+function isHostIn(subnet: Subnet, ip: Ipv4): boolean {
+  return inSubnet(subnet, ip) && (subnet.prefix > 30 || (ip !== subnet.base && ip !== broadcastOf(subnet)));
 }
