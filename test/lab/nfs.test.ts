@@ -108,15 +108,17 @@ test(
       const { uid, gid } = statSync(join(share, 'node01'));
       assert.deepEqual([uid, gid], [NOVA, NOVA]);
 
-      const failed = (step: string) =>
+      const failed = (code: 'hook' | 'service') =>
         boots.event(
-          (one) => one.kind === 'node.step' && one.node === 'node02' && one.code === step && one.status === 'failed',
+          (one) => one.kind === 'node.step' && one.node === 'node02' && one.code === code && one.status === 'failed',
         );
       assert.match(
         JSON.stringify(await failed('hook')),
         /mounting 10\.0\.0\.2:\/nothing failed.*No such file or directory/,
       );
-      assert.match(JSON.stringify(await failed('service nova-compute')), /Dependency failed for nova-compute/);
+      const service = await failed('service');
+      assert.partialDeepStrictEqual(service, { subject: 'nova-compute' });
+      assert.match(JSON.stringify(service), /Dependency failed for nova-compute/);
       assert.deepEqual(readdirSync(share), ['node01'], 'nothing was written beside the share');
       assert.equal(server.exitCode, null, readFileSync(at('log'), 'utf8'));
     } finally {
