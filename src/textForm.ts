@@ -63,11 +63,6 @@ export function formedText(kind: TextKind, bytes: Uint8Array): FormedText {
   return 'problem' in decoded ? decoded : formed(rules, decoded.text);
 }
 
-/** The same for text that is decoded already, such as a template's output or an environment variable. */
-export function formedString(kind: TextKind, text: string): FormedText {
-  return formed(RULES[kind], text.replace(/^\ufeff/, ''));
-}
-
 function decode(rules: Rule, bytes: Uint8Array): FormedText {
   const utf16 = utf16Of(bytes);
   if (utf16 && (rules.utf16 === 'refused' || !utf16.marked)) {

@@ -13,6 +13,7 @@ import {
   layBridge,
   memoryStore,
   NODE_MAC,
+  networkdCommand,
   rackSite,
   requireTools,
   run,
@@ -250,19 +251,7 @@ describe('systemd-networkd', () => {
     const { kinds } = await serve(rackSite());
     const network =
       '[Match]\\nName=eth0\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\nIPv6AcceptRA=no\\n[DHCPv4]\\nUseMTU=yes\\n';
-    // In what it takes for a container it does not wait for udev; the other folders are those that systemd makes for it.
-    const client = start(
-      'node01',
-      'sh',
-      '-ec',
-      `mount -t tmpfs tmpfs /run
-       mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
-       chown -R systemd-network /run/systemd/netif
-       echo docker > /run/systemd/container
-       mount -o remount,ro /sys
-       printf '${network}' > /run/systemd/network/10-eth0.network
-       SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd`,
-    );
+    const client = start('node01', ...networkdCommand(network));
     await until('address', 20, () => addressesOf('node01').includes('10.0.0.51'), client.output);
     await until('routes', 10, () => sh('ip -n node01 route').includes('10.1.0.0/16 via 10.0.0.1'), client.output);
     assert.match(sh('ip -n node01 route'), /default via 10\.0\.0\.1/);

@@ -11,6 +11,7 @@ import {
   clientScript,
   layBridge,
   NODE_MAC,
+  networkdCommand,
   rackSite,
   requireTools,
   serve,
@@ -111,16 +112,7 @@ const networkd = async (): Promise<Reads> => {
   const lease = join(folder, 'networkd');
   const client = start(
     'node01',
-    'sh',
-    '-ec',
-    `mount -t tmpfs tmpfs /run
-     mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
-     chown -R systemd-network /run/systemd/netif
-     echo docker > /run/systemd/container
-     mount -o remount,ro /sys
-     printf '${network}' > /run/systemd/network/10-eth0.network
-     (sleep 4; cat /run/systemd/netif/leases/* > ${lease}; echo end >> ${lease}) &
-     SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd`,
+    ...networkdCommand(network, `(sleep 4; cat /run/systemd/netif/leases/* > ${lease}; echo end >> ${lease}) &`),
   );
   const read = () => (existsSync(lease) ? readFileSync(lease, 'utf8') : '');
   await until('lease', 20, () => read().includes('end'), client.output);

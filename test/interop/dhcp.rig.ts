@@ -209,3 +209,22 @@ rm ${notes}.$$
   chmodSync(path, 0o755);
   return path;
 }
+
+/**
+ * systemd-networkd on eth0 with `network` as its configuration (for printf), its log on standard output. `beside` is a line of shell
+ * that runs before it. In what it takes for a container it does not wait for udev; the folders are those that systemd makes for it.
+ */
+export function networkdCommand(network: string, beside = ''): readonly string[] {
+  return [
+    'sh',
+    '-ec',
+    `mount -t tmpfs tmpfs /run
+     mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases
+     chown -R systemd-network /run/systemd/netif
+     echo docker > /run/systemd/container
+     mount -o remount,ro /sys
+     printf '${network}' > /run/systemd/network/10-eth0.network
+     ${beside}
+     SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd`,
+  ];
+}

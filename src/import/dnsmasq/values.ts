@@ -25,11 +25,6 @@ export function tagged(fields: readonly Field[]): Tagged {
   return { needs, sets, rest: fields.slice(at) };
 }
 
-/** Lines without tags in front of the others, which go before them in dnsmasq wherever they stand. */
-export function plainFirst<T extends Pick<Tagged, 'needs'>>(lines: readonly T[]): readonly T[] {
-  return lines.toSorted((one, other) => Math.sign(one.needs.length) - Math.sign(other.needs.length));
-}
-
 const UNITS: { readonly [unit: string]: number } = { '': 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 /** The shortest lease that dnsmasq gives. */
 const SHORTEST = 120;

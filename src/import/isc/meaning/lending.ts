@@ -9,7 +9,6 @@ const LONGEST_LEASE = 86_400;
 const SHORTEST_LEASE = 300;
 
 export type LeaseText = { readonly lease: string; readonly minLease?: string; readonly maxLease?: string };
-export type LeaseKey = keyof LeaseText;
 
 /** The lease times of these settings, as they are written: what is lent unasked, and how far a client's wish may go. */
 export function leaseOf(settings: ReadonlyMap<string, Setting>): {
