@@ -13,7 +13,7 @@ import { openShelf } from '../src/image/shelf.ts';
 import { formatSources, machineSettings, machineSources } from '../src/image/sources.ts';
 import type { Recipe } from '../src/model/recipe.ts';
 import { agentFiles } from '../src/node/agent/files.ts';
-import { recipeFixture } from '../src/site/fixture.ts';
+import { recipeFixture } from '../src/site/testing/fixture.ts';
 import { report } from './report.ts';
 import { withFolder } from './wire.ts';
 

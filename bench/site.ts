@@ -16,7 +16,7 @@ import { openPeers } from '../src/node/peers.ts';
 import { openSiteSecrets } from '../src/node/siteSecrets.ts';
 import { createRenderer } from '../src/node/templates.ts';
 import { loadSite } from '../src/site/load.ts';
-import { emptyStore } from '../src/state/fakes.ts';
+import { emptyStore } from '../src/state/testing/fakes.ts';
 import { report } from './report.ts';
 import { withFolder } from './wire.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { missingFor } from './readiness.ts';
-import { nodeFixture, siteFixture } from './site/fixture.ts';
+import { nodeFixture, siteFixture } from './site/testing/fixture.ts';
 
 const node = (name: string, settings: object) => ({ ...nodeFixture(settings, []), name });
 const siteOf = (...nodes: ReturnType<typeof node>[]) =>

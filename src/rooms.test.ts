@@ -31,7 +31,7 @@ function roomOf(file: string): string | undefined {
 }
 
 function isForTests(file: string): boolean {
-  return /\.test\.ts$|[fF]ixtures?\.ts$|[cC]ontract\.ts$|\/(fakes|simulation)\.ts$/.test(file);
+  return /\.test\.ts$|\/testing\//.test(file);
 }
 
 /** What `docs/architecture.md` says in its table: a room, and in the last column what it imports from. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
-import { withSiteFolder } from './site/folderFixture.ts';
+import { withSiteFolder } from './site/testing/folderFixture.ts';
 import { followSiteAside } from './siteFollower.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/16 }\n';

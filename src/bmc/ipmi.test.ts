@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Bmc } from '../model/node.ts';
-import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
+import { IPMI_BMC as BMC } from '../site/testing/bmcFixture.ts';
 import { accessArguments, ipmiFailure, openIpmi, type Run } from './ipmi.ts';
 
 /** A session whose ipmitool prints this. */

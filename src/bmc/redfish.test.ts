@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import type { Bmc } from '../model/node.ts';
 import { carryOut } from './carryOut.ts';
 import { openRedfish } from './redfish.ts';
-import { type FakeSystem, fakeRedfish } from './redfishFixture.ts';
+import { type FakeSystem, fakeRedfish } from './testing/redfishFixture.ts';
 
 async function service(t: TestContext, systems: FakeSystem[]) {
   const folder = mkdtempSync(join(tmpdir(), 'redfish-'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BootReason } from '../model/bootReason.ts';
 import type { LoaderChoice, SiteNode } from '../model/node.ts';
-import { ip, mac, nodeFixture } from '../site/fixture.ts';
+import { ip, mac, nodeFixture } from '../site/testing/fixture.ts';
 import type { BootClient } from './client.ts';
 import { decideBoot } from './decide.ts';
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { FileRole } from '../model/bootFile.ts';
-import { ip, menuFixture, siteFixture } from '../site/fixture.ts';
 import type { Site } from '../site/site.ts';
+import { ip, menuFixture, siteFixture } from '../site/testing/fixture.ts';
 import { cleanName, fileInside } from './confine.ts';
 import { type BootFilesFrom, httpFiles, tftpFiles } from './files.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { MenuEntry } from '../model/menu.ts';
 import type { SiteNode } from '../model/node.ts';
-import { ip, mac, menuFixture, nodeFixture } from '../site/fixture.ts';
+import { ip, mac, menuFixture, nodeFixture } from '../site/testing/fixture.ts';
 import { ipxeScript } from './ipxe.ts';
 import { pxelinuxConfig } from './pxelinux.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { FIRMWARES } from '../model/firmware.ts';
 import { LOADER_CHOICES } from '../model/node.ts';
-import { ip, mac, nodeFixture, siteFixture } from '../site/fixture.ts';
+import { ip, mac, nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { decideBoot } from './decide.ts';
 import { httpFiles, tftpFiles } from './files.ts';

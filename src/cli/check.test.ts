@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Finding } from '../model/finding.ts';
-import { ip } from '../site/fixture.ts';
-import { withSiteFolder } from '../site/folderFixture.ts';
 import type { InterfaceAddresses } from '../site/servers.ts';
+import { ip } from '../site/testing/fixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { checkCommand, type SiteCheck } from './check.ts';
-import { run } from './runFixture.ts';
 import { schemaCommand } from './schema.ts';
+import { run } from './testing/runFixture.ts';
 
 const GOOD = { 'site.yaml': 'networks: { a: { subnet: 10.0.0.0/24 } }\nnodes: {}\n' };
 const BAD = { 'site.yaml': 'networks: { a: { subnet: 10.0.0.0/24, gatway: 10.0.0.1 } }\nnodes: 5\n' };

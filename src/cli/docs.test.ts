@@ -3,8 +3,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Command, CommanderError } from 'commander';
-import { blocksIn } from './docsFixture.ts';
 import { program } from './main.ts';
+import { blocksIn } from './testing/docsFixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = globSync(['*.md', 'docs/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort();

@@ -3,14 +3,14 @@ import { describe, it } from 'node:test';
 import { checkTemplates } from '../node/check.ts';
 import { OVERLAY_KEYS, parseOverlayFile } from '../node/overlayFile.ts';
 import { Findings } from '../site/finding.ts';
-import { findingText, withSiteFolder } from '../site/folderFixture.ts';
 import { imageSchema } from '../site/imageSchema.ts';
 import { loadSite } from '../site/load.ts';
 import { siteSchema } from '../site/schema.ts';
 import { unservable } from '../site/servable.ts';
 import { hold } from '../site/shape.ts';
+import { findingText, withSiteFolder } from '../site/testing/folderFixture.ts';
 import { readYaml } from '../site/yaml.ts';
-import { around, blocksIn, filesIn, IMAGE_KEYS, pages, SITE_KEYS } from './docsFixture.ts';
+import { around, blocksIn, filesIn, IMAGE_KEYS, pages, SITE_KEYS } from './testing/docsFixture.ts';
 
 describe('the site in README', () => {
   it('passes check when it is copied', async () => {

@@ -5,7 +5,7 @@ import { parseOverlayFile } from '../node/overlayFile.ts';
 import { readOverlayVars } from '../node/overlayVars.ts';
 import { Findings } from '../site/finding.ts';
 import { jsonSchema } from '../site/jsonSchema.ts';
-import { around, blocksIn, GUIDE, IMAGE_KEYS, SITE_KEYS, textOf, wordsInCode } from './docsFixture.ts';
+import { around, blocksIn, GUIDE, IMAGE_KEYS, SITE_KEYS, textOf, wordsInCode } from './testing/docsFixture.ts';
 
 // A path of keys: `networks.*.pools.range`. A star stands for a name that the operator gives. What a profile may have, a node may
 // have too: both are `node.*`.

@@ -4,11 +4,11 @@ import { missingText } from '../image/build.ts';
 import { agentLacks, lackText } from '../image/check/agentNeeds.ts';
 import { logLine } from '../log/line.ts';
 import type { Event } from '../model/event.ts';
-import { ip, mac } from '../site/fixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
 import { diagnose } from '../timeline/diagnose.ts';
 import { diagnosisText } from '../words/diagnosis.ts';
-import { blocksIn, pages } from './docsFixture.ts';
 import { changesText } from './imageShell.ts';
+import { blocksIn, pages } from './testing/docsFixture.ts';
 
 /** Where the text of a service's log is read from, as nova-compute writes it. */
 const REFUSED =

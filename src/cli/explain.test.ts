@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { withSiteFolder } from '../site/folderFixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { explainCommand } from './explain.ts';
-import { run } from './runFixture.ts';
+import { run } from './testing/runFixture.ts';
 
 const routes = Array.from({ length: 60 }, (_, n) => `{ to: 10.${n + 1}.0.0/16, via: 10.8.0.1 }`);
 const SITE = {

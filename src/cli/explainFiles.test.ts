@@ -4,11 +4,11 @@ import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { type Identity, openIdentities } from '../node/identity.ts';
 import type { Inventory } from '../node/inventory.ts';
-import { TWO_CARDS } from '../node/machineFixture.ts';
 import { signKey } from '../node/openssl.ts';
-import { siteWith, withSite } from '../node/renderFixture.ts';
+import { TWO_CARDS } from '../node/testing/machineFixture.ts';
+import { siteWith, withSite } from '../node/testing/renderFixture.ts';
 import type { Site } from '../site/site.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { emptyStore } from '../state/testing/fakes.ts';
 import { explainFiles, fileContent, filesJson, filesText, knownOfNodes, type ToldFiles } from './explainFiles.ts';
 import { publicIdentity } from './identity.ts';
 

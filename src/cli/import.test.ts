@@ -3,10 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { formatIpv4 } from '../model/ipv4.ts';
-import { withSiteFolder } from '../site/folderFixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { openStore } from '../state/store.ts';
 import { importCommand } from './import.ts';
-import { run } from './runFixture.ts';
+import { run } from './testing/runFixture.ts';
 
 const DNSMASQ = (root: string) => `port=0
 dhcp-range=10.0.0.100,10.0.0.150,255.255.255.0,1h

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { LabStatus } from '../lab/control.ts';
 import { labCommand } from './lab.ts';
 import { cloudUsage, rackText } from './labText.ts';
-import { run } from './runFixture.ts';
+import { run } from './testing/runFixture.ts';
 
 const CLOUD: LabStatus = {
   site: '/state/site',

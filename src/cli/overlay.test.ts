@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { ReveilleError } from '../errors.ts';
-import { withSiteFolder } from '../site/folderFixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { overlayCommand } from './overlay.ts';
-import { run } from './runFixture.ts';
+import { run } from './testing/runFixture.ts';
 
 const SITE = {
   'site.yaml': '',

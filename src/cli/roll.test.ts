@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { aRoll, aRollNode, NEW_IMAGE } from '../roll/fixture.ts';
+import { aRoll, aRollNode, NEW_IMAGE } from '../roll/testing/fixture.ts';
 import { openStore } from '../state/store.ts';
 import { rollText } from './rollText.ts';
 

@@ -4,12 +4,12 @@ import { describe, it } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import type { Event } from '../model/event.ts';
 import type { Lease } from '../model/lease.ts';
-import { ip, mac } from '../site/fixture.ts';
-import { withSiteFolder } from '../site/folderFixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { openStore } from '../state/store.ts';
 import { createStrangers } from '../timeline/strangers.ts';
-import { run } from './runFixture.ts';
 import { statusCommand } from './status.ts';
+import { run } from './testing/runFixture.ts';
 import { whyCommand } from './why.ts';
 
 const STRANGER = mac('52:54:00:00:00:61');

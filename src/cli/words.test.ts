@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import type { Mac } from '../model/mac.ts';
 import { isPlain } from '../plainText.ts';
-import { aRoll, aRollNode } from '../roll/fixture.ts';
+import { aRoll, aRollNode } from '../roll/testing/fixture.ts';
 import type { Boot } from '../timeline/boots.ts';
 import type { NodeStatus } from '../timeline/status.ts';
 import { diffText } from './diff.ts';

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Refusal } from '../model/refusal.ts';
-import { ip } from '../site/fixture.ts';
+import { ip } from '../site/testing/fixture.ts';
 import { Admission, type Newcomer } from './admission.ts';
-import { machine, networkOf, requestOf, type Said, siteOf } from './fixtures.ts';
 import { type SwitchPort, switchPortOf } from './switchPort.ts';
+import { machine, networkOf, requestOf, type Said, siteOf } from './testing/fixture.ts';
 
 const site = siteOf([]);
 const BR0 = [networkOf('lan', '10.0.0.0/16', [['10.0.1.0-10.0.9.255', 'any']])];

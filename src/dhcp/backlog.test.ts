@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ip, mac } from '../site/fixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
 import { Backlog } from './backlog.ts';
-import { machine, requestOf } from './fixtures.ts';
 import { encodePacket } from './packet.ts';
+import { machine, requestOf } from './testing/fixture.ts';
 
 const NODE = machine(1);
 const OTHER_NODE = machine(2);

@@ -5,10 +5,10 @@ import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Pool } from '../model/network.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { LeaseBook } from './book.ts';
 import { Expiries } from './expiries.ts';
-import { machine, networkOf, siteOf } from './fixtures.ts';
+import { machine, networkOf, siteOf } from './testing/fixture.ts';
 
 const lan = networkOf('lan', '10.0.0.0/24', [['10.0.0.1-10.0.0.6', 'any']]);
 const two = networkOf('two', '10.0.1.0/24', [

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { hexPattern, textPattern } from '../model/bytePattern.ts';
 import type { Conditions, SiteClass } from '../model/network.ts';
 import { OPTION } from '../model/options.ts';
-import { mac } from '../site/fixture.ts';
+import { mac } from '../site/testing/fixture.ts';
 import { classesOf } from './classes.ts';
 import { clientOf } from './client.ts';
-import { requestOf, type Said, say } from './fixtures.ts';
 import { decodePacket, encodePacket } from './packet.ts';
+import { requestOf, type Said, say } from './testing/fixture.ts';
 
 const text = (...patterns: string[]) => patterns.map((pattern) => textPattern(pattern) ?? assert.fail(pattern));
 const hex = (pattern: string) => [hexPattern(pattern) ?? assert.fail(pattern)];

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { OPTION } from '../model/options.ts';
-import { ip } from '../site/fixture.ts';
+import { ip } from '../site/testing/fixture.ts';
 import { clientOf } from './client.ts';
 import { destinationOf } from './destination.ts';
 import { exchangeOf } from './exchange.ts';
-import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import { BROADCAST_FLAG, type DhcpPacket } from './packet.ts';
 import { relayOf } from './relay.ts';
+import { machine, networkOf, requestOf, type Said, say, siteOf } from './testing/fixture.ts';
 
 const pxe = say(OPTION.vendorClass, 'PXEClient:Arch:00000:UNDI:002001');
 const http = say(OPTION.vendorClass, 'HTTPClient:Arch:00016:UNDI:003001');

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import { readAt, SteadyClock } from './clock.ts';
-import { machine } from './fixtures.ts';
+import { machine } from './testing/fixture.ts';
 
 const HOUR = 3_600_000;
 const TODAY = 1_800_000_000_000;

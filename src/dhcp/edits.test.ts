@@ -4,13 +4,13 @@ import { formatIpv4, type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook } from './book.ts';
-import { codeOf, decided, machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { DhcpPacket } from './packet.ts';
 import type { Decision } from './policy.ts';
 import type { DhcpSite } from './site.ts';
+import { codeOf, decided, machine, networkOf, requestOf, type Said, say, siteOf } from './testing/fixture.ts';
 
 /** What becomes of leases when the site is edited while they run. */
 

@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { textPattern } from '../model/bytePattern.ts';
 import { UNSPECIFIED } from '../model/ipv4.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { exchangeOf, readExchange } from './exchange.ts';
-import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import { encodePacket } from './packet.ts';
+import { machine, networkOf, requestOf, type Said, say, siteOf } from './testing/fixture.ts';
 
 const NODE = machine(0x51);
 const STRANGER = machine(0xa1);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BootAnswer } from '../boot/client.ts';
 import type { BootFrom, Lending, SiteClass } from '../model/network.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
-import { machine, networkOf, poolOf } from './fixtures.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { eachOption, givenBoot, givenLease, type Layers } from './given.ts';
+import { machine, networkOf, poolOf } from './testing/fixture.ts';
 
 const OURS: BootAnswer = {
   kind: 'boot',

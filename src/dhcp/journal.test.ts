@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
-import { machine } from './fixtures.ts';
 import { LeaseJournal } from './journal.ts';
 import type { LeaseStore } from './leaseStore.ts';
+import { machine } from './testing/fixture.ts';
 
 const lease = (n: number): Lease => ({
   ip: n as Ipv4,

@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { OPTION } from '../model/options.ts';
 import { clientOf } from './client.ts';
-import { machine, requestOf, type Said, say } from './fixtures.ts';
 import { layOut, type Rooms, sizeOf } from './layout.ts';
 import { type DhcpPacket, decodePacket, encodeWithin } from './packet.ts';
 import { boundsFor } from './reply.ts';
+import { machine, requestOf, type Said, say } from './testing/fixture.ts';
 
 const bytes = (length: number, fill = 7): Uint8Array => new Uint8Array(length).fill(fill);
 const NOTHING = new Uint8Array();

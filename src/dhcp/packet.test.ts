@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { OPTION } from '../model/options.ts';
 import { clientOf } from './client.ts';
-import { machine, requestOf, say } from './fixtures.ts';
 import { read } from './optionSet.ts';
 import { type DhcpPacket, decodePacket, encodePacket, LONGEST_REPLY } from './packet.ts';
 import { relayOf } from './relay.ts';
+import { machine, requestOf, say } from './testing/fixture.ts';
 
 const decoded = (bytes: Buffer): DhcpPacket => {
   const result = decodePacket(bytes);

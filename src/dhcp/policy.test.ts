@@ -6,14 +6,14 @@ import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { SiteClass } from '../model/network.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, mac, nodeOf } from '../site/fixture.ts';
+import { ip, mac, nodeOf } from '../site/testing/fixture.ts';
 import { Admission } from './admission.ts';
 import { LeaseBook, OFFER_MS } from './book.ts';
 import { exchangeOf } from './exchange.ts';
-import { codeOf, decided, machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
 import type { DhcpPacket } from './packet.ts';
 import { BOOT_LEASE_SECONDS, DECLINED_MS, type Decision } from './policy.ts';
 import type { DhcpSite } from './site.ts';
+import { codeOf, decided, machine, networkOf, poolOf, requestOf, type Said, say, siteOf } from './testing/fixture.ts';
 import type { ServedNetwork } from './wire.ts';
 
 const NODE = machine(0x51);

@@ -6,13 +6,13 @@ import type { Happening } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
-import { ip } from '../site/fixture.ts';
-import { leasesInMemory } from '../state/fakes.ts';
+import { ip } from '../site/testing/fixture.ts';
+import { leasesInMemory } from '../state/testing/fakes.ts';
 import { LeaseBook } from './book.ts';
 import { SteadyClock } from './clock.ts';
-import { machine, networkOf, siteOf } from './fixtures.ts';
 import type { LeaseStore } from './leaseStore.ts';
 import { LeaseRecords, PATIENCE_MS } from './records.ts';
+import { machine, networkOf, siteOf } from './testing/fixture.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

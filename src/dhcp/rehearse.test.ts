@@ -5,10 +5,10 @@ import { textPattern } from '../model/bytePattern.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Network } from '../model/network.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, mac, nodeOf, siteFixture } from '../site/fixture.ts';
-import { networkOf, poolOf, siteOf } from './fixtures.ts';
+import { ip, mac, nodeOf, siteFixture } from '../site/testing/fixture.ts';
 import { read } from './optionSet.ts';
 import { rehearse } from './rehearse.ts';
+import { networkOf, poolOf, siteOf } from './testing/fixture.ts';
 
 const site = siteFixture();
 const play = (address: string, architecture: number, ipxe: boolean) =>

@@ -4,13 +4,13 @@ import type { BootAnswer } from '../boot/client.ts';
 import { UNSPECIFIED } from '../model/ipv4.ts';
 import type { SiteNode } from '../model/node.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { clientOf } from './client.ts';
-import { machine, networkOf, requestOf, type Said, say } from './fixtures.ts';
 import { read } from './optionSet.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket } from './packet.ts';
 import { relayOf } from './relay.ts';
 import { type Answerable, composeNak, composeReply, sizeLimit } from './reply.ts';
+import { machine, networkOf, requestOf, type Said, say } from './testing/fixture.ts';
 
 const network = networkOf('rack', '10.0.0.0/24', [], {
   dns: [ip('10.0.0.3')],

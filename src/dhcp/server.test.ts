@@ -6,14 +6,14 @@ import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import { OPTION } from '../model/options.ts';
-import { ip, nodeOf } from '../site/fixture.ts';
-import { type FakePort, type FakeServer, FakeStore, serveFakes } from './fakes.ts';
-import { machine, networkOf, requestOf, type Said, say, siteOf } from './fixtures.ts';
+import { ip, nodeOf } from '../site/testing/fixture.ts';
 import { read } from './optionSet.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
 import { PATIENCE_MS } from './records.ts';
 import type { DhcpOptions } from './server.ts';
 import type { DhcpSite } from './site.ts';
+import { type FakePort, type FakeServer, FakeStore, serveFakes } from './testing/fakes.ts';
+import { machine, networkOf, requestOf, type Said, say, siteOf } from './testing/fixture.ts';
 
 /** The server on ports without sockets: what it sends, keeps and reports. */
 

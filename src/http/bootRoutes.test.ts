@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Happening } from '../model/event.ts';
-import { siteFixture } from '../site/fixture.ts';
+import { siteFixture } from '../site/testing/fixture.ts';
 import { createApp } from './app.ts';
 import { addBootRoutes } from './bootRoutes.ts';
 import { Connections } from './connections.ts';
-import { bootFilesOf } from './serverFixture.ts';
+import { bootFilesOf } from './testing/serverFixture.ts';
 
 const SMALL = 'a small file\n';
 const SHA = 'c'.repeat(64);

@@ -11,7 +11,7 @@ import { Notices } from './notices.ts';
 import { Rates } from './rates.ts';
 import type { Refused } from './refused.ts';
 import { Renderings } from './renderings.ts';
-import { open, until } from './serverFixture.ts';
+import { open, until } from './testing/serverFixture.ts';
 
 /** A server that does nothing but read bodies of at most 1000 bytes, each sender named by its path. */
 async function reading(t: TestContext, limits: BodyLimits) {

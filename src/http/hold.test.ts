@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BootFilesFrom } from '../boot/files.ts';
 import { ReveilleError } from '../errors.ts';
 import { makeBundle } from '../node/bundle.ts';
-import { siteFixture } from '../site/fixture.ts';
+import { siteFixture } from '../site/testing/fixture.ts';
 import {
   ask,
   bootFilesOf,
@@ -21,7 +21,7 @@ import {
   SMALL,
   statusOf,
   until,
-} from './serverFixture.ts';
+} from './testing/serverFixture.ts';
 
 // The server for machines against hostile clients. Other addresses of 127.0.0.0/8 are other machines.
 

@@ -3,7 +3,7 @@ import { open as openFile, rename, stat, truncate, utimes, writeFile } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, LARGE_BYTES, loopbackServer, open, statusOf, until } from './serverFixture.ts';
+import { ask, LARGE_BYTES, loopbackServer, open, statusOf, until } from './testing/serverFixture.ts';
 
 const LARGE = '/boot/files/large';
 const header = (answer: string, name: string) => new RegExp(`\\r\\n${name}: ([^\\r]*)\\r\\n`, 'i').exec(answer)?.[1];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import type { Lease } from '../model/lease.ts';
-import { ip, mac } from '../site/fixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { addLeaseRoutes } from './leaseRoutes.ts';

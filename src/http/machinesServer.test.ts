@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { HttpPorts, MachinesServer } from './machinesServer.ts';
 import type { HttpServer } from './server.ts';
-import { ask, loopbackServer, SMALL, statusOf, until } from './serverFixture.ts';
+import { ask, loopbackServer, SMALL, statusOf, until } from './testing/serverFixture.ts';
 
 /** A server that only notes its ports; those that are taken it refuses. */
 function notingServer(taken: readonly number[] = []) {

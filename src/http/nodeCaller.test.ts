@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseSubnet } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
-import { ip, mac, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/fixture.ts';
+import { ip, mac, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/testing/fixture.ts';
 import { type CallerFrom, callerOf } from './nodeCaller.ts';
 
 const subnet = (text: string) => parseSubnet(text) ?? assert.fail(text);

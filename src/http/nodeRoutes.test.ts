@@ -7,8 +7,8 @@ import { makeBundle } from '../node/bundle.ts';
 import { createOrders } from '../node/orders.ts';
 import { NO_SECRETS } from '../node/secretMask.ts';
 import { NodeTokens } from '../node/tokens.ts';
-import { mac, nodeFixture, siteFixture } from '../site/fixture.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { mac, nodeFixture, siteFixture } from '../site/testing/fixture.ts';
+import { emptyStore } from '../state/testing/fakes.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ERROR_CODES, ReveilleError } from '../errors.ts';
-import { ip } from '../site/fixture.ts';
+import { ip } from '../site/testing/fixture.ts';
 import { type AnyValues, COMMON_REFUSALS, type Contract, type ValuesOf } from './contracts/contract.ts';
 import { EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
@@ -19,7 +19,7 @@ import {
   ROLL_VALUE,
   STATUS_VALUE,
   SYNC_VALUE,
-} from './operatorsFixture.ts';
+} from './testing/operatorsFixture.ts';
 
 /** The app over parts that answer with one value each and note what they are asked. */
 function rig(fails?: Error) {

@@ -8,11 +8,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { askLines } from '../cli/api.ts';
 import { ReveilleError } from '../errors.ts';
 import type { Event } from '../model/event.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { emptyStore } from '../state/testing/fakes.ts';
 import { EVENTS } from './contracts/events.ts';
 import { createOperatorsServer, type OperatorsFrom } from './operators.ts';
-import { operatorsFixture, STATUS_VALUE, SYNC_VALUE } from './operatorsFixture.ts';
-import { until } from './serverFixture.ts';
+import { operatorsFixture, STATUS_VALUE, SYNC_VALUE } from './testing/operatorsFixture.ts';
+import { until } from './testing/serverFixture.ts';
 
 /** The operators' server on a socket; `ask` gives status and text, or `cut` for an answer that broke off. */
 async function rig(t: TestContext, changes: Partial<OperatorsFrom> = {}) {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Recipe } from '../model/recipe.ts';
-import { recipeFixture } from '../site/fixture.ts';
+import { recipeFixture } from '../site/testing/fixture.ts';
 import { type BuildOptions, buildImage } from './build.ts';
 import { AGENT_PROGRAMS } from './check/agentNeeds.ts';
 import { openShelf } from './shelf.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { Recipe } from '../model/recipe.ts';
-import { recipeFixture } from '../site/fixture.ts';
+import { recipeFixture } from '../site/testing/fixture.ts';
 import { quote, recipeHooks } from './hooks.ts';
 
 const recipe = recipeFixture();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event } from '../model/event.ts';
-import { ip, mac } from '../site/fixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
 import { imagesInUse } from './inUse.ts';
 
 const A = 'a'.repeat(64);

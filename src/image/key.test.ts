@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Recipe } from '../model/recipe.ts';
-import { recipeFixture } from '../site/fixture.ts';
+import { recipeFixture } from '../site/testing/fixture.ts';
 import { type ImageParts, imageKey } from './key.ts';
 
 const RECIPE = recipeFixture({ packages: ['udev'], removePaths: ['/usr/share/x'] });

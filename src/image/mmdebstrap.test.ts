@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recipeFixture } from '../site/fixture.ts';
+import { recipeFixture } from '../site/testing/fixture.ts';
 import { mmdebstrapArguments, RootProgress } from './mmdebstrap.ts';
 
 const OUTPUT = `I: running apt-get update...

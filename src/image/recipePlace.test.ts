@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withSiteFolder } from '../site/folderFixture.ts';
 import { loadSite } from '../site/load.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { linePlace } from './recipePlace.ts';
 
 test('a line is blamed on the file that it stands in, be that an extended recipe', async () => {

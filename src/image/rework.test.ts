@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Recipe } from '../model/recipe.ts';
-import { recipeFixture } from '../site/fixture.ts';
+import { recipeFixture } from '../site/testing/fixture.ts';
 import { plainDirectory } from './entry.ts';
 import { needsRework, reworkArguments } from './rework.ts';
 

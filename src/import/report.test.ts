@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type SiteFiles, withSiteFolder } from '../site/folderFixture.ts';
+import { type SiteFiles, withSiteFolder } from '../site/testing/folderFixture.ts';
 import { readDnsmasq } from './dnsmasq/read.ts';
 import { SiteDraft } from './draft.ts';
 import { readDhcpd } from './isc/read.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { withSiteFolder } from '../site/folderFixture.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { SiteDraft } from './draft.ts';
 import { writeSite } from './write.ts';
 import { siteYaml } from './yamlText.ts';

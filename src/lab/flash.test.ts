@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { mac } from '../site/fixture.ts';
+import { mac } from '../site/testing/fixture.ts';
 import { fillFlash, varsFile } from './flash.ts';
 import type { LabFirmware, LabMachine, Rack } from './rack.ts';
 import { uuidOf } from './siteRack.ts';

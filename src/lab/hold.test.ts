@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { askRack } from './control.ts';
 import { labSocket } from './hold.ts';
 
-const FIXTURE = join(import.meta.dirname, 'holdFixture.ts');
+const FIXTURE = join(import.meta.dirname, 'testing/holdFixture.ts');
 
 function newState(t: TestContext): string {
   const state = mkdtempSync(join(tmpdir(), 'hold-'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../site/fixture.ts';
+import { mac } from '../site/testing/fixture.ts';
 import { qemuCommand } from './qemu.ts';
 import type { LabFirmware, LabMachine, NicModel } from './rack.ts';
 import { uuidOf } from './siteRack.ts';

@@ -5,8 +5,8 @@ import { formatIpv4, parseRange, parseSubnet } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
-import { ip, mac, networkFixture, nodeFixture, siteFixture } from '../site/fixture.ts';
 import type { Site } from '../site/site.ts';
+import { ip, mac, networkFixture, nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { DEFAULT_SHAPE, rackOfSite, uuidOf } from './siteRack.ts';
 
 function network(changes: Partial<Network>): Network {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ip } from '../site/fixture.ts';
+import { ip } from '../site/testing/fixture.ts';
 import { decodeNames } from './domainNames.ts';
 import { parseSubnet } from './ipv4.ts';
 import type { Route } from './network.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withSiteFolder } from '../site/folderFixture.ts';
 import { loadSite } from '../site/load.ts';
+import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { checkFolders } from './check.ts';
 import { readSources } from './sources.ts';
 

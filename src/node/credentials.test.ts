@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import type { Site } from '../site/site.ts';
-import { brokenStore, emptyStore } from '../state/fakes.ts';
+import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
 import { type Credentials, openCredentials } from './credentials.ts';
 import { removeLeftovers, signKey } from './openssl.ts';
-import { siteWith, withSite } from './renderFixture.ts';
+import { siteWith, withSite } from './testing/renderFixture.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'reveille-credentials-'));
 after(() => rmSync(scratch, { recursive: true }));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findingText, type SiteFiles, withSiteFolder } from '../site/folderFixture.ts';
 import { loadSite } from '../site/load.ts';
+import { findingText, type SiteFiles, withSiteFolder } from '../site/testing/folderFixture.ts';
 import { checkFolders } from './check.ts';
 
 /** What check says of nodes a, b, c ... of which the first have these profiles' settings. */

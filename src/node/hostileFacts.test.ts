@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { nodeFixture } from '../site/fixture.ts';
+import { nodeFixture } from '../site/testing/fixture.ts';
 import type { BundleFile } from './bundle.ts';
 import { factsOf, parseInventory } from './inventory.ts';
-import { FULL_NET } from './machineFixture.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
-import { filesOf, siteWith, withSite } from './renderFixture.ts';
 import { replaceTokens } from './replace.ts';
 import { createRenderer } from './templates.ts';
+import { FULL_NET } from './testing/machineFixture.ts';
+import { filesOf, siteWith, withSite } from './testing/renderFixture.ts';
 
 /** What a machine might say of itself to get into a file or a script, or to be rendered once more. */
 const HOSTILE = [

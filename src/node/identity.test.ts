@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import { brokenStore, emptyStore } from '../state/fakes.ts';
+import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
 import { type Identity, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
 import type { IdentityStore } from './identityStore.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Vars } from '../model/node.ts';
-import { ip, mac, networkFixture, nodeFixture } from '../site/fixture.ts';
+import { ip, mac, networkFixture, nodeFixture } from '../site/testing/fixture.ts';
 import type { Facts } from './inventory.ts';
-import { FULL_NET, ONE_CARD, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
 import { addressesOf, type Link, type Net, resolveNet, sampleFacts } from './net.ts';
+import { FULL_NET, ONE_CARD, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from './testing/machineFixture.ts';
 
 const network = networkFixture({ gateway: ip('10.0.0.1'), dns: [ip('10.0.0.9')], domain: 'rack.example.org' });
 const net = (vars: object, facts: Facts | undefined = TWO_CARDS, more: object = {}) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { nodeFixture } from '../site/fixture.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { nodeFixture } from '../site/testing/fixture.ts';
+import { emptyStore } from '../state/testing/fakes.ts';
 import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, makeBundle } from './bundle.ts';
 import type { Applied, News } from './news.ts';

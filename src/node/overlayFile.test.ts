@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Findings } from '../site/finding.ts';
-import { findingText } from '../site/folderFixture.ts';
+import { findingText } from '../site/testing/folderFixture.ts';
 import { parseOverlayFile } from './overlayFile.ts';
 
 const FILE = 'overlays/x/overlay.yaml';

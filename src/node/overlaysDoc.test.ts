@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { checkTemplates } from './check.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
 import { aboutText } from './overlayVars.ts';
-import { filesOf, textOf, withSite } from './renderFixture.ts';
+import { filesOf, textOf, withSite } from './testing/renderFixture.ts';
 
 const DOC = readFileSync(join(import.meta.dirname, '../../docs/overlays.md'), 'utf8');
 const shipped = await Promise.all(

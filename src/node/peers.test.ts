@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import { brokenStore, emptyStore } from '../state/fakes.ts';
+import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
 import { openIdentities } from './identity.ts';
 import { groupOf, openPeers, peersOf } from './peers.ts';
-import { filesOf, siteWith, textOf, withSite } from './renderFixture.ts';
+import { filesOf, siteWith, textOf, withSite } from './testing/renderFixture.ts';
 
 /** Four nodes: two of one cloud, one of another, one that has not the overlay. */
 const SITE = {

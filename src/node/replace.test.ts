@@ -3,13 +3,13 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../errors.ts';
 import type { Replacement } from '../model/node.ts';
-import { nodeFixture } from '../site/fixture.ts';
+import { nodeFixture } from '../site/testing/fixture.ts';
 import { type BundleFile, makeBundle } from './bundle.ts';
 import { checkTemplates } from './check.ts';
-import { SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
-import { filesOf, withSite } from './renderFixture.ts';
 import { replaceTokens } from './replace.ts';
 import { createRenderer } from './templates.ts';
+import { SIX_CARDS, TWO_CARDS } from './testing/machineFixture.ts';
+import { filesOf, withSite } from './testing/renderFixture.ts';
 
 const renderer = createRenderer();
 const PATH = '/etc/nova/nova.conf';

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatPlace, ReveilleError } from '../errors.ts';
-import { findingText, withSiteFolder } from '../site/folderFixture.ts';
 import { loadSite } from '../site/load.ts';
+import { findingText, withSiteFolder } from '../site/testing/folderFixture.ts';
 import { renderFiles } from './render.ts';
-import { filesOf, siteWith, withSite } from './renderFixture.ts';
 import { checkSecrets } from './secretCheck.ts';
 import { breakage } from './secretPlace.ts';
 import { readSources } from './sources.ts';
 import { createRenderer } from './templates.ts';
+import { filesOf, siteWith, withSite } from './testing/renderFixture.ts';
 
 describe('a secret in a text that a template made', () => {
   const cases: readonly (readonly [value: string, text: string, path: string, how: RegExp | undefined])[] = [

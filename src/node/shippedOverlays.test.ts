@@ -4,15 +4,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import { emptyStore } from '../state/fakes.ts';
+import { emptyStore } from '../state/testing/fakes.ts';
 import { checkTemplates } from './check.ts';
 import { openIdentities, SAMPLE_IDENTITY } from './identity.ts';
-import { FULL_NET, SIX_CARDS, TWO_CARDS } from './machineFixture.ts';
 import type { SshKey } from './opensshKey.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
 import { askedBy } from './render.ts';
-import { filesOf, siteWith, textOf, withSite } from './renderFixture.ts';
 import { readSources } from './sources.ts';
+import { FULL_NET, SIX_CARDS, TWO_CARDS } from './testing/machineFixture.ts';
+import { filesOf, siteWith, textOf, withSite } from './testing/renderFixture.ts';
 
 /** What node01 gets with one shipped overlay. */
 function files(overlay: string, vars: object = {}, network: object = {}) {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { formatPlace, type ReveilleError } from '../errors.ts';
 import type { SecretSource } from '../model/secret.ts';
-import { siteFixture } from '../site/fixture.ts';
 import type { Site } from '../site/site.ts';
+import { siteFixture } from '../site/testing/fixture.ts';
 import { openSiteSecrets } from './siteSecrets.ts';
 
 describe('secrets of the site', () => {

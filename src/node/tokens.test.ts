@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Event } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
-import { brokenStore, emptyStore } from '../state/fakes.ts';
+import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
 import { bootedNode } from './bootedNode.ts';
 import { formatState, ISSUE_MS, NO_TOKEN, PLAIN_MS, parseState } from './tokenState.ts';
 import type { TokenStore } from './tokenStore.ts';

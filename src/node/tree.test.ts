@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Findings } from '../site/finding.ts';
-import { findingText } from '../site/folderFixture.ts';
+import { findingText } from '../site/testing/folderFixture.ts';
 import { fileMode, folderMode, shieldOf } from './modes.ts';
 import { readNodeFolder, readOverlay } from './sources.ts';
 import { newBudget, Tree } from './tree.ts';

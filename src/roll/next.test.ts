@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { POLICIES } from '../model/rollNote.ts';
-import { aRoll } from './fixture.ts';
 import { aborted, next, noted } from './next.ts';
 import { isActive, isUnderWay, type Roll } from './record.ts';
-import { type Behaviour, dice, World } from './simulation.ts';
+import { aRoll } from './testing/fixture.ts';
+import { type Behaviour, dice, World } from './testing/simulation.ts';
 
 const BEHAVIOURS: readonly Behaviour[] = [
   'returns',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SiteNode } from '../model/node.ts';
-import { nodeFixture, siteFixture } from '../site/fixture.ts';
-import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
+import { nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import { type PlanFrom, planRoll, planRollback, type Wish } from './plan.ts';
 import type { SeenNode } from './seen.ts';
+import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './testing/fixture.ts';
 
 const OTHER_IMAGE = 'd'.repeat(64);
 const BUILT: Readonly<Record<string, string>> = { bookworm: NEW_IMAGE, other: OTHER_IMAGE };

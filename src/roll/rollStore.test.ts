@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aRoll, aRollNode } from './fixture.ts';
 import { parseRoll } from './rollStore.ts';
+import { aRoll, aRollNode } from './testing/fixture.ts';
 
 test('a roll that an earlier release stored has its words as a note', () => {
   const { note: _, ...roll } = aRoll([]);

@@ -9,20 +9,20 @@ import { ReveilleError } from '../errors.ts';
 import type { Happening } from '../model/event.ts';
 import type { SiteNode } from '../model/node.ts';
 import { createOrders, type Order } from '../node/orders.ts';
-import { IPMI_BMC as BMC } from '../site/bmcFixture.ts';
-import { nodeFixture, siteFixture } from '../site/fixture.ts';
-import { brokenStore, emptyStore, rollsInMemory } from '../state/fakes.ts';
+import { IPMI_BMC as BMC } from '../site/testing/bmcFixture.ts';
+import { nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { openStore } from '../state/store.ts';
+import { brokenStore, emptyStore, rollsInMemory } from '../state/testing/fakes.ts';
 import { type Boot, imageOfBoot } from '../timeline/boots.ts';
 import { createAct } from './act.ts';
-import { type FakeServer, type FakeService, fakeCloud } from './cloudFixture.ts';
-import { aRoll, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
 import { createLook } from './look.ts';
 import { rollsForOperators } from './operators.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import type { Roll } from './record.ts';
 import type { RollStore } from './rollStore.ts';
 import { openRolls } from './run.ts';
+import { type FakeServer, type FakeService, fakeCloud } from './testing/cloudFixture.ts';
+import { aRoll, NEW_IMAGE, OLD_IMAGE } from './testing/fixture.ts';
 
 const WISH = {
   nodes: 'node0[1-2]',

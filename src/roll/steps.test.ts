@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Instance } from '../cloud/instances.ts';
-import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
 import { next, noted } from './next.ts';
 import { disabledReason, type Roll, type RollNode } from './record.ts';
 import type { SeenInCloud, SeenNode } from './seen.ts';
+import { aRoll, aRollNode, NEW_IMAGE, OLD_IMAGE } from './testing/fixture.ts';
 
 const NOW = 10_000_000;
 const OURS = disabledReason(aRoll([]));

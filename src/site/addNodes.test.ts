@@ -7,10 +7,10 @@ import type { ReveilleError } from '../errors.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { addNodes, type NewNode } from './addNodes.ts';
 import { editSite } from './edit.ts';
-import { withSiteFolder } from './folderFixture.ts';
 import { lineDiff } from './lineDiff.ts';
 import { loadSite } from './load.ts';
 import { likelyNetwork, nextAddresses, nextName } from './propose.ts';
+import { withSiteFolder } from './testing/folderFixture.ts';
 
 const SITE = `# the rack
 networks:

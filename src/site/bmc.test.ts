@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { findingText, withSiteFolder } from './folderFixture.ts';
 import { loadSite } from './load.ts';
+import { findingText, withSiteFolder } from './testing/folderFixture.ts';
 
 const HEAD = `site: rack
 networks:

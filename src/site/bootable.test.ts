@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
 import { loadSite } from './load.ts';
+import { findingText, type SiteFiles, withSiteFolder } from './testing/folderFixture.ts';
 
 const NETWORK = 'networks: { rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 } }\n';
 const IMAGE = 'from: { debian: bookworm }\npackages: [linux-image-amd64]\n';

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { checkTemplates } from '../node/check.ts';
-import { findingText, withSiteFolder } from './folderFixture.ts';
 import { loadSite } from './load.ts';
+import { findingText, withSiteFolder } from './testing/folderFixture.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const EXAMPLES = join(ROOT, 'examples');

@@ -4,10 +4,10 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { findingText, withSiteFolder } from './folderFixture.ts';
 import { type FollowedSite, followSite, leftOutOf } from './follow.ts';
 import { loadSite } from './load.ts';
 import type { Site } from './site.ts';
+import { findingText, withSiteFolder } from './testing/folderFixture.ts';
 
 const GOOD = 'site: one\nnetworks:\n  a: { subnet: 10.0.0.0/24 }\n';
 

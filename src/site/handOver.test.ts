@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { withSiteFolder } from './folderFixture.ts';
 import { isSameSite, packSite, unpackSite } from './handOver.ts';
 import { loadSite } from './load.ts';
 import type { Site } from './site.ts';
+import { withSiteFolder } from './testing/folderFixture.ts';
 
 const RICH = {
   'site.yaml': `

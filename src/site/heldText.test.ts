@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Findings } from './finding.ts';
-import { findingText } from './folderFixture.ts';
 import { heldText } from './heldText.ts';
 import { siteSchema } from './schema.ts';
+import { findingText } from './testing/folderFixture.ts';
 
 const RACK = readFileSync(join(import.meta.dirname, '../../examples/g-rack/site.yaml'), 'utf8').split('\n');
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { findingText, withSiteFolder } from './folderFixture.ts';
 import { hostNameProblem, namesInFile } from './hostName.ts';
 import { loadSite } from './load.ts';
+import { findingText, withSiteFolder } from './testing/folderFixture.ts';
 
 describe('a host name', () => {
   const cases: readonly (readonly [string, RegExp | undefined])[] = [

@@ -3,8 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { withSiteFolder } from './folderFixture.ts';
 import { type Leftover, leftoverOf } from './leftovers.ts';
+import { withSiteFolder } from './testing/folderFixture.ts';
 import { watchSite } from './watch.ts';
 
 const LEFT: Readonly<Record<Leftover, readonly string[]>> = {

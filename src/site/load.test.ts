@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { ANY_BYTES } from '../model/bytePattern.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { RawOptions } from '../model/network.ts';
-import { ip, mac } from './fixture.ts';
-import { findingText, type SiteFiles, withSiteFolder } from './folderFixture.ts';
 import { type Loaded, loadSite } from './load.ts';
 import type { Site } from './site.ts';
+import { ip, mac } from './testing/fixture.ts';
+import { findingText, type SiteFiles, withSiteFolder } from './testing/folderFixture.ts';
 
 /** A small good site, which the rows of the table break. */
 const GOOD = `site: g-rack

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatIpv4 } from '../model/ipv4.ts';
-import { findingText, withSiteFolder } from './folderFixture.ts';
 import { loadSite } from './load.ts';
+import { findingText, withSiteFolder } from './testing/folderFixture.ts';
 
 const HEAD = `networks:
   a: { subnet: 10.0.0.0/22 }

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ReveilleError } from '../errors.ts';
 import { MOST_WORDS, readBrackets } from './brackets.ts';
-import { ip, mac, nodeOf } from './fixture.ts';
 import { foldNames } from './foldNames.ts';
 import { namesOneNode, selectNodes } from './nodeSet.ts';
+import { ip, mac, nodeOf } from './testing/fixture.ts';
 
 const words = (text: string, radix?: 10 | 16) => {
   const read = readBrackets(text, radix);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Network } from '../model/network.ts';
-import { ip, networkFixture, siteFixture } from './fixture.ts';
 import { serverFor, withServers } from './servers.ts';
+import { ip, networkFixture, siteFixture } from './testing/fixture.ts';
 
 const ADDRESSES = new Map([
   [

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { withSiteFolder, writeFiles } from './folderFixture.ts';
+import { withSiteFolder, writeFiles } from './testing/folderFixture.ts';
 import { watchSite } from './watch.ts';
 
 const PACE = { quiet: 40, patience: 400, poll: 50 };

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace } from '../errors.ts';
 import { Findings } from './finding.ts';
-import { findingText } from './folderFixture.ts';
+import { findingText } from './testing/folderFixture.ts';
 import { readYaml } from './yaml.ts';
 
 function read(text: string) {

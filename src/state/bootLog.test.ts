@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event } from '../model/event.ts';
 import { openBootLog } from './bootLog.ts';
-import { emptyStore } from './fakes.ts';
+import { emptyStore } from './testing/fakes.ts';
 
 const booted = (node: string, at: number): readonly Event[] => [
   { kind: 'dhcp.discover', stage: 'ipxe', node, at },

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../model/event.ts';
-import { offer } from '../model/fixture.ts';
+import { offer } from '../model/testing/fixture.ts';
 import type { EventStore } from '../timeline/eventStore.ts';
 import { EventLog, withoutOldest } from './eventLog.ts';
-import { brokenStore, emptyStore } from './fakes.ts';
+import { brokenStore, emptyStore } from './testing/fakes.ts';
 
 const times = (events: readonly Event[]): number[] => events.map(({ at }) => at);
 const saved = async (store: EventStore, limit: number): Promise<Event[]> =>

@@ -9,13 +9,13 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ReveilleError } from '../errors.ts';
-import { lease, mac, offer } from '../model/fixture.ts';
-import { aRoll } from '../roll/fixture.ts';
-import { brokenStore, fixedStore } from './fakes.ts';
+import { lease, mac, offer } from '../model/testing/fixture.ts';
+import { aRoll } from '../roll/testing/fixture.ts';
 import { migrate, VERSION } from './sqlite/migrations.ts';
 import { openDatabase } from './sqlite/openDatabase.ts';
 import { DatabaseThread } from './sqlite/thread.ts';
 import { openPatientStore, openStore } from './store.ts';
+import { brokenStore, fixedStore } from './testing/fakes.ts';
 
 let scratch: string;
 let folders = 0;

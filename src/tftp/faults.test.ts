@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import type { UdpPort } from '../net/udp.ts';
-import { FILES, LOCAL, onStage, type Stage, until } from './fixture.ts';
 import { admissionLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { encodeAck, encodeRequest } from './packet.ts';
@@ -11,6 +10,7 @@ import { Replies } from './replies.ts';
 import { Reports } from './reports.ts';
 import { Requests } from './requests.ts';
 import type { TftpOptions } from './server.ts';
+import { FILES, LOCAL, onStage, type Stage, until } from './testing/fixture.ts';
 
 const BROKEN = 'disk on fire';
 
@@ -243,7 +243,7 @@ test('no answer is ever given to an ERROR, so that two servers cannot answer eac
 async function withFewDescriptors(script: string): Promise<{ code: number; output: string }> {
   const program = `
     import { openSync, closeSync, readdirSync, readlinkSync } from 'node:fs';
-    import { onStage, until, FILES, LOCAL } from '${import.meta.dirname}/fixture.ts';
+    import { onStage, until, FILES, LOCAL } from '${import.meta.dirname}/testing/fixture.ts';
     import { encodeAck } from '${import.meta.dirname}/packet.ts';
     import assert from 'node:assert/strict';
     const held = [];

@@ -3,9 +3,9 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { type Client, FILES, ip, LIMITS, LOCAL, onStage, until } from './fixture.ts';
 import { encodeAck, encodeError, encodeRequest } from './packet.ts';
 import { startTftpServer } from './server.ts';
+import { type Client, FILES, ip, LIMITS, LOCAL, onStage, until } from './testing/fixture.ts';
 
 for (const singlePort of [false, true]) {
   const mode = singlePort ? 'through one port' : 'each on its own port';

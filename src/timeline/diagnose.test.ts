@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Advice, diagnose, type NodeFinding } from './diagnose.ts';
-import { aNode, CASES, NOW } from './diagnosisFixture.ts';
+import { aNode, CASES, NOW } from './testing/diagnosisFixture.ts';
 
 type Told = readonly [finding: NodeFinding['code'], ...advice: (Advice['code'] | `stopped-after ${string}`)[]];
 

@@ -5,7 +5,7 @@ import type { BootStep } from '../model/bootStep.ts';
 import type { Lease } from '../model/lease.ts';
 import type { BootFrom } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
-import { ip, mac, menuFixture, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/fixture.ts';
+import { ip, mac, menuFixture, networkFixture, nodeFixture, nodeOf, siteFixture } from '../site/testing/fixture.ts';
 import type { Boot } from './boots.ts';
 import { type HeldLease, heldLeases } from './heldLease.ts';
 import { type NodeState, statusOf } from './status.ts';

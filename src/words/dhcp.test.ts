@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { machine } from '../dhcp/fixtures.ts';
+import { machine } from '../dhcp/testing/fixture.ts';
 import type { PoolVerdict } from '../model/pools.ts';
 import type { LeaseEnd, Refusal } from '../model/refusal.ts';
-import { ip } from '../site/fixture.ts';
+import { ip } from '../site/testing/fixture.ts';
 import { leaseEnded, poolWords, refusalWords, refused } from './dhcp.ts';
 
 /** Each code once, with values; the compiler holds it complete. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { diagnose } from '../timeline/diagnose.ts';
-import { CASES, NOW } from '../timeline/diagnosisFixture.ts';
+import { CASES, NOW } from '../timeline/testing/diagnosisFixture.ts';
 import { diagnosisText } from './diagnosis.ts';
 
 /** What stands in the summary, and in the advice; `undefined`: there is no advice. */

@@ -10,7 +10,7 @@ const EDGE = /^(words|cli|log|http|dhcp)\//;
 
 test('no decision asks for words: only the edge imports this room', () => {
   const importers = globSync('**/*.ts', { cwd: SRC }).filter((file) => {
-    if (/(\.test|[fF]ixtures?)\.ts$/.test(file)) return false;
+    if (/\.test\.ts$|\/testing\//.test(file)) return false;
     const paths = [...readFileSync(join(SRC, file), 'utf8').matchAll(/ from '(\.[^']+)'/g)];
     return paths.some(([, path = '']) => normalize(join(dirname(file), path)).startsWith('words/'));
   });
@@ -25,7 +25,7 @@ test('every test of a decision passes with all words replaced by others', () => 
     cwd: SRC,
   });
   assert.ok(tests.length > 15);
-  const hook = join(import.meta.dirname, 'replacedFixture.ts');
+  const hook = join(import.meta.dirname, 'testing/replacedFixture.ts');
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const run = (args: readonly string[]) =>
     spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', hook, ...args], {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NodeNote, RollNote } from '../model/rollNote.ts';
-import { aRoll, aRollNode } from '../roll/fixture.ts';
+import { aRoll, aRollNode } from '../roll/testing/fixture.ts';
 import { noteText, rollJson } from './roll.ts';
 
 const SHA = 'ab'.repeat(32);

@@ -20,9 +20,9 @@ import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
-import { ip, nodeFixture, siteFixture } from '../../src/site/fixture.ts';
 import type { Site } from '../../src/site/site.ts';
-import { emptyStore } from '../../src/state/fakes.ts';
+import { ip, nodeFixture, siteFixture } from '../../src/site/testing/fixture.ts';
+import { emptyStore } from '../../src/state/testing/fakes.ts';
 import { agentStepName } from '../../src/words/step.ts';
 import { type Flavour, killAll, type Rig, rig, unwire, wire } from './agent.rig.ts';
 

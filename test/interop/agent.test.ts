@@ -15,7 +15,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ip } from '../../src/site/fixture.ts';
+import { ip } from '../../src/site/testing/fixture.ts';
 import { serviceTrouble } from '../../src/timeline/serviceTrouble.ts';
 import { type Flavour, killAll, NOVA, runGenerator } from './agent.rig.ts';
 import { fakeSystemd, KERNEL, leftBeside, PORT, scratch, service, slowService, stage, until } from './agent.stage.ts';

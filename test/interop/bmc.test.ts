@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type FakeSystem, fakeRedfish } from '../../src/bmc/redfishFixture.ts';
+import { type FakeSystem, fakeRedfish } from '../../src/bmc/testing/redfishFixture.ts';
 import type { PowerResult } from '../../src/cli/power.ts';
 import { bmcsOf, startBmcs } from '../../src/lab/bmcs.ts';
 import { listenAt } from '../../src/lab/control.ts';

@@ -16,7 +16,7 @@ import { writeInitrd } from '../../src/image/pack.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { tar } from '../../src/image/tarWriter.ts';
 import type { Recipe } from '../../src/model/recipe.ts';
-import { recipeFixture } from '../../src/site/fixture.ts';
+import { recipeFixture } from '../../src/site/testing/fixture.ts';
 
 if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this with test/isolated');
 

@@ -2,8 +2,9 @@
  * A DHCP server in a process of its own, to be killed: `dhcp-child.ts STATE`. It prints `ready`, and `held LEASE` for each
  * lease of an earlier life, as JSON.
  */
-import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
+
 import { startDhcpServer } from '../../src/dhcp/server.ts';
+import { networkOf, siteOf } from '../../src/dhcp/testing/fixture.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
 import { withServers } from '../../src/site/servers.ts';
 import { openStore } from '../../src/state/store.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { DhcpSite } from '../../src/dhcp/site.ts';
 import type { Mac } from '../../src/model/mac.ts';
-import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
+import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
 import {
   addMachine,
   addressesOf,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { DhcpSite } from '../../src/dhcp/site.ts';
 import type { Ipv4 } from '../../src/model/ipv4.ts';
-import { ip } from '../../src/site/fixture.ts';
+import { ip } from '../../src/site/testing/fixture.ts';
 import {
   addMachine,
   clientScript,

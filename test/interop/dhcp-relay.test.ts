@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { networkOf } from '../../src/dhcp/fixtures.ts';
 import type { DhcpSite } from '../../src/dhcp/site.ts';
+import { networkOf } from '../../src/dhcp/testing/fixture.ts';
 import type { Network } from '../../src/model/network.ts';
-import { ip } from '../../src/site/fixture.ts';
+import { ip } from '../../src/site/testing/fixture.ts';
 import {
   addMachine,
   addressesOf,

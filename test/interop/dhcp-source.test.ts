@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
-import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
+import { networkOf, siteOf } from '../../src/dhcp/testing/fixture.ts';
+import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
 import { memoryStore, requireTools } from './dhcp.rig.ts';
 import { Machine, note, type Step, type Told } from './twin-clients.ts';
 import { ClientEnd, layTwins, SENTINEL, takeTwinsDown } from './twins.rig.ts';

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
-import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
-import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
+import { networkOf, siteOf } from '../../src/dhcp/testing/fixture.ts';
+import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
 import {
   addMachine,
   addressesOf,

@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootAnswer } from '../../src/boot/client.ts';
-import { networkOf, siteOf } from '../../src/dhcp/fixtures.ts';
 import type { LeaseStore } from '../../src/dhcp/leaseStore.ts';
 import { type DhcpServer, startDhcpServer } from '../../src/dhcp/server.ts';
 import type { DhcpSite } from '../../src/dhcp/site.ts';
+import { networkOf, siteOf } from '../../src/dhcp/testing/fixture.ts';
 import type { Happening } from '../../src/model/event.ts';
 import type { Lease } from '../../src/model/lease.ts';
 import { interfaceAddresses } from '../../src/net/interfaces.ts';
-import { ip, mac, nodeOf } from '../../src/site/fixture.ts';
 import { withServers } from '../../src/site/servers.ts';
+import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
 
 /** A bridge `br0` with a DHCP server in this namespace, and machines on it, each in a namespace of its own with an `eth0`. */
 

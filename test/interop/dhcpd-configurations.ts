@@ -1,6 +1,6 @@
-import { type Said, say } from '../../src/dhcp/fixtures.ts';
+import { type Said, say } from '../../src/dhcp/testing/fixture.ts';
 import { OPTION } from '../../src/model/options.ts';
-import { ip, mac } from '../../src/site/fixture.ts';
+import { ip, mac } from '../../src/site/testing/fixture.ts';
 import { NOT_AUTHORITATIVE } from './dhcpd-differences.ts';
 import type { Play } from './parity.rig.ts';
 import { asksFor, Machine } from './twin-clients.ts';

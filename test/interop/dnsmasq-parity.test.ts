@@ -1,12 +1,12 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type Said, say } from '../../src/dhcp/fixtures.ts';
+import { type Said, say } from '../../src/dhcp/testing/fixture.ts';
 import { readDnsmasq } from '../../src/import/dnsmasq/read.ts';
 import { SiteDraft } from '../../src/import/draft.ts';
 import { writeSite } from '../../src/import/write.ts';
 import { OPTION } from '../../src/model/options.ts';
-import { mac } from '../../src/site/fixture.ts';
+import { mac } from '../../src/site/testing/fixture.ts';
 import { requireTools } from './dhcp.rig.ts';
 import { type Difference, Expected, interfacesOf, type Meant, type Play, play } from './parity.rig.ts';
 import { asksFor, Machine } from './twin-clients.ts';

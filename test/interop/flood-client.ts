@@ -4,15 +4,15 @@
  * took, from the first question on), `again` (questions that were repeated) and `lost` (exchanges without an answer).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestOf, type Said, say } from '../../src/dhcp/fixtures.ts';
 import { read } from '../../src/dhcp/optionSet.ts';
 import { BROADCAST_FLAG, type DhcpPacket, decodePacket, encodePacket, MESSAGE } from '../../src/dhcp/packet.ts';
+import { requestOf, type Said, say } from '../../src/dhcp/testing/fixture.ts';
 import { LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
 import { OPTION } from '../../src/model/options.ts';
 import { ETH_P_IP, receive, SO_RCVBUF, setOption, watchReadable } from '../../src/net/libc.ts';
 import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { UdpPort } from '../../src/net/udp.ts';
-import { ip, mac } from '../../src/site/fixture.ts';
+import { ip, mac } from '../../src/site/testing/fixture.ts';
 
 export type Told = { readonly ms: number[]; again: number; lost: number };
 

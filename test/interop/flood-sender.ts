@@ -3,12 +3,12 @@
  * Prints how many it sent.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { machine, requestOf, say } from '../../src/dhcp/fixtures.ts';
 import { BROADCAST_FLAG, type DhcpPacket, encodePacket } from '../../src/dhcp/packet.ts';
+import { machine, requestOf, say } from '../../src/dhcp/testing/fixture.ts';
 import { type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
 import { OPTION } from '../../src/model/options.ts';
 import { openRawSender } from '../../src/net/raw.ts';
-import { ip, mac } from '../../src/site/fixture.ts';
+import { ip, mac } from '../../src/site/testing/fixture.ts';
 
 const EVERYBODY = mac('ff:ff:ff:ff:ff:ff');
 const SERVER = ip('10.0.0.2');

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { OPTION_CODES } from '../../src/import/dnsmasq/optionNames.ts';
 import { OPTIONS } from '../../src/import/dnsmasq/options.ts';
 import { LAB, LAN, PXE } from '../../src/import/dnsmasq/samples.ts';
-import { withSiteFolder } from '../../src/site/folderFixture.ts';
+import { withSiteFolder } from '../../src/site/testing/folderFixture.ts';
 
 const dnsmasq = (...args: string[]) => execFileSync('dnsmasq', args, { encoding: 'utf8', stdio: 'pipe' });
 

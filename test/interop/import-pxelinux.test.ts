@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { SiteDraft } from '../../src/import/draft.ts';
-import { KERNELS, MENUS, treeOf } from '../../src/import/pxelinux/menusFixture.ts';
 import { readTree } from '../../src/import/pxelinux/read.ts';
-import { type SiteFiles, withSiteFolder } from '../../src/site/folderFixture.ts';
+import { KERNELS, MENUS, treeOf } from '../../src/import/testing/menusFixture.ts';
+import { type SiteFiles, withSiteFolder } from '../../src/site/testing/folderFixture.ts';
 import { askedFor } from './pxelinux.rig.ts';
 
 /** Those of the menus in which pxelinux does what one may not expect, and one of each kind of default. */

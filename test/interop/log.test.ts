@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LogSettings, openLog } from '../../src/log/log.ts';
 import type { Event } from '../../src/model/event.ts';
-import { ip } from '../../src/site/fixture.ts';
+import { ip } from '../../src/site/testing/fixture.ts';
 import {
   addMachine,
   clientScript,

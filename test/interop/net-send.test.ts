@@ -9,7 +9,7 @@ import { LIMITED_BROADCAST } from '../../src/model/ipv4.ts';
 import { NextHops } from '../../src/net/nextHop.ts';
 import { openRawSender } from '../../src/net/raw.ts';
 import { RoutedSender } from '../../src/net/routed.ts';
-import { ip, mac } from '../../src/site/fixture.ts';
+import { ip, mac } from '../../src/site/testing/fixture.ts';
 import { requireTools, start, tidy, until } from './dhcp.rig.ts';
 
 requireTools('nft');

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import type { BundleFile } from '../../src/node/bundle.ts';
 import { openIdentities, SAMPLE_IDENTITY } from '../../src/node/identity.ts';
 import type { Facts } from '../../src/node/inventory.ts';
-import { filesOf, siteWith, withSite } from '../../src/node/renderFixture.ts';
-import { emptyStore } from '../../src/state/fakes.ts';
+import { filesOf, siteWith, withSite } from '../../src/node/testing/renderFixture.ts';
+import { emptyStore } from '../../src/state/testing/fakes.ts';
 
 export type Laid = AsyncDisposable & {
   /** The folder that stands for the node's root. */

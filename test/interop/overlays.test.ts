@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { FULL_NET, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from '../../src/node/machineFixture.ts';
+import { FULL_NET, SIMPLE_NET, SIX_CARDS, TWO_CARDS } from '../../src/node/testing/machineFixture.ts';
 import { lay, run } from './overlays.rig.ts';
 
 // What the shipped overlays lay is read by the programs that it is for.

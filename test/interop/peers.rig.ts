@@ -9,10 +9,10 @@ import { openCredentials } from '../../src/node/credentials.ts';
 import { openIdentities } from '../../src/node/identity.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { openPeers } from '../../src/node/peers.ts';
-import { withSite } from '../../src/node/renderFixture.ts';
 import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
 import { createRenderer } from '../../src/node/templates.ts';
-import { emptyStore } from '../../src/state/fakes.ts';
+import { withSite } from '../../src/node/testing/renderFixture.ts';
+import { emptyStore } from '../../src/state/testing/fakes.ts';
 
 // Nodes without machines: each is a network, mount, process and host name namespace of this machine, on one wire, with what its bundle
 // lays over this machine's /etc.

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type SiteFiles, writeFiles } from '../../src/site/folderFixture.ts';
+import { type SiteFiles, writeFiles } from '../../src/site/testing/folderFixture.ts';
 
 const MODULES = ['ldlinux', 'menu', 'vesamenu', 'libutil', 'libcom32', 'libgpl', 'hdt'];
 const CONFIG = 'pxelinux.cfg/default';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { blocksIn, filesIn, ROOT } from '../../src/cli/docsFixture.ts';
+import { blocksIn, filesIn, ROOT } from '../../src/cli/testing/docsFixture.ts';
 
 assert.ok(process.env.REVEILLE_ISOLATED, 'run by test/isolated');
 

@@ -4,10 +4,10 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { filesOf, siteWith, textOf, withSite } from '../../src/node/renderFixture.ts';
 import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
-import { withSiteFolder } from '../../src/site/folderFixture.ts';
+import { filesOf, siteWith, textOf, withSite } from '../../src/node/testing/renderFixture.ts';
 import { loadSite } from '../../src/site/load.ts';
+import { withSiteFolder } from '../../src/site/testing/folderFixture.ts';
 import { run } from './overlays.rig.ts';
 
 // Passwords reach the programs that read the shipped overlays' files as they are.

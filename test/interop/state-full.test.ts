@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReveilleError } from '../../src/errors.ts';
-import { lease, offer } from '../../src/model/fixture.ts';
+import { lease, offer } from '../../src/model/testing/fixture.ts';
 import { EventLog } from '../../src/state/eventLog.ts';
 import { openPatientStore, openStore, type Store } from '../../src/state/store.ts';
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { requestOf, type Said, say } from '../../src/dhcp/fixtures.ts';
 import { read } from '../../src/dhcp/optionSet.ts';
 import { BROADCAST_FLAG, type DhcpPacket, encodePacket } from '../../src/dhcp/packet.ts';
+import { requestOf, type Said, say } from '../../src/dhcp/testing/fixture.ts';
 import type { Ipv4 } from '../../src/model/ipv4.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import { OPTION } from '../../src/model/options.ts';
-import { ip } from '../../src/site/fixture.ts';
+import { ip } from '../../src/site/testing/fixture.ts';
 import { type RecordedName, recorded } from './recorded.ts';
 import type { Saying } from './twins.rig.ts';
 

@@ -5,12 +5,12 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestOf } from '../../src/dhcp/fixtures.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../src/dhcp/packet.ts';
+import { requestOf } from '../../src/dhcp/testing/fixture.ts';
 import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from '../../src/model/ipv4.ts';
 import { closeDescriptor, ETH_P_IP, receive, watchReadable } from '../../src/net/libc.ts';
 import { openListening, openRawSender, type RawSender } from '../../src/net/raw.ts';
-import { mac } from '../../src/site/fixture.ts';
+import { mac } from '../../src/site/testing/fixture.ts';
 
 /**
  * Two wires that are alike, each with one server on an interface `lan0` of the same addresses: ours in this namespace, the

@@ -26,8 +26,8 @@ import { readRootTar } from '../../src/image/roottar.ts';
 import { openShelf } from '../../src/image/shelf.ts';
 import { tar } from '../../src/image/tarWriter.ts';
 import { agentFiles } from '../../src/node/agent/files.ts';
-import { recipeFixture } from '../../src/site/fixture.ts';
 import { loadSite } from '../../src/site/load.ts';
+import { recipeFixture } from '../../src/site/testing/fixture.ts';
 import { openBootRack } from './bootRack.ts';
 import { ext4Of, logicalVolume, partitioned, toQcow2 } from './disks.ts';
 

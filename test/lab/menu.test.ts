@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { uuidOf } from '../../src/lab/siteRack.ts';
-import { mac } from '../../src/site/fixture.ts';
+import { mac } from '../../src/site/testing/fixture.ts';
 import { openBootRack } from './bootRack.ts';
 import { writeTinySystem } from './tinySystem.ts';
 

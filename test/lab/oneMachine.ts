@@ -1,7 +1,7 @@
 import { openRack } from '../../src/lab/open.ts';
 import type { LabMachine, Rack } from '../../src/lab/rack.ts';
 import { uuidOf } from '../../src/lab/siteRack.ts';
-import { ip, mac } from '../../src/site/fixture.ts';
+import { ip, mac } from '../../src/site/testing/fixture.ts';
 
 /** A rack of one machine with that many cards; nothing serves it. */
 export function oneMachineRack(nics = 1, model: 'virtio-net-pci' | 'e1000' = 'virtio-net-pci'): Rack {

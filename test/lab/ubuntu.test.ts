@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { baseRoot } from '../../src/image/base.ts';
 import { BASE_HOURS, defaultCache, openCache } from '../../src/image/cache.ts';
 import { indexRoot } from '../../src/image/index.ts';
-import { recipeFixture } from '../../src/site/fixture.ts';
+import { recipeFixture } from '../../src/site/testing/fixture.ts';
 
 // An apt archive of our own in Ubuntu's shape: its suites and components, its own key. Its packages are Debian's, those
 // that builds before this test have left in the cache.

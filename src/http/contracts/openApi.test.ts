@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { PAGE, pageText, writePage } from '../testing/pageFixture.ts';
 import { NODE_CONTRACTS } from './nodes.ts';
 import { openApi } from './openApi.ts';
 import { OPERATOR_CONTRACTS } from './operators.ts';
-import { PAGE, pageText, writePage } from './pageFixture.ts';
 
 /** All values below a value that stand under a key. */
 function under(value: unknown, key: string): readonly unknown[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import fc from 'fast-check';
-import { withSiteFolder } from '../../site/folderFixture.ts';
+import { withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
 import { readDnsmasq } from './read.ts';
 

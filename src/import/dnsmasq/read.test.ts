@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { formatPlace } from '../../errors.ts';
-import { ip } from '../../site/fixture.ts';
-import { findingText, type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
+import { ip } from '../../site/testing/fixture.ts';
+import { findingText, type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft } from '../draft.ts';
 import { writeSite } from '../write.ts';
@@ -34,9 +34,10 @@ async function read(files: SiteFiles, use: (read: Read) => Promise<void>): Promi
 
 describe('a dnsmasq.conf', () => {
   for (const [name, files] of Object.entries({ lan: LAN, pxe: PXE, lab: LAB })) {
-    it(`becomes the site and the report of fixtures/${name}.yaml and ${name}.txt`, () =>
+    it(`becomes the site and the report of testing/dnsmasq/${name}.yaml and ${name}.txt`, () =>
       read(files, async ({ yaml, remarks }) => {
-        const golden = (ending: string) => readFile(join(import.meta.dirname, `fixtures/${name}.${ending}`), 'utf8');
+        const golden = (ending: string) =>
+          readFile(join(import.meta.dirname, `../testing/dnsmasq/${name}.${ending}`), 'utf8');
         assert.equal(yaml, await golden('yaml'));
         assert.equal(`${remarks.join('\n')}\n`, await golden('txt'));
       }));

@@ -1,4 +1,4 @@
-import type { SiteFiles } from '../../site/folderFixture.ts';
+import type { SiteFiles } from '../../site/testing/folderFixture.ts';
 
 // Configurations in the styles that people write, for tests: each is one that dnsmasq itself accepts.
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../errors.ts';
-import { type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
+import { type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { SiteDraft } from '../draft.ts';
 import { readSettings } from './files.ts';
 import { readDnsmasq } from './read.ts';

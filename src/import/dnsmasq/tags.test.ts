@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { ip } from '../../site/fixture.ts';
-import { findingText, type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
+import { ip } from '../../site/testing/fixture.ts';
+import { findingText, type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
 import { writeSite } from '../write.ts';

@@ -12,7 +12,7 @@ import { addDhcpd } from './draft/toDraft.ts';
 import { includesBeside, readConfiguration } from './text/includes.ts';
 import { parseConfiguration } from './text/parser.ts';
 
-const FIXTURES = join(import.meta.dirname, 'fixtures');
+const FIXTURES = join(import.meta.dirname, '../testing/isc');
 
 /** Each is NAME.conf; what has to come of it is NAME.yaml, with the remarks that are not `taken` below it as comments. */
 const CONFIGURATIONS = (await readdir(FIXTURES)).filter((name) => name.endsWith('.conf'));

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ReveilleError } from '../../errors.ts';
 import { formatIpv4, type Ipv4 } from '../../model/ipv4.ts';
-import { ip, mac, networkFixture, siteFixture } from '../../site/fixture.ts';
+import { ip, mac, networkFixture, siteFixture } from '../../site/testing/fixture.ts';
 import { SiteDraft } from '../draft.ts';
 import { leasesFor, parseLeases } from './leases.ts';
 

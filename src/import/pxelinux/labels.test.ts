@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
+import { type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
 import { reportText } from '../report.ts';

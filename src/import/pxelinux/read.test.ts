@@ -3,8 +3,8 @@ import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { formatPlace } from '../../errors.ts';
-import { findingText, type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
+import { findingText, type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
 import { writeSite } from '../write.ts';
@@ -36,9 +36,9 @@ async function read(
   });
 }
 
-/** That this is the site.yaml in fixtures/. */
+/** That this is the site.yaml in testing/pxelinux/. */
 async function isGolden(yaml: string, name: string): Promise<void> {
-  assert.equal(yaml, await readFile(join(import.meta.dirname, `fixtures/${name}.yaml`), 'utf8'));
+  assert.equal(yaml, await readFile(join(import.meta.dirname, `../testing/pxelinux/${name}.yaml`), 'utf8'));
 }
 
 const NETWORK = { openstack: { subnet: '10.0.0.0/24', server: '10.0.0.2' } };

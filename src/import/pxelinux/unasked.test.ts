@@ -3,12 +3,12 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type SiteFiles, withSiteFolder } from '../../site/folderFixture.ts';
+import { type SiteFiles, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
-import { KERNELS, MENUS, treeOf } from './menusFixture.ts';
+import { KERNELS, MENUS, treeOf } from '../testing/menusFixture.ts';
+import { bootedBy } from '../testing/syslinuxFixture.ts';
 import { readTree } from './read.ts';
-import { bootedBy } from './syslinuxFixture.ts';
 
 /** The draft that these files make; every kernel that it names is there. */
 async function imported(files: SiteFiles): Promise<SiteDraft> {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../errors.ts';
-import { ip } from '../../site/fixture.ts';
-import { findingText, withSiteFolder } from '../../site/folderFixture.ts';
 import { loadSite } from '../../site/load.ts';
+import { ip } from '../../site/testing/fixture.ts';
+import { findingText, withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../claims.ts';
 import { SiteDraft, type SiteText } from '../draft.ts';
 import { writeSite } from '../write.ts';
@@ -82,7 +82,7 @@ nodes:
 
 describe('nodes.conf of Warewulf', () => {
   for (const [name, text] of Object.entries({ old: OLD, new: NEW })) {
-    it(`becomes the site and the report of fixtures/${name}.yaml and ${name}.txt`, () =>
+    it(`becomes the site and the report of testing/warewulf/${name}.yaml and ${name}.txt`, () =>
       withSiteFolder({ 'nodes.conf': text }, async (folder) => {
         const draft = new SiteDraft();
         await readWarewulf(draft, join(folder, 'nodes.conf'), CONTEXT);
@@ -94,7 +94,8 @@ describe('nodes.conf of Warewulf', () => {
           const whom = weight === undefined ? '' : ` (${weight})`;
           return `${kind}${whom} ${formatPlace(place)} ${what}${why === undefined ? '' : `: ${why}`}\n`;
         });
-        const golden = (ending: string) => readFile(join(import.meta.dirname, `fixtures/${name}.${ending}`), 'utf8');
+        const golden = (ending: string) =>
+          readFile(join(import.meta.dirname, `../testing/warewulf/${name}.${ending}`), 'utf8');
         assert.equal(await readFile(join(folder, 'out/site.yaml'), 'utf8'), await golden('yaml'));
         assert.equal(remarks.join(''), await golden('txt'));
       }));

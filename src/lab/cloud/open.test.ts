@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { withSiteFolder } from '../../site/folderFixture.ts';
+import { withSiteFolder } from '../../site/testing/folderFixture.ts';
 import { copySite } from './open.ts';
 
 const SITE = { 'site.yaml': 'networks: { a: { subnet: 10.0.0.0/24 } }\n' };

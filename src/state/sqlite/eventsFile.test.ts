@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../../model/event.ts';
-import { lease, mac, offer } from '../../model/fixture.ts';
+import { lease, mac, offer } from '../../model/testing/fixture.ts';
 import type { StoredEvent } from '../../timeline/eventStore.ts';
 import { openStore } from '../store.ts';
 import { EVENTS_KEPT } from './eventsFile.ts';

@@ -20,10 +20,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lease } from '../../model/fixture.ts';
-import { aRoll } from '../../roll/fixture.ts';
+import { lease } from '../../model/testing/fixture.ts';
+import { aRoll } from '../../roll/testing/fixture.ts';
 import { openPatientStore, openStore, type Store } from '../store.ts';
-import { VERSION_7 } from './earlierStateFixture.ts';
+import { VERSION_7 } from '../testing/earlierStateFixture.ts';
 
 const HOUR = 3_600_000;
 let scratch: string;

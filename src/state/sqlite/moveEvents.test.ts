@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { Event } from '../../model/event.ts';
-import { offer } from '../../model/fixture.ts';
 import type { Mac } from '../../model/mac.ts';
+import { offer } from '../../model/testing/fixture.ts';
 import { openStore, type Store } from '../store.ts';
-import { VERSION_7 } from './earlierStateFixture.ts';
+import { VERSION_7 } from '../testing/earlierStateFixture.ts';
 
 let scratch: string;
 let folders = 0;

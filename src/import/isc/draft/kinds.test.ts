@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatPlace, ReveilleError } from '../../../errors.ts';
-import { findingText, withSiteFolder } from '../../../site/folderFixture.ts';
 import { loadSite } from '../../../site/load.ts';
+import { findingText, withSiteFolder } from '../../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../../claims.ts';
 import { type Remark, SiteDraft } from '../../draft.ts';
 import { invalid } from '../../invalid.ts';

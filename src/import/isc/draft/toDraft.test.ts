@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { formatPlace, ReveilleError } from '../../../errors.ts';
-import { findingText, withSiteFolder } from '../../../site/folderFixture.ts';
 import { loadSite } from '../../../site/load.ts';
+import { findingText, withSiteFolder } from '../../../site/testing/folderFixture.ts';
 import { unprovenClaims } from '../../claims.ts';
 import { SiteDraft } from '../../draft.ts';
 import { invalid } from '../../invalid.ts';
@@ -14,7 +14,7 @@ import type { DhcpdContext } from '../meaning/reading.ts';
 import { parseConfiguration } from '../text/parser.ts';
 import { addDhcpd } from './toDraft.ts';
 
-const FIXTURES = join(import.meta.dirname, '../fixtures');
+const FIXTURES = join(import.meta.dirname, '../../testing/isc');
 const CONTEXT: DhcpdContext = { addresses: new Map(), tree: false, interface: 'br0', resolved: new Map() };
 
 function drafted(text: string, context: Partial<DhcpdContext> = {}): SiteDraft {

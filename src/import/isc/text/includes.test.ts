@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { withSiteFolder } from '../../../site/folderFixture.ts';
+import { withSiteFolder } from '../../../site/testing/folderFixture.ts';
 import { interfaceIn } from '../interfaces.ts';
 import { includesBeside, readConfiguration } from './includes.ts';
 
