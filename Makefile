@@ -27,6 +27,8 @@ help:
 setup-demo setup-cloud setup-test setup-bench: setup-%:
 	@setup/system $*
 	@setup/modules
+# The demos run without the addon too.
+	@setup/native || case $* in demo | cloud) ;; *) false ;; esac
 
 demo: setup-demo
 	@bin/reveille demo
@@ -69,4 +71,4 @@ bench: setup-bench
 
 clean:
 	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab cloud demo-cloud fuzz chaos
-	rm -rf node_modules
+	rm -rf node_modules native/build
