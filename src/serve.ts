@@ -25,7 +25,7 @@ import { serverAddresses } from './serverAddresses.ts';
 import { siteInvalid } from './site/invalid.ts';
 import { followSiteAside } from './siteFollower.ts';
 import { Supervisor } from './supervisor.ts';
-import { createBus } from './timeline/bus.ts';
+import { EventBus } from './timeline/bus.ts';
 import { Histories } from './timeline/histories.ts';
 import { withNode } from './timeline/identify.ts';
 
@@ -48,7 +48,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   // Set once the services run; an edit may come before that.
   let identify = (event: Event): Event => event;
   let reload = async (): Promise<void> => {};
-  const bus = createBus({
+  const bus = new EventBus({
     identify: (event) => identify(event),
     faulted: (error) => supervisor.sinkOf('events')(error),
   });
@@ -71,6 +71,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { followed } = loaded;
   opened.defer(() => followed.close());
+  supervisor.measure('site', () => followed.gauges());
   const site = () => followed.current();
 
   const core: Core = { stateFolder, supervisor, bus, trouble, site, opened };

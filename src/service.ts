@@ -1,11 +1,11 @@
-/** Numbers of a service by name: how many of something there are now, or were since it started. */
-export type Gauges = Readonly<Record<string, number>>;
+import type { Gauges } from './model/gauges.ts';
 
 /** What a service runs. */
 export type Running = {
   close(): Promise<void>;
   /** Takes over the site, and this machine's interfaces, as they are now. */
   reload?(): Promise<void>;
+  /** Each has its row in `MEASURES`. */
   gauges?(): Gauges;
 };
 

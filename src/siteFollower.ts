@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type FaultSink, guarded } from './faults.ts';
 import { inTurn } from './inTurn.ts';
 import type { Finding, RefusedEdit } from './model/finding.ts';
+import type { GaugesOf } from './model/gauges.ts';
 import type { SiteListeners } from './site/follow.ts';
 import { type PackedSite, unpackSite } from './site/handOver.ts';
 import type { Site } from './site/site.ts';
@@ -25,6 +26,7 @@ export type SiteFollower = {
   refused(): RefusedEdit | undefined;
   /** The faults of the site's templates (see `checkTemplates`); nothing if the check is started again meanwhile. */
   badTemplates(): Promise<readonly Finding[]>;
+  gauges(): GaugesOf<'site'>;
   close(): Promise<void>;
 };
 
@@ -67,6 +69,8 @@ class Follower implements SiteFollower {
   #site: { readonly site: Site; readonly since: number } | undefined;
   #refused: RefusedEdit | undefined;
   #closed = false;
+  #loaded = 0;
+  #rejected = 0;
   #waiting: PromiseWithResolvers<readonly Finding[]> | undefined;
 
   constructor(folder: string, stateFolder: string, listeners: FollowerListeners) {
@@ -102,6 +106,12 @@ class Follower implements SiteFollower {
 
   refused(): RefusedEdit | undefined {
     return this.#refused;
+  }
+
+  gauges(): GaugesOf<'site'> {
+    const { networks, nodes } = this.current();
+    const refused = this.#refused === undefined ? 0 : 1;
+    return { networks: networks.size, nodes: nodes.size, loaded: this.#loaded, rejected: this.#rejected, refused };
   }
 
   badTemplates(): Promise<readonly Finding[]> {
@@ -148,6 +158,7 @@ class Follower implements SiteFollower {
         const site = await unpackSite(message.pieces);
         if (this.#closed) return;
         this.#site = { site, since: Date.now() };
+        this.#loaded++;
         this.#refused = undefined;
         if (isFirst) resolve({ ok: true, followed: this });
         else this.#listeners.onLoaded(site);
@@ -181,7 +192,9 @@ class Follower implements SiteFollower {
   /** `reported`: findings that are not reported again, as JSON. */
   #reject(findings: readonly Finding[], reported?: string): void {
     this.#refused = { at: Date.now(), findings, servingSince: this.#site?.since ?? Date.now() };
-    if (JSON.stringify(findings) !== reported) this.#listeners.onRejected(findings);
+    if (JSON.stringify(findings) === reported) return;
+    this.#rejected++;
+    this.#listeners.onRejected(findings);
   }
 
   #ended(thread: Worker, failure: unknown, reject: (error: unknown) => void): void {

@@ -1,5 +1,6 @@
 import { type FaultSink, guarded } from './faults.ts';
-import type { Gauges, Running, Service } from './service.ts';
+import type { Gauges } from './model/gauges.ts';
+import type { Running, Service } from './service.ts';
 
 /** A service is started anew at most once in this time; one that fails sooner goes on as it is until then. */
 const RESTART_EVERY_MS = 30_000;

@@ -171,6 +171,21 @@ describe('a supervisor', () => {
     assert.deepEqual(service.gauges(), { restarts: 1 });
   });
 
+  it('has the numbers of services and parts together, those of a part that cannot count left out', async () => {
+    await supervisor.run('tftp', async () => ({ gauges: () => ({ transfers: 2 }), close: async () => {} }));
+    supervisor.measure('strangers', () => ({ strangers: 7 }));
+    supervisor.measure('timeline', () => assert.fail('a mistake'));
+    supervisor.sinkOf('tftp')('odd');
+    supervisor.sinkOf('listener')('odd');
+    assert.deepEqual(Object.fromEntries(supervisor.allGauges()), {
+      strangers: { strangers: 7, faults: 0 },
+      timeline: { faults: 1 },
+      tftp: { transfers: 2, restarts: 0, faults: 1 },
+      listener: { faults: 1 },
+    });
+    assert.deepEqual(kinds(), ['server.fault', 'server.fault', 'server.fault']);
+  });
+
   it('tries again until a service that stopped starts', async () => {
     let starts = 0;
     const service = await supervisor.run('one', async () => {

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FaultSink } from './faults.ts';
 import type { EventSink } from './model/event.ts';
+import type { Gauges, GaugesOf, Measured } from './model/gauges.ts';
 import type { Running, Service } from './service.ts';
 import { SupervisedService } from './supervisedService.ts';
 
@@ -27,6 +28,8 @@ export class Supervisor {
   readonly #kinds = new Map<string, Kind>();
   readonly #onUncaught = (error: unknown): void => this.#uncaught(error);
   readonly #services: Service[] = [];
+  readonly #measured = new Map<string, () => Gauges>();
+  readonly #faultsOf = new Map<string, number>();
   #faults = 0;
 
   constructor(options: SupervisorOptions) {
@@ -65,6 +68,27 @@ export class Supervisor {
     return this.#services;
   }
 
+  /** Has the numbers of a part of the server, which is not restarted, among all gauges. */
+  measure<Name extends Measured>(name: Name, gauges: () => GaugesOf<Name>): void {
+    this.#measured.set(name, gauges);
+  }
+
+  /**
+   * The numbers of every service and part now, by its name; `MEASURES` says what each is. Parts in which exceptions occurred have at least
+   * `faults`.
+   */
+  allGauges(): ReadonlyMap<string, Gauges> {
+    const readers = new Map([
+      ...this.#measured,
+      ...this.#services.map((one) => [one.name, () => one.gauges()] as const),
+    ]);
+    const read = [...readers].map(([name, gauges]) => [name, this.#read(name, gauges)] as const);
+    const all = new Map<string, Gauges>(read);
+    for (const name of [...readers.keys(), ...this.#faultsOf.keys()])
+      all.set(name, { ...all.get(name), faults: this.#faultsOf.get(name) ?? 0 });
+    return all;
+  }
+
   /** The same for a part that must not go on after an exception: the process ends then. */
   vital<T>(name: string, work: () => T): T {
     return this.#context.run({ name, onUncaught: this.#options.end }, work);
@@ -87,8 +111,18 @@ export class Supervisor {
     watched?.onUncaught();
   }
 
+  #read(name: string, gauges: () => Gauges): Gauges {
+    try {
+      return gauges();
+    } catch (error) {
+      this.#report(name, error);
+      return {};
+    }
+  }
+
   #report(service: string, error: unknown): void {
     this.#faults++;
+    this.#faultsOf.set(service, (this.#faultsOf.get(service) ?? 0) + 1);
     const { message, stack } = described(error);
     const place = stack?.split('\n').find((line) => line.startsWith('    at ')) ?? '';
     const key = `${service} ${message.slice(0, 200)} ${place}`;

@@ -7,7 +7,7 @@ import type { Lease } from '../model/lease.ts';
 import { ip, mac } from '../site/testing/fixture.ts';
 import { withSiteFolder } from '../site/testing/folderFixture.ts';
 import { openStore } from '../state/store.ts';
-import { createStrangers } from '../timeline/strangers.ts';
+import { Strangers } from '../timeline/strangers.ts';
 import { statusCommand } from './status.ts';
 import { run } from './testing/runFixture.ts';
 import { whyCommand } from './why.ts';
@@ -54,7 +54,7 @@ async function prints(command: typeof whyCommand, args: readonly string[], nodes
   return withSiteFolder({ 'site.yaml': site(nodes) }, async (folder) => {
     const state = join(folder, 'state');
     const store = await openStore(state);
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     for (const event of seen()) strangers.see(event);
     await store.strangers.save(strangers.takeChanges().changed, []);
     await store.leases.commit([

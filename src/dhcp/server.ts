@@ -1,11 +1,11 @@
 import { ReveilleError } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
+import type { Gauges } from '../model/gauges.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
-import type { Gauges } from '../service.ts';
 import { leaseEnded, refusalWords } from '../words/dhcp.ts';
 import { Admission } from './admission.ts';
 import { answer } from './answer.ts';

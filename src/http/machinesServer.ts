@@ -1,4 +1,5 @@
-import type { Gauges, Running } from '../service.ts';
+import type { Gauges } from '../model/gauges.ts';
+import type { Running } from '../service.ts';
 import type { HttpServer } from './server.ts';
 
 /** The ports on which machines reach this server: the site's, and those that it had before, which running nodes know. */

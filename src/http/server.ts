@@ -1,11 +1,11 @@
 import { createServer, type Server } from 'node:net';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { FaultSink } from '../faults.ts';
+import type { Gauges } from '../model/gauges.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
 import { portHolder } from '../net/portHolder.ts';
 import { privilegeMissing } from '../net/privilege.ts';
-import type { Gauges } from '../service.ts';
 import { createApp } from './app.ts';
 import { addBootRoutes, type BootRoutesFrom } from './bootRoutes.ts';
 import { Connections } from './connections.ts';

@@ -1,12 +1,12 @@
 import type { Site } from '../site/site.ts';
 import type { Supervisor } from '../supervisor.ts';
-import type { Bus } from '../timeline/bus.ts';
+import type { EventBus } from '../timeline/bus.ts';
 
 /** What each part of the running server is wired with. */
 export type Core = {
   readonly stateFolder: string;
   readonly supervisor: Supervisor;
-  readonly bus: Bus;
+  readonly bus: EventBus;
   /** Takes in errors that stop nothing: they become events. */
   readonly trouble: (error: unknown) => void;
   /** The last good site. */

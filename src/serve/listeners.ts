@@ -1,7 +1,7 @@
 import { type LogFormat, openLog } from '../log/log.ts';
 import type { Event } from '../model/event.ts';
-import type { Bus } from '../timeline/bus.ts';
-import { openEventGate } from '../timeline/eventGate.ts';
+import type { EventBus } from '../timeline/bus.ts';
+import { EventGate } from '../timeline/eventGate.ts';
 import { isWorthKeeping } from '../timeline/worthKeeping.ts';
 import type { Core } from './core.ts';
 import type { Records } from './records.ts';
@@ -14,10 +14,11 @@ export function listenToEvents(
 ) {
   const daemons = openLog(site().log, (message) => bus.emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
   opened.defer(() => daemons.close());
-  const gate = openEventGate(bus, supervisor.sinkOf('events'));
+  const gate = new EventGate(bus, supervisor.sinkOf('events'));
   opened.defer(() => gate.close());
+  supervisor.measure('events', () => ({ emitted: bus.emitted, ...gate.gauges(), ...log.gauges() }));
   // What a listener does later belongs to the listener, not to the service whose event it heard.
-  const listen = (to: Pick<Bus, 'subscribe'>, name: string, hear: (event: Event) => void) =>
+  const listen = (to: Pick<EventBus, 'subscribe'>, name: string, hear: (event: Event) => void) =>
     to.subscribe((event) => supervisor.part(name, () => hear(event)));
   listen(bus, 'timeline', (event) => timeline.see(event));
   listen(bus, 'strangers', (event) => strangers.see(event));

@@ -30,7 +30,7 @@ export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subs
     });
   const operators = await supervisor.run('operators', (faulted) =>
     startWhenPossible(async () => {
-      const server = createOperatorsServer({ ...from, subscribe: bus.subscribe, faulted });
+      const server = createOperatorsServer({ ...from, subscribe: (listener) => bus.subscribe(listener), faulted });
       try {
         await server.listen(join(stateFolder, 'reveille.sock'));
       } catch (error) {

@@ -1,10 +1,10 @@
 import { openIdentities } from '../node/identity.ts';
 import { removeLeftovers } from '../node/openssl.ts';
 import { longestLease } from '../site/lending.ts';
-import { openBootLog } from '../state/bootLog.ts';
+import { BootLog } from '../state/bootLog.ts';
 import { EventLog } from '../state/eventLog.ts';
 import { openPatientStore } from '../state/store.ts';
-import { openStrangerLog } from '../state/strangerLog.ts';
+import { StrangerLog } from '../state/strangerLog.ts';
 import type { Core } from './core.ts';
 
 export type Records = Awaited<ReturnType<typeof openRecords>>;
@@ -19,8 +19,10 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, trou
   );
   opened.defer(() => store.close());
   await removeLeftovers(stateFolder).catch(trouble);
-  const timeline = await supervisor.part('timeline', () => openBootLog(store));
-  opened.defer(() => timeline.close());
+  const boots = await supervisor.part('timeline', () => BootLog.open(store));
+  opened.defer(() => boots.close());
+  const { timeline } = boots;
+  supervisor.measure('timeline', () => timeline.gauges());
   const log = new EventLog(store.events, {
     onDropped: (count) =>
       emit({
@@ -30,7 +32,9 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, trou
       }),
   });
   opened.defer(() => log.close());
-  const strangers = await supervisor.part('strangers', () => openStrangerLog(store.strangers));
-  opened.defer(() => strangers.close());
+  const unlisted = await supervisor.part('strangers', () => StrangerLog.open(store.strangers));
+  opened.defer(() => unlisted.close());
+  const { strangers } = unlisted;
+  supervisor.measure('strangers', () => strangers.gauges());
   return { store, timeline, log, strangers, identities: openIdentities(store.identities) };
 }

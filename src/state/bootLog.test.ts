@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Event } from '../model/event.ts';
-import { openBootLog } from './bootLog.ts';
+import { BootLog } from './bootLog.ts';
 import { emptyStore } from './testing/fakes.ts';
 
 const booted = (node: string, at: number): readonly Event[] => [
@@ -13,8 +13,8 @@ test('boots outlive their events, also those of many nodes, and a disk that was 
   t.mock.timers.enable({ apis: ['setInterval'] });
   const store = emptyStore();
   const save = store.boots.save.bind(store.boots);
-  const log = await openBootLog(store);
-  for (let i = 0; i < 250; i++) for (const event of booted(`node${i}`, i)) log.see(event);
+  const log = await BootLog.open(store);
+  for (let i = 0; i < 250; i++) for (const event of booted(`node${i}`, i)) log.timeline.see(event);
   store.boots.save = async () => {
     throw new Error('the disk is full');
   };
@@ -23,6 +23,6 @@ test('boots outlive their events, also those of many nodes, and a disk that was 
   assert.equal((await store.boots.read()).size, 0);
   store.boots.save = save;
   await log.close();
-  const later = await openBootLog(store);
-  for (let i = 0; i < 250; i++) assert.equal(later.boots(`node${i}`)[0]?.state, 'ready', `node${i}`);
+  const later = await BootLog.open(store);
+  for (let i = 0; i < 250; i++) assert.equal(later.timeline.boots(`node${i}`)[0]?.state, 'ready', `node${i}`);
 });

@@ -1,7 +1,7 @@
 import { GroupCommit } from '../groupCommit.ts';
 import { recall } from '../recall.ts';
 import type { SeenBoot } from '../timeline/bootStore.ts';
-import { createTimeline, rememberedTimeline, type Timeline } from '../timeline/timeline.ts';
+import { rememberedTimeline, Timeline } from '../timeline/timeline.ts';
 import type { Store } from './store.ts';
 
 /** What a boot did within this time is in the newest events as well. */
@@ -10,42 +10,49 @@ const SAVE_EVERY_MS = 60_000;
 const AT_ONCE = 100;
 const TEXT_AT_ONCE = 256 * 1024;
 
-/** The timeline that lasts: the newest boot of each node is saved as it changes. */
-export type BootLog = Timeline & {
-  /** Saves what is not saved yet. Does not close the store. */
-  close(): Promise<void>;
-};
-
 /**
- * Opens the timeline that `store` keeps. A disk that fails costs nothing but what was not saved meanwhile; what cannot be read yet is
- * read later.
+ * Has a timeline last: the newest boot of each node is saved as it changes. A disk that fails costs nothing but what was not saved
+ * meanwhile.
  */
-export async function openBootLog(store: Pick<Store, 'boots' | 'events'>): Promise<BootLog> {
-  const timeline = createTimeline();
-  const forget = await recall(async () => timeline.adopt(await rememberedTimeline(store)), noted);
-  let unsaved = new Map<string, SeenBoot>();
-  const commit = new GroupCommit<ReadonlyMap<string, SeenBoot>>({
-    take: () => {
-      unsaved = new Map([...unsaved, ...timeline.takeChanges()]);
-      const some = firstOf(unsaved);
-      for (const node of some.keys()) unsaved.delete(node);
-      return some.size > 0 ? some : undefined;
-    },
-    write: (some) => store.boots.save(some),
-    lost: (some) => {
-      unsaved = new Map([...some, ...unsaved]);
-      return false;
-    },
-  });
-  const timer = setInterval(() => void commit.run(), SAVE_EVERY_MS).unref();
-  return {
-    ...timeline,
-    async close() {
-      forget();
-      clearInterval(timer);
-      await commit.run();
-    },
-  };
+export class BootLog {
+  readonly timeline = new Timeline();
+  readonly #commit: GroupCommit<ReadonlyMap<string, SeenBoot>>;
+  readonly #timer: NodeJS.Timeout;
+  #unsaved = new Map<string, SeenBoot>();
+  #stopRecalling = (): void => {};
+
+  private constructor(store: Pick<Store, 'boots'>) {
+    this.#commit = new GroupCommit({
+      take: () => this.#take(),
+      write: (some) => store.boots.save(some),
+      lost: (some) => {
+        this.#unsaved = new Map([...some, ...this.#unsaved]);
+        return false;
+      },
+    });
+    this.#timer = setInterval(() => void this.#commit.run(), SAVE_EVERY_MS).unref();
+  }
+
+  /** Opens the timeline that `store` keeps; what cannot be read yet is read later. */
+  static async open(store: Pick<Store, 'boots' | 'events'>): Promise<BootLog> {
+    const log = new BootLog(store);
+    log.#stopRecalling = await recall(async () => log.timeline.adopt(await rememberedTimeline(store)), noted);
+    return log;
+  }
+
+  /** Saves what is not saved yet. Does not close the store. */
+  async close(): Promise<void> {
+    this.#stopRecalling();
+    clearInterval(this.#timer);
+    await this.#commit.run();
+  }
+
+  #take(): ReadonlyMap<string, SeenBoot> | undefined {
+    this.#unsaved = new Map([...this.#unsaved, ...this.timeline.takeChanges()]);
+    const some = firstOf(this.#unsaved);
+    for (const node of some.keys()) this.#unsaved.delete(node);
+    return some.size > 0 ? some : undefined;
+  }
 }
 
 /** The store reports itself what is wrong with it. */

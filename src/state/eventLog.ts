@@ -32,6 +32,8 @@ export class EventLog {
   #text = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #saved = 0;
+  #droppedInAll = 0;
 
   constructor(store: Pick<EventStore, 'save'>, options: EventLogOptions = {}) {
     const { onDropped = () => {}, capacity = 4096, capacityOfText = 8 * 1024 * 1024, faulted = () => {} } = options;
@@ -42,6 +44,9 @@ export class EventLog {
     this.#commit = new GroupCommit({
       take: () => this.#takeBatch(),
       write: (batch) => store.save(batch),
+      written: (batch) => {
+        this.#saved += batch.length;
+      },
       lost: (batch) => {
         this.#waiting = [...batch, ...this.#waiting];
         this.#text += sum(batch);
@@ -50,6 +55,11 @@ export class EventLog {
         return false;
       },
     });
+  }
+
+  /** Events since the start that were saved, and that were given up; those that wait now. */
+  gauges(): { readonly saved: number; readonly dropped: number; readonly waiting: number } {
+    return { saved: this.#saved, dropped: this.#droppedInAll, waiting: this.#waiting.length };
   }
 
   /** Takes an event to be saved within about 200 ms. Never throws and never waits. */
@@ -106,6 +116,7 @@ export class EventLog {
       const excess = Math.max(before - capacity, 0);
       this.#waiting = withoutOldest(this.#waiting, excess + Math.ceil(Math.min(before, capacity) / 8));
       this.#text = sum(this.#waiting);
+      this.#droppedInAll += before - this.#waiting.length;
       this.#dropped.note('', before - this.#waiting.length);
     }
   }

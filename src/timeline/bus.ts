@@ -5,13 +5,6 @@ import { boundedEvent } from './boundedEvent.ts';
 /** Hears every event, in order. What it throws goes to the bus's `faulted`; the bus and the servers go on. */
 export type Listener = (event: Event) => void;
 
-/** Where servers drop what they saw and whoever listens hears it. */
-export type Bus = {
-  readonly emit: EventSink;
-  /** Returns the way to stop listening. */
-  subscribe(listener: Listener): () => void;
-};
-
 export type BusOptions = {
   /** Says which node an event concerns, since servers that see only an address do not know. */
   readonly identify: (event: Event) => Event;
@@ -23,38 +16,55 @@ export type BusOptions = {
 /** Listeners may cause events, those others; deeper than this it is a loop of events that tell of failing listeners. */
 const DEEPEST = 4;
 
-/** A bus that stamps each happening with the time, has `identify` fill in its node, and cuts what is too long. `emit` never throws. */
-export function createBus({ identify, faulted, now = Date.now }: BusOptions): Bus {
-  const listeners = new Set<Listener>();
+/**
+ * Where servers drop what they saw and whoever listens hears it. It stamps each happening with the time, has `identify` fill in its
+ * node, and cuts what is too long.
+ */
+export class EventBus {
+  readonly #options: BusOptions;
+  readonly #now: () => number;
+  readonly #listeners = new Set<Listener>();
+  #depth = 0;
+  #emitted = 0;
 
-  let depth = 0;
+  constructor(options: BusOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
 
-  const identified = (event: Event): Event => {
+  /** How many events there were. */
+  get emitted(): number {
+    return this.#emitted;
+  }
+
+  /** Never throws. */
+  readonly emit: EventSink = (happening) => {
+    if (this.#depth >= DEEPEST) return;
+    this.#depth++;
+    this.#emitted++;
+    const event = boundedEvent(this.#identified({ ...happening, at: this.#now() } as Event));
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.faulted(error);
+      }
+    }
+    this.#depth--;
+  };
+
+  /** Returns the way to stop listening. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #identified(event: Event): Event {
     try {
-      return identify(event);
+      return this.#options.identify(event);
     } catch (error) {
-      faulted(error);
+      this.#options.faulted(error);
       return event;
     }
-  };
-
-  return {
-    emit(happening) {
-      if (depth >= DEEPEST) return;
-      depth++;
-      const event = boundedEvent(identified({ ...happening, at: now() } as Event));
-      for (const listener of listeners) {
-        try {
-          listener(event);
-        } catch (error) {
-          faulted(error);
-        }
-      }
-      depth--;
-    },
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
+  }
 }

@@ -1,36 +1,59 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Bus, Listener } from './bus.ts';
+import type { EventBus, Listener } from './bus.ts';
 import { EventBudget } from './eventBudget.ts';
 
-/** Stands between the bus and whatever writes events down: the event log, standard output, syslog and journald. */
-export type EventGate = {
+const REPORT_EVERY_MS = 1000;
+
+/**
+ * Stands between the bus and whatever writes events down: the event log, standard output, syslog and journald. Events that the budget
+ * does not admit are counted, and reported as `events.limited`.
+ */
+export class EventGate {
+  readonly #bus: Pick<EventBus, 'emit' | 'subscribe'>;
+  readonly #faulted: FaultSink;
+  readonly #budget = new EventBudget(performance.now());
+  readonly #listeners = new Set<Listener>();
+  readonly #stop: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #admitted = 0;
+  #limited = 0;
+
+  constructor(bus: Pick<EventBus, 'emit' | 'subscribe'>, faulted: FaultSink) {
+    this.#bus = bus;
+    this.#faulted = faulted;
+    this.#stop = bus.subscribe((event) => this.#hear(event));
+    this.#timer = setInterval(
+      guarded(faulted, () => this.#report()),
+      REPORT_EVERY_MS,
+    ).unref();
+  }
+
+  /** Events since the start that the budget let pass, and those that it did not. */
+  gauges(): { readonly admitted: number; readonly limited: number } {
+    return { admitted: this.#admitted, limited: this.#limited };
+  }
+
   /** Hears the events that the budget admits. Returns the way to stop listening. */
-  subscribe(listener: Listener): () => void;
-  close(): void;
-};
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
-const TELL_EVERY_MS = 1000;
+  close(): void {
+    clearInterval(this.#timer);
+    this.#stop();
+  }
 
-/** A gate behind `bus`. Events that the budget does not admit are counted, and reported as `events.limited`. */
-export function openEventGate(bus: Bus, faulted: FaultSink): EventGate {
-  const budget = new EventBudget(performance.now());
-  const listeners = new Set<Listener>();
-  const stop = bus.subscribe((event) => {
-    if (!budget.admit(event, performance.now())) return;
-    for (const listener of listeners) guarded(faulted, listener)(event);
-  });
-  const tell = (): void => {
-    for (const happening of budget.takeLimited(performance.now())) bus.emit(happening);
-  };
-  const timer = setInterval(guarded(faulted, tell), TELL_EVERY_MS).unref();
-  return {
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    close() {
-      clearInterval(timer);
-      stop();
-    },
-  };
+  #hear(event: Parameters<Listener>[0]): void {
+    if (!this.#budget.admit(event, performance.now())) {
+      this.#limited++;
+      return;
+    }
+    this.#admitted++;
+    for (const listener of this.#listeners) guarded(this.#faulted, listener)(event);
+  }
+
+  #report(): void {
+    for (const happening of this.#budget.takeLimited(performance.now())) this.#bus.emit(happening);
+  }
 }

@@ -4,8 +4,8 @@ import type { Event } from '../model/event.ts';
 import { type Ipv4, parseIpv4 } from '../model/ipv4.ts';
 import { type Mac, macFromBytes } from '../model/mac.ts';
 import type { Boot } from './boots.ts';
-import { createStrangers, giveBoots } from './strangers.ts';
-import { createTimeline } from './timeline.ts';
+import { giveBoots, Strangers } from './strangers.ts';
+import { Timeline } from './timeline.ts';
 
 const mac = (n: number): Mac => macFromBytes(Uint8Array.of(2, 0, 0, n >> 16, n >> 8, n));
 const discover = (n: number, at: number, more: object = {}): Event => ({
@@ -18,7 +18,7 @@ const discover = (n: number, at: number, more: object = {}): Event => ({
 
 describe('strangers', () => {
   it('are told with what they said, where they asked and what they were given', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     const machine = { vendorClass: 'PXEClient:Arch:00007', architectures: [7], firmware: 'efi-x64' };
     strangers.see(discover(1, 10, { via: 'br0', machine }));
     strangers.see({
@@ -72,8 +72,8 @@ describe('strangers', () => {
   });
 
   it('keep their attempt to boot, with what they fetched, and give it to the node that they become', () => {
-    const strangers = createStrangers();
-    const timeline = createTimeline();
+    const strangers = new Strangers();
+    const timeline = new Timeline();
     const sent = (at: number, file: string): Event => ({
       kind: 'tftp.sent',
       mac: mac(1),
@@ -108,7 +108,7 @@ describe('strangers', () => {
   });
 
   it('go behind newer boots of the node that they become', () => {
-    const timeline = createTimeline();
+    const timeline = new Timeline();
     const boot = (startedAt: number): Boot => ({ startedAt, updatedAt: startedAt, state: 'booting', steps: [] });
     timeline.inherit('node01', [{ boot: boot(50), seenAt: 50 }]);
     timeline.takeChanges();
@@ -127,14 +127,14 @@ describe('strangers', () => {
   });
 
   it('are no nodes, and no other events', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     strangers.see(discover(1, 1, { node: 'node01' }));
     strangers.see({ kind: 'server.started', at: 2 });
     assert.deepEqual(strangers.list(), []);
   });
 
   it('that come again are not pushed out by a flood of made-up addresses', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     strangers.see(discover(1, 0));
     strangers.see(discover(1, 4000));
     for (let n = 100; n < 20_000; n++) strangers.see(discover(n, 5000 + n / 100));
@@ -145,14 +145,14 @@ describe('strangers', () => {
   });
 
   it('are bounded even where made-up addresses come again', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     for (let n = 0; n < 3000; n++) strangers.see(discover(n, n));
     for (let n = 0; n < 3000; n++) strangers.see(discover(n, 10_000 + n));
     assert.ok(strangers.list().length <= 1000);
   });
 
   it('are saved when they changed, forgotten when they went, and come back as they were', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     strangers.see(discover(1, 0));
     assert.deepEqual(
       strangers.takeChanges().changed.map((one) => one.mac),
@@ -164,13 +164,13 @@ describe('strangers', () => {
     assert.equal(changed.length, 500);
     // Those that came and went meanwhile were never saved.
     assert.deepEqual(forgotten, [mac(1)]);
-    const again = createStrangers(strangers.list());
+    const again = new Strangers(strangers.list());
     assert.deepEqual(again.list(), strangers.list());
     assert.deepEqual(again.takeChanges(), { changed: [], forgotten: [] });
   });
 
   it('need a bounded list of changes, and none is lost where they could not be saved', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     for (let n = 0; n < 600; n++) strangers.see(discover(n, n));
     const first = strangers.takeChanges();
     for (let n = 1000; n < 50_000; n++) strangers.see(discover(n, n));
@@ -193,11 +193,11 @@ describe('strangers', () => {
   });
 
   it('that were known before are joined with what was seen since', () => {
-    const before = createStrangers();
+    const before = new Strangers();
     before.see(discover(1, 0));
     before.see(discover(1, 5000, { machine: { hostname: 'x' } }));
     before.see(discover(2, 6000));
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     strangers.see(discover(1, 10_000, { via: 'br0' }));
     strangers.remember(before.list());
     assert.deepEqual(
@@ -212,7 +212,7 @@ describe('strangers', () => {
   });
 
   it('hold a bounded amount of text', () => {
-    const strangers = createStrangers();
+    const strangers = new Strangers();
     const long = 'y'.repeat(50_000);
     const machine = { hostname: long, vendorClass: long, circuitId: long, architectures: Array.from(long, () => 7) };
     strangers.see(discover(1, 0, { machine }));

@@ -1,4 +1,5 @@
 import type { ClientStage, Event, Machine } from '../model/event.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import { advance, type Boot } from './boots.ts';
@@ -35,19 +36,6 @@ export type Stranger = {
 /** What has to be saved, and forgotten, since the last time it was asked for. */
 export type StrangerChanges = { readonly changed: readonly Stranger[]; readonly forgotten: readonly Mac[] };
 
-/** The machines that the site does not list, kept current by `see`. */
-export type Strangers = {
-  see(event: Event): void;
-  /** Newest first. */
-  list(): readonly Stranger[];
-  /** What is to be saved next. It counts as saved unless it is given back. */
-  takeChanges(): StrangerChanges;
-  /** Takes back changes that could not be saved. */
-  putBack(changes: StrangerChanges): void;
-  /** Takes in strangers that were known before and have not been seen since. */
-  remember(known: readonly Stranger[]): void;
-};
-
 /** A machine that asks again after this time is there to stay, as made-up addresses are not. */
 const SETTLES_MS = 2000;
 /** As many that were seen once, and as many that came again: a flood of the former cannot push the latter out. */
@@ -57,77 +45,97 @@ const MOST_STEPS = 30;
 /** A text that a machine tells of itself is cut here. */
 const MOST_TEXT = 255;
 
-/** Strangers, beginning with those that were `known` before. */
-export function createStrangers(known: readonly Stranger[] = []): Strangers {
-  const passing = new Map<Mac, Stranger>();
-  const settled = new Map<Mac, Stranger>();
-  const changed = new Set<Mac>();
+/** The machines that the site does not list, kept current by `see`. */
+export class Strangers {
+  readonly #passing = new Map<Mac, Stranger>();
+  readonly #settled = new Map<Mac, Stranger>();
+  readonly #changed = new Set<Mac>();
   /** Those that the store has: whoever comes and goes between two savings need not be forgotten there. */
-  const saved = new Set<Mac>();
-  const forgotten = new Set<Mac>();
+  readonly #saved = new Set<Mac>();
+  readonly #forgotten = new Set<Mac>();
 
-  const drop = (mac: Mac): void => {
-    if (!passing.delete(mac) && !settled.delete(mac)) return;
-    changed.delete(mac);
-    if (saved.has(mac)) forgotten.add(mac);
-  };
-  const keep = (stranger: Stranger): void => {
-    const { mac, firstSeen, lastSeen } = stranger;
-    passing.delete(mac);
-    const isNew = !settled.delete(mac);
-    const into = !isNew || lastSeen - firstSeen >= SETTLES_MS ? settled : passing;
-    into.set(mac, stranger);
-    forgotten.delete(mac);
-    const [oldest] = into.size > MOST_OF_EACH ? into.keys() : [];
-    if (oldest !== undefined) drop(oldest);
-  };
-  const remember = (before: readonly Stranger[]): void => {
-    const since = [...settled.values(), ...passing.values()];
-    for (const { mac } of before) saved.add(mac);
-    for (const stranger of before.toSorted((a, b) => a.lastSeen - b.lastSeen)) {
-      const seen = settled.get(stranger.mac) ?? passing.get(stranger.mac);
-      keep(
+  /** Begins with those that were `known` before. */
+  constructor(known: readonly Stranger[] = []) {
+    this.remember(known);
+  }
+
+  see(event: Event): void {
+    const { mac } = event;
+    if (mac === undefined || event.node !== undefined) return;
+    const known = this.#of(mac);
+    if (event.kind.startsWith('dhcp.')) this.#keep(after(known, mac, event));
+    else if (known?.boot && isTransfer(event))
+      this.#keep({ ...known, ...bootAfter(known.boot, event), lastSeen: event.at });
+    else return;
+    this.#changed.add(mac);
+  }
+
+  /** Newest first. */
+  list(): readonly Stranger[] {
+    return [...this.#passing.values(), ...this.#settled.values()].sort((a, b) => b.lastSeen - a.lastSeen);
+  }
+
+  gauges(): GaugesOf<'strangers'> {
+    return { strangers: this.#passing.size + this.#settled.size };
+  }
+
+  /** What is to be saved next. It counts as saved unless it is given back. */
+  takeChanges(): StrangerChanges {
+    const rows = [...this.#changed].flatMap((mac) => this.#of(mac) ?? []);
+    const changes = { changed: rows, forgotten: [...this.#forgotten] };
+    for (const mac of this.#forgotten) this.#saved.delete(mac);
+    for (const { mac } of rows) this.#saved.add(mac);
+    this.#changed.clear();
+    this.#forgotten.clear();
+    return changes;
+  }
+
+  /** Takes back changes that could not be saved. */
+  putBack(changes: StrangerChanges): void {
+    for (const { mac } of changes.changed) if (this.#of(mac)) this.#changed.add(mac);
+    for (const mac of changes.forgotten) {
+      this.#saved.add(mac);
+      if (!this.#of(mac)) this.#forgotten.add(mac);
+    }
+  }
+
+  /** Takes in strangers that were known before and have not been seen since. */
+  remember(known: readonly Stranger[]): void {
+    const since = [...this.#settled.values(), ...this.#passing.values()];
+    for (const { mac } of known) this.#saved.add(mac);
+    for (const stranger of known.toSorted((a, b) => a.lastSeen - b.lastSeen)) {
+      const seen = this.#of(stranger.mac);
+      this.#keep(
         seen ? { ...stranger, ...seen, firstSeen: stranger.firstSeen, count: stranger.count + seen.count } : stranger,
       );
     }
     // The order of the maps is that of the last request.
     for (const { mac } of since) {
-      const seen = settled.get(mac) ?? passing.get(mac);
-      if (seen) keep(seen);
+      const seen = this.#of(mac);
+      if (seen) this.#keep(seen);
     }
-  };
-  remember(known);
+  }
 
-  return {
-    remember,
-    see(event) {
-      const { mac } = event;
-      if (mac === undefined || event.node !== undefined) return;
-      const known = settled.get(mac) ?? passing.get(mac);
-      if (event.kind.startsWith('dhcp.')) keep(after(known, mac, event));
-      else if (known?.boot && isTransfer(event))
-        keep({ ...known, ...bootAfter(known.boot, event), lastSeen: event.at });
-      else return;
-      changed.add(mac);
-    },
-    list: () => [...passing.values(), ...settled.values()].sort((a, b) => b.lastSeen - a.lastSeen),
-    takeChanges() {
-      const rows = [...changed].flatMap((mac) => settled.get(mac) ?? passing.get(mac) ?? []);
-      const changes = { changed: rows, forgotten: [...forgotten] };
-      for (const mac of forgotten) saved.delete(mac);
-      for (const { mac } of rows) saved.add(mac);
-      changed.clear();
-      forgotten.clear();
-      return changes;
-    },
-    putBack(changes) {
-      for (const { mac } of changes.changed) if (settled.has(mac) || passing.has(mac)) changed.add(mac);
-      for (const mac of changes.forgotten) {
-        saved.add(mac);
-        if (!settled.has(mac) && !passing.has(mac)) forgotten.add(mac);
-      }
-    },
-  };
+  #of(mac: Mac): Stranger | undefined {
+    return this.#settled.get(mac) ?? this.#passing.get(mac);
+  }
+
+  #keep(stranger: Stranger): void {
+    const { mac, firstSeen, lastSeen } = stranger;
+    this.#passing.delete(mac);
+    const isNew = !this.#settled.delete(mac);
+    const into = !isNew || lastSeen - firstSeen >= SETTLES_MS ? this.#settled : this.#passing;
+    into.set(mac, stranger);
+    this.#forgotten.delete(mac);
+    const [oldest] = into.size > MOST_OF_EACH ? into.keys() : [];
+    if (oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(mac: Mac): void {
+    if (!this.#passing.delete(mac) && !this.#settled.delete(mac)) return;
+    this.#changed.delete(mac);
+    if (this.#saved.has(mac)) this.#forgotten.add(mac);
+  }
 }
 
 function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Event, Happening } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
-import { createBus } from './bus.ts';
-import { createTimeline, rememberedTimeline } from './timeline.ts';
+import { EventBus } from './bus.ts';
+import { rememberedTimeline, Timeline } from './timeline.ts';
 
 const unexpected = (error: unknown): never => assert.fail(String(error));
 const MAC = '52:54:00:00:00:51' as Mac;
@@ -11,7 +11,7 @@ const MAC = '52:54:00:00:00:51' as Mac;
 describe('the bus', () => {
   it('stamps the time, fills in the node and tells every listener until it stops listening', () => {
     const heard: Event[] = [];
-    const bus = createBus({
+    const bus = new EventBus({
       identify: (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
       faulted: unexpected,
       now: () => 1234,
@@ -25,7 +25,7 @@ describe('the bus', () => {
 
   it('goes on when a listener or what names the node throws, and hands the exception on', () => {
     const faults: string[] = [];
-    const bus = createBus({
+    const bus = new EventBus({
       identify: () => {
         throw new Error('unnamed');
       },
@@ -43,7 +43,7 @@ describe('the bus', () => {
 
   it('ends a loop of events that tell of a listener that fails on them', () => {
     let faults = 0;
-    const bus = createBus({
+    const bus = new EventBus({
       identify: (event) => event,
       faulted: () => {
         faults++;
@@ -61,7 +61,7 @@ describe('the bus', () => {
 
   it('cuts texts and lists that are too long, the end of an output and the beginning of all else', () => {
     const heard: Event[] = [];
-    const bus = createBus({ identify: (event) => event, faulted: unexpected, now: () => 1 });
+    const bus = new EventBus({ identify: (event) => event, faulted: unexpected, now: () => 1 });
     bus.subscribe((event) => heard.push(event));
     const long = `begin ${'\u{1f600}'.repeat(50_000)} end`;
     const short: Happening = {
@@ -93,7 +93,7 @@ describe('the bus', () => {
 
 describe('the timeline', () => {
   it('keeps the newest boots of a node, newest first', () => {
-    const timeline = createTimeline();
+    const timeline = new Timeline();
     for (let i = 0; i < 15; i++) {
       timeline.see({ kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: i * 2 });
       timeline.see({ kind: 'node.step', code: 'ready', status: 'done', node: 'node01', at: i * 2 + 1 });
@@ -111,10 +111,10 @@ describe('the timeline', () => {
       { kind: 'node.step', code: 'ready', status: 'done', node: 'node01', at: 4 },
       { kind: 'node.clock', aheadMs: 9000, node: 'node01', at: 5 },
     ];
-    const whole = createTimeline();
+    const whole = new Timeline();
     for (const event of events) whole.see(event);
     for (let saved = 0; saved <= events.length; saved++) {
-      const before = createTimeline();
+      const before = new Timeline();
       for (const event of events.slice(0, saved)) before.see(event);
       const boots = before.takeChanges();
       for (let forgotten = 0; forgotten <= saved; forgotten++) {
