@@ -26,6 +26,7 @@ import { siteInvalid } from './site/invalid.ts';
 import { followSiteAside } from './siteFollower.ts';
 import { Supervisor } from './supervisor.ts';
 import { EventBus } from './timeline/bus.ts';
+import { EventIds } from './timeline/eventIds.ts';
 import { Histories } from './timeline/histories.ts';
 import { withNode } from './timeline/identify.ts';
 
@@ -48,7 +49,9 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   // Set once the services run; an edit may come before that.
   let identify = (event: Event): Event => event;
   let reload = async (): Promise<void> => {};
+  const ids = new EventIds();
   const bus = new EventBus({
+    ids,
     identify: (event) => identify(event),
     faulted: (error) => supervisor.sinkOf('events')(error),
   });
@@ -74,7 +77,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   supervisor.measure('site', () => followed.gauges());
   const site = () => followed.current();
 
-  const core: Core = { stateFolder, supervisor, bus, trouble, site, opened };
+  const core: Core = { stateFolder, supervisor, bus, ids, trouble, site, opened };
   const records = await openRecords(core);
   const { daemons } = listenToEvents(core, records, listener);
   const tokens = await openTokens(core, records);

@@ -28,9 +28,9 @@ export type EventSource = {
  */
 export async function sendEvents(reply: FastifyReply, from: EventSource): Promise<FastifyReply> {
   const response = reply.raw;
-  const write = (event: Event, id?: number): void => {
+  const write = (event: Event): void => {
     if (!from.isWanted(event)) return;
-    response.write(lineOf(event, id));
+    response.write(lineOf(event));
     if (response.writableLength > MOST_UNREAD) response.destroy();
   };
   const meanwhile: Event[] = [];
@@ -44,10 +44,9 @@ export async function sendEvents(reply: FastifyReply, from: EventSource): Promis
   try {
     const events = await from.past();
     begin(reply);
-    const newest = events.at(-1)?.event.at ?? Number.NEGATIVE_INFINITY;
-    for (const { id, event } of events) write(event, id);
-    for (const event of meanwhile)
-      if (event.at > newest || !events.some((known) => isSame(known.event, event))) write(event);
+    const known = new Set<number | undefined>(events.map(({ id }) => id));
+    for (const { id, event } of events) write({ ...event, id });
+    for (const event of meanwhile) if (event.id === undefined || !known.has(event.id)) write(event);
     live = true;
     if (stop === undefined) response.end();
     else if (!response.destroyed) await once(response, 'close');
@@ -94,7 +93,7 @@ export async function sendEventsAfter(
       for (const { id, event } of events) {
         last = id;
         if (response.destroyed) return reply;
-        if (!response.write(lineOf(event, id))) await drained(response);
+        if (!response.write(lineOf({ ...event, id }))) await drained(response);
       }
       if (stop === undefined) break;
       if (events.length > 0) continue;
@@ -156,9 +155,8 @@ function begin(reply: FastifyReply): void {
   reply.raw.flushHeaders();
 }
 
-/** An event as a line; one that is kept has its id. */
-function lineOf(event: Event, id?: number): string {
-  return `${JSON.stringify(id === undefined ? eventJson(event) : { ...eventJson(event), id })}\n`;
+function lineOf(event: Event): string {
+  return `${JSON.stringify(eventJson(event))}\n`;
 }
 
 /** An answer that has begun can only be cut off; before that it is refused as any other is. */
@@ -166,9 +164,4 @@ function breakOff(reply: FastifyReply, error: unknown, faulted: FaultSink): void
   if (!reply.raw.headersSent) throw error;
   reply.raw.destroy();
   faulted(error);
-}
-
-/** An event that the store held already, though it also came live. */
-function isSame(a: Event, b: Event): boolean {
-  return a.at === b.at && JSON.stringify(a) === JSON.stringify(b);
 }

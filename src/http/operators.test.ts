@@ -172,6 +172,48 @@ describe('a reader of events who resumes', () => {
     );
   });
 
+  it('resumes after the last id that came live, kept or not, and has nothing twice that came while it began', async (t) => {
+    const { events: store } = emptyStore();
+    const at = (id: number): Event => ({ at: 1, id, kind: 'server.started' });
+    const asked = Promise.withResolvers<void>();
+    const slow = Promise.withResolvers<void>();
+    const { listeners, socketPath } = await rig(t, {
+      keptEvents: async (filter) => {
+        asked.resolve();
+        await slow.promise;
+        return store.read(filter);
+      },
+    });
+    const happen = async (id: number, isKept: boolean) => {
+      if (isKept) await store.save([at(id)]);
+      for (const hear of listeners) hear(at(id));
+    };
+    await happen(1000, true);
+    const state = dirname(socketPath);
+    const ids = async (query: { since?: number; after?: number }, count: number, meanwhile = async () => {}) => {
+      const gone = new AbortController();
+      const seen: (number | undefined)[] = [];
+      const during = asked.promise.then(meanwhile);
+      for await (const { id } of askLines(state, EVENTS, { query: { ...query, follow: true } }, gone)) {
+        seen.push(id);
+        if (seen.length === count) break;
+      }
+      gone.abort();
+      await during;
+      await until('it left', () => listeners.size === 0);
+      return seen;
+    };
+    const live = await ids({ since: 0 }, 4, async () => {
+      await happen(2000, true);
+      await happen(3000, false);
+      slow.resolve();
+      await happen(4000, true);
+    });
+    assert.deepEqual([...live].sort(), [1000, 2000, 3000, 4000]);
+    await happen(5000, true);
+    assert.deepEqual(await ids({ after: 3000 }, 2), [4000, 5000]);
+  });
+
   it('is refused where events cannot be read, and cut off where that comes later', async (t) => {
     let reads = 0;
     const { ask, faults, listeners } = await rig(t, {

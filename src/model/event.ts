@@ -184,14 +184,20 @@ type OtherEvent =
   | { readonly kind: 'events.limited'; readonly subject: string; readonly count: number }
   | { readonly kind: 'server.trouble'; readonly code: string; readonly message: string };
 
-/** One thing seen. `at` is milliseconds since the epoch; the machine's fields are present where they are known. */
-export type Event = { readonly at: number; readonly mac?: Mac; readonly node?: string; readonly ip?: Ipv4 } & (
-  | DhcpEvent
-  | OtherEvent
-);
+/**
+ * One thing seen. `at` is milliseconds since the epoch. `id` counts up in the order of events; the bus gives it. The machine's fields are
+ * present where they are known.
+ */
+export type Event = {
+  readonly at: number;
+  readonly id?: number;
+  readonly mac?: Mac;
+  readonly node?: string;
+  readonly ip?: Ipv4;
+} & (DhcpEvent | OtherEvent);
 
-/** An event before the bus has stamped it with the time. */
-export type Happening = Event extends infer E ? (E extends Event ? Omit<E, 'at'> : never) : never;
+/** An event before the bus has stamped it with the time and its id. */
+export type Happening = Event extends infer E ? (E extends Event ? Omit<E, 'at' | 'id'> : never) : never;
 
 /** Where a server drops what it saw. It must not block and must not throw. */
 export type EventSink = (happening: Happening) => void;

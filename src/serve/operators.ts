@@ -45,7 +45,7 @@ export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subs
 
 /** What the operators' API answers from. */
 export function operatorsView(
-  { site }: Core,
+  { site, ids }: Core,
   { store, log, timeline, strangers }: Records,
   followed: Pick<SiteFollower, 'refused'>,
   addresses: ServerAddresses,
@@ -83,9 +83,12 @@ export function operatorsView(
       if (!node) throw new ReveilleError('NODE_UNKNOWN', `the site has no node ${name}`);
       return files.diff(node);
     },
-    keptEvents: async (filter) => {
+    keptEvents: async ({ after, ...filter }) => {
       await log.flush();
-      return store.events.read({ ...filter, bytes: MOST_READ_BYTES });
+      // After an id that no event can have had, everything: the events were lost, or the clock was set back.
+      const from =
+        after === undefined ? {} : { after: ids.mayBePast(after, Date.now()) ? after : Number.MIN_SAFE_INTEGER };
+      return store.events.read({ ...filter, ...from, bytes: MOST_READ_BYTES });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { openIdentities } from '../node/identity.ts';
 import { removeLeftovers } from '../node/openssl.ts';
+import { recall } from '../recall.ts';
 import { longestLease } from '../site/lending.ts';
 import { BootLog } from '../state/bootLog.ts';
 import { EventLog } from '../state/eventLog.ts';
@@ -10,7 +11,7 @@ import type { Core } from './core.ts';
 export type Records = Awaited<ReturnType<typeof openRecords>>;
 
 /** Opens what the server learned: the state, and what is read of it at the start. */
-export async function openRecords({ stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core) {
+export async function openRecords({ stateFolder, supervisor, bus: { emit }, ids, trouble, site, opened }: Core) {
   const store = await supervisor.vital('state', () =>
     openPatientStore(stateFolder, {
       longestLeaseMs: longestLease(site()) * 1000,
@@ -23,6 +24,12 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, trou
   opened.defer(() => boots.close());
   const { timeline } = boots;
   supervisor.measure('timeline', () => timeline.gauges());
+  const stopRecalling = await recall(
+    async () => ids.startAfter((await store.events.lastId()) ?? 0),
+    // The store reports itself what is wrong with it.
+    () => {},
+  );
+  opened.defer(stopRecalling);
   const log = new EventLog(store.events, {
     onDropped: (count) =>
       emit({

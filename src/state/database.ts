@@ -25,8 +25,15 @@ export type Database = {
   close(): Promise<void>;
 };
 
-/** The values of a row of events. */
-export type EventValues = readonly [at: number, node: string | null, mac: string | null, subject: string, body: string];
+/** The values of a row of events; one without an id, or whose id is not above all, is given the next. */
+export type EventValues = readonly [
+  id: number | null,
+  at: number,
+  node: string | null,
+  mac: string | null,
+  subject: string,
+  body: string,
+];
 
 /** The database of the events: what is too much is forgotten as others are saved. */
 export type EventsDatabase = Database & {

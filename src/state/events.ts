@@ -26,11 +26,14 @@ export class SqlEvents implements EventStore {
   }
 
   async read(filter: EventFilter): Promise<readonly StoredEvent[]> {
-    const { after } = filter;
-    if (after === undefined) return (await this.#find(filter, 'desc')).toReversed();
-    const found = await this.#find(filter, 'asc');
-    if (found.length > 0 || after <= (await this.#lastId())) return found;
-    return this.#find({ ...filter, after: Number.MIN_SAFE_INTEGER }, 'asc');
+    if (filter.after === undefined) return (await this.#find(filter, 'desc')).toReversed();
+    return this.#find(filter, 'asc');
+  }
+
+  async lastId(): Promise<number | undefined> {
+    const query = this.#tables.db.selectFrom('events').select((events) => events.fn.max('id').as('id'));
+    const [last] = await this.#tables.read('events', query.compile(), LAST_ROW);
+    return last?.id ?? undefined;
   }
 
   async #find(
@@ -52,16 +55,10 @@ export class SqlEvents implements EventStore {
       .orderBy('id', order);
     return this.#tables.read('events', bounded.compile(), ROW);
   }
-
-  async #lastId(): Promise<number> {
-    const query = this.#tables.db.selectFrom('events').select((events) => events.fn.max('id').as('id'));
-    const [last] = await this.#tables.read('events', query.compile(), LAST_ROW);
-    return last?.id ?? 0;
-  }
 }
 
-function valuesOf(event: Event): EventValues {
+function valuesOf({ id, ...event }: Event): EventValues {
   const { at, node, mac } = event;
   // Classes are subjects of their own, so that what is important of a node outlasts its chatter.
-  return [at, node ?? null, mac ?? null, `${subjectOf(event)} ${classOf(event)}`, JSON.stringify(event)];
+  return [id ?? null, at, node ?? null, mac ?? null, `${subjectOf(event)} ${classOf(event)}`, JSON.stringify(event)];
 }

@@ -1,6 +1,7 @@
 import type { FaultSink } from '../faults.ts';
 import type { Event, EventSink } from '../model/event.ts';
 import { boundedEvent } from './boundedEvent.ts';
+import type { EventIds } from './eventIds.ts';
 
 /** Hears every event, in order. What it throws goes to the bus's `faulted`; the bus and the servers go on. */
 export type Listener = (event: Event) => void;
@@ -9,6 +10,7 @@ export type BusOptions = {
   /** Says which node an event concerns, since servers that see only an address do not know. */
   readonly identify: (event: Event) => Event;
   readonly faulted: FaultSink;
+  readonly ids: EventIds;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 };
@@ -17,8 +19,8 @@ export type BusOptions = {
 const DEEPEST = 4;
 
 /**
- * Where servers drop what they saw and whoever listens hears it. It stamps each happening with the time, has `identify` fill in its
- * node, and cuts what is too long.
+ * Where servers drop what they saw and whoever listens hears it. It stamps each happening with the time and an id, has
+ * `identify` fill in its node, and cuts what is too long.
  */
 export class EventBus {
   readonly #options: BusOptions;
@@ -42,7 +44,8 @@ export class EventBus {
     if (this.#depth >= DEEPEST) return;
     this.#depth++;
     this.#emitted++;
-    const event = boundedEvent(this.#identified({ ...happening, at: this.#now() } as Event));
+    const at = this.#now();
+    const event = boundedEvent(this.#identified({ ...happening, at, id: this.#options.ids.next(at) } as Event));
     for (const listener of this.#listeners) {
       try {
         listener(event);

@@ -1,13 +1,12 @@
 import type { Event } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
 
-/** An event as it is kept. Ids count up in the order of saving: a reader resumes after the last one that it has. */
+/** An event as it is kept. Ids count up in the order of saving: a reader resumes after the last one that it has. `event` has no `id`. */
 export type StoredEvent = { readonly id: number; readonly event: Event };
 
 /**
  * Which events to read: those that fit every field given, the newest `limit` of them, or so many of the newest as fit into `bytes` of
- * JSON. `since` is ms since the epoch. With `after`, the id of an event: of those saved after it the oldest, so that a reader who goes on
- * misses none; where no event has had that id, since the file of the events was made anew, from the beginning.
+ * JSON. `since` is ms since the epoch. With `after`: of those with a greater id the oldest, so that a reader who goes on misses none.
  */
 export type EventFilter = {
   readonly nodes?: readonly string[];
@@ -20,8 +19,10 @@ export type EventFilter = {
 
 /** Where events last; what is too much is forgotten as others are saved. Calls reject with STATE_UNAVAILABLE. */
 export type EventStore = {
-  /** Saves events in their order, all or none. */
+  /** Saves events in their order, all or none. Each keeps its `id`; one that has none, or whose id is not above all, is given the next. */
   save(events: readonly Event[]): Promise<void>;
   /** Events in the order in which they were saved, oldest first. */
   read(filter: EventFilter): Promise<readonly StoredEvent[]>;
+  /** The greatest id of an event that is kept; absent where none is. */
+  lastId(): Promise<number | undefined>;
 };

@@ -3,15 +3,17 @@ import { describe, it } from 'node:test';
 import type { Event, Happening } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
 import { EventBus } from './bus.ts';
+import { EventIds } from './eventIds.ts';
 import { rememberedTimeline, Timeline } from './timeline.ts';
 
 const unexpected = (error: unknown): never => assert.fail(String(error));
 const MAC = '52:54:00:00:00:51' as Mac;
 
 describe('the bus', () => {
-  it('stamps the time, fills in the node and tells every listener until it stops listening', () => {
+  it('stamps the time and an id, fills in the node and tells every listener until it stops listening', () => {
     const heard: Event[] = [];
     const bus = new EventBus({
+      ids: new EventIds(),
       identify: (event) => (event.mac === MAC ? { ...event, node: 'node01' } : event),
       faulted: unexpected,
       now: () => 1234,
@@ -20,12 +22,15 @@ describe('the bus', () => {
     bus.emit({ kind: 'dhcp.discover', stage: 'os', mac: MAC });
     stop();
     bus.emit({ kind: 'server.started' });
-    assert.deepEqual(heard, [{ kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01', at: 1234 }]);
+    const id = 1_234_000;
+    assert.deepEqual(heard, [{ kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01', at: 1234, id }]);
+    assert.equal(bus.emitted, 2);
   });
 
   it('goes on when a listener or what names the node throws, and hands the exception on', () => {
     const faults: string[] = [];
     const bus = new EventBus({
+      ids: new EventIds(),
       identify: () => {
         throw new Error('unnamed');
       },
@@ -44,6 +49,7 @@ describe('the bus', () => {
   it('ends a loop of events that tell of a listener that fails on them', () => {
     let faults = 0;
     const bus = new EventBus({
+      ids: new EventIds(),
       identify: (event) => event,
       faulted: () => {
         faults++;
@@ -61,7 +67,7 @@ describe('the bus', () => {
 
   it('cuts texts and lists that are too long, the end of an output and the beginning of all else', () => {
     const heard: Event[] = [];
-    const bus = new EventBus({ identify: (event) => event, faulted: unexpected, now: () => 1 });
+    const bus = new EventBus({ ids: new EventIds(), identify: (event) => event, faulted: unexpected, now: () => 1 });
     bus.subscribe((event) => heard.push(event));
     const long = `begin ${'\u{1f600}'.repeat(50_000)} end`;
     const short: Happening = {
@@ -76,7 +82,7 @@ describe('the bus', () => {
     bus.emit({ ...short, detail: long, output: long });
     bus.emit({ kind: 'dhcp.discover', stage: 'os', machine: { hostname: long } });
     bus.emit({ kind: 'site.rejected', errors: Array.from({ length: 5000 }, () => long) });
-    assert.deepEqual(heard[0], { ...short, at: 1 });
+    assert.deepEqual(heard[0], { ...short, at: 1, id: 1000 });
     assert.deepEqual(
       heard.map((event) => JSON.stringify(event).length < 1_000_000),
       [true, true, true, true],

@@ -10,7 +10,7 @@ const common = z.object({
   mac: z.string().exactOptional(),
   node: z.string().exactOptional(),
   ip: z.number().exactOptional(),
-  id: z.int().exactOptional().describe('Of an event that is kept: counts up in the order of keeping.'),
+  id: z.int().exactOptional().describe('Counts up in the order of events, whether an event is kept or not.'),
 });
 
 const event = z
@@ -34,7 +34,7 @@ export const EVENTS = {
     after: wholeNumber
       .exactOptional()
       .describe(
-        'Only events that are kept after the one of this `id`, the oldest first; 0: from the beginning. To resume: the last id that came.',
+        'Only events that are kept and have a greater `id`, the oldest first; 0: from the beginning. To resume: the last id that came.',
       ),
     node: nodeSet.exactOptional().describe('Only events of these nodes.'),
     limit: wholeNumber.exactOptional().describe('The newest so many (after `after`: the oldest); 10,000 at most.'),

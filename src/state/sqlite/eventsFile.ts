@@ -51,11 +51,15 @@ export class EventsFile {
   /** Saves events, all or none, and forgets as many as that makes too many. */
   save(rows: readonly EventValues[]): void {
     this.#requireRoom();
-    const insert = this.#file.prepare('insert into events (at, node, mac, subject, body) values (?, ?, ?, ?, ?)');
+    const insert = this.#file.prepare(
+      'insert into events (id, at, node, mac, subject, body) values (?, ?, ?, ?, ?, ?)',
+    );
     this.#change((counts) => {
-      for (const row of rows) {
-        insert.run(...row);
-        counts.add(row[3], row[1] === null, 1);
+      for (const [id, at, node, mac, subject, body] of rows) {
+        // An id that is not above all is of a clock that was set back while the state could not be read.
+        counts.lastId = Math.max(id ?? 0, counts.lastId + 1);
+        insert.run(counts.lastId, at, node, mac, subject, body);
+        counts.add(subject, node === null, 1);
       }
       this.#forget(counts, rows.length + FORGOTTEN_AT_ONCE);
     });
@@ -154,12 +158,15 @@ class Counts {
   readonly crowded = new Set<string>();
   total = 0;
   strangers = 0;
+  lastId: number;
 
   constructor(file: DatabaseFile, perSubject: number) {
     this.#perSubject = perSubject;
     const rows = file
       .prepare('select subject, node is null as stranger, count(*) as n from events group by subject, node is null')
       .iterate();
+    // The greatest that there has been: SQLite keeps it beyond the event itself.
+    this.lastId = Number(file.prepare("select seq from sqlite_sequence where name = 'events'").get()?.seq ?? 0);
     for (const { subject, stranger, n } of rows) this.add(String(subject), stranger === 1, Number(n));
   }
 

@@ -66,7 +66,7 @@ export function brokenStore(): Store {
   };
   return {
     leases: { load: refuse, commit: refuse },
-    events: { save: refuse, read: refuse },
+    events: { save: refuse, read: refuse, lastId: refuse },
     boots: { save: refuse, read: refuse },
     strangers: { save: refuse, read: refuse },
     identities: { read: refuse, keep: refuse },
@@ -114,20 +114,22 @@ function isOlderLease(other: Lease, { ip, mac, network }: Lease): boolean {
 function eventsInMemory(call: Call, first: readonly Event[]): EventStore {
   const events: StoredEvent[] = [];
   const save = (given: readonly Event[]): void => {
-    for (const event of given) events.push({ id: events.length + 1, event: written(event) });
+    for (const { id, ...event } of given) {
+      const next = (events.at(-1)?.id ?? 0) + 1;
+      events.push({ id: Math.max(id ?? 0, next), event: written(event) });
+    }
   };
   save(first);
   return {
     save: (given) => call(() => save(given)),
     read: ({ nodes, mac, since, after, limit, bytes = Number.POSITIVE_INFINITY }) =>
       call(() => {
-        const from = after !== undefined && after > events.length ? undefined : after;
         const fitting = events.filter(
           ({ id, event }) =>
             (nodes === undefined || (event.node !== undefined && nodes.includes(event.node))) &&
             (mac === undefined || event.mac === mac) &&
             (since === undefined || event.at >= since) &&
-            (from === undefined || id > from),
+            (after === undefined || id > after),
         );
         if (after === undefined) fitting.reverse();
         let left = bytes;
@@ -139,6 +141,7 @@ function eventsInMemory(call: Call, first: readonly Event[]): EventStore {
         const found = tooMuch < 0 ? some : some.slice(0, tooMuch);
         return after === undefined ? found.reverse() : found;
       }),
+    lastId: () => call(() => events.at(-1)?.id),
   };
 }
 

@@ -89,11 +89,22 @@ export function eventStoreContract(
       assert.deepEqual(times(await store.read({ limit: 10, after: one, bytes })), [9]);
     });
 
-    test('after an id that no event has had, all are read: the file was made anew since', async () => {
-      await store.save([offer(1), offer(2)]);
-      const last = (await store.read({ limit: 1 })).at(-1)?.id ?? 0;
-      assert.deepEqual(times(await store.read({ limit: 10, after: last })), []);
-      assert.deepEqual(times(await store.read({ limit: 10, after: last + 1000 })), [1, 2]);
+    test('an event keeps the id that it has, where that is above all, and comes back without it', async () => {
+      assert.equal(await store.lastId(), undefined);
+      await store.save([{ ...offer(1), id: 1000 }, { ...offer(2), id: 2000 }, offer(3)]);
+      await store.save([
+        { ...offer(4), id: 1500 },
+        { ...offer(5), id: 1.7e15 },
+      ]);
+      assert.equal(await store.lastId(), 1.7e15);
+      const all = await store.read({ limit: 10 });
+      assert.deepEqual(
+        all.map(({ id }) => id),
+        [1000, 2000, 2001, 2002, 1.7e15],
+      );
+      assert.deepEqual(eventsOf(all), [offer(1), offer(2), offer(3), offer(4), offer(5)]);
+      assert.deepEqual(times(await store.read({ limit: 10, after: 2001 })), [4, 5]);
+      assert.deepEqual(times(await store.read({ limit: 10, after: 1.7e15 })), []);
     });
   });
 }
