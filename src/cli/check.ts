@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { formatPlace } from '../errors.ts';
 import type { Finding } from '../model/finding.ts';
+import { interfaceAddresses } from '../net/interfaces.ts';
+import { checkFolders } from '../node/check.ts';
+import { checkSecrets } from '../node/secretCheck.ts';
 import { loadSite } from '../site/load.ts';
+import { unservable } from '../site/servable.ts';
 import type { InterfaceAddresses } from '../site/servers.ts';
 import type { Site } from '../site/site.ts';
 import { jsonOption, siteOption, stateOption } from './options.ts';
@@ -31,6 +35,11 @@ type Result = {
   /** What the site declares, if it is whole. */
   readonly summary?: { readonly networks: number; readonly nodes: number; readonly images: number };
 };
+
+/** `reveille check` with every look that is taken at a site, on this machine. */
+export function wholeCheckCommand(): Command {
+  return checkCommand([async (site) => unservable(site), checkFolders, checkSecrets], interfaceAddresses);
+}
 
 /** `reveille check`: tells all that is wrong in a site folder, then ends with 1; with 0 if nothing is. `here`: what the site is held against. */
 export function checkCommand(checks: readonly SiteCheck[] = [], here?: InterfacesHere): Command {

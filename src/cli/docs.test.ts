@@ -3,9 +3,10 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Command, CommanderError } from 'commander';
-import { program } from './main.ts';
+import { programFor } from './program.ts';
 import { blocksIn } from './testing/docsFixture.ts';
 
+const program = await programFor([]);
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = globSync(['*.md', 'docs/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort();
 

@@ -15,12 +15,13 @@ import { imageSchema } from './imageSchema.ts';
 import { leftoverOf } from './leftovers.ts';
 import type { PathKind } from './menu.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
-import { profileSchema, siteSchema } from './schema.ts';
+import { profileSchema } from './schema.ts';
 import type { InterfaceAddresses } from './servers.ts';
 import type { Declared } from './shape.ts';
 import { PROGRAM_ROOT } from './shipped.ts';
 import type { Site } from './site.ts';
 import { followInside } from './siteLinks.ts';
+import { heldSite } from './siteText.ts';
 
 /**
  * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are those
@@ -90,7 +91,7 @@ async function readDocuments(
 ): Promise<SiteDocuments | undefined> {
   const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
   if (text !== undefined) texts.set('site.yaml', text);
-  const site = text === undefined ? undefined : heldText('site.yaml', text, siteSchema, findings);
+  const site = text === undefined ? undefined : heldSite(text, findings);
   const profiles = await readFolder(root, 'profiles', profileSchema, texts, findings);
   const images = await readFolder(root, 'images', imageSchema, texts, findings);
   const overlays = await foldersIn(root, 'overlays', findings);

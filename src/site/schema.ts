@@ -287,7 +287,7 @@ export const profileSchema = keyed(settings, 'the settings of a profile').descri
 );
 
 // Every node needs `mac`. That is checked when nodes resolve: a range that names the node may give it.
-const node = keyed(
+export const nodeSchema = keyed(
   {
     mac: oneOrMore(macs, 'a MAC address', 'MAC addresses')
       .describe('MAC address of the network card, or a list of them; of a range, 52:54:00:00:00:[51-90] (hexadecimal).')
@@ -464,7 +464,7 @@ export const siteSchema = keyed(
     profiles: named(profileSchema, 'profiles', NAME_PATTERN)
       .prefault({})
       .describe('Settings that many nodes share, by name.'),
-    nodes: named(node, 'nodes', NODE_KEY_PATTERN)
+    nodes: named(nodeSchema, 'nodes', NODE_KEY_PATTERN)
       .prefault({})
       .describe(
         'Machines by host name; node[01-64] stands for a range, over which the entry of a single node is laid.',
@@ -492,7 +492,7 @@ export const siteSchema = keyed(
 
 export type SiteDeclaration = z.output<typeof siteSchema>;
 export type ProfileDeclaration = z.output<typeof profileSchema>;
-export type NodeDeclaration = z.output<typeof node>;
+export type NodeDeclaration = z.output<typeof nodeSchema>;
 export type NetworkDeclaration = z.output<typeof network>;
 export type PoolDeclaration = z.output<typeof pool>;
 export type BmcDeclaration = z.output<typeof bmc>;

@@ -32,10 +32,10 @@ export type YamlFile = {
 
 /**
  * Reads YAML 1.2 (one document). Faults go into `findings`; a file with a syntax error has no value. A duplicate key is an error.
- * Aliases are expanded, within limits that keep a small file from becoming a vast value.
+ * Aliases are expanded, within limits that keep a small file from becoming a vast value. `at` gives the place of an offset, where
+ * the text is a part of the file.
  */
-export function readYaml(file: string, text: string, findings: Findings): YamlFile {
-  const at = placesIn(file, text);
+export function readYaml(file: string, text: string, findings: Findings, at = placesIn(file, text)): YamlFile {
   const root = parse(text, at, findings);
   if (root === undefined) return { file, value: undefined, place: () => at(0), keyPlace: () => at(0) };
 
@@ -140,10 +140,11 @@ function compare(line: number): string {
 }
 
 /** Finds the line and column of an offset into `text`. */
-function placesIn(file: string, text: string): (offset: number) => Place {
-  const starts = [0];
-  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+export function placesIn(file: string, text: string): (offset: number) => Place {
+  let found: readonly number[] | undefined;
   return (offset) => {
+    found ??= lineStarts(text);
+    const starts = found;
     let line = 0;
     let beyond = starts.length;
     while (beyond - line > 1) {
@@ -153,6 +154,12 @@ function placesIn(file: string, text: string): (offset: number) => Place {
     }
     return { file, line: line + 1, col: offset - (starts[line] ?? 0) + 1 };
   };
+}
+
+function lineStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1);
+  return starts;
 }
 
 /** Turns nodes into plain data, and records the node of each alias. */

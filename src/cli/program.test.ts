@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from 'commander';
-import { program } from './main.ts';
+import { COMMANDS } from './commands.ts';
+import { programFor } from './program.ts';
 
 /** Every command that does something, with the words that call it. */
 function commandsOf(command: Command, words: readonly string[] = []): readonly (readonly [string, Command])[] {
@@ -12,8 +13,8 @@ function commandsOf(command: Command, words: readonly string[] = []): readonly (
   ];
 }
 
-test('every command takes --site and --state', () => {
-  const commands = commandsOf(program);
+test('every command takes --site and --state', async () => {
+  const commands = commandsOf(await programFor([]));
   assert.ok(commands.length > 30);
   const lacking = commands.filter(([, { options }]) => {
     const names = options.map(({ long }) => long);
@@ -23,4 +24,19 @@ test('every command takes --site and --state', () => {
     lacking.map(([words]) => words),
     [],
   );
+});
+
+test('a command that is named is made alone, and is the one of the whole program', async () => {
+  const whole = await programFor(['--help']);
+  assert.deepEqual(
+    whole.commands.map((command) => command.name()),
+    Object.keys(COMMANDS),
+  );
+  for (const name of Object.keys(COMMANDS)) {
+    const { commands } = await programFor([name, '--json']);
+    assert.deepEqual(
+      commands.map((command) => [command.name(), command.helpInformation()]),
+      whole.commands.filter((one) => one.name() === name).map((one) => [name, one.helpInformation()]),
+    );
+  }
 });

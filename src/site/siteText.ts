@@ -1,0 +1,174 @@
+import { Findings } from './finding.ts';
+import { heldText } from './heldText.ts';
+import { type Mark, markOf, readPlain } from './plainYaml.ts';
+import { type NodeDeclaration, nodeSchema, type SiteDeclaration, siteSchema } from './schema.ts';
+import { type Declared, hold, valueAt } from './shape.ts';
+import { type Path, placesIn, readYaml } from './yaml.ts';
+
+const FILE = 'site.yaml';
+
+/** What an entry of `nodes:` contains, which depends on nothing but its text. */
+type Read = { readonly key: string; readonly value: unknown; readonly declared: NodeDeclaration };
+
+/** Entries of `nodes:` that are read already, by their text. An edit changes few of thousands. */
+export type KnownEntries = Map<string, Read>;
+
+/**
+ * Reads the text of site.yaml and holds it against its schema, as `heldText` does and with the same result. The entries of `nodes:` are read
+ * one by one, those of `known` not again; `known` then has those of this text. Where anything is unusual or wrong, the whole text is
+ * read at once.
+ */
+export function heldSite(
+  text: string,
+  findings: Findings,
+  known: KnownEntries = new Map(),
+): Declared<SiteDeclaration> | undefined {
+  return heldByEntry(text, known) ?? heldText(FILE, text, siteSchema, findings);
+}
+
+type Cut = { readonly start: number; readonly end: number };
+
+/** The offsets of the line `nodes:`, of what follows it, of its entries and of the next section. */
+type Parts = { readonly line: number; readonly body: number; readonly entries: readonly Cut[]; readonly rest: number };
+
+type Entry = Cut & Read;
+
+function heldByEntry(text: string, known: KnownEntries): Declared<SiteDeclaration> | undefined {
+  const parts = partsOf(text);
+  if (parts === undefined) return undefined;
+  const at = placesIn(FILE, text);
+  const around = heldAround(text, parts, at);
+  if (around === undefined) return undefined;
+  const entries = new Map<string, Entry>();
+  const read: KnownEntries = new Map();
+  for (const cut of parts.entries) {
+    const part = text.slice(cut.start, cut.end);
+    const one = known.get(part) ?? readEntry(part);
+    if (one === undefined || entries.has(one.key)) return undefined;
+    read.set(part, one);
+    entries.set(one.key, { ...cut, ...one });
+  }
+  known.clear();
+  for (const [part, one] of read) known.set(part, one);
+
+  const values = Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
+  const nodes = Object.fromEntries([...entries].map(([key, { declared }]) => [key, declared]));
+  const marks = new Map<Entry, EntryMarks>();
+  const find = (path: Path): Mark => {
+    const [, key, ...inner] = path;
+    const entry = entries.get(String(key));
+    if (entry === undefined) return { key: parts.line, value: firstKey(text, parts) };
+    const own = marks.get(entry) ?? marksOf(text, entry);
+    marks.set(entry, own);
+    return own([entry.key, ...inner]);
+  };
+  return {
+    value: { ...around.value, nodes },
+    place: (path) => (path[0] === 'nodes' ? at(find(path).value) : around.place(path)),
+    keyPlace: (path) => (path[0] === 'nodes' ? at(find(path).key) : around.keyPlace(path)),
+    names: (path) => {
+      if (path[0] !== 'nodes') return around.names(path);
+      return Object.keys(valueAt(values, path.slice(1)) ?? {});
+    },
+    lost: () => false,
+  };
+}
+
+/**
+ * Takes the text apart at the line `nodes:` in the first column. Below it, each line in the column of the first key begins an entry,
+ * and the next text in the first column another section. `undefined` if a line fits into neither.
+ */
+function partsOf(text: string): Parts | undefined {
+  const found = /^nodes:[ ]*(?:#[^\n]*)?\n/m.exec(text);
+  // An anchor may be meant by an alias in another entry.
+  if (found === null || text.includes('&') || text.includes('\r') || text.includes('\t')) return undefined;
+  const body = found.index + found[0].length;
+  const starts: number[] = [];
+  let column = 0;
+  let rest = text.length;
+  for (let line = body; line < text.length; ) {
+    let first = line;
+    while (text.charCodeAt(first) === SPACE) first++;
+    const sign = text.charCodeAt(first);
+    const end = text.indexOf('\n', first);
+    if (sign !== HASH && sign !== NEWLINE && first < text.length) {
+      if (first === line) {
+        rest = line;
+        break;
+      }
+      if (column === 0) column = first - line;
+      if (first - line < column) return undefined;
+      if (first - line === column) starts.push(line);
+    }
+    if (end === -1) break;
+    line = end + 1;
+  }
+  if (starts.length === 0) return undefined;
+  const entries = starts.map((start, i) => ({ start, end: starts[i + 1] ?? rest }));
+  return { line: found.index, body, entries, rest };
+}
+
+const [SPACE, HASH, NEWLINE] = [0x20, 0x23, 0x0a];
+
+/** The site without its nodes; `undefined` if anything is wrong with it, or if the line `nodes:` is no section of it. */
+function heldAround(
+  text: string,
+  { line, body, rest }: Parts,
+  at: (offset: number) => ReturnType<ReturnType<typeof placesIn>>,
+): Declared<SiteDeclaration> | undefined {
+  const NO_NODES = 'nodes: {}\n';
+  const end = line + NO_NODES.length;
+  const findings = new Findings();
+  const file = readYaml(FILE, text.slice(0, line) + NO_NODES + text.slice(rest), findings, (offset) =>
+    at(offset < end ? Math.min(offset, body) : offset - end + rest),
+  );
+  const isSection = 'nodes' in ((file.value ?? {}) as object) && file.keyPlace(['nodes']).line === at(line).line;
+  const declared = isSection ? hold(file, siteSchema, findings) : undefined;
+  return findings.errors.length > 0 ? undefined : declared;
+}
+
+function readEntry(part: string): Read | undefined {
+  // A slice would keep the text of the whole file in memory for as long as the entry is known.
+  const text = Buffer.from(part).toString();
+  const map = readPlain(text) ?? readAlone(text);
+  const [[key, value] = [], another] = Object.entries(map ?? {});
+  if (key === undefined || another !== undefined) return undefined;
+  const result = nodeSchema.safeParse(value);
+  return result.success ? { key, value, declared: result.data } : undefined;
+}
+
+const HEAD = 'nodes:\n';
+
+/** The map of one entry, read by the parser for all of YAML, as deep as it is in the file; `undefined` if anything is wrong with it. */
+function readAlone(text: string): object | undefined {
+  const findings = new Findings();
+  const map = valueAt(readYaml(FILE, HEAD + text, findings).value, ['nodes']);
+  const isMap = typeof map === 'object' && map !== null && !Array.isArray(map);
+  return isMap && findings.errors.length === 0 ? map : undefined;
+}
+
+/** The offsets in the file of the key and the value at a path in an entry, or of what contains it. */
+type EntryMarks = (path: Path) => Mark;
+
+function marksOf(text: string, { start, end }: Cut): EntryMarks {
+  const part = text.slice(start, end);
+  const marks = new Map<string, Mark>();
+  if (readPlain(part, marks) === undefined) {
+    const offsetAsColumn = (offset: number) => ({ file: FILE, line: 1, col: start + offset - HEAD.length });
+    const yaml = readYaml(FILE, HEAD + part, new Findings(), offsetAsColumn);
+    return (path) => ({ key: yaml.keyPlace(['nodes', ...path]).col, value: yaml.place(['nodes', ...path]).col });
+  }
+  return (path) => {
+    for (let length = path.length; length > 0; length--) {
+      const mark = marks.get(markOf(path.slice(0, length)));
+      if (mark) return { key: start + mark.key, value: start + mark.value };
+    }
+    return { key: start, value: start };
+  };
+}
+
+function firstKey(text: string, { entries: [first] }: Parts): number {
+  let at = first?.start ?? 0;
+  while (text.charCodeAt(at) === SPACE) at++;
+  return at;
+}
