@@ -12,7 +12,7 @@ import { NODE_NAME_PATTERN } from './forms.ts';
 import { hostNameProblem, LONGEST_FULL_NAME } from './hostName.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import { hostlessWords, isHost } from './networks.ts';
-import { type DeclaredNode, gatherNodes, isRange, type NodeEntry, namesOf, type Placed } from './nodeEntries.ts';
+import { type DeclaredNode, gatherNodes, isRange, type NodeEntry, namesOf } from './nodeEntries.ts';
 import { NO_SETTINGS, type Profiles } from './profiles.ts';
 import type { NodeDeclaration, SiteDeclaration } from './schema.ts';
 import type { Declared } from './shape.ts';
@@ -43,47 +43,43 @@ type NodeContext = {
  */
 export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
   const nodes = new Map<string, SiteNode>();
-  const nodeByMac = new Map<Mac, Placed<SiteNode>>();
-  const nodeByIp = new Map<Ipv4, Placed<SiteNode>>();
+  const claims: Claims = { macs: new Map(), ips: new Map(), declared: new Map() };
   const folders = new Set(around.folders);
   const names = new Map<string, DeclaredNode>();
-  const layers = new Map<NodeEntry, Layer>();
+  const layers = new Layers(around, findings);
   const once = reportOnce();
   const awaited: DeclaredNode[] = [];
 
   for (const declared of gatherNodes(around.site, findings)) {
     checkName(declared, names, around.site, once, findings);
-    for (const entry of declared.entries) {
-      if (!layers.has(entry)) layers.set(entry, readLayer(entry, around, findings));
-    }
     const node = resolveNode(declared, layers, folders, around, once, findings);
     if (isAwaited(declared, around.site)) awaited.push(declared);
     else nodes.set(node.name, node);
-    claimMacs(node, declared, nodeByMac, around.site, once, findings);
-    claimIp(node, declared, nodeByIp, around, once, findings);
+    claims.declared.set(node, declared);
+    claimMacs(node, declared, claims, around.site, once, findings);
+    claimIp(node, declared, claims, around, once, findings);
   }
   warnOfAwaited(awaited, around.site, findings);
   const nowhere = [...nodes.values()].filter(({ ip, network }) => ip === undefined && network === undefined);
   warnOfGivenNames(nodes, names, around, once, findings);
   warnOfNowhere(nowhere, names, around, findings);
   warnOfStrayFolders(nodes, around, findings);
-  const [known, unknown] = partition(withoutPlaces(nodeByIp), ({ name }) => nodes.has(name));
+  const unknown = awaited.length === 0 ? [] : [...claims.ips].filter(([, { name }]) => !nodes.has(name));
+  for (const [ip] of unknown) claims.ips.delete(ip);
   return {
     nodes,
-    nodeByMac: withoutPlaces(nodeByMac),
-    nodeByIp: known,
-    awaited: new Map([...unknown].map(([ip, { name }]) => [ip, name])),
+    nodeByMac: claims.macs,
+    nodeByIp: claims.ips,
+    awaited: new Map(unknown.map(([ip, { name }]) => [ip, name])),
   };
 }
 
-function withoutPlaces<K>(placed: ReadonlyMap<K, Placed<SiteNode>>): ReadonlyMap<K, SiteNode> {
-  return new Map([...placed].map(([key, { value }]) => [key, value]));
-}
-
-function partition<K, V>(map: ReadonlyMap<K, V>, fits: (value: V) => boolean): readonly [Map<K, V>, Map<K, V>] {
-  const entries = [...map];
-  return [new Map(entries.filter(([, value]) => fits(value))), new Map(entries.filter(([, value]) => !fits(value)))];
-}
+/** Which node has a MAC or an address, the first that is declared with it. */
+type Claims = {
+  readonly macs: Map<Mac, SiteNode>;
+  readonly ips: Map<Ipv4, SiteNode>;
+  readonly declared: Map<SiteNode, DeclaredNode>;
+};
 
 /** A fault of a whole range is reported for its first node. */
 type ReportOnce = (kind: string, { entries }: DeclaredNode) => boolean;
@@ -101,6 +97,39 @@ function reportOnce(): ReportOnce {
 /** The own settings of an entry of `nodes:`, and the profiles that it names. */
 type Layer = { readonly own: Settings; readonly profiles: ReadonlyMap<string, Settings> };
 
+/** The layers of which nodes' settings are merged. Each entry is read once, and profiles that many nodes share are merged once. */
+class Layers {
+  readonly #around: NodeContext;
+  readonly #findings: Findings;
+  readonly #ofEntries = new Map<NodeEntry, Layer>();
+  readonly #ofProfiles = new Map<string, Settings>();
+
+  constructor(around: NodeContext, findings: Findings) {
+    this.#around = around;
+    this.#findings = findings;
+  }
+
+  merged(entries: readonly NodeEntry[]): { readonly settings: Settings; readonly profiles: readonly string[] } {
+    const layers = entries.map((entry) => this.#layer(entry));
+    const profiles = new Map(layers.flatMap((layer) => [...layer.profiles]));
+    const names = [...profiles.keys()];
+    const key = names.join('\n');
+    const below = this.#ofProfiles.get(key) ?? this.#mergeProfiles([...profiles.values()]);
+    this.#ofProfiles.set(key, below);
+    return { settings: mergeSettings([below, ...layers.map(({ own }) => own)]), profiles: names };
+  }
+
+  #mergeProfiles(profiles: readonly Settings[]): Settings {
+    return mergeSettings([{ ...NO_SETTINGS, vars: this.#around.site.value.vars }, ...profiles]);
+  }
+
+  #layer(entry: NodeEntry): Layer {
+    const layer = this.#ofEntries.get(entry) ?? readLayer(entry, this.#around, this.#findings);
+    this.#ofEntries.set(entry, layer);
+    return layer;
+  }
+}
+
 function readLayer(
   { key, declared }: NodeEntry,
   { site, profiles, settingsAt }: NodeContext,
@@ -115,21 +144,18 @@ function readLayer(
 
 function resolveNode(
   declared: DeclaredNode,
-  layers: ReadonlyMap<NodeEntry, Layer>,
+  layers: Layers,
   folders: ReadonlySet<string>,
   { site, networks, root }: NodeContext,
   once: ReportOnce,
   findings: Findings,
 ): SiteNode {
   const { name, entries, macs, ip, bmcAddress } = declared;
-  const base = { ...NO_SETTINGS, vars: site.value.vars };
-  const layersOf = entries.map((entry) => layers.get(entry)).filter((layer) => layer !== undefined);
-  const profiles = new Map(layersOf.flatMap((layer) => [...layer.profiles]));
-  const settings = mergeSettings([base, ...profiles.values(), ...layersOf.map(({ own }) => own)]);
+  const { settings, profiles } = layers.merged(entries);
   const { loader = 'auto', bmc: bmcSettings, network: ownNetwork, ...merged } = settings;
   const bmc =
     bmcSettings && completeBmc(bmcAddress === undefined ? bmcSettings : { ...bmcSettings, address: bmcAddress }, root);
-  if (bmc && 'lacks' in bmc) checkBmc(declared, [...profiles.keys()], bmc.lacks, site, once, findings);
+  if (bmc && 'lacks' in bmc) checkBmc(declared, profiles, bmc.lacks, site, once, findings);
   const address = ip?.value;
   const around = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
   const network = around?.name ?? (address === undefined ? ownNetwork : undefined);
@@ -148,7 +174,7 @@ function resolveNode(
     macs: macs.map(({ value }) => value) as readonly Mac[] as readonly [Mac, ...Mac[]],
     ...(address === undefined ? {} : { ip: address }),
     ...(network === undefined ? {} : { network }),
-    profiles: [...profiles.keys()],
+    profiles,
     ...merged,
     loader,
     ...(bmc === undefined || 'lacks' in bmc ? {} : { bmc }),
@@ -246,7 +272,7 @@ function placeOf({ entries }: DeclaredNode, site: Declared<SiteDeclaration>): Pl
 function claimMacs(
   node: SiteNode,
   declared: DeclaredNode,
-  nodeByMac: Map<Mac, Placed<SiteNode>>,
+  claims: Claims,
   site: Declared<SiteDeclaration>,
   once: ReportOnce,
   findings: Findings,
@@ -257,12 +283,12 @@ function claimMacs(
     findings.error(placeOf(declared, site), message, 'a node is known by it: write `mac:`');
   }
   for (const { value: mac, place } of macs) {
-    const owner = nodeByMac.get(mac);
-    if (owner?.value === node) findings.error(place(), `MAC address ${mac} is listed twice`);
+    const owner = claims.macs.get(mac);
+    if (owner === node) findings.error(place(), `MAC address ${mac} is listed twice`);
     else if (owner !== undefined) {
       if (once('MAC taken', declared))
-        findings.error(place(), `MAC address ${mac} is ${takenBy(owner)}`, 'each node has its own');
-    } else nodeByMac.set(mac, { value: node, place });
+        findings.error(place(), `MAC address ${mac} is ${takenBy(owner, claims, mac)}`, 'each node has its own');
+    } else claims.macs.set(mac, node);
     if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1 && once('group MAC', declared)) {
       findings.error(
         place(),
@@ -302,7 +328,7 @@ function warnOfAwaited(awaited: readonly DeclaredNode[], site: Declared<SiteDecl
 function claimIp(
   node: SiteNode,
   declared: DeclaredNode,
-  nodeByIp: Map<Ipv4, Placed<SiteNode>>,
+  claims: Claims,
   { site, networks }: NodeContext,
   once: ReportOnce,
   findings: Findings,
@@ -314,10 +340,10 @@ function claimIp(
   const { value: ip, place } = declared.ip;
   const words = `address ${formatIpv4(ip)}`;
 
-  const owner = nodeByIp.get(ip);
-  if (owner === undefined) nodeByIp.set(ip, { value: node, place });
+  const owner = claims.ips.get(ip);
+  if (owner === undefined) claims.ips.set(ip, node);
   else if (once('address taken', declared)) {
-    findings.error(place(), `${words} is ${takenBy(owner)}`, 'each node has its own');
+    findings.error(place(), `${words} is ${takenBy(owner, claims)}`, 'each node has its own');
   }
 
   const network = node.network === undefined ? undefined : networks.get(node.network);
@@ -402,6 +428,9 @@ function namesMeant(key: string): readonly string[] {
 
 const DASHED = /^\d+-\d+-\d+-\d+$/;
 
-function takenBy({ value, place }: Placed<SiteNode>): string {
-  return `taken by node "${value.name}" (${formatPlace(place())})`;
+/** Which node has the address, or the MAC. */
+function takenBy(owner: SiteNode, { declared }: Claims, mac?: Mac): string {
+  const { macs, ip } = declared.get(owner) ?? {};
+  const placed = mac === undefined ? ip : macs?.find(({ value }) => value === mac);
+  return `taken by node "${owner.name}" (${placed ? formatPlace(placed.place()) : ''})`;
 }

@@ -36,10 +36,12 @@ export type ProfileSource = {
 export class Profiles {
   readonly #settings = new Map<string, Settings>();
   readonly #names: readonly string[];
+  readonly #known: ReadonlySet<string>;
 
   /** `names` are all that are declared, those included whose form is wrong: a node may refer to them. */
   constructor(sources: readonly ProfileSource[], names: readonly string[], known: Referable, findings: Findings) {
     this.#names = names;
+    this.#known = new Set(names);
     for (const { name, declared, document, at } of sources) {
       if (!NAME_PATTERN.test(name)) {
         findings.error(
@@ -55,7 +57,7 @@ export class Profiles {
 
   /** The settings of a profile; of an unknown one, a finding and none. */
   get(name: string, place: () => Place, findings: Findings): Settings {
-    if (!this.#names.includes(name)) {
+    if (!this.#known.has(name)) {
       findings.error(place(), `there is no profile "${name}"`, suggestion(name, this.#names, 'profiles'));
     }
     return this.#settings.get(name) ?? NO_SETTINGS;

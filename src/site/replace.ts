@@ -31,6 +31,9 @@ export function readReplacements(
 }
 
 /** Of several for one token of one file the last, in the order of the first. */
-export function mergeReplacements(all: readonly Replacement[]): readonly Replacement[] {
+export function mergeReplacements(layers: readonly (readonly Replacement[])[]): readonly Replacement[] {
+  const [first = [], ...more] = layers.filter(({ length }) => length > 0);
+  if (more.length === 0) return first;
+  const all = [...first, ...more.flat()];
   return [...new Map(all.map((one) => [`${one.path}\n${one.token}`, one])).values()];
 }

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { Findings } from './finding.ts';
 import { heldText } from './heldText.ts';
 import { type Mark, markOf, readPlain } from './plainYaml.ts';
@@ -133,9 +134,31 @@ function readEntry(part: string): Read | undefined {
   const map = readPlain(text) ?? readAlone(text);
   const [[key, value] = [], another] = Object.entries(map ?? {});
   if (key === undefined || another !== undefined) return undefined;
-  const result = nodeSchema.safeParse(value);
-  return result.success ? { key, value, declared: result.data } : undefined;
+  const declared = declare(value);
+  return declared && { key, value, declared };
 }
+
+/** A node's settings by their keys, each held against the schema of its own: most of a rack's nodes have the same profiles. */
+function declare(value: unknown): NodeDeclaration | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const settings = value as Readonly<Record<string, unknown>>;
+  if (!Object.keys(settings).every((key) => Object.hasOwn(nodeSchema.shape, key))) return undefined;
+  const declared: Record<string, unknown> = {};
+  for (const [key, schema] of SETTINGS) {
+    if (!Object.hasOwn(settings, key)) {
+      if (Object.hasOwn(DEFAULTS, key)) declared[key] = DEFAULTS[key];
+      continue;
+    }
+    const result = schema.safeParse(settings[key]);
+    if (!result.success) return undefined;
+    declared[key] = result.data;
+  }
+  return declared as NodeDeclaration;
+}
+
+const SETTINGS: readonly (readonly [string, z.ZodType])[] = Object.entries(nodeSchema.shape);
+/** What absent keys give. No code changes a declaration. */
+const DEFAULTS: Readonly<Record<string, unknown>> = nodeSchema.parse({});
 
 const HEAD = 'nodes:\n';
 
