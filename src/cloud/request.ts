@@ -4,7 +4,7 @@ import { type HttpAnswer, httpAsk, type Tls } from '../net/httpAsk.ts';
 const ANSWER_MS = 30_000;
 const LONGEST_ANSWER = 64 * 1024 * 1024;
 
-/** One request of a service of the cloud, as `httpAsk` sends it. Throws CLOUD_UNREACHABLE where nobody answers. */
+/** One request of a service of the cloud, as `httpAsk` sends it. Throws CLOUD_UNREACHABLE where the cloud does not answer. */
 export async function ask(
   method: string,
   url: string,

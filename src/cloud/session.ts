@@ -21,7 +21,7 @@ export type Call = {
 export type CloudSession = {
   /**
    * Calls a service; gives the answer's JSON, `undefined` if it has none. Throws CLOUD_REFUSED where the cloud says no (its
-   * own words in the message), CLOUD_UNREACHABLE where nobody answers.
+   * own words in the message), CLOUD_UNREACHABLE where the cloud does not answer.
    */
   call(service: ServiceType, path: string, call?: Call): Promise<unknown>;
   /** How much the cloud's clock is ahead of this machine's by its last answer (behind: negative), in milliseconds. */

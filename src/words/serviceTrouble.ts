@@ -32,7 +32,7 @@ export function troubleText(trouble: Trouble): TroubleText {
       };
     case 'conductor':
       return {
-        words: 'reaches the message queue, where nobody answers',
+        words: 'reaches the message queue, where no service answers',
         hint: 'is nova-conductor (or neutron-server) running on the controller, with the same virtual host in its transport_url?',
       };
     case 'placement-password':
