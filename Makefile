@@ -17,7 +17,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test test-cloud check unit interop boots fuzz chaos bench clean
 
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
-# A client or a machine that hangs fails its test instead of stalling the run; whole suites take up to five minutes.
+# A client that hangs fails its test instead of stalling the run.
 tests := $(node) --test --test-timeout=900000
 shell_programs = $$(find .ci bin setup src test bench examples overlays packaging -type f -exec awk 'FNR == 1 && /^.!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} + 2>/dev/null)
 
@@ -45,15 +45,13 @@ check: setup-test
 unit: setup-test
 	$(tests) --test-concurrency="$$(nproc)" 'src/**/*.test.ts'
 
-# They wait more than they compute: three parts run at once, each in namespaces of its own.
+# They wait more than they compute: five files run at a time, each in namespaces of its own.
 interop: setup-test
-	@$(MAKE) --keep-going --jobs=3 interop-1 interop-2 interop-3
+	$(node) test/suite.ts interop 5
 
-interop-%:
-	test/isolated $(tests) --test-concurrency=1 --test-shard=$*/3 'test/interop/*.test.ts'
-
+# Racks have namespaces of their own, and an emulated machine waits for the network, timers and disks half of its time.
 boots: setup-test
-	$(tests) --test-concurrency=1 'test/lab/*.test.ts'
+	$(node) test/suite.ts lab 2
 
 # As root, and not part of `test`: it takes three quarters of an hour. docs/test-cloud.md keeps its last run.
 test-cloud: setup-test setup-cloud

@@ -15,7 +15,7 @@ import { PARAMETERS } from '../../src/import/isc/text/statements.ts';
 import type { OptionType } from '../../src/import/isc/text/tree.ts';
 
 const run = promisify(execFile);
-const FIXTURES = join(import.meta.dirname, '../../src/import/isc/fixtures');
+const FIXTURES = join(import.meta.dirname, '../../src/import/testing/isc');
 
 let folder = '';
 before(async () => {
