@@ -1,6 +1,8 @@
 import { ReveilleError } from '../errors.ts';
+import type { DamagedRows } from '../model/trouble.ts';
 import { mayHaveState } from '../state/sqlite/folder.ts';
 import { openStore, type Store } from '../state/store.ts';
+import { serverTroubleText } from '../words/trouble.ts';
 
 /**
  * What the state in `folder` says, read beside a running server; `otherwise` where there is none yet, or where it cannot be read: then
@@ -29,12 +31,12 @@ export async function askState<T>(
 }
 
 /** Says on standard error what of the state cannot be read. */
-export function reportDamaged(message: string): void {
-  console.error(`Warning: ${message}.`);
+export function reportDamaged(damage: DamagedRows): void {
+  console.error(`Warning: ${serverTroubleText(damage)}.`);
 }
 
-function refuseDamaged(message: string): never {
-  throw new ReveilleError('STATE_UNAVAILABLE', message, {
+function refuseDamaged(damage: DamagedRows): never {
+  throw new ReveilleError('STATE_UNAVAILABLE', serverTroubleText(damage), {
     hint: 'the answer needs all of the state: bring back a copy of it, or remove these rows',
   });
 }

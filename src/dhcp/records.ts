@@ -1,4 +1,4 @@
-import { troubleOf } from '../errors.ts';
+import { type ErrorCode, troubleOf } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
@@ -44,7 +44,7 @@ export class LeaseRecords {
   readonly #options: RecordsOptions;
   readonly #journal: LeaseJournal;
   readonly #trouble: Tally;
-  #code = '';
+  #code: ErrorCode = 'SERVER_FAILED';
   #isLoaded = false;
   #closed = false;
   /** Whether the disk refused what it was last given, or takes longer for it than a client can wait. */

@@ -4,6 +4,7 @@ import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import { nameOfOption } from '../model/options.ts';
+import type { TroubleCode } from '../model/trouble.ts';
 import { Seldom } from '../timeline/seldom.ts';
 import { Tallies } from '../timeline/tallies.ts';
 import { Tally } from '../timeline/tally.ts';
@@ -38,7 +39,7 @@ export class Reports {
   constructor({ emit, isListed }: ReportsOptions) {
     this.#emit = emit;
     this.#isListed = isListed;
-    const trouble = (code: string, message: string): void => emit({ kind: 'server.trouble', code, message });
+    const trouble = (code: TroubleCode, message: string): void => emit({ kind: 'server.trouble', code, message });
     this.#malformed = new Tally((count, sample) => emit({ kind: 'packets.malformed', service: 'dhcp', count, sample }));
     this.#unsent = new Tally((count, sample) => trouble('REPLY_UNSENT', `${count} DHCP replies not sent: ${sample}`));
     this.#dropped = new Tally((count, name) =>

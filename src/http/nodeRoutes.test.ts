@@ -9,6 +9,7 @@ import { NO_SECRETS } from '../node/secretMask.ts';
 import { NodeTokens } from '../node/tokens.ts';
 import { mac, nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { emptyStore } from '../state/testing/fakes.ts';
+import { serverTroubleText } from '../words/trouble.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import {
@@ -287,7 +288,7 @@ describe('a running node', () => {
     assert.equal((await send('GET', `bundle?${ME}`)).statusCode, 200);
     assert.deepEqual(arches, [undefined, 'x86_64']);
     assert.deepEqual(
-      events.map((event) => event.kind === 'server.trouble' && [event.code, event.message]),
+      events.map((event) => event.kind === 'server.trouble' && [event.code, serverTroubleText(event)]),
       Array(2).fill(['STATE_UNAVAILABLE', 'disk']),
     );
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Happening } from '../model/event.ts';
+import { serverTroubleText } from '../words/trouble.ts';
 import { servedImages } from './served.ts';
 import { openShelf, type ShelvedImage } from './shelf.ts';
 
@@ -29,7 +30,8 @@ async function served(t: TestContext) {
     (event) => events.push(event),
     () => clock.now,
   );
-  const messages = () => events.map((event) => (event.kind === 'server.trouble' ? event.message : event.kind));
+  const messages = () =>
+    events.map((event) => (event.kind === 'server.trouble' ? serverTroubleText(event) : event.kind));
   return { folder, image, other, images, messages, clock };
 }
 

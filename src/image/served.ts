@@ -29,7 +29,7 @@ export function servedImages(shelf: Shelf, emit: EventSink, now: () => number = 
     reportedAt.set(message, at);
     const oldest = reportedAt.size > MOST_REMEMBERED ? reportedAt.keys().next().value : undefined;
     if (oldest !== undefined) reportedAt.delete(oldest);
-    emit({ kind: 'server.trouble', code, message: hint === undefined ? message : `${message}: ${hint}` });
+    emit({ kind: 'server.trouble', code, message, ...(hint !== undefined && { hint }) });
   };
 
   const reporting =

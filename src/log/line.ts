@@ -55,7 +55,7 @@ export function jsonLine(event: Event): string {
   );
 }
 
-const ADDRESSES: ReadonlySet<string> = new Set(['ip', 'server', 'requested', 'chosen']);
+const ADDRESSES: ReadonlySet<string> = new Set(['ip', 'server', 'requested', 'chosen', 'to', 'from']);
 
 function lineOf(event: Event): string {
   const ip = event.ip === undefined ? undefined : formatIpv4(event.ip);

@@ -90,7 +90,7 @@ describe('a line of the log', () => {
   for (const [event, line] of table) it(line, () => assert.equal(logLine(event), line));
 
   it('says how grave it is', () => {
-    assert.equal(severityOf({ at: 0, kind: 'server.trouble', code: 'X', message: '' }), 3);
+    assert.equal(severityOf({ at: 0, kind: 'server.trouble', code: 'SERVER_FAILED', message: '' }), 3);
     assert.equal(severityOf({ ...dhcp, kind: 'dhcp.nak', reason: 'x' }), 4);
     assert.equal(severityOf({ at: 0, kind: 'server.started' }), 5);
     assert.equal(severityOf({ ...dhcp, kind: 'dhcp.ack', ip }), 6);

@@ -23,6 +23,9 @@ export type LogSettings = {
 export type LogSockets = { readonly syslog: string; readonly journald: string };
 const SOCKETS: LogSockets = { syslog: '/dev/log', journald: '/run/systemd/journal/socket' };
 
+/** Messages of the log that `to` did not take; `cause` is a code of the system. */
+export type LossSink = (lost: { readonly count: number; readonly to: string; readonly cause: string }) => void;
+
 /** Hands events to syslog and journald; neither ever holds a server up. */
 export type Log = {
   write(event: Event): void;
@@ -31,8 +34,8 @@ export type Log = {
   close(): void;
 };
 
-/** Opens the log; `trouble` is told, at most once a minute, how many messages a daemon did not take and why. */
-export function openLog(settings: LogSettings, trouble: (message: string) => void, sockets: LogSockets = SOCKETS): Log {
+/** Opens the log; `trouble` is called, at most once a minute, with how many messages a daemon did not take and why. */
+export function openLog(settings: LogSettings, trouble: LossSink, sockets: LogSockets = SOCKETS): Log {
   let current = settings;
   let drains = drainsOf(settings, trouble, sockets);
   const close = (): void => {
@@ -55,15 +58,11 @@ export function openLog(settings: LogSettings, trouble: (message: string) => voi
 
 type Drain = { write(event: Event): void; close(): void };
 
-function drainsOf(
-  { format, journald, syslog }: LogSettings,
-  trouble: (message: string) => void,
-  sockets: LogSockets,
-): readonly Drain[] {
+function drainsOf({ format, journald, syslog }: LogSettings, trouble: LossSink, sockets: LogSockets): readonly Drain[] {
   const drains: Drain[] = [];
   const open = (target: DatagramTarget, name: string, encode: (event: Event) => Uint8Array): void => {
-    const tally = new Tally((count, reason) => trouble(`${count} log messages were lost: ${name} ${reason}`));
-    const outlet: Outlet = openOutlet(openDatagramSender(target), (reason) => tally.note(REASONS[reason] ?? reason));
+    const tally = new Tally((count, cause) => trouble({ count, to: name, cause }));
+    const outlet: Outlet = openOutlet(openDatagramSender(target), (cause) => tally.note(cause));
     drains.push({
       write: (event) => outlet.send(encode(event)),
       close: () => {
@@ -93,10 +92,3 @@ function drainsOf(
   if (journald) open({ kind: 'unix', path: sockets.journald }, sockets.journald, journalEntry);
   return drains;
 }
-
-const REASONS: { readonly [code: string]: string } = {
-  EAGAIN: 'does not keep up',
-  ENOENT: 'is not there',
-  ECONNREFUSED: 'has nobody who listens',
-  EACCES: 'may not be written to',
-};

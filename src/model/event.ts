@@ -5,6 +5,7 @@ import type { Ipv4 } from './ipv4.ts';
 import type { Mac } from './mac.ts';
 import type { LeaseEnd, RefusalCode } from './refusal.ts';
 import type { NodeNote, Phase, RollNote, RollState } from './rollNote.ts';
+import type { Trouble } from './trouble.ts';
 
 /** What software on the machine is speaking: it tells which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';
@@ -182,7 +183,8 @@ type OtherEvent =
   | { readonly kind: 'server.clock'; readonly steppedMs: number }
   /** One sender caused more events than are kept of it; `count` of them are not. `subject`: a node's name, a MAC or an address. */
   | { readonly kind: 'events.limited'; readonly subject: string; readonly count: number }
-  | { readonly kind: 'server.trouble'; readonly code: string; readonly message: string };
+  /** What went wrong with the server itself; nothing stopped for it. */
+  | (Trouble & { readonly kind: 'server.trouble' });
 
 /**
  * One thing seen. `at` is milliseconds since the epoch. `id` counts up in the order of events; the bus gives it. The machine's fields are

@@ -12,7 +12,7 @@ export function listenToEvents(
   { timeline, strangers, log }: Records,
   listener: (event: Event, format: LogFormat) => void,
 ) {
-  const daemons = openLog(site().log, (message) => bus.emit({ kind: 'server.trouble', code: 'LOG_LOST', message }));
+  const daemons = openLog(site().log, (lost) => bus.emit({ kind: 'server.trouble', code: 'LOG_LOST', ...lost }));
   opened.defer(() => daemons.close());
   const gate = new EventGate(bus, supervisor.sinkOf('events'));
   opened.defer(() => gate.close());

@@ -15,7 +15,7 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, ids,
   const store = await supervisor.vital('state', () =>
     openPatientStore(stateFolder, {
       longestLeaseMs: longestLease(site()) * 1000,
-      onNotice: (code, message) => emit({ kind: 'server.trouble', code, message }),
+      onNotice: (noted) => emit({ kind: 'server.trouble', ...noted }),
     }),
   );
   opened.defer(() => store.close());
@@ -31,12 +31,7 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, ids,
   );
   opened.defer(stopRecalling);
   const log = new EventLog(store.events, {
-    onDropped: (count) =>
-      emit({
-        kind: 'server.trouble',
-        code: 'EVENTS_DROPPED',
-        message: `${count} events were not kept: too many at once`,
-      }),
+    onDropped: (count) => emit({ kind: 'server.trouble', code: 'EVENTS_DROPPED', count }),
   });
   opened.defer(() => log.close());
   const unlisted = await supervisor.part('strangers', () => StrangerLog.open(store.strangers));

@@ -47,7 +47,7 @@ async function sharedSqlite(): Promise<Shared> {
   mkdirSync(folder);
   const database = await openDatabase({ folder, readOnly: false });
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database) });
-  const tables = new Tables(database, db, (message) => assert.fail(message));
+  const tables = new Tables(database, db, ({ table }) => assert.fail(table));
   return {
     leases: [new SqlLeases(tables), new SqlLeases(tables)],
     rolls: [new SqlRolls(tables), new SqlRolls(tables)],

@@ -100,7 +100,12 @@ test('a log that holds much text gives up events too', async () => {
   const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };
   let dropped = 0;
   const log = new EventLog(failing, { capacityOfText: 100_000, onDropped: (count) => (dropped += count) });
-  const long = (at: number): Event => ({ kind: 'server.trouble', code: 'X', message: 'y'.repeat(9000), at });
+  const long = (at: number): Event => ({
+    kind: 'server.trouble',
+    code: 'SERVER_FAILED',
+    message: 'y'.repeat(9000),
+    at,
+  });
   for (let at = 0; at < 200; at++) log.append(long(at));
   full = false;
   await log.close();
@@ -123,7 +128,8 @@ test('a log that gave events up while others were on their way holds as much as 
   };
   const log = new EventLog(slow, { capacityOfText: 100_000 });
   const add = (count: number): void => {
-    for (let at = 0; at < count; at++) log.append({ kind: 'server.trouble', code: 'X', message: 'y'.repeat(9000), at });
+    for (let at = 0; at < count; at++)
+      log.append({ kind: 'server.trouble', code: 'SERVER_FAILED', message: 'y'.repeat(9000), at });
   };
   const flushed = async (): Promise<void> => {
     const flush = log.flush().then(() => 'done');
@@ -156,7 +162,7 @@ test('a batch is bounded by its text', async () => {
   };
   const log = new EventLog(counting);
   const message = 'y'.repeat(8000);
-  for (let at = 0; at < 200; at++) log.append({ kind: 'server.trouble', code: 'X', message, at });
+  for (let at = 0; at < 200; at++) log.append({ kind: 'server.trouble', code: 'SERVER_FAILED', message, at });
   await log.close();
   assert(Math.max(...batches) < 70 && batches.length < 6, String(batches));
   assert.equal((await saved(store, 1000)).length, 200);

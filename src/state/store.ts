@@ -1,5 +1,7 @@
 import { Kysely } from 'kysely';
 import type { LeaseStore } from '../dhcp/leaseStore.ts';
+import { troubleOf } from '../errors.ts';
+import type { Trouble } from '../model/trouble.ts';
 import type { AppliedStore } from '../node/appliedStore.ts';
 import type { CertificateStore } from '../node/certificateStore.ts';
 import type { IdentityStore } from '../node/identityStore.ts';
@@ -72,7 +74,7 @@ export type PatientOptions = Pick<StoreOptions, 'keep'> & {
   /** The longest that an address may be lent, milliseconds; leases that were lost are waited for so long, and a day at most. */
   readonly longestLeaseMs: number;
   /** Called when the state breaks, when it is well again, with what was done about it, and with records that cannot be read. */
-  readonly onNotice: (code: string, message: string) => void;
+  readonly onNotice: (trouble: Trouble) => void;
 };
 
 /** Where addresses are lent for longer, they are tried before they are given away again. */
@@ -87,7 +89,7 @@ export async function openPatientStore(folder: string, options: PatientOptions):
   const { keep = EVENTS_KEPT, longestLeaseMs, onNotice } = options;
   await prepareFolder(folder).catch((error) => {
     if (!isPassing(error)) throw error;
-    onNotice('STATE_UNAVAILABLE', error.message);
+    onNotice(troubleOf(error));
   });
   let leasesLost = (): void => {};
   const database = await openDatabase({
@@ -97,11 +99,10 @@ export async function openPatientStore(folder: string, options: PatientOptions):
     patient: true,
     onNotice: (notice) => {
       if (notice.leasesLost) leasesLost();
-      onNotice(notice.code, notice.message);
+      onNotice(notice.trouble);
     },
   });
-  const damaged = (message: string) => onNotice('STATE_DAMAGED', message);
-  const { store, leases } = sqliteStore(folder, database, openEventsDatabase(folder, false, keep), once(damaged));
+  const { store, leases } = sqliteStore(folder, database, openEventsDatabase(folder, false, keep), once(onNotice));
   leasesLost = () => leases.replay();
   return store;
 }
@@ -133,12 +134,13 @@ function sqliteStore(folder: string, database: Database, eventsDatabase: EventsD
 
 const MOST_PASSED_ON = 100;
 
-/** The same message is passed on once, and no end of others. */
+/** The same damage is passed on once, and no end of others. */
 function once(damaged: DamageSink): DamageSink {
   const passedOn = new Set<string>();
-  return (message) => {
-    if (passedOn.has(message) || passedOn.size >= MOST_PASSED_ON) return;
-    passedOn.add(message);
-    damaged(message);
+  return (damage) => {
+    const rows = `${damage.table} ${damage.count} ${damage.rows}`;
+    if (passedOn.has(rows) || passedOn.size >= MOST_PASSED_ON) return;
+    passedOn.add(rows);
+    damaged(damage);
   };
 }

@@ -1,9 +1,10 @@
 import type { CompiledQuery, Kysely } from 'kysely';
 import { z } from 'zod';
+import type { DamagedRows } from '../model/trouble.ts';
 import { type Database, type Result, type Statement, statementOf } from './database.ts';
 
-/** Called with what cannot be read, in words. What it throws, reading rejects with. */
-export type DamageSink = (message: string) => void;
+/** Called with what cannot be read. What it throws, reading rejects with. */
+export type DamageSink = (damage: DamagedRows) => void;
 
 /** The tables of a database: queries that are compiled here run there, and rows are parsed as they come. */
 export class Tables<Schema> {
@@ -49,18 +50,13 @@ export class Tables<Schema> {
       const rest = instead?.safeParse(values);
       if (rest?.success) readable.push(rest.data);
     }
-    if (others.length > 0) this.#damaged(damageText(table, others));
+    const { length: count } = others;
+    if (count > 0) this.#damaged({ code: 'STATE_DAMAGED', table, count, rows: others.slice(0, MOST_NAMED) });
     return readable;
   }
 }
 
 const MOST_NAMED = 5;
-
-function damageText(table: string, keys: readonly string[]): string {
-  const named = keys.slice(0, MOST_NAMED).join(', ');
-  const more = keys.length > MOST_NAMED ? `, and ${keys.length - MOST_NAMED} more` : '';
-  return `the state's table ${table} has rows that cannot be read: ${named}${more}`;
-}
 
 /** A whole number: databases give large ones as text, or as bigint. */
 export const wholeNumber: z.ZodType<number> = z

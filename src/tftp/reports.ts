@@ -2,6 +2,7 @@ import { cleanName } from '../boot/confine.ts';
 import type { FileFacts } from '../model/bootFile.ts';
 import type { EventSink } from '../model/event.ts';
 import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import type { TroubleCode } from '../model/trouble.ts';
 import { Tally } from '../timeline/tally.ts';
 import { AddressBuckets, type Allowance, Bucket } from './buckets.ts';
 import type { TransferResult } from './delivery.ts';
@@ -47,7 +48,7 @@ export class Reports {
   /** `emit` must not throw. */
   constructor(emit: EventSink) {
     this.#emit = emit;
-    const trouble = (code: string, words: string): Tally =>
+    const trouble = (code: TroubleCode, words: string): Tally =>
       new Tally((count, sample) => emit({ kind: 'server.trouble', code, message: `${count} ${words}: ${sample}` }));
     this.#malformed = new Tally((count, sample) => emit({ kind: 'packets.malformed', service: 'tftp', count, sample }));
     this.#unanswered = trouble('TFTP_BUSY', 'TFTP requests had to wait');
@@ -70,7 +71,7 @@ export class Reports {
     this.#sockets.note(error.message);
   }
 
-  trouble(code: string, message: string): void {
+  trouble(code: TroubleCode, message: string): void {
     this.#emit({ kind: 'server.trouble', code, message });
   }
 

@@ -147,7 +147,8 @@ export class TftpServer implements Running {
   }
 
   #await(address: Ipv4, error: Error): void {
-    if (!this.#awaited.has(address)) this.#reports.trouble(codeOf(error) ?? 'TFTP_LISTEN', error.message);
+    if (!this.#awaited.has(address))
+      this.#reports.trouble(error instanceof ReveilleError ? error.code : 'TFTP_LISTEN', error.message);
     this.#awaited.add(address);
   }
 

@@ -35,7 +35,7 @@ describe('the class of an event', () => {
     [step('done'), 'steps'],
     [step('failed'), 'failures'],
     [{ kind: 'cloud.standing', standing: 'compute-down', node: 'a', at: 0 }, 'failures'],
-    [{ kind: 'server.trouble', code: 'X', message: '', at: 0 }, 'server'],
+    [{ kind: 'server.trouble', code: 'SERVER_FAILED', message: '', at: 0 }, 'server'],
     [{ kind: 'server.fault', service: 'dhcp', message: '', count: 1, at: 0 }, 'server'],
   ];
   for (const [event, expected] of table) {

@@ -53,7 +53,7 @@ describe('the bus', () => {
       identify: (event) => event,
       faulted: () => {
         faults++;
-        bus.emit({ kind: 'server.trouble', code: 'X', message: `${faults}` });
+        bus.emit({ kind: 'server.trouble', code: 'SERVER_FAILED', message: `${faults}` });
       },
     });
     bus.subscribe(() => {

@@ -4,6 +4,7 @@ import { plainLine } from '../plainText.ts';
 import { noteText } from './roll.ts';
 import { standingHint, standingText } from './standing.ts';
 import { agentStepName } from './step.ts';
+import { serverTroubleText } from './trouble.ts';
 import { count, formatBytes, formatMs, formatOff, shortenHashes } from './units.ts';
 
 /** One event as a line for people: what happened, without the time and the machine, which stand in columns of their own. */
@@ -22,6 +23,8 @@ export function eventJson(event: Event): object {
     }
     case 'roll.step':
       return { ...event, words: noteText(event.note) };
+    case 'server.trouble':
+      return 'message' in event ? event : { ...event, message: serverTroubleText(event) };
     default:
       return event;
   }
@@ -107,7 +110,7 @@ function inWords(event: Event): string {
     case 'events.limited':
       return `${count(event.count, 'event')} of ${LIMITED[event.subject] ?? event.subject} not kept: too many at once`;
     case 'server.trouble':
-      return `trouble: ${event.message} [${event.code}]`;
+      return `trouble: ${serverTroubleText(event)} [${event.code}]`;
   }
 }
 

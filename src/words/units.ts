@@ -1,6 +1,6 @@
 /** `1 node`, `2 nodes`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`;
 }
 
 /** `950 B`, `1.4 MB`: powers of 1000. */

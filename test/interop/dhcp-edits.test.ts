@@ -6,6 +6,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import type { DhcpSite } from '../../src/dhcp/site.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
+import { serverTroubleText } from '../../src/words/trouble.ts';
 import {
   addMachine,
   addressesOf,
@@ -141,7 +142,7 @@ test('a renamed network keeps its leases, and the address of a node is known und
   await bind('stranger', '192.168.0.111');
 
   site = { ...site, networks: new Map([...site.networks].filter(([name]) => name === 'rack2')) };
-  const troubles = () => events.flatMap((event) => (event.kind === 'server.trouble' ? [event.message] : []));
+  const troubles = () => events.flatMap((event) => (event.kind === 'server.trouble' ? [serverTroubleText(event)] : []));
   await server.reload();
   await server.reload();
   assert.equal(troubles().length, 1, 'once');

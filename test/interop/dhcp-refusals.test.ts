@@ -17,6 +17,7 @@ import { OPTION } from '../../src/model/options.ts';
 import { closeDescriptor, ETH_P_IP, receive } from '../../src/net/libc.ts';
 import { openListening, openRawSender } from '../../src/net/raw.ts';
 import { ip, mac, nodeOf } from '../../src/site/testing/fixture.ts';
+import { serverTroubleText } from '../../src/words/trouble.ts';
 import { addMachine, clientScript, memoryStore, requireTools, run, sh, start, tidy, until } from './dhcp.rig.ts';
 import type { Told } from './flood-client.ts';
 
@@ -127,7 +128,7 @@ describe('a kernel that refuses', () => {
     assert.throws(() => readdirSync('/proc/self/fd'), { code: 'EMFILE' }, 'still');
     await once(limit.child, 'exit');
     assert.deepEqual(faults, []);
-    const troubles = events.flatMap((event) => (event.kind === 'server.trouble' ? [event.message] : []));
+    const troubles = events.flatMap((event) => (event.kind === 'server.trouble' ? [serverTroubleText(event)] : []));
     assert.deepEqual(troubles, ['socket: EMFILE'], 'what probes was to be opened anew');
   });
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReveilleError } from '../../src/errors.ts';
 import { lease, offer } from '../../src/model/testing/fixture.ts';
+import type { Trouble } from '../../src/model/trouble.ts';
 import { EventLog } from '../../src/state/eventLog.ts';
 import { openPatientStore, openStore, type Store } from '../../src/state/store.ts';
 
@@ -108,7 +109,7 @@ const until = async (condition: () => boolean | Promise<boolean>): Promise<void>
 /** A store as the server opens it, on a disk of 128 MB, and what it reported. */
 async function served(): Promise<{ store: Store; codes: string[] }> {
   const codes: string[] = [];
-  const onNotice = (code: string) => void codes.push(code);
+  const onNotice = ({ code }: Trouble) => void codes.push(code);
   const store = await openPatientStore(join(disk, 'state'), { longestLeaseMs: 3_600_000, onNotice });
   return { store, codes };
 }

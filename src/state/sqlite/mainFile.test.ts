@@ -37,7 +37,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 /** A patient store and the codes of what it reported. */
 async function patient(folder: string, longestLeaseMs = HOUR): Promise<{ store: Store; codes: string[] }> {
   const codes: string[] = [];
-  const store = await openPatientStore(folder, { longestLeaseMs, onNotice: (code) => codes.push(code) });
+  const store = await openPatientStore(folder, { longestLeaseMs, onNotice: ({ code }) => codes.push(code) });
   return { store, codes };
 }
 

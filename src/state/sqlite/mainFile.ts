@@ -138,10 +138,7 @@ export class MainFile {
     };
     if (isFull(last) && this.#reserve.giveUp()) {
       this.#withoutReserve = true;
-      this.#options.notify({
-        code: 'DISK_FULL',
-        message: 'the disk is full: room that was kept for leases is given up for their records. Make room',
-      });
+      this.#options.notify({ trouble: { code: 'DISK_FULL' } });
       this.#triedAt = Number.NEGATIVE_INFINITY;
       if (needsReopening(error)) this.#closeWriter();
       const results = again();
@@ -194,12 +191,11 @@ export class MainFile {
       migrate(writer.db);
       if (isGone && this.#wasUsed) {
         holdLeases(writer, Date.now() + longestLeaseMs);
-        notify({ code: 'STATE_GONE', message: `${this.#path} was gone: a new one was made`, leasesLost: true });
+        notify({ trouble: { code: 'STATE_GONE', file: this.#path }, leasesLost: true });
       }
       if (lostLog && !isGone) {
         noteLostLog(folder, writer, lostLog, Date.now() + longestLeaseMs);
-        const message = `what was last written to ${this.#path} is lost with ${this.#path}-wal`;
-        notify({ code: 'STATE_LOST', message, leasesLost: true });
+        notify({ trouble: { code: 'STATE_LOST', file: this.#path }, leasesLost: true });
       }
       moveEvents(writer, folder);
       requireSound(writer);
@@ -263,7 +259,7 @@ export class MainFile {
       if (how === 'changed' || (how === 'replaced' && isSoundCopy(this.#path))) {
         // What the files say of leases is not what is known of them.
         this.#closeHarmed();
-        notify({ code: 'STATE_CHANGED', message: `${this.#path} was ${how} by another program`, leasesLost: true });
+        notify({ trouble: { code: 'STATE_CHANGED', file: this.#path, how }, leasesLost: true });
         return true;
       }
       if (performance.now() - this.#mendedAt < MEND_MS) return false;
@@ -337,10 +333,7 @@ export class MainFile {
       const more = this.#reserve.take(room);
       if (this.#withoutReserve && this.#reserve.size >= reserveOn(room)) {
         this.#withoutReserve = false;
-        this.#options.notify({
-          code: 'DISK_HAS_ROOM',
-          message: 'the disk has room again: some of it is kept for leases',
-        });
+        this.#options.notify({ trouble: { code: 'DISK_HAS_ROOM' } });
       }
       return more;
     } catch {
@@ -353,13 +346,14 @@ export class MainFile {
     if (this.#isBroken) return;
     this.#isBroken = true;
     const { message, hint }: Failure = failureOf(error, this.#path);
-    this.#options.notify({ code: 'STATE_UNAVAILABLE', message: hint === '' ? message : `${message}; ${hint}` });
+    const trouble = { code: 'STATE_UNAVAILABLE', message, ...(hint !== '' && { hint }) } as const;
+    this.#options.notify({ trouble });
   }
 
   #well(): void {
     if (!this.#isBroken) return;
     this.#isBroken = false;
-    this.#options.notify({ code: 'STATE_AVAILABLE', message: `${this.#path} is written again` });
+    this.#options.notify({ trouble: { code: 'STATE_AVAILABLE', file: this.#path } });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Trouble } from '../../model/trouble.ts';
 import type { EventValues, Result, Statement } from '../database.ts';
 import type { Failure } from '../failure.ts';
 
@@ -13,7 +14,7 @@ export type Answer<Given> =
  * What the thread of the state reports besides its answers, as an event `server.trouble`. `leasesLost`: the file's leases are not what
  * was last committed.
  */
-export type Notice = { readonly code: string; readonly message: string; readonly leasesLost?: true };
+export type Notice = { readonly trouble: Trouble; readonly leasesLost?: true };
 
 /** What a thread is started with. */
 export type ThreadOptions = { readonly folder: string; readonly readOnly: boolean };

@@ -67,7 +67,7 @@ describe('a state of the version that had the events beside the leases', () => {
     const message = 'y'.repeat(15_000);
     const flood = Array.from(
       { length: 10_000 },
-      (_, at): Event => ({ kind: 'server.trouble', code: 'X', message, at }),
+      (_, at): Event => ({ kind: 'server.trouble', code: 'SERVER_FAILED', message, at }),
     );
     const folder = earlierState(flood);
     assert(statSync(join(folder, 'reveille.db')).size > 150_000_000);

@@ -68,12 +68,7 @@ export function rebuild({ folder, open, longestLeaseMs, now }: RebuildFrom): Not
   // From here on the new file counts, whatever happens.
   renameSync(beside, join(folder, `${REBUILT}${stamp}`));
   adoptRebuilt(folder);
-  const missing = incomplete.length === 0 ? '' : `; not all could be read of: ${incomplete.join(', ')}`;
-  return {
-    code: 'STATE_REBUILT',
-    message: `${path} was damaged, and was made anew of what it said${missing}. The damaged one is ${damaged}`,
-    leasesLost: true,
-  };
+  return { trouble: { code: 'STATE_REBUILT', file: path, incomplete, damaged }, leasesLost: true };
 }
 
 function copyOf(path: string): DatabaseFile | undefined {
