@@ -167,10 +167,8 @@ describe('rsyslogd', () => {
     const log = openLog(LOCAL, (loss) => lost.push(loss), { syslog: join(folder, 'none'), journald: UNUSED });
     for (let n = 0; n < 2500; n++) log.write(event(n));
     log.close();
-    assert.deepEqual(
-      lost.map(({ to, cause }) => [to, cause]),
-      [[join(folder, 'none'), 'ENOENT']],
-    );
+    for (const { to, cause } of lost) assert.deepEqual([to, cause], [join(folder, 'none'), 'ENOENT']);
+    assert.ok(lost.reduce((sum, { count }) => sum + count, 0) > 0);
   });
 
   test('on another machine is told in RFC 5424, as JSON if wanted', async () => {
