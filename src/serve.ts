@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { ApiTokens } from './access/apiTokens.ts';
 import { formatPlace, troubleOf } from './errors.ts';
 import { guarded } from './faults.ts';
 import { HttpPorts } from './http/machinesServer.ts';
@@ -12,6 +13,7 @@ import { hearLinkNews } from './net/linkNews.ts';
 import { createOrders } from './node/orders.ts';
 import { missingFor } from './readiness.ts';
 import { openRolls } from './roll/run.ts';
+import { type ApiService, startApi } from './serve/api.ts';
 import { openBundles } from './serve/bundles.ts';
 import type { Core } from './serve/core.ts';
 import { openImages } from './serve/images.ts';
@@ -22,6 +24,7 @@ import { openCloud, runRolls, watchCloud } from './serve/rolls.ts';
 import { openTokens } from './serve/tokens.ts';
 import { startDhcp, startFileServers, type Wire } from './serve/wire.ts';
 import { serverAddresses } from './serverAddresses.ts';
+import type { Service } from './service.ts';
 import { siteInvalid } from './site/invalid.ts';
 import { followSiteAside } from './siteFollower.ts';
 import { Supervisor } from './supervisor.ts';
@@ -108,7 +111,23 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const { tftp, http } = await startFileServers(core, wire, dhcp, files, bundles, tokens, orders);
   const withCloud = openCloud(core);
   const operatorsRolls = runRolls(core, records, rolls, images.shelf, bundles, orders, withCloud);
-  await startOperators(core, operatorsView(core, records, followed, addresses, dhcp, bundles, orders, operatorsRolls));
+  const apiTokens = opened.use(await ApiTokens.open({ store: records.store.apiTokens, now: Date.now }));
+  let api: Service<ApiService> | undefined;
+  const serving = () => api?.running?.serving;
+  const view = operatorsView(
+    core,
+    records,
+    followed,
+    addresses,
+    dhcp,
+    bundles,
+    orders,
+    operatorsRolls,
+    apiTokens,
+    serving,
+  );
+  await startOperators(core, view);
+  api = await startApi(core, apiTokens, addresses, view);
   watchCloud(core, records, orders, withCloud);
 
   const histories = new Histories(records.timeline, site());
@@ -123,6 +142,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     // The port first: what DHCP and TFTP send names it.
     await http.reload().catch(trouble);
     await Promise.all([dhcp.reload(), tftp.reload()]);
+    await api?.reload().catch(trouble);
     const steps = [
       () => histories.follow(site(), records.strangers.list()),
       () => bundles.files.siteChanged(),

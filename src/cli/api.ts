@@ -11,11 +11,15 @@ import type {
   ValuesOf,
 } from '../http/contracts/contract.ts';
 import { writeRequest } from '../http/contracts/request.ts';
+import { type RemoteFlags, type Way, wayOver } from './remote.ts';
 
 /** The Unix socket of the server that keeps its state in `stateFolder`. */
 export function socketPath(stateFolder: string): string {
   return join(stateFolder, 'reveille.sock');
 }
+
+/** Which server is asked: that of a state folder on this machine or, by its URL, one on another. */
+export type ServerFlags = RemoteFlags & { readonly state: string };
 
 /** Ends a request early. */
 export type Until = { readonly signal?: AbortSignal };
@@ -25,25 +29,25 @@ export type Until = { readonly signal?: AbortSignal };
  * answer does; what the server refuses with; REQUEST_INVALID if it answers something else than the contract says.
  */
 export async function ask<C extends JsonContract>(
-  stateFolder: string,
+  server: string | ServerFlags,
   contract: C,
   values: ValuesOf<C>,
   until: Until = {},
 ): Promise<AnswerOf<C>> {
   let text = '';
-  for await (const piece of await send(stateFolder, contract, values, until)) text += piece;
+  for await (const piece of await send(server, contract, values, until)) text += piece;
   return answerIn(contract, text);
 }
 
 /** The lines of the running server's answer, one after the other, until it or the signal ends. Throws as `ask` does. */
 export async function* askLines<C extends LinesContract>(
-  stateFolder: string,
+  server: string | ServerFlags,
   contract: C,
   values: ValuesOf<C>,
   until: Until = {},
 ): AsyncGenerator<AnswerOf<C>> {
   let rest = '';
-  for await (const piece of await send(stateFolder, contract, values, until)) {
+  for await (const piece of await send(server, contract, values, until)) {
     const lines = (rest + piece).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) if (line !== '') yield answerIn(contract, line);
@@ -51,33 +55,45 @@ export async function* askLines<C extends LinesContract>(
 }
 
 /** Resolves to the body's stream of text pieces. */
-function send(
-  stateFolder: string,
+async function send(
+  server: string | ServerFlags,
   contract: Contract,
   values: AnyValues,
   { signal }: Until,
 ): Promise<AsyncIterable<string>> {
   const { body, ...line } = writeRequest(contract, values);
-  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  const way = await wayTo(server);
+  const headers = {
+    accept: contract.form === 'json' ? 'application/json' : 'application/x-ndjson',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...way.headers,
+  };
   return new Promise((resolve, reject) => {
-    const sent = request(
-      { socketPath: socketPath(stateFolder), ...line, headers, ...(signal && { signal }) },
-      async (response) => {
-        response.setEncoding('utf8');
-        if (response.statusCode === 200) return resolve(toItsEnd(response, signal));
-        reject(await refusalIn(response, `the server answered ${response.statusCode} to ${line.path}`));
-      },
-    );
-    sent.on('error', (cause) =>
-      reject(
-        new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${socketPath(stateFolder)}: ${cause.message}`, {
-          hint: 'Start it with `reveille serve`, or name its state folder with --state; the socket is for its own user and group.',
-          cause,
-        }),
-      ),
-    );
+    const sent = way.request({ ...line, headers, ...(signal && { signal }) });
+    sent.on('response', async (response) => {
+      response.setEncoding('utf8');
+      if (response.statusCode === 200) return resolve(toItsEnd(response, signal));
+      reject(await refusalIn(response, `the server answered ${response.statusCode} to ${line.path}`));
+    });
+    sent.on('error', (cause) => reject(cause instanceof ReveilleError ? cause : way.unreachable(cause)));
     sent.end(body);
   });
+}
+
+/** How requests get to a server. */
+async function wayTo(server: string | ServerFlags): Promise<Way> {
+  const flags = typeof server === 'string' ? { state: server } : server;
+  if (flags.server !== undefined) return wayOver({ ...flags, server: flags.server });
+  const path = socketPath(flags.state);
+  return {
+    headers: {},
+    request: (options) => request({ socketPath: path, ...options }),
+    unreachable: (cause) =>
+      new ReveilleError('SERVER_UNREACHABLE', `no server answers at ${path}: ${cause.message}`, {
+        hint: 'Start it with `reveille serve`, or name its state folder with --state; the socket is for its own user and group.',
+        cause,
+      }),
+  };
 }
 
 async function* toItsEnd(body: AsyncIterable<string>, signal?: AbortSignal): AsyncGenerator<string> {

@@ -13,6 +13,7 @@ export const COMMANDS = {
   lease: async () => (await import('./lease.ts')).leaseCommand(),
   roll: async () => (await import('./roll.ts')).rollCommand(),
   power: async () => (await import('./power.ts')).powerCommand(),
+  token: async () => (await import('./token.ts')).tokenCommand(),
   image: async () => {
     const [{ imageCommand }, { slimCommand }] = await Promise.all([import('./image.ts'), import('./imageSlim.ts')]);
     return imageCommand().addCommand(slimCommand());

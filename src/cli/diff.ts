@@ -8,23 +8,22 @@ import { DIFF } from '../http/contracts/files.ts';
 import type { FileChange, FileForm, NodeDiff } from '../node/diff.ts';
 import { KEPT_PRIVATE } from '../node/secretMask.ts';
 import { plainLine, plainLines } from '../plainText.ts';
-import { ask } from './api.ts';
-import { jsonOption, stateOption } from './options.ts';
+import { ask, type ServerFlags } from './api.ts';
+import { asking, jsonOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 
 /** `reveille diff NODE`: what the next refresh would change on a running node, and what somebody changed there. */
 export function diffCommand(): Command {
-  return new Command('diff')
+  return asking(new Command('diff'))
     .description('show what would change on a running node, and what somebody changed there')
     .argument('<node>', 'name, MAC or address')
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nExits 0 if nothing would change and nobody changed anything there, 1 if so. Private keys are not shown.\n\nExample:\n  reveille diff node01',
     )
-    .action(async (node: string, flags: { state: string; json: boolean }) => {
-      const diff = await ask(flags.state, DIFF, { query: { node } });
+    .action(async (node: string, flags: ServerFlags & { json: boolean }) => {
+      const diff = await ask(flags, DIFF, { query: { node } });
       if (diff.changes.length > 0) process.exitCode = 1;
       if (flags.json) console.log(jsonText(diff));
       else console.log(diff.changes.length === 0 ? `Nothing would change on ${node}.` : await diffText(diff));

@@ -6,14 +6,14 @@ import { parseIpv4 } from '../model/ipv4.ts';
 import { openStore } from '../state/store.ts';
 import { poolOf } from '../timeline/heldLease.ts';
 import { formatMs } from '../words/units.ts';
-import { ask } from './api.ts';
-import { jsonOption, siteOption, stateOption } from './options.ts';
+import { ask, type ServerFlags } from './api.ts';
+import { asking, jsonOption, siteOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { reportDamaged } from './state.ts';
 import { table } from './table.ts';
 
-type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
+type Flags = ServerFlags & { readonly site: string; readonly json: boolean };
 
 /** `reveille lease`: which addresses are lent, and ending one. */
 export function leaseCommand(): Command {
@@ -24,11 +24,10 @@ export function leaseCommand(): Command {
 }
 
 function listCommand(): Command {
-  return new Command('list')
+  return asking(new Command('list'))
     .description('list the addresses that are lent, and those that were declined')
     .addOption(new Option('--all', 'leases that are over, too').default(false))
     .addOption(siteOption())
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille lease list\n  reveille lease list --json')
     .action(async (flags: Flags & { readonly all: boolean }) => {
@@ -40,29 +39,29 @@ function listCommand(): Command {
 }
 
 function releaseCommand(): Command {
-  return new Command('release')
+  return asking(new Command('release'))
     .description('end the lease of an address, so that another machine may have it; the machine itself is not asked')
     .addArgument(new Argument('<address>', 'an address that `reveille lease list` names'))
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille lease release 10.0.0.200')
     .action(async (address: string, flags: Flags) => {
       const ip = parseIpv4(address);
       if (ip === undefined) throw new ReveilleError('REQUEST_INVALID', `"${address}" is not an address`);
-      const lease = await ask(flags.state, RELEASE_LEASE, { params: { ip } });
+      const lease = await ask(flags, RELEASE_LEASE, { params: { ip } });
       console.log(flags.json ? jsonText(lease) : `${lease.ip} is free: the lease of ${lease.mac} has ended.`);
     });
 }
 
 /** The running server's leases; where none runs, those that the state holds. */
-export async function leasesNow({ site, state }: Pick<Flags, 'site' | 'state'>): Promise<readonly LeaseShown[]> {
+export async function leasesNow(flags: ServerFlags & { readonly site: string }): Promise<readonly LeaseShown[]> {
   try {
-    return await ask(state, LIST_LEASES, {});
+    return await ask(flags, LIST_LEASES, {});
   } catch (error) {
-    if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
+    if (flags.server !== undefined || !(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE')
+      throw error;
   }
-  const current = await siteIn(site);
-  const store = await openStore(state, { readOnly: true, onDamaged: reportDamaged });
+  const current = await siteIn(flags.site);
+  const store = await openStore(flags.state, { readOnly: true, onDamaged: reportDamaged });
   try {
     return byAddress(await store.leases.load()).map((lease) =>
       shownLease(lease, {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Argument, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { NODE_SET_HELP } from '../site/nodeSet.ts';
 
 const SYSTEM_SITE = '/etc/reveille';
@@ -15,6 +15,23 @@ export function siteOption(): Option {
 /** `--state DIR`: the state folder; else REVEILLE_STATE, else /var/lib/reveille. */
 export function stateOption(): Option {
   return new Option('--state <dir>', 'state folder').env('REVEILLE_STATE').default('/var/lib/reveille');
+}
+
+/** A command that asks the running server, with the options that say which one, and how it is known. */
+export function asking(command: Command): Command {
+  for (const option of [
+    stateOption(),
+    new Option('--server <url>', 'ask the server there, such as https://boot.example.org:8443').env('REVEILLE_SERVER'),
+    new Option('--token-file <file>', 'file with the token that it knows').env('REVEILLE_TOKEN_FILE'),
+    new Option('--server-fingerprint <sha256>', 'its certificate, as `reveille status` prints it there').env(
+      'REVEILLE_SERVER_FINGERPRINT',
+    ),
+    new Option('--server-ca <file>', 'certificates (PEM) of the authority that signed its own').env(
+      'REVEILLE_SERVER_CA',
+    ),
+  ])
+    command.addOption(option);
+  return command;
 }
 
 /** The argument that names nodes: several words are one list, an empty text where none is given. */

@@ -43,3 +43,8 @@ export function clock(at: number): string {
   const two = (n: number) => String(n).padStart(2, '0');
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, '0')}`;
 }
+
+/** `2026-11-22 20:31:07` in the machine's own time zone. */
+export function moment(at: number): string {
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+}

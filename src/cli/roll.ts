@@ -6,8 +6,8 @@ import { POLICIES, type Policy } from '../model/rollNote.ts';
 import { isActive, type Roll, type RollLimits } from '../roll/record.ts';
 import { parseDuration } from '../site/duration.ts';
 import { rollJson } from '../words/roll.ts';
-import { ask } from './api.ts';
-import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { ask, type ServerFlags } from './api.ts';
+import { asking, jsonOption, nodesArgument } from './options.ts';
 import { jsonText } from './print.ts';
 import { lines, liveTable, pinLines, previewText, rollText } from './rollText.ts';
 import { askState } from './state.ts';
@@ -24,12 +24,12 @@ type Flags = Limits &
     readonly drifted: boolean;
     readonly dryRun: boolean;
   };
-type Shown = { readonly state: string; readonly json: boolean };
+type Shown = ServerFlags & { readonly json: boolean };
 type ShownRoll = { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
 
 /** `reveille roll NODES` and what is done about rolls. */
 export function rollCommand(): Command {
-  const roll = new Command('roll')
+  const roll = asking(new Command('roll'))
     .description('renew running nodes onto their newest image, a few at a time, their instances moved away before')
     .addArgument(nodesArgument({ required: false }))
     .addOption(
@@ -38,7 +38,6 @@ export function rollCommand(): Command {
     .addOption(new Option('--image <name>', 'another image than the site gives them; they stay pinned to it'))
     .addOption(new Option('--dry-run', 'say what would be done, and do nothing').default(false));
   return withLimits(roll)
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -49,7 +48,7 @@ export function rollCommand(): Command {
       const { drifted, dryRun, image } = flags;
       const nodes = set === '' ? {} : { nodes: set };
       const body = { ...nodes, drifted, dryRun, ...(image === undefined ? {} : { image }), ...limitsOf(flags) };
-      const begun = await ask(flags.state, BEGIN_ROLL, { body });
+      const begun = await ask(flags, BEGIN_ROLL, { body });
       if (!dryRun) return follow(begun, flags);
       console.log(flags.json ? jsonText(rollJson(begun)) : previewText(begun));
     })
@@ -78,17 +77,16 @@ function withLimits(command: Command, usual?: string): Command {
 }
 
 function statusCommand(): Command {
-  return new Command('status')
+  return asking(new Command('status'))
     .description('show the newest roll, or one by its id')
     .argument('[id]', 'which roll', 'newest')
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       '\nExits 1 if the roll stopped or was aborted, or a node failed.\n\nExample:\n  reveille roll status',
     )
     .action(async (id: string, flags: Shown) => {
-      const { roll, pins, live } = await shownOrKept(flags.state, id);
+      const { roll, pins, live } = await shownOrKept(flags, id);
       if (!live && !flags.json) console.error('No server is running; this is what the state last held.\n');
       if (flags.json) console.log(jsonText({ roll: rollJson(roll), pins, live }));
       else console.log([rollText(roll, Date.now()), ...pinLines(pins)].join('\n'));
@@ -101,7 +99,7 @@ function abortCommand(): Command {
     .description('begin no more nodes; those not yet rebooted go back into service')
     .addHelpText('after', '\nExample:\n  reveille roll abort')
     .action(async (id: string, flags: Shown) =>
-      follow(await ask(flags.state, ABORT_ROLL, { params: { id } }), flags, hasFailedNodes),
+      follow(await ask(flags, ABORT_ROLL, { params: { id } }), flags, hasFailedNodes),
     );
 }
 
@@ -110,7 +108,7 @@ function resumeCommand(): Command {
     .description('go on with a roll that stopped or was aborted; failed nodes are tried again')
     .addHelpText('after', '\nExample:\n  reveille roll resume --boot-time 30m')
     .action(async (id: string, flags: Limits & Shown) =>
-      follow(await ask(flags.state, RESUME_ROLL, { params: { id }, body: limitsOf(flags) }), flags),
+      follow(await ask(flags, RESUME_ROLL, { params: { id }, body: limitsOf(flags) }), flags),
     );
 }
 
@@ -124,12 +122,12 @@ function rollbackCommand(): Command {
       '\nThe next roll of a node takes its pin away.\n\nExample:\n  reveille roll rollback --failures 1',
     )
     .action(async (id: string, flags: Limits & Shown) =>
-      follow(await ask(flags.state, ROLL_BACK, { params: { id }, body: limitsOf(flags) }), flags),
+      follow(await ask(flags, ROLL_BACK, { params: { id }, body: limitsOf(flags) }), flags),
     );
 }
 
 function ofRoll(command: Command): Command {
-  return command.argument('[id]', 'which roll', 'newest').addOption(stateOption()).addOption(jsonOption());
+  return asking(command.argument('[id]', 'which roll', 'newest')).addOption(jsonOption());
 }
 
 function limitsOf({ maxUnavailable, failures, policy, bootTime }: Limits): Partial<RollLimits> {
@@ -148,9 +146,10 @@ const PATIENCE_MS = 300_000;
 /** Shows a roll until it has ended: a table that changes on a terminal, a line for each change elsewhere. */
 async function follow(
   begun: Roll,
-  { state, json }: { readonly state: string; readonly json: boolean },
+  flags: ServerFlags & { readonly json: boolean },
   isWrong: (roll: Roll) => boolean = hasGoneWrong,
 ): Promise<void> {
+  const { json } = flags;
   const live = process.stdout.isTTY && !json;
   const print = live ? liveTable() : json ? () => {} : lines();
   let roll = begun;
@@ -161,7 +160,7 @@ async function follow(
     if (!isActive(roll)) break;
     await after(LOOK_MS);
     try {
-      roll = (await show(state, roll.id)).roll;
+      roll = (await show(flags, roll.id)).roll;
       answered = Date.now();
     } catch (error) {
       if (!isAway(error) || Date.now() - answered > PATIENCE_MS) throw error;
@@ -180,22 +179,23 @@ function hasFailedNodes({ nodes }: Roll): boolean {
   return nodes.some(({ phase }) => phase === 'failed');
 }
 
-async function show(state: string, id: string): Promise<ShownRoll> {
-  return await ask(state, SHOW_ROLL, { params: { id } });
+async function show(server: ServerFlags, id: string): Promise<ShownRoll> {
+  return await ask(server, SHOW_ROLL, { params: { id } });
 }
 
 /** What the running server says or, where none runs, what the state last held. */
-async function shownOrKept(state: string, id: string): Promise<ShownRoll & { readonly live: boolean }> {
+async function shownOrKept(server: ServerFlags, id: string): Promise<ShownRoll & { readonly live: boolean }> {
   try {
-    return { ...(await show(state, id)), live: true };
+    return { ...(await show(server, id)), live: true };
   } catch (error) {
-    const kept = isAway(error)
-      ? await askState(
-          state,
-          async (store) => ({ rolls: await store.rolls.rolls(), pins: await store.rolls.pins() }),
-          undefined,
-        )
-      : undefined;
+    const kept =
+      isAway(error) && server.server === undefined
+        ? await askState(
+            server.state,
+            async (store) => ({ rolls: await store.rolls.rolls(), pins: await store.rolls.pins() }),
+            undefined,
+          )
+        : undefined;
     const roll = id === 'newest' ? kept?.rolls.at(-1) : kept?.rolls.find((one) => one.id === id);
     if (kept === undefined || roll === undefined) throw error;
     return { roll, pins: Object.fromEntries(kept.pins), live: false };

@@ -14,22 +14,21 @@ import { holdingText } from '../words/diagnosis.ts';
 import { statusJson } from '../words/status.ts';
 import { stepDetail, stepName } from '../words/step.ts';
 import { count, formatMs, formatOff, shortenHashes } from '../words/units.ts';
-import { ask } from './api.ts';
+import { ask, type ServerFlags } from './api.ts';
 import { statusFromState } from './offline.ts';
-import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
+import { asking, jsonOption, nodesArgument, siteOption } from './options.ts';
 import { clock, jsonText, paint, STATE_COLOUR } from './print.ts';
 import { table } from './table.ts';
 
-type Flags = { readonly site: string; readonly state: string; readonly summary?: boolean; readonly json?: boolean };
+type Flags = ServerFlags & { readonly site: string; readonly summary?: boolean; readonly json?: boolean };
 
 /** `reveille status`: every node, its state and the last step of its newest boot. */
 export function statusCommand(): Command {
-  return new Command('status')
+  return asking(new Command('status'))
     .description('show every node: its address, its state, how its files stand and the last step of its newest boot')
     .addArgument(nodesArgument({ required: false, more: '; of one node, the steps of its newest boot' }))
     .addOption(new Option('-s, --summary', 'one line for each state, its nodes as ranges').default(false))
     .addOption(siteOption())
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -52,16 +51,17 @@ export function statusCommand(): Command {
 /** What the running server says or, where none runs, what the site and the state say. */
 export async function currentStatus(flags: Flags): Promise<{ status: Status; live: boolean }> {
   try {
-    return { status: await runningStatus(flags.state), live: true };
+    return { status: await runningStatus(flags), live: true };
   } catch (error) {
-    if (!(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
+    if (flags.server !== undefined || !(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE')
+      throw error;
     return { status: await statusFromState(flags.site, flags.state), live: false };
   }
 }
 
 /** What the running server says. Throws SERVER_UNREACHABLE where none runs. */
-export async function runningStatus(state: string): Promise<Status> {
-  const { nodes, strangers, ...status } = await ask(state, STATUS, {});
+export async function runningStatus(server: string | ServerFlags): Promise<Status> {
+  const { nodes, strangers, ...status } = await ask(server, STATUS, {});
   return {
     ...status,
     nodes: nodes.map(({ boot, ...node }) => ({ ...node, boot: parseBoot(boot) ?? null })),
@@ -130,7 +130,9 @@ export function rackText(status: Status): string {
     const state = status.nodes[i]?.state ?? 'unseen';
     return line.replace(`  ${stateWord(state)} `, `  ${paint(STATE_COLOUR[state], stateWord(state))} `);
   });
-  const below = [strangersLine(status.strangers), refusedText(status.refused)].filter((part) => part !== undefined);
+  const below = [strangersLine(status.strangers), refusedText(status.refused), apiLine(status.api)].filter(
+    (part) => part !== undefined,
+  );
   return [paint('bold', heading ?? ''), ...coloured, ...below.flatMap((part) => ['', part])].join('\n');
 }
 
@@ -142,6 +144,12 @@ export function refusedText(refused: Status['refused']): string | undefined {
   const since = clock(refused.servingSince).slice(0, 'hh:mm:ss'.length);
   const text = `${formatPlace(first.place)} is refused: ${first.message}${others}; serving the version of ${since}`;
   return `${paint('red', plainLine(text))}\n  reveille check names all that is wrong`;
+}
+
+/** `API on port 8443, certificate sha256:ab12…`, or nothing. */
+export function apiLine(api: Status['api']): string | undefined {
+  if (api === undefined) return undefined;
+  return `API on port ${api.port}, ${api.fingerprint === undefined ? 'without TLS' : `certificate sha256:${api.fingerprint}`}`;
 }
 
 /** `3 unknown machines tried to boot (reveille node strangers)`, or nothing. */

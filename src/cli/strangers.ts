@@ -7,14 +7,15 @@ import { addNodes, type NewNode } from '../site/addNodes.ts';
 import { hasKin, nextName } from '../site/propose.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { bootJson } from '../words/step.ts';
+import type { ServerFlags } from './api.ts';
 import { addressOption, dryRunOption, listOption, networkOption, tellAdded } from './nodeAdd.ts';
-import { jsonOption, siteOption, stateOption } from './options.ts';
-import { paint } from './print.ts';
+import { asking, jsonOption, siteOption } from './options.ts';
+import { moment, paint } from './print.ts';
 import { siteIn } from './site.ts';
 import { currentStatus } from './status.ts';
 import { table } from './table.ts';
 
-type Flags = { readonly site: string; readonly state: string; readonly json: boolean };
+type Flags = ServerFlags & { readonly site: string; readonly json: boolean };
 type AdoptFlags = Flags & {
   readonly name?: string;
   readonly ip: string;
@@ -25,11 +26,10 @@ type AdoptFlags = Flags & {
 
 /** `reveille node strangers`: machines that the site does not list and that tried to boot, with what they are. */
 export function strangersCommand(): Command {
-  return new Command('strangers')
+  return asking(new Command('strangers'))
     .description('list the machines that tried to boot and that the site does not list')
     .addOption(new Option('-a, --all', 'those that asked for an address and nothing else too').default(false))
     .addOption(siteOption())
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille node strangers\n  reveille node adopt 52:54:00:00:00:61')
     .action(async (flags: Flags & { readonly all: boolean }) => {
@@ -50,7 +50,7 @@ export function strangersCommand(): Command {
 
 /** `reveille node adopt MAC`: makes a stranger a node of the site. */
 export function adoptCommand(): Command {
-  return new Command('adopt')
+  return asking(new Command('adopt'))
     .description('make machines that tried to boot nodes of the site; names and addresses follow those that are there')
     .addArgument(new Argument('<mac...>', 'MAC addresses, as `reveille node strangers` lists them').argParser(macs))
     .addOption(new Option('--name <name>', 'host name; default: the next one of the commonest kind'))
@@ -58,7 +58,6 @@ export function adoptCommand(): Command {
     .addOption(networkOption())
     .addOption(listOption('--profile <name>', 'a profile'))
     .addOption(siteOption())
-    .addOption(stateOption())
     .addOption(dryRunOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille node adopt 52:54:00:00:00:61 --profile compute')
@@ -129,11 +128,6 @@ function plain(stranger: Stranger, vendors: ReadonlyMap<Mac, string>): object {
     vendor: vendors.get(stranger.mac) ?? null,
     ip: ip === undefined ? null : formatIpv4(ip),
   };
-}
-
-/** `2026-11-22 20:31:07` in the machine's own time zone. */
-function moment(at: number): string {
-  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace('T', ' ');
 }
 
 function macs(text: string, before: readonly Mac[] = []): readonly Mac[] {

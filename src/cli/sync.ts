@@ -3,13 +3,12 @@ import { ReveilleError } from '../errors.ts';
 import { SYNC } from '../http/contracts/files.ts';
 import type { SyncResult } from '../node/sync.ts';
 import { parseDuration } from '../site/duration.ts';
-import { askLines } from './api.ts';
-import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { askLines, type ServerFlags } from './api.ts';
+import { asking, jsonOption, nodesArgument } from './options.ts';
 import { jsonText, paint } from './print.ts';
 import { table } from './table.ts';
 
-type Flags = {
-  readonly state: string;
+type Flags = ServerFlags & {
   readonly wait: boolean;
   readonly restore: boolean;
   readonly timeout?: number;
@@ -22,10 +21,9 @@ const PATIENCE_FOR_ABSENT_MS = 900_000;
 
 /** `reveille sync NODES`: running nodes apply what the site gives them now. */
 export function syncCommand(): Command {
-  return new Command('sync')
+  return asking(new Command('sync'))
     .description('have running nodes fetch and apply their files at once')
     .addArgument(nodesArgument({ required: true }))
-    .addOption(stateOption())
     .addOption(new Option('--wait', 'wait for nodes that are off or booting, instead of telling them').default(false))
     .addOption(new Option('--restore', 'also lay again the files that somebody changed on the nodes').default(false))
     .addOption(
@@ -54,7 +52,7 @@ async function run(
   let nodes: readonly string[] = [];
   const results = new Map<string, SyncResult>();
   try {
-    for await (const line of askLines(flags.state, SYNC, { body: { nodes: set, wait, restore, timeoutMs } })) {
+    for await (const line of askLines(flags, SYNC, { body: { nodes: set, wait, restore, timeoutMs } })) {
       if ('nodes' in line) nodes = line.nodes;
       else results.set(line.node, line);
       tell(results.size, nodes.length);

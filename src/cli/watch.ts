@@ -3,21 +3,20 @@ import { EVENTS } from '../http/contracts/events.ts';
 import type { Event } from '../model/event.ts';
 import { escapeUnsafe } from '../plainText.ts';
 import { describeEvent } from '../words/event.ts';
-import { askLines } from './api.ts';
-import { jsonOption, nodesArgument, stateOption } from './options.ts';
+import { askLines, type ServerFlags } from './api.ts';
+import { asking, jsonOption, nodesArgument } from './options.ts';
 import { clock, paint } from './print.ts';
 
 /** `reveille watch [NODES]`: one line for each event, as it happens, until interrupted. */
 export function watchCommand(): Command {
-  return new Command('watch')
+  return asking(new Command('watch'))
     .description('show what happens as it happens, a line for each event')
     .addArgument(nodesArgument({ required: false }))
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille watch node01\n  reveille watch node[01-16]')
-    .action(async (set: string, flags: { state: string; json?: boolean }) => {
+    .action(async (set: string, flags: ServerFlags & { json?: boolean }) => {
       const query = set === '' ? { follow: true } : { follow: true, node: set };
-      for await (const event of askLines(flags.state, EVENTS, { query })) {
+      for await (const event of askLines(flags, EVENTS, { query })) {
         console.log(flags.json ? escapeUnsafe(JSON.stringify(event)) : eventLine(event));
       }
     });

@@ -13,22 +13,22 @@ import { diagnoseStranger, type SeenStranger, strangerState } from '../timeline/
 import type { Status } from '../timeline/status.ts';
 import { type DiagnosisText, diagnosisText, strangerText } from '../words/diagnosis.ts';
 import { bootJson } from '../words/step.ts';
+import type { ServerFlags } from './api.ts';
 import { leasesNow } from './lease.ts';
-import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
+import { asking, jsonOption, nodesArgument, siteOption } from './options.ts';
 import { jsonText } from './print.ts';
 import { currentStatus, nodesNamed } from './status.ts';
 
-type Flags = { readonly site: string; readonly state: string; readonly json?: boolean };
+type Flags = ServerFlags & { readonly site: string; readonly json?: boolean };
 /** What `--json` prints of each machine; `node` is `null` for one that the site does not list. */
 type Told = DiagnosisText & { readonly node: string | null; readonly state: string; readonly [more: string]: unknown };
 
 /** `reveille why NODES`: how each node stands, in words, and what to look at next; the same of machines that the site does not list. */
 export function whyCommand(): Command {
-  return new Command('why')
+  return asking(new Command('why'))
     .description('say in words how a node stands, or a machine that is no node, and what to look at next')
     .addArgument(nodesArgument({ required: true }))
     .addOption(siteOption())
-    .addOption(stateOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

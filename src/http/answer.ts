@@ -24,6 +24,7 @@ export function refuse(reply: FastifyReply, error: ReveilleError, status?: numbe
   const code = status ?? own ?? ERROR_CODES[error.code].status;
   const seconds = retryAfter ?? (code === 503 ? UNAVAILABLE_SECONDS : undefined);
   if (seconds !== undefined) reply.header('retry-after', String(seconds));
+  if (code === 401) reply.header('www-authenticate', 'Bearer realm="reveille"');
   if (hasBody(reply.request.raw) && !reply.request.raw.complete) reply.header('connection', 'close');
   return reply.code(code).type('application/json; charset=utf-8').header('cache-control', 'no-store').send(refusal);
 }

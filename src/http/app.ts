@@ -1,5 +1,8 @@
+import type { RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { SecureContextOptions } from 'node:tls';
+import fastify, { type FastifyInstance, type FastifyServerFactory } from 'fastify';
 import { ReveilleError } from '../errors.ts';
 import { type FaultSink, guarded } from '../faults.ts';
 import { refuse, refuseInWords } from './answer.ts';
@@ -12,20 +15,27 @@ const KEEP_ALIVE_MS = 65_000;
 /** How often connections are held against these times. */
 const CHECK_MS = 2000;
 const MOST_HEADERS = 100;
+const LIMITS = { headersTimeout: HEADERS_MS, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: CHECK_MS };
+const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: HEADERS_MS } as const;
 
 /**
  * A fastify app: bodies are left to the routes (see `Bodies`), every error one of ours, no redirects (UEFI
  * firmware does not follow them), doubled slashes taken as one. `connections` lets connections in; nothing that a client sends
- * throws past `faulted`.
+ * throws past `faulted`. With `secure` it speaks TLS (1.2 and newer).
  */
-export function createApp(faulted: FaultSink, connections: Connections): FastifyInstance {
+export function createApp(
+  faulted: FaultSink,
+  connections: Connections,
+  secure?: SecureContextOptions,
+): FastifyInstance {
   const app = fastify({
+    ...(secure && { serverFactory: secureServers(secure) }),
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: BODY_MS,
-    http: { headersTimeout: HEADERS_MS, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: CHECK_MS },
+    http: LIMITS,
     routerOptions: { ignoreDuplicateSlashes: true, ignoreTrailingSlash: false },
     clientErrorHandler: guarded(faulted, (error, socket) => refuseUnreadable(error, socket, connections)),
     frameworkErrors: (error, _request, reply) => {
@@ -45,11 +55,12 @@ export function createApp(faulted: FaultSink, connections: Connections): Fastify
   server.maxHeadersCount = MOST_HEADERS;
   // The answer comes first: a route that reads the body sends 100 Continue itself.
   server.on('checkContinue', (request, response) => server.emit('request', request, response));
-  const [serve] = server.listeners('connection') as ((socket: Socket) => void)[];
+  const opened = secure ? 'secureConnection' : 'connection';
+  const [serve] = server.listeners(opened) as ((socket: Socket) => void)[];
   if (serve === undefined) throw new Error('the HTTP server has no listener for connections');
-  server.removeAllListeners('connection');
+  server.removeAllListeners(opened);
   server.on(
-    'connection',
+    opened,
     guarded(faulted, (socket: Socket) => {
       if (connections.admit(socket)) serve.call(server, socket);
     }),
@@ -66,6 +77,11 @@ export function createApp(faulted: FaultSink, connections: Connections): Fastify
     });
   });
   return app;
+}
+
+function secureServers(secure: SecureContextOptions): FastifyServerFactory {
+  const times = { requestTimeout: BODY_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+  return (listener) => createSecureServer({ ...secure, ...LIMITS, ...times, ...TLS }, listener as RequestListener);
 }
 
 const STATUS_OF: { readonly [code: string]: string } = {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ERROR_CODES, ReveilleError } from '../errors.ts';
 import { ip } from '../site/testing/fixture.ts';
+import { createApp } from './app.ts';
+import { Connections } from './connections.ts';
 import { type AnyValues, COMMON_REFUSALS, type Contract, type ValuesOf } from './contracts/contract.ts';
 import { EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
@@ -9,8 +11,10 @@ import { LIST_LEASES, RELEASE_LEASE } from './contracts/leases.ts';
 import { OPERATOR_CONTRACTS } from './contracts/operators.ts';
 import { readValues, writeRequest } from './contracts/request.ts';
 import { ABORT_ROLL, BEGIN_ROLL, LIST_ROLLS, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from './contracts/rolls.ts';
+import { HEALTH, OPEN_API } from './contracts/service.ts';
 import { STATUS } from './contracts/status.ts';
-import { operatorsApp } from './operators.ts';
+import { CREATE_TOKEN, LIST_TOKENS, REVOKE_TOKEN, WHO_AM_I } from './contracts/tokens.ts';
+import { addOperatorRoutes, socketDoor } from './operators.ts';
 import {
   DIFF_VALUE,
   EVENT_VALUE,
@@ -32,37 +36,45 @@ function rig(fails?: Error) {
       return value;
     };
   const faults: unknown[] = [];
-  const app = operatorsApp(
-    operatorsFixture({
-      status: async () => answers('status', STATUS_VALUE)(),
-      nodesNamed: (set) => {
-        if (set === 'nobody') throw new ReveilleError('NODE_UNKNOWN', 'the site has no node nobody', { hint: 'look' });
-        return [set];
-      },
-      keptEvents: async (filter) => answers('keptEvents', [{ id: 7, event: EVENT_VALUE }])(filter),
-      diff: async (node) => answers('diff', DIFF_VALUE)(node),
-      sync: async function* (nodes, { gone: _, ...options }) {
-        yield answers('sync', SYNC_VALUE)(nodes, options);
-      },
-      leases: {
-        list: () => answers('list', [LEASE_VALUE])(),
-        release: async (address) => answers('release', LEASE_VALUE)(address),
-        nodeOf: () => 'node01',
-        poolOf: () => '10.0.0.200-10.0.0.220',
-      },
-      rolls: {
-        list: () => answers('rolls', [ROLL_VALUE])(),
-        show: (id) => answers('show', { roll: ROLL_VALUE, pins: { node01: 'aa' } })(id),
-        begin: async (...args) => answers('begin', ROLL_VALUE)(...args),
-        abort: async (id) => answers('abort', ROLL_VALUE)(id),
-        resume: async (...args) => answers('resume', ROLL_VALUE)(...args),
-        rollback: async (...args) => answers('rollback', ROLL_VALUE)(...args),
-      },
-      faulted: (error) => faults.push(error),
-    }),
-  );
+  const from = operatorsFixture({
+    status: async () => answers('status', STATUS_VALUE)(),
+    nodesNamed: (set) => {
+      if (set === 'nobody') throw new ReveilleError('NODE_UNKNOWN', 'the site has no node nobody', { hint: 'look' });
+      return [set];
+    },
+    keptEvents: async (filter) => answers('keptEvents', [{ id: 7, event: EVENT_VALUE }])(filter),
+    diff: async (node) => answers('diff', DIFF_VALUE)(node),
+    sync: async function* (nodes, { gone: _, ...options }) {
+      yield answers('sync', SYNC_VALUE)(nodes, options);
+    },
+    leases: {
+      list: () => answers('list', [LEASE_VALUE])(),
+      release: async (address) => answers('release', LEASE_VALUE)(address),
+      nodeOf: () => 'node01',
+      poolOf: () => '10.0.0.200-10.0.0.220',
+    },
+    rolls: {
+      list: () => answers('rolls', [ROLL_VALUE])(),
+      show: (id) => answers('show', { roll: ROLL_VALUE, pins: { node01: 'aa' } })(id),
+      begin: async (...args) => answers('begin', ROLL_VALUE)(...args),
+      abort: async (id) => answers('abort', ROLL_VALUE)(id),
+      resume: async (...args) => answers('resume', ROLL_VALUE)(...args),
+      rollback: async (...args) => answers('rollback', ROLL_VALUE)(...args),
+    },
+    tokens: {
+      list: () => answers('tokens', [TOKEN_VALUE])(),
+      create: async (...args) => answers('create', `rvl_${'0'.repeat(64)}`)(...args),
+      revoke: async (name) => answers('revoke', TOKEN_VALUE)(name),
+    },
+    isWell: async () => answers('isWell', true)(),
+    faulted: (error) => faults.push(error),
+  });
+  const app = createApp(from.faulted, new Connections(9, 9));
+  addOperatorRoutes(app, from, socketDoor(from.emit));
   return { app, asked, faults };
 }
+
+const TOKEN_VALUE = { name: 'ci', role: 'operator', createdAt: 1, expiresAt: null, expired: false } as const;
 
 /** What a request by its contract must lead to: the part that is asked, and its arguments. */
 type Row = { readonly contract: Contract; readonly values: AnyValues; readonly asks: readonly unknown[] };
@@ -107,6 +119,14 @@ const ROWS: readonly Row[] = [
   row(RESUME_ROLL, { params: { id: 'r1' }, body: {} }, 'resume', 'r1', {}),
   row(RESUME_ROLL, { params: { id: 'r1' }, body: { bootMs: 5 } }, 'resume', 'r1', { bootMs: 5 }),
   row(ROLL_BACK, { params: { id: 'r1' }, body: { failures: 1 } }, 'rollback', 'r1', { failures: 1 }),
+  row(LIST_TOKENS, {}, 'tokens'),
+  row(CREATE_TOKEN, { body: { name: 'ci', role: 'viewer' } }, 'create', 'ci', 'viewer', null),
+  row(CREATE_TOKEN, { body: { name: 'ci', role: 'admin', expiresAt: 9 } }, 'create', 'ci', 'admin', 9),
+  row(REVOKE_TOKEN, { params: { name: 'a b' } }, 'revoke', 'a b'),
+  row(HEALTH, {}, 'isWell'),
+  // These ask nothing.
+  row(WHO_AM_I, {}),
+  row(OPEN_API, {}),
 ];
 
 const wireOf = ({ contract, values }: Row) => {
@@ -126,7 +146,7 @@ describe('each route of the operators’ API', () => {
       const { app, asked } = rig();
       const answer = await app.inject(wireOf(one));
       assert.equal(answer.statusCode, 200, answer.body);
-      assert.deepEqual(asked, [asks]);
+      assert.deepEqual(asked, asks.length === 0 ? [] : [asks]);
       const lines = contract.form === 'json' ? [answer.body] : answer.body.trimEnd().split('\n');
       assert.match(
         String(answer.headers['content-type']),
@@ -136,6 +156,7 @@ describe('each route of the operators’ API', () => {
       for (const line of lines) assert.deepEqual(contract.answer.parse(JSON.parse(line)), JSON.parse(line));
     });
 
+    if (asks.length === 0) continue;
     it(`refuses with the code and status of the table: ${contract.method} ${contract.path}`, async () => {
       for (const code of [...COMMON_REFUSALS, ...contract.refusals]) {
         const { app, faults } = rig(new ReveilleError(code, 'no', { hint: 'yes' }));

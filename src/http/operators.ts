@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import type { ApiTokens } from '../access/apiTokens.ts';
+import { ReveilleError } from '../errors.ts';
 import type { FaultSink } from '../faults.ts';
-import type { Event } from '../model/event.ts';
+import type { Event, EventSink } from '../model/event.ts';
 import type { NodeDiff } from '../node/diff.ts';
 import type { SyncOptions, SyncResult } from '../node/sync.ts';
 import type { RollsForOperators } from '../roll/operators.ts';
@@ -8,15 +10,20 @@ import type { EventFilter, StoredEvent } from '../timeline/eventStore.ts';
 import type { Status } from '../timeline/status.ts';
 import { statusJson } from '../words/status.ts';
 import { createApp } from './app.ts';
+import { type Door, guardBy, ON_SOCKET } from './caller.ts';
 import { Connections } from './connections.ts';
 import type { AnswerOf } from './contracts/contract.ts';
 import { EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
+import { openApi } from './contracts/openApi.ts';
+import { HEALTH, OPEN_API } from './contracts/service.ts';
 import { STATUS } from './contracts/status.ts';
+import { auditEvent } from './gate.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
 import { sendEvents, sendEventsAfter, sendLines } from './lines.ts';
 import { addRollRoutes } from './rollRoutes.ts';
 import { readJsonBodies, serveJson, serveLines } from './serveRoute.ts';
+import { addTokenRoutes } from './tokenRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
 /** What the operators' API is made from. */
@@ -34,6 +41,11 @@ export type OperatorsFrom = {
   readonly keptEvents: (filter: EventFilter) => Promise<readonly StoredEvent[]>;
   readonly rolls: RollsForOperators;
   readonly leases: LeasesForOperators;
+  readonly tokens: Pick<ApiTokens, 'list' | 'create' | 'revoke'>;
+  /** Whether the state can be read and every service runs. */
+  readonly isWell: () => Promise<boolean>;
+  /** Takes in who asked for which change. */
+  readonly emit: EventSink;
   /** Takes in exceptions that no code expected. */
   readonly faulted: FaultSink;
 };
@@ -49,9 +61,15 @@ const MOST_OPERATORS = 256;
 const MOST_EVENTS = 10_000;
 const SYNC_PATIENCE_MS = 120_000;
 
+/** The door of the Unix socket: who may open it may do everything. */
+export function socketDoor(emit: EventSink): Door {
+  return { admit: () => ON_SOCKET, changed: (change) => emit(auditEvent(change)) };
+}
+
 /** The server for operators; `contracts/` says what its routes take and answer. */
 export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
-  const app = operatorsApp(from);
+  const app = createApp(from.faulted, new Connections(MOST_OPERATORS, MOST_OPERATORS));
+  addOperatorRoutes(app, from, socketDoor(from.emit));
   let release: (() => Promise<void>) | undefined;
   return {
     async listen(path) {
@@ -64,13 +82,20 @@ export function createOperatorsServer(from: OperatorsFrom): OperatorsServer {
   };
 }
 
-/** The app of that server, before it listens. */
-export function operatorsApp(from: OperatorsFrom): FastifyInstance {
+/** Has `app` serve the routes of operators to those whom a door lets in. */
+export function addOperatorRoutes(app: FastifyInstance, from: OperatorsFrom, door: Door): void {
   const { faulted } = from;
-  const app = createApp(faulted, new Connections(MOST_OPERATORS, MOST_OPERATORS));
+  guardBy(app, door);
   readJsonBodies(app);
   addRollRoutes(app, from.rolls);
   addLeaseRoutes(app, from.leases);
+  addTokenRoutes(app, from.tokens);
+  serveJson(app, HEALTH, async () => {
+    if (await from.isWell()) return { ok: true } as const;
+    throw new ReveilleError('SERVER_BUSY', 'not all of the server works');
+  });
+  const document = openApi();
+  serveJson(app, OPEN_API, () => document);
   serveJson(app, STATUS, async () => statusJson(await from.status()));
   serveLines(app, EVENTS, ({ query: { since, after, node, limit, follow = false } }, reply) => {
     const nodes = node === undefined ? undefined : from.nodesNamed(node);
@@ -110,7 +135,6 @@ export function operatorsApp(from: OperatorsFrom): FastifyInstance {
     });
     return sendLines(reply, syncLines(nodes, results), faulted);
   });
-  return app;
 }
 
 /** The nodes that are asked, then the result of each. */

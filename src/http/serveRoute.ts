@@ -1,6 +1,14 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ReveilleError } from '../errors.ts';
-import type { AnswerOf, Contract, JsonContract, LinesContract, ValuesOf } from './contracts/contract.ts';
+import type { Caller } from './caller.ts';
+import {
+  type AnswerOf,
+  type Contract,
+  isChange,
+  type JsonContract,
+  type LinesContract,
+  type ValuesOf,
+} from './contracts/contract.ts';
 import { readValues } from './contracts/request.ts';
 import { hasBody } from './peer.ts';
 
@@ -20,9 +28,9 @@ export function readJsonBodies(app: FastifyInstance): void {
 export function serveJson<C extends JsonContract>(
   app: FastifyInstance,
   contract: C,
-  answer: (values: ValuesOf<C>) => AnswerOf<C> | Promise<AnswerOf<C>>,
+  answer: (values: ValuesOf<C>, caller: Caller | null) => AnswerOf<C> | Promise<AnswerOf<C>>,
 ): void {
-  register(app, contract, async (values, reply) => reply.send(await answer(values)));
+  register(app, contract, async (values, reply) => reply.send(await answer(values, reply.request.caller)));
 }
 
 /** Registers a route whose answer is a stream of lines, which `answer` sends. */
@@ -43,11 +51,39 @@ function register<C extends Contract>(
   app.route({
     method,
     url,
-    handler: async ({ params, query, body, raw }, reply) => {
+    config: { contract },
+    handler: async (request, reply) => {
+      const { params, query, body, raw } = request;
       if (body === undefined && hasBody(raw)) {
         throw new ReveilleError('REQUEST_INVALID', 'the body must be JSON, with content-type: application/json');
       }
-      return answer(readValues(contract, { params, query, body }), reply);
+      const values = readValues(contract, { params, query, body });
+      return isChange(contract) ? recorded(app, contract, request, () => answer(values, reply)) : answer(values, reply);
     },
   });
+}
+
+/** Does what was asked for, and records who asked for it and how it ended. */
+async function recorded<T>(
+  app: FastifyInstance,
+  { operation }: Contract,
+  { caller, params, body }: FastifyRequest,
+  work: () => Promise<T>,
+): Promise<T> {
+  const record = (outcome: string): void => {
+    if (caller !== null)
+      app.changed({ caller, operation, values: { ...asObject(params), ...asObject(body) }, outcome });
+  };
+  try {
+    const answered = await work();
+    record('done');
+    return answered;
+  } catch (error) {
+    record(error instanceof ReveilleError ? error.code : 'SERVER_FAILED');
+    throw error;
+  }
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
 }

@@ -31,6 +31,7 @@ export function severityOf(event: Event): Severity {
     case 'server.clock':
     case 'events.limited':
     case 'packets.malformed':
+    case 'audit.refused':
     case 'tftp.failed':
     case 'http.failed':
       return SEVERITY.warning;
@@ -38,6 +39,8 @@ export function severityOf(event: Event): Severity {
       return event.status === 'failed' ? SEVERITY.error : SEVERITY.info;
     case 'site.loaded':
     case 'server.started':
+    case 'server.api':
+    case 'audit.change':
     case 'network.heard':
     case 'image.changed':
       return SEVERITY.notice;

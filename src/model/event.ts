@@ -169,6 +169,30 @@ type OtherEvent =
   | { readonly kind: 'site.rejected'; readonly errors: readonly string[] }
   | { readonly kind: 'image.changed'; readonly image: string; readonly sha256: string }
   | { readonly kind: 'server.started'; readonly httpPort?: number; readonly serves?: readonly ServedAs[] }
+  /** The operators' API is served on a port; `fingerprint` is that of its certificate (SHA-256, in hex), absent without TLS. */
+  | { readonly kind: 'server.api'; readonly port: number; readonly fingerprint?: string }
+  /**
+   * Someone asked by the API for a change: with which token (`actor`; `socket` on the Unix socket), which operation with which `values` (JSON,
+   * cut to 2,000 characters), from which address, and how it ended: `done`, or the code of the refusal.
+   */
+  | {
+      readonly kind: 'audit.change';
+      readonly actor: string;
+      readonly role: string;
+      readonly operation: string;
+      readonly values: string;
+      readonly from: string;
+      readonly outcome: string;
+    }
+  /** Requests of the API from an address were refused, for their token or its role; counted since the last such event of the address. */
+  | {
+      readonly kind: 'audit.refused';
+      readonly from: string;
+      readonly code: string;
+      readonly count: number;
+      readonly actor?: string;
+      readonly operation?: string;
+    }
   /** An exception that no code expected was contained. `stack` comes with the first of its kind; `count` is how many there were. */
   | {
       readonly kind: 'server.fault';

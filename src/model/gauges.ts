@@ -68,6 +68,12 @@ export const MEASURES = {
     fileBytesSent: since('bytes of whole boot files sent'),
   },
   operators: {},
+  api: {
+    connections: now('connections that are open'),
+    refusedConnections: since('connections that were refused'),
+    requests: since('requests that came'),
+    refused: since('requests that were refused for their token, its role or their number'),
+  },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Measure>>>>;
 
 export type Measured = keyof typeof MEASURES;

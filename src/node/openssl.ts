@@ -33,13 +33,38 @@ export async function signKey(
   authority: SignedKey | undefined,
   scratch: string,
 ): Promise<SignedKey> {
+  const kind = authority === undefined ? 'authority' : 'node';
+  return sign(kind, await newKey(), subject, { from, to }, authority, scratch);
+}
+
+/** Makes a certificate of a server, signed by itself, for `key` (PEM) or a new one. Throws as `signKey` does. */
+export async function signServerKey(
+  subject: Subject,
+  life: Life,
+  key: string | undefined,
+  scratch: string,
+): Promise<SignedKey> {
+  return sign('server', key ?? (await newKey()), subject, life, undefined, scratch);
+}
+
+async function newKey(): Promise<string> {
   const { privateKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
-  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+async function sign(
+  kind: Kind,
+  key: string,
+  subject: Subject,
+  { from, to }: Life,
+  authority: SignedKey | undefined,
+  scratch: string,
+): Promise<SignedKey> {
   const folder = await mkdtemp(join(scratch, SIGNING));
   try {
     const file = (name: string) => join(folder, name);
     const keep = (name: string, text: string) => writeFile(file(name), text, { mode: 0o600 });
-    await keep('config', configOf(subject, authority !== undefined, folder));
+    await keep('config', configOf(subject, kind, folder));
     await keep('key', key);
     await keep('authority-key', authority?.key ?? key);
     await keep('authority', authority?.certificate ?? '');
@@ -66,20 +91,24 @@ export async function removeLeftovers(scratch: string): Promise<void> {
   }
 }
 
+/** What a certificate is for: a node, which is server and client; the authority that signs theirs; a server that signs its own. */
+type Kind = 'node' | 'authority' | 'server';
+
 /** openssl's configuration; see config(5ssl), ca(1ssl), x509v3_config(5ssl). */
-function configOf({ commonName, organization, dns, ips }: Subject, isNode: boolean, folder: string): string {
+function configOf({ commonName, organization, dns, ips }: Subject, kind: Kind, folder: string): string {
   for (const text of [commonName, organization, ...dns, ...ips])
-    if (!/^[A-Za-z0-9][A-Za-z0-9 ._-]*$/.test(text))
+    if (!/^[A-Za-z0-9:][A-Za-z0-9 .:_-]*$/.test(text))
       throw new Error(`${JSON.stringify(text)} cannot stand in a certificate`);
   const names = [...dns.map((name) => `DNS:${name}`), ...ips.map((ip) => `IP:${ip}`)];
   // No keyUsage for nodes: libvirt and QEMU before 2025 require keyEncipherment in it, which RFC 8813 forbids for such keys.
-  const extensions = isNode
-    ? [
-        'basicConstraints=critical,CA:FALSE',
-        'extendedKeyUsage=serverAuth,clientAuth',
-        `subjectAltName=${names.join(',')}`,
-      ]
-    : ['basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=critical,keyCertSign,cRLSign'];
+  const extensions =
+    kind !== 'authority'
+      ? [
+          'basicConstraints=critical,CA:FALSE',
+          kind === 'node' ? 'extendedKeyUsage=serverAuth,clientAuth' : 'extendedKeyUsage=serverAuth',
+          `subjectAltName=${names.join(',')}`,
+        ]
+      : ['basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=critical,keyCertSign,cRLSign'];
   return `
 [req]
 prompt=no
@@ -118,7 +147,7 @@ async function openssl(...args: readonly string[]): Promise<void> {
     const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
     if (code === 'ENOENT') {
       const hint = 'apt install openssl';
-      throw new ReveilleError('TOOL_MISSING', 'openssl is not installed: it signs the nodes’ certificates', {
+      throw new ReveilleError('TOOL_MISSING', 'openssl is not installed: it signs certificates', {
         hint,
         cause,
       });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ApiTokens } from '../access/apiTokens.ts';
 import type { DhcpServer } from '../dhcp/server.ts';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import { createOperatorsServer, type OperatorsFrom } from '../http/operators.ts';
@@ -11,7 +12,7 @@ import type { Service } from '../service.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import type { SiteFollower } from '../siteFollower.ts';
 import { heldLeases, poolOf } from '../timeline/heldLease.ts';
-import { statusOf } from '../timeline/status.ts';
+import { type ServedApi, statusOf } from '../timeline/status.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core } from './core.ts';
 import type { Records } from './records.ts';
@@ -20,8 +21,10 @@ import type { Records } from './records.ts';
 const MOST_READ_BYTES = 32 * 1024 * 1024;
 
 /** The operators' API on its socket; where that cannot be had now, it is tried again. */
-export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subscribe' | 'faulted'>): Promise<void> {
-  const { stateFolder, supervisor, bus, opened } = core;
+export async function startOperators(
+  { stateFolder, supervisor, bus, opened }: Core,
+  from: OperatorsFrom,
+): Promise<void> {
   const later = (error: unknown) =>
     bus.emit({
       kind: 'server.trouble',
@@ -30,7 +33,7 @@ export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subs
     });
   const operators = await supervisor.run('operators', (faulted) =>
     startWhenPossible(async () => {
-      const server = createOperatorsServer({ ...from, subscribe: (listener) => bus.subscribe(listener), faulted });
+      const server = createOperatorsServer({ ...from, faulted });
       try {
         await server.listen(join(stateFolder, 'reveille.sock'));
       } catch (error) {
@@ -45,7 +48,7 @@ export async function startOperators(core: Core, from: Omit<OperatorsFrom, 'subs
 
 /** What the operators' API answers from. */
 export function operatorsView(
-  { site, ids }: Core,
+  { supervisor, bus, site, ids }: Core,
   { store, log, timeline, strangers }: Records,
   followed: Pick<SiteFollower, 'refused'>,
   addresses: ServerAddresses,
@@ -53,7 +56,9 @@ export function operatorsView(
   { files }: Bundles,
   orders: Orders,
   rolls: RollsForOperators,
-): Omit<OperatorsFrom, 'subscribe' | 'faulted'> {
+  tokens: ApiTokens,
+  api: () => ServedApi | undefined,
+): OperatorsFrom {
   const leases = () => dhcp.running?.leases() ?? [];
   return {
     status: async () =>
@@ -65,6 +70,7 @@ export function operatorsView(
         standingOf: files.standing,
         held: heldLeases(leases(), site(), Date.now()),
         refused: followed.refused(),
+        api: api(),
       }),
     leases: {
       list: leases,
@@ -76,6 +82,17 @@ export function operatorsView(
       poolOf: (ip) => poolOf(site(), ip),
     },
     rolls,
+    tokens,
+    isWell: async () => {
+      if (supervisor.services.some(({ running }) => running === undefined)) return false;
+      return store.apiTokens.read().then(
+        () => true,
+        () => false,
+      );
+    },
+    subscribe: (listener) => bus.subscribe(listener),
+    emit: (happening) => bus.emit(happening),
+    faulted: supervisor.sinkOf('operators'),
     nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
     sync: (nodes, options) => syncNodes(nodes, options, orders, files.feed),
     diff: async (name) => {

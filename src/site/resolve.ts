@@ -15,7 +15,7 @@ import { resolveRecipes } from './recipe.ts';
 import type { ProfileDeclaration, SiteDeclaration } from './schema.ts';
 import { checkSecretNames, resolveSecrets } from './secrets.ts';
 import type { Declared } from './shape.ts';
-import type { Site } from './site.ts';
+import type { ApiSettings, Site } from './site.ts';
 
 /** The files of a site folder, read and checked against their schemas. */
 export type SiteDocuments = {
@@ -38,7 +38,7 @@ export type SiteDocuments = {
  */
 export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
   const { root, site } = documents;
-  const { tftp, http, dhcp, log, cloud, vars } = site.value;
+  const { tftp, http, api, dhcp, log, cloud, vars } = site.value;
   const known: Referable = {
     images: [...documents.images.keys()],
     overlays: documents.overlays,
@@ -49,6 +49,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
   };
   const tftpRoot = tftp.root === undefined ? undefined : resolve(root, tftp.root);
   checkTftpRoot(tftpRoot, site, kindOf, findings);
+  if (api !== undefined) checkApi(api, site, root, kindOf, findings);
 
   const secrets = resolveSecrets(site, root, findings);
   checkSecretNames(vars, site, ['vars'], known.secrets, findings);
@@ -83,6 +84,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       maxTransfersPerClient: tftp.maxTransfersPerClient,
     },
     http,
+    ...(api === undefined ? {} : { api: { ...api, tls: apiTls(api.tls, root) } }),
     dhcp: dhcpSettings(dhcp),
     log,
     ...(cloud === undefined
@@ -94,6 +96,11 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
   warnOfKept(resolved, site, findings);
   warnOfUnbootable(resolved, { site, profiles: sources }, findings);
   return resolved;
+}
+
+function apiTls(tls: ApiSettings['tls'], root: string): ApiSettings['tls'] {
+  if (typeof tls === 'string') return tls;
+  return { certificate: resolve(root, tls.certificate), key: resolve(root, tls.key) };
 }
 
 function dhcpSettings({ probeTime, ...settings }: SiteDeclaration['dhcp']): DhcpSettings {
@@ -110,6 +117,8 @@ export function namedPaths({ root, site, images }: SiteDocuments): readonly stri
     const clean = files.map(cleanName).filter((file) => file !== undefined);
     paths.push(tftpRoot, ...clean.map((file) => join(tftpRoot, file)));
   }
+  const tls = site.value.api?.tls;
+  if (typeof tls === 'object') paths.push(resolve(root, tls.certificate), resolve(root, tls.key));
   for (const image of images.values()) {
     if (image === undefined) continue;
     const { from, keyring } = image.value;
@@ -137,6 +146,22 @@ function profileSources({ site, profiles }: SiteDocuments, findings: Findings): 
       document === undefined ? [] : [{ name, declared: document.value, document, at: [] }],
     ),
   ];
+}
+
+function checkApi(
+  { port, tls }: NonNullable<SiteDeclaration['api']>,
+  site: Declared<SiteDeclaration>,
+  root: string,
+  kindOf: (path: string) => PathKind,
+  findings: Findings,
+): void {
+  if (port === site.value.http.port)
+    findings.error(site.place(['api', 'port']), `port ${port} is that of http too`, 'give the API another one');
+  if (typeof tls === 'string') return;
+  for (const name of ['certificate', 'key'] as const) {
+    const path = resolve(root, tls[name]);
+    if (kindOf(path) !== 'file') findings.error(site.place(['api', 'tls', name]), `there is no file ${path}`);
+  }
 }
 
 function checkTftpRoot(

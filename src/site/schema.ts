@@ -354,6 +354,62 @@ const http = keyed(
   'the settings of HTTP',
 );
 
+const apiTls = z.union(
+  [
+    choice('auto', 'off'),
+    keyed(
+      {
+        certificate: filePath.describe(
+          'Its certificate and those that lead to its authority (PEM); relative to the site folder.',
+        ),
+        key: filePath.describe('Its private key (PEM); relative to the site folder.'),
+      },
+      'the files of a certificate',
+    ),
+  ],
+  {
+    error: ({ input }) =>
+      typeof input === 'string'
+        ? notOneOf(['auto', 'off', '{ certificate, key }'], input)
+        : mistyped('auto, off or { certificate, key }', input),
+  },
+);
+
+const apiMetrics = z.union(
+  [
+    choice('token', 'open').transform((access) => ({ open: access === 'open', nodes: false })),
+    keyed(
+      {
+        open: yesOrNo.prefault(false).describe('Whether /metrics is served without a token.'),
+        nodes: yesOrNo.prefault(false).describe('Whether there are metrics for each node, labelled with its name.'),
+      },
+      'the settings of the metrics',
+    ),
+  ],
+  {
+    error: ({ input }) =>
+      typeof input === 'string'
+        ? notOneOf(['token', 'open'], input)
+        : mistyped('token, open or { open, nodes }', input),
+  },
+);
+
+const api = keyed(
+  {
+    port: whole('a port', 1, 65535).prefault(8443).describe('TCP port of the API.'),
+    address: address.describe('Address of this machine on which it is served. Default: all.').exactOptional(),
+    tls: apiTls
+      .prefault('auto')
+      .describe(
+        'auto: with a certificate that the server makes for itself; off: without TLS, for a proxy in front; or the files of a certificate.',
+      ),
+    metrics: apiMetrics
+      .prefault('token')
+      .describe('Who may read /metrics. token: who has a token of the API; open: everyone.'),
+  },
+  'the settings of the API',
+);
+
 const secret = keyed(
   {
     file: filePath.describe('File that holds it; relative to the site folder.').exactOptional(),
@@ -478,6 +534,7 @@ export const siteSchema = keyed(
     menu: menu.prefault({}).describe('The boot menu.'),
     tftp: tftp.prefault({}).describe('The TFTP server.'),
     http: http.prefault({}).describe('The HTTP server.'),
+    api: api.describe('The API of operators on a TCP port. Absent: on the Unix socket only.').exactOptional(),
     dhcp: dhcp.prefault({}).describe('The DHCP server.'),
     log: log.prefault({}).describe('Where events are logged besides the state.'),
     cloud: cloud

@@ -7,6 +7,15 @@ import type { SiteNode, Vars } from '../model/node.ts';
 import type { Recipe } from '../model/recipe.ts';
 import type { SecretSource } from '../model/secret.ts';
 
+/** How the operators' API is served over TCP. Paths are absolute. */
+export type ApiSettings = {
+  readonly port: number;
+  /** Absent: on all addresses. */
+  readonly address?: Ipv4;
+  readonly tls: 'auto' | 'off' | { readonly certificate: string; readonly key: string };
+  readonly metrics: { readonly open: boolean; readonly nodes: boolean };
+};
+
 /** A valid site. */
 export type Site = {
   readonly name: string;
@@ -33,6 +42,8 @@ export type Site = {
     readonly maxTransfersPerClient: number;
   };
   readonly http: { readonly port: number };
+  /** The operators' API on a TCP port; absent: on the Unix socket only. */
+  readonly api?: ApiSettings;
   readonly dhcp: DhcpSettings;
   readonly log: LogSettings;
   /** The cloud that the nodes serve. `name` absent: the environment's OS_CLOUD; `file` is absolute. */

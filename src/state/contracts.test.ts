@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Kysely } from 'kysely';
+import { apiToken, apiTokenStoreContract } from '../access/testing/apiTokenStoreContract.ts';
 import type { LeaseStore } from '../dhcp/leaseStore.ts';
 import { leaseStoreContract } from '../dhcp/testing/leaseStoreContract.ts';
 import { ReveilleError } from '../errors.ts';
@@ -92,6 +93,7 @@ for (const [name, open, share] of IMPLEMENTATIONS) {
   inventoryStoreContract(name, port('inventories'));
   appliedStoreContract(name, port('applied'));
   tokenStoreContract(name, port('tokens'));
+  apiTokenStoreContract(name, port('apiTokens'));
   rollStoreContract(name, () => both(({ rolls }) => rolls));
 
   describe(`${name}, closed,`, () => {
@@ -110,6 +112,9 @@ for (const [name, open, share] of IMPLEMENTATIONS) {
         store.inventories.read(),
         store.applied.read(),
         store.tokens.read(),
+        store.apiTokens.read(),
+        store.apiTokens.add(apiToken(1)),
+        store.apiTokens.remove('a'),
         store.rolls.rolls(),
         store.rolls.pins(),
       ])

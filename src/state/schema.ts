@@ -49,6 +49,15 @@ export type PinRow = { node: string; image: string };
 /** What the server knows of a node's token: hashes, never the token itself. */
 export type TokenRow = { node: string; body: string };
 
+/** A token of the operators' API: its hash, never the token itself. Times are ms since the epoch. */
+export type ApiTokenRow = {
+  name: string;
+  role: 'viewer' | 'operator' | 'admin';
+  hash: string;
+  created_at: number;
+  expires_at: number | null;
+};
+
 /** Facts about the database itself; `version` counts the migrations that it has been through. */
 export type MetaRow = { key: string; value: string };
 
@@ -64,6 +73,7 @@ export type Schema = {
   rolls: RollRow;
   pins: PinRow;
   tokens: TokenRow;
+  api_tokens: ApiTokenRow;
   meta: MetaRow;
 };
 

@@ -1,4 +1,5 @@
 import { Kysely } from 'kysely';
+import type { ApiTokenStore } from '../access/apiTokenStore.ts';
 import type { LeaseStore } from '../dhcp/leaseStore.ts';
 import { troubleOf } from '../errors.ts';
 import type { Trouble } from '../model/trouble.ts';
@@ -11,6 +12,7 @@ import type { RollStore } from '../roll/rollStore.ts';
 import type { BootStore } from '../timeline/bootStore.ts';
 import type { EventStore } from '../timeline/eventStore.ts';
 import type { StrangerStore } from '../timeline/strangerStore.ts';
+import { SqlApiTokens } from './apiTokens.ts';
 import { SqlApplied } from './applied.ts';
 import { SqlBoots } from './boots.ts';
 import { SqlCertificates } from './certificates.ts';
@@ -47,6 +49,7 @@ export type Store = {
   readonly inventories: InventoryStore;
   readonly applied: AppliedStore;
   readonly tokens: TokenStore;
+  readonly apiTokens: ApiTokenStore;
   readonly rolls: RollStore;
   close(): Promise<void>;
 };
@@ -122,6 +125,7 @@ function sqliteStore(folder: string, database: Database, eventsDatabase: EventsD
     inventories: new SqlInventories(tables),
     applied: new SqlApplied(tables),
     tokens: new SqlTokens(tables),
+    apiTokens: new SqlApiTokens(tables),
     rolls: new SqlRolls(tables),
     async close() {
       // An empty commit ends with the last one; whoever waits for that hears of its failure.

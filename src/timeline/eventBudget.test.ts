@@ -139,7 +139,7 @@ describe('the budget of events', () => {
     const each = { events: 5, eventsPerSecond: 1, bytes: 2000, bytesPerSecond: 100 };
     const all = { events: 12, eventsPerSecond: 2, bytes: 4000, bytesPerSecond: 150 };
     const one = { each, all };
-    const limits: EventLimits = { traffic: one, refusals: one, steps: one, failures: one, server: one };
+    const limits: EventLimits = { traffic: one, refusals: one, steps: one, failures: one, server: one, changes: one };
     const someEvent = fc.record({
       class: fc.constantFrom<EventClass>('traffic', 'refusals', 'steps', 'failures'),
       who: fc.integer({ min: 0, max: 5 }),

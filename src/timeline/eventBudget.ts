@@ -4,9 +4,9 @@ import { formatIpv4 } from '../model/ipv4.ts';
 /**
  * Kinds of events that are counted apart, so that a flood of one leaves room for the others. `traffic`: messages and transfers;
  * `refusals`: why an answer or a transfer was refused; `steps`: what the agent does; `failures`: what failed on the node, and how
- * its cloud and a roll see it; `server`: what the server tells of itself.
+ * its cloud and a roll see it; `server`: what the server tells of itself; `changes`: who asked by the API for what.
  */
-export type EventClass = 'traffic' | 'refusals' | 'steps' | 'failures' | 'server';
+export type EventClass = 'traffic' | 'refusals' | 'steps' | 'failures' | 'server' | 'changes';
 
 /** How much may come: so much at once, and so much in each second after that. Bytes are those of the event as JSON. */
 export type Allowance = {
@@ -49,9 +49,21 @@ export const EVENT_LIMITS: EventLimits = {
     each: { events: 1000, eventsPerSecond: 5, bytes: 2 * MB, bytesPerSecond: 8 * KB },
     all: { events: 1000, eventsPerSecond: 5, bytes: 2 * MB, bytesPerSecond: 8 * KB },
   },
+  // Only who has a token that may change things causes these, as often as the API lets it.
+  changes: {
+    each: { events: 5000, eventsPerSecond: 50, bytes: 8 * MB, bytesPerSecond: 128 * KB },
+    all: { events: 5000, eventsPerSecond: 50, bytes: 8 * MB, bytesPerSecond: 128 * KB },
+  },
 };
 
-const CLASSES = ['traffic', 'refusals', 'steps', 'failures', 'server'] as const satisfies readonly EventClass[];
+const CLASSES = [
+  'traffic',
+  'refusals',
+  'steps',
+  'failures',
+  'server',
+  'changes',
+] as const satisfies readonly EventClass[];
 
 /** Subjects that are remembered, at most; those that were quiet for long are forgotten first. */
 const MOST_SUBJECTS = 4096;
@@ -228,12 +240,17 @@ export function classOf(event: Event): EventClass {
     case 'site.rejected':
     case 'image.changed':
     case 'server.started':
+    case 'server.api':
     case 'server.fault':
     case 'server.restarted':
     case 'server.clock':
     case 'server.trouble':
     case 'events.limited':
       return 'server';
+    case 'audit.change':
+      return 'changes';
+    case 'audit.refused':
+      return 'refusals';
     default:
       return 'traffic';
   }

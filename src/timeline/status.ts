@@ -50,7 +50,11 @@ export type Status = {
   readonly strangers: readonly Stranger[];
   /** The edit of the site that the running server refused, if its site folder is not what it serves. */
   readonly refused: RefusedEdit | null;
+  /** Where the operators' API is served over TCP, and the SHA-256 of its certificate; absent where it is not. */
+  readonly api?: ServedApi;
 };
+
+export type ServedApi = { readonly port: number; readonly fingerprint?: string };
 
 /** What a status reads of the site. */
 export type StatusSite = {
@@ -71,10 +75,11 @@ export type StatusFrom = {
   /** The addresses that machines have now. */
   readonly held: ReadonlyMap<Mac, readonly HeldLease[]>;
   readonly refused?: RefusedEdit | undefined;
+  readonly api?: ServedApi | undefined;
 };
 
 /** Puts together what the site declares, what the timeline saw and which addresses are lent. Pure. */
-export function statusOf({ site, timeline, strangers, serverOf, standingOf, held, refused }: StatusFrom): Status {
+export function statusOf({ site, timeline, strangers, serverOf, standingOf, held, refused, api }: StatusFrom): Status {
   const servers = [...site.networks.values()].map(serverOf).filter((found) => found !== undefined);
   const [server] = servers;
   const ours = new Set(servers.map(({ ip }) => ip));
@@ -82,6 +87,7 @@ export function statusOf({ site, timeline, strangers, serverOf, standingOf, held
     site: site.name,
     bootUrl: server ? bootUrl(server) : null,
     refused: refused ?? null,
+    ...(api && { api }),
     strangers: strangers.filter(({ mac }) => !site.nodeByMac.has(mac)),
     nodes: [...site.nodes.values()].map((node) => {
       const boot = timeline.boots(node.name)[0];

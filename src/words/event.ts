@@ -101,6 +101,12 @@ function inWords(event: Event): string {
       return `image ${event.image} is now ${event.sha256.slice(0, 12)}`;
     case 'server.started':
       return startedWords(event);
+    case 'server.api':
+      return `API on port ${event.port}, ${event.fingerprint === undefined ? 'without TLS' : `certificate sha256:${event.fingerprint}`}`;
+    case 'audit.change':
+      return `API: ${event.actor} (${event.role}) from ${event.from}: ${event.operation} ${event.values}: ${event.outcome}`;
+    case 'audit.refused':
+      return `API refused ${count(event.count, 'request')} from ${event.from}${event.actor === undefined ? '' : ` of ${event.actor}`}: ${event.code}`;
     case 'server.fault':
       return `an exception in ${event.service} was contained (${count(event.count, 'time')}): ${event.message}`;
     case 'server.restarted':

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Role } from '../../access/role.ts';
 import type { ErrorCode } from '../../errors.ts';
 
 /** The parts of a request that carry values; each has a schema where a route takes it. */
@@ -12,6 +13,10 @@ export type Contract = {
   readonly method: 'GET' | 'POST';
   /** As fastify writes it: `/api/v1/rolls/:id`. */
   readonly path: string;
+  /** Its name in the OpenAPI document and in the audit log; never changes. */
+  readonly operation: string;
+  /** The least role that a token must have for it; `open`: no token is asked for. On the Unix socket everything may be asked. */
+  readonly role: Role | 'open';
   /** What it does, in one sentence. */
   readonly summary: string;
   /** Schemas from texts to values; each takes no names but its own. */
@@ -29,6 +34,11 @@ export type Contract = {
 
 export type JsonContract = Contract & { readonly form: 'json' };
 export type LinesContract = Contract & { readonly form: 'lines' };
+
+/** Whether a request of a contract changes something: it is recorded who asked for it. */
+export function isChange({ method, role }: Contract): boolean {
+  return method === 'POST' && role !== 'open' && role !== 'viewer';
+}
 
 /** Any route may refuse with these. */
 export const COMMON_REFUSALS: readonly ErrorCode[] = ['REQUEST_INVALID', 'SERVER_BUSY', 'SERVER_FAILED'];

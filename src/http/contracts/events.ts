@@ -24,6 +24,8 @@ const event = z
 export const EVENTS = {
   method: 'GET',
   path: '/api/v1/events',
+  operation: 'readEvents',
+  role: 'viewer',
   summary: 'Events that were, oldest first, and with `follow` those that come.',
   query: z.strictObject({
     since: wholeNumber

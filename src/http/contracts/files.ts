@@ -25,6 +25,8 @@ const fileChange = z.object({
 export const DIFF = {
   method: 'GET',
   path: '/api/v1/diff',
+  operation: 'diffNode',
+  role: 'viewer',
   summary: 'What the next refresh would change on a running node, and what was changed there. Secrets are left out.',
   query: z.strictObject({ node: nodeSet.describe('A name, a MAC or an address; of a set, the first node.') }),
   form: 'json',
@@ -61,6 +63,8 @@ const syncResult = z
 export const SYNC = {
   method: 'POST',
   path: '/api/v1/sync',
+  operation: 'syncNodes',
+  role: 'operator',
   summary:
     'Has running nodes fetch and apply their files. The first line names the nodes; then comes the result of each.',
   body: z.strictObject({

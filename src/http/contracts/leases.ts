@@ -26,6 +26,8 @@ export type LeaseShown = Readonly<z.output<typeof leaseShown>>;
 export const LIST_LEASES = {
   method: 'GET',
   path: '/api/v1/leases',
+  operation: 'listLeases',
+  role: 'viewer',
   summary: 'All leases, by address, those that are over among them.',
   form: 'json',
   answer: z.array(leaseShown),
@@ -35,6 +37,8 @@ export const LIST_LEASES = {
 export const RELEASE_LEASE = {
   method: 'POST',
   path: '/api/v1/leases/:ip/release',
+  operation: 'releaseLease',
+  role: 'operator',
   summary: 'Ends the lease of an address; the machine itself is not asked.',
   params: z.strictObject({ ip: addressText }),
   form: 'json',

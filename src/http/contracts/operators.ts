@@ -3,7 +3,9 @@ import { EVENTS } from './events.ts';
 import { DIFF, SYNC } from './files.ts';
 import { LIST_LEASES, RELEASE_LEASE } from './leases.ts';
 import { ABORT_ROLL, BEGIN_ROLL, LIST_ROLLS, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from './rolls.ts';
+import { HEALTH, OPEN_API } from './service.ts';
 import { STATUS } from './status.ts';
+import { CREATE_TOKEN, LIST_TOKENS, REVOKE_TOKEN, WHO_AM_I } from './tokens.ts';
 
 /** All routes of the operators' API. */
 export const OPERATOR_CONTRACTS: readonly Contract[] = [
@@ -19,4 +21,10 @@ export const OPERATOR_CONTRACTS: readonly Contract[] = [
   ABORT_ROLL,
   RESUME_ROLL,
   ROLL_BACK,
+  LIST_TOKENS,
+  CREATE_TOKEN,
+  REVOKE_TOKEN,
+  WHO_AM_I,
+  HEALTH,
+  OPEN_API,
 ];

@@ -75,6 +75,8 @@ const params = z.strictObject({ id: z.string().describe('The id of a roll, or `n
 export const LIST_ROLLS = {
   method: 'GET',
   path: '/api/v1/rolls',
+  operation: 'listRolls',
+  role: 'viewer',
   summary: 'All rolls that are remembered, oldest first.',
   form: 'json',
   answer: z.array(roll),
@@ -84,6 +86,8 @@ export const LIST_ROLLS = {
 export const SHOW_ROLL = {
   method: 'GET',
   path: '/api/v1/rolls/:id',
+  operation: 'showRoll',
+  role: 'viewer',
   summary: 'A roll, and the images to which nodes are pinned, by node.',
   params,
   form: 'json',
@@ -94,6 +98,8 @@ export const SHOW_ROLL = {
 export const BEGIN_ROLL = {
   method: 'POST',
   path: '/api/v1/rolls',
+  operation: 'beginRoll',
+  role: 'operator',
   summary: 'Begins a roll, and answers at once with it; the server goes on by itself.',
   body: z.strictObject({
     nodes: nodeSet.exactOptional(),
@@ -121,6 +127,8 @@ export const BEGIN_ROLL = {
 export const ABORT_ROLL = {
   method: 'POST',
   path: '/api/v1/rolls/:id/abort',
+  operation: 'abortRoll',
+  role: 'operator',
   summary: 'Begins no more nodes; those not yet rebooted go back into service.',
   params,
   form: 'json',
@@ -131,6 +139,8 @@ export const ABORT_ROLL = {
 export const RESUME_ROLL = {
   method: 'POST',
   path: '/api/v1/rolls/:id/resume',
+  operation: 'resumeRoll',
+  role: 'operator',
   summary: 'Goes on with a roll that stopped or was aborted; failed nodes are tried again.',
   params,
   body: z.strictObject(chosenLimits),
@@ -142,6 +152,8 @@ export const RESUME_ROLL = {
 export const ROLL_BACK = {
   method: 'POST',
   path: '/api/v1/rolls/:id/rollback',
+  operation: 'rollBack',
+  role: 'operator',
   summary: 'Begins a roll that returns the nodes of a roll to the images that they ran before.',
   params,
   body: z.strictObject(chosenLimits),

@@ -122,11 +122,17 @@ const status = z.object({
     .object({ at: time, findings: z.array(finding), servingSince: time })
     .nullable()
     .describe('The edit of the site that the server refused, if its folder is not what it serves.'),
+  api: z
+    .object({ port: z.int(), fingerprint: z.string().exactOptional().describe('SHA-256 of its certificate, in hex.') })
+    .exactOptional()
+    .describe('Where this API is served over TCP.'),
 });
 
 export const STATUS = {
   method: 'GET',
   path: '/api/v1/status',
+  operation: 'showStatus',
+  role: 'viewer',
   summary: 'Every node, its newest boot, and the machines that the site does not list.',
   form: 'json',
   answer: status,

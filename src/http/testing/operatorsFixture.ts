@@ -28,6 +28,9 @@ export function operatorsFixture(changes: Partial<OperatorsFrom> = {}): Operator
       resume: notAsked,
       rollback: notAsked,
     },
+    tokens: { list: notAsked, create: notAsked, revoke: notAsked },
+    isWell: notAsked,
+    emit: () => {},
     faulted: (error) => assert.fail(String(error)),
     ...changes,
   };

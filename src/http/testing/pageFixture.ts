@@ -26,7 +26,7 @@ export function writePage(): void {
 const TABLES = { operators: operatorRoutes, nodes: nodeRoutes, refusals: refusalTable };
 
 function operatorRoutes(): string {
-  return OPERATOR_CONTRACTS.map(({ method, path, summary, params, query, body, form, refusals }) => {
+  return OPERATOR_CONTRACTS.map(({ method, path, role, summary, params, query, body, form, refusals }) => {
     const values = [...rowsOf('path', params), ...rowsOf('query', query), ...rowsOf('body', body)];
     return [
       `### ${method} ${path}`,
@@ -34,7 +34,7 @@ function operatorRoutes(): string {
       summary,
       ...(values.length === 0 ? [] : ['', '| name | in | form | meaning |', '|---|---|---|---|', ...values]),
       '',
-      `Answer: ${form === 'json' ? 'JSON' : 'lines of JSON'}.${refusals.length === 0 ? '' : ` Refusals: ${codes(refusals)}.`}`,
+      `Role: ${role === 'open' ? 'none, no token is needed' : role}. Answer: ${form === 'json' ? 'JSON' : 'lines of JSON'}.${refusals.length === 0 ? '' : ` Refusals: ${codes(refusals)}.`}`,
     ].join('\n');
   }).join('\n\n');
 }

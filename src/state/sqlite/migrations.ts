@@ -43,6 +43,13 @@ const MIGRATIONS: readonly string[] = [
   'create table tokens (node text primary key, body text not null) strict, without rowid',
   'alter table leases add column reserved integer',
   'alter table rolls add column revision integer not null default 0',
+  `create table api_tokens (
+     name text primary key,
+     role text not null,
+     hash text not null unique,
+     created_at integer not null,
+     expires_at integer
+   ) strict, without rowid`,
 ];
 
 /** The steps of `events.db`. */

@@ -1,3 +1,5 @@
+import type { ApiToken } from '../../access/apiToken.ts';
+import type { ApiTokenStore } from '../../access/apiTokenStore.ts';
 import { isDisputed, type LeaseStore } from '../../dhcp/leaseStore.ts';
 import type { Event } from '../../model/event.ts';
 import type { Ipv4 } from '../../model/ipv4.ts';
@@ -47,6 +49,7 @@ export function fixedStore(contents: Contents): Store {
     inventories: inventoriesInMemory(call, contents.inventories ?? new Map()),
     applied: appliedInMemory(call, contents.applied ?? new Map()),
     tokens: tokensInMemory(call),
+    apiTokens: apiTokensInMemory(call),
     rolls: rollsInMemory({ rolls: new Map(), pins: new Map() }, call),
     close: async () => {
       closed = true;
@@ -74,6 +77,7 @@ export function brokenStore(): Store {
     inventories: { save: refuse, read: refuse },
     applied: { save: refuse, read: refuse, forget: refuse },
     tokens: { read: refuse, save: refuse },
+    apiTokens: { read: refuse, add: refuse, remove: refuse },
     rolls: { save: refuse, rolls: refuse, pins: refuse },
     close: async () => {},
   };
@@ -230,6 +234,20 @@ function tokensInMemory(call: Call): TokenStore {
   return {
     read: () => call(() => new Map(tokens)),
     save: (changed) => call(() => change(tokens, changed)),
+  };
+}
+
+function apiTokensInMemory(call: Call): ApiTokenStore {
+  const tokens = new Map<string, ApiToken>();
+  return {
+    read: () => call(() => [...tokens.values()]),
+    add: (token) =>
+      call(() => {
+        if (tokens.has(token.name)) return false;
+        tokens.set(token.name, { ...token });
+        return true;
+      }),
+    remove: (name) => call(() => tokens.delete(name)),
   };
 }
 
