@@ -48,12 +48,22 @@ export class Supervisor {
     return (error) => this.#report(service, error);
   }
 
-  /** Starts a service that can be restarted. Rejects if its first start rejects. */
-  async run<T extends Running>(name: string, start: (faulted: FaultSink) => Promise<T>): Promise<Service<T>> {
+  /**
+   * Starts a service that can be restarted. `start` gets the sink for the exceptions that the service contains, and one for what ends it:
+   * a service whose thread ended is started anew. Rejects if its first start rejects.
+   */
+  async run<T extends Running>(
+    name: string,
+    start: (faulted: FaultSink, broken: FaultSink) => Promise<T>,
+  ): Promise<Service<T>> {
     const faulted = this.sinkOf(name);
+    const broken: FaultSink = (error) => {
+      faulted(error);
+      service.uncaught();
+    };
     const service = new SupervisedService<T>({
       name,
-      start: () => this.#context.run({ name, onUncaught: () => service.uncaught() }, () => start(faulted)),
+      start: () => this.#context.run({ name, onUncaught: () => service.uncaught() }, () => start(faulted, broken)),
       faulted,
       restarted: () => this.#options.emit({ kind: 'server.restarted', service: name }),
       outside: (work) => this.#context.exit(work),

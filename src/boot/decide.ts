@@ -1,5 +1,5 @@
 import { type BootServer, bootUrl } from '../model/bootServer.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import type { BootAnswer, BootClient } from './client.ts';
 import { METHODS, methodFor } from './methods.ts';
 
@@ -9,7 +9,7 @@ import { METHODS, methodFor } from './methods.ts';
  */
 export function decideBoot(
   client: BootClient,
-  node: SiteNode | undefined,
+  node: WireNode | undefined,
   server: BootServer,
   methods = METHODS,
 ): BootAnswer {

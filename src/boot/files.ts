@@ -5,7 +5,7 @@ import type { BootServer } from '../model/bootServer.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import { CONFIGURATIONS } from './configurations.ts';
 import { fileInside, seeInside } from './confine.ts';
 import { type ImageFileName, imageFileName, ROLE_IN_IMAGE } from './image.ts';
@@ -113,7 +113,7 @@ function macOfConfig(file: string) {
   return file.startsWith('01-') ? parseMac(file.slice('01-'.length)) : undefined;
 }
 
-function nodeOfConfig(site: BootSite, file: string, client: Ipv4): SiteNode | undefined {
+function nodeOfConfig(site: BootSite, file: string, client: Ipv4): WireNode | undefined {
   const mac = macOfConfig(file);
   if (mac) return site.nodeByMac.get(mac);
   if (/^[0-9A-Fa-f]{8}$/.test(file)) return site.nodeByIp.get(Number.parseInt(file, 16) as Ipv4);

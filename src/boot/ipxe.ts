@@ -1,7 +1,7 @@
 import { type BootServer, bootUrl } from '../model/bootServer.ts';
 import { bootif, type Mac } from '../model/mac.ts';
 import type { Menu, MenuEntry } from '../model/menu.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import { entryKernelLine, nodeKernelLine } from './kernelLine.ts';
 import { defaultEntry, type MenuNode } from './menuNode.ts';
 
@@ -78,7 +78,7 @@ function appended({ ipappend = 0 }: MenuEntry, mac: Mac): string[] {
 }
 
 /** An iPXE without the menu commands falls through to the default. */
-function menuBlock(siteName: string, menu: Menu, chosen: string, node: SiteNode): string[] {
+function menuBlock(siteName: string, menu: Menu, chosen: string, node: WireNode): string[] {
   return [
     '',
     ':menu',

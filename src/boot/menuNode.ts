@@ -1,6 +1,6 @@
 import type { Mac } from '../model/mac.ts';
 import type { Menu } from '../model/menu.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import type { BootImage } from './image.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { BootImage } from './image.ts';
  * that boots a menu entry. `machineId` is absent where the state cannot be read now.
  */
 export type MenuNode = {
-  readonly node: SiteNode;
+  readonly node: WireNode;
   readonly mac: Mac;
   readonly built?: BootImage;
   readonly machineId?: string;
@@ -17,7 +17,7 @@ export type MenuNode = {
 /** What a menu's node is made from. */
 export type MenuNodeFrom = {
   /** The image that a node boots: the one that it is pinned to, else what its image's name stands for. */
-  readonly imageOf: (node: SiteNode) => Promise<BootImage | undefined>;
+  readonly imageOf: (node: WireNode) => Promise<BootImage | undefined>;
   /** The node's machine-id; `undefined` where it cannot be read now. Never rejects: a boot does not wait for the state. */
   readonly machineIdOf: (node: string) => Promise<string | undefined>;
 };
@@ -25,7 +25,7 @@ export type MenuNodeFrom = {
 /** A node that boots something and, where that is an image, what of it is built; `undefined` for any other. */
 export async function menuNode(
   from: MenuNodeFrom,
-  node: SiteNode | undefined,
+  node: WireNode | undefined,
   mac = node?.macs[0],
 ): Promise<MenuNode | undefined> {
   if (node === undefined || mac === undefined || (node.image ?? node.boot) === undefined) return undefined;
@@ -36,6 +36,6 @@ export async function menuNode(
 }
 
 /** What boots by default: the node's own `boot:`, else the menu's default, where `node` is the node's own image. */
-export function defaultEntry(menu: Menu, node: SiteNode | undefined): string {
+export function defaultEntry(menu: Menu, node: WireNode | undefined): string {
   return node?.boot ?? menu.default;
 }

@@ -1,7 +1,7 @@
 import { formatIpv4, type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { SiteClass } from '../model/network.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import { OPTION } from '../model/options.ts';
 import type { Refusal } from '../model/refusal.ts';
 import { classesOf } from './classes.ts';
@@ -33,7 +33,7 @@ export type Exchange = {
   readonly wire: Wire;
   /** What the request came through: the relay's address, else the interface. */
   readonly via: string;
-  readonly node: SiteNode | undefined;
+  readonly node: WireNode | undefined;
   /** Whether the MAC address is of a node whose network this wire does not carry: the machine was moved, or another has its address. */
   readonly isElsewhere: boolean;
   /** Those that the client belongs to, in the site's order. */
@@ -112,7 +112,7 @@ function fill(located: Located, wire: Wire, sender: Sender, name: string, site: 
   };
 }
 
-function asksElsewhere(node: SiteNode | undefined, { networks }: Wire): boolean {
+function asksElsewhere(node: WireNode | undefined, { networks }: Wire): boolean {
   if (node?.network === undefined || networks.length === 0) return false;
   for (const { name } of networks) if (name === node.network) return false;
   return true;

@@ -1,7 +1,7 @@
 import type { BootAnswer } from '../boot/client.ts';
 import type { Layer } from '../model/bootReason.ts';
 import type { BootFrom, Lending, Pool, SiteClass } from '../model/network.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import type { Options } from './optionSet.ts';
 import type { ServedNetwork } from './wire.ts';
 
@@ -13,7 +13,7 @@ export type Layers = {
   readonly network: ServedNetwork;
   readonly pool?: Pool | undefined;
   readonly classes: readonly SiteClass[];
-  readonly node: SiteNode | undefined;
+  readonly node: WireNode | undefined;
 };
 
 /** Calls `give` with each option that the operator wrote out, earlier layers first. */

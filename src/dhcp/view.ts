@@ -1,12 +1,12 @@
 import type { BootAnswer, BootClient } from '../boot/client.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { SiteNode } from '../model/node.ts';
+import type { WireNode } from '../model/node.ts';
 import type { AdmissionView } from './admission.ts';
 import type { BookView } from './book.ts';
 import type { ServedNetwork } from './wire.ts';
 
 /** What a client boots: `decideBoot` with the server's address in the client's network. */
-export type BootDecision = (client: BootClient, node: SiteNode | undefined, network: ServedNetwork) => BootAnswer;
+export type BootDecision = (client: BootClient, node: WireNode | undefined, network: ServedNetwork) => BootAnswer;
 
 /** What an answer depends on beside the request and the site, as of `now`: milliseconds since the epoch. It changes none of it. */
 export type View = {

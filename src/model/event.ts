@@ -225,5 +225,8 @@ export type Event = {
 /** An event before the bus has stamped it with the time and its id. */
 export type Happening = Event extends infer E ? (E extends Event ? Omit<E, 'at' | 'id'> : never) : never;
 
-/** Where a server drops what it saw. It must not block and must not throw. */
-export type EventSink = (happening: Happening) => void;
+/**
+ * Where a server drops what it saw. It must not block and must not throw. `at`: when it was seen, in milliseconds since the epoch; now if
+ * not given.
+ */
+export type EventSink = (happening: Happening, at?: number) => void;

@@ -11,6 +11,7 @@ const since = (meaning: string): Measure => ({ kind: 'counter', meaning });
 export const COMMON_MEASURES = {
   faults: since('exceptions that no code expected'),
   restarts: since('times that the service was started anew'),
+  droppedEvents: since('events of its thread that were dropped because too many were on their way'),
 } as const satisfies Readonly<Record<string, Measure>>;
 
 /** What the services and parts of the server count, by their names. */

@@ -82,3 +82,9 @@ export type SiteNode = RoleSettings & {
   /** The node's own folders below `nodes/` that exist, by address with dashes first, by name second. */
   readonly folders: readonly string[];
 };
+
+/** What the services that answer packets read of a node: nothing of the files that it is given once it runs. */
+export type WireNode = Omit<
+  SiteNode,
+  'overlays' | 'overlayOrigins' | 'replace' | 'settingsSeconds' | 'vars' | 'bmc' | 'folders' | 'profiles'
+>;

@@ -1,8 +1,8 @@
 import type { Pool, SiteClass } from './network.ts';
-import type { SiteNode } from './node.ts';
+import type { WireNode } from './node.ts';
 
 /** Who asks, as far as pools are concerned. */
-export type Candidate = { readonly node: SiteNode | undefined; readonly classes: readonly SiteClass[] };
+export type Candidate = { readonly node: WireNode | undefined; readonly classes: readonly SiteClass[] };
 
 /** Whether a client may draw from a pool, and what decides it: a word of `deny`, a word of `allow`, or that none of `allow` holds of it. */
 export type PoolVerdict =

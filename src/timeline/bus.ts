@@ -40,11 +40,11 @@ export class EventBus {
   }
 
   /** Never throws. */
-  readonly emit: EventSink = (happening) => {
+  readonly emit: EventSink = (happening, seen) => {
     if (this.#depth >= DEEPEST) return;
     this.#depth++;
     this.#emitted++;
-    const at = this.#now();
+    const at = seen ?? this.#now();
     const event = boundedEvent(this.#identified({ ...happening, at, id: this.#options.ids.next(at) } as Event));
     for (const listener of this.#listeners) {
       try {
