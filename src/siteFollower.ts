@@ -9,9 +9,9 @@ import type { Site } from './site/site.ts';
 
 export type SiteThreadOptions = { readonly folder: string; readonly stateFolder: string };
 
-/** The thread's messages. `same`: files of the site folder changed, and the site is as before. */
+/** The thread's messages. `changed`: the difference to the site that was sent before. `same`: files of the site folder changed, and the site is as before. */
 export type ToFollower =
-  | { readonly kind: 'loaded'; readonly pieces: PackedSite }
+  | { readonly kind: 'loaded' | 'changed'; readonly pieces: PackedSite }
   | { readonly kind: 'same' }
   | { readonly kind: 'rejected'; readonly findings: readonly Finding[] }
   | { readonly kind: 'invalid'; readonly findings: readonly Finding[]; readonly warnings: readonly Finding[] }
@@ -154,8 +154,9 @@ class Follower implements SiteFollower {
     if (this.#closed) return;
     const isFirst = this.#site === undefined;
     switch (message.kind) {
-      case 'loaded': {
-        const site = await unpackSite(message.pieces);
+      case 'loaded':
+      case 'changed': {
+        const site = await unpackSite(message.pieces, message.kind === 'changed' ? this.#site?.site : undefined);
         if (this.#closed) return;
         this.#site = { site, since: Date.now() };
         this.#loaded++;

@@ -6,7 +6,7 @@ import { wordsOf } from './errors.ts';
 import type { Finding } from './model/finding.ts';
 import { checkTemplates } from './node/check.ts';
 import { followSite } from './site/follow.ts';
-import { isSameSite, packSite } from './site/handOver.ts';
+import { packChange, packSite } from './site/handOver.ts';
 import type { Site } from './site/site.ts';
 import type { SiteThreadOptions, ToFollower, ToThread } from './siteFollower.ts';
 
@@ -28,16 +28,17 @@ function post(message: ToFollower, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
-/** A site that equals the one before is not sent again. */
+/** Of a site that follows another only the difference is sent. */
 function loaded(next: Site): void {
-  if (site !== undefined && isSameSite(site, next)) {
+  const pieces = site === undefined ? packSite(next) : packChange(site, next);
+  if (pieces === undefined) {
     post({ kind: 'same' });
     return;
   }
+  const kind = site === undefined ? 'loaded' : 'changed';
   site = next;
-  const pieces = packSite(next);
   post(
-    { kind: 'loaded', pieces },
+    { kind, pieces },
     pieces.map(({ buffer }) => buffer),
   );
 }

@@ -70,7 +70,7 @@ export async function checkFolders(site: Site, between?: () => Promise<void>): P
     [...node.overlays.map((name) => `overlays/${name}`), ...node.folders.map((name) => `nodes/${name}`)]
       .map((origin) => naming.get(origin)?.(node))
       .findLast((source) => source !== undefined);
-  checkHostNames(site, hostNameOf, (node) => visible({ site, node, ...sampleFor(node) }), renderer, findings);
+  checkHostNames(site, hostNameOf, (node) => visible(sampleOf(site, node)), renderer, findings);
   return findings;
 }
 
@@ -121,7 +121,7 @@ async function checkReplacements(site: Site, renderer: Renderer, findings: Findi
       const nodes = /\bfacts\b/.test(one.value) ? [] : users.slice(0, MOST_TRIED);
       compileReplacement(one, renderer);
       for (const node of nodes) {
-        renderedReplacements({ ...node, replace: [one] }, visible({ site, node, ...sampleFor(node) }), renderer);
+        renderedReplacements({ ...node, replace: [one] }, visible(sampleOf(site, node)), renderer);
         await setImmediate();
       }
     });
@@ -154,6 +154,20 @@ async function checkCollisions(
   }
 }
 
+/** The same, the facts made only for who asks for them. */
+function sampleOf(site: Site, node: SiteNode) {
+  return {
+    site,
+    node,
+    get facts() {
+      return sampleFacts(node);
+    },
+    identity: SAMPLE_IDENTITY,
+    peers: SAMPLE_PEERS,
+    server: ANY_SERVER,
+  };
+}
+
 /** Stands in for what only a running server and the machine itself know. */
 export function sampleFor(node: SiteNode) {
   return { facts: sampleFacts(node), identity: SAMPLE_IDENTITY, peers: SAMPLE_PEERS, server: ANY_SERVER };
@@ -174,7 +188,7 @@ async function checkSource(
   renderer.compile(source.file, text);
   if (/\bfacts\b/.test(text)) return;
   for (const [node, given] of users()) {
-    renderSource(given, visible({ site, node, ...sampleFor(node) }), renderer);
+    renderSource(given, visible(sampleOf(site, node)), renderer);
     // A server that checks its templates answers requests in between.
     await setImmediate();
   }

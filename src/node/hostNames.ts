@@ -60,6 +60,9 @@ export function checkHostNames(
   holdAgainst(names, findings);
 }
 
+/** A template that gives each node its name in the site, as most racks have it. It is rendered for thousands of nodes. */
+const OWN_NAME = /^\{\{-? *node\.name *-?\}\}\n?$/;
+
 /** The name in a node's file, as far as it can be known here: the check of the file itself reports its errors. */
 function textFor(
   node: SiteNode,
@@ -69,7 +72,11 @@ function textFor(
   renderer: Renderer,
 ): string | undefined {
   if ('target' in source) return undefined;
-  if (source.template && /\bfacts\b/.test(Buffer.from(source.content).toString())) return undefined;
+  if (source.template) {
+    const text = Buffer.from(source.content).toString();
+    if (!replaced && OWN_NAME.test(text)) return `${node.name}\n`;
+    if (/\bfacts\b/.test(text)) return undefined;
+  }
   try {
     const seen = source.template || replaced ? sees(node) : {};
     const files = new Map<string, BundleFile>(renderSource(source, seen, renderer).map((file) => [file.path, file]));

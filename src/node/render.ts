@@ -182,29 +182,56 @@ export function templateText(source: Source & { readonly content: Uint8Array }):
   throw new ReveilleError('TEMPLATE_INVALID', message, { place: { file: source.file, line, col }, hint });
 }
 
-/** What templates see. Copies: a template that changes a list does not affect others. */
-export function visible({ site, node, facts, identity, peers, server }: Omit<RenderFrom, 'sources'>): object {
+/**
+ * What templates see. Copies: a template that changes a list does not affect others. Each is made when the first template uses it, since most
+ * use few.
+ */
+export function visible(from: Omit<RenderFrom, 'sources'>): object {
+  const { site, node } = from;
   const network = site.networks.get(node.network ?? '');
+  const made: Partial<Record<'node' | 'vars' | 'site' | 'facts' | 'net' | 'identity', object | undefined>> = {};
   return {
-    node: nodeView(node, site),
-    vars: structuredClone(node.vars),
-    network: network && networkView(network),
-    site: {
-      name: site.name,
-      vars: structuredClone(site.vars),
-      // Only made for templates that use it: a rack has many nodes.
-      get nodes() {
-        return [...site.nodes.values()].map((other) => nodeView(other, site));
-      },
-      get hosts() {
-        return hostsOf(site);
-      },
+    get node() {
+      made.node ??= nodeView(node, site);
+      return made.node;
     },
-    server: server && { ...server },
-    facts: facts && structuredClone(facts),
-    net: lazily(NET_KEYS, () => resolveNet(node, network, facts)),
-    identity: identity && structuredClone(identity),
-    peers: peers && { ...peers },
+    get vars() {
+      made.vars ??= structuredClone(node.vars);
+      return made.vars;
+    },
+    network: network && networkView(network),
+    get site() {
+      made.site ??= siteView(site);
+      return made.site;
+    },
+    server: from.server && { ...from.server },
+    get facts() {
+      made.facts ??= from.facts && structuredClone(from.facts);
+      return made.facts;
+    },
+    get net() {
+      made.net ??= lazily(NET_KEYS, () => resolveNet(node, network, from.facts));
+      return made.net;
+    },
+    get identity() {
+      made.identity ??= from.identity && structuredClone(from.identity);
+      return made.identity;
+    },
+    peers: from.peers && { ...from.peers },
+  };
+}
+
+function siteView(site: Site) {
+  return {
+    name: site.name,
+    vars: structuredClone(site.vars),
+    // Only made for templates that use it: a rack has many nodes.
+    get nodes() {
+      return [...site.nodes.values()].map((other) => nodeView(other, site));
+    },
+    get hosts() {
+      return hostsOf(site);
+    },
   };
 }
 

@@ -38,10 +38,11 @@ export function warnOfUnbootable(site: Site, declared: BootDeclarations, finding
 }
 
 function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Findings): void {
-  const stuck = [...site.nodes.values()].flatMap((node) => {
+  const stuck: { readonly node: SiteNode; readonly why: Why }[] = [];
+  for (const node of site.nodes.values()) {
     const why = unbootable(node, site);
-    return why === undefined ? [] : [{ node, why }];
-  });
+    if (why !== undefined) stuck.push({ node, why });
+  }
   if (stuck.length === 0) return;
   const placeOf = loaderPlaces(declared);
   const groups = Map.groupBy(
@@ -71,16 +72,20 @@ type Why = { readonly bootMode?: FirmwareMode };
 
 /** Why no firmware of this node gets a loader; undefined if one does, or if the operator names the boot file. */
 function unbootable(node: SiteNode, site: Site): Why | undefined {
-  if ((node.image ?? node.boot) === undefined || hasBootFile(node, site)) return undefined;
-  if (!choicesIn().has(node.loader)) return {};
+  if ((node.image ?? node.boot) === undefined) return undefined;
   const bootMode = node.bmc?.bootMode;
-  return bootMode === undefined || choicesIn(bootMode).has(node.loader) ? undefined : { bootMode };
+  const isServed = SERVED.has(node.loader);
+  if ((isServed && (bootMode === undefined || choicesIn(bootMode).has(node.loader))) || hasBootFile(node, site))
+    return undefined;
+  return isServed && bootMode !== undefined ? { bootMode } : {};
 }
 
 /** The values of `loader:` that suit any firmware, or firmware of this mode. */
 function choicesIn(mode?: FirmwareMode) {
   return servedChoices(mode && firmwareIn(mode));
 }
+
+const SERVED = choicesIn();
 
 /** Whether the operator names a boot file that this node may get instead of a loader. */
 function hasBootFile({ bootFile, network }: SiteNode, { networks, classes }: Site): boolean {

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Findings } from './finding.ts';
+import { KnownNodes } from './knownNodes.ts';
 import { resolveSite } from './resolve.ts';
 import { profileSchema, siteSchema } from './schema.ts';
 import { hold } from './shape.ts';
+import { SiteMemory } from './siteMemory.ts';
 import { readYaml } from './yaml.ts';
 
 const SITE = `site: g-rack
@@ -75,7 +77,8 @@ function resolveText(text: string, profile: string) {
       shippedOverlays: [],
       nodeFolders: ['node01'],
     };
-    resolveSite(documents, (path) => (path === '/site/tftp' ? 'folder' : 'file'), findings);
+    const known = new KnownNodes(new SiteMemory(), '');
+    resolveSite(documents, (path) => (path === '/site/tftp' ? 'folder' : 'file'), known, findings);
   }
   return { usable: site !== undefined, errors: findings.errors };
 }

@@ -20,6 +20,11 @@ export class Findings {
     this.#notes.push(finding(place, message, undefined));
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#errors.length + this.#warnings.length + this.#notes.length;
+  }
+
   /** Takes in all that another found. */
   take(other: Findings): void {
     this.#errors.push(...other.#errors);

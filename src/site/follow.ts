@@ -4,6 +4,7 @@ import type { Loaded } from './load.ts';
 import { loadServable } from './servable.ts';
 import type { Site } from './site.ts';
 import { holds } from './siteLinks.ts';
+import { SiteMemory } from './siteMemory.ts';
 import { type Watching, watchSite } from './watch.ts';
 
 /** Called after the site was read again. The listeners must not throw. */
@@ -48,8 +49,9 @@ export async function followSite(
   const early = new EarlyChanges();
   const watch = watching(folder, early.note);
   await watch.ready;
+  const memory = new SiteMemory();
   const load = (before?: ReadonlyMap<string, string>) =>
-    loadServable(folder, { ...(before === undefined ? {} : { before }), stateFolder });
+    loadServable(folder, { ...(before === undefined ? {} : { before }), stateFolder, memory });
   const loaded = await load();
   if (!loaded.ok) {
     watch.close();

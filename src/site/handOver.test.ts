@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { isSameSite, packSite, unpackSite } from './handOver.ts';
+import { packChange, packSite, unpackSite } from './handOver.ts';
 import { loadSite } from './load.ts';
 import type { Site } from './site.ts';
 import { withSiteFolder } from './testing/folderFixture.ts';
@@ -64,28 +64,71 @@ describe('handing a site over', () => {
       assert.equal(large.length, 1, 'the one of the node with long variables');
       assert.ok(pieces.length > 20);
       let pauses = 0;
-      await unpackSite(pieces, async () => pauses++);
-      assert.equal(pauses, pieces.length);
+      await unpackSite(pieces, undefined, async () => pauses++);
+      assert.equal(pauses, pieces.length + 1, 'and one while the nodes get their places');
     }));
 
-  it('is spared where the site is the same, down to the order in which things stand', () =>
+  it('of a change sends what changed, down to the order in which things stand, and keeps the rest', () =>
     withSiteFolder(RICH, async (folder) => {
       const site = await loaded(folder);
       const again = await loaded(folder);
-      assert.equal(isSameSite(site, again), true);
+      assert.equal(packChange(site, again), undefined);
       const own = again.nodes.get('own') ?? assert.fail();
-      const others: readonly Partial<Site>[] = [
-        { refreshSeconds: 77 },
-        { nodes: new Map([...again.nodes].slice(1)) },
-        { nodes: new Map([...again.nodes].toReversed()) },
-        { nodes: new Map([...again.nodes, ['own', { ...own, options: new Map([[15, Buffer.from('b')]]) }]]) },
-        { nodes: new Map([...again.nodes, ['own', { ...own, vars: { long: 'x' } }]]) },
-        { vars: { a: [1, 'two', { three: 0 }] } },
-        { vars: { ...again.vars, b: 1 } },
-        { tftp: { ...again.tftp, root: '/srv' } },
+      const first = again.nodes.get('node0000') ?? assert.fail();
+      const renamed = { ...first, name: 'new' };
+      const others: readonly (readonly [changed: number, Partial<Site>])[] = [
+        [0, { refreshSeconds: 77 }],
+        [0, { nodes: new Map([...again.nodes].slice(1)) }],
+        [0, { nodes: new Map([...again.nodes].toReversed()) }],
+        [1, { nodes: new Map([...again.nodes, ['own', { ...own, options: new Map([[15, Buffer.from('b')]]) }]]) }],
+        [1, { nodes: new Map([...again.nodes, ['own', { ...own, vars: { long: 'x' } }]]) }],
+        [
+          1,
+          {
+            nodes: new Map(
+              [['new', renamed], ...again.nodes].filter(([name]) => name !== 'node0000') as [string, typeof own][],
+            ),
+          },
+        ],
+        [1, { nodes: new Map([...[...again.nodes].slice(1), ['new', renamed]]) }],
+        [0, { vars: { a: [1, 'two', { three: 0 }] } }],
+        [0, { vars: { ...again.vars, b: 1 } }],
+        [0, { tftp: { ...again.tftp, root: '/srv' } }],
+        [0, { networks: new Map([...again.networks].toReversed()) }],
+        [2501, { nodes: new Map([...again.nodes].map(([name, node]) => [name, { ...node, loader: 'ipxe' }])) }],
       ];
-      for (const other of others)
-        assert.equal(isSameSite(site, { ...again, ...other }), false, Object.keys(other).join());
-      assert.equal(isSameSite({ ...site, vars: { a: 1, b: 2 } }, { ...again, vars: { b: 2, a: 1 } }), false);
+      const held = await unpackSite(packSite(site));
+      for (const [changed, other] of others) {
+        const key = Object.keys(other).join();
+        const next = reindexed({ ...again, ...other });
+        const pieces = packChange(site, next);
+        assert.ok(pieces, key);
+        assert.ok(pieces.length < 5 || changed > 1000, `${pieces.length} pieces of ${key}`);
+        const taken = await unpackSite(pieces, held);
+        assert.deepEqual(taken, next, key);
+        for (const map of ['networks', 'nodes', 'nodeByMac', 'nodeByIp'] as const)
+          assert.deepEqual([...taken[map].keys()], [...next[map].keys()], `the order of ${map}`);
+        const others = taken.nodes.values().filter((node) => held.nodes.get(node.name) !== node);
+        assert.equal([...others].length, changed, key);
+        for (const node of taken.nodes.values())
+          for (const mac of node.macs) assert.equal(taken.nodeByMac.get(mac), node);
+        // And back.
+        const back = packChange(next, site);
+        assert.ok(back);
+        assert.deepEqual(await unpackSite(back, taken), site, key);
+      }
+      const order = packChange({ ...site, vars: { a: 1, b: 2 } }, { ...again, vars: { b: 2, a: 1 } });
+      assert.notEqual(order, undefined);
+      await assert.rejects(unpackSite(order ?? []), { message: 'the site before is missing' });
     }));
 });
+
+/** With the maps that are made of the nodes. */
+function reindexed(site: Site): Site {
+  const nodes = [...site.nodes.values()];
+  return {
+    ...site,
+    nodeByMac: new Map(nodes.flatMap((node) => node.macs.map((mac) => [mac, node] as const))),
+    nodeByIp: new Map(nodes.flatMap((node) => (node.ip === undefined ? [] : [[node.ip, node] as const]))),
+  };
+}

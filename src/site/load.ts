@@ -12,6 +12,7 @@ import { NAME_PATTERN } from './forms.ts';
 import { heldText } from './heldText.ts';
 import { warnOfHere } from './here.ts';
 import { imageSchema } from './imageSchema.ts';
+import { KnownNodes } from './knownNodes.ts';
 import { leftoverOf } from './leftovers.ts';
 import type { PathKind } from './menu.ts';
 import { namedPaths, resolveSite, type SiteDocuments } from './resolve.ts';
@@ -21,7 +22,8 @@ import type { Declared } from './shape.ts';
 import { PROGRAM_ROOT } from './shipped.ts';
 import type { Site } from './site.ts';
 import { followInside } from './siteLinks.ts';
-import { heldSite } from './siteText.ts';
+import { SiteMemory } from './siteMemory.ts';
+import { aroundNodes, heldSite } from './siteText.ts';
 
 /**
  * A site loads whole or not at all. Findings are sorted by file, line and column; `findings` has at least one. `texts` are those
@@ -36,7 +38,7 @@ export type Loaded = { readonly texts: ReadonlyMap<string, string> } & (
  * Loads the site in `folder`: site.yaml, profiles/*.yaml, images/*.yaml, and the names of the folders below overlays/ and nodes/.
  * Reports all faults at once. Places name files relative to `folder`. Never rejects for what the operator wrote or for missing
  * files. `siteText` replaces the text of site.yaml, to try an edit; `stateFolder` is the state folder of the server that serves
- * the site, if known; `here` are this machine's interfaces, to check the site's against.
+ * the site, if known; `here` are this machine's interfaces, to check the site's against; `memory` is of earlier readings of this folder.
  */
 export async function loadSite(
   folder: string,
@@ -44,7 +46,13 @@ export async function loadSite(
     siteText,
     stateFolder,
     here,
-  }: { readonly siteText?: string; readonly stateFolder?: string; readonly here?: InterfaceAddresses } = {},
+    memory = new SiteMemory(),
+  }: {
+    readonly siteText?: string;
+    readonly stateFolder?: string;
+    readonly here?: InterfaceAddresses;
+    readonly memory?: SiteMemory;
+  } = {},
 ): Promise<Loaded> {
   const root = resolve(folder);
   const findings = new Findings();
@@ -53,12 +61,13 @@ export async function loadSite(
     findings.error(startOf('.'), `${root} is a file`, 'name the folder that holds site.yaml: --site DIR');
     return { ok: false, findings: findings.errors, warnings: [], texts };
   }
-  const documents = await readDocuments(root, siteText, texts, findings);
+  const documents = await readDocuments(root, siteText, texts, memory, findings);
   if (documents === undefined) return { ok: false, findings: findings.errors, warnings: findings.warnings, texts };
 
   const kinds = new Map<string, PathKind>();
   for (const path of new Set(namedPaths(documents))) kinds.set(path, await kindOf(path));
-  const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', findings);
+  const known = new KnownNodes(memory, around(documents, texts));
+  const site = resolveSite(documents, (path) => kinds.get(path) ?? 'missing', known, findings);
   if (here) warnOfHere(site, documents.site, here, findings);
   checkExposure(documents, site, stateFolder, findings);
   const { errors, warnings } = findings;
@@ -87,13 +96,14 @@ async function readDocuments(
   root: string,
   siteText: string | undefined,
   texts: Map<string, string>,
+  memory: SiteMemory,
   findings: Findings,
 ): Promise<SiteDocuments | undefined> {
   const text = siteText ?? (await readText(root, 'site.yaml', LONGEST_SITE, findings));
   if (text !== undefined) texts.set('site.yaml', text);
-  const site = text === undefined ? undefined : heldSite(text, findings);
-  const profiles = await readFolder(root, 'profiles', profileSchema, texts, findings);
-  const images = await readFolder(root, 'images', imageSchema, texts, findings);
+  const site = text === undefined ? undefined : heldSite(text, findings, memory);
+  const profiles = await readFolder(root, 'profiles', profileSchema, texts, memory, findings);
+  const images = await readFolder(root, 'images', imageSchema, texts, memory, findings);
   const overlays = await foldersIn(root, 'overlays', findings);
   const shippedOverlays = await foldersIn(PROGRAM_ROOT, 'overlays', findings);
   const nodeFolders = await foldersIn(root, 'nodes', findings);
@@ -107,6 +117,7 @@ async function readFolder<T>(
   folder: string,
   schema: z.ZodType<T>,
   texts: Map<string, string>,
+  memory: SiteMemory,
   findings: Findings,
 ): Promise<ReadonlyMap<string, Declared<T> | undefined>> {
   const documents = new Map<string, Declared<T> | undefined>();
@@ -126,9 +137,21 @@ async function readFolder<T>(
     if (text !== undefined) texts.set(file, text);
     if (text?.trim() === '')
       findings.error(startOf(file), 'this file is empty', 'an empty file of settings contains {}');
-    documents.set(name, text === undefined ? undefined : heldText(file, text, schema, findings));
+    const read = (given: string) => () => {
+      const own = new Findings();
+      const declared = heldText(file, given, schema, own);
+      findings.take(own);
+      return { declared, clean: own.count === 0 };
+    };
+    documents.set(name, text === undefined ? undefined : memory.file(file, text, read(text)));
   }
   return documents;
+}
+
+/** All that the settings of nodes depend on beside their entries, as a text. */
+function around({ overlays, shippedOverlays, nodeFolders }: SiteDocuments, texts: ReadonlyMap<string, string>): string {
+  const files = [...texts].map(([file, text]) => [file, file === 'site.yaml' ? aroundNodes(text) : text]);
+  return JSON.stringify([files, overlays, shippedOverlays, nodeFolders]);
 }
 
 async function readText(root: string, file: string, longest: number, findings: Findings): Promise<string | undefined> {

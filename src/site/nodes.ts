@@ -10,6 +10,7 @@ import { didYouMean, type Findings } from './finding.ts';
 import { foldNames } from './foldNames.ts';
 import { NODE_NAME_PATTERN } from './forms.ts';
 import { hostNameProblem, LONGEST_FULL_NAME } from './hostName.ts';
+import type { KnownNodes } from './knownNodes.ts';
 import { mergeSettings, type Settings } from './merge.ts';
 import { hostlessWords, isHost } from './networks.ts';
 import { type DeclaredNode, gatherNodes, isRange, type NodeEntry, namesOf } from './nodeEntries.ts';
@@ -35,6 +36,7 @@ type NodeContext = {
   readonly settingsAt: (declared: NodeDeclaration, at: Path) => Settings;
   /** Names of the folders below nodes/. */
   readonly folders: readonly string[];
+  readonly known: KnownNodes;
 };
 
 /**
@@ -52,13 +54,16 @@ export function resolveNodes(around: NodeContext, findings: Findings): Nodes {
 
   for (const declared of gatherNodes(around.site, findings)) {
     checkName(declared, names, around.site, once, findings);
-    const node = resolveNode(declared, layers, folders, around, once, findings);
+    const node = around.known.node(declared.name, declared.entries, findings, () =>
+      resolveNode(declared, layers, folders, around, once, findings),
+    );
     if (isAwaited(declared, around.site)) awaited.push(declared);
     else nodes.set(node.name, node);
     claims.declared.set(node, declared);
     claimMacs(node, declared, claims, around.site, once, findings);
     claimIp(node, declared, claims, around, once, findings);
   }
+  around.known.keep();
   warnOfAwaited(awaited, around.site, findings);
   const nowhere = [...nodes.values()].filter(({ ip, network }) => ip === undefined && network === undefined);
   warnOfGivenNames(nodes, names, around, once, findings);
@@ -412,10 +417,14 @@ function warnOfStrayFolders(
   const declared = new Set(site.names(['nodes']).flatMap(namesMeant));
   if (site.lost(['nodes'])) return;
   const someLost = declared.size !== nodes.size;
-  for (const folder of folders) {
-    if (used.has(folder) || declared.has(folder) || (someLost && DASHED.test(folder))) continue;
+  const stray = folders.filter(
+    (folder) => !used.has(folder) && !declared.has(folder) && !(someLost && DASHED.test(folder)),
+  );
+  if (stray.length === 0) return;
+  const all = [...nodes.values()].flatMap(({ name, ip }) => (ip === undefined ? [name] : [dashedIpv4(ip), name]));
+  for (const [i, folder] of stray.entries()) {
     const place: Place = { file: `nodes/${folder}`, line: 1, col: 1 };
-    const names = [...nodes.values()].flatMap(({ name, ip }) => (ip === undefined ? [name] : [dashedIpv4(ip), name]));
+    const names = i < MOST_GUESSED ? all : [];
     const hint = 'a folder is named for a node, or for its address with dashes';
     findings.warn(place, 'no node has this name or address', didYouMean(folder, names) ?? hint);
   }
@@ -426,6 +435,8 @@ function namesMeant(key: string): readonly string[] {
   return 'problem' in names ? [] : names;
 }
 
+/** To look for the nearest name takes milliseconds where there are thousands. */
+const MOST_GUESSED = 20;
 const DASHED = /^\d+-\d+-\d+-\d+$/;
 
 /** Which node has the address, or the MAC. */

@@ -6,6 +6,7 @@ import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import { warnOfMuch } from './fit.ts';
 import type { ImageDeclaration } from './imageSchema.ts';
+import type { KnownNodes } from './knownNodes.ts';
 import { type PathKind, resolveMenu } from './menu.ts';
 import { resolveNetworks } from './networks.ts';
 import { resolveNodes } from './nodes.ts';
@@ -34,9 +35,15 @@ export type SiteDocuments = {
 
 /**
  * Makes the site from its documents: defaults filled in, profiles merged, names looked up, addresses checked. All faults go into
- * `findings`; the site is valid only if there are no errors among them. `kindOf` returns what exists at a path of `namedPaths`.
+ * `findings`; the site is valid only if there are no errors among them. `kindOf` returns what exists at a path of `namedPaths`; `knownNodes`
+ * are those of an earlier reading.
  */
-export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => PathKind, findings: Findings): Site {
+export function resolveSite(
+  documents: SiteDocuments,
+  kindOf: (path: string) => PathKind,
+  knownNodes: KnownNodes,
+  findings: Findings,
+): Site {
   const { root, site } = documents;
   const { tftp, http, api, dhcp, log, cloud, vars } = site.value;
   const known: Referable = {
@@ -64,6 +71,7 @@ export function resolveSite(documents: SiteDocuments, kindOf: (path: string) => 
       root,
       settingsAt: (declared, at) => readSettings(declared, site, at, `node ${at.at(-1)}`, known, findings),
       folders: documents.nodeFolders,
+      known: knownNodes,
     },
     findings,
   );

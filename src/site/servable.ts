@@ -1,6 +1,7 @@
 import type { Finding } from '../model/finding.ts';
 import { type Loaded, loadSite } from './load.ts';
 import type { Site } from './site.ts';
+import type { SiteMemory } from './siteMemory.ts';
 
 /**
  * The faults that prevent a valid site from being served. A file that was truncated, or emptied by a copy onto a full disk, may
@@ -28,15 +29,26 @@ function isCutOff(file: string, text: string, before: string): boolean {
   return file === 'site.yaml' && (/^[^\s#]/m.test(lost) || lost.trim().length > text.length);
 }
 
-/** Loads a site to be served: like `loadSite`, and valid only if it can be served. `before` are the texts that are served now. */
+/**
+ * Loads a site to be served: like `loadSite`, and valid only if it can be served. `before` are the texts that are served now,
+ * `memory` what earlier readings left.
+ */
 export async function loadServable(
   folder: string,
   {
     before = new Map(),
     stateFolder,
-  }: { readonly before?: ReadonlyMap<string, string>; readonly stateFolder?: string | undefined } = {},
+    memory,
+  }: {
+    readonly before?: ReadonlyMap<string, string>;
+    readonly stateFolder?: string | undefined;
+    readonly memory?: SiteMemory;
+  } = {},
 ): Promise<Loaded> {
-  const loaded = await loadSite(folder, stateFolder === undefined ? {} : { stateFolder });
+  const loaded = await loadSite(folder, {
+    ...(stateFolder === undefined ? {} : { stateFolder }),
+    ...(memory === undefined ? {} : { memory }),
+  });
   if (!loaded.ok) return loaded;
   const { texts, warnings } = loaded;
   const cut = [...texts].filter(([file, text]) => isCutOff(file, text, before.get(file) ?? ''));

@@ -4,27 +4,30 @@ import { heldText } from './heldText.ts';
 import { type Mark, markOf, readPlain } from './plainYaml.ts';
 import { type NodeDeclaration, nodeSchema, type SiteDeclaration, siteSchema } from './schema.ts';
 import { type Declared, hold, valueAt } from './shape.ts';
+import type { ReadEntry } from './siteMemory.ts';
+import { SiteMemory } from './siteMemory.ts';
 import { type Path, placesIn, readYaml } from './yaml.ts';
 
 const FILE = 'site.yaml';
 
-/** What an entry of `nodes:` contains, which depends on nothing but its text. */
-type Read = { readonly key: string; readonly value: unknown; readonly declared: NodeDeclaration };
-
-/** Entries of `nodes:` that are read already, by their text. An edit changes few of thousands. */
-export type KnownEntries = Map<string, Read>;
-
 /**
  * Reads the text of site.yaml and holds it against its schema, as `heldText` does and with the same result. The entries of `nodes:` are read
- * one by one, those of `known` not again; `known` then has those of this text. Where anything is unusual or wrong, the whole text is
- * read at once.
+ * one by one, those that `memory` knows not again. Where anything is unusual or wrong, the whole text is read at once.
  */
 export function heldSite(
   text: string,
   findings: Findings,
-  known: KnownEntries = new Map(),
+  memory: SiteMemory = new SiteMemory(),
 ): Declared<SiteDeclaration> | undefined {
-  return heldByEntry(text, known) ?? heldText(FILE, text, siteSchema, findings);
+  return heldByEntry(text, memory) ?? heldText(FILE, text, siteSchema, findings);
+}
+
+/** All of site.yaml but the entries of `nodes:`, and in which line it goes on behind them. */
+export function aroundNodes(text: string): string {
+  const parts = partsOf(text);
+  if (parts === undefined) return text;
+  const rest = text.slice(parts.rest);
+  return `${text.slice(0, parts.line)}\n${rest === '' ? '' : text.slice(0, parts.rest).split('\n').length}\n${rest}`;
 }
 
 type Cut = { readonly start: number; readonly end: number };
@@ -32,25 +35,24 @@ type Cut = { readonly start: number; readonly end: number };
 /** The offsets of the line `nodes:`, of what follows it, of its entries and of the next section. */
 type Parts = { readonly line: number; readonly body: number; readonly entries: readonly Cut[]; readonly rest: number };
 
-type Entry = Cut & Read;
+type Entry = Cut & ReadEntry;
 
-function heldByEntry(text: string, known: KnownEntries): Declared<SiteDeclaration> | undefined {
+function heldByEntry(text: string, memory: SiteMemory): Declared<SiteDeclaration> | undefined {
   const parts = partsOf(text);
   if (parts === undefined) return undefined;
   const at = placesIn(FILE, text);
   const around = heldAround(text, parts, at);
   if (around === undefined) return undefined;
   const entries = new Map<string, Entry>();
-  const read: KnownEntries = new Map();
+  const read = new Map<string, ReadEntry>();
   for (const cut of parts.entries) {
     const part = text.slice(cut.start, cut.end);
-    const one = known.get(part) ?? readEntry(part);
+    const one = memory.entry(part) ?? readEntry(part);
     if (one === undefined || entries.has(one.key)) return undefined;
     read.set(part, one);
     entries.set(one.key, { ...cut, ...one });
   }
-  known.clear();
-  for (const [part, one] of read) known.set(part, one);
+  memory.keepEntries(read);
 
   const values = Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
   const nodes = Object.fromEntries([...entries].map(([key, { declared }]) => [key, declared]));
@@ -128,7 +130,7 @@ function heldAround(
   return findings.errors.length > 0 ? undefined : declared;
 }
 
-function readEntry(part: string): Read | undefined {
+function readEntry(part: string): ReadEntry | undefined {
   // A slice would keep the text of the whole file in memory for as long as the entry is known.
   const text = Buffer.from(part).toString();
   const map = readPlain(text) ?? readAlone(text);
