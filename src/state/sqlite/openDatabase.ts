@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { Database, Statement } from '../database.ts';
 import { StateTaken } from '../failure.ts';
 import type { MainThreadOptions, Notice, Outcome, ThreadOptions } from './messages.ts';
@@ -11,6 +12,12 @@ export type DatabaseOptions = ThreadOptions & {
   readonly onNotice?: (notice: Notice) => void;
 };
 
+/** A database that other threads of the program ask too. */
+export type LentDatabase = Database & {
+  /** Has `receive` get a port for a `PortDatabase`, and another whenever the one before is closed because its thread ended. */
+  lend(receive: (port: MessagePort) => void): void;
+};
+
 const DAY_MS = 86_400_000;
 
 /**
@@ -20,7 +27,7 @@ const DAY_MS = 86_400_000;
 export async function openDatabase(
   { folder, readOnly, longestLeaseMs = DAY_MS, patient = false, onNotice }: DatabaseOptions,
   start: StartThread = threadOf('./databaseThread.ts'),
-): Promise<Database> {
+): Promise<LentDatabase> {
   const options: MainThreadOptions = { folder, readOnly, longestLeaseMs, serves: patient };
   const thread = new DatabaseThread<readonly Statement[], Outcome>(options, {
     start,
@@ -37,6 +44,7 @@ export async function openDatabase(
   return {
     run: async (statements) => (await thread.ask(statements)) ?? [],
     claim: async (statements) => (await thread.ask(statements)) !== undefined,
+    lend: (receive) => thread.lend(receive),
     close: () => thread.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { wordsOf } from '../../errors.ts';
 import { type Failure, unavailable } from '../failure.ts';
 import type { Answer, Notice, Request, ThreadOptions } from './messages.ts';
@@ -38,6 +38,7 @@ export class DatabaseThread<Asked, Given> {
   readonly #onNotice: (notice: Notice) => void;
   readonly #patienceMs: number;
   readonly #waiting = new Map<number, Waiting<Given>>();
+  readonly #borrowers: ((port: MessagePort) => void)[] = [];
   #thread: Worker | undefined;
   #hangs = false;
   #answered = false;
@@ -71,6 +72,15 @@ export class DatabaseThread<Asked, Given> {
     }
     this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
     return promise;
+  }
+
+  /**
+   * Has `receive` get a port through which another thread asks (`PortDatabase`), and a new one each time that this thread starts: the one
+   * before is closed then.
+   */
+  lend(receive: (port: MessagePort) => void): void {
+    this.#borrowers.push(receive);
+    if (this.#thread) lendPort(this.#thread, receive);
   }
 
   /** Waits for what was asked before, and for the thread to end. */
@@ -113,6 +123,7 @@ export class DatabaseThread<Asked, Given> {
       this.#rejectAll({ message: `the thread that keeps ${this.#options.folder} has ended`, hint: '' }, reason);
     });
     this.#thread = started;
+    for (const receive of this.#borrowers) lendPort(started, receive);
     return started;
   }
 
@@ -144,7 +155,14 @@ export class DatabaseThread<Asked, Given> {
   }
 }
 
-function hanging(folder: string): Failure {
+function lendPort(thread: Worker, receive: (port: MessagePort) => void): void {
+  const { port1, port2 } = new MessageChannel();
+  thread.postMessage({ port: port1 }, [port1]);
+  receive(port2);
+}
+
+/** Of a thread that does not answer. */
+export function hanging(folder: string): Failure {
   return {
     message: `the thread that keeps ${folder} does not answer: the disk hangs, or is very slow`,
     hint: 'look at the kernel’s log (dmesg)',

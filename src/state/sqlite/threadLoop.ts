@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Failure } from '../failure.ts';
 import { failureOf } from './failure.ts';
 import type { Answer, Notice, Request } from './messages.ts';
@@ -65,19 +65,31 @@ export function answerRequests<Opened, Asked, Given>(work: Work<Opened, Asked, G
     }
   };
 
-  parentPort?.on('message', (request: Request<Asked> | 'close') => {
+  const answerTo = (port: MessagePort, request: Request<Asked>): void => {
+    port.postMessage(answer(request));
+    tidyIn(TIDY_AFTER_MS);
+  };
+
+  parentPort?.on('message', (request: Request<Asked> | { readonly port: MessagePort } | 'close') => {
     if (request === 'close') {
       clearTimeout(tidying);
       close();
+      for (const port of lent) port.close();
       parentPort?.close();
-      return;
-    }
-    parentPort?.postMessage(answer(request));
-    tidyIn(TIDY_AFTER_MS);
+    } else if ('port' in request) {
+      const { port } = request;
+      lent.add(port);
+      port.on('message', (asked: Request<Asked>) => answerTo(port, asked));
+      port.on('close', () => lent.delete(port));
+      port.unref();
+    } else if (parentPort) answerTo(parentPort, request);
   });
 }
 
+/** Ports of other threads that ask. */
+const lent = new Set<MessagePort>();
+
 /** Reports something without a request. */
 export function notify(notice: Notice): void {
-  parentPort?.postMessage({ notice });
+  for (const port of [parentPort, ...lent]) port?.postMessage({ notice });
 }
