@@ -12,10 +12,10 @@ import { ask, type ServerFlags } from './api.ts';
 import { asking, jsonOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 
-/** `reveille diff NODE`: what the next refresh would change on a running node, and what somebody changed there. */
+/** `reveille diff NODE`: what the next refresh would change on a running node, and what was changed there. */
 export function diffCommand(): Command {
   return asking(new Command('diff'))
-    .description('show what would change on a running node, and what somebody changed there')
+    .description('show what would change on a running node, and what was changed there')
     .argument('<node>', 'name, MAC or address')
     .addOption(jsonOption())
     .addHelpText(

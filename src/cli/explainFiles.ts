@@ -62,7 +62,7 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
     createRenderer(),
   );
   const notes = [
-    ...(known?.inventory ? [] : ['it has not told of its hardware yet: network cards are samples']),
+    ...(known?.inventory ? [] : ['it has not reported its hardware yet: network cards are samples']),
     ...(server ? [] : ["this server's address in its network is not known here: it is a sample"]),
     ...(made ? [] : ['its identity is made at its first boot: this one is a sample']),
     ...(asked.peers ? ["its peers' keys are samples: the running server puts them together"] : []),

@@ -25,7 +25,7 @@ export function syncCommand(): Command {
     .description('have running nodes fetch and apply their files at once')
     .addArgument(nodesArgument({ required: true }))
     .addOption(new Option('--wait', 'wait for nodes that are off or booting, instead of telling them').default(false))
-    .addOption(new Option('--restore', 'also lay again the files that somebody changed on the nodes').default(false))
+    .addOption(new Option('--restore', 'also restore the files that were changed on the nodes').default(false))
     .addOption(
       new Option('--timeout <time>', 'give up after this time (default: 2m, with --wait 15m)').argParser(duration),
     )

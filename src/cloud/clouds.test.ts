@@ -33,7 +33,7 @@ clouds:
       application_credential_secret: def
 `;
 
-test('an entry says where Keystone is, who asks, and which endpoints are meant', async () => {
+test('an entry gives the address of Keystone, the user, and which endpoints to use', async () => {
   const file = await written('clouds.yaml', GOOD);
   assert.deepEqual(await readCloud('rack', [join(folder, 'none.yaml'), file]), {
     name: 'rack',
@@ -77,7 +77,7 @@ for (const [words, text, expected] of [
     /v3oidc is not supported/,
   ],
 ] as const) {
-  test(`told in words: ${words}`, async () => {
+  test(`the error names it: ${words}`, async () => {
     const file = await written('bad.yaml', text);
     await assert.rejects(readCloud('rack', [file]), {
       code: 'CLOUD_INVALID',
@@ -87,7 +87,7 @@ for (const [words, text, expected] of [
   });
 }
 
-test('no file at all: it is told where they were looked for', async () => {
+test('without a file the error lists where it was looked for', async () => {
   const files = cloudsFiles({ OS_CLIENT_CONFIG_FILE: '/one', XDG_CONFIG_HOME: '/two' });
   assert.deepEqual(files, ['/one', 'clouds.yaml', '/two/openstack/clouds.yaml', '/etc/openstack/clouds.yaml']);
   await assert.rejects(readCloud('rack', [join(folder, 'none')]), { code: 'CLOUD_INVALID', hint: /none/ });

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ReveilleError } from '../errors.ts';
 import { readRegular } from '../regularFile.ts';
 
-/** How to reach a cloud and as whom, as clouds.yaml says it (docs: openstacksdk, "Configuring OpenStack SDK Applications"). */
+/** How to reach a cloud, and as which user, by clouds.yaml (docs: openstacksdk, "Configuring OpenStack SDK Applications"). */
 export type CloudAccess = {
   readonly name: string;
   /** Of Keystone, without the version and without a slash at the end. */

@@ -17,7 +17,7 @@ const FULL: CloudView = {
 };
 const NODE: Expected = { node: 'node01', bootedAt: 1000, networkAgents: [] };
 
-test('each change of a standing is told once; while a boot waits the cloud is asked every 5 s, later every minute', async (t) => {
+test('each change of a standing is reported once; while a boot waits the cloud is asked every 5 s, later every minute', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const answers: (CloudView | ReveilleError)[] = [EMPTY, EMPTY, new ReveilleError('CLOUD_REFUSED', 'no'), FULL, EMPTY];
   const view = mock.fn(async () => {
@@ -25,10 +25,10 @@ test('each change of a standing is told once; while a boot waits the cloud is as
     if (!answer || answer instanceof Error) throw answer;
     return answer;
   });
-  const told: Happening[] = [];
+  const reported: Happening[] = [];
   const missed = mock.fn();
-  using _ = followCloud({ expected: () => [NODE], view, onMissing: missed, emit: (event) => told.push(event) });
-  const standings = () => told.map((event) => (event.kind === 'cloud.standing' ? event.standing : event.kind));
+  using _ = followCloud({ expected: () => [NODE], view, onMissing: missed, emit: (event) => reported.push(event) });
+  const standings = () => reported.map((event) => (event.kind === 'cloud.standing' ? event.standing : event.kind));
 
   await turn();
   assert.deepEqual(standings(), ['compute-service']);
@@ -46,35 +46,35 @@ test('each change of a standing is told once; while a boot waits the cloud is as
   assert.equal(view.mock.callCount(), 4, 'in service: no hurry');
   t.mock.timers.tick(60_000);
   await turn();
-  assert.deepEqual(standings().at(-1), 'compute-service', 'a node that falls out of service is told');
-  assert.equal(missed.mock.callCount(), 3, 'a cloud that does not answer misses nobody');
+  assert.deepEqual(standings().at(-1), 'compute-service', 'a node that leaves service is reported');
+  assert.equal(missed.mock.callCount(), 3, 'while the cloud does not answer, no node counts as missing');
 });
 
-test('a mistake of ours is told, and the cloud is followed on', async (t) => {
+test('an exception is reported, and the cloud is still followed', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const view = mock.fn(async () => {
     if (view.mock.callCount() === 0) throw new TypeError('of undefined');
     return FULL;
   });
-  const told: Happening[] = [];
-  using _ = followCloud({ expected: () => [NODE], view, onMissing: () => {}, emit: (event) => told.push(event) });
+  const reported: Happening[] = [];
+  using _ = followCloud({ expected: () => [NODE], view, onMissing: () => {}, emit: (event) => reported.push(event) });
   await turn();
-  assert.deepEqual(told, [{ kind: 'server.trouble', code: 'SERVER_FAILED', message: 'of undefined' }]);
+  assert.deepEqual(reported, [{ kind: 'server.trouble', code: 'SERVER_FAILED', message: 'of undefined' }]);
   t.mock.timers.tick(60_000);
   await turn();
-  assert.equal(told.at(-1)?.kind, 'cloud.standing');
+  assert.equal(reported.at(-1)?.kind, 'cloud.standing');
 });
 
 test('a cloud is not asked while no node should be in service', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const view = mock.fn(async () => EMPTY);
   let expected: readonly Expected[] = [];
-  const told: Happening[] = [];
-  using _ = followCloud({ expected: () => expected, view, onMissing: () => {}, emit: (event) => told.push(event) });
+  const reported: Happening[] = [];
+  using _ = followCloud({ expected: () => expected, view, onMissing: () => {}, emit: (event) => reported.push(event) });
   await turn();
   assert.equal(view.mock.callCount(), 0);
   expected = [NODE];
   t.mock.timers.tick(5000);
   await turn();
-  assert.equal(told.length, 1);
+  assert.equal(reported.length, 1);
 });

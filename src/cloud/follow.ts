@@ -19,12 +19,12 @@ export type FollowCloudOptions = {
 };
 
 /**
- * Keeps asking the cloud about the nodes that should be in service, and tells each change of a node's standing as an event.
- * Nobody waits for it: a cloud that does not answer costs the boots nothing.
+ * Keeps asking the cloud about the nodes that should be in service, and emits each change of a node's standing as an event.
+ * Nothing waits for it: a cloud that does not answer delays no boot.
  */
 export function followCloud({ expected, view, onMissing, emit }: FollowCloudOptions): Disposable {
-  /** What was told last of each node's boot. */
-  const told = new Map<string, { readonly bootedAt: number; readonly standing: CloudStanding }>();
+  /** The last report of each node's boot. */
+  const reported = new Map<string, { readonly bootedAt: number; readonly standing: CloudStanding }>();
   let next: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -32,17 +32,17 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
   const round = async (): Promise<number> => {
     const nodes = expected();
     const names = new Set(nodes.map(({ node }) => node));
-    for (const node of told.keys()) if (!names.has(node)) told.delete(node);
+    for (const node of reported.keys()) if (!names.has(node)) reported.delete(node);
     if (nodes.length > 0) {
       const standings = await ask(view, nodes);
       if (closed) return WATCHING_MS;
       for (const [of, standing] of standings) {
-        tell(of, standing);
+        report(of, standing);
         if (standing.standing !== 'in-service' && standing.standing !== 'cloud') onMissing(of);
       }
     }
     const waits = nodes.some(({ node, bootedAt }) => {
-      const last = told.get(node);
+      const last = reported.get(node);
       return last?.bootedAt !== bootedAt || last.standing.standing !== 'in-service';
     });
     // With no node to look at, a boot that becomes ready is noticed as soon as one that waits.
@@ -59,10 +59,10 @@ export function followCloud({ expected, view, onMissing, emit }: FollowCloudOpti
       });
   };
 
-  const tell = ({ node, bootedAt }: Expected, standing: CloudStanding): void => {
-    const last = told.get(node);
+  const report = ({ node, bootedAt }: Expected, standing: CloudStanding): void => {
+    const last = reported.get(node);
     if (last?.bootedAt === bootedAt && isSame(last.standing, standing)) return;
-    told.set(node, { bootedAt, standing });
+    reported.set(node, { bootedAt, standing });
     emit({ kind: 'cloud.standing', ...standing });
   };
 

@@ -23,7 +23,7 @@ test('a node whose service, hypervisor, provider and agent all reported since it
   assert.deepEqual(standingOf(GOOD, EXPECTED), { standing: 'in-service', node: 'node01', enabled: true });
 });
 
-test('a disabled service is in service all the same, and that is told', () => {
+test('a disabled service is in service, and reported as disabled', () => {
   const [service] = GOOD.services;
   assert.ok(service);
   const view = { ...GOOD, services: [{ ...service, enabled: false }] };
@@ -163,7 +163,7 @@ test('another provider is named', () => {
   });
 });
 
-test("times are the cloud's, whose clock may be off, which is told", () => {
+test("times are the cloud's, whose clock may be off, which is reported", () => {
   const behind: CloudView = JSON.parse(
     JSON.stringify({ ...GOOD, clockAheadMs: -180_000 }).replaceAll(String(AFTER), String(AFTER - 180_000)),
   );
@@ -230,7 +230,7 @@ for (const [record, ip, standing] of [
   ],
   ['mistakes', '10.0.0.80', { standing: 'compute-service', node: 'never-seen' }],
 ] as const satisfies readonly (readonly [string, string, CloudStanding])[]) {
-  test(`a real cloud says (${record}): ${standing.node}`, async () => {
+  test(`a real cloud shows (${record}): ${standing.node}`, async () => {
     const expected = { node: standing.node, ip, bootedAt: RECORD_BEGAN, networkAgents: [AGENT] };
     assert.deepEqual(standingOf(await recorded(record), expected), standing);
   });

@@ -6,7 +6,7 @@ export type Expected = {
   readonly node: string;
   /** Its address: what a machine calls itself that has no name. */
   readonly ip?: string;
-  /** When the boot began, milliseconds since the epoch: what is older speaks of an earlier life of the machine. */
+  /** When the boot began, milliseconds since the epoch: older records are of an earlier boot. */
   readonly bootedAt: number;
   /** Neutron's agents among the node's services, by their binaries. */
   readonly networkAgents: readonly string[];
@@ -21,7 +21,7 @@ export function isHostOf(host: string, node: string): boolean {
 }
 
 /**
- * Holds what the cloud says against what a boot should have brought. A record alone proves nothing: Nova keeps services of
+ * Compares the cloud's records with what a boot should have brought. A record alone proves nothing: Nova keeps services of
  * machines that are off, and calls them up for a minute more. Only what reported after the boot began counts.
  */
 export function standingOf(view: CloudView, expected: Expected): CloudStanding {
@@ -30,7 +30,7 @@ export function standingOf(view: CloudView, expected: Expected): CloudStanding {
   return { ...standing, cloudAheadMs: view.clockAheadMs };
 }
 
-/** Whether something was told since the boot began. */
+/** Whether a report came since the boot began. */
 type Since = (at: number | undefined) => boolean;
 
 function standingByTimes(view: CloudView, expected: Expected): CloudInService | CloudMissing {
@@ -85,7 +85,7 @@ function brokenHypervisor(hypervisor: Hypervisor | undefined, node: string): Clo
   return hypervisor.up ? undefined : { standing: 'hypervisor-down', node };
 }
 
-/** A provider has the id and the name of its hypervisor. One of the same name alone is somebody else's, and keeps it out. */
+/** A provider has the id and the name of its hypervisor. One that has only the name belongs to another hypervisor, and blocks this one. */
 function brokenProvider({ providers }: CloudView, { id, name }: Hypervisor, node: string): CloudMissing | undefined {
   if (providers.some((one) => one.id === id)) return undefined;
   const short = (full: string) => full.split('.')[0];

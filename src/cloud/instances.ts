@@ -63,7 +63,7 @@ export async function instanceById(session: CloudSession, id: string): Promise<I
 }
 
 const migrationsSchema = z.object({ migrations: z.array(z.object({ status: z.string() })) });
-/** The microversion that tells which migrations changed lately (Nova since Queens). */
+/** The microversion that lists which migrations changed lately (Nova since Queens). */
 const MIGRATIONS_VERSION = '2.59';
 /** The states of a migration in which one of its hosts has still something to do. One that waits to be confirmed has not. */
 const UNENDED: ReadonlySet<string> = new Set([

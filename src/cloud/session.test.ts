@@ -58,7 +58,7 @@ test('calls that come together log in once; a token that is refused is fetched a
   assert.deepEqual(asked, ['GET /compute/late t1', 'POST /v3/auth/tokens', 'GET /compute/late t2']);
 });
 
-test("a token lasts by the cloud's clock, whatever this machine's says", async (t) => {
+test("a token lasts by the cloud's clock, and not by this machine's", async (t) => {
   const behind = { date: 'Wed, 01 Jan 2020 10:00:00 GMT', expires: '2020-01-01T11:00:00Z' };
   const { asked, access } = await cloud(t, sendJson(200, {}), behind);
   const session = openSession(access);
@@ -66,7 +66,7 @@ test("a token lasts by the cloud's clock, whatever this machine's says", async (
   assert.equal(asked.filter((one) => one.startsWith('POST')).length, 1);
 });
 
-test('what the cloud refuses is told in its words; a proxy with nobody behind it is no refusal', async (t) => {
+test('a refusal of the cloud is reported in its words; a proxy without a service behind it is no refusal', async (t) => {
   const answers = [
     sendJson(409, { conflictingRequest: { message: 'it is\nmigrating' } }),
     sendJson(503, { message: 'no server is available' }),
@@ -88,7 +88,7 @@ test('what the cloud refuses is told in its words; a proxy with nobody behind it
   await assert.rejects(call('compute', '/4'), { code: 'CLOUD_UNREACHABLE', message: /does not answer: / });
 });
 
-test('what cannot be reached is told in words, whatever stands in clouds.yaml', async (t) => {
+test('what cannot be reached is named, with any clouds.yaml', async (t) => {
   const { access } = await cloud(t, sendJson(200, {}));
   for (const [change, code, message] of [
     [

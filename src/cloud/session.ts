@@ -20,7 +20,7 @@ export type Call = {
 /** A conversation with a cloud. Its token is fetched at first need and again when it has run out. */
 export type CloudSession = {
   /**
-   * Calls a service; gives the answer's JSON, `undefined` if it has none. Throws CLOUD_REFUSED where the cloud says no (its
+   * Calls a service; gives the answer's JSON, `undefined` if it has none. Throws CLOUD_REFUSED where the cloud refuses (its
    * own words in the message), CLOUD_UNREACHABLE where the cloud does not answer.
    */
   call(service: ServiceType, path: string, call?: Call): Promise<unknown>;
@@ -29,7 +29,7 @@ export type CloudSession = {
 };
 
 const CLOCK_RIGHT_MS = 5000;
-/** A proxy before the service says that nobody is behind it, or that it gave up waiting. */
+/** A proxy in front of the service reports that no service is behind it, or that it gave up waiting. */
 const NOBODY_ANSWERED: ReadonlySet<number> = new Set([502, 503, 504]);
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 60_000;
@@ -176,7 +176,7 @@ function reference(named: Named): object {
   return 'id' in named ? { id: named.id } : { name: named.name, domain: named.domain };
 }
 
-/** The cloud says no, with a status of HTTP. */
+/** The cloud refuses, with a status of HTTP. */
 export class CloudRefusal extends ReveilleError {
   readonly status: number;
 
@@ -186,7 +186,7 @@ export class CloudRefusal extends ReveilleError {
   }
 }
 
-/** Says no in the cloud's own words: services wrap them in an object of one key (`{"itemNotFound": {"message": ...}}`). */
+/** The refusal in the cloud's own words: services wrap them in an object of one key (`{"itemNotFound": {"message": ...}}`). */
 function refusal(doing: string, { status, text }: HttpAnswer): CloudRefusal {
   let words = text.slice(0, 300);
   try {
@@ -195,7 +195,7 @@ function refusal(doing: string, { status, text }: HttpAnswer): CloudRefusal {
     const inner = Object.values(body as Record<string, { message?: string }>)[0];
     words = errors?.[0]?.detail ?? inner?.message ?? words;
   } catch {
-    // The words are not JSON: they are told as they are.
+    // The words are not JSON: they are taken as they are.
   }
   return new CloudRefusal(`${doing}: ${words.replace(/\s+/g, ' ').trim()} (HTTP ${status})`, status);
 }

@@ -8,7 +8,7 @@ export type ComputeService = {
   readonly host: string;
   readonly up: boolean;
   readonly enabled: boolean;
-  /** Why it is disabled, in whoever's words who did it. */
+  /** Why it is disabled, in the words of the one who disabled it. */
   readonly disabledReason?: string;
   /** When it last reported, milliseconds since the epoch by the cloud's clock; absent if it never did. */
   readonly updatedAt?: number;
@@ -37,7 +37,7 @@ export type NetworkAgent = {
 /** What Placement counts the resources of: for a hypervisor, one of the same id and name. */
 export type Provider = { readonly id: string; readonly name: string };
 
-/** What the cloud says of its compute nodes at one moment. */
+/** The cloud's records of its compute nodes at one moment. */
 export type CloudView = {
   readonly services: readonly ComputeService[];
   readonly hypervisors: readonly Hypervisor[];
@@ -51,7 +51,7 @@ export type CloudView = {
 const time = z
   .string()
   .nullish()
-  // Nova and Neutron give UTC without saying so.
+  // Nova and Neutron give UTC without a zone.
   .transform((text) => (text ? Date.parse(`${text.replace(' ', 'T').replace(/(Z|\+00:00)$/, '')}Z`) : undefined));
 
 const servicesSchema = z.object({

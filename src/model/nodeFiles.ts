@@ -1,4 +1,4 @@
-/** A file that somebody changed on the node: it is gone, says something else, or has another owner or mode. */
+/** A file that was changed on the node: it is gone, or has other content, another owner or mode. */
 export type Drifted = {
   readonly path: string;
   readonly what: 'missing' | 'content' | 'access';

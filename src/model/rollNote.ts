@@ -63,7 +63,7 @@ export type NodeNote =
         | 'moves-unconfirmed'
         | 'instances-keep-coming'
         | 'to-reboot'
-        | 'told-to-reboot'
+        | 'ordered-to-reboot'
         | 'joins'
         | 'files-failed'
         | 'in-service'

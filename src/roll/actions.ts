@@ -17,5 +17,5 @@ export type CloudAction =
       readonly instance: string;
     };
 
-/** Why an action could not be done; `refused` if the cloud, node or BMC said no, and did not merely stay silent. */
+/** Why an action failed; `refused` if the cloud, node or BMC refused it, and not where none answered. */
 export type Failure = { readonly refused: boolean; readonly why: ActionFailure };

@@ -3,7 +3,7 @@ import type { NodeNote, Policy, Stuck } from '../model/rollNote.ts';
 import type { Action } from './actions.ts';
 import type { Move, RollNode } from './record.ts';
 
-/** How emptying a host stands. `stop`: an instance cannot be moved, and the policy is to stop then. */
+/** The state of emptying a host. `stop`: an instance cannot be moved, and the policy is to stop then. */
 export type Drained = {
   readonly state: 'empty' | 'busy' | 'stop';
   readonly note: NodeNote;

@@ -128,7 +128,7 @@ function withoutOutput({ output: _, ...step }: BootStep): BootStep {
 }
 
 /**
- * What a node told before its newest boot says nothing about it: its files were in memory. Files that somebody changed on the
+ * Reports of a node from before its newest boot no longer count: its files were in memory. Files that were changed on the
  * node do not count: `sync --restore` mends them, and a service that writes its own would be renewed for ever.
  */
 function seenFiles(files: FilesStanding | undefined, boot: Boot | undefined): SeenNode['files'] {

@@ -65,7 +65,7 @@ export function noted(roll: Roll, action: Action, { refused, why }: Failure): Ro
     if (action.kind === 'power-cycle') return cycleFailed(node, refused, messageOf(why));
     const move = 'instance' in action ? node.moves[action.instance] : undefined;
     if (!move || action.kind === 'confirm' || !('instance' in action)) return { ...node, note };
-    // Only a cloud that answered has been asked: one that was silent takes no try away.
+    // Only an answered request counts as a try.
     const after = refused ? { ...move, refused: messageOf(why) } : { ...move, tries: move.tries - 1 };
     return { ...node, note, moves: { ...node.moves, [action.instance]: after } };
   };
@@ -77,7 +77,7 @@ function messageOf(failure: ActionFailure): string {
   return failure.code === 'error' ? failure.message : '';
 }
 
-/** What was refused was not done. Of a BMC that fell silent nobody knows: it is asked again. */
+/** A refused action was not done. Whether a BMC acted that did not answer is not known: it is asked again. */
 function cycleFailed(node: RollNode, refused: boolean, message: string): RollNode {
   const note: NodeNote = { code: 'cycle-failed', message };
   if (!refused) return { ...node, note, cycle: null };

@@ -23,7 +23,7 @@ const LIMITS: { readonly [P in Phase]?: number } = {
   enabling: 5 * MINUTE,
   restoring: 30 * MINUTE,
 };
-/** With `wait`, somebody moves the instances by hand. */
+/** With `wait`, an operator moves the instances by hand. */
 const WAITING_LIMIT = 24 * 60 * MINUTE;
 const ASK_AGAIN_MS = 15_000;
 /** A node that took the order and still asks for more after this time has lost it. */
@@ -92,7 +92,7 @@ export function restore(node: RollNode, restoreTo: RollNode['restoreTo'], note: 
   return { node: { ...enter(node, 'restoring', note, now), restoreTo }, actions: [], pin: node.pinBefore };
 }
 
-/** Whether a node is out of service by the roll and may not have been told to reboot yet. */
+/** Whether a node is out of service by the roll and may not have been ordered to reboot yet. */
 export function isBeforeReboot({ phase, orders }: RollNode): boolean {
   return phase === 'disabling' || phase === 'draining' || (phase === 'rebooting' && orders === 0);
 }
@@ -143,13 +143,13 @@ function draining(roll: Roll, node: RollNode, { cloud }: SeenNode, now: number):
   return reboot({ ...drained, attempts: node.attempts + 1 }, now);
 }
 
-/** It is pinned in the same breath, so that the boot to come is the wanted one. */
+/** It is pinned in the same step, so that the next boot has the wanted image. */
 function reboot(node: RollNode, now: number): Step {
   const next = enter({ ...node, ...UNTOLD, rebootFrom: now }, 'rebooting', { code: 'to-reboot' }, now);
   return { node: next, actions: [], pin: node.image };
 }
 
-/** Of a node that has not been told to reboot, by whatever way. */
+/** Of a node that has not been ordered to reboot in any way. */
 const UNTOLD = { orders: 0, deafSince: null, cycle: null } as const;
 
 /** By its agent, and by its BMC where the agent does not do it: only ever while the cloud shows the node empty. */
@@ -179,13 +179,16 @@ function rebooting(roll: Roll, before: RollNode, seen: SeenNode, now: number): S
     }
     if (cloud.unended) return stay({ ...node, note: { code: 'moves-unended', moves: cloud.unended } });
   }
-  const told = { ...node, askedAt: now, orders: node.orders + 1 };
+  const ordered = { ...node, askedAt: now, orders: node.orders + 1 };
   switch (wayToReboot(node, seen, now)) {
     case 'agent':
-      return { node: { ...told, note: { code: 'told-to-reboot' } }, actions: [{ kind: 'reboot', node: node.node }] };
+      return {
+        node: { ...ordered, note: { code: 'ordered-to-reboot' } },
+        actions: [{ kind: 'reboot', node: node.node }],
+      };
     case 'bmc': {
       return {
-        node: { ...told, cycle: { askedAt: now }, note: { code: 'power-cycled', why: whyNot(node) } },
+        node: { ...ordered, cycle: { askedAt: now }, note: { code: 'power-cycled', why: whyNot(node) } },
         actions: [{ kind: 'power-cycle', node: node.node }],
       };
     }
@@ -194,7 +197,7 @@ function rebooting(roll: Roll, before: RollNode, seen: SeenNode, now: number): S
   }
 }
 
-/** Which way a node is told to reboot now, if any. An agent that may yet be heard of is waited for. */
+/** In which way a node is ordered to reboot now, if any. An agent that may still ask is waited for. */
 function wayToReboot(node: RollNode, { listens, bmc }: SeenNode, now: number): 'agent' | 'bmc' | 'neither' {
   if (isCycled(node)) return now - (node.cycle?.askedAt ?? now) >= CYCLE_AGAIN_MS ? 'bmc' : 'neither';
   const isUsable = bmc && node.cycle?.refused === undefined;
@@ -213,7 +216,7 @@ function isCycled({ cycle }: RollNode): boolean {
   return Boolean(cycle) && cycle?.refused === undefined;
 }
 
-/** Why a node that is to reboot is told nothing now. */
+/** Why a node that is to reboot gets no order now. */
 function notRebooted(node: RollNode, { bmc }: SeenNode, now: number): NodeNote | null {
   if (isCycled(node)) return node.note;
   const { orders, askedAt, cycle } = node;
@@ -255,7 +258,7 @@ function joining(roll: Roll, node: RollNode, { boot, cloud, files }: SeenNode, n
   return enabling(roll, enter(node, 'enabling', { code: 'in-service' }, now), { cloud }, now);
 }
 
-/** Only what a roll disabled is enabled: the reason in Nova says whose doing it is. */
+/** Only what a roll disabled is enabled: the reason in Nova shows who disabled it. */
 function enabling(roll: Roll, node: RollNode, { cloud }: Pick<SeenNode, 'cloud'>, now: number): Step {
   const service = cloud.kind === 'seen' ? cloud.service : undefined;
   if (!service || service.enabled) return end(roll, node, 'done', renewed(node), now);
@@ -289,7 +292,7 @@ function stay(node: RollNode): Step {
   return { node, actions: [] };
 }
 
-/** What has failed before its reboot goes back into service; what has failed after stays disabled for somebody to look at. */
+/** What has failed before its reboot goes back into service; what has failed after stays disabled for an operator to check. */
 function fail(roll: Roll, node: RollNode, why: NodeNote, now: number): Step {
   const note: NodeNote = { code: 'failed', phase: node.phase, why };
   if (isBeforeReboot(node)) return restore(node, 'failed', note, now);

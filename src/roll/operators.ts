@@ -9,7 +9,7 @@ export type RollsForOperators = {
   list(): readonly Roll[];
   /** A roll by its id, and the pins of all nodes. */
   show(id: string): { readonly roll: Roll; readonly pins: Readonly<Record<string, string>> };
-  /** With `dryRun` nothing is begun; the note of each node says what would be done. */
+  /** With `dryRun` nothing is begun; the note of each node shows what would be done. */
   begin(wish: Wish, dryRun: boolean): Promise<Roll>;
   abort(id: string): Promise<Roll>;
   resume(id: string, limits: Partial<RollLimits>): Promise<Roll>;

@@ -41,7 +41,7 @@ export type RollNode = {
   readonly attempts: number;
   /** Orders to reboot that it has, or may have; those to its BMC among them. */
   readonly orders: number;
-  /** Since when it was to be told to reboot and did not ask for orders. */
+  /** Since when an order to reboot waits for it and it did not ask for orders. */
   readonly deafSince: number | null;
   /** The power cycle that its BMC was asked for, where its agent did not reboot it. */
   readonly cycle: Cycle | null;
@@ -101,7 +101,7 @@ export type Roll = RollLimits & {
   readonly state: RollState;
   /** What it will be called once it has stopped. */
   readonly endsAs: 'stopped' | 'aborted';
-  /** Why it ended or stops, where its state does not say it. */
+  /** Why it ended or stops, where its state does not show it. */
   readonly note: RollNote | null;
   /** Whether nodes stay pinned to their image when it is done: it is not the one that the site names. */
   readonly keepPins: boolean;
@@ -111,7 +111,7 @@ export type Roll = RollLimits & {
   readonly nodes: readonly RollNode[];
 };
 
-/** Pins by node: the hash of the image that it boots whatever the site says; `null` takes the pin away. */
+/** Pins by node: the hash of the image that it boots in place of the site's; `null` removes the pin. */
 export type PinChanges = ReadonlyMap<string, string | null>;
 
 const UNDER_WAY: ReadonlySet<Phase> = new Set([
@@ -143,7 +143,7 @@ export function forgettable(rolls: readonly Roll[]): readonly string[] {
 
 const REASON = 'reveille roll ';
 
-/** The reason that a compute service is disabled with: it names the roll, and tells our doing from an operator's. */
+/** The reason that a compute service is disabled with: it names the roll, and distinguishes it from an operator's. */
 export function disabledReason(roll: Pick<Roll, 'id'>): string {
   return `${REASON}${roll.id}: renewing the node`;
 }

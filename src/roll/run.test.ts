@@ -33,7 +33,7 @@ const WISH = {
   bootMs: 1_200_000,
 } as const;
 
-/** A server over a real store and a cloud over HTTP; its nodes reboot when they are told to, into what they are pinned to. */
+/** A server over a real store and a cloud over HTTP; its nodes reboot when they are ordered to, into what they are pinned to. */
 async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?: SiteNode['bmc']) {
   const folder = mkdtempSync(join(tmpdir(), 'roll-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -64,7 +64,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
   const events: Happening[] = [];
   const world = { comesBack: (_node: string) => true };
   /** What its BMC does to a node, beside starting it. */
-  const cycles: { told: string[]; failure?: ReveilleError } = { told: [] };
+  const cycles: { done: string[]; failure?: ReveilleError } = { done: [] };
 
   const serve = async () => {
     const opened = await openStore(folder);
@@ -81,7 +81,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
       for (const service of services) if (service.host === name) service.updatedAt = now();
     };
     const powerCycle = async (name: string): Promise<void> => {
-      cycles.told.push(name);
+      cycles.done.push(name);
       if (cycles.failure) throw cycles.failure;
       await boot(name);
     };
@@ -187,7 +187,7 @@ test('two nodes are renewed one after the other, their instances moved live or c
   assert.deepEqual(await imagesOfRolls(store), new Set([OLD_IMAGE, NEW_IMAGE]));
 });
 
-test('a server that is killed in the middle goes on; a cloud that is silent is waited for', async (t) => {
+test('a server that is killed in the middle goes on; a cloud that does not answer is waited for', async (t) => {
   const { cloud, serve, rebooted, services } = await rack(t, [{ id: 'runs', host: 'node01', status: 'ACTIVE' }]);
   const first = await serve();
   cloud.down = true;
@@ -239,7 +239,7 @@ test('a node that does not come back stops the roll; resumed once it is back, th
     [false, true],
   );
 
-  // Somebody switches it off and on.
+  // An operator switches it off and on.
   const at = Date.now() + 1e9;
   boots.set('node01', {
     startedAt: at,
@@ -260,7 +260,7 @@ test('a node that does not come back stops the roll; resumed once it is back, th
   assert.ok(services.every(({ enabled }) => enabled));
 });
 
-test('what the cloud refuses is told in its words; aborted, a node not yet rebooted goes back into service', async (t) => {
+test('a refusal of the cloud is reported in its words; aborted, a node not yet rebooted goes back into service', async (t) => {
   const { cloud, serve, services, rebooted } = await rack(t, [{ id: 'runs', host: 'node01', status: 'ACTIVE' }]);
   cloud.refuse = (call) => (call.includes('os-migrateLive') ? [409, 'no host would have it'] : undefined);
   const { operators, rolls, stop } = await serve();
@@ -384,7 +384,7 @@ test('old rolls are forgotten as new ones begin, and none that is under way', as
   assert.deepEqual(rolls.list(), kept);
 });
 
-test('a node that its agent does not reboot is power cycled by its BMC, and the record says so', async (t) => {
+test('a node that its agent does not reboot is power cycled by its BMC, and the record shows it', async (t) => {
   const { serve, world, rebooted, cycles, events } = await rack(t, [], true, BMC);
   world.comesBack = (node) => node !== 'node01';
   const { operators, rolls, stop } = await serve();
@@ -399,7 +399,7 @@ test('a node that its agent does not reboot is power cycled by its BMC, and the 
     ],
     JSON.stringify(roll),
   );
-  assert.deepEqual([cycles.told, rebooted], [['node01'], ['node01', 'node02']]);
+  assert.deepEqual([cycles.done, rebooted], [['node01'], ['node01', 'node02']]);
   const booting = events.find((event) => event.kind === 'roll.step' && event.phase === 'booting');
   assert(booting?.kind === 'roll.step' && booting.note?.code === 'boots' && booting.note.cycled);
 });
@@ -417,5 +417,5 @@ test('a BMC that takes no password is asked once, and the node fails with its wo
   const last = note.why.note;
   const refused = last?.code === 'not-rebooted' && last.bmc.state === 'refused' ? last.bmc : last;
   assert(refused && 'message' in refused && refused.message === 'the BMC 10.1.0.51 does not let admin in');
-  assert.deepEqual(cycles.told, ['node01']);
+  assert.deepEqual(cycles.done, ['node01']);
 });

@@ -38,7 +38,7 @@ type Change = { readonly roll: Roll; readonly pins?: PinChanges };
 
 /**
  * Opens the rolls and pins that the store holds. Nothing is done before `run`, nor before they can be read: until then nodes boot
- * what the site says, and no roll is begun.
+ * the site's images, and no roll is begun.
  */
 export async function openRolls(store: RollStore, emit: EventSink, now: () => number): Promise<Rolls> {
   const rolls = new Map<string, Roll>();
@@ -68,7 +68,7 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
   );
 
   /**
-   * What is decided stands on disk before it counts, and before anything is done about it. Changes come one after the other,
+   * A decision is on disk before it counts, and before it is carried out. Changes come one after the other,
    * each decided by what the last one left; where another server has changed that since, it is decided again by what it left.
    */
   const change = <T extends Change>(decide: () => T): Promise<T> =>
@@ -95,10 +95,10 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
       if (image === null) pins.delete(node);
       else pins.set(node, image);
     }
-    tell(before, roll);
+    report(before, roll);
     return changed;
   };
-  const tell = (before: Roll | undefined, roll: Roll): void => {
+  const report = (before: Roll | undefined, roll: Roll): void => {
     const phases = new Map(before?.nodes.map(({ node, phase }) => [node, phase]));
     for (const { node, phase, note } of roll.nodes) {
       if (before && phases.get(node) !== phase) emit({ kind: 'roll.step', roll: roll.id, node, phase, note });
@@ -167,19 +167,19 @@ export async function openRolls(store: RollStore, emit: EventSink, now: () => nu
     run(look, act, turnMs = TURN_MS) {
       const closing = new AbortController();
       const { signal } = closing;
-      let told = '';
-      const tellTrouble = (error: unknown): void => {
+      let reported = '';
+      const reportTrouble = (error: unknown): void => {
         const trouble = troubleOf(error);
-        // A disk that stays full is told of once, not at each turn.
-        if (trouble.message !== told) emit({ kind: 'server.trouble', ...trouble });
-        told = trouble.message;
+        // A disk that stays full is reported once, not at each turn.
+        if (trouble.message !== reported) emit({ kind: 'server.trouble', ...trouble });
+        reported = trouble.message;
       };
       const turning = (async () => {
         while (!signal.aborted) {
           const woken = new AbortController();
           wake = () => woken.abort();
           for (const { id } of [...rolls.values()].filter(isActive)) {
-            await turn(id, look, act, signal).then(() => (told = ''), tellTrouble);
+            await turn(id, look, act, signal).then(() => (reported = ''), reportTrouble);
           }
           if (signal.aborted) return;
           await after(turnMs, undefined, { signal: woken.signal, ref: false }).catch(() => {});

@@ -12,7 +12,7 @@ export type Seen = {
 };
 
 export type SeenNode = {
-  /** The newest boot: when it began, how it stands, and the image that it runs where that was seen. */
+  /** The newest boot: when it began, its state, and the image that it runs where that was seen. */
   readonly boot?: {
     readonly startedAt: number;
     readonly image?: string;
@@ -21,7 +21,7 @@ export type SeenNode = {
   readonly listens: boolean;
   /** Whether the site gives it a BMC. */
   readonly bmc: boolean;
-  /** Whether its files are those that the site gives it; `unknown` where it has not told. */
+  /** Whether its files are those that the site gives it; `unknown` where it has not reported. */
   readonly files: 'right' | 'others' | 'failed' | 'unknown';
   readonly cloud: SeenInCloud;
 };

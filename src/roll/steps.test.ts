@@ -26,7 +26,7 @@ function instance(id: string, more: Partial<Instance> = {}): Instance {
   return { id, name: id, status: 'ACTIVE', host: 'node01', ...more };
 }
 
-/** One turn of a roll of one node; says where it is then, what is done, and its pin where that changes. */
+/** One turn of a roll of one node; gives its phase then, the actions, and its pin where that changes. */
 function turn(node: Partial<RollNode>, seen: Partial<SeenNode>, roll: Partial<Roll> = {}) {
   const whole = aRoll([], { ...roll, nodes: [aRollNode('node01', { since: NOW - 20_000, ...node })] });
   const look: SeenNode = { boot: BOOT, listens: true, bmc: false, files: 'right', cloud: { kind: 'none' }, ...seen };
@@ -138,7 +138,7 @@ describe('the next step of a node', () => {
       ['draining', ''],
     ],
     [
-      'nor is it told to reboot then',
+      'nor is it ordered to reboot then',
       { phase: 'rebooting', rebootFrom: NOW - 1 },
       { cloud: cloud({ disabled: OURS, instances: [], unended: 1 }) },
       ['rebooting', ''],
@@ -180,12 +180,12 @@ describe('the next step of a node', () => {
       ['rebooting', '', 'new'],
     ],
     [
-      'a service that somebody enabled ends it',
+      'a service that an operator enabled ends it',
       { phase: 'draining' },
       { cloud: cloud({ instances: [] }) },
       ['restoring', '', 'none'],
     ],
-    ['it is told to reboot', { phase: 'rebooting', rebootFrom: NOW - 1 }, {}, ['rebooting', 'reboot']],
+    ['it is ordered to reboot', { phase: 'rebooting', rebootFrom: NOW - 1 }, {}, ['rebooting', 'reboot']],
     [
       'not with an instance that came',
       { phase: 'rebooting', rebootFrom: NOW - 1 },
@@ -193,7 +193,7 @@ describe('the next step of a node', () => {
       ['draining', ''],
     ],
     [
-      'not while the cloud is silent',
+      'not while the cloud does not answer',
       { phase: 'rebooting', rebootFrom: NOW - 1 },
       { cloud: { kind: 'unknown', message: 'x' } },
       ['rebooting', ''],
@@ -218,7 +218,7 @@ describe('the next step of a node', () => {
       ['rebooting', 'power-cycle'],
     ],
     [
-      'an agent that is heard of again is asked',
+      'an agent that asks again gets the order',
       { phase: 'rebooting', rebootFrom: NOW - 1, deafSince: NOW - 90_000 },
       { bmc: true },
       ['rebooting', 'reboot'],
@@ -320,7 +320,7 @@ describe('the next step of a node', () => {
     ['a kept pin stays', { phase: 'enabling' }, { cloud: cloud() }, ['done', '', 'new'], { keepPins: true }],
     ['time runs out', { phase: 'joining', since: 1 }, { boot: RENEWED, cloud: cloud() }, ['failed', '', 'none']],
     [
-      'but not while the cloud is silent',
+      'and not before the cloud answers',
       { phase: 'joining', since: 1 },
       { cloud: { kind: 'unknown', message: 'x' } },
       ['joining', ''],
@@ -362,7 +362,7 @@ describe('the next step of a node', () => {
     });
   }
 
-  it('says of a failed node what it waited for, and that it stays disabled', () => {
+  it('notes of a failed node what it waited for, and that it stays disabled', () => {
     const { node, roll } = turn(
       { phase: 'booting', since: 1, disabled: true },
       { boot: { ...BOOT, state: 'booting', step: ROOT } },
@@ -388,10 +388,10 @@ describe('the next step of a node', () => {
     const after = (refused: boolean) => noted(roll, action, { refused, why: why('no') }).nodes[0];
     assert.deepEqual([roll.nodes[0]?.orders, roll.nodes[0]?.cycle], [1, { askedAt: NOW }]);
     assert.deepEqual([after(true)?.orders, after(true)?.cycle], [0, { askedAt: NOW, refused: 'no' }]);
-    assert.deepEqual([after(false)?.orders, after(false)?.cycle], [1, null], 'nobody knows');
+    assert.deepEqual([after(false)?.orders, after(false)?.cycle], [1, null], 'it is not known');
   });
 
-  it('gives a rebooted node as long as the roll says', () => {
+  it('gives a rebooted node as long as the roll sets', () => {
     const late = { phase: 'booting', since: NOW - 90_000 } as const;
     const state = { boot: { ...BOOT, state: 'booting', step: ROOT } } as const;
     assert.equal(turn(late, state, { bootMs: 90_001 }).phase, 'booting');
@@ -399,9 +399,9 @@ describe('the next step of a node', () => {
   });
 
   it('takes back the count of an order that did not arrive, and keeps why a move was refused', () => {
-    const told = turn({ phase: 'rebooting', rebootFrom: NOW - 1 }, {});
+    const ordered = turn({ phase: 'rebooting', rebootFrom: NOW - 1 }, {});
     const action = { kind: 'reboot', node: 'node01' } as const;
-    const [node] = noted(told.roll, action, { refused: true, why: why('gone') }).nodes;
+    const [node] = noted(ordered.roll, action, { refused: true, why: why('gone') }).nodes;
     assert.deepEqual([node?.orders, node?.askedAt], [0, null]);
     assert.deepEqual(node?.note, { code: 'action-failed', failure: why('gone') });
     const asked = turn({ phase: 'draining' }, { cloud: cloud({ disabled: OURS, instances: [instance('a')] }) });

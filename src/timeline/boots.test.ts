@@ -39,7 +39,7 @@ function play(...happenings: Happening[]): Boot[] {
 }
 
 describe('a boot', () => {
-  it('goes from the first DISCOVER to ready', () => {
+  it('lasts from the first DISCOVER to ready', () => {
     const [boot, ...more] = play(
       ask('firmware'),
       { kind: 'dhcp.ack', stage: 'firmware', ip: IP, bootFile: 'undionly.kpxe' },
@@ -75,7 +75,7 @@ describe('a boot', () => {
     );
   });
 
-  it('keeps what a service says later beside the step that started it, and how far the clock is off', () => {
+  it('keeps what a service logs later with the step that started it, and how far the clock is off', () => {
     const log: Happening = {
       kind: 'node.step',
       code: 'service',
@@ -135,7 +135,7 @@ describe('a boot', () => {
     assert.equal(play(ask('os'), { kind: 'dhcp.ack', stage: 'os', ip: IP }).length, 0);
   });
 
-  it('that failed says what the command printed, and is mended by `ready`', () => {
+  it('that failed has the output of the command, and is ready after a later `ready`', () => {
     const [boot] = play(ask('ipxe'), { kind: 'node.step', code: 'settings', status: 'failed', output: 'no such disk' });
     assert.equal(boot?.state, 'failed');
     assert.equal(boot?.steps.at(-1)?.output, 'no such disk');
@@ -158,7 +158,7 @@ describe('a boot', () => {
     assert.equal(play(...more, inService).at(-1)?.state, 'failed');
   });
 
-  it('keeps what a failed start printed while its log says nothing', () => {
+  it('keeps the output of a failed start while its log has nothing', () => {
     const asked: Happening = {
       kind: 'node.step',
       code: 'service',
@@ -181,7 +181,7 @@ describe('a boot', () => {
     assert.equal(outputs(asked, { ...asked, output: 'is there' }), 'is there');
   });
 
-  it('that is full keeps how it began, and goes on to say how it stands', () => {
+  it('that is full keeps its first steps, and goes on with the newest', () => {
     const standing = (n: number) =>
       n % 2
         ? ({ kind: 'cloud.standing', standing: 'other-name', node: 'node01', host: `at ${n}`, service: 's' } as const)
@@ -238,7 +238,7 @@ describe('a boot', () => {
     assert(last && 'subject' in last && last.subject === 'step999');
   });
 
-  it('tells steps of services apart by the service', () => {
+  it('distinguishes steps of services by the service', () => {
     const [boot] = play(step('agent', 'started'), step('service a', 'started'), step('service b', 'started'));
     assert.deepEqual(
       boot?.steps.map((one) => `${one.code} ${'subject' in one ? one.subject : ''}`),

@@ -27,7 +27,7 @@ const MOST_TEXT = 100_000;
 export function advance(boot: Boot | undefined, event: Event): Boot | undefined {
   // A machine on another network that has the node's MAC address is not the node.
   if ('wrongNetwork' in event && event.wrongNetwork) return boot;
-  // What a running node does to its files is no part of its boot; what a service that it started says is.
+  // File changes of a running node do not belong to its boot; reports of a service that the boot started do.
   if (event.kind === 'node.step' && event.during === 'refresh') return boot;
   if (event.kind === 'node.step' && event.during === 'service') return boot && withOutput(boot, event);
   if (event.kind === 'node.clock' && boot) {
@@ -46,7 +46,7 @@ export function advance(boot: Boot | undefined, event: Event): Boot | undefined 
   if (!step) return boot;
   return {
     ...boot,
-    // The cloud speaks of the node for as long as it runs; the boot itself is over by then.
+    // The cloud reports on the node for as long as it runs; the boot itself is over by then.
     updatedAt: event.kind === 'cloud.standing' ? boot.updatedAt : event.at,
     state: stateAfter(boot, event),
     steps: withinText(withStep(boot.steps, step)),
@@ -70,14 +70,14 @@ const ASKS = { firmware: 'firmware-asks', ipxe: 'ipxe-asks', os: 'system-asks' }
 };
 const EARLY: ReadonlySet<StepCode> = new Set(['firmware-asks', 'ipxe-asks', 'address', 'loader']);
 
-/** What tells a step from others of its boot. */
+/** What distinguishes a step from others of its boot. */
 function keyOf({ code, subject }: { readonly code: StepCode; readonly subject?: string | undefined }): string {
   return subject === undefined ? code : `${code} ${subject}`;
 }
 
 /**
- * The steps whose last word is that they failed, the first of them first. `ready` fails because others did, and stands for
- * itself only where none is known.
+ * The steps that failed in the end, the first of them first. `ready` fails because others did, and is listed
+ * only where no other failed.
  */
 export function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
   const last = new Map(steps.map((step) => [keyOf(step), step]));
@@ -86,7 +86,7 @@ export function failedSteps(steps: readonly BootStep[]): readonly BootStep[] {
   return causes.length > 0 ? causes : failed;
 }
 
-/** Whether nothing failed but services at their start. systemd goes on trying those, so they may come yet. */
+/** Whether nothing failed but services at their start. systemd tries those again, so they may still start. */
 export function failedByServices({ state, steps }: Boot): boolean {
   const failed = failedSteps(steps);
   return state === 'failed' && failed.length > 0 && failed.every(({ code }) => code === 'service');
@@ -96,7 +96,7 @@ function stateAfter(boot: Boot, event: Event): Boot['state'] {
   if (event.kind === 'cloud.standing' && event.standing === 'in-service' && failedByServices(boot)) return 'ready';
   if (event.kind !== 'node.step') return boot.state;
   if (event.status === 'failed') return 'failed';
-  // The agent says so only where nothing failed for good; a file mended meanwhile may have failed before.
+  // The agent reports `ready` only where nothing failed in the end; a file that was corrected meanwhile may have failed before.
   if (event.code === 'ready' && event.status === 'done') return 'ready';
   return boot.state;
 }
@@ -147,7 +147,7 @@ function agentStepOf(event: Event & { kind: 'node.step' }): BootStep {
   };
 }
 
-/** The boot with what a service's log says now beside the step that started it. What a start that failed printed stays until there is more. */
+/** The boot with the newest log of a service at the step that started it. The output of a failed start stays until the log has something. */
 function withOutput(boot: Boot, event: Event & { kind: 'node.step' }): Boot {
   const at = boot.steps.findLastIndex((step) => keyOf(step) === keyOf(event));
   const found = boot.steps[at];
@@ -169,7 +169,7 @@ function withStep(steps: readonly BootStep[], step: BootStep): readonly BootStep
   return [...steps.slice(0, FIRST_STEPS), ...steps.slice(FIRST_STEPS + 1), step];
 }
 
-/** What a step says beside how it stands: a step that says the same again is the same. */
+/** The content of a step besides its status: a step with the same content is the same. */
 function contentOf({ at, status, ms, output, ...content }: BootStep): string {
   return JSON.stringify(content);
 }

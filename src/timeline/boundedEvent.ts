@@ -9,7 +9,7 @@ const MOST_ENTRIES = 100;
 const CUT = '[...]';
 
 /**
- * The event with every text and list cut to a length: the same object where nothing is too long. What clients and commands say has no
+ * The event with every text and list cut to a length: the same object where nothing is too long. Text of clients and commands has no
  * bound of its own, and each event is kept in several places.
  */
 export function boundedEvent(event: Event): Event {
@@ -19,7 +19,7 @@ export function boundedEvent(event: Event): Event {
 const limitOf = (key: string): number => (key === 'output' || key === 'stack' ? MOST_OUTPUT : MOST_TEXT);
 
 function fits(value: object): boolean {
-  // Each event comes through here: a list of its entries would cost more than all else.
+  // Each event comes through here: a list of its entries would take more time than all else.
   for (const key in value) {
     const field: unknown = value[key as keyof typeof value];
     if (typeof field === 'string' ? field.length > limitOf(key) : typeof field === 'object' && field && !fits(field))

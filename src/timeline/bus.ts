@@ -3,7 +3,7 @@ import type { Event, EventSink } from '../model/event.ts';
 import { boundedEvent } from './boundedEvent.ts';
 import type { EventIds } from './eventIds.ts';
 
-/** Hears every event, in order. What it throws goes to the bus's `faulted`; the bus and the servers go on. */
+/** Is called with every event, in order. What it throws goes to the bus's `faulted`; the bus and the servers go on. */
 export type Listener = (event: Event) => void;
 
 export type BusOptions = {
@@ -15,11 +15,11 @@ export type BusOptions = {
   readonly now?: () => number;
 };
 
-/** Listeners may cause events, those others; deeper than this it is a loop of events that tell of failing listeners. */
+/** Listeners may cause events, and those further ones; deeper than this it is a loop of events about failing listeners. */
 const DEEPEST = 4;
 
 /**
- * Where servers drop what they saw and whoever listens hears it. It stamps each happening with the time and an id, has
+ * Servers emit happenings here, and listeners are called with them as events. It stamps each happening with the time and an id, has
  * `identify` fill in its node, and cuts what is too long.
  */
 export class EventBus {

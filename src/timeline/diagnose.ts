@@ -11,17 +11,17 @@ export type Holding = { readonly lease: HeldLease; readonly leftMs: number };
 /** The last step of a boot, if there is one, and since when nothing was seen, milliseconds. */
 type Quiet = { readonly last?: BootStep; readonly quietMs: number };
 
-/** How a node stands. */
+/** The state of a node, as its diagnosis begins. */
 export type NodeFinding =
-  /** Neither image nor menu entry nor boot file: it is never told to boot. */
+  /** Neither image nor menu entry nor boot file: it is never sent a boot file. */
   | { readonly code: 'address-only' }
   | { readonly code: 'image-not-built'; readonly image: string }
   | ({ readonly code: 'addressed' } & Holding)
   | { readonly code: 'unseen'; readonly mac: Mac }
   | { readonly code: 'not-in-service'; readonly standing?: CloudStanding | EarlierStanding }
-  /** `standing`: how the cloud has it, where it belongs to one. */
+  /** `standing`: the cloud's view of it, where it belongs to one. */
   | { readonly code: 'ready'; readonly tookMs: number; readonly standing?: CloudStanding | EarlierStanding }
-  /** It was sent all of a menu entry, or to a boot file, after which nothing tells how it fares. */
+  /** It was sent all of a menu entry, or a boot file, after which no report of it arrives. */
   | {
       readonly code: 'loaded';
       readonly entry: string | null;
@@ -64,7 +64,7 @@ const PATIENCE_MS = 90_000;
 const PATHS_SHOWN = 3;
 
 /**
- * How a node stands, from its newest boot. `imageBuilt` says whether the shelf has the node's image; `now` is milliseconds since
+ * The diagnosis of a node, from its newest boot. `imageBuilt` says whether the shelf has the node's image; `now` is milliseconds since
  * the epoch. Pure.
  */
 export function diagnose(node: NodeStatus, imageBuilt: boolean, now: number): Diagnosis {
@@ -80,7 +80,7 @@ function aboutClock({ boot }: NodeStatus): readonly Advice[] {
   return boot?.clockAheadMs === undefined ? [] : [{ code: 'clock', aheadMs: boot.clockAheadMs }];
 }
 
-/** What is to be said of the files of a running node. */
+/** Findings about the files of a running node. */
 function aboutFiles({ files }: NodeStatus): readonly Advice[] {
   if (!files) return [];
   const { failed, current, applied, drifted, drift } = files;
@@ -108,7 +108,7 @@ function diagnoseBoot(node: NodeStatus, imageBuilt: boolean, now: number): Found
   const service = boot.steps.findLast((step) => step.code === 'in-service');
   const standing = service?.standing && { standing: service.standing };
   if (boot.state === 'ready' && service?.status === 'running') {
-    // What the node's own logs say is nearer to the cause than what the cloud misses, if it is about the same.
+    // The node's own logs are nearer to the cause than what the cloud lacks, if both are about the same service.
     const troubles = boot.steps.flatMap(serviceAdvice);
     const hint: readonly Advice[] = standing ? [{ code: 'cloud-hint', ...standing }] : [];
     return { finding: { code: 'not-in-service', ...standing }, advice: [...troubles, ...hint] };
@@ -146,7 +146,7 @@ function failedStep(step: BootStep, others: readonly BootStep[]): Found {
   return { finding: { code: 'step-failed', step }, advice: [...serviceAdvice(step), ...printed(step), ...advice] };
 }
 
-/** Whether a step that goes on is known to do something: by what its log says, or by a report not long ago. */
+/** Whether a step that goes on is known to make progress: by its log, or by a recent report. */
 function saysWhatItDoes({ output, detail }: BootStep, quietMs: number): boolean {
   return output !== undefined || (detail !== undefined && quietMs < PATIENCE_MS);
 }
@@ -155,7 +155,7 @@ function slowStep(step: BootStep): Found {
   return { finding: { code: 'step-goes-on', step }, advice: [...serviceAdvice(step), ...printed(step)] };
 }
 
-/** What the log of a service tells of its trouble; empty where nothing is known of it. */
+/** The trouble of a service that its log shows; empty where no line is known. */
 function serviceAdvice(step: BootStep): readonly Advice[] {
   if (step.code !== 'service' || step.output === undefined) return [];
   const trouble = serviceTrouble(step.output);

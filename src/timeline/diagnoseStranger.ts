@@ -14,7 +14,7 @@ export type SeenStranger = {
   readonly lease: HeldLease | undefined;
 };
 
-/** How it stands: it asked to boot, it has an address and did not ask to boot, or it asked and has none. */
+/** Its state: it asked to boot, it has an address and did not ask to boot, or it asked and has none. */
 export type StrangerState = 'asked-to-boot' | 'addressed' | 'without-address';
 
 export function strangerState({ stranger, lease }: SeenStranger): StrangerState {
@@ -22,9 +22,9 @@ export function strangerState({ stranger, lease }: SeenStranger): StrangerState 
   return lease ? 'addressed' : 'without-address';
 }
 
-/** What is to be said of a machine that the site does not list. */
+/** A finding about a machine that the site does not list. */
 export type StrangerFact =
-  /** What it asked; times are milliseconds ago. */
+  /** Its requests; times are milliseconds ago. */
   | {
       readonly code: 'asked';
       readonly requests: number;
@@ -45,7 +45,7 @@ export type StrangerFact =
   | { readonly code: 'refused'; readonly reason: string }
   /** How far its newest attempt to boot came; without a step: nowhere. */
   | { readonly code: 'boot'; readonly last?: BootStep }
-  /** How it becomes a node: `adopt` takes a stranger that was seen. */
+  /** How it becomes a node: `adopt` works for a stranger that was seen. */
   | { readonly code: 'make-node'; readonly way: 'adopt' | 'add' };
 
 export type StrangerDiagnosis = {

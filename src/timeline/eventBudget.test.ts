@@ -77,13 +77,13 @@ describe('the budget of events', () => {
     assert(budget.admit(step('failed'), 0));
     assert(budget.admit(refused({ node: 'node01' }), 0));
     assert(budget.admit(step('done', { node: 'node02' }), 0));
-    // Refusals that anyone can cause in the node's name do not hide what its agent says.
+    // Refusals that any sender can cause in the node's name do not displace reports of its agent.
     admitted(budget, times(50_000, refused({ node: 'node01' })));
     assert(budget.admit(step('failed'), 0));
     assert(budget.admit({ kind: 'server.started', at: 0 }, 0));
   });
 
-  it('bounds made-up subjects together, at no cost of the nodes', () => {
+  it('bounds made-up subjects together, without limiting the nodes', () => {
     const budget = new EventBudget(0);
     let kept = 0;
     for (let n = 0; n < 200_000; n++) {
@@ -94,7 +94,7 @@ describe('the budget of events', () => {
     assert(budget.admit(traffic({ node: 'node01' }), 0));
   });
 
-  it('tells of each subject at once and then once a minute, with all that was not kept', () => {
+  it('reports each subject at once and then once a minute, with all that was not kept', () => {
     const budget = new EventBudget(0);
     const { events, eventsPerSecond } = EVENT_LIMITS.steps.each;
     const flood = (now: number) => admitted(budget, times(1000, step('done')), now);
@@ -112,12 +112,12 @@ describe('the budget of events', () => {
     assert.deepEqual(budget.takeLimited(500_000), []);
   });
 
-  it('tells of few where many are limited, and loses none from the count', () => {
+  it('reports few where many are limited, and loses none from the count', () => {
     const tiny = { events: 0, eventsPerSecond: 0, bytes: 0, bytesPerSecond: 0 };
     const limits: EventLimits = { ...EVENT_LIMITS, traffic: { each: tiny, all: tiny } };
     const budget = new EventBudget(0, limits);
     for (let n = 0; n < 50_000; n++) budget.admit(traffic({ mac: mac(n), ip: parseIpv4('10.0.0.1') }), 0);
-    let told = 0;
+    let reported = 0;
     let count = 0;
     let others = 0;
     for (let minute = 0; minute < 400; minute++) {
@@ -125,17 +125,17 @@ describe('the budget of events', () => {
       assert(happenings.length <= 32);
       for (const one of happenings) {
         assert(one.kind === 'events.limited');
-        told++;
+        reported++;
         count += one.count;
         if (one.subject === '*') others += one.count;
       }
     }
     assert.equal(count, 50_000);
-    assert(told > 2048 && told <= 4097, `${told} told`);
-    assert.equal(others, 50_000 - (told - 1));
+    assert(reported > 2048 && reported <= 4097, `${reported} reported`);
+    assert.equal(others, 50_000 - (reported - 1));
   });
 
-  it('never keeps more than its bounds, whatever comes and however the clock goes', () => {
+  it('never keeps more than its bounds, whatever events come and however the clock steps', () => {
     const each = { events: 5, eventsPerSecond: 1, bytes: 2000, bytesPerSecond: 100 };
     const all = { events: 12, eventsPerSecond: 2, bytes: 4000, bytesPerSecond: 150 };
     const one = { each, all };

@@ -4,7 +4,7 @@ import { formatIpv4 } from '../model/ipv4.ts';
 /**
  * Kinds of events that are counted apart, so that a flood of one leaves room for the others. `traffic`: messages and transfers;
  * `refusals`: why an answer or a transfer was refused; `steps`: what the agent does; `failures`: what failed on the node, and how
- * its cloud and a roll see it; `server`: what the server tells of itself; `changes`: who asked by the API for what.
+ * its cloud and a roll see it; `server`: events of the server itself; `changes`: changes by way of the API, with their requester.
  */
 export type EventClass = 'traffic' | 'refusals' | 'steps' | 'failures' | 'server' | 'changes';
 
@@ -67,28 +67,28 @@ const CLASSES = [
 
 /** Subjects that are remembered, at most; those that were quiet for long are forgotten first. */
 const MOST_SUBJECTS = 4096;
-/** A subject is told of at most once in this time, milliseconds. */
+/** A subject is reported at most once in this time, milliseconds. */
 const TELL_EVERY_MS = 60_000;
-/** Subjects that are told of in that time; the others wait. */
-const MOST_TOLD = 32;
-/** The subject of those that were forgotten before they could be told of. */
+/** Subjects that are reported in that time; the others wait. */
+const MOST_REPORTED = 32;
+/** The subject of those that were forgotten before they could be reported. */
 const OTHERS = '*';
 
 /**
  * Decides which events are kept, by subject (the node, else the MAC, else the address) and in all, each class by number and by
- * bytes. What exceeds that is counted and told of as `events.limited`. Times are milliseconds of a clock that never goes back.
- * Its memory is bounded, whoever causes events.
+ * bytes. What exceeds that is counted and reported as `events.limited`. Times are milliseconds of a clock that never goes back.
+ * Its memory is bounded for any senders.
  */
 export class EventBudget {
   readonly #limits: EventLimits;
   readonly #full: { readonly [Scope in 'each' | 'all']: Float64Array };
   readonly #nodes: Side;
   readonly #others: Side;
-  /** Subjects with events that are not told of yet. */
+  /** Subjects with events that are not reported yet. */
   readonly #limited = new Set<Subject>();
   readonly #forgotten: Subject;
   #window = Number.NEGATIVE_INFINITY;
-  #told = 0;
+  #reported = 0;
 
   constructor(now: number, limits: EventLimits = EVENT_LIMITS) {
     this.#limits = limits;
@@ -106,7 +106,7 @@ export class EventBudget {
     const subject = this.#subjectOf(side, event, now);
     this.#refill(subject, 'each', now);
     this.#refill(side.all, 'all', now);
-    // An event that its number alone forbids is not measured: a flood costs little.
+    // An event that exceeds the number is not measured: a flood takes little time.
     if (hasRoom(subject, which, 0) && hasRoom(side.all, which, 0)) {
       const bytes = Buffer.byteLength(JSON.stringify(event));
       if (hasRoom(subject, which, bytes) && hasRoom(side.all, which, bytes)) {
@@ -120,16 +120,16 @@ export class EventBudget {
     return false;
   }
 
-  /** What is to be told by now of events that were not kept: each subject at once and then once a minute, a bounded number. */
+  /** The reports that are due about events that were not kept: each subject at once and then once a minute, a bounded number. */
   takeLimited(now: number): Happening[] {
     if (now - this.#window >= TELL_EVERY_MS) {
       this.#window = now;
-      this.#told = 0;
+      this.#reported = 0;
     }
     const happenings: Happening[] = [];
     for (const subject of this.#limited) {
-      if (this.#told >= MOST_TOLD) break;
-      if (now - subject.toldAt < TELL_EVERY_MS) continue;
+      if (this.#reported >= MOST_REPORTED) break;
+      if (now - subject.reportedAt < TELL_EVERY_MS) continue;
       happenings.push({
         kind: 'events.limited',
         subject: subject.name,
@@ -137,9 +137,9 @@ export class EventBudget {
         ...(subject.node === undefined ? {} : { node: subject.node }),
       });
       subject.refused = 0;
-      subject.toldAt = now;
+      subject.reportedAt = now;
       this.#limited.delete(subject);
-      this.#told++;
+      this.#reported++;
     }
     return happenings;
   }
@@ -167,7 +167,7 @@ export class EventBudget {
   }
 
   #fresh(name: string, scope: 'each' | 'all', at: number, node?: string): Subject {
-    return { name, node, left: this.#full[scope].slice(), at, refused: 0, toldAt: Number.NEGATIVE_INFINITY };
+    return { name, node, left: this.#full[scope].slice(), at, refused: 0, reportedAt: Number.NEGATIVE_INFINITY };
   }
 
   #refill(subject: Subject, scope: 'each' | 'all', now: number): void {
@@ -182,7 +182,7 @@ export class EventBudget {
   }
 }
 
-/** Subjects in two generations: a map that is reordered at each event would cost more than all else. */
+/** Subjects in two generations: a map that is reordered at each event would take more time than all else. */
 type Side = { readonly all: Subject; recent: Map<string, Subject>; earlier: Map<string, Subject> };
 
 /** `left`: for each class the events and the bytes that may come now. */
@@ -192,7 +192,7 @@ type Subject = {
   readonly left: Float64Array;
   at: number;
   refused: number;
-  toldAt: number;
+  reportedAt: number;
 };
 
 function fullOf(limits: EventLimits, scope: 'each' | 'all'): Float64Array {

@@ -5,7 +5,7 @@ import { EventBudget } from './eventBudget.ts';
 const REPORT_EVERY_MS = 1000;
 
 /**
- * Stands between the bus and whatever writes events down: the event log, standard output, syslog and journald. Events that the budget
+ * Filters the events of the bus before they are written to the event log, standard output, syslog and journald. Events that the budget
  * does not admit are counted, and reported as `events.limited`.
  */
 export class EventGate {
@@ -33,7 +33,7 @@ export class EventGate {
     return { admitted: this.#admitted, limited: this.#limited };
   }
 
-  /** Hears the events that the budget admits. Returns the way to stop listening. */
+  /** Is called with the events that the budget admits. Returns the way to stop listening. */
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

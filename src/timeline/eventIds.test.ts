@@ -28,7 +28,7 @@ test('a run that cannot read what is kept has greater ids than the run before', 
   assert.ok(new EventIds().next(NOW + 10) > last);
 });
 
-test('an id of the time to come was no event’s', () => {
+test('an id of a future time belongs to no event', () => {
   const ids = new EventIds();
   const id = ids.next(NOW);
   assert.equal(ids.mayBePast(id + 1000, NOW), false);

@@ -8,7 +8,7 @@ type NodesOf = {
   readonly nodeByMac: ReadonlyMap<Mac, Pick<SiteNode, 'name'>>;
 };
 
-/** What a machine did stays its own when an edit of the site makes it a node, or gives its node another name. */
+/** A machine keeps its history when an edit of the site makes it a node, or gives its node another name. */
 export class Histories {
   readonly #timeline: Pick<Timeline, 'inherit' | 'boots'>;
   #before: NodesOf;

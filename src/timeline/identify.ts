@@ -9,7 +9,7 @@ type NodesOf = {
 };
 
 /**
- * The event with the node that it concerns, by its MAC address or by who holds its address; of a stranger that holds the address,
+ * The event with the node that it concerns, by its MAC address or by the holder of its IP address; of a stranger that holds the address,
  * with its MAC address.
  */
 export function withNode(event: Event, site: NodesOf, holderOf: (ip: Ipv4) => Mac | undefined): Event {

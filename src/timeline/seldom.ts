@@ -1,8 +1,8 @@
 const PERIOD_MS = 60_000;
-/** More subjects than this in a minute are no subjects of their own: nothing is said of those beyond. */
+/** Most subjects in a minute; those beyond are not let through. */
 const MOST_SUBJECTS = 1024;
 
-/** Lets each subject through once a minute, so that whoever repeats it fills no log. Its memory is bounded. */
+/** Lets each subject through once a minute, so that repeats fill no log. Its memory is bounded. */
 export class Seldom {
   readonly #now: () => number;
   /** When each was let through, the oldest first. */

@@ -10,11 +10,11 @@ const RECONNECTED =
   '2026-01-01 10:01:55.000 30 INFO oslo.messaging._drivers.impl_rabbit [-] [a1b2c3d4] Reconnected to AMQP server on 10.0.0.2:5672 via [amqp] client with port 54122.';
 const REFUSED = `${RABBIT} Connection failed: [Errno 111] ECONNREFUSED (retrying in 9.0 seconds): ConnectionRefusedError: [Errno 111] ECONNREFUSED`;
 
-/** Ends of logs as the agent sends them, recorded on nodes with one mistake each (Nova 26.2, Neutron 21), and what they tell. */
+/** Ends of logs as the agent sends them, recorded on nodes with one mistake each (Nova 26.2, Neutron 21), and the troubles that they show. */
 const RECORDED: readonly (readonly [string, Trouble | undefined])[] = [
   ['queue-password', { what: 'queue-password' }],
   ['queue-password-agent', { what: 'queue-password' }],
-  ['queue-vhost', { what: 'queue-rights', said: 'vhost nosuch not found' }],
+  ['queue-vhost', { what: 'queue-rights', logged: 'vhost nosuch not found' }],
   ['queue-refused', { what: 'queue-unreachable', cause: 'refused' }],
   ['queue-no-machine', { what: 'queue-unreachable', cause: 'no-machine' }],
   ['queue-no-name', { what: 'queue-unreachable', cause: 'name-unknown' }],
@@ -28,18 +28,21 @@ const RECORDED: readonly (readonly [string, Trouble | undefined])[] = [
   ['other-name', { what: 'other-name', host: 'rack7-old', machine: 'node01' }],
   [
     'libvirt-absent',
-    { what: 'libvirt', said: "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory" },
+    {
+      what: 'libvirt',
+      logged: "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory",
+    },
   ],
   [
     'libvirt-lost',
-    { what: 'libvirt', said: "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused" },
+    { what: 'libvirt', logged: "Failed to connect socket to '/var/run/libvirt/libvirt-sock': Connection refused" },
   ],
   ['works', undefined],
   ['works-agent', undefined],
 ];
 
 for (const [name, expected] of RECORDED) {
-  test(`a recorded log tells: ${name}`, () => {
+  test(`a recorded log shows its trouble: ${name}`, () => {
     const log = readFileSync(join(import.meta.dirname, 'serviceLogs', `${name}.log`), 'utf8');
     const { line, ...trouble } = serviceTrouble(log) ?? {};
     assert.deepEqual(trouble, expected ?? {});
@@ -47,7 +50,7 @@ for (const [name, expected] of RECORDED) {
   });
 }
 
-/** Lines of faults that were not brought about for the records, as oslo.messaging, Nova and Neutron of Zed and later write them. */
+/** Lines of faults that were not produced for the records, as oslo.messaging, Nova and Neutron of Zed and later write them. */
 const LINES: readonly (readonly [string, Trouble])[] = [
   [
     `${RABBIT} Connection failed: [Errno 101] ENETUNREACH (retrying in 5.0 seconds): OSError: [Errno 101] ENETUNREACH`,
@@ -63,12 +66,12 @@ const LINES: readonly (readonly [string, Trouble])[] = [
       what: 'queue-unreachable',
       server: '10.0.0.2:5672',
       cause: 'other',
-      said: '<RecoverableConnectionError: unknown error>',
+      logged: '<RecoverableConnectionError: unknown error>',
     },
   ],
   [
     "2026-01-01 10:02:05.753 325 ERROR nova amqp.exceptions.AccessRefused: Exchange.declare: (403) ACCESS_REFUSED - access to exchange 'nova' in vhost '/' refused for user 'openstack'",
-    { what: 'queue-rights', said: "access to exchange 'nova' in vhost '/' refused for user 'openstack'" },
+    { what: 'queue-rights', logged: "access to exchange 'nova' in vhost '/' refused for user 'openstack'" },
   ],
   [
     '2026-01-01 10:02:39.939 335 WARNING nova.conductor.api [None req-b512df0a - - - - - -] Timed out waiting for nova-conductor.  Is it running? Or did this service start before nova-conductor?  Reattempting establishment of nova-conductor connection...: oslo_messaging.exceptions.MessagingTimeout: Timed out waiting for a reply to message ID 392e41b8',
@@ -76,7 +79,7 @@ const LINES: readonly (readonly [string, Trouble])[] = [
   ],
   [
     '2026-01-01 10:02:39.939 335 WARNING nova.scheduler.client.report [None req-b512df0a] Placement API service is not responding.',
-    { what: 'placement', said: 'Placement API service is not responding' },
+    { what: 'placement', logged: 'Placement API service is not responding' },
   ],
   [
     '2026-01-01 10:02:39.939 335 ERROR nova.scheduler.client.report [None req-b512df0a] [req-1] Failed to create resource provider record in placement API for UUID 5f3e. Got 409: {"errors": [{"status": 409, "title": "Conflict", "detail": "There was a conflict when trying to complete your request.\\n\\n Conflicting resource provider name: node01 already exists.", "request_id": "req-1"}]}.',
@@ -117,7 +120,7 @@ const LINES: readonly (readonly [string, Trouble])[] = [
 ];
 
 for (const [line, expected] of LINES) {
-  test(`a log tells: ${line.slice(24, 110)}`, () => {
+  test(`a log shows its trouble: ${line.slice(24, 110)}`, () => {
     const { line: shown, ...trouble } =
       serviceTrouble(`before\n${line}\n2026-01-01 10:03:00.000 30 WARNING os_vif [-] nothing to do with it\n`) ?? {};
     assert.deepEqual(trouble, expected);
@@ -125,7 +128,7 @@ for (const [line, expected] of LINES) {
   });
 }
 
-test('the newest line counts; a queue that came back is no trouble any more', () => {
+test('the newest line counts; a queue that answers again is no trouble any more', () => {
   const conductor = LINES.find(([, { what }]) => what === 'conductor')?.[0] ?? '';
   assert.equal(serviceTrouble(`${REFUSED}\n${conductor}`)?.what, 'conductor');
   assert.equal(serviceTrouble(`${conductor}\n${REFUSED}`)?.what, 'queue-unreachable');
@@ -137,6 +140,6 @@ test('the newest line counts; a queue that came back is no trouble any more', ()
   assert.equal(serviceTrouble(`${working}\n${REFUSED}`)?.what, 'queue-unreachable');
 });
 
-test('any text is looked through without harm', () => {
+test('any text is read without an exception', () => {
   fc.assert(fc.property(fc.string(), (text) => serviceTrouble(text) === undefined || text.length > 10));
 });

@@ -1,24 +1,24 @@
-/** Why a connection does not come about; `said`: what the log says of a cause that is not known. */
+/** Why a connection fails; `logged`: the log's text of a cause that is not known. */
 export type NoConnection =
   | { readonly cause: 'refused' | 'name-unknown' | 'no-machine' | 'no-route' | 'timeout' }
-  | { readonly cause: 'other'; readonly said: string };
+  | { readonly cause: 'other'; readonly logged: string };
 
 /** What keeps a service from coming into service, with the values that its log names. */
 export type Trouble =
   | { readonly what: PlainTrouble }
-  | { readonly what: 'queue-rights'; readonly said: string }
+  | { readonly what: 'queue-rights'; readonly logged: string }
   | ({ readonly what: 'queue-unreachable'; readonly server?: string } & NoConnection)
   | ({ readonly what: 'api-unreachable'; readonly server: string; readonly isKeystone: boolean } & NoConnection)
   /** The catalogue has no endpoint of a service of the cloud. */
   | { readonly what: 'endpoint-missing'; readonly service: string; readonly region?: string }
-  | { readonly what: 'placement'; readonly said: string }
+  | { readonly what: 'placement'; readonly logged: string }
   /** Placement has a resource provider of that name with another identity. */
   | { readonly what: 'provider-name'; readonly name?: string }
   /** The machine has another name than the record of it. */
   | { readonly what: 'renamed'; readonly names?: { readonly was: string; readonly is: string } }
   /** The service registers under another name than its machine has. */
   | { readonly what: 'other-name'; readonly host: string; readonly machine: string }
-  | { readonly what: 'libvirt'; readonly said: string }
+  | { readonly what: 'libvirt'; readonly logged: string }
   | { readonly what: 'interface-missing'; readonly device: string; readonly network: string }
   | { readonly what: 'experimental'; readonly feature: string }
   /** The service is too old for the cloud, by Nova's own versions. */
@@ -43,13 +43,13 @@ export type ServiceTrouble = Trouble & { readonly line: string };
 type Pattern = { readonly seen: RegExp; readonly reads: (groups: readonly string[]) => Trouble | undefined };
 
 /**
- * Looks through the end of a service's log for the newest line that explains it. What was said of the message queue before
- * the service had reached it is over. `undefined` where no line is known. Pure.
+ * Searches the end of a service's log for the newest line that explains its trouble. Lines about the message queue from before
+ * the service reached it no longer count. `undefined` where no line is known. Pure.
  */
 export function serviceTrouble(log: string): ServiceTrouble | undefined {
   let over: readonly ServiceTrouble['what'][] = [];
   for (const line of log.split('\n').reverse()) {
-    // A run that got so far: what went before is of the way there, or of an earlier run.
+    // A run that reached the queue: lines before this are about the connection, or of an earlier run.
     if (REACHED_THE_QUEUE.test(line)) over = [...QUEUE, 'conductor'];
     else if (over.length === 0 && /\b(Rec|C)onnected to AMQP server\b/.test(line)) over = QUEUE;
     for (const { seen, reads } of PATTERNS) {
@@ -63,7 +63,7 @@ export function serviceTrouble(log: string): ServiceTrouble | undefined {
   return undefined;
 }
 
-/** The agent for Linux bridges says that it is initialized before it talks to the queue, that of Open vSwitch afterwards. */
+/** The agent for Linux bridges logs that it is initialized before it connects to the queue, that of Open vSwitch afterwards. */
 const REACHED_THE_QUEUE =
   /Starting compute node|Agent RPC Daemon Started|ovs_neutron_agent .*Agent initialized successfully/;
 const QUEUE = ['queue-password', 'queue-rights', 'queue-unreachable', 'queue-tls'] as const;
@@ -71,7 +71,7 @@ const QUEUE = ['queue-password', 'queue-rights', 'queue-unreachable', 'queue-tls
 const fixed = (what: PlainTrouble) => () => ({ what });
 
 /**
- * The more special first: of a line that several fit, the first counts. Texts are those of oslo.messaging and amqp, Nova,
+ * The more specific first: of several that match a line, the first counts. Texts are those of oslo.messaging and amqp, Nova,
  * Neutron and libvirt, from Zed on.
  */
 const PATTERNS: readonly Pattern[] = [
@@ -79,7 +79,7 @@ const PATTERNS: readonly Pattern[] = [
   { seen: /ACCESS_REFUSED - Login was refused|Check login credentials/, reads: fixed('queue-password') },
   {
     seen: /NOT_ALLOWED - (vhost (\S+) not found|access to vhost '([^']*)' refused)|ACCESS_REFUSED - (access to .* refused.*)/,
-    reads: ([, vhost = '', , , access]) => ({ what: 'queue-rights', said: access || vhost }),
+    reads: ([, vhost = '', , , access]) => ({ what: 'queue-rights', logged: access || vhost }),
   },
   {
     seen: /certificate is not yet valid|certificate has expired|Token (is )?not yet valid/i,
@@ -88,11 +88,11 @@ const PATTERNS: readonly Pattern[] = [
   { seen: /CERTIFICATE_VERIFY_FAILED|\[SSL: [A-Z_]+\]/, reads: fixed('queue-tls') },
   {
     seen: /AMQP server on (\S+) is unreachable: (.*?)\.? Trying again in/,
-    reads: ([, server = '', said = '']) => ({ what: 'queue-unreachable', server, ...causeOf(said) }),
+    reads: ([, server = '', logged = '']) => ({ what: 'queue-unreachable', server, ...causeOf(logged) }),
   },
   {
     seen: /impl_rabbit .*Connection failed: (.*?) \(retrying in/,
-    reads: ([, said = '']) => ({ what: 'queue-unreachable', ...causeOf(said) }),
+    reads: ([, logged = '']) => ({ what: 'queue-unreachable', ...causeOf(logged) }),
   },
   {
     seen: /Timed out waiting for nova-conductor|MessagingTimeout: Timed out waiting for a reply/,
@@ -114,11 +114,11 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     seen: /keystoneauth1\.exceptions\.\S*Connect\w*: (?:Unable to establish connection to|Request to) (https?:\/\/[^/\s]+)(\S*) ?(.*)/,
-    reads: ([, server = '', path = '', said = '']) => ({
+    reads: ([, server = '', path = '', logged = '']) => ({
       what: 'api-unreachable',
       server,
       isKeystone: path.includes('/auth/tokens'),
-      ...causeOf(said),
+      ...causeOf(logged),
     }),
   },
   {
@@ -131,7 +131,7 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     seen: /Placement API service is not responding|[Pp]lacement API endpoint was not found|Discovering suitable URL for placement API failed|No authentication information found for placement API/,
-    reads: ([said = '']) => ({ what: 'placement', said }),
+    reads: ([logged = '']) => ({ what: 'placement', logged }),
   },
   {
     seen: /My compute node \S+ has hypervisor_hostname (\S+) but virt driver reports it should be (\S+?)\.? Possible rename/,
@@ -149,7 +149,7 @@ const PATTERNS: readonly Pattern[] = [
   },
   {
     seen: /Connection to libvirt failed: (.*)|libvirtError: (Failed to connect .*)/,
-    reads: ([, said = '', other = '']) => ({ what: 'libvirt', said: said || other }),
+    reads: ([, logged = '', other = '']) => ({ what: 'libvirt', logged: logged || other }),
   },
   {
     seen: /(?:Interface|Bridge) (\S+) for physical network (\S+) does not exist/,
@@ -173,9 +173,9 @@ const PATTERNS: readonly Pattern[] = [
   },
 ];
 
-function causeOf(said: string): NoConnection {
-  const known = CAUSES.find(([seen]) => seen.test(said));
-  return known ? { cause: known[1] } : { cause: 'other', said };
+function causeOf(logged: string): NoConnection {
+  const known = CAUSES.find(([seen]) => seen.test(logged));
+  return known ? { cause: known[1] } : { cause: 'other', logged };
 }
 
 const CAUSES: readonly (readonly [RegExp, Exclude<NoConnection['cause'], 'other'>])[] = [

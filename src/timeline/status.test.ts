@@ -91,7 +91,7 @@ describe('a node that was not seen booting', () => {
       'addressed',
       lent.ip,
     ],
-    ['and is never told to boot', nodeFixture({}, []), [lent], 'address-only', lent.ip],
+    ['and is never sent a boot file', nodeFixture({}, []), [lent], 'address-only', lent.ip],
   ];
   for (const [name, node, leases, state, address] of rows) {
     it(`${name}: ${state}`, () => {

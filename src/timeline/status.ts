@@ -12,10 +12,9 @@ import type { Stranger } from './strangers.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * `address-only` is a machine that is never told to boot; `unseen` one that has no address and has not been seen booting; `addressed` one that
- * has its address and has not asked to boot; `loaded` one that was
- * sent all of a menu entry, or a boot file of the operator's own, after which nothing tells how it fares, unless an agent
- * runs there.
+ * `address-only` is a machine that is never sent a boot file; `unseen` one that has no address and has not been seen booting; `addressed` one that
+ * has its address and has not asked to boot; `loaded` one that was sent all of a menu entry, or a boot file of the operator's own: no
+ * report follows, unless an agent runs there.
  */
 export type NodeState = 'unseen' | 'addressed' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
 
@@ -33,11 +32,11 @@ export type NodeStatus = {
   readonly profiles: readonly string[];
   /** The menu entry that it boots instead of an image. */
   readonly entry: string | null;
-  /** The boot file of the operator's own that it is told instead of either. */
+  /** The boot file of the operator's own that it is sent instead of either. */
   readonly bootFile?: string;
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
-  /** How its files stand, once its agent has told. */
+  /** The state of its files, once its agent has reported it. */
   readonly files: Standing | null;
 };
 
@@ -110,14 +109,14 @@ export function statusOf({ site, timeline, strangers, serverOf, standingOf, held
   };
 }
 
-/** The lease of a node: of several, that of its own address, else that in its own network. */
+/** The lease of a node: of several, the one of its own address, else the one in its own network. */
 function leaseOf({ macs, ip, network }: SiteNode, held: StatusFrom['held']): HeldLease | undefined {
   const leases = macs.flatMap((mac) => held.get(mac) ?? []);
   const own = ip === undefined ? undefined : formatIpv4(ip);
   return leases.find((one) => one.ip === own) ?? leases.find((one) => one.network === network) ?? leases[0];
 }
 
-/** The files after which a boot tells no more of itself; none of them are ours where another server has them. */
+/** The files after which no report of a boot follows; empty where another server sends them. */
 function lastFiles(
   { boot, bootFile, nextServer }: SiteNode,
   menu: Menu,

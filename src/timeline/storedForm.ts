@@ -9,7 +9,7 @@ import { earlierNote } from '../model/rollNote.ts';
 import type { Boot } from './boots.ts';
 import type { Stranger } from './strangers.ts';
 
-// What earlier releases stored has fields that this one does not know, and lacks others: what is checked here is what each of them
+// Records of earlier releases have fields that this one does not know, and lack others: checked here is what each release
 // wrote and the program relies on.
 
 const TIME = z.number();
@@ -43,7 +43,7 @@ const STRANGER = z.looseObject({
   boot: BOOT.optional(),
 });
 
-/** An event as the state has it, the value of its JSON, in the form of this release; `undefined` if it is none. */
+/** An event of the state, the value of its JSON, in the form of this release; `undefined` if it is none. */
 export function parseEvent(value: unknown): Event | undefined {
   return EVENT.safeParse(value).success ? currentEvent(value as Fields) : undefined;
 }
@@ -61,7 +61,7 @@ export function parseStranger(value: unknown): Stranger | undefined {
 }
 
 /**
- * Earlier releases stored names and words where codes and values are now: files without what they are to a boot, steps of the agent by
+ * Earlier releases stored names and words where codes and values are now: files without their role in a boot, steps of the agent by
  * name, the cloud's standing in words.
  */
 function currentEvent(event: Fields): Event {
@@ -133,7 +133,7 @@ function earlierWords(words: unknown, hint: unknown): EarlierStanding['earlier']
   return { words: textOf(words), ...(typeof hint === 'string' ? { hint } : {}) };
 }
 
-/** What a file is to a boot by the names that earlier releases gave files. */
+/** The role of a file in a boot by the names that earlier releases gave files. */
 function factsByName(file: string): FileFacts {
   const [, image, name = ''] = /(?:^|\/)images\/([0-9a-f]{64})\/(vmlinuz|initrd|root\.squashfs)$/.exec(file) ?? [];
   if (image !== undefined)

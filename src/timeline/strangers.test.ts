@@ -17,7 +17,7 @@ const discover = (n: number, at: number, more: object = {}): Event => ({
 });
 
 describe('strangers', () => {
-  it('are told with what they said, where they asked and what they were given', () => {
+  it('are listed with their requests, where these arrived and what was answered', () => {
     const strangers = new Strangers();
     const machine = { vendorClass: 'PXEClient:Arch:00007', architectures: [7], firmware: 'efi-x64' };
     strangers.see(discover(1, 10, { via: 'br0', machine }));
@@ -133,7 +133,7 @@ describe('strangers', () => {
     assert.deepEqual(strangers.list(), []);
   });
 
-  it('that come again are not pushed out by a flood of made-up addresses', () => {
+  it('that come again are not displaced by a flood of made-up addresses', () => {
     const strangers = new Strangers();
     strangers.see(discover(1, 0));
     strangers.see(discover(1, 4000));

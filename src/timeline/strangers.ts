@@ -14,15 +14,15 @@ export type Stranger = {
   readonly count: number;
   /** How many messages of DHCP there were, by kind (`discover`, `offer`); `refused`: requests without an answer. Absent in records of earlier releases. */
   readonly messages?: Readonly<Record<string, number>>;
-  /** The last stage it spoke at. */
+  /** The stage of its last request. */
   readonly stage?: ClientStage;
   /** Whether its firmware or iPXE ever asked. */
   readonly triedToBoot: boolean;
-  /** What it told of itself; what its firmware told goes before what a system told. */
+  /** What its requests say about it; a request of its firmware counts more than one of a system. */
   readonly machine: Machine;
   /** The classes of the site that its last request was in. */
   readonly classes?: readonly string[];
-  /** Its newest attempt to boot, which is its own when it becomes a node. */
+  /** Its newest attempt to boot, which it keeps when it becomes a node. */
   readonly boot?: Boot;
   readonly network?: string;
   /** The interface, or the relay's address, that its requests come through. */
@@ -33,16 +33,16 @@ export type Stranger = {
   readonly refusal?: string;
 };
 
-/** What has to be saved, and forgotten, since the last time it was asked for. */
+/** The changes since the last time: what has to be saved, and forgotten. */
 export type StrangerChanges = { readonly changed: readonly Stranger[]; readonly forgotten: readonly Mac[] };
 
-/** A machine that asks again after this time is there to stay, as made-up addresses are not. */
+/** A machine that asks again after this time is real; made-up addresses do not come again. */
 const SETTLES_MS = 2000;
-/** As many that were seen once, and as many that came again: a flood of the former cannot push the latter out. */
+/** As many that were seen once, and as many that came again: a flood of the former cannot displace the latter. */
 const MOST_OF_EACH = 500;
 /** Of an attempt to boot the first step is kept, and so many of the newest others. */
 const MOST_STEPS = 30;
-/** A text that a machine tells of itself is cut here. */
+/** A text of a machine's request is cut here. */
 const MOST_TEXT = 255;
 
 /** The machines that the site does not list, kept current by `see`. */
@@ -50,7 +50,7 @@ export class Strangers {
   readonly #passing = new Map<Mac, Stranger>();
   readonly #settled = new Map<Mac, Stranger>();
   readonly #changed = new Set<Mac>();
-  /** Those that the store has: whoever comes and goes between two savings need not be forgotten there. */
+  /** Those that the store has: one that comes and goes between two savings need not be forgotten there. */
   readonly #saved = new Set<Mac>();
   readonly #forgotten = new Set<Mac>();
 
@@ -142,7 +142,7 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
   const asks = event.kind === 'dhcp.discover' || event.kind === 'dhcp.request' || event.kind === 'dhcp.inform';
   const stage = 'stage' in event ? event.stage : before?.stage;
   const boots = stage === 'firmware' || stage === 'ipxe';
-  const told = 'machine' in event ? cut(event.machine ?? {}) : {};
+  const described = 'machine' in event ? cut(event.machine ?? {}) : {};
   const kind = event.kind.slice('dhcp.'.length);
   const classes =
     'machine' in event && 'classes' in event ? event.classes : 'machine' in event ? undefined : before?.classes;
@@ -159,7 +159,7 @@ function after(before: Stranger | undefined, mac: Mac, event: Event): Stranger {
     messages: { ...before?.messages, [kind]: (before?.messages?.[kind] ?? 0) + 1 },
     ...(stage === undefined ? {} : { stage }),
     triedToBoot: before?.triedToBoot === true || boots,
-    machine: boots ? { ...before?.machine, ...told } : { ...told, ...before?.machine },
+    machine: boots ? { ...before?.machine, ...described } : { ...described, ...before?.machine },
     ...(classes === undefined ? {} : { classes }),
     ...bootAfter(before?.boot, event),
     ...(network === undefined ? {} : { network }),
@@ -183,7 +183,7 @@ function bootAfter(before: Boot | undefined, event: Event): { readonly boot?: Bo
 }
 
 /**
- * Gives strangers that have become nodes their attempts to boot: what a machine did before it was a node is its own. `nodeOf` names the node
+ * Gives strangers that have become nodes their attempts to boot: a machine keeps its history from before it was a node. `nodeOf` names the node
  * that a MAC address belongs to.
  */
 export function giveBoots(

@@ -5,17 +5,17 @@ const MOST_SUBJECTS = 256;
 type Tallied<T> = { count: number; newest: T };
 
 /**
- * Counts what floods may bring by its subject, and tells of each at most once a minute: its first occurrence at once, those after
- * it when the minute is over. Subjects beyond the first 256 of a minute are told of together, as `undefined`.
+ * Counts occurrences that may come in floods by their subject, and reports each subject at most once a minute: its first occurrence at once, those after
+ * it when the minute is over. Subjects beyond the first 256 of a minute are reported together, as `undefined`.
  */
 export class Tallies<T> {
-  readonly #tell: (subject: string | undefined, count: number, newest: T) => void;
+  readonly #onReport: (subject: string | undefined, count: number, newest: T) => void;
   #counts = new Map<string | undefined, Tallied<T>>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `tell` must not throw. */
-  constructor(tell: (subject: string | undefined, count: number, newest: T) => void) {
-    this.#tell = tell;
+  /** `onReport` must not throw. */
+  constructor(onReport: (subject: string | undefined, count: number, newest: T) => void) {
+    this.#onReport = onReport;
   }
 
   note(subject: string, what: T): void {
@@ -28,18 +28,18 @@ export class Tallies<T> {
     }
     const isAlone = this.#counts.size < MOST_SUBJECTS;
     this.#counts.set(isAlone ? subject : undefined, { count: isAlone ? 0 : 1, newest: what });
-    if (isAlone) this.#tell(subject, 1, what);
+    if (isAlone) this.#onReport(subject, 1, what);
     this.#timer ??= setTimeout(() => this.#report(), PERIOD_MS).unref();
   }
 
-  /** Tells what is still untold. Nothing may be noted afterwards. */
+  /** Reports what is not reported yet. Nothing may be noted afterwards. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#flush();
   }
 
-  /** Who went on is told of and watched for another minute; the others are forgotten. */
+  /** Subjects that went on are reported and counted for another minute; the others are forgotten. */
   #report(): void {
     this.#timer = undefined;
     this.#flush();
@@ -51,7 +51,7 @@ export class Tallies<T> {
     this.#counts = new Map();
     for (const [subject, { count, newest }] of active) {
       if (subject !== undefined) this.#counts.set(subject, { count: 0, newest });
-      this.#tell(subject, count, newest);
+      this.#onReport(subject, count, newest);
     }
   }
 }

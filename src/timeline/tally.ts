@@ -1,17 +1,17 @@
 const PERIOD_MS = 60_000;
 
 /**
- * Counts what may come in floods and tells of it at most once a minute: the first occurrence at once, those after it
- * when the minute is over. `tell` gets the number since it was last called and the latest sample.
+ * Counts occurrences that may come in floods and reports them at most once a minute: the first at once, those after it
+ * when the minute is over. `onReport` gets the number since it was last called and the latest sample.
  */
 export class Tally {
-  readonly #tell: (count: number, sample: string) => void;
+  readonly #onReport: (count: number, sample: string) => void;
   #count = 0;
   #sample = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(tell: (count: number, sample: string) => void) {
-    this.#tell = tell;
+  constructor(onReport: (count: number, sample: string) => void) {
+    this.#onReport = onReport;
   }
 
   note(sample: string, count = 1): void {
@@ -20,23 +20,23 @@ export class Tally {
     if (this.#timer === undefined) this.#report();
   }
 
-  /** Tells what is still untold. Nothing may be noted afterwards. */
+  /** Reports what is not reported yet. Nothing may be noted afterwards. */
   close(): void {
     clearTimeout(this.#timer);
-    this.#tellCount();
+    this.#reportCount();
   }
 
   #report(): void {
     this.#timer = undefined;
     if (this.#count === 0) return;
-    // Before it is told: telling may cause what is counted.
+    // Before the report, which may cause what is counted.
     this.#timer = setTimeout(() => this.#report(), PERIOD_MS).unref();
-    this.#tellCount();
+    this.#reportCount();
   }
 
-  #tellCount(): void {
+  #reportCount(): void {
     const count = this.#count;
     this.#count = 0;
-    if (count > 0) this.#tell(count, this.#sample);
+    if (count > 0) this.#onReport(count, this.#sample);
   }
 }

@@ -10,7 +10,7 @@ const unexpected = (error: unknown): never => assert.fail(String(error));
 const MAC = '52:54:00:00:00:51' as Mac;
 
 describe('the bus', () => {
-  it('stamps the time and an id, fills in the node and tells every listener until it stops listening', () => {
+  it('stamps the time and an id, fills in the node and calls every listener until it stops listening', () => {
     const heard: Event[] = [];
     const bus = new EventBus({
       ids: new EventIds(),
@@ -46,7 +46,7 @@ describe('the bus', () => {
     assert.deepEqual(faults, ['Error: unnamed', 'Error: broken']);
   });
 
-  it('ends a loop of events that tell of a listener that fails on them', () => {
+  it('ends a loop of events about a listener that fails on them', () => {
     let faults = 0;
     const bus = new EventBus({
       ids: new EventIds(),
@@ -109,7 +109,7 @@ describe('the timeline', () => {
     assert.deepEqual(timeline.boots('node02'), []);
   });
 
-  it('is what it was when only the boots and the newest events are left', async () => {
+  it('is the same again when only the boots and the newest events are left', async () => {
     const events: Event[] = [
       { kind: 'dhcp.discover', stage: 'ipxe', node: 'node01', at: 1 },
       { kind: 'http.sent', file: 'x.efi', role: 'loader', bytes: 1, ms: 1, node: 'node01', at: 2 },

@@ -12,8 +12,8 @@ const EVENTS_REMEMBERED = 50_000;
 const BYTES_REMEMBERED = 16 * 1024 * 1024;
 
 /**
- * The timeline as it was: the newest boots, and what came since they were saved. Events alone would not do: those of a boot are
- * gone when its node has run for some weeks.
+ * The timeline of the run before: the newest boots, and the events since they were saved. Events alone are not enough: those of a boot are
+ * removed when its node has run for some weeks.
  */
 export async function rememberedTimeline(store: TimelineStore): Promise<Timeline> {
   const boots = await store.boots.read();

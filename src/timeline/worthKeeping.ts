@@ -2,7 +2,7 @@ import type { Event } from '../model/event.ts';
 
 /**
  * Whether an event is kept in the state. DHCP messages of strangers are shown live and not kept: a flood of made-up machines must
- * not push the nodes' boots out.
+ * not displace the nodes' boots.
  */
 export function isWorthKeeping({ kind, node }: Pick<Event, 'kind' | 'node'>): boolean {
   return node !== undefined || !kind.startsWith('dhcp.') || kind === 'dhcp.other-server';

@@ -14,7 +14,7 @@ const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { read
   ],
   'relay-unknown': [
     { code: 'relay-unknown', relay: ip('172.16.0.1') },
-    'the relay 172.16.0.1 speaks for no network of the site: it lies in none, and under no `relays` of one',
+    'the relay 172.16.0.1 belongs to no network of the site: its address lies in no subnet and under no `relays`',
   ],
   'leases-unknown': [{ code: 'leases-unknown' }, 'the leases of the state are not known yet'],
   'message-unanswered': [{ code: 'message-unanswered' }, 'the message type is none that a server answers'],
@@ -74,7 +74,7 @@ const REFUSALS: { readonly [code in Refusal['code']]: readonly [Refusal & { read
     { code: 'lease-on-other-wire' },
     'a RELEASE or DECLINE that does not come from the wire of the lease',
   ],
-  'inform-without-address': [{ code: 'inform-without-address' }, 'an INFORM that says no address and comes from none'],
+  'inform-without-address': [{ code: 'inform-without-address' }, 'an INFORM that has no address and comes from none'],
   'inform-off-wire': [{ code: 'inform-off-wire' }, 'an INFORM from an address of no network on this wire'],
   'bootp-without-own-address': [
     { code: 'bootp-without-own-address' },

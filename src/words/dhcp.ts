@@ -9,7 +9,7 @@ export function refusalWords(refusal: Refusal): string {
     case 'interface-unserved':
       return `no network of the site is reached through ${refusal.interface}`;
     case 'relay-unknown':
-      return `the relay ${formatIpv4(refusal.relay)} speaks for no network of the site: it lies in none, and under no \`relays\` of one`;
+      return `the relay ${formatIpv4(refusal.relay)} belongs to no network of the site: its address lies in no subnet and under no \`relays\``;
     case 'leases-unknown':
       return 'the leases of the state are not known yet';
     case 'message-unanswered':
@@ -61,7 +61,7 @@ export function refusalWords(refusal: Refusal): string {
     case 'lease-on-other-wire':
       return 'a RELEASE or DECLINE that does not come from the wire of the lease';
     case 'inform-without-address':
-      return 'an INFORM that says no address and comes from none';
+      return 'an INFORM that has no address and comes from none';
     case 'inform-off-wire':
       return 'an INFORM from an address of no network on this wire';
     case 'bootp-without-own-address':
@@ -83,12 +83,12 @@ function clientWords(node: string | undefined): string {
   return node === undefined ? 'a stranger' : `${node}, a known node,`;
 }
 
-/** What an event of a refused request says of its reason. */
+/** The reason of a refused request, as its event shows it. */
 export function refused(refusal: Refusal): { readonly code: Refusal['code']; readonly reason: string } {
   return { code: refusal.code, reason: refusalWords(refusal) };
 }
 
-/** What an event says of the end of a lease before its time. */
+/** Why a lease ended before its time, as its event shows it. */
 export function leaseEnded(end: LeaseEnd): { readonly code: LeaseEnd; readonly reason: string } {
   return { code: end, reason: leaseEndWords(end) };
 }

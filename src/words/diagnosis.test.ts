@@ -6,8 +6,11 @@ import { diagnosisText } from './diagnosis.ts';
 
 /** What stands in the summary, and in the advice; `undefined`: there is no advice. */
 const TEXTS: { readonly [C in keyof typeof CASES]: readonly [RegExp, RegExp | undefined] } = {
-  'an address only': [/never told to boot/, /^It has no address now\.$/],
-  'an address only, that it has': [/never told to boot/, /^It has 10\.0\.0\.51 of network rack for 50 min 0 s yet\.$/m],
+  'an address only': [/gets an address and no boot file/, /^It has no address now\.$/],
+  'an address only, that it has': [
+    /gets an address and no boot file/,
+    /^It has 10\.0\.0\.51 of network rack for 50 min 0 s yet\.$/m,
+  ],
   'an address and no boot': [/has its address and has not asked to boot/, /boot from the network card/],
   'an address of a pool instead of its own': [
     /10\.0\.0\.200 of network rack \(pool 10\.0\.0\.200-10\.0\.0\.220\)/,
@@ -40,11 +43,11 @@ const TEXTS: { readonly [C in keyof typeof CASES]: readonly [RegExp, RegExp | un
     /the step settings goes on: still running after 120 s: settings\.sh/,
     /looking for the RAID card/,
   ],
-  'a service that failed and told why': [
+  'a service that failed and reported why': [
     /service nova-compute failed/,
     /cannot talk to libvirt[\s\S]*journalctl -u libvirtd/,
   ],
-  'ready, not in service, and its agent tells why': [
+  'ready, not in service, and its agent reports why': [
     /not in service: Neutron knows no neutron-linuxbridge-agent on node01/,
     /^neutron-linuxbridge-agent finds no interface eth1[\s\S]*See the agent's log/,
   ],
@@ -52,7 +55,7 @@ const TEXTS: { readonly [C in keyof typeof CASES]: readonly [RegExp, RegExp | un
   'silent in the agent': [/"agent"/, /journalctl/],
   'ready, with files that are behind and changed': [
     /is ready/,
-    /refresh failed, and is tried again: hook: x\.[\s\S]*reveille diff node01[\s\S]*changed 4 files there: \/a, \/b, \/c, \.\.\.\.[\s\S]*--restore/,
+    /refresh failed, and is tried again: hook: x\.[\s\S]*reveille diff node01[\s\S]*4 files changed there: \/a, \/b, \/c, \.\.\.\.[\s\S]*--restore/,
   ],
 };
 

@@ -17,7 +17,7 @@ export function diagnosisText({ node, finding, advice }: Diagnosis): DiagnosisTe
 function findingText(node: string, finding: NodeFinding): string {
   switch (finding.code) {
     case 'address-only':
-      return `${node} has no image: it is given an address and never told to boot.`;
+      return `${node} has no image: it gets an address and no boot file.`;
     case 'image-not-built':
       return `The image ${finding.image} has not been built.`;
     case 'addressed':
@@ -125,8 +125,8 @@ function adviceText(node: string, advice: Advice): readonly string[] {
     case 'files-drifted': {
       const paths = `${advice.paths.join(', ')}${advice.count > advice.paths.length ? ', ...' : ''}`;
       return [
-        `Somebody changed ${count(advice.count, 'file')} there: ${paths}.`,
-        `They stay so until the site changes them, or \`reveille sync ${node} --restore\` lays them again.`,
+        `${count(advice.count, 'file')} changed there: ${paths}.`,
+        `They stay so until the site changes them, or \`reveille sync ${node} --restore\` writes them again.`,
       ];
     }
   }

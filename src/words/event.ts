@@ -80,7 +80,7 @@ function inWords(event: Event): string {
       return `${service(event.kind)} ${event.file} failed after ${formatBytes(event.bytes)}: ${event.reason}`;
     case 'node.step': {
       if (event.during === 'service')
-        return `node ${agentStepName(event)} is ${event.detail ?? 'asked'}; the end of its log was told`;
+        return `node ${agentStepName(event)} is ${event.detail ?? 'asked'}; it reported the end of its log`;
       const took = event.ms === undefined ? '' : ` in ${formatMs(event.ms)}`;
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
       return `node ${event.during === undefined ? '' : `${event.during}: `}${agentStepName(event)} ${event.status}${took}${detail}`;
@@ -127,8 +127,8 @@ function startedWords({ serves = [], httpPort }: Event & { readonly kind: 'serve
     return `${network} ${name === undefined ? 'by relays' : `on ${name}`}${as}`;
   });
   const parts = [networks.join(', '), httpPort === undefined ? '' : `HTTP on port ${httpPort}`];
-  const told = parts.filter((part) => part !== '').join('; ');
-  return told === '' ? 'server started' : `server started: ${told}`;
+  const known = parts.filter((part) => part !== '').join('; ');
+  return known === '' ? 'server started' : `server started: ${known}`;
 }
 
 function lackWords({ lacks, interface: name, server }: Event & { readonly kind: 'network.lost' }): string {

@@ -3,7 +3,7 @@ import { standingText } from './standing.ts';
 import { stepDetail, stepName } from './step.ts';
 import { count, formatMs, shortenHashes } from './units.ts';
 
-/** What a node of a roll does or waits for, or why a roll ended or stops; empty where there is nothing to say. */
+/** The text of a note: what a node of a roll does or waits for, or why a roll ended or stops; may be empty. */
 export function noteText(note: NodeNote | RollNote | null): string {
   if (note === null) return '';
   switch (note.code) {
@@ -29,7 +29,7 @@ type WithWords = { readonly words: string };
 export type RollJson<R extends NotedRoll> = Omit<R, 'nodes'> &
   WithWords & { readonly nodes: readonly (R['nodes'][number] & WithWords)[] };
 
-/** A roll as programs are given it: codes and values, and what its notes say in words. */
+/** A roll as `--json` shows it: codes and values, and the text of its notes. */
 export function rollJson<R extends NotedRoll>(roll: R): RollJson<R> {
   const nodes = roll.nodes.map((node) => ({ ...node, words: noteText(node.note) }));
   return { ...roll, words: noteText(roll.note), nodes };
@@ -46,7 +46,7 @@ function nodeNoteText(note: NodeNote): string {
     case 'disabling':
       return 'its compute service is being disabled';
     case 'enabled-meanwhile':
-      return 'somebody enabled its compute service meanwhile';
+      return 'an operator enabled its compute service meanwhile';
     case 'empty':
       return 'empty';
     case 'moves-unconfirmed':
@@ -55,12 +55,12 @@ function nodeNoteText(note: NodeNote): string {
       return 'new instances came to it again and again';
     case 'to-reboot':
       return 'is to reboot';
-    case 'told-to-reboot':
-      return 'told to reboot';
+    case 'ordered-to-reboot':
+      return 'ordered to reboot';
     case 'joins':
       return 'ready, not yet in service';
     case 'files-failed':
-      return 'its files could not be laid';
+      return 'its files could not be written';
     case 'in-service':
       return 'in service';
     case 'enabling':
@@ -80,9 +80,9 @@ function nodeNoteText(note: NodeNote): string {
     case 'stuck':
       return `${note.remaining === undefined ? '' : `${count(note.remaining, 'instance')} left; `}${stuckText(note.stuck)}`;
     case 'moves-unended':
-      return `empty; of ${count(note.moves, 'move')} from or to it Nova has not told the end`;
+      return `empty; Nova has not reported the end of ${count(note.moves, 'move')} from or to it`;
     case 'not-empty-again':
-      return `was told to reboot and did not, and is not empty any more: ${noteText(note.drain)}`;
+      return `was ordered to reboot and did not, and is not empty any more: ${noteText(note.drain)}`;
     case 'power-cycled':
       return `power cycled by its BMC: ${CYCLED[note.why]}`;
     case 'not-rebooted':
@@ -97,7 +97,7 @@ function nodeNoteText(note: NodeNote): string {
       return `boots again: ${note.boot === undefined ? '' : bootText(note.boot)}`;
     case 'wrong-image':
       return note.found === undefined
-        ? 'it cannot be told which image it booted'
+        ? 'which image it booted is not known'
         : shortenHashes(`it booted ${note.found} and not ${note.wanted}`);
     case 'standing':
       return standingText(note.standing);
@@ -135,17 +135,17 @@ function forecastText({ instances, staysDisabled }: NodeNote & { readonly code: 
 
 function stuckText({ name, id, status, tried }: Stuck): string {
   const asked = tried ? `, asked ${count(tried.tries, 'time')} to move ${tried.kind}` : '';
-  const why = tried && (tried.refused ?? 'the logs of nova-compute on both hosts say why');
+  const why = tried && (tried.refused ?? 'see the logs of nova-compute on both hosts');
   return `${name} (${id}) cannot be moved: it is ${status}${asked}${why === undefined ? '' : `: ${why}`}`;
 }
 
 const CYCLED: { readonly [W in NotRebooted]: string } = {
   'agent-silent': 'its agent does not ask for orders',
-  'order-lost': 'it did not reboot when told',
+  'order-lost': 'it did not reboot when ordered to',
 };
 
 function notRebootedText({ why, bmc }: NodeNote & { readonly code: 'not-rebooted' }): string {
-  const what = why === 'agent-silent' ? 'its agent does not ask for orders' : 'was told to reboot and did not';
+  const what = why === 'agent-silent' ? 'its agent does not ask for orders' : 'was ordered to reboot and did not';
   switch (bmc.state) {
     case 'refused':
       return `${what}; its BMC did not power cycle it: ${bmc.message}`;

@@ -7,7 +7,7 @@ const QUEUE = 'queue-unreachable';
 const ROWS: readonly (readonly [Trouble, words: RegExp, hint: RegExp])[] = [
   [{ what: 'queue-password' }, /refused by the message queue: a wrong user name or password/, /authenticate_user/],
   [
-    { what: 'queue-rights', said: 'vhost nosuch not found' },
+    { what: 'queue-rights', logged: 'vhost nosuch not found' },
     /may not use the message queue: vhost nosuch not found/,
     /list_user_permissions/,
   ],
@@ -17,7 +17,7 @@ const ROWS: readonly (readonly [Trouble, words: RegExp, hint: RegExp])[] = [
   [{ what: QUEUE, cause: 'name-unknown' }, /queue: its name is not known/, /the host in transport_url/],
   [{ what: QUEUE, cause: 'no-route' }, /no way there/, /its gateway/],
   [{ what: QUEUE, cause: 'timeout', server: '10.0.0.2:5672' }, /at 10\.0\.0\.2:5672: no answer/, /firewall/],
-  [{ what: QUEUE, cause: 'other', said: '<RecoverableError>' }, /<RecoverableError/, /from the node$/],
+  [{ what: QUEUE, cause: 'other', logged: '<RecoverableError>' }, /<RecoverableError/, /from the node$/],
   [{ what: 'placement-password' }, /refused by Keystone \(401\): .* under \[placement\]/, /--os-username placement/],
   [{ what: 'keystone-password' }, /refused by Keystone \(401\): a wrong user name or password$/, /--os-username USER/],
   [
@@ -31,11 +31,11 @@ const ROWS: readonly (readonly [Trouble, words: RegExp, hint: RegExp])[] = [
     /auth_url/,
   ],
   [
-    { what: 'api-unreachable', server: 'http://10.0.0.99:8778', isKeystone: false, cause: 'other', said: 'x' },
+    { what: 'api-unreachable', server: 'http://10.0.0.99:8778', isKeystone: false, cause: 'other', logged: 'x' },
     /cannot reach http:\/\/10\.0\.0\.99:8778: no answer$/,
     /auth_url/,
   ],
-  [{ what: 'placement', said: 'Placement API service is not responding' }, /not responding/, /\[placement\]/],
+  [{ what: 'placement', logged: 'Placement API service is not responding' }, /not responding/, /\[placement\]/],
   [{ what: 'provider-name' }, /cannot make its resource provider/, /resource provider list/],
   [{ what: 'provider-name', name: 'node01' }, /\(node01\)/, /resource provider list/],
   [
@@ -51,7 +51,7 @@ const ROWS: readonly (readonly [Trouble, words: RegExp, hint: RegExp])[] = [
   ],
   [{ what: 'identity-lost' }, /compute_id/, /overlay nova-compute/],
   [
-    { what: 'libvirt', said: 'Failed to connect' },
+    { what: 'libvirt', logged: 'Failed to connect' },
     /cannot talk to libvirt: Failed to connect/,
     /journalctl -u libvirtd/,
   ],
@@ -64,8 +64,8 @@ const ROWS: readonly (readonly [Trouble, words: RegExp, hint: RegExp])[] = [
   [{ what: 'openvswitch' }, /does not reach Open vSwitch/, /openvswitch-switch/],
   [{ what: 'experimental', feature: 'linuxbridge' }, /linuxbridge is an experimental feature/, /linuxbridge = true/],
   [{ what: 'clock' }, /not valid at this time/, /time server/],
-  [{ what: 'conductor' }, /nobody answers/, /nova-conductor/],
-  [{ what: 'release', has: '61', least: '64' }, /version 61, and at least 64/, /release of Nova/],
+  [{ what: 'conductor' }, /no service answers/, /nova-conductor/],
+  [{ what: 'release', has: '61', least: '64' }, /version 61, and it needs 64/, /release of Nova/],
 ];
 
 describe('the trouble of a service in words', () => {

@@ -13,7 +13,7 @@ export function troubleText(trouble: Trouble): TroubleText {
       };
     case 'queue-rights':
       return {
-        words: `may not use the message queue: ${trouble.said}`,
+        words: `may not use the message queue: ${trouble.logged}`,
         hint: 'see the end of transport_url (the virtual host), and on the controller: rabbitmqctl list_user_permissions USER',
       };
     case 'queue-tls':
@@ -61,7 +61,7 @@ export function troubleText(trouble: Trouble): TroubleText {
     }
     case 'placement':
       return {
-        words: `cannot talk to Placement: ${trouble.said}`,
+        words: `cannot talk to Placement: ${trouble.logged}`,
         hint: 'see [placement] in nova.conf: auth_url and region_name; openstack catalog show placement',
       };
     case 'provider-name': {
@@ -91,7 +91,7 @@ export function troubleText(trouble: Trouble): TroubleText {
       };
     case 'libvirt':
       return {
-        words: `cannot talk to libvirt: ${trouble.said}`,
+        words: `cannot talk to libvirt: ${trouble.logged}`,
         hint: 'name libvirtd before nova-compute under services:, and see `journalctl -u libvirtd` on the node',
       };
     case 'interface-missing':
@@ -116,7 +116,7 @@ export function troubleText(trouble: Trouble): TroubleText {
       };
     case 'release':
       return {
-        words: `is too old for this cloud: version ${trouble.has}, and at least ${trouble.least} is wanted`,
+        words: `is too old for this cloud: version ${trouble.has}, and it needs ${trouble.least} at least`,
         hint: "build the image with the controller's release of Nova",
       };
   }
@@ -131,7 +131,7 @@ const CAUSES = {
 } as const;
 
 function queueCause(connection: NoConnection): string {
-  return connection.cause === 'other' ? connection.said : CAUSES[connection.cause];
+  return connection.cause === 'other' ? connection.logged : CAUSES[connection.cause];
 }
 
 const WAY = 'see the address and port in transport_url, and the way there from the node';

@@ -85,7 +85,7 @@ function hintOf(missing: CloudMissing): string {
     case 'network-agent':
       return "see the agent's log on the node";
     case 'network-agent-report':
-      // neutron-server drops reports that bear a time before its own start, and says so at debug level only.
+      // neutron-server drops reports with a time before its own start, and logs that at debug level only.
       return "see the agent's log on the node; reports of a node whose clock is far behind are dropped: compare clocks";
   }
 }

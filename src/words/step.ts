@@ -27,7 +27,7 @@ export function agentStepName(step: AgentStep): string {
   return step.code === 'service' ? `service ${step.subject}` : step.subject;
 }
 
-/** What a step says beside its name: which file, which address, why it failed. */
+/** The details of a step besides its name: which file, which address, why it failed. */
 export function stepDetail(step: BootStep): string | undefined {
   if (step.detail !== undefined) return step.detail;
   if ('bootFile' in step && step.bootFile !== undefined) return `boots ${step.bootFile}`;

@@ -28,7 +28,7 @@ export function formatOff(aheadMs: number): string {
   return `${formatMs(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
 }
 
-/** The first 12 digits of a SHA-256 tell it apart as well, and leave room on the line. */
+/** The first 12 digits of a SHA-256 distinguish it as well, and leave room on the line. */
 export function shortenHashes(text: string): string {
   return text.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, '$1');
 }

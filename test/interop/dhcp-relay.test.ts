@@ -104,7 +104,7 @@ test('a relay whose address lies in no network of the site is answered where the
   assert.deepEqual(kinds(), ['refused']);
   assert.match(
     JSON.stringify(events),
-    /"via":"172\.16\.9\.1","code":"relay-unknown","reason":"the relay 172\.16\.9\.1 speaks for no network/,
+    /"via":"172\.16\.9\.1","code":"relay-unknown","reason":"the relay 172\.16\.9\.1 belongs to no network/,
   );
 
   site = siteBehindRelay([{ first: ip('172.16.9.1'), last: ip('172.16.9.4') }]);

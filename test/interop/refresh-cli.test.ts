@@ -100,7 +100,7 @@ test('an operator edits the site, looks at the difference, applies it, and finds
     (JSON.parse(drifted.text) as NodeDiff).changes.map(({ path, change }) => `${change} ${path}`),
     ['drifted /etc/app.conf'],
   );
-  assert.match((await reveille('why', 'node01')).text, /Somebody changed 1 file there: \/etc\/app\.conf/);
+  assert.match((await reveille('why', 'node01')).text, /1 file changed there: \/etc\/app\.conf/);
 
   // What nodes told outlives the server, and a node that waited for the old one finds the new one.
   server.kill('SIGTERM');

@@ -8,7 +8,7 @@ export type FakeService = { host: string; enabled: boolean; reason: string | nul
 
 /**
  * A cloud that speaks HTTP as Keystone, Nova, Neutron and Placement do, as far as a roll asks them. Instances arrive where
- * they are moved to by the time they are asked for again. `refuse` may say no to a call, as `[status, words]`.
+ * they are moved to by the time they are asked for again. `refuse` may refuse a call, as `[status, words]`.
  */
 export async function fakeCloud(services: FakeService[], servers: FakeServer[]) {
   const calls: string[] = [];

@@ -6,7 +6,7 @@ import { isOurReason, type PinChanges } from '../record.ts';
 import type { Seen, SeenInCloud, SeenNode } from '../seen.ts';
 import { NEW_IMAGE, OLD_IMAGE } from './fixture.ts';
 
-/** How a simulated node fares once it is told to reboot. */
+/** What a simulated node does once it is ordered to reboot. */
 export type Behaviour =
   | 'returns'
   | 'never returns'
@@ -26,7 +26,7 @@ type SimulatedMachine = {
   reason: string | undefined;
   /** It took an order to reboot and did nothing since. */
   hangs: boolean;
-  /** How its BMC does what it is told, where it has one. */
+  /** How its BMC follows orders, where it has one. */
   bmc: 'works' | 'refuses' | 'is silent' | undefined;
 };
 
@@ -39,7 +39,7 @@ type Guest = Instance & {
   movesCold: boolean;
 };
 
-/** A die that falls the same way for the same seed. */
+/** A die that gives the same numbers for the same seed. */
 export function dice(seed: number): (sides: number) => number {
   let state = seed >>> 0;
   return (sides) => {
@@ -52,7 +52,7 @@ function failure(refused: boolean, message: string): Failure {
   return { refused, why: { code: 'error', error: 'CLOUD_REFUSED', message } };
 }
 
-/** A rack with a cloud that is played: it does what it is told, late, wrong or not at all, and checks what must never be. */
+/** A simulated rack with a cloud: it follows orders, late, wrong or not at all, and checks what must never be. */
 export class World {
   now = 1_000_000;
   silent = false;
@@ -106,7 +106,7 @@ export class World {
     for (const [node, image] of pins) image === null ? this.pins.delete(node) : this.pins.set(node, image);
   }
 
-  /** Does an action, or says why not. */
+  /** Does an action, or gives the reason why not. */
   act(action: Action): Failure | undefined {
     const machine = this.machines.find(({ name }) => name === action.node);
     assert(machine);

@@ -32,10 +32,10 @@ export function aNode(boot: Partial<Boot> | null, more: Partial<NodeStatus> = {}
 
 const held = (ip: string, pool: string | null = null): HeldLease => ({ ip, network: 'rack', pool, expires: 3_200_000 });
 
-/** When the cases are looked at; their boots were last heard of at 1000. */
+/** The time of the diagnosis; the last events of the boots are of 1000. */
 export const NOW = 200_000;
 
-/** Nodes as they may stand, and whether their image is built. */
+/** Nodes in every state, and whether their image is built. */
 export const CASES = {
   'an address only': [aNode(null, { image: null }), false],
   'an address only, that it has': [aNode(null, { image: null, lease: held('10.0.0.51') }), false],
@@ -119,7 +119,7 @@ export const CASES = {
     }),
     true,
   ],
-  'a service that failed and told why': [
+  'a service that failed and reported why': [
     aNode({
       state: 'failed',
       steps: [
@@ -132,7 +132,7 @@ export const CASES = {
     }),
     true,
   ],
-  'ready, not in service, and its agent tells why': [
+  'ready, not in service, and its agent reports why': [
     aNode({
       state: 'ready',
       steps: [
