@@ -18,6 +18,9 @@ struct export {
 // Gives `exports` the functions. False with an exception pending where that fails.
 bool export_functions(napi_env env, napi_value exports, const struct export *list, size_t count);
 
+// The other parts, each with its file.
+bool export_udp(napi_env env, napi_value exports);
+
 // Reads as many arguments as `wanted` into `args`. False with an exception pending where there are fewer.
 bool take_args(napi_env env, napi_callback_info info, size_t wanted, napi_value *args);
 

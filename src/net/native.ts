@@ -7,7 +7,30 @@ import { join } from 'node:path';
 export type Native = {
   /** Gives the thread that calls this niceness (0 to 19): on busy processors, others come first. */
   lowerPriority(niceness: number): void;
+
+  /** UDP sockets in batches (see `UdpBatch`). Numbers that are returned are 0 or those of errno, unless said otherwise. */
+  udpOpen(onTurn: (count: number) => void): {
+    readonly handle: NativeBatch;
+    readonly received: ArrayBuffer;
+    readonly datagrams: ArrayBuffer;
+    readonly queued: ArrayBuffer;
+    readonly arena: ArrayBuffer;
+  };
+  udpClose(batch: NativeBatch): void;
+  /** Takes over a descriptor, where it returns 0. */
+  udpAdd(batch: NativeBatch, slot: number, fd: number, shared: 0 | 1): number;
+  udpRemove(batch: NativeBatch, slot: number): void;
+  /** Sends the first records that are queued; how many of them were not accepted whole. */
+  udpSend(batch: NativeBatch, count: number): number;
+  /** The number of the mapping; below 0 an error's. */
+  udpMap(batch: NativeBatch, fd: number, size: number): number;
+  udpUnmap(batch: NativeBatch, map: number): void;
+  udpPopulate(batch: NativeBatch, map: number, from: number, length: number): Promise<number>;
 };
+
+declare const BATCH: unique symbol;
+/** A batch of sockets, as the addon knows it. */
+export type NativeBatch = { readonly [BATCH]: true };
 
 const FOLDER = join(import.meta.dirname, '../../native');
 

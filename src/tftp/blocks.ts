@@ -1,10 +1,12 @@
+import type { NumberedBlocks } from '../net/datagramPort.ts';
+import { type MappedFile, SHORTENED } from '../net/mappedFile.ts';
 import type { Content } from './content.ts';
 
 /** Bytes read ahead at a time. Two such chunks are held for each transfer, less for small files. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** Why a transfer ends whose file has fewer bytes than it had at the beginning. */
-export const SHORTENED = 'the file became shorter while it was being sent';
+/** A mapped file is kept in memory so far ahead of each who sends it. */
+const AHEAD_BYTES = 1024 * 1024;
 
 const MOST_IDLE = 32;
 
@@ -32,13 +34,110 @@ export type BlocksOptions = {
   readonly onRead: (error?: Error) => void;
 };
 
+/** The blocks of one content, and when each can be sent. */
+export type Blocks = NumberedBlocks & {
+  /** The block that ends the content; Infinity while it is known only at the end of reading. */
+  readonly lastBlock: number;
+  /** The bytes of all blocks below `block`, as far as they are known. */
+  bytesBefore(block: number): number;
+  /** Whether block `n` is in memory. */
+  has(n: number): boolean;
+  /** From now on blocks are read before they are needed. */
+  readAhead(): void;
+  /** No block below `base` will be asked for again. */
+  release(base: number): void;
+  /** Gives buffers and file back. */
+  close(): Promise<void>;
+};
+
+export function blocksOf(options: BlocksOptions): Blocks {
+  const { mapped } = options.content;
+  return mapped === undefined ? new ReadBlocks(options) : new MappedBlocks(options, mapped);
+}
+
+/**
+ * Blocks that the kernel sends from memory. It reads the file ahead for the first of those who send it. A file that became shorter is noticed
+ * where its bytes are missing, and at the last block.
+ */
+class MappedBlocks implements Blocks {
+  readonly blockSize: number;
+  readonly mapped: MappedFile;
+  readonly lastBlock: number;
+  readonly #options: BlocksOptions;
+  #isReading = false;
+  #ahead = false;
+  #failed = false;
+  #closed = false;
+  #base = 1;
+
+  constructor(options: BlocksOptions, mapped: MappedFile) {
+    this.#options = options;
+    this.blockSize = options.blockSize;
+    this.mapped = mapped;
+    this.lastBlock = Math.floor(mapped.size / options.blockSize) + 1;
+  }
+
+  bytesBefore(block: number): number {
+    return Math.min((block - 1) * this.blockSize, this.mapped.size);
+  }
+
+  has(n: number): boolean {
+    if (n === this.lastBlock && !this.mapped.isWhole()) this.#fail(new Error(SHORTENED));
+    if (this.#failed) return false;
+    // The first block was read already where the transfer begins with it.
+    return this.bytesBefore(n + 1) <= this.mapped.inMemory || (n === 1 && this.#options.first !== undefined);
+  }
+
+  copy(): number {
+    return -1;
+  }
+
+  readAhead(): void {
+    this.#ahead = true;
+    this.release(this.#base);
+  }
+
+  release(base: number): void {
+    this.#base = base;
+    if (!this.#ahead || this.#isReading || this.#failed || this.#closed) return;
+    const { size, inMemory } = this.mapped;
+    if (inMemory >= size || inMemory >= this.bytesBefore(base) + AHEAD_BYTES) return;
+    this.#isReading = true;
+    this.mapped.readOn().then(
+      () => this.#afterRead(),
+      (error: Error) => this.#fail(error),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#options.content.close();
+  }
+
+  #afterRead(): void {
+    this.#isReading = false;
+    if (this.#closed) return;
+    this.#options.onRead();
+    this.release(this.#base);
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed || this.#closed) return;
+    this.#failed = true;
+    queueMicrotask(() => {
+      if (!this.#closed) this.#options.onRead(error);
+    });
+  }
+}
+
 type Chunk = { readonly buffer: Buffer; index: number };
 
 /**
- * The blocks of one content. After `readAhead` they are read in large chunks so that most of them leave from memory. Two
+ * Blocks that are read into buffers. After `readAhead` they are read in large chunks so that most of them leave from memory. Two
  * chunks take turns: the one that the oldest unacknowledged block lies in, and the next. A window must fit into one chunk.
  */
-export class Blocks {
+class ReadBlocks implements Blocks {
+  readonly blockSize: number;
   readonly #options: BlocksOptions;
   readonly #blocksPerChunk: number;
   readonly #chunks: Chunk[] = [];
@@ -54,22 +153,27 @@ export class Blocks {
   constructor(options: BlocksOptions) {
     this.#options = options;
     const { content, first, blockSize } = options;
+    this.blockSize = blockSize;
     const firstIsAll = first !== undefined && first.length < blockSize;
     this.#size = content.size ?? (firstIsAll ? first.length : undefined);
     this.#blocksPerChunk = Math.max(1, Math.floor(CHUNK_BYTES / blockSize));
   }
 
-  /** The block that ends the content; Infinity while it is known only at the end of reading. */
   get lastBlock(): number {
     return this.#size === undefined ? Number.POSITIVE_INFINITY : Math.floor(this.#size / this.#options.blockSize) + 1;
   }
 
-  /** The bytes of all blocks below `block`, as far as they are known. */
   bytesBefore(block: number): number {
     return Math.min((block - 1) * this.#options.blockSize, this.#size ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Copies block `n` to `into` at `at` and returns its length; -1 while it is not in memory. */
+  has(n: number): boolean {
+    const { blockSize, first } = this.#options;
+    if ((n === 1 && first !== undefined) || (n - 1) * blockSize >= (this.#size ?? Number.POSITIVE_INFINITY))
+      return true;
+    return this.#chunkOf(n) !== undefined;
+  }
+
   copy(n: number, into: Uint8Array, at: number): number {
     const { blockSize, first } = this.#options;
     if (n === 1 && first !== undefined) {
@@ -79,21 +183,19 @@ export class Blocks {
     const start = (n - 1) * blockSize;
     const length = this.#size === undefined ? blockSize : Math.min(blockSize, this.#size - start);
     if (length <= 0) return 0;
-    const index = Math.floor((n - 1) / this.#blocksPerChunk);
-    const chunk = this.#chunks[index & 1];
-    if (chunk === undefined || chunk.index !== index || index > this.#read) return -1;
-    const from = start - index * this.#chunkBytes;
+    const chunk = this.#chunkOf(n);
+    if (chunk === undefined) return -1;
+    const from = start - chunk.index * this.#chunkBytes;
     chunk.buffer.copy(into, at, from, from + length);
     return length;
   }
 
-  /** From now on blocks are read before they are needed. */
   readAhead(): void {
     this.#ahead = true;
     this.release(this.#base);
   }
 
-  /** No block below `base` will be asked for again: its room may be read into. */
+  /** The room of blocks below `base` may be read into. */
   release(base: number): void {
     this.#base = base;
     const next = this.#read + 1;
@@ -112,6 +214,13 @@ export class Blocks {
     await this.#reading;
     for (const { buffer } of this.#chunks.splice(0)) this.#options.pool.give(buffer);
     await this.#options.content.close();
+  }
+
+  /** The chunk that block `n` lies in, if it has been read. */
+  #chunkOf(n: number): Chunk | undefined {
+    const index = Math.floor((n - 1) / this.#blocksPerChunk);
+    const chunk = this.#chunks[index & 1];
+    return chunk !== undefined && chunk.index === index && index <= this.#read ? chunk : undefined;
   }
 
   get #chunkBytes(): number {

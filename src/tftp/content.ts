@@ -1,12 +1,16 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FileBody } from '../boot/source.ts';
+import type { MappedFile } from '../net/mappedFile.ts';
+import type { FilesInMemory } from './filesInMemory.ts';
 import { toNetascii } from './netascii.ts';
 
 /** The bytes that one transfer carries, read once from the front to the back. */
 export type Content = {
   /** Bytes in all, as they go over the wire; `undefined` where it is known only at the end of reading. */
   readonly size: number | undefined;
+  /** Where the bytes can be sent from memory. */
+  readonly mapped?: MappedFile;
   /** Fills `into` with the next bytes; returns fewer than its length only at the end. Not to be called concurrently. */
   fill(into: Uint8Array): Promise<number>;
   close(): Promise<void>;
@@ -18,8 +22,15 @@ const PIECE = 64 * 1024;
  * Opens what a `FileSource` found. A file is opened once, so that renaming another over it does not disturb a transfer
  * that runs; `undefined` if it is gone by now or is no regular file.
  */
-export async function openContent(found: FileBody, mode: 'octet' | 'netascii'): Promise<Content | undefined> {
-  const raw = found.kind === 'bytes' ? bytesContent(found.bytes) : await fileContent(found.path);
+export async function openContent(
+  found: FileBody,
+  mode: 'octet' | 'netascii',
+  files?: Pick<FilesInMemory, 'take'>,
+): Promise<Content | undefined> {
+  const raw =
+    found.kind === 'bytes'
+      ? bytesContent(found.bytes)
+      : await fileContent(found.path, mode === 'octet' ? files : undefined);
   return raw === undefined || mode === 'octet' ? raw : netasciiContent(raw);
 }
 
@@ -37,30 +48,34 @@ function bytesContent(bytes: Uint8Array): Content {
   };
 }
 
-async function fileContent(path: string): Promise<Content | undefined> {
+async function fileContent(path: string, files?: Pick<FilesInMemory, 'take'>): Promise<Content | undefined> {
   const file = await openRegular(path);
   if (file === undefined) return undefined;
-  const { handle, size } = file;
+  const { handle, stat } = file;
+  const size = Number(stat.size);
+  const mapped = await files?.take(handle, stat);
+  if (mapped !== undefined) return { size, mapped, fill: filling(mapped, size), close: () => mapped.release() };
+  return { size, fill: filling(handle, size), close: () => handle.close() };
+}
+
+/** Reads from the front to the back. */
+function filling(from: Pick<MappedFile, 'read'>, size: number): Content['fill'] {
   let at = 0;
-  return {
-    size,
-    async fill(into) {
-      const wanted = Math.min(into.length, size - at);
-      let got = 0;
-      while (got < wanted) {
-        const { bytesRead } = await handle.read(into, got, wanted - got, at);
-        if (bytesRead === 0) break;
-        got += bytesRead;
-        at += bytesRead;
-      }
-      return got;
-    },
-    close: () => handle.close(),
+  return async (into) => {
+    const wanted = Math.min(into.length, size - at);
+    let got = 0;
+    while (got < wanted) {
+      const { bytesRead } = await from.read(into, got, wanted - got, at);
+      if (bytesRead === 0) break;
+      got += bytesRead;
+      at += bytesRead;
+    }
+    return got;
   };
 }
 
 /** The path is a real one already: a link in its place appeared since and is not followed; a FIFO must not block. */
-async function openRegular(path: string): Promise<{ handle: FileHandle; size: number } | undefined> {
+async function openRegular(path: string): Promise<{ handle: FileHandle; stat: BigIntStats } | undefined> {
   let handle: FileHandle;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -70,8 +85,8 @@ async function openRegular(path: string): Promise<{ handle: FileHandle; size: nu
     throw error;
   }
   try {
-    const stat = await handle.stat();
-    if (stat.isFile()) return { handle, size: stat.size };
+    const stat = await handle.stat({ bigint: true });
+    if (stat.isFile()) return { handle, stat };
   } catch (error) {
     await handle.close();
     throw error;

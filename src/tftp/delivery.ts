@@ -1,8 +1,9 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import { Blocks, type ChunkPool } from './blocks.ts';
+import { SHORTENED } from '../net/mappedFile.ts';
+import { type Blocks, blocksOf, type ChunkPool } from './blocks.ts';
 import type { Content } from './content.ts';
 import type { Terms } from './negotiate.ts';
-import { DATA_HEADER, ERROR, encodeError, encodeOack, type Packet, writeDataHeader } from './packet.ts';
+import { ERROR, encodeError, encodeOack, type Packet } from './packet.ts';
 import { type Step, Transfer } from './transfer.ts';
 import type { TransferPort } from './transferPort.ts';
 
@@ -40,7 +41,6 @@ export class Delivery {
   /** Blocks from `#next` to `#last` are to be sent. */
   #next = 1;
   #last = 0;
-  readonly #packet: Buffer;
   #timer: NodeJS.Timeout | undefined;
   #timerDue = 0;
   #pause: NodeJS.Timeout | undefined;
@@ -53,10 +53,9 @@ export class Delivery {
     this.#resolve = resolve;
     this.#options = options;
     const { content, terms, pool, first } = options;
-    this.#packet = Buffer.allocUnsafeSlow(DATA_HEADER + terms.blockSize);
     const onRead = this.#contained((error?: Error) => this.#onRead(error));
     const blocks = { content, blockSize: terms.blockSize, pool, onRead };
-    this.#blocks = new Blocks(first === undefined ? blocks : { ...blocks, first });
+    this.#blocks = blocksOf(first === undefined ? blocks : { ...blocks, first });
     this.#transfer = new Transfer({
       lastBlock: this.#blocks.lastBlock,
       windowSize: terms.windowSize,
@@ -95,6 +94,7 @@ export class Delivery {
       if (!this.#options.onHeard()) return;
       this.#blocks.readAhead();
     }
+    this.#pauseMs = 1;
     this.#perform(this.#transfer.onAck(packet.block, performance.now()));
   }
 
@@ -150,17 +150,21 @@ export class Delivery {
 
   /** Sends what is due as far as it has been read and the kernel takes it; the rest follows when that has changed. */
   #pump(): void {
-    for (; this.#next <= this.#last; this.#next++) {
-      const length = this.#blocks.copy(this.#next, this.#packet, DATA_HEADER);
-      if (length < 0) return;
-      writeDataHeader(this.#packet, this.#next);
-      if (!this.#options.port.send(this.#packet, DATA_HEADER + length)) {
-        this.#pumpLater();
-        return;
-      }
-      this.#pauseMs = 1;
-    }
+    const first = this.#next;
+    while (this.#next <= this.#last && this.#blocks.has(this.#next)) this.#next++;
+    if (this.#next > first) this.#options.port.sendBlocks(this.#blocks, first, this.#next - 1, this.#refused);
   }
+
+  /** The kernel did not accept the block `first`. */
+  readonly #refused = (first: number, why: 'full' | 'shortened'): void => {
+    if (this.#over) return;
+    if (why === 'shortened') {
+      this.abort(SHORTENED);
+      return;
+    }
+    this.#next = Math.min(this.#next, first);
+    this.#pumpLater();
+  };
 
   /** A full send buffer empties at the speed of the wire. What a client not heard yet misses it asks for again. */
   #pumpLater(): void {

@@ -1,7 +1,7 @@
 import { type FaultSink, guarded } from '../faults.ts';
-import type { Ipv4 } from '../model/ipv4.ts';
-import type { UdpPort } from '../net/udp.ts';
-import { decode } from './packet.ts';
+import { formatIpv4, type Ipv4 } from '../model/ipv4.ts';
+import type { Datagram, DatagramPort, Datagrams } from '../net/datagramPort.ts';
+import { decodeDatagram } from './packet.ts';
 import { type Peer, peerOf } from './peer.ts';
 import type { Reports } from './reports.ts';
 import type { Requests, Via } from './requests.ts';
@@ -9,6 +9,7 @@ import { openOwnPort, type Receiver, SharedPort, strangerReply, type TransferPor
 
 /** What the listeners of one server have in common. */
 export type ListenerOptions = {
+  readonly datagrams: Datagrams;
   readonly requests: Requests;
   readonly reports: Reports;
   /** Whether transfers leave from the listening port; asked at each transfer. */
@@ -20,34 +21,37 @@ export type ListenerOptions = {
   readonly faulted: FaultSink;
 };
 
-/** Room for what comes while the event loop is busy, and for what waits for ARP. The kernel may give less. */
-const BUFFER_BYTES = 1024 * 1024;
 /** Whoever closes a listener waits no longer than this for what its transfers hold. */
 const CLOSING_MS = 2000;
 
 /** One of the server's addresses: reads what comes there, and sends from there. */
 export class Listener implements Via {
   readonly address: Ipv4;
-  readonly #port: UdpPort;
+  readonly #port: DatagramPort;
   readonly #options: ListenerOptions;
   readonly #shared: SharedPort;
   #closed = false;
 
-  constructor(address: Ipv4, port: UdpPort, options: ListenerOptions) {
+  /** Rejects like `openUdp`. */
+  static async open(address: Ipv4, port: number, options: ListenerOptions): Promise<Listener> {
+    const { datagrams, faulted, reports } = options;
+    let listener: Listener | undefined;
+    const opened = await datagrams.open(
+      { address, port, shared: true },
+      {
+        onDatagram: guarded(faulted, (datagram: Datagram) => listener?.receive(datagram)),
+        onTrouble: guarded(faulted, (error: Error) => reports.socketError(error)),
+      },
+    );
+    listener = new Listener(address, opened, options);
+    return listener;
+  }
+
+  constructor(address: Ipv4, port: DatagramPort, options: ListenerOptions) {
     this.address = address;
     this.#port = port;
     this.#options = options;
     this.#shared = new SharedPort(port);
-    const { faulted, reports } = options;
-    port.socket.on(
-      'message',
-      guarded(faulted, (bytes: Buffer, from: { address: string; port: number }) => this.#onMessage(bytes, from)),
-    );
-    port.socket.on(
-      'error',
-      guarded(faulted, (error: Error) => reports.socketError(error)),
-    );
-    enlargeBuffers(port);
   }
 
   /** Ends its transfers with an ERROR to their clients, and closes the socket. */
@@ -68,9 +72,10 @@ export class Listener implements Via {
   }
 
   async openPort(peer: Peer, receiver: Receiver): Promise<TransferPort> {
-    const { singlePort, reports, isOwn, mayAnswer, faulted } = this.#options;
+    const { datagrams, singlePort, reports, isOwn, mayAnswer, faulted } = this.#options;
     if (singlePort()) return this.#shared.open(peer, receiver);
     return openOwnPort({
+      datagrams,
       address: this.address,
       peer,
       receiver,
@@ -80,30 +85,22 @@ export class Listener implements Via {
     });
   }
 
-  #onMessage(bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
+  /** A datagram came to the listening port. */
+  receive(datagram: Datagram): void {
     const { requests, reports, isOwn, mayAnswer, faulted } = this.#options;
-    const peer = peerOf(from);
+    const peer = peerOf(datagram);
     if (peer === undefined || isOwn(peer)) {
-      reports.malformed(`port ${from.port} cannot be answered`, from.address);
+      reports.malformed(`port ${datagram.port} cannot be answered`, formatIpv4(datagram.ip));
       return;
     }
-    const packet = decode(bytes);
-    if (packet.kind === 'malformed') reports.malformed(packet.reason, from.address);
+    const packet = decodeDatagram(datagram);
+    if (packet.kind === 'malformed') reports.malformed(packet.reason, formatIpv4(peer.ip));
     else if (packet.kind === 'rrq' || packet.kind === 'wrq') {
-      if (!this.#closed) requests.answer({ request: packet, bytes, peer, via: this }).catch(faulted);
+      if (!this.#closed) requests.answer({ request: packet, bytes: datagram.bytes, peer, via: this }).catch(faulted);
     }
     // An ERROR is never answered: two servers could go on answering each other.
     else if (!this.#shared.receive(packet, peer) && packet.kind !== 'error' && mayAnswer(peer)) {
       this.reply(strangerReply(), peer);
     }
-  }
-}
-
-function enlargeBuffers({ socket }: UdpPort): void {
-  try {
-    socket.setRecvBufferSize(BUFFER_BYTES);
-    socket.setSendBufferSize(BUFFER_BYTES);
-  } catch {
-    // The kernel's own sizes do, if less well.
   }
 }

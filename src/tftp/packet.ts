@@ -1,4 +1,6 @@
+import { BLOCK_HEADER, type Datagram, writeBlockHeader } from '../net/datagramPort.ts';
 import { plainLine } from '../plainText.ts';
+
 /** One option of a request or an OACK (RFC 2347). The name keeps its sender's spelling; compare it without case. */
 export type Option = { readonly name: string; readonly value: string };
 
@@ -29,15 +31,17 @@ export const ERROR = {
   OPTION: 8,
 } as const;
 
-/** Bytes before the file's own bytes in a DATA packet. */
-export const DATA_HEADER = 4;
-
 const OPCODE = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const;
 
 /** RFC 2347 allows requests of 512 octets; long paths of real sites need more, nothing needs more than one frame. */
 const LONGEST_REQUEST = 1472;
 const MOST_OPTIONS = 16;
 const LONGEST_MESSAGE = 256;
+
+/** Reads a datagram that came to a port. Never throws. */
+export function decodeDatagram({ head, bytes }: Pick<Datagram, 'head' | 'bytes'>): Packet {
+  return head >>> 16 === OPCODE.ack ? { kind: 'ack', block: head & 0xffff } : decode(bytes);
+}
 
 /** Reads one datagram. Never throws; `data` is a view into `bytes`, not a copy. */
 export function decode(bytes: Uint8Array): Packet {
@@ -51,7 +55,7 @@ export function decode(bytes: Uint8Array): Packet {
     case OPCODE.wrq:
       return decodeRequest('wrq', bytes);
     case OPCODE.data:
-      return { kind: 'data', block: uint16(bytes, 2), data: bytes.subarray(DATA_HEADER) };
+      return { kind: 'data', block: uint16(bytes, 2), data: bytes.subarray(BLOCK_HEADER) };
     case OPCODE.error: {
       const end = bytes.indexOf(0, 4);
       const stop = Math.min(end < 0 ? bytes.length : end, 4 + LONGEST_MESSAGE);
@@ -111,18 +115,10 @@ export function encodeOack(options: readonly Option[]): Buffer {
 
 /** A DATA packet; `block` is taken modulo 65536. */
 export function encodeData(block: number, data: Uint8Array): Buffer {
-  const packet = Buffer.allocUnsafe(DATA_HEADER + data.length);
-  writeDataHeader(packet, block);
-  packet.set(data, DATA_HEADER);
+  const packet = Buffer.allocUnsafe(BLOCK_HEADER + data.length);
+  writeBlockHeader(packet, 0, block);
+  packet.set(data, BLOCK_HEADER);
   return packet;
-}
-
-/** Writes the first four bytes of a DATA packet; `block` is taken modulo 65536. */
-export function writeDataHeader(into: Uint8Array, block: number): void {
-  into[0] = 0;
-  into[1] = OPCODE.data;
-  into[2] = (block >>> 8) & 0xff;
-  into[3] = block & 0xff;
 }
 
 /** An ACK; `block` is taken modulo 65536. */

@@ -3,10 +3,12 @@ import type { FileSource } from '../boot/source.ts';
 import type { FaultSink } from '../faults.ts';
 import { factsOf } from '../model/bootFile.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
+import { SHORTENED } from '../net/mappedFile.ts';
 import { Admission, type AdmissionLimits, cancel, type Incoming, type Session } from './admission.ts';
-import { CHUNK_BYTES, ChunkPool, SHORTENED } from './blocks.ts';
+import { CHUNK_BYTES, ChunkPool } from './blocks.ts';
 import { type Content, openContent } from './content.ts';
 import { Delivery } from './delivery.ts';
+import type { FilesInMemory } from './filesInMemory.ts';
 import { LookUps } from './lookUps.ts';
 import { negotiate, type Terms } from './negotiate.ts';
 import { ERROR, encodeError, type Request } from './packet.ts';
@@ -25,6 +27,8 @@ export type RequestsOptions = {
   readonly isKnown: (ip: Ipv4) => boolean;
   /** The largest packet of the link, in bytes. */
   readonly mtu: number;
+  /** What files are sent from memory with. */
+  readonly files: Pick<FilesInMemory, 'take'>;
   readonly replies: Replies;
   readonly reports: Reports;
   readonly faulted: FaultSink;
@@ -33,7 +37,7 @@ export type RequestsOptions = {
 /** A request as it came: its bytes, who sent it, and the address of the server that it came to. */
 export type Asked = {
   readonly request: Request;
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly peer: Peer;
   readonly via: Via;
 };
@@ -150,12 +154,12 @@ export class Requests {
 
   /** Finds and opens the file, and settles the terms. */
   async #open({ request, peer }: Asked, session: Session): Promise<Opened | 'missing'> {
-    const { source, mtu } = this.#options;
+    const { source, mtu, files } = this.#options;
     const name = cleanName(request.file);
     const found = name === undefined ? undefined : await source(name, peer.ip);
     if (found === undefined) return 'missing';
     session.facts = factsOf(found);
-    const content = await openContent(found, request.mode === 'netascii' ? 'netascii' : 'octet');
+    const content = await openContent(found, request.mode === 'netascii' ? 'netascii' : 'octet', files);
     if (content === undefined) return 'missing';
     try {
       const terms = negotiate(request.options, { size: content.size, mtu, windowBytes: CHUNK_BYTES / 2 });

@@ -4,9 +4,11 @@ import { type FaultSink, guarded } from '../faults.ts';
 import { inTurn } from '../inTurn.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
+import type { Datagrams } from '../net/datagramPort.ts';
+import { openDatagrams } from '../net/datagrams.ts';
 import { NextHops } from '../net/nextHop.ts';
-import { UdpPort } from '../net/udp.ts';
 import type { Running } from '../service.ts';
+import { FilesInMemory } from './filesInMemory.ts';
 import { admissionLimits, type TransferLimits } from './limits.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 import { Replies } from './replies.ts';
@@ -35,6 +37,8 @@ export type TftpOptions = {
   readonly mtu?: number;
   /** 69 if not given. */
   readonly port?: number;
+  /** What its ports are opened by; closed with it. */
+  readonly datagrams?: Datagrams;
 };
 
 /**
@@ -66,6 +70,7 @@ export class TftpServer implements Running {
   readonly #faulted: FaultSink;
   readonly #reports: Reports;
   readonly #hops = new NextHops();
+  readonly #datagrams: Datagrams;
   readonly #requests: Requests;
   readonly #shared: ListenerOptions;
   readonly #listeners = new Map<Ipv4, Listener>();
@@ -82,6 +87,7 @@ export class TftpServer implements Running {
     this.#addresses = addresses;
     this.#port = port;
     this.#faulted = faulted;
+    this.#datagrams = options.datagrams ?? openDatagrams();
     this.#reports = new Reports(events);
     const isKnown = knownTo(options, faulted);
     const replies = new Replies((ip) => this.#hops.wayTo(ip));
@@ -90,11 +96,13 @@ export class TftpServer implements Running {
       limits: () => admissionLimits(limits(), descriptors),
       isKnown,
       mtu,
+      files: new FilesInMemory(this.#datagrams),
       replies,
       reports: this.#reports,
       faulted,
     });
     this.#shared = {
+      datagrams: this.#datagrams,
       requests: this.#requests,
       reports: this.#reports,
       singlePort: () => limits().singlePort,
@@ -141,8 +149,7 @@ export class TftpServer implements Running {
 
   async #listenOn(address: Ipv4): Promise<void> {
     if (this.#listeners.has(address)) return;
-    const port = await UdpPort.open({ address, port: this.#port });
-    this.#listeners.set(address, new Listener(address, port, this.#shared));
+    this.#listeners.set(address, await Listener.open(address, this.#port, this.#shared));
     this.#awaited.delete(address);
   }
 
@@ -176,6 +183,7 @@ export class TftpServer implements Running {
   async #end(): Promise<void> {
     await Promise.all([...this.#listeners.keys()].map((address) => this.#leave(address, 'the server is stopping')));
     this.#hops.close();
+    this.#datagrams.close();
     this.#reports.close();
   }
 }

@@ -1,20 +1,23 @@
 import { type FaultSink, guarded } from '../faults.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
-import { UdpPort } from '../net/udp.ts';
-import { decode, ERROR, encodeError, type Packet } from './packet.ts';
+import type { Datagram, DatagramPort, Datagrams, NumberedBlocks, Refused } from '../net/datagramPort.ts';
+import { decodeDatagram, ERROR, encodeError, type Packet } from './packet.ts';
 import { type Peer, peerKey, peerOf } from './peer.ts';
 
-/** What a transfer is sent from: a port of its own, or the listening port. */
+/** What a transfer is sent from: a port of its own, or the listening port. What the kernel does not accept at once is dropped. */
 export type TransferPort = {
-  /** Whether the first `length` bytes left: what cannot leave at once is dropped. The packet may be used again at once. */
-  send(packet: Uint8Array, length?: number): boolean;
+  /** Sends a packet, which may be used again at once. */
+  send(packet: Uint8Array): void;
+  /** Sends blocks `first` to `last`; `refused` is called at once or later. */
+  sendBlocks(blocks: NumberedBlocks, first: number, last: number, refused: Refused): void;
   close(): Promise<void>;
 };
 
-/** What comes to a transfer from its client. */
+/** What comes to a transfer from its client. Neither function may throw. */
 export type Receiver = { onPacket(packet: Packet): void; onTrouble(error: Error): void };
 
 export type OwnPortOptions = {
+  readonly datagrams: Datagrams;
   readonly address: Ipv4;
   readonly peer: Peer;
   readonly receiver: Receiver;
@@ -31,48 +34,44 @@ export type OwnPortOptions = {
  * a transfer's packets out of the way of all others, and is one more number that a forger of packets has to guess.
  */
 export async function openOwnPort(options: OwnPortOptions): Promise<TransferPort> {
-  const { address, peer, receiver, mayAnswer, malformed, faulted } = options;
-  const port = await UdpPort.open({ address, port: 0 });
-  const key = peerKey(peer);
-  const onMessage = (bytes: Buffer, from: { address: string; port: number }): void => {
-    const sender = peerOf(from);
-    if (sender === undefined) return;
-    const packet = decode(bytes);
-    const isClient = peerKey(sender) === key;
-    if (isClient && packet.kind === 'malformed') malformed(packet.reason);
-    else if (isClient) receiver.onPacket(packet);
+  const { datagrams, address, peer, receiver, mayAnswer, malformed, faulted } = options;
+  const onDatagram = (datagram: Datagram): void => {
+    if (datagram.ip === peer.ip && datagram.port === peer.port) {
+      const packet = decodeDatagram(datagram);
+      if (packet.kind === 'malformed') malformed(packet.reason);
+      else receiver.onPacket(packet);
+      return;
+    }
+    const sender = peerOf(datagram);
     // An ERROR is never answered: two servers could go on answering each other.
-    else if (packet.kind !== 'error' && mayAnswer(sender)) port.send(strangerReply(), sender.ip, sender.port);
+    if (sender === undefined || decodeDatagram(datagram).kind === 'error' || !mayAnswer(sender)) return;
+    port.send(strangerReply(), sender.ip, sender.port);
   };
-  port.socket.on(
-    'error',
-    guarded(faulted, (error: Error) => receiver.onTrouble(error)),
+  const port = await datagrams.open(
+    { address, port: 0, shared: false },
+    {
+      onDatagram: guarded(faulted, onDatagram),
+      onTrouble: guarded(faulted, (error: Error) => receiver.onTrouble(error)),
+    },
   );
-  port.socket.on('message', guarded(faulted, onMessage));
-  return {
-    send: (packet, length) => port.send(packet, peer.ip, peer.port, length),
-    close: () => port.close(),
-  };
+  return to(port, peer, () => port.close());
 }
 
 /** The listening port as the port of many transfers, distinguished by their clients' addresses and ports. */
 export class SharedPort {
-  readonly #port: Pick<UdpPort, 'send'>;
+  readonly #port: DatagramPort;
   readonly #receivers = new Map<number, Receiver>();
 
-  constructor(port: Pick<UdpPort, 'send'>) {
+  constructor(port: DatagramPort) {
     this.#port = port;
   }
 
   open(peer: Peer, receiver: Receiver): TransferPort {
     const key = peerKey(peer);
     this.#receivers.set(key, receiver);
-    return {
-      send: (packet, length) => this.#port.send(packet, peer.ip, peer.port, length),
-      close: async () => {
-        if (this.#receivers.get(key) === receiver) this.#receivers.delete(key);
-      },
-    };
+    return to(this.#port, peer, async () => {
+      if (this.#receivers.get(key) === receiver) this.#receivers.delete(key);
+    });
   }
 
   /** Hands a packet to the transfer that it belongs to, if there is one. */
@@ -81,6 +80,14 @@ export class SharedPort {
     receiver?.onPacket(packet);
     return receiver !== undefined;
   }
+}
+
+function to(port: DatagramPort, peer: Peer, close: () => Promise<void>): TransferPort {
+  return {
+    send: (packet) => port.send(packet, peer.ip, peer.port),
+    sendBlocks: (blocks, first, last, refused) => port.sendBlocks(blocks, first, last, peer, refused),
+    close,
+  };
 }
 
 /** The answer to packets that belong to no transfer. */
