@@ -16,7 +16,7 @@ import { UdpPort } from './udp.ts';
 
 /** Ports of `dgram`. */
 export class PortableDatagrams implements Datagrams {
-  readonly #packet = Buffer.allocUnsafeSlow(BLOCK_HEADER + LARGEST_BLOCK);
+  readonly #packet = newPacket();
 
   async open(options: PortOptions, receiver: DatagramReceiver): Promise<DatagramPort> {
     const port = await UdpPort.open(options);
@@ -51,17 +51,35 @@ class PortablePort implements DatagramPort {
   }
 
   sendBlocks(blocks: NumberedBlocks, first: number, last: number, { ip, port }: Destination, refused: Refused): void {
-    for (let n = first; n <= last; n++) {
-      const length = blocks.copy(n, this.#packet, BLOCK_HEADER);
-      writeBlockHeader(this.#packet, 0, n);
-      if (length >= 0 && this.#port.send(this.#packet, ip, port, BLOCK_HEADER + length)) continue;
-      refused(n, 'full');
-      return;
-    }
+    const accepts = (packet: Buffer, length: number) => this.#port.send(packet, ip, port, length);
+    sendOneByOne(accepts, this.#packet, blocks, first, last, refused);
   }
 
   close(): Promise<void> {
     return this.#port.close();
+  }
+}
+
+/** Room for the largest DATA packet. */
+export function newPacket(): Buffer {
+  return Buffer.allocUnsafeSlow(BLOCK_HEADER + LARGEST_BLOCK);
+}
+
+/** Makes each block's packet in `packet` and sends it by `accepts`, until that says no. */
+export function sendOneByOne(
+  accepts: (packet: Buffer, length: number) => boolean,
+  packet: Buffer,
+  blocks: NumberedBlocks,
+  first: number,
+  last: number,
+  refused: Refused,
+): void {
+  for (let n = first; n <= last; n++) {
+    const length = blocks.copy(n, packet, BLOCK_HEADER);
+    writeBlockHeader(packet, 0, n);
+    if (length >= 0 && accepts(packet, BLOCK_HEADER + length)) continue;
+    refused(n, 'full');
+    return;
   }
 }
 

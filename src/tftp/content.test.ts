@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Blocks, CHUNK_BYTES, ChunkPool } from './blocks.ts';
+import { blocksOf, CHUNK_BYTES, ChunkPool } from './blocks.ts';
 import { type Content, openContent } from './content.ts';
 import { toNetascii } from './netascii.ts';
 
@@ -88,7 +88,7 @@ async function readBlocks(content: Content, blockSize: number, firstAlone = fals
     else woken.reject(error);
     if (error === undefined) woken = Promise.withResolvers<void>();
   };
-  const blocks = new Blocks({ content, blockSize, pool: new ChunkPool(), onRead, ...(first && { first }) });
+  const blocks = blocksOf({ content, blockSize, pool: new ChunkPool(), onRead, ...(first && { first }) });
   blocks.readAhead();
   const read: Buffer[] = [];
   const into = Buffer.alloc(blockSize + 4);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { newPacket, sendOneByOne } from '../net/portablePorts.ts';
 import { ChunkPool } from './blocks.ts';
 import { type Content, openContent } from './content.ts';
 import { Delivery, type TransferResult } from './delivery.ts';
@@ -21,25 +22,27 @@ class Wire {
 
   constructor(kernel: Kernel, { blockSize, windowSize }: Terms) {
     let inWindow = 0;
+    const accepts = (packet: Uint8Array, length = packet.length): boolean => {
+      this.sent++;
+      if (!kernel(this.sent)) {
+        this.refused++;
+        return false;
+      }
+      const read = decode(Buffer.from(packet.subarray(0, length)));
+      if (read.kind === 'oack') setImmediate(() => this.delivery?.receive({ kind: 'ack', block: 0 }));
+      if (read.kind !== 'data' || read.block !== this.#expected) return true;
+      this.#expected++;
+      inWindow++;
+      this.got.push(Buffer.from(read.data));
+      if (inWindow === windowSize || read.data.length < blockSize) {
+        inWindow = 0;
+        setImmediate(() => this.delivery?.receive({ kind: 'ack', block: read.block }));
+      }
+      return true;
+    };
     this.port = {
-      send: (packet, length = packet.length) => {
-        this.sent++;
-        if (!kernel(this.sent)) {
-          this.refused++;
-          return false;
-        }
-        const read = decode(Buffer.from(packet.subarray(0, length)));
-        if (read.kind === 'oack') setImmediate(() => this.delivery?.receive({ kind: 'ack', block: 0 }));
-        if (read.kind !== 'data' || read.block !== this.#expected) return true;
-        this.#expected++;
-        inWindow++;
-        this.got.push(Buffer.from(read.data));
-        if (inWindow === windowSize || read.data.length < blockSize) {
-          inWindow = 0;
-          setImmediate(() => this.delivery?.receive({ kind: 'ack', block: read.block }));
-        }
-        return true;
-      },
+      send: (packet) => void accepts(packet),
+      sendBlocks: (blocks, first, last, refused) => sendOneByOne(accepts, newPacket(), blocks, first, last, refused),
       close: async () => {},
     };
   }
@@ -145,7 +148,7 @@ test('nothing is read ahead for a client that was not heard', async () => {
     close: () => plain.close(),
   };
   const terms = negotiate(WINDOWED, { size: content.size, mtu: 1500, windowBytes: 128 * 1024 });
-  const port: TransferPort = { send: () => true, close: async () => {} };
+  const port: TransferPort = { send: () => {}, sendBlocks: () => {}, close: async () => {} };
   let room = false;
   const delivery = new Delivery({
     content,

@@ -45,6 +45,7 @@ export class Delivery {
   #timerDue = 0;
   #pause: NodeJS.Timeout | undefined;
   #pauseMs = 1;
+  #refusedFirst = 0;
   #over = false;
 
   constructor(options: DeliveryOptions) {
@@ -94,7 +95,6 @@ export class Delivery {
       if (!this.#options.onHeard()) return;
       this.#blocks.readAhead();
     }
-    this.#pauseMs = 1;
     this.#perform(this.#transfer.onAck(packet.block, performance.now()));
   }
 
@@ -162,6 +162,9 @@ export class Delivery {
       this.abort(SHORTENED);
       return;
     }
+    // Others before it were accepted since the last time.
+    if (first !== this.#refusedFirst) this.#pauseMs = 1;
+    this.#refusedFirst = first;
     this.#next = Math.min(this.#next, first);
     this.#pumpLater();
   };

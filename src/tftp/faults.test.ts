@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import type { UdpPort } from '../net/udp.ts';
+import type { DatagramPort, DatagramReceiver, Datagrams } from '../net/datagramPort.ts';
+import { newPacket, sendOneByOne } from '../net/portablePorts.ts';
 import { admissionLimits } from './limits.ts';
 import { Listener } from './listener.ts';
 import { encodeAck, encodeRequest } from './packet.ts';
@@ -10,7 +11,7 @@ import { Replies } from './replies.ts';
 import { Reports } from './reports.ts';
 import { Requests } from './requests.ts';
 import type { TftpOptions } from './server.ts';
-import { FILES, LOCAL, onStage, type Stage, until } from './testing/fixture.ts';
+import { FILES, ip, LOCAL, onStage, type Stage, until } from './testing/fixture.ts';
 
 const BROKEN = 'disk on fire';
 
@@ -132,10 +133,22 @@ test('a source that finds no descriptor leaves the request without an answer', (
   );
 });
 
-/** A listener on a port that is none: what comes is emitted, what is sent is what `send` makes of it. */
-function listenerOn(send: UdpPort['send'], faults: unknown[]) {
-  const socket = new EventEmitter();
-  const port = { socket, send, dropped: 0, close: async () => {} } as unknown as UdpPort;
+/** A listener on a port that is none: `say` has a datagram come, what is sent is what `accepts` makes of it. */
+async function listenerOn(accepts: (packet: Uint8Array) => boolean, faults: unknown[]) {
+  let receiver: DatagramReceiver | undefined;
+  const port: DatagramPort = {
+    send: (packet) => void accepts(packet),
+    sendBlocks: (blocks, first, last, _to, refused) => sendOneByOne(accepts, newPacket(), blocks, first, last, refused),
+    close: async () => {},
+  };
+  const datagrams: Datagrams = {
+    open: async (_options, to) => {
+      receiver = to;
+      return port;
+    },
+    map: () => undefined,
+    close: () => {},
+  };
   const events: string[] = [];
   const limits = admissionLimits({ maxTransfers: 10, maxTransfersPerClient: 10 });
   const reports = new Reports(({ kind }) => events.push(kind));
@@ -146,11 +159,13 @@ function listenerOn(send: UdpPort['send'], faults: unknown[]) {
     limits: () => limits,
     isKnown: () => false,
     mtu: 1500,
+    files: { take: async () => undefined },
     replies,
     reports,
     faulted,
   });
-  const listener = new Listener(LOCAL, port, {
+  const listener = await Listener.open(LOCAL, 69, {
+    datagrams,
     requests,
     reports,
     singlePort: () => true,
@@ -158,9 +173,9 @@ function listenerOn(send: UdpPort['send'], faults: unknown[]) {
     mayAnswer: ({ ip }) => replies.take(ip, false, performance.now()),
     faulted,
   });
-  const from = (port: number, address = '10.0.0.9') => ({ address, port, family: 'IPv4' });
-  const say = (bytes: unknown, port = 2000, address?: string) => socket.emit('message', bytes, from(port, address));
-  return { listener, say, socket, events };
+  const say = (bytes: unknown, port = 2000, address = '10.0.0.9') =>
+    receiver?.onDatagram({ ip: ip(address), port, head: 0, bytes: bytes as Uint8Array });
+  return { listener, say, fail: (error: Error) => receiver?.onTrouble(error), events };
 }
 
 const SMALL = encodeRequest('rrq', 'small', 'octet', []);
@@ -169,11 +184,11 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 test('a datagram that the codec throws at, and an error of the socket, cost no other packet anything', async () => {
   const sent: number[] = [];
   const faults: unknown[] = [];
-  const { listener, say, socket, events } = listenerOn((bytes) => sent.push(bytes[1] ?? 0) > 0, faults);
+  const { listener, say, fail, events } = await listenerOn((bytes) => sent.push(bytes[1] ?? 0) > 0, faults);
   say(undefined);
   say(null);
   assert.equal(faults.length, 2);
-  socket.emit('error', Object.assign(new Error('recvmsg EBADF'), { code: 'EBADF' }));
+  fail(Object.assign(new Error('recvmsg EBADF'), { code: 'EBADF' }));
   assert.deepEqual(events, ['server.trouble']);
   say(SMALL);
   await settled();
@@ -186,7 +201,7 @@ test('sends that are refused or throw cost their own request alone', async () =>
     let broken = true;
     const sent: number[] = [];
     const faults: unknown[] = [];
-    const { listener, say } = listenerOn((bytes) => {
+    const { listener, say } = await listenerOn((bytes) => {
       if (broken && how === 'throws') throw new Error('EBADF');
       return !broken && sent.push(bytes[1] ?? 0) > 0;
     }, faults);
@@ -207,7 +222,7 @@ test('sends that are refused or throw cost their own request alone', async () =>
 test('what cannot be answered, and what claims to come from this server itself, is malformed and gets nothing', async () => {
   let sent = 0;
   const faults: unknown[] = [];
-  const { listener, say, events } = listenerOn(() => ++sent > 0, faults);
+  const { listener, say, events } = await listenerOn(() => ++sent > 0, faults);
   for (const bytes of [SMALL, encodeAck(0), encodeRequest('wrq', 'x', 'octet', []), Buffer.from([0, 3, 0, 1, 7])]) {
     say(bytes, 0);
     say(bytes, 2000, '0.0.0.0');
@@ -224,7 +239,7 @@ test('what cannot be answered, and what claims to come from this server itself, 
 
 test('no answer is ever given to an ERROR, so that two servers cannot answer each other for ever', async () => {
   let sent = 0;
-  const { listener, say } = listenerOn((bytes) => {
+  const { listener, say } = await listenerOn((bytes) => {
     sent++;
     // The other server answers whatever it gets with an ERROR.
     assert.ok(bytes.length > 0);
