@@ -7,6 +7,7 @@ export const COMMANDS = {
   explain: async () => (await import('./explain.ts')).explainCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   watch: async () => (await import('./watch.ts')).watchCommand(),
+  events: async () => (await import('./events.ts')).eventsCommand(),
   why: async () => (await import('./why.ts')).whyCommand(),
   diff: async () => (await import('./diff.ts')).diffCommand(),
   sync: async () => (await import('./sync.ts')).syncCommand(),

@@ -5,7 +5,7 @@ import { ip } from '../site/testing/fixture.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { type AnyValues, COMMON_REFUSALS, type Contract, type ValuesOf } from './contracts/contract.ts';
-import { EVENTS } from './contracts/events.ts';
+import { AUDIT, EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
 import { LIST_LEASES, RELEASE_LEASE } from './contracts/leases.ts';
 import { OPERATOR_CONTRACTS } from './contracts/operators.ts';
@@ -96,6 +96,12 @@ const ROWS: readonly Row[] = [
   }),
   row(EVENTS, { query: { limit: 99_999 } }, 'keptEvents', { limit: 10_000 }),
   row(EVENTS, { query: { after: 0, limit: 5 } }, 'keptEvents', { limit: 5, after: 0 }),
+  row(EVENTS, { query: { kind: ['server.*', 'site.loaded'] } }, 'keptEvents', {
+    kinds: ['server.*', 'site.loaded'],
+    limit: 10_000,
+  }),
+  row(AUDIT, { query: {} }, 'keptEvents', { kinds: ['audit.*'], limit: 100 }),
+  row(AUDIT, { query: { since: 5, limit: 5000 } }, 'keptEvents', { since: 5, kinds: ['audit.*'], limit: 1000 }),
   row(DIFF, { query: { node: 'node01' } }, 'diff', 'node01'),
   row(SYNC, { body: { nodes: 'node01' } }, 'sync', ['node01'], { what: 'apply', wait: false, patienceMs: 120_000 }),
   row(SYNC, { body: { nodes: 'node01', restore: true, wait: true, timeoutMs: 0 } }, 'sync', ['node01'], {
@@ -204,7 +210,7 @@ describe('a request that its contract does not take', () => {
     [get('events?limit=1&limit=2'), 400, '?limit= must be given once'],
     [get('events?follow=maybe'), 400, '?follow= must be one of 0, 1, true, false'],
     [get('events?node='), 400, '?node= must name nodes'],
-    [get('events?nodes=a'), 400, 'the query must not hold "nodes"; it takes since, after, node, limit, follow'],
+    [get('events?nodes=a'), 400, 'the query must not hold "nodes"; it takes since, after, kind, node, limit, follow'],
     [get('events?__proto__=a'), 400, /^the query must not hold|^the query/],
     [get('diff'), 400, '?node= is missing'],
     [get('diff?node=a&node=b'), 400, '?node= must be given once'],

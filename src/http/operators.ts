@@ -1,44 +1,36 @@
 import type { FastifyInstance } from 'fastify';
 import type { ApiTokens } from '../access/apiTokens.ts';
 import { ReveilleError } from '../errors.ts';
-import type { FaultSink } from '../faults.ts';
-import type { Event, EventSink } from '../model/event.ts';
+import type { EventSink } from '../model/event.ts';
 import type { NodeDiff } from '../node/diff.ts';
 import type { SyncOptions, SyncResult } from '../node/sync.ts';
 import type { RollsForOperators } from '../roll/operators.ts';
-import type { EventFilter, StoredEvent } from '../timeline/eventStore.ts';
 import type { Status } from '../timeline/status.ts';
 import { statusJson } from '../words/status.ts';
 import { createApp } from './app.ts';
 import { type Door, guardBy, ON_SOCKET } from './caller.ts';
 import { Connections } from './connections.ts';
 import type { AnswerOf } from './contracts/contract.ts';
-import { EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
 import { openApi } from './contracts/openApi.ts';
 import { HEALTH, OPEN_API } from './contracts/service.ts';
 import { STATUS } from './contracts/status.ts';
+import { addEventRoutes, type EventsForOperators } from './eventRoutes.ts';
 import { auditEvent } from './gate.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
-import { sendEvents, sendEventsAfter, sendLines } from './lines.ts';
+import { sendLines } from './lines.ts';
 import { addRollRoutes } from './rollRoutes.ts';
 import { readJsonBodies, serveJson, serveLines } from './serveRoute.ts';
 import { addTokenRoutes } from './tokenRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
 /** What the operators' API is made from. */
-export type OperatorsFrom = {
+export type OperatorsFrom = EventsForOperators & {
   readonly status: () => Promise<Status>;
-  /** Calls `listener` for each event from now on; returns the way to stop. */
-  readonly subscribe: (listener: (event: Event) => void) => () => void;
-  /** The names of the nodes that a set names. Throws NODE_UNKNOWN, NODE_SET_INVALID. */
-  readonly nodesNamed: (set: string) => readonly string[];
   /** Orders these nodes to apply their bundles; results come as nodes finish. */
   readonly sync: (nodes: readonly string[], options: SyncOptions) => AsyncIterable<SyncResult>;
   /** What would change on the node of this name. Throws FILES_UNKNOWN, SITE_INVALID, TEMPLATE_INVALID. */
   readonly diff: (node: string) => Promise<NodeDiff>;
-  /** Events that are kept, oldest first, what happened until now among them; see `EventStore`. */
-  readonly keptEvents: (filter: EventFilter) => Promise<readonly StoredEvent[]>;
   readonly rolls: RollsForOperators;
   readonly leases: LeasesForOperators;
   readonly tokens: Pick<ApiTokens, 'list' | 'create' | 'revoke'>;
@@ -46,8 +38,6 @@ export type OperatorsFrom = {
   readonly isWell: () => Promise<boolean>;
   /** Takes in who asked for which change. */
   readonly emit: EventSink;
-  /** Takes in exceptions that no code expected. */
-  readonly faulted: FaultSink;
 };
 
 export type OperatorsServer = {
@@ -58,7 +48,6 @@ export type OperatorsServer = {
 
 /** Connections at once; commands hold one each. */
 const MOST_OPERATORS = 256;
-const MOST_EVENTS = 10_000;
 const SYNC_PATIENCE_MS = 120_000;
 
 /** The door of the Unix socket: who may open it may do everything. */
@@ -97,28 +86,7 @@ export function addOperatorRoutes(app: FastifyInstance, from: OperatorsFrom, doo
   const document = openApi();
   serveJson(app, OPEN_API, () => document);
   serveJson(app, STATUS, async () => statusJson(await from.status()));
-  serveLines(app, EVENTS, ({ query: { since, after, node, limit, follow = false } }, reply) => {
-    const nodes = node === undefined ? undefined : from.nodesNamed(node);
-    const filter: EventFilter = {
-      ...(since === undefined ? {} : { since }),
-      ...(nodes === undefined ? {} : { nodes }),
-      limit: Math.min(limit ?? MOST_EVENTS, MOST_EVENTS),
-    };
-    const subscribe = follow ? { subscribe: from.subscribe } : {};
-    if (after !== undefined) {
-      const read = (last: number) => from.keptEvents({ ...filter, after: last });
-      return sendEventsAfter(reply, after, { read, ...subscribe, faulted });
-    }
-    const names = nodes && new Set(nodes);
-    return sendEvents(reply, {
-      // Without `since` a follower gets only what comes.
-      past: async () => (follow && since === undefined ? [] : from.keptEvents(filter)),
-      ...subscribe,
-      isWanted: (event) => names === undefined || (event.node !== undefined && names.has(event.node)),
-      mostMeanwhile: MOST_EVENTS,
-      faulted,
-    });
-  });
+  addEventRoutes(app, from);
   serveJson(app, DIFF, ({ query }) => {
     const [name = ''] = from.nodesNamed(query.node);
     return from.diff(name);

@@ -37,13 +37,15 @@ export class SqlEvents implements EventStore {
   }
 
   async #find(
-    { nodes, mac, since, after, limit, bytes }: EventFilter,
+    { nodes, mac, kinds, since, after, limit, bytes }: EventFilter,
     order: 'asc' | 'desc',
   ): Promise<readonly StoredEvent[]> {
     const { db } = this.#tables;
     let query = db.selectFrom('events').select(['id', 'body']).orderBy('id', order).limit(limit);
     if (nodes !== undefined) query = query.where('node', 'in', nodes);
     if (mac !== undefined) query = query.where('mac', '=', mac);
+    if (kinds !== undefined)
+      query = query.where((events) => events.or(kinds.map((kind) => events('body', 'like', kindInJson(kind)))));
     if (since !== undefined) query = query.where('at', '>=', since);
     if (after !== undefined) query = query.where('id', '>', after);
     if (bytes === undefined) return this.#tables.read('events', query.compile(), ROW);
@@ -61,4 +63,9 @@ function valuesOf({ id, ...event }: Event): EventValues {
   const { at, node, mac } = event;
   // Classes are subjects of their own, so that what is important of a node outlasts its chatter.
   return [id ?? null, at, node ?? null, mac ?? null, `${subjectOf(event)} ${classOf(event)}`, JSON.stringify(event)];
+}
+
+/** Where JSON text says that an event is of a kind; texts inside it have their quotation marks escaped. */
+function kindInJson(kind: string): string {
+  return kind.endsWith('.*') ? `%"kind":"${kind.slice(0, -1)}%` : `%"kind":"${kind}"%`;
 }

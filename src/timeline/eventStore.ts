@@ -11,6 +11,8 @@ export type StoredEvent = { readonly id: number; readonly event: Event };
 export type EventFilter = {
   readonly nodes?: readonly string[];
   readonly mac?: Mac;
+  /** Kinds, or with `.*` at the end beginnings of them. */
+  readonly kinds?: readonly string[];
   readonly since?: number;
   readonly after?: number;
   readonly limit: number;

@@ -105,6 +105,34 @@ describe('the API over TCP', () => {
     assert.match(await curl(viewer, '/api/v1/status'), /^401 /);
   });
 
+  test('streams events that curl reads, and goes on after the last that it had', async () => {
+    const viewer = await makeToken('stream', 'viewer');
+    const ids = (text: string) => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+    /** What curl had read when its time was over. */
+    const stream = async (seconds: number, during: () => Promise<unknown>, ...more: string[]) => {
+      const reading = promisify(execFile)('curl', [
+        ...['-sSN', '--max-time', String(seconds), '--cacert', certificate, '-H', `Authorization: Bearer ${viewer}`],
+        ...[...more, 'https://10.0.0.2:8443/api/v1/events?kind=audit.*'],
+      ]).catch((error: { stdout: string }) => error);
+      await during();
+      return (await reading).stdout;
+    };
+    const first = await stream(8, () => makeToken('during1', 'viewer'), '-H', 'Last-Event-ID: 0');
+    assert.match(first, /^retry: \d+\n\n/);
+    assert.match(first, /"operation":"createToken","values":"[^\n]*during1/);
+    await makeToken('between', 'viewer');
+    const last = ids(first).at(-1);
+    const second = await stream(8, () => makeToken('during2', 'viewer'), '-H', `Last-Event-ID: ${last}`);
+    assert.ok(!second.includes('during1') && second.includes('between') && second.includes('during2'), second);
+    const all = [...ids(first), ...ids(second)];
+    assert.deepEqual(
+      all,
+      [...new Set(all)].sort((a, b) => a - b),
+    );
+    assert.match(await printed('events', '--kind', 'audit.*'), /createToken .*between/);
+    assert.match(await curl(viewer, '/api/v1/audit?limit=1'), /^200 \[\{.*"kind":"audit\.change"/);
+  });
+
   test('is asked by the command line of another machine, which trusts no other server', async () => {
     const file = join(folder, 'token');
     writeFileSync(file, `${await makeToken('cli', 'operator')}\n`);

@@ -26,6 +26,8 @@ export type Contract = {
   readonly body?: z.ZodObject;
   /** `json`: one value. `lines`: a stream of values, one a line (NDJSON). */
   readonly form: 'json' | 'lines';
+  /** The lines also as server-sent events, which go on with what comes and are resumed by `Last-Event-ID`. */
+  readonly streams?: true;
   /** The value, or each line. It transforms nothing, so that a value that fits is the answer. */
   readonly answer: z.ZodType;
   /** The codes with which this route refuses, besides `COMMON_REFUSALS`. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../model/ipv4.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
+import { KINDS_PATTERN } from '../../timeline/eventKinds.ts';
 
 /** A number in a query. */
 export const wholeNumber = z.codec(
@@ -46,3 +47,10 @@ export const macAddress = z
 export const addressNumber = z
   .custom<Ipv4>((value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffffffff)
   .meta({ id: 'Ipv4Number', type: 'integer', description: 'An IPv4 address as a number: 10.0.0.51 is 167772211.' });
+
+/** Kinds of events, with commas between: `audit.*,site.loaded`. */
+export const eventKinds = z.codec(
+  z.string().regex(KINDS_PATTERN, 'must be kinds of events, such as audit.*,site.loaded'),
+  z.array(z.string()),
+  { decode: (text) => text.split(','), encode: (kinds) => kinds.join(',') },
+);

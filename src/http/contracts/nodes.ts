@@ -13,6 +13,8 @@ import type { Rate } from '../rates.ts';
 export type NodeContract = {
   readonly methods: readonly ('GET' | 'POST')[];
   readonly path: string;
+  /** Its name in the OpenAPI document; never changes. */
+  readonly operation: string;
   /** What it does, in one sentence. */
   readonly summary: string;
   /** Schemas from texts to values; the query has `common` in it. */
@@ -66,6 +68,7 @@ const common = {
 export const SEND_INVENTORY = {
   methods: ['POST'],
   path: '/node/v1/inventory',
+  operation: 'sendInventory',
   summary: 'Takes in the hardware that a booting node found.',
   query: z.object(common),
   body: { most: LONGEST_INVENTORY, what: 'the inventory' },
@@ -77,6 +80,7 @@ export const SEND_INVENTORY = {
 export const GET_BUNDLE = {
   methods: ['GET', 'POST'],
   path: '/node/v1/bundle',
+  operation: 'getBundle',
   summary: 'Gives a node its files: all of them or, where it posts the manifest of what it has, those that differ.',
   query: z.object({
     ...common,
@@ -103,6 +107,7 @@ const LONGEST_WAIT = 300;
 export const WAIT_FOR_ORDERS = {
   methods: ['GET', 'POST'],
   path: '/node/v1/wait',
+  operation: 'waitForOrders',
   summary: 'Answers once there is an order for the node, or its time is over.',
   query: z.object({
     ...common,
@@ -122,6 +127,7 @@ export const WAIT_FOR_ORDERS = {
 export const REPORT_APPLIED = {
   methods: ['POST'],
   path: '/node/v1/applied',
+  operation: 'reportApplied',
   summary: 'Takes in which files a node has now, and which of them were changed there.',
   query: z.object(common),
   body: { most: LONGEST_NEWS, what: 'counts, the manifest and what drifted' },
@@ -136,6 +142,7 @@ const LONGEST_OPENED = 1024 * 1024;
 export const REPORT_OPENED = {
   methods: ['POST'],
   path: '/node/v1/opened',
+  operation: 'reportOpened',
   summary: 'Takes in which files of its image a node has opened.',
   query: z.object(common),
   body: { most: LONGEST_OPENED, what: 'a list of paths, compressed with gzip' },
@@ -147,6 +154,7 @@ export const REPORT_OPENED = {
 export const REPORT_STEP = {
   methods: ['POST'],
   path: '/node/v1/report',
+  operation: 'reportStep',
   summary: 'Takes in one step of a boot, of a refresh, or of a service.',
   query: z.object(common),
   body: {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { PAGE, pageText, writePage } from '../testing/pageFixture.ts';
 import { NODE_CONTRACTS } from './nodes.ts';
 import { openApi } from './openApi.ts';
@@ -47,12 +48,48 @@ describe('the OpenAPI document', () => {
         schema: { type: 'string' },
       },
     ]);
-    assert.deepEqual(Object.keys(roll?.responses ?? {}), ['200', '400', '500', '503']);
+    assert.deepEqual(Object.keys(roll?.responses ?? {}), ['200', '400', '401', '403', '429', '500', '503']);
     const bundle = paths['/node/v1/bundle']?.get;
     assert.deepEqual(
       bundle?.parameters?.map(({ name }) => name),
       ['mac', 'time', 'token', 'applied', 'folders'],
     );
+  });
+});
+
+/** What a linter that we did not write finds wrong with a document. */
+async function lint(document: object): Promise<readonly string[]> {
+  const config = await createConfig({ extends: ['recommended'] });
+  const problems = await lintFromString({ source: JSON.stringify(document), config });
+  return problems.map(({ ruleId, message, location }) => `${ruleId} at ${location[0]?.pointer}: ${message}`);
+}
+
+describe('a linter of OpenAPI', () => {
+  it('finds nothing wrong with the document', async () => {
+    assert.deepEqual(await lint(openApi()), []);
+  });
+
+  it('would find what can go wrong with it', async () => {
+    const document = openApi() as { paths: Record<string, Record<string, Record<string, unknown>>> };
+    const status = document.paths['/api/v1/status']?.get ?? assert.fail('no status');
+    const faults: readonly (readonly [rule: string, change: () => void])[] = [
+      ['operation-operationId', () => delete status.operationId],
+      ['operation-operationId-unique', () => (status.operationId = 'readEvents')],
+      ['struct', () => (status.responses = { 200: {} })],
+      ['no-unresolved-refs', () => (status.responses = { 200: { $ref: '#/components/responses/None' } })],
+      ['security-defined', () => (status.security = [{ other: [] }])],
+    ];
+    for (const [rule, change] of faults) {
+      const before = { ...status };
+      change();
+      const found = await lint(document);
+      assert.ok(
+        found.some((problem) => problem.startsWith(`${rule} at`)),
+        `${rule}: ${found.join('; ')}`,
+      );
+      for (const name of Object.keys(status)) delete status[name];
+      Object.assign(status, before);
+    }
   });
 });
 

@@ -34,14 +34,32 @@ export function openApi(): Json {
       title: 'Reveille',
       version: 'v1',
       description:
-        'The API of operators is served on the Unix socket `reveille.sock` in the state folder, the API of nodes over HTTP to the nodes of the site.',
+        'The API of operators is served on the Unix socket `reveille.sock` in the state folder and, where the site says so, over TCP; the API of nodes over HTTP to the nodes of the site.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    servers: [
+      {
+        url: 'https://{host}:{port}',
+        description: 'The operators’ API over TCP.',
+        variables: { host: { default: 'localhost' }, port: { default: '8443' } },
+      },
+    ],
+    security: [{ token: [] }],
     tags: [
-      { name: 'operators', description: 'On the Unix socket; who may open it may ask.' },
+      {
+        name: 'operators',
+        description:
+          'Over TCP with a token, whose role is `x-role` or one above; on the Unix socket who may open it may ask.',
+      },
       { name: 'nodes', description: 'For the agent on a node; the address of the connection says which node asks.' },
     ],
     paths,
-    components: { schemas: schemas.named },
+    components: {
+      schemas: schemas.named,
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'Made by `reveille token create NAME --role ROLE`.' },
+      },
+    },
   });
 }
 
@@ -52,29 +70,60 @@ function withRefs(document: Json): Json {
   );
 }
 
+/** The same operation by several methods has a name for each. */
 function add(paths: Record<string, Json>, path: string, methods: readonly string[], of: Json): void {
   const key = path.replace(/:(\w+)/g, '{$1}');
-  paths[key] = { ...paths[key], ...Object.fromEntries(methods.map((method) => [method.toLowerCase(), of])) };
+  paths[key] = {
+    ...paths[key],
+    ...Object.fromEntries(
+      methods.map((method, i) => [
+        method.toLowerCase(),
+        i === 0 ? of : { ...of, operationId: `${of.operationId}By${method}` },
+      ]),
+    ),
+  };
 }
 
 function operation(contract: Contract, schemas: Schemas, refusalSchema: JsonSchema): Json {
-  const { summary, params, query, body, form, answer } = contract;
-  const parameters = [...parametersOf(params, 'path', schemas), ...parametersOf(query, 'query', schemas)];
+  const { summary, params, query, body, form, answer, streams } = contract;
+  const parameters = [
+    ...parametersOf(params, 'path', schemas),
+    ...parametersOf(query, 'query', schemas),
+    ...(streams ? [LAST_EVENT_ID] : []),
+  ];
   const type = form === 'json' ? 'application/json' : 'application/x-ndjson';
+  const isOpen = contract.role === 'open';
   return {
+    operationId: contract.operation,
     tags: ['operators'],
     summary,
+    ...(isOpen ? { security: [] } : { 'x-role': contract.role }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: requestBody(schemas.of(body, 'input')) }),
     responses: {
       200: {
         description: form === 'json' ? 'The answer.' : 'Lines of JSON, each of this form.',
-        content: { [type]: { schema: schemas.of(answer, 'output') } },
+        content: {
+          [type]: { schema: schemas.of(answer, 'output') },
+          ...(streams ? { 'text/event-stream': { schema: { type: 'string' } } } : {}),
+        },
       },
-      ...refusals([...COMMON_REFUSALS, ...contract.refusals], refusalSchema),
+      ...refusals([...COMMON_REFUSALS, ...(isOpen ? TOO_MANY : AT_THE_DOOR), ...contract.refusals], refusalSchema),
     },
   };
 }
+
+/** With these a request over TCP is refused at the door. */
+const TOO_MANY: readonly ErrorCode[] = ['TOO_MANY_REQUESTS'];
+const AT_THE_DOOR: readonly ErrorCode[] = ['TOKEN_REFUSED', 'ROLE_LACKING', ...TOO_MANY];
+
+const LAST_EVENT_ID: Json = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description: 'Of server-sent events: goes on after the event of this id.',
+  schema: { type: 'string', pattern: '^[0-9]{1,16}$' },
+};
 
 function requestBody(schema: JsonSchema): Json {
   return { required: schema.required !== undefined, content: { 'application/json': { schema } } };
@@ -84,7 +133,9 @@ function nodeOperation(contract: NodeContract, schemas: Schemas, refusalSchema: 
   const { summary, query, body, answers } = contract;
   const bytes = { schema: { type: 'string', maxLength: body.most } };
   return {
+    operationId: contract.operation,
     tags: ['nodes'],
+    security: [],
     summary,
     parameters: parametersOf(query, 'query', schemas),
     ...(contract.methods.includes('POST')

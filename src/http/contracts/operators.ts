@@ -1,5 +1,5 @@
 import type { Contract } from './contract.ts';
-import { EVENTS } from './events.ts';
+import { AUDIT, EVENTS } from './events.ts';
 import { DIFF, SYNC } from './files.ts';
 import { LIST_LEASES, RELEASE_LEASE } from './leases.ts';
 import { ABORT_ROLL, BEGIN_ROLL, LIST_ROLLS, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from './rolls.ts';
@@ -11,6 +11,7 @@ import { CREATE_TOKEN, LIST_TOKENS, REVOKE_TOKEN, WHO_AM_I } from './tokens.ts';
 export const OPERATOR_CONTRACTS: readonly Contract[] = [
   STATUS,
   EVENTS,
+  AUDIT,
   DIFF,
   SYNC,
   LIST_LEASES,

@@ -15,6 +15,7 @@ import type { TokenStore } from '../../node/tokenStore.ts';
 import type { PinChanges, Roll } from '../../roll/record.ts';
 import type { RollStore } from '../../roll/rollStore.ts';
 import type { BootStore, SeenBoot } from '../../timeline/bootStore.ts';
+import { isOfKinds } from '../../timeline/eventKinds.ts';
 import type { EventStore, StoredEvent } from '../../timeline/eventStore.ts';
 import type { StrangerStore } from '../../timeline/strangerStore.ts';
 import type { Stranger } from '../../timeline/strangers.ts';
@@ -126,12 +127,13 @@ function eventsInMemory(call: Call, first: readonly Event[]): EventStore {
   save(first);
   return {
     save: (given) => call(() => save(given)),
-    read: ({ nodes, mac, since, after, limit, bytes = Number.POSITIVE_INFINITY }) =>
+    read: ({ nodes, mac, kinds, since, after, limit, bytes = Number.POSITIVE_INFINITY }) =>
       call(() => {
         const fitting = events.filter(
           ({ id, event }) =>
             (nodes === undefined || (event.node !== undefined && nodes.includes(event.node))) &&
             (mac === undefined || event.mac === mac) &&
+            (kinds === undefined || isOfKinds(event.kind, kinds)) &&
             (since === undefined || event.at >= since) &&
             (after === undefined || id > after),
         );

@@ -64,6 +64,16 @@ export function eventStoreContract(
       assert.deepEqual(times(await store.read({ limit: 10, bytes: 1e9 })), [1, 2, 3]);
     });
 
+    test('events are found by their kinds, and by how those begin', async () => {
+      const said = { at: 3, kind: 'server.trouble', code: 'SERVER_FAILED', message: '"kind":"dhcp.offer"' } as const;
+      await store.save([offer(1), { at: 2, kind: 'server.started' }, said, offer(4, { node: 'node01' })]);
+      assert.deepEqual(times(await store.read({ limit: 10, kinds: ['dhcp.offer'] })), [1, 4]);
+      assert.deepEqual(times(await store.read({ limit: 10, kinds: ['server.*'] })), [2, 3]);
+      assert.deepEqual(times(await store.read({ limit: 1, kinds: ['server.*', 'dhcp.offer'] })), [4]);
+      assert.deepEqual(times(await store.read({ limit: 9, kinds: ['dhcp.*'], nodes: ['node01'] })), [4]);
+      assert.deepEqual(times(await store.read({ limit: 9, kinds: ['server.start', 'dhcp'] })), []);
+    });
+
     test('ids count up, an event keeps its own, and a reader who resumes after one misses none and has none twice', async () => {
       // The clock was set back between them: the order is that of saving.
       await store.save([offer(9), offer(9), offer(3, { node: 'node01' })]);
