@@ -1,8 +1,9 @@
 import type { BootServer } from './model/bootServer.ts';
-import { type Ipv4, inSubnet } from './model/ipv4.ts';
+import type { Ipv4 } from './model/ipv4.ts';
 import type { Network } from './model/network.ts';
+import { networkIndex } from './model/networkIndex.ts';
 import type { InterfaceWatch } from './net/interfaceWatch.ts';
-import { type InterfaceAddresses, serverFor, withServers } from './site/servers.ts';
+import { type InterfaceAddresses, withServers } from './site/servers.ts';
 import type { Site } from './site/site.ts';
 
 export type ServerAddresses = ReturnType<typeof serverAddresses>;
@@ -13,22 +14,28 @@ export function serverAddresses(
   addresses: () => InterfaceAddresses,
   http: { readonly current: number },
 ) {
-  const serverOf = (network: Network): BootServer | undefined => {
-    const ip = serverFor(network, addresses(), site().networks.values());
+  let known: { readonly site: Site; readonly addresses: InterfaceAddresses; readonly served: Site } | undefined;
+  /** Made once for each edit and each change of the interfaces: it is asked for with each request. */
+  const served = (): Site => {
+    const now = { site: site(), addresses: addresses() };
+    if (known?.site !== now.site || known.addresses !== now.addresses)
+      known = { ...now, served: withServers(now.site, now.addresses) };
+    return known.served;
+  };
+  const serverOf = ({ name, server }: Network): BootServer | undefined => {
+    const ip = server ?? served().networks.get(name)?.server;
     return ip === undefined ? undefined : { ip, httpPort: http.current };
   };
   return {
     /** The site with the server's address in each network that this machine has one for. */
-    site: (): Site => withServers(site(), addresses()),
+    site: served,
     serverOf,
     serverAddresses: (): readonly Ipv4[] => {
-      const networks = [...site().networks.values()];
-      const servers = networks.map((network) => serverFor(network, addresses(), networks));
+      const servers = [...served().networks.values()].map(({ server }) => server);
       return [...new Set(servers.filter((ip) => ip !== undefined))];
     },
     /** Differs when the server's addresses differ. */
-    serversState: (): string =>
-      JSON.stringify([...withServers(site(), addresses()).networks.values()].map(({ server }) => server)),
+    serversState: (): string => JSON.stringify([...served().networks.values()].map(({ server }) => server)),
     /** Differs when the interfaces that the site names differ, or whether they have the addresses that it names. */
     linksState: (links: Pick<InterfaceWatch, 'numbers' | 'has'>): string =>
       JSON.stringify(
@@ -39,8 +46,8 @@ export function serverAddresses(
       ),
     /** The network of an address; the first network if it is in none. */
     networkOf: (ip: Ipv4): Network | undefined => {
-      const networks = [...site().networks.values()];
-      return networks.find(({ subnet }) => inSubnet(subnet, ip)) ?? networks[0];
+      const index = networkIndex(site().networks);
+      return index.at(ip) ?? index.first;
     },
   };
 }

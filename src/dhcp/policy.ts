@@ -1,5 +1,6 @@
 import { type Ipv4, inRange, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
+import { networkIndex } from '../model/networkIndex.ts';
 import { OPTION } from '../model/options.ts';
 import type { LeaseEnd, Refusal } from '../model/refusal.ts';
 import type { Exchange } from './exchange.ts';
@@ -161,9 +162,7 @@ function selecting(asking: Asking, server: Ipv4, ip: Ipv4): Decision {
 
 /** Whether a server identifier is ours, or what a relay has us say in its place. */
 function isOurs(server: Ipv4, { relay, site }: Exchange): boolean {
-  if (server === relay?.serverOverride) return true;
-  for (const network of site.networks.values()) if (network.server === server) return true;
-  return false;
+  return server === relay?.serverOverride || networkIndex(site.networks).servedBy(server).length > 0;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type Ipv4, inRange, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Network } from '../model/network.ts';
+import { NetworkIndex } from '../model/networkIndex.ts';
 import { OPTION } from '../model/options.ts';
 import { type DhcpPacket, MESSAGE } from './packet.ts';
 import type { Relay } from './relay.ts';
@@ -35,10 +36,10 @@ export function wireOf(located: Located, site: DhcpSite, name: string): Wire {
     const link = linkOf(located.request.giaddr, relay.link, served);
     return { networks: link ? sharing(link, served) : [], reach: 'relayed' };
   }
-  const local = served.filter((network) => network.interface === name);
+  const local = served.on(name);
   if (mayBeRouted(located) && !local.some((network) => inSubnet(network.subnet, held))) {
-    const routed = served.filter((network) => network.interface === undefined && inSubnet(network.subnet, held));
-    if (routed.length > 0) return { networks: routed, reach: 'routed' };
+    const routed = served.at(held);
+    if (routed && routed.interface === undefined) return { networks: [routed], reach: 'routed' };
   }
   return { networks: local, reach: 'direct' };
 }
@@ -63,17 +64,17 @@ function mayBeRouted({ request, type, held }: Located): boolean {
  * The network that a relay speaks for: the one that it selects or its own address lies in. Replies go to that address, which anybody
  * can make up: it has to be one of the site, in a subnet or listed under `relays` of the network.
  */
-function linkOf(giaddr: Ipv4, selected: Ipv4, served: readonly ServedNetwork[]): ServedNetwork | undefined {
-  const around = served.find((network) => inSubnet(network.subnet, giaddr));
-  const link = selected === giaddr ? around : served.find((network) => inSubnet(network.subnet, selected));
+function linkOf(giaddr: Ipv4, selected: Ipv4, served: ServedNetworks): ServedNetwork | undefined {
+  const around = served.at(giaddr);
+  const link = selected === giaddr ? around : served.at(selected);
   const isListed = (network: ServedNetwork): boolean => network.relays.some((range) => inRange(range, giaddr));
   if (link) return around || isListed(link) ? link : undefined;
-  return selected === giaddr ? served.find(isListed) : undefined;
+  return selected === giaddr ? served.ofRelay(giaddr) : undefined;
 }
 
-function sharing(link: ServedNetwork, served: readonly ServedNetwork[]): readonly ServedNetwork[] {
+function sharing(link: ServedNetwork, served: ServedNetworks): readonly ServedNetwork[] {
   if (link.interface === undefined) return [link];
-  return [link, ...served.filter((network) => network !== link && network.interface === link.interface)];
+  return [link, ...served.on(link.interface).filter((network) => network !== link)];
 }
 
 /**
@@ -86,21 +87,28 @@ export function mayEndLeaseOf(network: string, { networks, reach }: Wire, site: 
   if (!home) return false;
   if (reach === 'direct') return true;
   if (home.interface !== undefined) return home.interface === name;
-  const entries = servedBySite(site).filter((one) => one.interface !== undefined && one.server === home.server);
+  const entries = servedBySite(site)
+    .servedBy(home.server)
+    .filter((one) => one.interface !== undefined);
   return entries.length === 0 || entries.some((entry) => entry.interface === name);
 }
 
 /** Whether an address lies in a network that the site has on the interface `name`: a frame reaches it. */
 export function isOnWire(site: DhcpSite, name: string, ip: Ipv4): boolean {
-  return servedBySite(site).some((network) => network.interface === name && inSubnet(network.subnet, ip));
+  return servedBySite(site)
+    .on(name)
+    .some((network) => inSubnet(network.subnet, ip));
 }
 
-const SERVED = new WeakMap<DhcpSite, readonly ServedNetwork[]>();
+type ServedNetworks = NetworkIndex<ServedNetwork>;
 
-function servedBySite(site: DhcpSite): readonly ServedNetwork[] {
+const SERVED = new WeakMap<DhcpSite, ServedNetworks>();
+
+function servedBySite(site: DhcpSite): ServedNetworks {
   let served = SERVED.get(site);
   if (!served) {
-    served = [...site.networks.values()].filter((network): network is ServedNetwork => network.server !== undefined);
+    const isServed = (network: Network): network is ServedNetwork => network.server !== undefined;
+    served = new NetworkIndex(site.networks.values().filter(isServed));
     SERVED.set(site, served);
   }
   return served;

@@ -2,6 +2,7 @@ import { ReveilleError } from '../errors.ts';
 import { formatIpv4, type Ipv4, inSubnet, UNSPECIFIED } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
+import { networkIndex } from '../model/networkIndex.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
 
@@ -36,7 +37,7 @@ export function callerOf({ mac, ip, localIp }: Claim, { site, addressOf, address
   const who = `${formatIpv4(ip)} asks in the name of ${node.name} (${mac})`;
   if (ip === UNSPECIFIED || ip !== own)
     throw new ReveilleError('IDENTITY_REFUSED', `${who}, whose address it does not have`);
-  const network = networks.get(node.network ?? '') ?? [...networks.values()].find((one) => inSubnet(one.subnet, ip));
+  const network = networks.get(node.network ?? '') ?? networkIndex(networks).at(ip);
   if (network?.interface !== undefined && !leadsTo(network, network.interface, localIp, addressesOn))
     throw new ReveilleError('IDENTITY_REFUSED', `${who} through ${formatIpv4(localIp)}, which is not on its network`);
   return { node, mac, ip };

@@ -1,7 +1,8 @@
 import { formatPlace, type Place } from '../errors.ts';
-import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4, inSubnet } from '../model/ipv4.ts';
+import { dashedIpv4, formatIpv4, formatSubnet, type Ipv4 } from '../model/ipv4.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network } from '../model/network.ts';
+import { networkIndex } from '../model/networkIndex.ts';
 import type { SiteNode } from '../model/node.ts';
 import { OPTION } from '../model/options.ts';
 import { mayAdmitNodes } from '../model/pools.ts';
@@ -162,7 +163,7 @@ function resolveNode(
     bmcSettings && completeBmc(bmcAddress === undefined ? bmcSettings : { ...bmcSettings, address: bmcAddress }, root);
   if (bmc && 'lacks' in bmc) checkBmc(declared, profiles, bmc.lacks, site, once, findings);
   const address = ip?.value;
-  const around = address === undefined ? undefined : networks.values().find(({ subnet }) => inSubnet(subnet, address));
+  const around = address === undefined ? undefined : networkIndex(networks).at(address);
   const network = around?.name ?? (address === undefined ? ownNetwork : undefined);
   if (around && networks.has(ownNetwork ?? '') && ownNetwork !== around.name && once('other network', declared)) {
     const message = `node "${name}" has an address of network "${around.name}", and \`network: ${ownNetwork}\``;

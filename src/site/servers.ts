@@ -18,17 +18,34 @@ export function serverFor(
   addresses: InterfaceAddresses,
   networks: Iterable<Network>,
 ): Ipv4 | undefined {
-  if (network.server !== undefined) return network.server;
-  if (network.interface !== undefined) {
-    const here = addresses.get(network.interface) ?? [];
-    const wire = [network, ...[...networks].filter((other) => other.interface === network.interface)];
-    return wire.map((one) => one.server ?? addressIn(one, here)).find((ip) => ip !== undefined);
+  return serversFor(addresses, networks)(network);
+}
+
+/** The same for each of many. */
+function serversFor(
+  addresses: InterfaceAddresses,
+  networks: Iterable<Network>,
+): (network: Network) => Ipv4 | undefined {
+  const wired = [...networks].filter((network) => network.interface !== undefined);
+  const everywhere = [...addresses.values()].flat();
+  const alone = (network: Network): Ipv4 | undefined =>
+    network.server ?? addressIn(network, addresses.get(network.interface ?? '') ?? []);
+  const onWires = new Map<string, Ipv4>();
+  for (const network of wired) {
+    const ip = alone(network);
+    if (ip !== undefined) onWires.getOrInsert(network.interface ?? '', ip);
   }
-  const own = addressIn(network, [...addresses.values()].flat());
-  if (own !== undefined) return own;
-  for (const other of networks) {
-    const beside = other.interface === undefined ? undefined : serverFor(other, addresses, []);
-    if (beside !== undefined) return beside;
+  const beside = firstOf(wired, alone);
+  return (network) =>
+    network.interface === undefined
+      ? (network.server ?? addressIn(network, everywhere) ?? beside)
+      : (alone(network) ?? onWires.get(network.interface));
+}
+
+function firstOf<T>(items: readonly T[], of: (item: T) => Ipv4 | undefined): Ipv4 | undefined {
+  for (const item of items) {
+    const found = of(item);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -43,8 +60,9 @@ export function withServers<S extends { readonly networks: ReadonlyMap<string, N
   addresses: InterfaceAddresses,
 ): S {
   const networks = new Map<string, Network>();
+  const serverOf = serversFor(addresses, site.networks.values());
   for (const [name, network] of site.networks) {
-    const server = serverFor(network, addresses, site.networks.values());
+    const server = serverOf(network);
     networks.set(name, server === undefined ? network : { ...network, server });
   }
   return { ...site, networks };

@@ -2,6 +2,7 @@ import { formatIpv4, type Ipv4, inRange } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Network, Pool } from '../model/network.ts';
+import { networkIndex } from '../model/networkIndex.ts';
 
 /** An address that a machine has now, as `status --json` shows it; `expires` in milliseconds since the epoch. */
 export type HeldLease = {
@@ -34,11 +35,10 @@ export function heldLeases(
 
 /** The range of the pool that an address is lent from: `10.0.0.200-10.0.0.220`. */
 export function poolOf({ networks }: NetworksOf, ip: Ipv4): string | undefined {
-  for (const { pools } of networks.values()) {
-    const pool = pools.find(({ range }) => inRange(range, ip));
-    if (pool) return rangeText(pool);
-  }
-  return undefined;
+  const pool = networkIndex(networks)
+    .at(ip)
+    ?.pools.find(({ range }) => inRange(range, ip));
+  return pool && rangeText(pool);
 }
 
 function rangeText({ range: { first, last } }: Pool): string {
