@@ -146,7 +146,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     const steps = [
       () => histories.follow(site(), records.strangers.list()),
       () => bundles.files.siteChanged(),
-      () => tokens.siteChanged(site().nodes),
+      () => tokens.siteChanged(site()),
     ];
     // Each takes milliseconds where there are thousands of nodes; requests are answered in between.
     for (const step of steps) {

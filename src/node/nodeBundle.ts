@@ -5,6 +5,7 @@ import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
 import { type Bundle, makeBundle } from './bundle.ts';
 import type { Credentials } from './credentials.ts';
+import { sharedHosts } from './hosts.ts';
 import { type Identities, privateKeysOf } from './identity.ts';
 import { factsOf, type Inventory } from './inventory.ts';
 import type { Peers } from './peers.ts';
@@ -53,7 +54,11 @@ export async function nodeBundle(
       renderer,
     );
     const { settingsSeconds } = node;
-    const hashes = await hashesOfLarge(files.flatMap((file) => ('content' in file ? [file.content] : [])));
+    const shared = sharedHosts(site);
+    const contents = files.flatMap((file) =>
+      'content' in file && file.content !== shared.content ? [file.content] : [],
+    );
+    const hashes = new Map([...(await hashesOfLarge(contents)), [shared.content, shared.sha256]]);
     return makeBundle(files, hooks, mask, settingsSeconds === undefined ? {} : { settingsSeconds }, hashes);
   } catch (error) {
     throw withoutSecrets(error, mask);

@@ -2,6 +2,7 @@ import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
 import type { Identities, Identity } from './identity.ts';
 import { addressesOf } from './net.ts';
+import { oncePer } from './oncePer.ts';
 
 /** A node's knowledge of its peers, itself included, as files of OpenSSH hold it. */
 export type Peers = {
@@ -19,8 +20,13 @@ export const PEERS_OVERLAY = 'nova-ssh';
 
 /** The nodes that exchange keys with each other, by their common value, in the order of the site. */
 export function peersOf(site: Site, group: string): readonly SiteNode[] {
-  return [...site.nodes.values()].filter((one) => one.overlays.includes(PEERS_OVERLAY) && groupOf(one) === group);
+  return groupsOf(site).get(group) ?? [];
 }
+
+const groupsOf = oncePer((site: Site): ReadonlyMap<string, readonly SiteNode[]> => {
+  const peers = site.nodes.values().filter((one) => one.overlays.includes(PEERS_OVERLAY));
+  return Map.groupBy(peers, groupOf);
+});
 
 /** The value that a node's group of peers shares; empty unless the site sets one. */
 export function groupOf({ vars }: SiteNode): string {

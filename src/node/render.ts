@@ -5,7 +5,7 @@ import type { SiteNode } from '../model/node.ts';
 import type { Site } from '../site/site.ts';
 import { formedText, interpreterProblem, type TextKind, type TextProblem } from '../textForm.ts';
 import { type BundleFile, SETTINGS_PATH } from './bundle.ts';
-import { hostsOf } from './hosts.ts';
+import { hostsFor, hostsOf } from './hosts.ts';
 import type { Identity, Wanted } from './identity.ts';
 import type { Facts } from './inventory.ts';
 import { manyFiles } from './manyFiles.ts';
@@ -290,18 +290,14 @@ function generated(site: Site, node: SiteNode): readonly BundleFile[] {
   const network = site.networks.get(node.network ?? '');
   return [
     generatedFile('/etc/hostname', `${node.name}\n`),
-    generatedFile('/etc/hosts', hosts(site, node)),
+    generatedFile('/etc/hosts', hostsFor(site, node)),
     ...(network && network.dns.length > 0 ? [generatedFile('/etc/resolv.conf', resolvConf(network))] : []),
   ];
 }
 
-function generatedFile(path: string, text: string): BundleFile {
-  return { path, mode: 0o644, owner: 'root', group: 'root', origin: 'generated', content: Buffer.from(text) };
-}
-
-function hosts(site: Site, self: SiteNode): string {
-  const itself = self.ip === undefined ? `127.0.1.1\t${self.name}\n` : '';
-  return `127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${itself}${hostsOf(site)}`;
+function generatedFile(path: string, text: string | Buffer): BundleFile {
+  const content = typeof text === 'string' ? Buffer.from(text) : text;
+  return { path, mode: 0o644, owner: 'root', group: 'root', origin: 'generated', content };
 }
 
 function resolvConf(network: Network): string {

@@ -23,7 +23,11 @@ async function tokensOf(store: TokenStore = emptyStore().tokens) {
 
 function nodes(macsOf: Readonly<Record<string, readonly number[]>>) {
   const macs = (numbers: readonly number[]) => numbers.map((n) => `52:54:00:00:00:0${n}` as Mac);
-  return new Map(Object.entries(macsOf).map(([name, numbers]) => [name, { macs: macs(numbers) }]));
+  const all = Object.entries(macsOf).map(([name, numbers]) => ({ name, macs: macs(numbers) }));
+  return {
+    nodes: new Map(all.map((node) => [node.name, node])),
+    nodeByMac: new Map(all.flatMap((node) => node.macs.map((mac) => [mac, node]))),
+  };
 }
 
 /** The token of a boot that is seen now. */

@@ -31,6 +31,12 @@ export type TokensFrom = {
 /** How a request for a bundle is admitted; `asksToken`: a token comes with the bundle, once it is made (`issue`). */
 export type BundleAdmission = { readonly asksToken?: true };
 
+/** A node that an edit leaves as it was stays the same object. */
+type NodesOf = {
+  readonly nodes: ReadonlyMap<string, { readonly macs: readonly Mac[] }>;
+  readonly nodeByMac: ReadonlyMap<Mac, { readonly name: string }>;
+};
+
 /** Of nodes that left the site so many are kept: an edit that is taken back must not cost running nodes their tokens. */
 const MOST_GONE = 4096;
 /** Signs of one boot come within moments: they are written down once in this time. */
@@ -50,8 +56,8 @@ export class NodeTokens {
   /** Tokens that were handed out and not used yet: whoever asks again, because no answer came, gets the same. */
   readonly #issued = new Map<string, string>();
   readonly #unsaved = new Set<string>();
-  /** The nodes of the site as it was last, by MAC address. */
-  #nodes: ReadonlyMap<Mac, string> = new Map();
+  /** The nodes of the site as it was last. */
+  #site: NodesOf = { nodes: new Map(), nodeByMac: new Map() };
   readonly #commit: GroupCommit<ReadonlyMap<string, string | null>>;
 
   private constructor(from: TokensFrom) {
@@ -138,11 +144,14 @@ export class NodeTokens {
    * Takes in which nodes the site has now. A machine that has another name keeps its token. Nodes that left are remembered, those
    * that booted last, as long as they are no more than MOST_GONE.
    */
-  siteChanged(nodes: ReadonlyMap<string, { readonly macs: readonly Mac[] }>): void {
-    const before = this.#nodes;
+  siteChanged(site: NodesOf): void {
+    const { nodes } = site;
+    const before = this.#site;
+    this.#site = site;
     const moved = new Map<string, string>();
-    for (const [name, { macs }] of nodes) {
-      const names = macs.map((mac) => before.get(mac)).filter((one) => one !== undefined);
+    for (const [name, node] of nodes) {
+      if (before.nodes.get(name) === node) continue;
+      const names = node.macs.map((mac) => before.nodeByMac.get(mac)?.name).filter((one) => one !== undefined);
       const [former] = names;
       if (former !== undefined && !names.includes(name)) moved.set(name, former);
     }
@@ -155,7 +164,6 @@ export class NodeTokens {
     }
     const gone = [...this.#states].filter(([name]) => !nodes.has(name)).sort(([, a], [, b]) => b.bootedAt - a.bootedAt);
     for (const [name] of gone.slice(MOST_GONE)) this.#takeOut(name);
-    this.#nodes = new Map([...nodes].flatMap(([name, { macs }]) => macs.map((mac) => [mac, name])));
     void this.#save();
   }
 

@@ -24,7 +24,9 @@ export class Histories {
     this.#before = site;
     giveBoots(strangers, this.#timeline, (mac) => site.nodeByMac.get(mac)?.name);
     if (before === site) return;
-    for (const { name, macs } of site.nodes.values()) {
+    for (const node of site.nodes.values()) {
+      const { name, macs } = node;
+      if (before.nodes.get(name) === node) continue;
       const earlier = macs.map((mac) => before.nodeByMac.get(mac)?.name).find((one) => one !== undefined);
       if (earlier === undefined || earlier === name || site.nodes.has(earlier)) continue;
       const boots = this.#timeline.boots(earlier).map((boot) => ({ boot, seenAt: boot.updatedAt }));
