@@ -8,13 +8,14 @@
 # make test-cloud  renewal under running instances, Open vSwitch, small machines, why: beside a real OpenStack (as root; not in `make test`)
 # make fuzz      DHCP, TFTP and HTTP fuzzers against the running server, real clients beside it (SECONDS=600, SEED, ONLY, REPLAY)
 # make chaos     kill -9, full, read-only and broken state, EMFILE, clock steps, lost interfaces under load (ROUNDS=200, SEED, KINDS)
-# make bench     speed, beside Kea, tftpd-hpa, dnsmasq, nginx and mmdebstrap
+# make bench     speed beside Kea, atftpd, dnsmasq, tftpd-hpa, nginx and mmdebstrap; writes bench/RESULTS.md (ONLY=row,row for some)
+# make bench-quick  fewer and shorter rounds, in 3 minutes
 # make clean     forget installed modules, images and downloads
 # Each does its own set-up; CI=true answers its questions with yes.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test test-cloud check unit interop boots fuzz chaos bench clean
+.PHONY: help setup-demo setup-cloud setup-test setup-bench demo demo-cloud test test-cloud check unit interop boots fuzz chaos bench bench-quick clean
 
 node := node_modules/.bin/node --disable-warning=ExperimentalWarning
 # A client that hangs fails its test instead of stalling the run.
@@ -64,8 +65,9 @@ fuzz chaos: setup-test
 # The quick ones first.
 test: check unit interop boots
 
-bench: setup-bench
-	$(node) bench/run.ts
+bench bench-quick: setup-bench
+	@setup/atftpd
+	@ONLY="$(ONLY)" BENCH_QUICK=$(if $(filter bench-quick,$@),1) $(node) bench/run.ts
 
 clean:
 	cd "$$(setup/cache)" && rm -rf npm roots debs demo lab cloud demo-cloud fuzz chaos

@@ -1,108 +1,116 @@
 /**
- * HTTP throughput of boot files, beside nginx with sendfile.
- *   test/isolated node_modules/.bin/node bench/http.ts
+ * Boot files over HTTP: 200 MB to 1, 16 and 256 clients, with the processor time that the servers take for it, and files of 1 kB with keep-alive. Beside nginx.
  */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Comparison, report } from './report.ts';
-import { layWire, withFolder, withServer } from './wire.ts';
+import { loadProgram } from './load.ts';
+import { asked, hand, note } from './result.ts';
+import { alternate, length, spread } from './rounds.ts';
+import { NGINX_HTTP, REVEILLE_HTTP, type Server, scratchFolder, startNginx, startReveille } from './servers.ts';
+import { AMONG_CLIENTS, layWires } from './wire.ts';
 
 const BIG_BYTES = 200_000_000;
-const NGINX_PORT = 8081;
-const RUNS = 5;
+const SMALL_BYTES = 1000;
+const ROUNDS = length(5, 1);
+const SECONDS = length(3, 1.5);
 
-const run = promisify(execFile);
-const wire = layWire('10.11');
+type Side = { readonly server: Server; readonly port: number; readonly path: string };
+type Figure = { readonly rate: number; readonly cpuSeconds: number };
 
-type Figures = { readonly one: number; readonly eight: number; readonly small: number };
-
-const { ours, theirs } = await withFolder(async (folder) => {
-  const root = join(folder, 'tftp');
-  await mkdir(join(folder, 'state'));
-  await mkdir(root);
-  const big = randomBytes(BIG_BYTES);
-  const sha256 = createHash('sha256').update(big).digest('hex');
-  await writeFile(join(root, 'big'), big);
-  await writeFile(join(root, 'small'), randomBytes(1000));
-  await writeFile(
-    join(folder, 'site.yaml'),
-    `networks: { load: { interface: ${wire.server}, subnet: 10.11.0.0/16 } }\ntftp: { root: tftp }\n`,
-  );
-  await writeFile(
-    join(folder, 'nginx.conf'),
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/nginx.log; user root;
-events { worker_connections 256; }
-http { access_log off; sendfile on; tcp_nopush on; server { listen ${NGINX_PORT}; root ${root}; } }\n`,
-  );
-  const reveille = join(import.meta.dirname, '../bin/reveille');
-  const base = 'http://10.11.0.1:8080/boot/files';
-  const peer = `http://10.11.0.1:${NGINX_PORT}`;
-  return {
-    ours: await withServer(
-      [reveille, 'serve', '--site', folder, '--state', join(folder, 'state')],
-      {},
-      () => answers(`${base}/small`),
-      () => measure(base, sha256),
-    ),
-    theirs: await withServer(
-      ['nginx', '-c', join(folder, 'nginx.conf')],
-      {},
-      () => answers(`${peer}/small`),
-      () => measure(peer, sha256),
-    ),
-  };
-});
-
-const rows: [string, keyof Figures, string][] = [
-  ['HTTP, one download of 200 MB', 'one', 'MB/s'],
-  ['HTTP, eight downloads at once', 'eight', 'MB/s'],
-  ['HTTP, files of 1 kB, 16 connections', 'small', '/s'],
-];
-report(
-  rows.map(
-    ([what, key, unit]): Comparison => ({
-      what,
-      unit,
-      ours: ours[key],
-      peer: 'nginx, sendfile, 1 worker',
-      theirs: theirs[key],
-      better: 'more',
-    }),
-  ),
+const program = loadProgram('http');
+const { ours, peer } = layWires();
+using folder = scratchFolder();
+const root = join(folder.path, 'tftp');
+mkdirSync(root);
+const big = randomBytes(BIG_BYTES);
+const sha256 = createHash('sha256').update(big).digest('hex');
+writeFileSync(join(root, 'big'), big);
+writeFileSync(join(root, 'small'), randomBytes(SMALL_BYTES));
+writeFileSync(
+  join(folder.path, 'site.yaml'),
+  `networks: { load: { interface: ${ours.interface}, subnet: ${ours.prefix}.0.0/16 } }\ntftp: { root: tftp }\n`,
 );
 
-async function measure(base: string, sha256: string): Promise<Figures> {
-  const whole = await client('sh', '-c', `curl -s ${base}/big | sha256sum`);
-  if (!whole.startsWith(sha256)) throw new Error(`${base}/big came through damaged`);
-  const singles: number[] = [];
-  for (let i = 0; i < RUNS; i++) singles.push(await megabytesPerSecond(base, 1));
-  return { one: Math.max(...singles), eight: await megabytesPerSecond(base, 8), small: await requestsPerSecond(base) };
+await using servers = new AsyncDisposableStack();
+const us: Side = {
+  server: servers.use(await startReveille(ours, { site: folder.path, state: join(folder.path, 'state') })),
+  port: REVEILLE_HTTP,
+  path: '/boot/files',
+};
+const nginx: Side = { server: servers.use(await startNginx(peer, folder.path, root)), port: NGINX_HTTP, path: '' };
+for (const side of [us, nginx]) {
+  const whole = await client('sh', '-c', `curl -s ${url(side, 'big')} | sha256sum`);
+  if (!whole.startsWith(sha256)) throw new Error(`${url(side, 'big')} came through damaged`);
 }
 
-async function megabytesPerSecond(base: string, count: number): Promise<number> {
-  const started = performance.now();
-  await Promise.all(Array.from({ length: count }, () => client('curl', '-sf', '-o', '/dev/null', `${base}/big`)));
-  return (BIG_BYTES * count) / 1e6 / ((performance.now() - started) / 1000);
+for (const clients of [1, 16, 256]) {
+  if (!asked(`http-${clients}`)) continue;
+  // nginx alone may use both processors; one client more or less does not change what a round costs.
+  const [mine = [], theirs = []] = await alternate(ROUNDS, [us, nginx], (side) => megabytes(side, clients));
+  const perGigabyte = (figures: readonly Figure[]) =>
+    spread(figures.map(({ rate, cpuSeconds }) => (cpuSeconds / (rate * SECONDS)) * 1000));
+  const shared = { row: `http-${clients}`, ours: spread(mine.map(({ rate }) => rate)) } as const;
+  hand({
+    ...shared,
+    what: `HTTP, 200 MB, ${clients === 1 ? 'one client' : `${clients} clients`}`,
+    unit: 'MB/s',
+    better: 'more',
+    against: { kind: 'peer', name: nginx.server.name, figure: spread(theirs.map(({ rate }) => rate)), reach: 1 },
+  });
+  hand({
+    ...shared,
+    what: 'its processor time for each gigabyte',
+    unit: 's',
+    better: 'less',
+    ours: perGigabyte(mine),
+    against: { kind: 'peer', name: nginx.server.name, figure: perGigabyte(theirs), reach: 1 / 1.5 },
+  });
 }
 
-async function requestsPerSecond(base: string): Promise<number> {
-  const text = await client('wrk', '-t1', '-c16', '-d5s', `${base}/small`);
+for (const clients of [16, 256]) {
+  const row = `http-small-${clients}`;
+  if (!asked(row)) continue;
+  const [mine = [], theirs = []] = await alternate(ROUNDS, [us, nginx], (side) => requests(side, clients));
+  hand({
+    row,
+    what: `HTTP, 1 kB with keep-alive, ${clients} clients`,
+    unit: '/s',
+    better: 'more',
+    ours: spread(mine),
+    against: { kind: 'peer', name: nginx.server.name, figure: spread(theirs), reach: 0.5 },
+  });
+}
+
+async function megabytes(side: Side, clients: number): Promise<Figure> {
+  const before = side.server.processorSeconds();
+  const text = await client(
+    program,
+    ...[side.server.address, `${side.port}`, `${side.path}/big`],
+    ...['--clients', `${clients}`, '--seconds', `${SECONDS}`, '--bytes', `${BIG_BYTES}`],
+  );
+  const cpuSeconds = side.server.processorSeconds() - before;
+  const { bytes, seconds } = JSON.parse(text) as { bytes: number; seconds: number };
+  const rate = bytes / 1e6 / seconds;
+  note(`${side.server.name}: ${clients} clients: ${rate.toFixed(0)} MB/s, ${cpuSeconds.toFixed(2)} s of processor`);
+  return { rate, cpuSeconds };
+}
+
+async function requests(side: Side, clients: number): Promise<number> {
+  const text = await client('wrk', '-t1', `-c${clients}`, `-d${Math.ceil(SECONDS)}s`, url(side, 'small'));
   const rate = Number(/Requests\/sec: +([0-9.]+)/.exec(text)?.[1]);
-  if (!Number.isFinite(rate) || text.includes('Non-2xx')) throw new Error(`wrk printed something else:\n${text}`);
+  if (!Number.isFinite(rate) || /Non-2xx|Socket errors/.test(text)) throw new Error(`wrk met errors:\n${text}`);
+  note(`${side.server.name}: ${clients} clients: ${rate.toFixed(0)} requests/s`);
   return rate;
 }
 
-async function answers(url: string): Promise<boolean> {
-  return client('curl', '-sf', '-o', '/dev/null', url).then(
-    () => true,
-    () => false,
-  );
+function url({ server, port, path }: Side, file: string): string {
+  return `http://${server.address}:${port}${path}/${file}`;
 }
 
 async function client(...command: string[]): Promise<string> {
-  const [program = '', ...args] = [...wire.client, ...command];
-  return (await run(program, args, { maxBuffer: 1e6 })).stdout;
+  const [first, ...enter] = AMONG_CLIENTS;
+  return (await promisify(execFile)(first, [...enter, ...command], { maxBuffer: 1e6 })).stdout;
 }

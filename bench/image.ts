@@ -1,95 +1,126 @@
 /**
- * How long an image takes to build and how large its initrd is, beside mmdebstrap with cpio and zstd from the same
- * mirrors and with the same packages at hand. It fetches packages, so it runs outside of the test namespaces:
- *   node_modules/.bin/node bench/image.ts
+ * The image of a compute node's recipe: how long it takes to build and how large its initrd is, beside mmdebstrap piped to cpio and zstd with the same packages from the same cache at the
+ * same level. It fetches packages, so it runs outside of the test namespaces.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildImage } from '../src/image/build.ts';
-import { quote } from '../src/image/hooks.ts';
-import { openShelf } from '../src/image/shelf.ts';
-import { formatSources, machineSettings, machineSources } from '../src/image/sources.ts';
-import type { Recipe } from '../src/model/recipe.ts';
-import { agentFiles } from '../src/node/agent/files.ts';
-import { recipeFixture } from '../src/site/testing/fixture.ts';
-import { report } from './report.ts';
-import { withFolder } from './wire.ts';
+import { cacheFolder } from './load.ts';
+import { hand, note, type Result } from './result.ts';
+import { length, spread } from './rounds.ts';
+import { REVEILLE, scratchFolder } from './servers.ts';
 
+const ROUNDS = length(2, 1);
 const SUITE = 'bookworm';
-const PACKAGES = ['linux-image-amd64', 'systemd-sysv', 'udev', 'kmod', 'iproute2', 'curl', 'openssh-server'];
+const PACKAGES = [
+  'linux-image-amd64',
+  'systemd-sysv',
+  'systemd-resolved',
+  'udev',
+  'kmod',
+  'iproute2',
+  'curl',
+  'openssh-server',
+  'chrony',
+  'nova-compute-kvm',
+  'neutron-openvswitch-agent',
+];
+/** As the program compresses. */
+const LEVEL = 9;
 
-const recipe = recipeFixture({
-  name: 'bench',
-  from: { kind: 'debian', suite: SUITE },
-  packages: PACKAGES,
-  compress: 'zstd',
+const run = promisify(execFile);
+using folder = scratchFolder();
+const cache = join(cacheFolder(), 'bench/image');
+const state = join(folder.path, 'state');
+const site = join(folder.path, 'site');
+mkdirSync(join(site, 'images'), { recursive: true });
+mkdirSync(cache, { recursive: true });
+writeFileSync(join(site, 'site.yaml'), 'networks: { rack: { subnet: 10.0.0.0/24, server: 10.0.0.2 } }\n');
+writeFileSync(
+  join(site, 'images/bench.yaml'),
+  `from: { debian: ${SUITE} }\npackages: [${PACKAGES.join(', ')}]\ncompress: zstd\nslim: false\n`,
+);
+
+// Fetches the packages for both.
+await build();
+const [ours, theirs]: [Figure[], Figure[]] = [[], []];
+for (let round = 0; round < ROUNDS; round++) {
+  ours.push(await build());
+  theirs.push(await byHand());
+}
+const name = `mmdebstrap | cpio | zstd -${LEVEL} -T2`;
+const against = (of: (figure: Figure) => number, reach: number): Result['against'] => ({
+  kind: 'peer',
+  name,
+  figure: spread(theirs.map(of)),
+  reach,
+});
+const seconds = (figure: Figure) => figure.seconds;
+const megabytes = (figure: Figure) => figure.megabytes;
+hand({
+  row: 'image',
+  what: 'image build, packages at hand',
+  unit: 's',
+  better: 'less',
+  ours: spread(ours.map(seconds)),
+  against: against(seconds, 1 / 1.05),
+});
+hand({
+  row: 'image-size',
+  what: 'its initrd, nothing left out (`slim: false`)',
+  unit: 'MB',
+  better: 'less',
+  ours: spread(ours.map(megabytes)),
+  against: against(megabytes, 1),
 });
 
-await withFolder(async (folder) => {
-  const cache = join(folder, 'cache');
-  const build = async (what: string, fresh: boolean, change: Partial<Recipe> = {}) => {
-    const start = performance.now();
-    const built = await buildImage(
-      { ...recipe, ...change },
-      {
-        shelf: openShelf(join(folder, 'images')),
-        cache,
-        site: folder,
-        agent: agentFiles(),
-        check: true,
-        fresh,
-        now: Date.now,
-        onProgress: () => {},
-      },
-    );
-    if (built.unchanged) throw new Error(`${what}: nothing was built`);
-    const { image, took } = built;
-    const seconds = (performance.now() - start) / 1000;
-    console.error(
-      `${what}: ${seconds.toFixed(1)} s (root ${took.root} ms, index ${took.index} ms, pack ${took.pack} ms)`,
-    );
-    return { seconds, megabytes: image.initrd.size / 1e6 };
-  };
+type Figure = { readonly seconds: number; readonly megabytes: number };
 
-  await build('reveille, packages from the mirror', true);
-  const fresh = await build('reveille, packages at hand', true);
-  const again = await build('reveille, the root at hand', false, { removePaths: ['/usr/share/zoneinfo'] });
-  const whole = await build('reveille, nothing left out', true, { slim: false });
-  const peer = await mmdebstrapWithCpio(folder, join(cache, 'debs'));
-  console.error(`mmdebstrap, cpio, zstd -3: ${peer.seconds.toFixed(1)} s`);
+async function build(): Promise<Figure> {
+  const began = performance.now();
+  await run(
+    REVEILLE,
+    ['image', 'build', 'bench', '--fresh', '--no-check', '--site', site, '--state', state, '--cache', cache],
+    {
+      maxBuffer: 1 << 26,
+    },
+  );
+  const figure = { seconds: (performance.now() - began) / 1000, megabytes: initrdBytes() / 1e6 };
+  note(`reveille: ${figure.seconds.toFixed(1)} s, ${figure.megabytes.toFixed(0)} MB`);
+  return figure;
+}
 
-  const beside = { peer: 'mmdebstrap | cpio | zstd -3', better: 'less' } as const;
-  report([
-    { ...beside, what: 'first build', unit: 's', ours: fresh.seconds, theirs: peer.seconds },
-    { ...beside, what: 'build after a change of `remove`', unit: 's', ours: again.seconds, theirs: peer.seconds },
-    { ...beside, what: 'initrd', unit: 'MB', ours: fresh.megabytes, theirs: peer.megabytes },
-    { ...beside, what: 'initrd with slim: false', unit: 'MB', ours: whole.megabytes, theirs: peer.megabytes },
-  ]);
-});
+/** Of the image that the name stands for now. */
+function initrdBytes(): number {
+  const { sha256 } = JSON.parse(readFileSync(join(state, 'images/bench.json'), 'utf8')) as { sha256: string };
+  return statSync(join(state, 'images/by-hash', sha256, 'initrd')).size;
+}
 
-/** The same packages by hand: a root in a folder, archived by cpio and compressed by zstd. */
-async function mmdebstrapWithCpio(folder: string, debs: string): Promise<{ seconds: number; megabytes: number }> {
-  const root = join(folder, 'root');
-  await mkdir(root);
+/** The same packages by hand: a root in a folder, archived by cpio and compressed by zstd, without its kernel, as ours. */
+async function byHand(): Promise<Figure> {
+  const root = join(folder.path, 'root');
+  const out = join(folder.path, 'peer.zst');
+  const debs = readdirSync(cache).includes('debs') ? join(cache, 'debs') : undefined;
+  if (debs === undefined) throw new Error('the build left no packages in its cache');
   const archives = '/var/cache/apt/archives';
   const options = [
     '--variant=apt',
     '--skip=essential/unlink',
-    ...(await machineSettings()).map((setting) => `--aptopt=${setting}`),
     '--aptopt=APT::Install-Recommends "false"',
     `--include=${PACKAGES.join(',')}`,
     `--setup-hook=mkdir -p "$1${archives}"`,
-    `--setup-hook=sync-in ${quote(debs)} ${archives}`,
+    `--setup-hook=sync-in '${debs}' ${archives}`,
   ];
-  const script = `set -e
-    printf %s ${quote(formatSources(await machineSources(SUITE)))} | mmdebstrap ${options.map(quote).join(' ')} ${SUITE} - - |
-      tar --extract --directory ${quote(root)}
-    cd ${quote(root)}
-    find . -mindepth 1 | cpio --quiet -o -H newc | zstd -q -3 -T0 -o ${quote(join(folder, 'peer.zst'))}`;
-  const start = performance.now();
-  await promisify(execFile)('bash', ['-o', 'pipefail', '-c', script], { maxBuffer: 1 << 26 });
-  const seconds = (performance.now() - start) / 1000;
-  return { seconds, megabytes: (await stat(join(folder, 'peer.zst'))).size / 1e6 };
+  const script = `set -eo pipefail
+    mmdebstrap ${options.map((option) => `'${option.replaceAll("'", `'\\''`)}'`).join(' ')} ${SUITE} - | { mkdir '${root}' && tar --extract --directory '${root}'; }
+    cd '${root}'
+    find . -mindepth 1 -path ./boot -prune -o -print | cpio --quiet -o -H newc | zstd -q -${LEVEL} -T2 -o '${out}'`;
+  const began = performance.now();
+  await run('bash', ['-c', script], { maxBuffer: 1 << 26 });
+  const figure = { seconds: (performance.now() - began) / 1000, megabytes: statSync(out).size / 1e6 };
+  note(`by hand: ${figure.seconds.toFixed(1)} s, ${figure.megabytes.toFixed(0)} MB`);
+  rmSync(root, { recursive: true });
+  rmSync(out);
+  return figure;
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The load generators of `bench/load`, each one C file. */
-export type LoadProgram = 'http' | 'tftp';
+export type LoadProgram = 'http' | 'offers' | 'tftp';
 
 /** The path of a load generator; it is compiled in a fraction of a second, once for each state of its source. */
 export function loadProgram(name: LoadProgram): string {

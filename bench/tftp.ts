@@ -1,205 +1,147 @@
 /**
- * TFTP throughput beside tftpd-hpa and dnsmasq: the same clients (curl, and atftp for windows), the same file, one veth
- * wire, in turns. The best round counts: each packet of a lockstep transfer waits for a processor to wake up, and in a
- * virtual machine some rounds, of any server, take eight times as long for nothing but that.
- * Run as: test/isolated node_modules/.bin/node bench/tftp.ts [rounds] [--cpu-prof]
+ * TFTP downloads of 8 MB: 100 at once from 20 addresses, in lock-step and with windows, and one alone. Beside dnsmasq, tftpd-hpa and atftpd.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chmod, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileInside } from '../src/boot/confine.ts';
-import { parseIpv4 } from '../src/model/ipv4.ts';
-import { startTftpServer } from '../src/tftp/server.ts';
-import { type Comparison, report } from './report.ts';
-import { layWire, type Wire, withFolder } from './wire.ts';
+import { promisify } from 'node:util';
+import { loadProgram } from './load.ts';
+import { asked, hand, note } from './result.ts';
+import { alternate, length, spread } from './rounds.ts';
+import { type Server, scratchFolder, startReveille, startTftpPeer, TFTP_PEERS } from './servers.ts';
+import { AMONG_CLIENTS, CLIENT_ADDRESSES, layWires, type Wire } from './wire.ts';
 
-const MEGABYTE = 1_000_000;
-const FILE_BYTES = 40 * MEGABYTE;
-const ADDRESSES = { ours: '10.9.0.1', 'tftpd-hpa': '10.9.0.3', dnsmasq: '10.9.0.4' } as const;
+const FILE_BYTES = 8_000_000;
+const AT_ONCE = 100;
+const BLOCK = 1468;
+const ROUNDS = length(5, 1);
 
-type ServerName = keyof typeof ADDRESSES;
-const SERVERS = ['ours', 'tftpd-hpa', 'dnsmasq'] as const satisfies readonly ServerName[];
-const PEERS = SERVERS.slice(1);
+type Load = { readonly window: number; readonly atOnce: number; readonly compare?: boolean };
+type Figure = { readonly speed: number; readonly p99: number; readonly cpu: number; readonly retries: number };
+type Side = { readonly server: Server; readonly wire: Wire };
 
-type Case = {
-  readonly name: string;
-  readonly parallel: number;
-  readonly command: (host: string, into: string) => string[];
-};
+const program = loadProgram('tftp');
+const { ours, peer } = layWires();
+using folder = scratchFolder();
+const root = join(folder.path, 'tftp');
+mkdirSync(root);
+const copy = join(root, 'file');
+writeFileSync(copy, randomBytes(FILE_BYTES));
+writeFileSync(
+  join(folder.path, 'site.yaml'),
+  `networks: { load: { interface: ${ours.interface}, subnet: ${ours.prefix}.0.0/16 } }\ntftp: { root: tftp }\n`,
+);
 
-const curl =
-  (blockSize: number) =>
-  (host: string, into: string): string[] => [
-    'curl',
-    '-sS',
-    '--tftp-blksize',
-    `${blockSize}`,
-    '-o',
-    into,
-    `tftp://${host}/file`,
-  ];
+await using servers = new AsyncDisposableStack();
+const reveille = servers.use(await startReveille(ours, { site: folder.path, state: join(folder.path, 'state') }));
+const us: Side = { server: reveille, wire: ours };
+const peers: Side[] = [];
+for (const name of TFTP_PEERS) peers.push({ server: servers.use(await startTftpPeer(peer, name, root)), wire: peer });
+const atftpd = peers.filter(({ server }) => server.name === 'atftpd');
 
-const atftp =
-  (blockSize: number, windowSize: number) =>
-  (host: string, into: string): string[] => [
-    'atftp',
-    '-g',
-    '-r',
-    'file',
-    '-l',
-    into,
-    '--option',
-    `blksize ${blockSize}`,
-    '--option',
-    `windowsize ${windowSize}`,
-    host,
-  ];
+// What comes through is looked at once; the rounds count lengths.
+for (const side of [us, ...peers]) await download(side, { window: 1, atOnce: 4, compare: true });
 
-const CASES: readonly Case[] = [
-  { name: 'one client, blksize 1408 (curl)', parallel: 1, command: curl(1408) },
-  { name: 'one client, blksize 512 (curl)', parallel: 1, command: curl(512) },
-  { name: 'one client, blksize 1468 windowsize 16 (atftp)', parallel: 1, command: atftp(1468, 16) },
-  { name: '8 clients, blksize 1408 (curl)', parallel: 8, command: curl(1408) },
-  { name: '8 clients, blksize 1468 windowsize 16 (atftp)', parallel: 8, command: atftp(1468, 16) },
-];
+/** The median speeds of the peers in lock-step with that many downloads at once: windows are held against the best of them too. */
+const lockstepOf = new Map<string, number>();
 
-if (process.argv[2] === '--serve') await serve(process.argv[3] ?? '');
-else await bench();
-
-/** Our server, in a process of its own as the peers are. */
-async function serve(root: string): Promise<void> {
-  const address = parseIpv4(ADDRESSES.ours);
-  if (address === undefined) throw new Error(ADDRESSES.ours);
-  const server = await startTftpServer({
-    addresses: () => [address],
-    limits: () => ({ maxTransfers: 100, maxTransfersPerClient: 100, singlePort: false }),
-    events: (event) => {
-      if (event.kind !== 'tftp.sent') console.error(event);
-    },
-    source: async (name) => {
-      const path = await fileInside(root, name);
-      return path === undefined ? undefined : { role: 'file', kind: 'file', path };
-    },
-  });
-  process.once('SIGTERM', () => server.close().then(() => process.exit()));
-}
-
-async function bench(): Promise<void> {
-  const rounds = Number(process.argv[2] ?? 5) || 5;
-  const wire = layWire('10.9');
-  for (const peer of PEERS) execFileSync('ip', ['addr', 'add', `${ADDRESSES[peer]}/16`, 'dev', wire.server]);
-  await withFolder(async (root) => {
-    // tftpd-hpa serves only what everybody may read.
-    await chmod(root, 0o755);
-    await writeFile(join(root, 'file'), randomBytes(FILE_BYTES));
-    const servers = startServers(root, process.argv.includes('--cpu-prof'));
-    try {
-      await Promise.all(SERVERS.map((server) => answers(wire, ADDRESSES[server], root)));
-      report(comparisons(await measure(wire, rounds, root)));
-      console.log('tftpd-hpa 5.2 and dnsmasq 2.90 do not know windowsize and answer those requests in lockstep.');
-    } finally {
-      for (const server of servers) await ended(server);
-    }
+if (asked('tftp-alone')) {
+  const [mine = [], ...theirs] = await alternate(length(9, 3), [us, ...peers], (side) =>
+    download(side, { window: 1, atOnce: 1 }),
+  );
+  const best = bestOf(theirs);
+  hand({
+    row: 'tftp-alone',
+    what: 'TFTP, one download of 8 MB alone, lock-step',
+    unit: 'MB/s',
+    better: 'more',
+    ours: spread(speeds(mine)),
+    against: { kind: 'peer', name: best.name, figure: spread(speeds(best.figures)), reach: 1 },
+    notes: othersThan(best.name, theirs),
   });
 }
 
-function startServers(root: string, profile: boolean): ChildProcess[] {
-  const stdio = ['ignore', 'inherit', 'inherit'] as const;
-  const nodeArgs = profile ? ['--cpu-prof', '--cpu-prof-dir=/tmp/tftp-profile'] : [];
-  const dnsmasq = [
-    '--port=0',
-    '--keep-in-foreground',
-    '--conf-file=/dev/null',
-    '--user=root',
-    '--pid-file',
-    '--log-facility=/dev/null',
-  ];
-  return [
-    spawn(process.execPath, [...nodeArgs, import.meta.filename, '--serve', root], { stdio: [...stdio] }),
-    spawn('in.tftpd', ['-L', '--ipv4', '-u', 'root', '-a', `${ADDRESSES['tftpd-hpa']}:69`, '-s', root], {
-      stdio: [...stdio],
-    }),
-    spawn(
-      'dnsmasq',
-      [
-        ...dnsmasq,
-        '--enable-tftp',
-        `--tftp-root=${root}`,
-        `--listen-address=${ADDRESSES.dnsmasq}`,
-        '--bind-interfaces',
-      ],
-      { stdio: [...stdio] },
-    ),
-  ];
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-}
-
-/** Waits until a server serves. */
-async function answers(wire: Wire, host: string, root: string): Promise<void> {
-  for (let i = 0; i < 20; i++) {
-    const fetched = await fetch(wire, curl(1408)(host, join(root, `ready-${host}`)), 3).then(
-      () => true,
-      () => false,
-    );
-    if (fetched) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`${host} does not answer`);
-}
-
-async function fetch(wire: Wire, command: string[], seconds: number): Promise<void> {
-  const [program = '', ...enter] = wire.client;
-  const child = spawn(program, [...enter, 'timeout', `${seconds}`, ...command], { stdio: 'ignore' });
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`${command.join(' ')}: exit ${code}`);
-}
-
-type Speeds = Map<Case, Map<ServerName, number[]>>;
-
-async function measure(wire: Wire, rounds: number, root: string): Promise<Speeds> {
-  const speeds: Speeds = new Map(CASES.map((each) => [each, new Map(SERVERS.map((server) => [server, []]))]));
-  for (let round = 0; round < rounds; round++) {
-    for (const each of CASES) {
-      for (const server of SERVERS) {
-        const speed = await speedOf(wire, each, ADDRESSES[server], root);
-        speeds.get(each)?.get(server)?.push(speed);
-        console.error(`round ${round + 1}: ${each.name}, ${server}: ${speed.toFixed(0)} MB/s`);
-      }
-    }
-  }
-  return speeds;
-}
-
-/** Megabytes per second over all clients together. */
-async function speedOf(wire: Wire, each: Case, host: string, root: string): Promise<number> {
-  const files = Array.from({ length: each.parallel }, (_, i) => join(root, `got-${i}`));
-  const start = performance.now();
-  await Promise.all(files.map((into) => fetch(wire, each.command(host, into), 120)));
-  const seconds = (performance.now() - start) / 1000;
-  for (const into of files) {
-    if ((await stat(into)).size !== FILE_BYTES) throw new Error(`${host} sent ${into} incomplete`);
-    await rm(into);
-  }
-  return (each.parallel * FILE_BYTES) / MEGABYTE / seconds;
-}
-
-function comparisons(speeds: Speeds): Comparison[] {
-  return [...speeds].flatMap(([each, byServer]) => {
-    const best = (server: ServerName): number => Math.max(...(byServer.get(server) ?? []));
-    return PEERS.map((peer) => ({
-      what: each.name,
+if (['tftp-lockstep', 'tftp-window4', 'tftp-window16'].some(asked)) {
+  const [mine = [], ...theirs] = await alternate(ROUNDS, [us, ...peers], (side) =>
+    download(side, { window: 1, atOnce: AT_ONCE }),
+  );
+  const best = bestOf(theirs);
+  lockstepOf.set(best.name, spread(speeds(best.figures)).median);
+  if (asked('tftp-lockstep'))
+    hand({
+      row: 'tftp-lockstep',
+      what: `TFTP, ${AT_ONCE} downloads of 8 MB at once from ${CLIENT_ADDRESSES} addresses, lock-step`,
       unit: 'MB/s',
-      ours: best('ours'),
-      peer,
-      theirs: best(peer),
-      better: 'more' as const,
-    }));
+      better: 'more',
+      ours: spread(speeds(mine)),
+      against: { kind: 'peer', name: best.name, figure: spread(speeds(best.figures)), reach: 1.2 },
+      notes: [...costs(mine, best.figures), ...othersThan(best.name, theirs)],
+    });
+}
+
+for (const window of [4, 16]) {
+  const row = `tftp-window${window}`;
+  if (!asked(row)) continue;
+  const [mine = [], theirs = []] = await alternate(ROUNDS, [us, ...atftpd], (side) =>
+    download(side, { window, atOnce: AT_ONCE }),
+  );
+  const [name = '', lockstep = 0] = [...lockstepOf][0] ?? [];
+  const figure = spread(speeds(theirs));
+  const what = `the same, windowsize ${window}`;
+  const shared = { what, unit: 'MB/s', better: 'more', ours: spread(speeds(mine)) } as const;
+  hand({ ...shared, row, against: { kind: 'peer', name: 'atftpd', figure, reach: 1.8 }, notes: costs(mine, theirs) });
+  hand({
+    ...shared,
+    row,
+    against: {
+      kind: 'peer',
+      name: `${name}, lock-step`,
+      figure: { median: lockstep, low: lockstep, high: lockstep },
+      reach: 1.8,
+    },
   });
+}
+
+async function download({ server, wire }: Side, { window, atOnce, compare }: Load): Promise<Figure> {
+  const args = [
+    ...[server.address, 'file', copy, '--first', wire.firstClient, '--addresses', `${CLIENT_ADDRESSES}`],
+    ...['--at-once', `${atOnce}`, '--blksize', `${BLOCK}`, '--window', `${window}`],
+    ...(compare ? ['--compare', 'yes'] : []),
+  ];
+  const [first, ...enter] = AMONG_CLIENTS;
+  const before = server.processorSeconds();
+  const { stdout } = await promisify(execFile)(first, [...enter, program, ...args]);
+  const figures = JSON.parse(stdout) as { seconds: number; bytes: number; retries: number; p99: number };
+  const cpu = server.processorSeconds() - before;
+  const speed = figures.bytes / 1e6 / figures.seconds;
+  note(`${server.name}: ${atOnce} at once, window ${window}: ${speed.toFixed(0)} MB/s, ${figures.retries} retries`);
+  return { speed, cpu, retries: figures.retries, p99: figures.p99 };
+}
+
+function speeds(figures: readonly Figure[]): number[] {
+  return figures.map(({ speed }) => speed);
+}
+
+function bestOf(theirs: readonly (readonly Figure[])[]): {
+  readonly name: string;
+  readonly figures: readonly Figure[];
+} {
+  const named = peers.map(({ server }, i) => ({ name: server.name, figures: theirs[i] ?? [] }));
+  const [best] = named.toSorted((a, b) => spread(speeds(b.figures)).median - spread(speeds(a.figures)).median);
+  if (best === undefined) throw new Error('there is no peer');
+  return best;
+}
+
+function othersThan(best: string, theirs: readonly (readonly Figure[])[]): string[] {
+  return peers.flatMap(({ server }, i) =>
+    server.name === best ? [] : [`${server.name}: ${spread(speeds(theirs[i] ?? [])).median.toFixed(0)} MB/s`],
+  );
+}
+
+function costs(mine: readonly Figure[], theirs: readonly Figure[]): string[] {
+  const middle = (figures: readonly Figure[], of: (figure: Figure) => number) => spread(figures.map(of)).median;
+  const words = (figures: readonly Figure[]) =>
+    `${middle(figures, ({ cpu }) => cpu).toFixed(2)} s of processor, slowest download ${middle(figures, ({ p99 }) => p99).toFixed(1)} s, ${middle(figures, ({ retries }) => retries)} retries`;
+  return [`Reveille ${words(mine)}; peer ${words(theirs)}`];
 }

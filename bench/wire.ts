@@ -1,53 +1,56 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
 
-/** The two ends of a veth pair: the server in this namespace, the load generator in one of its own. */
-export type Wire = { readonly server: string; readonly client: readonly string[] };
+/** One side of the wires: the server's interface and address here, the clients' interface and addresses in the namespace `load`. */
+export type Wire = {
+  readonly interface: string;
+  readonly server: string;
+  readonly clientInterface: string;
+  readonly client: string;
+  /** The first of `CLIENT_ADDRESSES` more addresses of the clients, one after the other. */
+  readonly firstClient: string;
+  /** The first two bytes of all of them, as in `10.10`; the subnet is a /16. */
+  readonly prefix: string;
+};
 
-/** Makes the wire; only in a namespace made for it by `test/isolated`. `subnet` is the first two octets of a /16. */
-export function layWire(octets: string): Wire {
-  if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through test/isolated');
-  const ip = (...args: string[]) => execFileSync('ip', args);
+export type Wires = { readonly ours: Wire; readonly peer: Wire };
+
+/** How many further addresses the clients have on each wire. */
+export const CLIENT_ADDRESSES = 20;
+
+/** A command that begins with this runs where the clients are. */
+export const AMONG_CLIENTS = ['ip', 'netns', 'exec', 'load'] as const;
+
+/**
+ * Lays two veth pairs between this namespace, where the servers run, and the namespace `load`: one for Reveille, one for its peers, so that each has the
+ * usual ports for itself. Throws outside of test/isolated, where it would change this machine.
+ */
+export function layWires(): Wires {
+  if (process.env.REVEILLE_ISOLATED === undefined) throw new Error('run it with test/isolated, or by make bench');
   ip('netns', 'add', 'load');
-  ip('link', 'add', 's0', 'type', 'veth', 'peer', 'name', 'c0', 'netns', 'load');
-  ip('addr', 'add', `${octets}.0.1/16`, 'dev', 's0');
-  ip('link', 'set', 's0', 'up');
-  ip('-n', 'load', 'addr', 'add', `${octets}.0.2/16`, 'dev', 'c0');
-  ip('-n', 'load', 'link', 'set', 'c0', 'up');
   ip('-n', 'load', 'link', 'set', 'lo', 'up');
-  return { server: 's0', client: ['ip', 'netns', 'exec', 'load'] };
+  return { ours: layWire('s0', 'c0', '10.10'), peer: layWire('p0', 'c1', '10.20') };
 }
 
-/** Runs `use` with a server process that is stopped, and a folder that is removed, afterwards. */
-export async function withServer<T>(
-  command: readonly [string, ...string[]],
-  env: Record<string, string>,
-  isUp: () => Promise<boolean>,
-  use: () => Promise<T>,
-): Promise<T> {
-  const [program, ...args] = command;
-  const server = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  try {
-    for (let tries = 0; !(await isUp()); tries++) {
-      if (tries > 100 || server.exitCode !== null) throw new Error(`${program} did not come up`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    return await use();
-  } finally {
-    server.kill();
-    await ended;
-  }
+function layWire(server: string, client: string, prefix: string): Wire {
+  ip('link', 'add', server, 'type', 'veth', 'peer', 'name', client, 'netns', 'load');
+  ip('addr', 'add', `${prefix}.0.1/16`, 'dev', server);
+  ip('link', 'set', server, 'up');
+  ip('-n', 'load', 'link', 'set', client, 'up');
+  ip('-n', 'load', 'addr', 'add', `${prefix}.0.2/16`, 'dev', client);
+  for (let i = 0; i < CLIENT_ADDRESSES; i++)
+    ip('-n', 'load', 'addr', 'add', `${prefix}.0.${FIRST_CLIENT + i}/16`, 'dev', client);
+  return {
+    interface: server,
+    server: `${prefix}.0.1`,
+    clientInterface: client,
+    client: `${prefix}.0.2`,
+    firstClient: `${prefix}.0.${FIRST_CLIENT}`,
+    prefix,
+  };
 }
 
-/** A scratch folder that lives as long as `use`. */
-export async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'reveille-bench-'));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+const FIRST_CLIENT = 100;
+
+function ip(...args: string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }

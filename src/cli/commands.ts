@@ -23,6 +23,7 @@ export const COMMANDS = {
   overlay: async () => (await import('./overlay.ts')).overlayCommand(),
   import: async () => (await import('./import.ts')).importCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
+  storm: async () => (await import('./storm.ts')).stormCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   'demo-cloud': async () => (await import('./demoCloud.ts')).demoCloudCommand(),
