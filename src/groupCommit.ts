@@ -49,7 +49,7 @@ export class GroupCommit<Group, Result = void> {
       if ('result' in outcome) written?.(group, outcome.result);
       else goesOn = lost(group, outcome.error);
     }
-    // In the same step as the last look at what waits: whoever comes next begins another run.
+    // In the same step as the last check of what waits: the next caller begins another run.
     this.#running = undefined;
     return goesOn;
   }

@@ -31,7 +31,7 @@ export function hashOfToken(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** The token of that text among these, if it has not expired. The time that it takes does not tell how much of a hash is right. */
+/** The token of that text among these, if it has not expired. The time that it takes does not show how much of a hash is right. */
 export function tokenOf(tokens: Iterable<ApiToken>, text: string, now: number): ApiToken | undefined {
   const presented = Buffer.from(hashOfToken(text));
   let found: ApiToken | undefined;

@@ -61,7 +61,7 @@ describe('the tokens', () => {
     await assert.rejects(tokens.create('more', 'viewer', null), { code: 'REQUEST_INVALID' });
   });
 
-  it('let nobody in while the state cannot be read, and say so', async () => {
+  it('admit no request while the state cannot be read, and report that', async () => {
     const tokens = await ApiTokens.open({ store: brokenStore().apiTokens, now: () => 1 });
     assert.throws(() => tokens.find(newTokenText()), { code: 'STATE_UNAVAILABLE' });
     await assert.rejects(tokens.create('ci', 'viewer', null), { code: 'STATE_UNAVAILABLE' });

@@ -25,7 +25,7 @@ export async function ownCertificate(folder: string, names: ServerNames, now: nu
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const subject = { commonName: names.dns[0] ?? 'reveille', organization: 'Reveille', ...names };
   const signed = await signServerKey(subject, { from: now - BACKDATED_MS, to: now + LIFE_MS }, kept?.key, folder);
-  // The key first: a certificate whose key is missing would serve nobody.
+  // The key first: a certificate without its key is of no use.
   await put(join(folder, 'key.pem'), signed.key);
   await put(join(folder, 'certificate.pem'), signed.certificate);
   return signed;

@@ -23,7 +23,7 @@ const asking = {
 };
 
 describe('pxelinux configuration', () => {
-  it('names the machine-id for systemd where the state told it, and leaves the operator`s own word alone', () => {
+  it('names the machine-id for systemd where the state has it, and keeps the operator`s own word', () => {
     const machineId = '0123456789abcdef0123456789abcdef';
     const line = (node: SiteNode) =>
       pxelinuxConfig('g-rack', menuFixture(), SERVER, { ...asking, node, machineId }).match(/systemd\.machine_id=\S+/g);

@@ -49,7 +49,7 @@ describe('the table of boot methods', () => {
     }
   });
 
-  it('tells which choices are served, by firmware too', () => {
+  it('lists which choices are served, by firmware too', () => {
     const served = (...kinds: (typeof FIRMWARES)[number][]) => [...servedChoices(kinds.length > 0 ? kinds : undefined)];
     assert.deepEqual(served().sort(), ['auto', 'ipxe', 'pxelinux']);
     assert.deepEqual(served('efi-x64'), ['auto', 'ipxe']);

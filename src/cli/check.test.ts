@@ -20,7 +20,7 @@ describe('reveille check', () => {
       });
     }));
 
-  it('tells all that is wrong with its place and what to do, and ends with 1', () =>
+  it('lists all errors with place and hint, and ends with 1', () =>
     withSiteFolder(BAD, async (folder) => {
       assert.deepEqual(await run(checkCommand(), ['--site', folder]), {
         out: [

@@ -19,7 +19,7 @@ export type Found = {
   readonly notes?: readonly Finding[];
 };
 
-/** Looks at a site that has loaded for what the site's own files cannot tell: templates that do not parse, say. A list is of errors. */
+/** Finds further errors of a site that has loaded, such as templates that do not parse. */
 export type SiteCheck = (site: Site) => Promise<readonly Finding[] | Found>;
 
 /** This machine's interfaces and their addresses. */
@@ -41,10 +41,10 @@ export function wholeCheckCommand(): Command {
   return checkCommand([async (site) => unservable(site), checkFolders, checkSecrets], interfaceAddresses);
 }
 
-/** `reveille check`: tells all that is wrong in a site folder, then ends with 1; with 0 if nothing is. `here`: what the site is held against. */
+/** `reveille check`: lists all errors of a site folder, then ends with 1; with 0 if there are none. `here`: what the site is compared with. */
 export function checkCommand(checks: readonly SiteCheck[] = [], here?: InterfacesHere): Command {
   return new Command('check')
-    .description('validate a site folder; tell everything that is wrong with file, line and column')
+    .description('validate a site folder; list all errors with file, line and column')
     .addOption(siteOption())
     .addOption(stateOption())
     .addOption(jsonOption())

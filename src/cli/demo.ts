@@ -32,7 +32,7 @@ export function demoCommand(): Command {
     .addOption(
       new Option('--deadline <seconds>', 'how long the boots may take').default(300).argParser((text) => {
         if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text);
-        throw new InvalidArgumentError('a whole number of seconds is wanted');
+        throw new InvalidArgumentError('give a whole number of seconds');
       }),
     )
     .addHelpText('after', '\nExample:\n  reveille demo --deadline 600')

@@ -20,7 +20,7 @@ export function diffCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nExits 0 if nothing would change and nobody changed anything there, 1 if so. Private keys are not shown.\n\nExample:\n  reveille diff node01',
+      '\nExits 0 if nothing would change and nothing was changed there, else 1. Private keys are not shown.\n\nExample:\n  reveille diff node01',
     )
     .action(async (node: string, flags: ServerFlags & { json: boolean }) => {
       const diff = await ask(flags, DIFF, { query: { node } });

@@ -19,14 +19,14 @@ nodes:
   'images/x.yaml': 'from: { debian: bookworm }\npackages: [linux-image-amd64]\n',
 };
 
-type Told = { answer: string; ip: string | null; reason: string; bootFile: string | null; leftOut: string[] };
+type Explained = { answer: string; ip: string | null; reason: string; bootFile: string | null; leftOut: string[] };
 
-function explain(...args: string[]): Promise<Told> {
+function explain(...args: string[]): Promise<Explained> {
   return withSiteFolder(SITE, async (folder) => {
     const places = ['--site', folder, '--state', join(folder, 'state'), '--json'];
     const { out, code } = await run(explainCommand(), [...args, ...places]);
     assert.equal(code, 0);
-    return JSON.parse(out) as Told;
+    return JSON.parse(out) as Explained;
   });
 }
 
@@ -49,9 +49,9 @@ describe('reveille explain on a machine that is not the server', () => {
   ];
   for (const [what, node, reason] of rows) {
     it(`says that ${what}`, async () => {
-      const told = await explain(node);
-      assert.equal(told.answer, 'silence');
-      assert.match(told.reason, reason);
+      const explained = await explain(node);
+      assert.equal(explained.answer, 'silence');
+      assert.match(explained.reason, reason);
     });
   }
 

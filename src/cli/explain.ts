@@ -24,13 +24,13 @@ import type { Store } from '../state/store.ts';
 import { bootReasonWords } from '../words/boot.ts';
 import { poolWords, refusalWords } from '../words/dhcp.ts';
 import {
+  type ExplainedFiles,
   explainFiles,
   fileContent,
   filesJson,
   filesText,
   type KnownOfNode,
   knownOfNodes,
-  type ToldFiles,
 } from './explainFiles.ts';
 import { jsonOption, nodesArgument, siteOption, stateOption } from './options.ts';
 import { jsonText } from './print.ts';
@@ -98,9 +98,9 @@ export function explainCommand(): Command {
         machineIds: new Map(),
         pins: new Map(),
       });
-      const told = await Promise.all(macs.map((mac) => explain(mac, site, here, known, flags)));
-      if (flags.json) console.log(jsonText(namesOneNode(who) ? told[0] : told));
-      else console.log(told.map(words).join('\n\n'));
+      const explained = await Promise.all(macs.map((mac) => explain(mac, site, here, known, flags)));
+      if (flags.json) console.log(jsonText(namesOneNode(who) ? explained[0] : explained));
+      else console.log(explained.map(words).join('\n\n'));
     });
 }
 
@@ -108,11 +108,11 @@ export function explainCommand(): Command {
 async function tellFiles(site: Site, who: string, { state, file, json }: Flags): Promise<void> {
   const nodes = nodesOf(site, who);
   const known = await askState(state, (store) => knownOfNodes(store, nodes), new Map<string, KnownOfNode>());
-  const told: ToldFiles[] = [];
-  for (const node of nodes) told.push(await explainFiles(site, node, known.get(node.name)));
-  if (file !== undefined) for (const one of told) process.stdout.write(fileContent(one, file));
-  else if (json) console.log(jsonText(namesOneNode(who) ? told.map(filesJson)[0] : told.map(filesJson)));
-  else console.log(told.map(filesText).join('\n\n'));
+  const explained: ExplainedFiles[] = [];
+  for (const node of nodes) explained.push(await explainFiles(site, node, known.get(node.name)));
+  if (file !== undefined) for (const one of explained) process.stdout.write(fileContent(one, file));
+  else if (json) console.log(jsonText(namesOneNode(who) ? explained.map(filesJson)[0] : explained.map(filesJson)));
+  else console.log(explained.map(filesText).join('\n\n'));
 }
 
 /** The site as its server would know it that has this address in networks that name none. */
@@ -128,7 +128,7 @@ async function explain(
   here: InterfaceAddresses,
   known: Remembered,
   { arch, state, server: _, ...says }: Flags,
-): Promise<Told> {
+): Promise<Explained> {
   const architecture = arch ?? Number(FIRMWARE.exec(says.vendorClass ?? '')?.[1] ?? 0);
   const rehearsal = rehearse(
     { mac, architecture, ...says },
@@ -137,8 +137,10 @@ async function explain(
     (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: site.http.port }),
     Date.now(),
   );
-  const told = await tell(rehearsal, site, mac, known, state);
-  return told.answer === 'silence' ? { ...told, reason: whyNotFromHere(mac, site, here) ?? told.reason } : told;
+  const explained = await explanationOf(rehearsal, site, mac, known, state);
+  return explained.answer === 'silence'
+    ? { ...explained, reason: whyNotFromHere(mac, site, here) ?? explained.reason }
+    : explained;
 }
 
 /** What firmware says in option 60 (RFC 4578; UEFI for HTTP): the number of its architecture is in it. */
@@ -178,7 +180,7 @@ async function remembered(store: Store, names: readonly string[]): Promise<Remem
   return { leases, machineIds, pins: await store.rolls.pins() };
 }
 
-type Told = {
+type Explained = {
   readonly mac: Mac;
   readonly node: string | null;
   readonly classes: readonly string[];
@@ -206,13 +208,13 @@ type Told = {
   readonly script: string | null;
 };
 
-async function tell(
+async function explanationOf(
   rehearsal: Rehearsal,
   site: Site,
   mac: Mac,
   { machineIds, pins }: Remembered,
   state: string,
-): Promise<Told> {
+): Promise<Explained> {
   const { exchange, plan, left } = rehearsal;
   const boot = 'boot' in plan ? plan.boot : undefined;
   const reply = 'reply' in plan ? plan.reply.packet : undefined;
@@ -282,23 +284,27 @@ function configurationRead(boot: BootAnswer & { kind: 'boot' }, fromHere: boolea
   return next && 'configuration' in next ? next.configuration : undefined;
 }
 
-function words(told: Told): string {
+function words(explained: Explained): string {
   const rows = [
-    ['machine', `${told.mac}${told.node === null ? ', a stranger' : `, ${told.node}`}`],
-    ['answer', told.ip === null ? `none: ${told.reason}` : `${told.ip} in ${told.network}`],
-    ...(told.ip === null
+    ['machine', `${explained.mac}${explained.node === null ? ', a stranger' : `, ${explained.node}`}`],
+    ['answer', explained.ip === null ? `none: ${explained.reason}` : `${explained.ip} in ${explained.network}`],
+    ...(explained.ip === null
       ? []
       : [
-          ['boots', told.bootFile ?? 'nothing'],
-          ['because', told.reason ?? ''],
+          ['boots', explained.bootFile ?? 'nothing'],
+          ['because', explained.reason ?? ''],
         ]),
-    ...(told.classes.length === 0 ? [] : [['classes', told.classes.join(', ')]]),
-    ...told.pools.map(({ network, range, why }) => ['pool', `${range} in ${network}: ${why}`]),
-    ...Object.entries(told.options),
-    ...(told.leftOut.length === 0 ? [] : [['left out', `${told.leftOut.join(', ')}: more than the client takes`]]),
+    ...(explained.classes.length === 0 ? [] : [['classes', explained.classes.join(', ')]]),
+    ...explained.pools.map(({ network, range, why }) => ['pool', `${range} in ${network}: ${why}`]),
+    ...Object.entries(explained.options),
+    ...(explained.leftOut.length === 0
+      ? []
+      : [['left out', `${explained.leftOut.join(', ')}: more than the client takes`]]),
   ];
   const script =
-    told.script === null ? [] : ['', 'and then reads:', '', ...told.script.split('\n').map((line) => `  ${line}`)];
+    explained.script === null
+      ? []
+      : ['', 'and then reads:', '', ...explained.script.split('\n').map((line) => `  ${line}`)];
   return [table(rows), ...script].join('\n').trimEnd();
 }
 

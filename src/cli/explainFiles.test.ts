@@ -9,7 +9,7 @@ import { TWO_CARDS } from '../node/testing/machineFixture.ts';
 import { siteWith, withSite } from '../node/testing/renderFixture.ts';
 import type { Site } from '../site/site.ts';
 import { emptyStore } from '../state/testing/fakes.ts';
-import { explainFiles, fileContent, filesJson, filesText, knownOfNodes, type ToldFiles } from './explainFiles.ts';
+import { type ExplainedFiles, explainFiles, fileContent, filesJson, filesText, knownOfNodes } from './explainFiles.ts';
 import { publicIdentity } from './identity.ts';
 
 const SITE = {
@@ -17,7 +17,10 @@ const SITE = {
   'nodes/node01/files/etc/motd': 'hello',
 };
 
-async function told(use: (told: ToldFiles, identity: Identity | undefined, site: Site) => void, booted: boolean) {
+async function explained(
+  use: (explained: ExplainedFiles, identity: Identity | undefined, site: Site) => void,
+  booted: boolean,
+) {
   await withSite(SITE, async (site) => {
     const store = emptyStore();
     const node = site.nodes.get('node01');
@@ -31,7 +34,7 @@ async function told(use: (told: ToldFiles, identity: Identity | undefined, site:
 
 describe('explain --files', () => {
   test('says of every file who gives it and who named that', async () => {
-    await told((files) => {
+    await explained((files) => {
       const text = filesText(files).split('\n');
       assert.equal(text[0], 'node01 gets 15 files');
       const line = (path: string) => text.find((one) => one.startsWith(path))?.split(/ {2,}/);
@@ -45,7 +48,7 @@ describe('explain --files', () => {
   });
 
   test('says what it had to make up for a node that never booted', async () => {
-    await told((files) => {
+    await explained((files) => {
       assert.equal(files.notes.length, 2);
       assert.match(filesText(files), /network cards are samples[\s\S]*this one is a sample/);
       assert.match(Buffer.from(fileContent(files, '/etc/ssh/ssh_host_rsa_key.pub')).toString(), /sample/);
@@ -53,7 +56,7 @@ describe('explain --files', () => {
   });
 
   test('shows public keys and no private one, in no form', async () => {
-    await told((files, identity) => {
+    await explained((files, identity) => {
       const keys = Object.values(identity?.sshHostKeys ?? {});
       assert.equal(keys.length, 3);
       const contents = files.files.map(({ path }) => Buffer.from(fileContent(files, path)).toString()).join('\n');
@@ -69,7 +72,7 @@ describe('explain --files', () => {
   });
 
   test('a file that the node does not get is refused', async () => {
-    await told((files) => {
+    await explained((files) => {
       assert.throws(
         () => fileContent(files, '/etc/shadow'),
         (error) => error instanceof ReveilleError && error.code === 'FILE_MISSING',

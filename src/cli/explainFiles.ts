@@ -21,14 +21,14 @@ import { table } from './table.ts';
 export type KnownOfNode = { readonly inventory?: Inventory; readonly identity: IdentityParts };
 
 /** A node's files as they would be laid now, private keys left out, and what had to be made up for them. */
-export type ToldFiles = {
+export type ExplainedFiles = {
   readonly node: string;
   readonly files: readonly BundleFile[];
   readonly by: (file: BundleFile) => string | undefined;
   readonly notes: readonly string[];
 };
 
-/** Reads what `explainFiles` wants to know. */
+/** Reads what `explainFiles` needs of the state. */
 export async function knownOfNodes(
   store: Store,
   nodes: readonly SiteNode[],
@@ -43,7 +43,11 @@ export async function knownOfNodes(
 }
 
 /** Renders a node's files. Throws SITE_INVALID or TEMPLATE_INVALID with the place of what is wrong. */
-export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNode | undefined): Promise<ToldFiles> {
+export async function explainFiles(
+  site: Site,
+  node: SiteNode,
+  known: KnownOfNode | undefined,
+): Promise<ExplainedFiles> {
   const { sources, folders } = await readSources(site, node);
   const server = serverOf(site, node);
   const made = known !== undefined && isWhole(known.identity);
@@ -77,7 +81,7 @@ export async function explainFiles(site: Site, node: SiteNode, known: KnownOfNod
 }
 
 /** The list of files: path, mode, owner, size, and who gives each. */
-export function filesText({ node, files, by, notes }: ToldFiles): string {
+export function filesText({ node, files, by, notes }: ExplainedFiles): string {
   const rows = files.map((file) => [
     'folder' in file ? `${file.path}/` : file.path,
     ...('replace' in file ? ['-', '-'] : [octal(file.mode), `${file.owner}:${file.group}`]),
@@ -94,7 +98,7 @@ export function filesText({ node, files, by, notes }: ToldFiles): string {
 }
 
 /** The same for programs. */
-export function filesJson({ node, files, by, notes }: ToldFiles) {
+export function filesJson({ node, files, by, notes }: ExplainedFiles) {
   return {
     node,
     notes,
@@ -113,7 +117,7 @@ export function filesJson({ node, files, by, notes }: ToldFiles) {
 }
 
 /** What would stand in the file at `path`. Throws FILE_MISSING. */
-export function fileContent({ node, files }: ToldFiles, path: string): Uint8Array {
+export function fileContent({ node, files }: ExplainedFiles, path: string): Uint8Array {
   const file = files.find((one) => one.path === path && !('folder' in one));
   if (file === undefined) {
     const hint = `list them with \`reveille explain ${node} --files\``;
@@ -126,7 +130,7 @@ export function fileContent({ node, files }: ToldFiles, path: string): Uint8Arra
   return Buffer.from(`the file of the image, with\n${tokens.join('')}`);
 }
 
-/** What is private stays so; what nobody has asked for yet is a sample. */
+/** What is private stays so; what does not exist yet is shown as a sample. */
 function shownIdentity(parts: IdentityParts): Identity {
   const { sshHostKeys, ...identity } = masked(identityFrom(parts));
   return { ...SAMPLE_IDENTITY, ...identity, sshHostKeys: { ...SAMPLE_IDENTITY.sshHostKeys, ...sshHostKeys } };

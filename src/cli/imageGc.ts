@@ -24,7 +24,7 @@ type GcFlags = {
 /** More than any state keeps. */
 const EVERY_EVENT = 10_000_000;
 
-/** `reveille image gc`: removes images that nobody needs, and old roots of the cache. */
+/** `reveille image gc`: removes images that are not in use, and old roots of the cache. */
 export function imageGcCommand(): Command {
   return new Command('gc')
     .description('remove images that no name stands for and no node runs, and old roots of the cache')

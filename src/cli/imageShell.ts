@@ -26,8 +26,8 @@ export function imageShellCommand(): Command {
       const shell = ['/bin/sh', '-c', 'if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi'];
       const apt = await aptOf(flags.site, image.name);
       const { code, changes } = await runInImage(image, command.length > 0 ? command : shell, apt);
-      const told = changesText(changes);
-      if (told !== '') console.error(told);
+      const summary = changesText(changes);
+      if (summary !== '') console.error(summary);
       process.exitCode = code;
     });
 }

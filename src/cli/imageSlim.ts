@@ -28,10 +28,10 @@ type Flags = {
   readonly json: boolean;
 };
 
-/** What is known of an image's space, and what the boots of its nodes told. */
+/** The sizes of an image's parts, and what the boots of its nodes reported. */
 export type SlimReport = Savings & {
   readonly image: string;
-  /** How many boots told what they opened, and since when. */
+  /** How many boots reported what they opened, and since when. */
   readonly boots?: { readonly reports: number; readonly since: string };
   /** The recipe that was changed. */
   readonly written?: string;
@@ -49,7 +49,7 @@ export function slimCommand(): Command {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      '\nNodes tell a while after their boot which files they have opened, where the root is an initramfs.\n' +
+      '\nNodes report a while after their boot which files they have opened, where the root is an initramfs.\n' +
         '\nExample:\n  reveille image slim bookworm-nova\n  reveille image slim bookworm-nova --write',
     )
     .action(async (name: string, flags: Flags) => {
@@ -72,10 +72,10 @@ export function slimCommand(): Command {
 /** Reads the root that the image was built from; one that is not in the cache, or too old, is built anew. */
 async function savingsOf(recipe: Recipe, site: string, cacheFolder: string, opened: ReadonlySet<string> | undefined) {
   const cache = await openCache(cacheFolder, recipe.name);
-  const tell = plainProgress((line) => console.error(line));
+  const showProgress = plainProgress((line) => console.error(line));
   const lock = await takeLock(cache.lock, () => console.error(`a build of ${recipe.name} is running: waiting for it`));
   try {
-    const onStep = (step: { doing: string; fraction?: number }) => tell({ phase: 'root', ...step });
+    const onStep = (step: { doing: string; fraction?: number }) => showProgress({ phase: 'root', ...step });
     const base = await baseRoot(recipe, { cache, site, rootHours: BASE_HOURS, now: Date.now, onStep });
     const index = await indexRoot(base.tar);
     return findSavings({
@@ -121,8 +121,8 @@ export function slimText(report: SlimReport): string {
   return [
     `${paint('bold', `Image ${report.image}`)}: ${formatBytes(report.bytes)} of files, not compressed`,
     boots === undefined
-      ? 'No node has told yet what it opened; what follows goes by rules alone.'
-      : `${boots.reports} boots since ${boots.since} told what they opened.`,
+      ? 'No node has reported yet what it opened; what follows goes by rules alone.'
+      : `${boots.reports} boots since ${boots.since} reported what they opened.`,
     '',
     table([['PACKAGE', 'SIZE', ...head, 'NEEDED BY'], ...rows]),
     '',

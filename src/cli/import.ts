@@ -126,7 +126,7 @@ async function carryLeases(site: Site, file: string, state: string, draft: SiteD
 
 function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warnings: readonly Finding[]): string {
   const flat = ({ place, ...rest }: Finding) => ({ ...place, ...rest });
-  const told = ({ place, reason: _, ...rest }: Remark) => ({ ...place, ...rest });
+  const withPlace = ({ place, reason: _, ...rest }: Remark) => ({ ...place, ...rest });
   const count = (entries: object | undefined) => Object.keys(entries ?? {}).length;
   const { networks, classes, profiles, nodes } = draft.site;
   return JSON.stringify(
@@ -136,7 +136,7 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
       classes: count(classes),
       profiles: count(profiles),
       nodes: count(nodes),
-      remarks: byPlace(draft.remarks).map(told),
+      remarks: byPlace(draft.remarks).map(withPlace),
       errors: errors.map(flat),
       warnings: warnings.map(flat),
     },
@@ -147,7 +147,7 @@ function asJson(out: string, draft: SiteDraft, errors: readonly Finding[], warni
 
 const MOST_SHOWN = 15;
 
-/** How much of each kind there is, then the reasons for what is not simply taken over, those that cost clients something first. */
+/** How much of each kind there is, then the reasons for what is not simply taken over, those that affect clients first. */
 function remarkLines({ remarks }: SiteDraft, most: number): readonly string[] {
   const reasons = byReason(remarks.filter(({ kind }) => kind !== 'taken'));
   const shown = reasons.slice(0, most);

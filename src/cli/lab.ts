@@ -71,7 +71,7 @@ function upCommand(): Command {
 /** The process behind `lab up`. */
 function holdCommand(): Command {
   return withShape(new Command('hold'))
-    .description('hold a rack until it is told to come down')
+    .description('hold a rack until it is taken down')
     .action((flags: UpFlags) => {
       const folders = { site: flags.site, state: flags.state };
       return holdForParent(folders, async () => {

@@ -136,7 +136,7 @@ function downCommand(): Command {
 /** The process behind `lab cloud up`. */
 function holdCommand(): Command {
   return withFlags(new Command('hold'))
-    .description('hold a lab cloud until it is told to come down')
+    .description('hold a lab cloud until it is taken down')
     .action(({ site: from, state, cache, memory }: UpFlags) =>
       holdForParent({ site: join(state, 'site'), state }, async (onStep) => {
         const site = await copySite(from, state);

@@ -9,7 +9,7 @@ import { type Folders, type Held, holdRack, labFolder, labSocket } from '../lab/
 import { enter } from '../lab/namespace.ts';
 import { errorText } from './print.ts';
 
-/** What the process that holds a rack tells the one that started it, until the rack stands. */
+/** The messages of the process that holds a rack to the one that started it, until the rack is up. */
 type Word = { readonly step: RootStep } | { readonly status: LabStatus } | { readonly failure: SentError };
 
 /**
@@ -47,7 +47,7 @@ export async function startHolder(
   throw errorOf({ ...last.failure, hint: last.failure.hint === undefined ? more : `${last.failure.hint}\n${more}` });
 }
 
-/** The process behind it: holds what `open` opens, and tells its parent when the rack stands, or why it does not. */
+/** The process behind it: holds what `open` opens, and reports to its parent when the rack is up, or why it is not. */
 export async function holdForParent(
   folders: Folders,
   open: (onStep: (step: RootStep) => void) => Promise<Held>,
@@ -57,12 +57,12 @@ export async function holdForParent(
   process.once('disconnect', leave);
   // It may be gone before we could hear of it.
   if (process.connected === false) leave();
-  const tell = (word: Word) => {
+  const send = (word: Word) => {
     if (process.connected) process.send?.(word);
   };
   const tellLast = (word: Word) => {
     process.off('disconnect', leave);
-    tell(word);
+    send(word);
     if (process.connected) process.disconnect?.();
   };
   try {
@@ -71,7 +71,7 @@ export async function holdForParent(
       (says) =>
         open((step) => {
           says(step.doing);
-          tell({ step });
+          send({ step });
         }),
       { onUp: (status) => tellLast({ status }), unwanted: unwanted.signal },
     );

@@ -43,8 +43,8 @@ export function openLineLog(out: LogOutput): { write(line: () => string): void; 
 }
 
 /**
- * Standard output as an output of a log that outlives its reader: a full disk costs lines and heals, a reader that has gone
- * costs all further lines, and neither ends the program.
+ * Standard output as an output of a log that outlives its reader: while the disk is full, lines are lost; once the reader has gone,
+ * all further lines are; neither ends the program.
  */
 export function standardOutput(stream: Writable & { readonly fd: number }): LogOutput {
   if (fstatSync(stream.fd).isFile()) return { waiting: 0, write: (text) => writeWhole(stream.fd, text) };

@@ -85,9 +85,9 @@ export function nodeCommand(): Command {
 /** A node as JSON has it: addresses in dotted form, options by number in hexadecimal. */
 function plain(node: SiteNode): Record<string, unknown> {
   const options = [...node.options].map(([code, bytes]) => [code, Buffer.from(bytes).toString('hex')] as const);
-  const { overlayOrigins: _, replace, ...told } = node;
+  const { overlayOrigins: _, replace, ...shown } = node;
   return {
-    ...told,
+    ...shown,
     ip: address(node) ?? null,
     network: node.network ?? null,
     image: node.image ?? null,

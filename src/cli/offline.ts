@@ -1,6 +1,6 @@
 import type { Network } from '../model/network.ts';
 import { interfaceAddresses } from '../net/interfaces.ts';
-import { standingOf } from '../node/standing.ts';
+import { filesStatusOf } from '../node/standing.ts';
 import { serverFor } from '../site/servers.ts';
 import { openStore } from '../state/store.ts';
 import { heldLeases } from '../timeline/heldLease.ts';
@@ -29,9 +29,9 @@ export async function statusFromState(siteFolder: string, stateFolder: string): 
       timeline,
       strangers,
       serverOf,
-      standingOf: (node) => {
-        const told = applied.get(node);
-        return told && standingOf(told, undefined);
+      filesStatusOf: (node) => {
+        const reported = applied.get(node);
+        return reported && filesStatusOf(reported, undefined);
       },
       held: heldLeases(await store.leases.load(), site, Date.now()),
     });

@@ -58,6 +58,6 @@ export function whole(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is wanted`);
+    throw new InvalidArgumentError(`give a whole number from ${least} to ${most}`);
   };
 }

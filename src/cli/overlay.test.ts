@@ -27,7 +27,7 @@ describe('reveille overlay', () => {
       assert.equal(rows.find(([name]) => name === 'netplan')?.[1], 'shipped');
     }));
 
-  test('show tells what it lays, reads and runs, with an example', () =>
+  test('show lists the files that it writes, the variables and the hooks, with an example', () =>
     withSiteFolder(SITE, async (site) => {
       const { out } = await run(overlayCommand(), ['show', 'nova-compute', '--site', site]);
       assert.match(out, /^ {2}\/etc\/nova\/nova\.conf +0640 +root:nova$/m);
@@ -46,8 +46,8 @@ describe('reveille overlay', () => {
 
   test('show gives programs the same', () =>
     withSiteFolder(SITE, async (site) => {
-      const told = JSON.parse((await run(overlayCommand(), ['show', 'chrony', '--json', '--site', site])).out);
-      assert.deepEqual(told, {
+      const shown = JSON.parse((await run(overlayCommand(), ['show', 'chrony', '--json', '--site', site])).out);
+      assert.deepEqual(shown, {
         name: 'chrony',
         shipped: false,
         about: 'Our own clocks',

@@ -46,7 +46,7 @@ export function powerCommand(): Command {
       ),
     )
     .addOption(siteOption())
-    .addOption(new Option('--dry-run', 'say which BMCs would be told, and tell none').default(false))
+    .addOption(new Option('--dry-run', 'list the BMCs that would get the order, and send none').default(false))
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -56,16 +56,16 @@ export function powerCommand(): Command {
       const site = await siteIn(flags.site);
       const secrets = openSiteSecrets(() => site, process.env);
       const results = await inTurns(nodesOf(site, set), async (node) => {
-        const told = { node: node.name, bmc: node.bmc ? `${node.bmc.kind} ${node.bmc.address}` : null };
+        const named = { node: node.name, bmc: node.bmc ? `${node.bmc.kind} ${node.bmc.address}` : null };
         try {
           const session = await openBmc(node, secrets);
-          if (flags.dryRun && order !== 'status') return { ...told, ...DRY };
+          if (flags.dryRun && order !== 'status') return { ...named, ...DRY };
           const power = await carryOut(session, order);
-          return { ...told, power, result: 'done', detail: DONE_WORDS[order] || null, code: null } as const;
+          return { ...named, power, result: 'done', detail: DONE_WORDS[order] || null, code: null } as const;
         } catch (error) {
           if (!(error instanceof ReveilleError)) throw error;
           const detail = error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
-          return { ...told, power: null, result: 'failed', detail, code: error.code } as const;
+          return { ...named, power: null, result: 'failed', detail, code: error.code } as const;
         }
       });
       console.log(flags.json ? jsonText(results) : powerText(results));

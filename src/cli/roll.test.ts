@@ -42,7 +42,7 @@ describe('reveille roll', () => {
     );
   });
 
-  it('shows of many nodes those that tell most, in their order, in as many lines as there are', () => {
+  it('shows of many nodes the most important, in their order, in as many lines as there are', () => {
     const nodes = Array.from({ length: 40 }, (_, i) =>
       aRollNode(`node${i + 1}`, { phase: i === 5 ? 'failed' : i === 30 ? 'booting' : i < 20 ? 'done' : 'waiting' }),
     );

@@ -66,7 +66,7 @@ function withLimits(command: Command, usual?: string): Command {
     new Option('--failures <n>', `nodes that may fail before the roll stops ${or('0')}`).argParser(number(0)),
     new Option(
       '--policy <policy>',
-      `for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for somebody to move them, stop-roll stops ${or('wait')}`,
+      `for instances that cannot be moved live: cold moves them stopped, leave lets them go down with the node, wait waits for an operator to move them, stop-roll stops ${or('wait')}`,
     ).choices(POLICIES),
     new Option('--boot-time <duration>', `how long a rebooted node may take until it is ready ${or('20m')}`).argParser(
       duration,

@@ -97,7 +97,7 @@ export function liveTable(): (roll: Roll) => void {
 /** Shows what changed of a roll, a line for each change. */
 export function lines(): (roll: Roll) => void {
   const last = new Map<string, string>();
-  const tell = (who: string, words: string): void => {
+  const show = (who: string, words: string): void => {
     if (last.get(who) === words) return;
     last.set(who, words);
     console.log(plainLine(`${clock(Date.now())}  ${who.padEnd(12)}  ${words}`));
@@ -105,9 +105,9 @@ export function lines(): (roll: Roll) => void {
   return (roll) => {
     for (const { node, phase, note } of roll.nodes) {
       const words = noteText(note);
-      if (phase !== 'waiting') tell(node, `${phase}${words === '' || words === phase ? '' : `: ${words}`}`);
+      if (phase !== 'waiting') show(node, `${phase}${words === '' || words === phase ? '' : `: ${words}`}`);
     }
     const words = noteText(roll.note);
-    if (!isActive(roll) || words !== '') tell('roll', `${roll.state}${words === '' ? '' : `: ${words}`}`);
+    if (!isActive(roll) || words !== '') show('roll', `${roll.state}${words === '' ? '' : `: ${words}`}`);
   };
 }

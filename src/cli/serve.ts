@@ -21,7 +21,7 @@ type Flags = {
   readonly keepPrivileges?: boolean;
 };
 
-/** `reveille serve`: answers DHCP, TFTP and HTTP until it is told to stop; prints a line for each event. */
+/** `reveille serve`: answers DHCP, TFTP and HTTP until it is stopped; prints a line for each event. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description('answer DHCP, TFTP and HTTP for the site, and follow its edits')

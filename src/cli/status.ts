@@ -3,7 +3,7 @@ import { formatPlace, ReveilleError } from '../errors.ts';
 import { STATUS } from '../http/contracts/status.ts';
 import type { BootStep } from '../model/bootStep.ts';
 import { parseIpv4 } from '../model/ipv4.ts';
-import type { Standing } from '../model/nodeFiles.ts';
+import type { FilesStatus } from '../model/nodeFiles.ts';
 import { plainLine, plainLines } from '../plainText.ts';
 import { foldNames } from '../site/foldNames.ts';
 import { namesOneNode, selectNodes } from '../site/nodeSet.ts';
@@ -198,7 +198,7 @@ function stateWord(state: NodeState): string {
 }
 
 /** How a node's files stand, in a word or two. */
-function filesText(files: Standing | null): string {
+function filesText(files: FilesStatus | null): string {
   if (!files) return '-';
   const drift = files.drifted === 0 ? '' : `drift ${files.drifted}`;
   const main = files.state === 'drift' ? '' : files.state === 'unknown' && drift !== '' ? '' : files.state;

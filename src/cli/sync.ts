@@ -45,7 +45,7 @@ export function syncCommand(): Command {
 async function run(
   set: string,
   flags: Flags,
-  tell: (done: number, of: number) => void,
+  onProgress: (done: number, of: number) => void,
 ): Promise<readonly SyncResult[]> {
   const timeoutMs = flags.timeout ?? (flags.wait ? PATIENCE_FOR_ABSENT_MS : PATIENCE_MS);
   const { wait, restore } = flags;
@@ -55,13 +55,13 @@ async function run(
     for await (const line of askLines(flags, SYNC, { body: { nodes: set, wait, restore, timeoutMs } })) {
       if ('nodes' in line) nodes = line.nodes;
       else results.set(line.node, line);
-      tell(results.size, nodes.length);
+      onProgress(results.size, nodes.length);
     }
   } catch (error) {
     // A server that ends in the middle leaves some without a result.
     if (nodes.length === 0 || !(error instanceof ReveilleError) || error.code !== 'SERVER_UNREACHABLE') throw error;
   }
-  tell(0, 0);
+  onProgress(0, 0);
   return nodes.map((node) => results.get(node) ?? { node, ...NO_ANSWER });
 }
 

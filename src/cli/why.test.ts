@@ -72,7 +72,7 @@ const why = (...args: string[]) => prints(whyCommand, args);
 const whyJson = async (...args: string[]) => JSON.parse(await why(...args, '--json'));
 
 describe('reveille why of a machine that the site does not list', () => {
-  it('tells what it asked, what it is and has, and how it becomes a node', async () => {
+  it('shows what it asked, what it is and has, and how it becomes a node', async () => {
     const text = await why('52-54-00-00-00-61');
     const lines = text.split('\n').map((line) => line.replaceAll(/(\d+ min )?[\d.]+ m?s/g, 'TIME'));
     assert.deepEqual(lines, [
@@ -98,16 +98,16 @@ describe('reveille why of a machine that the site does not list', () => {
   ];
   for (const [what, word, state, more] of rows) {
     it(`says of one that ${what}: ${state}`, async () => {
-      const told = await whyJson(word);
-      assert.deepEqual([told.node, told.state], [null, state]);
-      assert.match(told.advice.join('\n'), more);
+      const diagnosed = await whyJson(word);
+      assert.deepEqual([diagnosed.node, diagnosed.state], [null, state]);
+      assert.match(diagnosed.advice.join('\n'), more);
     });
   }
 
   it('goes together with nodes, and nodes are known by each of their cards and by their address of a pool', async () => {
-    const told = await whyJson(`node01,${STRANGER},${SECOND.toUpperCase()},10.0.0.202`);
+    const diagnosed = await whyJson(`node01,${STRANGER},${SECOND.toUpperCase()},10.0.0.202`);
     assert.deepEqual(
-      told.map(({ node, state }: { node: string; state: string }) => [node, state]),
+      diagnosed.map(({ node, state }: { node: string; state: string }) => [node, state]),
       [
         ['node01', 'unseen'],
         ['node02', 'addressed'],

@@ -21,7 +21,11 @@ import { currentStatus, nodesNamed } from './status.ts';
 
 type Flags = ServerFlags & { readonly site: string; readonly json?: boolean };
 /** What `--json` prints of each machine; `node` is `null` for one that the site does not list. */
-type Told = DiagnosisText & { readonly node: string | null; readonly state: string; readonly [more: string]: unknown };
+type Diagnosed = DiagnosisText & {
+  readonly node: string | null;
+  readonly state: string;
+  readonly [more: string]: unknown;
+};
 
 /** `reveille why NODES`: how each node stands, in words, and what to look at next; the same of machines that the site does not list. */
 export function whyCommand(): Command {
@@ -39,16 +43,16 @@ export function whyCommand(): Command {
       const terms = nodeTerms(set);
       const unlisted = terms.filter((term) => isUnlisted(term, status));
       const listed = terms.filter((term) => !unlisted.includes(term));
-      const told = [
+      const diagnosed = [
         ...(listed.length === 0 ? [] : await aboutNodes(listed.join(','), status, flags)),
         ...(unlisted.length === 0 ? [] : await aboutStrangers(unlisted, status, flags, optionsOf(command))),
       ];
-      if (flags.json) console.log(jsonText(namesOneNode(set) ? told[0] : told));
-      else console.log(told.map(text).join('\n'));
+      if (flags.json) console.log(jsonText(namesOneNode(set) ? diagnosed[0] : diagnosed));
+      else console.log(diagnosed.map(text).join('\n'));
     });
 }
 
-async function aboutNodes(set: string, status: Status, flags: Flags): Promise<readonly Told[]> {
+async function aboutNodes(set: string, status: Status, flags: Flags): Promise<readonly Diagnosed[]> {
   const shelf = openShelf(join(flags.state, 'images'));
   return Promise.all(
     nodesNamed(status, set).map(async (node) => {
@@ -74,7 +78,7 @@ async function aboutStrangers(
   { strangers }: Status,
   flags: Flags,
   options: string,
-): Promise<readonly Told[]> {
+): Promise<readonly Diagnosed[]> {
   const now = Date.now();
   const leases = (await leasesNow(flags)).filter(({ state, expires }) => state === 'bound' && expires > now);
   const macs = terms.map((term) => macOf(term, leases, strangers));

@@ -122,7 +122,7 @@ describe('words on screen', () => {
       assert.deepEqual(nodesNamed(status, text), [node], text);
   });
 
-  it('a line of watch tells who and what', () => {
+  it('a line of watch names the machine and the event', () => {
     const line = eventLine({ at: 0, kind: 'dhcp.discover', stage: 'os', mac: MAC, node: 'node01' });
     assert.match(line, /^\d\d:\d\d:\d\d\.\d{3} {2}node01 {11} {2}DHCP DISCOVER \(os\)$/);
   });

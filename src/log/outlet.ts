@@ -15,7 +15,7 @@ export type Outlet = {
 
 /**
  * An outlet over `sender`. What the receiver does not take waits, in its order, while the receiver is behind or being
- * restarted; messages beyond the bound are dropped, each told to `dropped` with the reason.
+ * restarted; messages beyond the bound are dropped, each passed to `dropped` with the reason.
  */
 export function openOutlet(sender: DatagramSender, dropped: (reason: string) => void): Outlet {
   let waiting: Uint8Array[] = [];

@@ -25,7 +25,7 @@ export type BootStep = {
         | 'other-server'
         | 'address-refused';
     }
-  /** Firmware or iPXE has an address, and is told to boot `bootFile`. */
+  /** Firmware or iPXE has an address, and the boot file `bootFile`. */
   | { readonly code: 'address'; readonly bootFile?: string }
   | FileStep
   | AgentStep

@@ -7,10 +7,10 @@ import type { LeaseEnd, RefusalCode } from './refusal.ts';
 import type { NodeNote, Phase, RollNote, RollState } from './rollNote.ts';
 import type { Trouble } from './trouble.ts';
 
-/** What software on the machine is speaking: it tells which stage a boot has reached. */
+/** Which software of the machine sends: it shows which stage a boot has reached. */
 export type ClientStage = 'firmware' | 'ipxe' | 'os';
 
-/** What a machine tells of itself when it asks for an address. All of it is its own word: text from the wire. */
+/** What a machine's request for an address says about it. Nothing of it is verified: text from the wire. */
 export type Machine = {
   readonly hostname?: string;
   readonly vendorClass?: string;
@@ -19,12 +19,12 @@ export type Machine = {
   readonly firmware?: string;
   /** Option 97, its bytes in the order in which they came. */
   readonly uuid?: string;
-  /** The port of a switch, as the relay told it (option 82): as text, else in hex. */
+  /** The port of a switch, by option 82 of the relay: as text, else in hex. */
   readonly circuitId?: string;
   readonly remoteId?: string;
 };
 
-/** What every DHCP message has in common: where it was heard, and who speaks. */
+/** What every DHCP message has in common: where it arrived, and its sender. */
 type DhcpMessage = {
   readonly stage: ClientStage;
   readonly network?: string;
@@ -51,9 +51,9 @@ type DhcpAsk = DhcpMessage & {
 /** What a client is given. */
 type DhcpGift = DhcpMessage & {
   readonly ip: Ipv4;
-  /** The loader, script or kernel that the answer names; absent where the client is not told to boot. */
+  /** The loader, script or kernel that the answer names; absent where the client gets no boot file. */
   readonly bootFile?: string;
-  /** Why firmware is not told to boot. */
+  /** Why firmware gets no boot file. */
   readonly reason?: string;
 };
 
@@ -105,7 +105,7 @@ type OtherEvent =
       readonly via?: string;
       readonly count?: number;
     }
-  /** An option does not fit the `bytes` that a client takes, and was left out; told once for each network and option. */
+  /** An option does not fit the `bytes` that a client takes, and was left out; reported once for each network and option. */
   | {
       readonly kind: 'dhcp.option-left';
       readonly network: string;
@@ -143,7 +143,7 @@ type OtherEvent =
       readonly bytes: number;
     })
   /**
-   * The agent on the node tells of one of its steps: of the boot, or `during` a refresh of the running node, or what a
+   * The agent on the node reports one of its steps: of the boot, or `during` a refresh of the running node, or what a
    * service says there later. `output` is the tail of what a failing command printed, or of a log.
    */
   | (AgentStep & {

@@ -1,5 +1,5 @@
 /**
- * The kinds of firmware that are told apart: by how they boot, not by their CPU alone. `types`: the numbers that they say in option 93
+ * The kinds of firmware that are distinguished: by how they boot, not by their CPU alone. `types`: their numbers in option 93
  * (RFC 4578 and the registry since). `vendorClass`: how option 60 begins, in what they send and in what they listen to. `mode`: what a
  * BMC calls the way in which they boot.
  */
@@ -24,7 +24,7 @@ export type FirmwareMode = 'bios' | 'uefi';
 /** A kind of firmware that is known. */
 export type FirmwareKind = keyof typeof KINDS;
 
-/** The firmware that is asking, as option 93 and the user class tell it. */
+/** The firmware that is asking, by option 93 and the user class. */
 export type Firmware = FirmwareKind | 'unknown';
 
 export const FIRMWARES = Object.keys(KINDS) as readonly FirmwareKind[] as readonly [FirmwareKind, ...FirmwareKind[]];
@@ -34,7 +34,7 @@ export const FIRMWARE_BY_TYPE: { readonly [type: number]: FirmwareKind } = Objec
   FIRMWARES.flatMap((kind) => KINDS[kind].types.map((type) => [type, kind])),
 );
 
-/** How option 60 of firmware of this type of processor begins; a type that is not known is taken for one that speaks PXE. */
+/** How option 60 of firmware of this type of processor begins; a type that is not known is taken for one of PXE. */
 export function vendorClassOf(type: number): VendorClass {
   const kind = FIRMWARE_BY_TYPE[type];
   return kind === undefined ? 'PXEClient' : KINDS[kind].vendorClass;

@@ -71,7 +71,7 @@ export type Network = BootFrom &
     readonly search: readonly string[];
     readonly mtu?: number;
     readonly routes: readonly Route[];
-    /** Where relays of this network speak from, besides addresses of subnets of the site. */
+    /** Addresses of relays of this network, besides those in subnets of the site. */
     readonly relays: readonly Ipv4Range[];
     readonly leaseSeconds: number;
     readonly pools: readonly Pool[];

@@ -32,7 +32,7 @@ export type Bmc = {
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** What the firmware boots as when it is told to boot from the network; absent: left to the BMC. */
+  /** The firmware's mode when the BMC makes it boot from the network; absent: left to the BMC. */
   readonly bootMode?: FirmwareMode;
 } & (
   | {

@@ -7,12 +7,12 @@ export type Drifted = {
 };
 
 /**
- * How a node's files stand. `behind`: the site gives it other files by now; `drift`: somebody changed some there; `failed`: the
+ * The state of a node's files. `behind`: the site gives it other files by now; `drift`: some were changed there; `failed`: the
  * last attempt to apply its bundle failed; `unknown`: what the site gives it has not been compared yet.
  */
-export type Standing = {
+export type FilesStatus = {
   readonly state: 'in sync' | 'behind' | 'drift' | 'failed' | 'unknown';
-  /** When the node last told (ms since the epoch), and the bundle that it has. */
+  /** When the node last reported (ms since the epoch), and the bundle that it has. */
   readonly at: number;
   readonly applied: string;
   /** The bundle that the site gives it; `null` where it is not known. */

@@ -9,7 +9,7 @@ import { openContents } from './contents.ts';
 import { diffNode } from './diff.ts';
 import type { Applied } from './news.ts';
 import { NO_SECRETS } from './secretMask.ts';
-import { standingOf } from './standing.ts';
+import { filesStatusOf } from './standing.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'reveille-diff-'));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -105,7 +105,7 @@ test('how files stand', () => {
     [{ ...report, drifted: 1, drift }, 'other', 'behind'],
     [{ ...report, failed: 'hook: x' }, report.sha256, 'failed'],
   ] as const;
-  for (const [applied, current, state] of rows) assert.equal(standingOf(applied, current).state, state);
+  for (const [applied, current, state] of rows) assert.equal(filesStatusOf(applied, current).state, state);
 });
 
 test('texts are kept for their owner alone, keys and binaries are not, and what no node has is forgotten', async () => {

@@ -3,7 +3,7 @@ import { ReveilleError, wordsOf } from '../errors.ts';
 import { GroupCommit } from '../groupCommit.ts';
 import type { EventSink } from '../model/event.ts';
 import type { SiteNode } from '../model/node.ts';
-import type { Drifted, Standing } from '../model/nodeFiles.ts';
+import type { Drifted, FilesStatus } from '../model/nodeFiles.ts';
 import { recall } from '../recall.ts';
 import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, manifestFiles } from './bundle.ts';
@@ -11,7 +11,7 @@ import type { Contents } from './contents.ts';
 import { createCurrentBundles } from './currentBundles.ts';
 import { diffNode, type NodeDiff } from './diff.ts';
 import type { Applied, News } from './news.ts';
-import { type AppliedAt, standingOf } from './standing.ts';
+import { type AppliedAt, filesStatusOf } from './standing.ts';
 import type { NewsFeed } from './sync.ts';
 
 /** What is known of the files of running nodes: what each has, and what the site gives it. */
@@ -22,7 +22,7 @@ export type NodeFiles = {
   onNews(node: SiteNode, news: News): void;
   readonly feed: NewsFeed;
   /** `undefined` for a node that has not reported yet. */
-  standing(node: string): Standing | undefined;
+  standing(node: string): FilesStatus | undefined;
   /** What would change on the node. Rejects with FILES_UNKNOWN, or as rendering its bundle does. */
   diff(node: SiteNode): Promise<NodeDiff & { readonly applied: string; readonly current: string }>;
   /** The site is another one. */
@@ -135,7 +135,7 @@ export async function openNodeFiles({ nodes, render, store, contents, emit, now 
     standing(name) {
       const report = applied.get(name);
       const now = current.of(name);
-      return report && standingOf(report, now === undefined || report.folders ? now : (olderNames.get(name) ?? now));
+      return report && filesStatusOf(report, now === undefined || report.folders ? now : (olderNames.get(name) ?? now));
     },
     async diff(node) {
       const report = applied.get(node.name);

@@ -22,7 +22,7 @@ const CONFIRM_AGAIN_MS = 15_000;
 const MOVABLE_LIVE: ReadonlySet<string> = new Set(['ACTIVE', 'PAUSED']);
 const MOVABLE_COLD: ReadonlySet<string> = new Set(['ACTIVE', 'SHUTOFF']);
 
-type Way = 'live' | 'cold' | 'stays' | 'stuck' | 'stop';
+type MoveWay = 'live' | 'cold' | 'stays' | 'stuck' | 'stop';
 
 /**
  * One more step in emptying a host. `instances` are those on it now; `moved` says where those are that were moved cold. Nova
@@ -110,7 +110,7 @@ function isToConfirm({ status }: Instance): boolean {
   return status === 'VERIFY_RESIZE';
 }
 
-function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): Way {
+function wayOf({ status }: Instance, move: Move | undefined, policy: Policy): MoveWay {
   const triedLive = move?.kind === 'live' ? move.tries : move?.kind === 'cold' ? MOST_TRIES : 0;
   const triedCold = move?.kind === 'cold' ? move.tries : 0;
   if (MOVABLE_LIVE.has(status) && triedLive < MOST_TRIES) return 'live';

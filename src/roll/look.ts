@@ -6,7 +6,7 @@ import { type CloudView, readCloudView } from '../cloud/view.ts';
 import { ReveilleError } from '../errors.ts';
 import type { BootStep } from '../model/bootStep.ts';
 import type { SiteNode } from '../model/node.ts';
-import type { Standing as FilesStanding } from '../model/nodeFiles.ts';
+import type { FilesStatus } from '../model/nodeFiles.ts';
 import type { Phase } from '../model/rollNote.ts';
 import type { Site } from '../site/site.ts';
 import { type Boot, imageOfBoot } from '../timeline/boots.ts';
@@ -18,7 +18,7 @@ export type LookFrom = {
   readonly site: () => Site;
   readonly newestBoot: (node: string) => Boot | undefined;
   readonly isWaiting: (node: string) => boolean;
-  readonly filesOf: (node: string) => FilesStanding | undefined;
+  readonly filesOf: (node: string) => FilesStatus | undefined;
   readonly withCloud: WithCloud;
   readonly now: () => number;
 };
@@ -131,7 +131,7 @@ function withoutOutput({ output: _, ...step }: BootStep): BootStep {
  * Reports of a node from before its newest boot no longer count: its files were in memory. Files that were changed on the
  * node do not count: `sync --restore` mends them, and a service that writes its own would be renewed for ever.
  */
-function seenFiles(files: FilesStanding | undefined, boot: Boot | undefined): SeenNode['files'] {
+function seenFiles(files: FilesStatus | undefined, boot: Boot | undefined): SeenNode['files'] {
   if (!files || (boot && files.at < boot.startedAt)) return 'unknown';
   if (files.state === 'failed') return 'failed';
   if (files.state === 'behind') return 'others';

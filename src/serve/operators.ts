@@ -67,7 +67,7 @@ export function operatorsView(
         timeline,
         strangers: strangers.list(),
         serverOf: addresses.serverOf,
-        standingOf: files.standing,
+        filesStatusOf: files.standing,
         held: heldLeases(leases(), site(), Date.now()),
         refused: followed.refused(),
         api: api(),

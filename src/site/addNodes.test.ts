@@ -135,7 +135,7 @@ describe('adding nodes to a site', () => {
     });
   });
 
-  it('gives way to somebody who edits meanwhile', async () => {
+  it('writes nothing where the file was edited meanwhile', async () => {
     await inSite(async (folder, text) => {
       const path = join(folder, 'site.yaml');
       const edit = editSite(folder, (before) => `${before}# mine\n`, {

@@ -73,7 +73,7 @@ nodes:
       ['site.yaml:8:44: there is no secret "bmd" | did you mean "bmc"?'],
     ],
     [
-      'a BMC needs somebody who may use it',
+      'a BMC needs a user',
       NODES.replace('    profiles: [compute]\n', ''),
       ['site.yaml:8:3: node "node01" has settings of a BMC, and no bmc.user | set it here, or in a profile'],
     ],

@@ -157,7 +157,7 @@ describe('following a site', () => {
       ));
   }
 
-  it('takes the end of the file away where somebody confirms it with a comment, and a last node without', () =>
+  it('accepts a removed end of the file where a comment confirms it, and a removed last node without', () =>
     withSiteFolder({ 'site.yaml': `${GOOD}nodes:\n${nodeLine(1)}${nodeLine(2)}` }, (folder) =>
       following(folder, async (followed) => {
         await writeFile(join(folder, 'site.yaml'), `${GOOD}nodes:\n${nodeLine(1)}`);

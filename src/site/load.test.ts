@@ -130,7 +130,7 @@ const TABLE: readonly Row[] = [
     ],
   },
   {
-    name: 'relays that may speak for either of two networks',
+    name: 'relays of either of two networks',
     files: edited(
       [
         '    interface: br0\n    subnet: 10.0.0.0/24\n',

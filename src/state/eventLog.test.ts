@@ -49,7 +49,7 @@ test('flush and close save at once, in batches, what comes meanwhile too', async
   assert.deepEqual(times(await saved(store, 1)), [2501]);
 });
 
-test('a disk that fails costs no event, as long as there is room to wait, and no order', async () => {
+test('while the disk fails no event is lost, as long as there is room to wait, and their order stays', async () => {
   const store = emptyStore().events;
   let full = true;
   const failing: EventStore = { ...store, save: (events) => (full ? brokenStore().events : store).save(events) };

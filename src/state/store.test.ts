@@ -104,10 +104,10 @@ describe('the SQLite store', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let told = '';
+    let printed = '';
     for await (const chunk of child.stdout) {
-      told += chunk;
-      if (told.length > 2000 && !child.killed) {
+      printed += chunk;
+      if (printed.length > 2000 && !child.killed) {
         await assert.rejects(
           openStore(folder),
           unavailable(new RegExp(`another reveille \\(pid ${child.pid}\\) is serving`)),
@@ -116,7 +116,7 @@ describe('the SQLite store', () => {
       }
     }
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    const highest = Math.max(...told.split('\n').slice(0, -1).map(Number));
+    const highest = Math.max(...printed.split('\n').slice(0, -1).map(Number));
     const store = await openStore(folder);
     const leases = await store.leases.load();
     assert(leases.every(({ state }) => state === 'bound'));

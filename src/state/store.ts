@@ -128,7 +128,7 @@ function sqliteStore(folder: string, database: Database, eventsDatabase: EventsD
     apiTokens: new SqlApiTokens(tables),
     rolls: new SqlRolls(tables),
     async close() {
-      // An empty commit ends with the last one; whoever waits for that hears of its failure.
+      // An empty commit ends with the last one, and fails with it.
       await leases.commit([]).catch(() => {});
       await Promise.all([database.close(), eventsDatabase.close()]);
     },
@@ -138,7 +138,7 @@ function sqliteStore(folder: string, database: Database, eventsDatabase: EventsD
 
 const MOST_PASSED_ON = 100;
 
-/** The same damage is passed on once, and no end of others. */
+/** The same damage is passed on once, other damage each time. */
 function once(damaged: DamageSink): DamageSink {
   const passedOn = new Set<string>();
   return (damage) => {

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test';
 import { type Advice, diagnose, type NodeFinding } from './diagnose.ts';
 import { aNode, CASES, NOW } from './testing/diagnosisFixture.ts';
 
-type Told = readonly [finding: NodeFinding['code'], ...advice: (Advice['code'] | `stopped-after ${string}`)[]];
+type Codes = readonly [finding: NodeFinding['code'], ...advice: (Advice['code'] | `stopped-after ${string}`)[]];
 
 /** What is found of each node, and what is advised, in that order. */
-const FOUND: { readonly [C in keyof typeof CASES]: Told } = {
+const FOUND: { readonly [C in keyof typeof CASES]: Codes } = {
   'an address only': ['address-only', 'no-address'],
   'an address only, that it has': ['address-only', 'address-held'],
   'an address and no boot': ['addressed', 'boot-order', 'other-card'],

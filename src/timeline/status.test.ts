@@ -36,7 +36,7 @@ describe('the state of a node that boots a menu entry', () => {
         timeline,
         strangers: [],
         serverOf: () => undefined,
-        standingOf: () => undefined,
+        filesStatusOf: () => undefined,
         held: new Map(),
       }).nodes;
       assert.equal(status?.state, state);
@@ -70,7 +70,7 @@ describe("the state of a node that boots the operator's own boot file", () => {
         timeline,
         strangers: [],
         serverOf: () => ({ ip: ip('10.0.0.2'), httpPort: 8080 }),
-        standingOf: () => undefined,
+        filesStatusOf: () => undefined,
         held: new Map(),
       }).nodes;
       assert.equal(status?.state, state);
@@ -100,7 +100,7 @@ describe('a node that was not seen booting', () => {
         timeline: { boots: () => [] },
         strangers: [],
         serverOf: () => undefined,
-        standingOf: () => undefined,
+        filesStatusOf: () => undefined,
         held: new Map([[node.macs[0], leases]]),
       }).nodes;
       assert.deepEqual([status?.state, status?.lease?.ip], [state, address]);

@@ -5,7 +5,7 @@ import type { Mac } from '../model/mac.ts';
 import type { Menu } from '../model/menu.ts';
 import type { Network } from '../model/network.ts';
 import type { SiteNode } from '../model/node.ts';
-import type { Standing } from '../model/nodeFiles.ts';
+import type { FilesStatus } from '../model/nodeFiles.ts';
 import type { Boot } from './boots.ts';
 import type { HeldLease } from './heldLease.ts';
 import type { Stranger } from './strangers.ts';
@@ -37,7 +37,7 @@ export type NodeStatus = {
   /** The newest boot, if one was seen. */
   readonly boot: Boot | null;
   /** The state of its files, once its agent has reported it. */
-  readonly files: Standing | null;
+  readonly files: FilesStatus | null;
 };
 
 /** The whole rack at one moment, as `status --json` prints it. */
@@ -70,7 +70,7 @@ export type StatusFrom = {
   readonly timeline: Pick<Timeline, 'boots'>;
   readonly strangers: readonly Stranger[];
   readonly serverOf: (network: Network) => BootServer | undefined;
-  readonly standingOf: (node: string) => Standing | undefined;
+  readonly filesStatusOf: (node: string) => FilesStatus | undefined;
   /** The addresses that machines have now. */
   readonly held: ReadonlyMap<Mac, readonly HeldLease[]>;
   readonly refused?: RefusedEdit | undefined;
@@ -78,7 +78,16 @@ export type StatusFrom = {
 };
 
 /** Puts together what the site declares, what the timeline saw and which addresses are lent. Pure. */
-export function statusOf({ site, timeline, strangers, serverOf, standingOf, held, refused, api }: StatusFrom): Status {
+export function statusOf({
+  site,
+  timeline,
+  strangers,
+  serverOf,
+  filesStatusOf,
+  held,
+  refused,
+  api,
+}: StatusFrom): Status {
   const servers = [...site.networks.values()].map(serverOf).filter((found) => found !== undefined);
   const [server] = servers;
   const ours = new Set(servers.map(({ ip }) => ip));
@@ -103,7 +112,7 @@ export function statusOf({ site, timeline, strangers, serverOf, standingOf, held
         entry: node.boot ?? null,
         ...(node.bootFile === undefined ? {} : { bootFile: node.bootFile }),
         boot: boot ?? null,
-        files: standingOf(node.name) ?? null,
+        files: filesStatusOf(node.name) ?? null,
       };
     }),
   };

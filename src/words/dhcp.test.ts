@@ -101,7 +101,7 @@ describe('a refusal in words', () => {
     });
   }
 
-  test('tells nodes from machines that the site does not list', () => {
+  test('distinguishes nodes from machines that the site does not list', () => {
     assert.equal(refusalWords({ code: 'pools-closed' }), 'no pool here is open to a stranger');
     assert.equal(
       refusalWords({ code: 'pools-used-up', node: 'node03' }),

@@ -58,7 +58,7 @@ function notedText(trouble: NotedTrouble): string {
 const LOST: { readonly [code: string]: string } = {
   EAGAIN: 'does not keep up',
   ENOENT: 'is not there',
-  ECONNREFUSED: 'has nobody who listens',
+  ECONNREFUSED: 'has no listener',
   EACCES: 'may not be written to',
 };
 

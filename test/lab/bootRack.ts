@@ -20,7 +20,7 @@ import type { NodeStatus } from '../../src/timeline/status.ts';
 const DEMO_SITE = join(import.meta.dirname, '../../examples/demo');
 const BOOT_PATIENCE_MS = 400_000;
 
-/** What a test wants of a machine; BIOS and 512 MB unless it says otherwise. */
+/** The machine that a test needs; BIOS and 512 MB by default. */
 export type Hardware = {
   readonly nics: number;
   readonly model: NicModel;
@@ -28,7 +28,10 @@ export type Hardware = {
   readonly memoryMb?: number;
 };
 
-/** A rack with a server in it that serves `site`, for tests of whole boots. */
+/**
+ * A rack with a server in it that serves `site`, for tests of whole boots. Kernel lines have `no_timer_check`: on a busy host the timer
+ * of an emulated machine can be late when the kernel checks it, which ends in a panic.
+ */
 export type BootRack = {
   readonly rack: OpenRack;
   readonly siteFolder: string;

@@ -126,7 +126,7 @@ function siteText(loaders: { readonly [node: string]: string }): string {
     'networks:',
     '  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }',
     'profiles:',
-    '  worker: { image: bookworm-ram, kernelArgs: [console=ttyS0, quiet], overlays: [facts], vars: { role: first } }',
+    '  worker: { image: bookworm-ram, kernelArgs: [console=ttyS0, quiet, no_timer_check], overlays: [facts], vars: { role: first } }',
     'nodes:',
     ...Object.entries(loaders).map(
       ([name, loader], i) =>

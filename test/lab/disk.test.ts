@@ -277,7 +277,7 @@ test('a node boots from the disk of a virtual machine and becomes ready', async 
 networks:
   rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }
 nodes:
-  node01: { mac: "52:54:00:00:03:01", ip: 10.0.0.91, image: virtual, kernelArgs: [console=ttyS0, quiet] }
+  node01: { mac: "52:54:00:00:03:01", ip: 10.0.0.91, image: virtual, kernelArgs: [console=ttyS0, quiet, no_timer_check] }
 `,
       'images/virtual.yaml': `from: { disk: ${at('node.qcow2')} }\nrun:\n  - echo from a disk >/etc/issue\n`,
     },

@@ -92,7 +92,14 @@ export function logicalVolume(
   writeFileSync(initrd, Buffer.concat([first, Buffer.alloc(-first.length & 511), init]));
   const args = ['-nodefaults', '-no-user-config', '-display', 'none', '-accel', 'tcg', '-m', '512', '-no-reboot'];
   const drives = [disk, content].flatMap((file) => ['-drive', `if=virtio,format=raw,file=${file}`]);
-  const kernel = ['-kernel', reader.kernel, '-initrd', initrd, '-append', 'console=ttyS0 rdinit=/make panic=-1'];
+  const kernel = [
+    '-kernel',
+    reader.kernel,
+    '-initrd',
+    initrd,
+    '-append',
+    'console=ttyS0 no_timer_check rdinit=/make panic=-1',
+  ];
   const said = execFileSync('qemu-system-x86_64', [...args, ...drives, ...kernel, '-serial', 'stdio'], {
     encoding: 'utf8',
     timeout: 120_000,

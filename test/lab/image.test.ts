@@ -166,7 +166,7 @@ test('a package that does not exist is named', async () => {
 /** Boots an image in QEMU until it powers off; what its console said. */
 async function boot(of: ShelvedImage): Promise<string> {
   const args = ['-accel', 'tcg', '-m', '1024', '-display', 'none', '-serial', 'stdio', '-no-reboot', '-nodefaults'];
-  const line = 'console=ttyS0 rw rootfstype=ramfs';
+  const line = 'console=ttyS0 no_timer_check rw rootfstype=ramfs';
   const machine = spawn(
     'qemu-system-x86_64',
     [...args, '-kernel', of.kernel.path, '-initrd', of.initrd.path, '-append', line],

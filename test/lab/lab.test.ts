@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LabStatus } from '../../src/lab/control.ts';
 
-type Standing = LabStatus & { readonly insidePid: number };
+type RunningRack = LabStatus & { readonly insidePid: number };
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 
@@ -21,7 +21,7 @@ test('an operator sets a rack up, uses it, loses it and takes it down', async ()
 
     const first = await lab('up', ...up, '--nics', '2');
     assert.equal(first.code, 0, first.stderr);
-    const stands = JSON.parse(first.stdout) as Standing;
+    const stands = JSON.parse(first.stdout) as RunningRack;
     assert.deepEqual(
       stands.machines.map(({ name, on, macs }) => [name, on, macs.length, macs[0]]),
       [
@@ -51,7 +51,7 @@ test('an operator sets a rack up, uses it, loses it and takes it down', async ()
 
     const again = await lab('up', ...up);
     assert.equal(again.code, 0, again.stderr);
-    const { pid, insidePid } = JSON.parse(again.stdout) as Standing;
+    const { pid, insidePid } = JSON.parse(again.stdout) as RunningRack;
     assert.equal((await lab('down')).code, 0);
     while (runs(pid) || runs(insidePid)) await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal((await lab('down')).code, 1);

@@ -18,7 +18,7 @@ menu:
   timeout: 1s
   default: tiny
   entries:
-    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, console=ttyS0], ipappend: 7 }
+    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, no_timer_check, console=ttyS0], ipappend: 7 }
 tftp: { root: tftp }
 `;
 
@@ -38,9 +38,12 @@ test('the menu`s other entries boot by themselves, from the operator`s files: ov
     const words = (last: number, uuid: string) =>
       `ip=10.0.0.7${last}:10.0.0.2:10.0.0.1:255.255.255.0 BOOTIF=01-52-54-00-00-02-0${last} SYSUUID=${uuid}`;
     const uuidOfNode = (last: number) => uuidOf(mac(`52:54:00:00:02:0${last}`));
-    assert.equal(ipxe, `initrd=initrd0 quiet console=ttyS0 TFTP=10.0.0.2 ${words(1, uuidOfNode(1))}`);
+    assert.equal(ipxe, `initrd=initrd0 quiet no_timer_check console=ttyS0 TFTP=10.0.0.2 ${words(1, uuidOfNode(1))}`);
     const files = 'BOOT_IMAGE=tiny/linux initrd=tiny/initrd.gz';
-    assert.equal(pxelinux, `${files} quiet console=ttyS0 TFTP=10.0.0.2 ${words(2, asInMemory(uuidOfNode(2)))}`);
+    assert.equal(
+      pxelinux,
+      `${files} quiet no_timer_check console=ttyS0 TFTP=10.0.0.2 ${words(2, asInMemory(uuidOfNode(2)))}`,
+    );
   } finally {
     await boots.close();
   }

@@ -39,7 +39,7 @@ const SITE = {
   profiles: {
     compute: {
       image: 'lab-nfs',
-      kernelArgs: ['console=ttyS0', 'quiet'],
+      kernelArgs: ['console=ttyS0', 'quiet', 'no_timer_check'],
       overlays: ['fstab-nfs', 'stand-in', 'nova-compute'],
       services: ['nova-compute'],
       vars: { openstack: { controller: '10.0.0.10' }, nova },

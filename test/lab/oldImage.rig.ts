@@ -59,7 +59,7 @@ menu title The cloud
 
 label diskless
   kernel cloud/vmlinuz
-  append rw root=/dev/ram0 initrd=cloud/initrd.img console=ttyS0 TFTP=10.0.0.2
+  append rw root=/dev/ram0 initrd=cloud/initrd.img console=ttyS0 no_timer_check TFTP=10.0.0.2
 
 label other
   kernel other/linux

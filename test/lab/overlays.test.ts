@@ -32,7 +32,7 @@ test('a node of six cards has the network, the identity and the tokens that ship
     profiles: {
       worker: {
         image: 'bookworm-ram',
-        kernelArgs: ['console=ttyS0', 'quiet'],
+        kernelArgs: ['console=ttyS0', 'quiet', 'no_timer_check'],
         overlays: ['networkd', 'ssh-host-keys', 'identity', 'names'],
         replace: { '/etc/issue': { 'GNU/Linux': '{{ node.name }} at {{ node.ip }}' } },
         vars: {

@@ -20,7 +20,7 @@ nodes:
   node02: { mac: "52:54:00:00:03:02", ip: 10.0.0.82, profiles: [worker], bmc: { address: 10.1.0.82 } }
 menu:
   entries:
-    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, console=ttyS0] }
+    tiny: { title: A tiny system, kernel: tiny/linux, initrd: tiny/initrd.gz, args: [quiet, no_timer_check, console=ttyS0] }
 tftp: { root: tftp }
 `;
 

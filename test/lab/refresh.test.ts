@@ -16,7 +16,7 @@ nodes:
     mac: 52:54:00:00:01:00
     ip: 10.0.0.60
     image: bookworm-ram
-    kernelArgs: [console=ttyS0, quiet]
+    kernelArgs: [console=ttyS0, quiet, no_timer_check]
     overlays: [${overlays}]
 `;
 /** Says on the console what the node reads in a file of the image that the overlay takes the place of. */

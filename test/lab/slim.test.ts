@@ -17,7 +17,7 @@ test('a node tells which files it opened, and image slim proposes what it did no
         'networks:',
         '  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }',
         'nodes:',
-        '  node01: { mac: "52:54:00:00:04:01", ip: 10.0.0.91, image: bookworm-ram, kernelArgs: [console=ttyS0, quiet] }',
+        '  node01: { mac: "52:54:00:00:04:01", ip: 10.0.0.91, image: bookworm-ram, kernelArgs: [console=ttyS0, quiet, no_timer_check] }',
         '',
       ].join('\n'),
       // Its timer would wait for minutes.

@@ -22,7 +22,7 @@ const SITE = [
   'networks:',
   '  rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 }',
   'profiles:',
-  '  worker: { image: bookworm-ram, kernelArgs: [console=ttyS0, quiet] }',
+  '  worker: { image: bookworm-ram, kernelArgs: [console=ttyS0, quiet, no_timer_check] }',
   'nodes:',
   ...Object.entries(NODES).map(
     ([name, { loader }], i) =>

@@ -35,7 +35,7 @@ export function guestCommand(order: GuestOrder, accelerator: Accelerator): reado
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg', '-cpu', 'max']),
     ...['-m', '512', '-no-reboot', '-kernel', order.reader.kernel, '-initrd', order.reader.initrd],
-    ...['-append', 'console=ttyS0 quiet panic=-1'],
+    ...['-append', 'console=ttyS0 quiet no_timer_check panic=-1'],
     ...['-chardev', `file,id=console,path=${file(order.console)}`, '-serial', 'chardev:console'],
     ...['-drive', `if=none,id=disk,snapshot=on,format=${order.format},file=${file(order.disk)}`],
     ...['-device', 'virtio-blk-pci,drive=disk', '-device', 'virtio-serial-pci'],

@@ -19,7 +19,7 @@ test('a lab serves a copy of the site, made anew each time', async () => {
   );
 });
 
-test('a folder of somebody else is not taken for a copy, and the site is not copied into itself', async () => {
+test('a folder that is no copy is not overwritten, and the site is not copied into itself', async () => {
   await withSiteFolder(SITE, (from) =>
     withSiteFolder({}, async (state) => {
       mkdirSync(join(state, 'site'));

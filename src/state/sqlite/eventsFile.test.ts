@@ -119,7 +119,7 @@ describe('the events that stay', () => {
 });
 
 describe('the file of the events', () => {
-  test('costs the leases nothing when it is no database, and is set aside for a new one', async () => {
+  test('does not affect the leases when it is no database, and is set aside for a new one', async () => {
     const folder = newFolder();
     mkdirSync(folder);
     const text = 'not a database, but long enough to have had a header of one'.repeat(200);

@@ -7,7 +7,7 @@ import { hanging } from './thread.ts';
 export type PortDatabaseOptions = {
   readonly folder: string;
   readonly onNotice: (notice: Notice) => void;
-  /** The thread of the database has ended, or does not answer: whoever owns it has to look after it. */
+  /** The thread of the database has ended, or does not answer: its owner has to start it anew. */
   readonly missing: () => void;
   readonly patienceMs?: number;
 };

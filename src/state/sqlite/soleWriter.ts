@@ -19,7 +19,7 @@ export function lockAsSoleWriter(file: string): Lock {
   );
 }
 
-/** The process that holds a lock on `file`, where the kernel tells: its lines read `1: POSIX ADVISORY WRITE 612 fe:01:4711 0 EOF`. */
+/** The process that holds a lock on `file`, as the kernel lists it: its lines read `1: POSIX ADVISORY WRITE 612 fe:01:4711 0 EOF`. */
 function lockHolder(file: string): number | undefined {
   const { ino } = statSync(file);
   for (const line of readFileSync('/proc/locks', 'utf8').split('\n')) {

@@ -62,7 +62,7 @@ export class DatabaseThread<Asked, Given> {
     const id = ++this.#lastId;
     try {
       const to = this.#threadFor();
-      // Only an answer that somebody waits for keeps the process alive.
+      // Only an awaited answer keeps the process alive.
       if (this.#waiting.size === 0) to.ref();
       this.#waiting.set(id, { askedAt: performance.now(), resolve, reject });
       to.postMessage({ id, asked } satisfies Request<Asked>);
@@ -109,7 +109,7 @@ export class DatabaseThread<Asked, Given> {
       if ('given' in answer) asker?.resolve(answer.given);
       else asker?.reject(unavailable(answer.failure));
     });
-    // What cannot be read as a message answers nothing: whoever waits for it is released when patience ends.
+    // What cannot be read as a message answers nothing: its call ends by its time limit.
     started.on('messageerror', () => {});
     started.on('error', (error) => {
       reason = error;
