@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
-import { type Identity, openIdentities } from '../node/identity.ts';
+import { Identities, type Identity } from '../node/identity.ts';
 import type { Inventory } from '../node/inventory.ts';
 import { signKey } from '../node/openssl.ts';
 import { TWO_CARDS } from '../node/testing/machineFixture.ts';
@@ -26,7 +26,7 @@ async function explained(
     const node = site.nodes.get('node01');
     assert(node);
     if (booted) await store.inventories.save(node.macs[0], 1, TWO_CARDS as unknown as Inventory);
-    const identity = booted ? await openIdentities(store.identities).of('node01', { rsa: true }) : undefined;
+    const identity = booted ? await new Identities(store.identities).of('node01', { rsa: true }) : undefined;
     const known = await knownOfNodes(store, [node]);
     use(await explainFiles(site, node, known.get('node01')), identity, site);
   });
@@ -86,7 +86,7 @@ test('node show says for whom and until when a certificate holds', async () => {
   const subject = { commonName: 'node01', organization: 'rack', dns: ['node01'], ips: ['10.0.0.51'] };
   const { certificate, key } = await signKey(subject, life, undefined, tmpdir());
   const store = emptyStore();
-  await openIdentities(store.identities).of('node01', { nova: true });
+  await new Identities(store.identities).of('node01', { nova: true });
   const shown = publicIdentity(await store.identities.read('node01'), certificate);
   const { names, from, to } = (shown?.certificate ?? {}) as Record<string, string>;
   assert.deepEqual([from, to], ['2026-01-01', '2029-01-01']);
@@ -98,7 +98,7 @@ test('node show says for whom and until when a certificate holds', async () => {
 test('node show has the fingerprints of an identity, and nothing private', async () => {
   const store = emptyStore();
   assert.equal(publicIdentity(await store.identities.read('node01')), null);
-  const { sshHostKeys, machineId } = await openIdentities(store.identities).of('node01', { rsa: true });
+  const { sshHostKeys, machineId } = await new Identities(store.identities).of('node01', { rsa: true });
   const shown = publicIdentity(await store.identities.read('node01'));
   assert.equal(shown?.machineId, machineId);
   const text = JSON.stringify(shown);

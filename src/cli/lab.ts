@@ -8,7 +8,7 @@ import { bmcsOf } from '../lab/bmcs.ts';
 import { openWithServer } from '../lab/hold.ts';
 import type { LabFirmware, NicModel } from '../lab/rack.ts';
 import { DEFAULT_SHAPE, type MachineShape, rackOfSite } from '../lab/siteRack.ts';
-import { openSiteSecrets } from '../node/siteSecrets.ts';
+import { SiteSecrets } from '../node/siteSecrets.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import { labCloudCommand } from './labCloud.ts';
 import { askStanding, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
@@ -77,7 +77,7 @@ function holdCommand(): Command {
       return holdForParent(folders, async () => {
         const site = await siteIn(flags.site);
         const rack = rackOfSite(site, shapeOf(flags));
-        const secrets = openSiteSecrets(() => site, process.env);
+        const secrets = new SiteSecrets(() => site, process.env);
         return openWithServer(rack, await bmcsOf(rack, site, secrets), folders);
       });
     });

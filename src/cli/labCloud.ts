@@ -9,7 +9,7 @@ import { copySite, openLabCloud } from '../lab/cloud/open.ts';
 import type { CloudStatus, LabStatus } from '../lab/control.ts';
 import { labFolder, labSocket } from '../lab/hold.ts';
 import type { OpenRack } from '../lab/open.ts';
-import { openSiteSecrets } from '../node/siteSecrets.ts';
+import { SiteSecrets } from '../node/siteSecrets.ts';
 import type { Site } from '../site/site.ts';
 import { plainProgress } from './image.ts';
 import { ask, holdForParent, insideOf, runInside, startHolder } from './labHolder.ts';
@@ -141,11 +141,7 @@ function holdCommand(): Command {
       holdForParent({ site: join(state, 'site'), state }, async (onStep) => {
         const site = await copySite(from, state);
         const meanwhile = async (open: OpenRack) => {
-          const bmcs = await bmcsOf(
-            open.rack,
-            site,
-            openSiteSecrets(() => site, process.env),
-          );
+          const bmcs = await bmcsOf(open.rack, site, new SiteSecrets(() => site, process.env));
           await startBmcs(open, bmcs, { folder: labFolder(state), socket: labSocket(state) });
         };
         const options = { state, cache, memoryMb: memory, onStep, meanwhile };

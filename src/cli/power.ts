@@ -4,7 +4,7 @@ import { openBmc } from '../bmc/open.ts';
 import type { Power } from '../bmc/session.ts';
 import { type ErrorCode, ReveilleError } from '../errors.ts';
 import type { SiteNode } from '../model/node.ts';
-import { openSiteSecrets } from '../node/siteSecrets.ts';
+import { SiteSecrets } from '../node/siteSecrets.ts';
 import { NODE_SET_HELP } from '../site/nodeSet.ts';
 import { jsonOption, siteOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
@@ -54,7 +54,7 @@ export function powerCommand(): Command {
     )
     .action(async (set: string, order: PowerOrder, flags: Flags) => {
       const site = await siteIn(flags.site);
-      const secrets = openSiteSecrets(() => site, process.env);
+      const secrets = new SiteSecrets(() => site, process.env);
       const results = await inTurns(nodesOf(site, set), async (node) => {
         const named = { node: node.name, bmc: node.bmc ? `${node.bmc.kind} ${node.bmc.address}` : null };
         try {

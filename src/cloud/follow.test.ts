@@ -3,7 +3,7 @@ import { mock, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ReveilleError } from '../errors.ts';
 import type { Happening } from '../model/event.ts';
-import { followCloud } from './follow.ts';
+import { CloudFollower } from './follow.ts';
 import type { Expected } from './inService.ts';
 import type { CloudView } from './view.ts';
 
@@ -27,7 +27,12 @@ test('each change of a standing is reported once; while a boot waits the cloud i
   });
   const reported: Happening[] = [];
   const missed = mock.fn();
-  using _ = followCloud({ expected: () => [NODE], view, onMissing: missed, emit: (event) => reported.push(event) });
+  using _ = new CloudFollower({
+    expected: () => [NODE],
+    view,
+    onMissing: missed,
+    emit: (event) => reported.push(event),
+  });
   const standings = () => reported.map((event) => (event.kind === 'cloud.standing' ? event.standing : event.kind));
 
   await turn();
@@ -57,7 +62,12 @@ test('an exception is reported, and the cloud is still followed', async (t) => {
     return FULL;
   });
   const reported: Happening[] = [];
-  using _ = followCloud({ expected: () => [NODE], view, onMissing: () => {}, emit: (event) => reported.push(event) });
+  using _ = new CloudFollower({
+    expected: () => [NODE],
+    view,
+    onMissing: () => {},
+    emit: (event) => reported.push(event),
+  });
   await turn();
   assert.deepEqual(reported, [{ kind: 'server.trouble', code: 'SERVER_FAILED', message: 'of undefined' }]);
   t.mock.timers.tick(60_000);
@@ -70,7 +80,12 @@ test('a cloud is not asked while no node should be in service', async (t) => {
   const view = mock.fn(async () => EMPTY);
   let expected: readonly Expected[] = [];
   const reported: Happening[] = [];
-  using _ = followCloud({ expected: () => expected, view, onMissing: () => {}, emit: (event) => reported.push(event) });
+  using _ = new CloudFollower({
+    expected: () => expected,
+    view,
+    onMissing: () => {},
+    emit: (event) => reported.push(event),
+  });
   await turn();
   assert.equal(view.mock.callCount(), 0);
   expected = [NODE];

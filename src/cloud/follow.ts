@@ -1,6 +1,7 @@
 import { ReveilleError, troubleOf } from '../errors.ts';
 import type { CloudStanding } from '../model/cloudStanding.ts';
 import type { EventSink } from '../model/event.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import { type Expected, standingOf } from './inService.ts';
 import type { CloudView } from './view.ts';
 
@@ -18,66 +19,88 @@ export type FollowCloudOptions = {
   readonly emit: EventSink;
 };
 
+type Reported = { readonly bootedAt: number; readonly standing: CloudStanding };
+
 /**
  * Keeps asking the cloud about the nodes that should be in service, and emits each change of a node's standing as an event.
  * Nothing waits for it: a cloud that does not answer delays no boot.
  */
-export function followCloud({ expected, view, onMissing, emit }: FollowCloudOptions): Disposable {
+export class CloudFollower implements Disposable {
+  readonly #options: FollowCloudOptions;
   /** The last report of each node's boot. */
-  const reported = new Map<string, { readonly bootedAt: number; readonly standing: CloudStanding }>();
-  let next: NodeJS.Timeout | undefined;
-  let closed = false;
+  readonly #reported = new Map<string, Reported>();
+  #next: NodeJS.Timeout | undefined;
+  #closed = false;
+  #expected = 0;
+  #rounds = 0;
+  #failed = 0;
+
+  /** Begins at once. */
+  constructor(options: FollowCloudOptions) {
+    this.#options = options;
+    this.#turn();
+  }
+
+  gauges(): GaugesOf<'cloud'> {
+    const inService = [...this.#reported.values()].filter(({ standing }) => standing.standing === 'in-service').length;
+    return { expected: this.#expected, inService, rounds: this.#rounds, failed: this.#failed };
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    clearTimeout(this.#next);
+  }
+
+  #turn(): void {
+    void this.#round()
+      .catch((error: unknown) => {
+        this.#options.emit({ kind: 'server.trouble', ...troubleOf(error) });
+        return WATCHING_MS;
+      })
+      .then((ms) => {
+        if (!this.#closed) this.#next = setTimeout(() => this.#turn(), ms).unref();
+      });
+  }
 
   /** Asks once, and gives how long to wait before the next time, in milliseconds. */
-  const round = async (): Promise<number> => {
-    const nodes = expected();
+  async #round(): Promise<number> {
+    const nodes = this.#options.expected();
+    this.#expected = nodes.length;
     const names = new Set(nodes.map(({ node }) => node));
-    for (const node of reported.keys()) if (!names.has(node)) reported.delete(node);
-    if (nodes.length > 0) {
-      const standings = await ask(view, nodes);
-      if (closed) return WATCHING_MS;
-      for (const [of, standing] of standings) {
-        report(of, standing);
-        if (standing.standing !== 'in-service' && standing.standing !== 'cloud') onMissing(of);
-      }
-    }
+    for (const node of this.#reported.keys()) if (!names.has(node)) this.#reported.delete(node);
+    if (nodes.length > 0) await this.#ask(nodes);
+    if (this.#closed) return WATCHING_MS;
     const waits = nodes.some(({ node, bootedAt }) => {
-      const last = reported.get(node);
+      const last = this.#reported.get(node);
       return last?.bootedAt !== bootedAt || last.standing.standing !== 'in-service';
     });
     // With no node to look at, a boot that becomes ready is noticed as soon as one that waits.
     return waits || nodes.length === 0 ? WAITING_MS : WATCHING_MS;
-  };
-  const turn = (): void => {
-    void round()
-      .catch((error: unknown) => {
-        emit({ kind: 'server.trouble', ...troubleOf(error) });
-        return WATCHING_MS;
-      })
-      .then((ms) => {
-        if (!closed) next = setTimeout(turn, ms).unref();
-      });
-  };
+  }
 
-  const report = ({ node, bootedAt }: Expected, standing: CloudStanding): void => {
-    const last = reported.get(node);
+  async #ask(nodes: readonly Expected[]): Promise<void> {
+    const { view, onMissing } = this.#options;
+    this.#rounds++;
+    const standings = await standingsOf(nodes, view);
+    if (standings.some(([, { standing }]) => standing === 'cloud')) this.#failed++;
+    if (this.#closed) return;
+    for (const [of, standing] of standings) {
+      this.#report(of, standing);
+      if (standing.standing !== 'in-service' && standing.standing !== 'cloud') onMissing(of);
+    }
+  }
+
+  #report({ node, bootedAt }: Expected, standing: CloudStanding): void {
+    const last = this.#reported.get(node);
     if (last?.bootedAt === bootedAt && isSame(last.standing, standing)) return;
-    reported.set(node, { bootedAt, standing });
-    emit({ kind: 'cloud.standing', ...standing });
-  };
-
-  turn();
-  return {
-    [Symbol.dispose]() {
-      closed = true;
-      clearTimeout(next);
-    },
-  };
+    this.#reported.set(node, { bootedAt, standing });
+    this.#options.emit({ kind: 'cloud.standing', ...standing });
+  }
 }
 
-async function ask(
-  view: () => Promise<CloudView>,
+async function standingsOf(
   nodes: readonly Expected[],
+  view: () => Promise<CloudView>,
 ): Promise<readonly (readonly [Expected, CloudStanding])[]> {
   try {
     const seen = await view();

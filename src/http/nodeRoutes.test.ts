@@ -4,7 +4,7 @@ import { ERROR_CODES, type ErrorCode, ReveilleError } from '../errors.ts';
 import type { Happening } from '../model/event.ts';
 import { UNSPECIFIED } from '../model/ipv4.ts';
 import { makeBundle } from '../node/bundle.ts';
-import { createOrders } from '../node/orders.ts';
+import { Orders } from '../node/orders.ts';
 import { NO_SECRETS } from '../node/secretMask.ts';
 import { NodeTokens } from '../node/tokens.ts';
 import { mac, nodeFixture, siteFixture } from '../site/testing/fixture.ts';
@@ -42,7 +42,7 @@ async function rig(changes: Partial<NodeRoutesFrom> = {}) {
     trouble: (error) => faults.push(error),
   });
   tokens.bootSeen('node01');
-  const orders = createOrders();
+  const orders = new Orders();
   const app = createApp((error) => faults.push(error), new Connections(10, 10));
   addNodeRoutes(app, {
     site: () => site,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { Happening } from '../model/event.ts';
 import { serverTroubleText } from '../words/trouble.ts';
-import { servedImages } from './served.ts';
+import { ServedImages } from './served.ts';
 import { openShelf, type ShelvedImage } from './shelf.ts';
 
 const FILES = { vmlinuz: 'kernel', initrd: 'an initrd', 'root.squashfs': 'a root' };
@@ -25,7 +25,7 @@ async function served(t: TestContext) {
   const [image, other] = [await put('one', 'a'), await put('two', 'b')];
   const events: Happening[] = [];
   const clock = { now: 0 };
-  const images = servedImages(
+  const images = new ServedImages(
     shelf,
     (event) => events.push(event),
     () => clock.now,
@@ -92,17 +92,17 @@ describe('an image on the shelf', () => {
     const manifest = join(folder, 'by-hash', image.sha256, 'manifest.json');
     writeFileSync(manifest, '{');
     await assert.rejects(images.file(image.sha256, 'initrd'), UNAVAILABLE);
-    await assert.rejects(images.shelf.current('one'), UNAVAILABLE);
+    await assert.rejects(images.current('one'), UNAVAILABLE);
     assert.deepEqual(messages(), [`${manifest} is damaged: remove it and build the image again`]);
     assert.ok(await images.file(other.sha256, 'initrd'));
-    assert.ok(await images.shelf.current('two'));
+    assert.ok(await images.current('two'));
   });
 
   it('is not found by a name whose file is damaged, with an event', async (t) => {
     const { folder, images, messages } = await served(t);
     writeFileSync(join(folder, 'one.json'), 'x');
-    await assert.rejects(images.shelf.current('one'), UNAVAILABLE);
+    await assert.rejects(images.current('one'), UNAVAILABLE);
     assert.match(messages()[0] ?? '', /one\.json is damaged: remove it/);
-    assert.ok(await images.shelf.current('two'));
+    assert.ok(await images.current('two'));
   });
 });

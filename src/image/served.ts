@@ -2,63 +2,68 @@ import { lstat } from 'node:fs/promises';
 import type { ImageFileName } from '../boot/image.ts';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { EventSink } from '../model/event.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import type { Shelf, ShelvedFile, ShelvedImage } from './shelf.ts';
 
 /** The same damage is reported once in this time; so many reports are remembered. */
 const REPEAT_MS = 60_000;
 const MOST_REMEMBERED = 256;
 
-/** The shelf as the servers see it. */
-export type ServedImages = {
-  readonly shelf: Shelf;
-  /** A file of an image, by the image's identity; only one that is there as its manifest says. */
-  file(sha256: string, which: ImageFileName): Promise<ShelvedFile | undefined>;
-};
+type ReadableShelf = Pick<Shelf, 'byHash' | 'current'>;
 
 /**
- * The images that machines are sent. Damage (of a file, a manifest, the record of a name) affects its image only: the call
- * rejects with STATE_UNAVAILABLE, and an event names the file and the remedy. `now` is in milliseconds.
+ * The images that machines are sent: the shelf as the servers see it. Damage (of a file, a manifest, the record of a name) affects its
+ * image only: the call rejects with STATE_UNAVAILABLE, and an event names the file and the remedy.
  */
-export function servedImages(shelf: Shelf, emit: EventSink, now: () => number = () => performance.now()): ServedImages {
-  const reportedAt = new Map<string, number>();
+export class ServedImages implements ReadableShelf {
+  readonly #shelf: ReadableShelf;
+  readonly #emit: EventSink;
+  readonly #now: () => number;
+  readonly #reportedAt = new Map<string, number>();
+  #damaged = 0;
 
-  const report = ({ code, message, hint }: ReveilleError): void => {
-    const at = now();
-    if (at - (reportedAt.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
-    reportedAt.delete(message);
-    reportedAt.set(message, at);
-    const oldest = reportedAt.size > MOST_REMEMBERED ? reportedAt.keys().next().value : undefined;
-    if (oldest !== undefined) reportedAt.delete(oldest);
-    emit({ kind: 'server.trouble', code, message, ...(hint !== undefined && { hint }) });
-  };
+  /** `now` is in milliseconds. */
+  constructor(shelf: ReadableShelf, emit: EventSink, now: () => number = () => performance.now()) {
+    this.#shelf = shelf;
+    this.#emit = emit;
+    this.#now = now;
+  }
 
-  const reporting =
-    <Args extends unknown[], T>(ask: (...args: Args) => Promise<T>) =>
-    async (...args: Args): Promise<T> => {
-      try {
-        return await ask(...args);
-      } catch (error) {
-        if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') report(error);
-        throw error;
-      }
-    };
+  gauges(): GaugesOf<'images'> {
+    return { damaged: this.#damaged };
+  }
 
-  const file = async (sha256: string, which: ImageFileName): Promise<ShelvedFile | undefined> => {
-    const image = await shelf.byHash(sha256);
-    const found = image && fileOf(image, which);
-    if (found) await requireWhole(image, which, found);
-    return found;
-  };
+  readonly byHash: Shelf['byHash'] = (sha256) => this.#reporting(() => this.#shelf.byHash(sha256));
+  readonly current: Shelf['current'] = (name) => this.#reporting(() => this.#shelf.current(name));
 
-  return {
-    shelf: {
-      ...shelf,
-      byHash: reporting(shelf.byHash),
-      current: reporting(shelf.current),
-      builds: reporting(shelf.builds),
-    },
-    file: reporting(file),
-  };
+  /** A file of an image, by the image's identity; only one that is there as its manifest says. */
+  readonly file = (sha256: string, which: ImageFileName): Promise<ShelvedFile | undefined> =>
+    this.#reporting(async () => {
+      const image = await this.#shelf.byHash(sha256);
+      const found = image && fileOf(image, which);
+      if (found) await requireWhole(image, which, found);
+      return found;
+    });
+
+  async #reporting<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof ReveilleError && error.code === 'STATE_UNAVAILABLE') this.#report(error);
+      throw error;
+    }
+  }
+
+  #report({ code, message, hint }: ReveilleError): void {
+    this.#damaged++;
+    const at = this.#now();
+    if (at - (this.#reportedAt.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
+    this.#reportedAt.delete(message);
+    this.#reportedAt.set(message, at);
+    const oldest = this.#reportedAt.size > MOST_REMEMBERED ? this.#reportedAt.keys().next().value : undefined;
+    if (oldest !== undefined) this.#reportedAt.delete(oldest);
+    this.#emit({ kind: 'server.trouble', code, message, ...(hint !== undefined && { hint }) });
+  }
 }
 
 function fileOf(image: ShelvedImage, which: ImageFileName): ShelvedFile | undefined {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Event } from '../model/event.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { type DatagramTarget, openDatagramSender } from '../net/datagram.ts';
 import { Tally } from '../timeline/tally.ts';
@@ -27,33 +28,45 @@ const SOCKETS: LogSockets = { syslog: '/dev/log', journald: '/run/systemd/journa
 export type LossSink = (lost: { readonly count: number; readonly to: string; readonly cause: string }) => void;
 
 /** Hands events to syslog and journald; neither ever holds a server up. */
-export type Log = {
-  write(event: Event): void;
-  /** Takes over new settings. */
-  configure(settings: LogSettings): void;
-  close(): void;
-};
+export class Log {
+  readonly #sockets: LogSockets;
+  readonly #trouble: LossSink;
+  #settings: LogSettings;
+  #drains: readonly Drain[];
+  #lost = 0;
 
-/** Opens the log; `trouble` is called, at most once a minute, with how many messages a daemon did not take and why. */
-export function openLog(settings: LogSettings, trouble: LossSink, sockets: LogSockets = SOCKETS): Log {
-  let current = settings;
-  let drains = drainsOf(settings, trouble, sockets);
-  const close = (): void => {
-    for (const drain of drains) drain.close();
-    drains = [];
-  };
-  return {
-    write(event) {
-      for (const drain of drains) drain.write(event);
-    },
-    configure(next) {
-      if (JSON.stringify(next) === JSON.stringify(current)) return;
-      close();
-      current = next;
-      drains = drainsOf(next, trouble, sockets);
-    },
-    close,
-  };
+  /** `trouble` is called, at most once a minute, with how many messages a daemon did not take and why. */
+  constructor(settings: LogSettings, trouble: LossSink, sockets: LogSockets = SOCKETS) {
+    this.#sockets = sockets;
+    this.#trouble = (loss) => {
+      this.#lost += loss.count;
+      trouble(loss);
+    };
+    this.#settings = settings;
+    this.#drains = drainsOf(settings, this.#trouble, sockets);
+  }
+
+  /** Messages that a daemon did not take, as far as they are reported. */
+  gauges(): GaugesOf<'log'> {
+    return { lost: this.#lost };
+  }
+
+  write(event: Event): void {
+    for (const drain of this.#drains) drain.write(event);
+  }
+
+  /** Takes over new settings. */
+  configure(settings: LogSettings): void {
+    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
+    this.close();
+    this.#settings = settings;
+    this.#drains = drainsOf(settings, this.#trouble, this.#sockets);
+  }
+
+  close(): void {
+    for (const drain of this.#drains) drain.close();
+    this.#drains = [];
+  }
 }
 
 type Drain = { write(event: Event): void; close(): void };

@@ -41,6 +41,52 @@ export const MEASURES = {
   strangers: {
     strangers: now('machines on record that the site does not list'),
   },
+  tokens: {
+    nodes: now('nodes with a token, or on their way to one'),
+    issued: since('tokens handed out'),
+    refused: since('requests refused for their token, or for the lack of one'),
+  },
+  bundles: {
+    nodes: now('nodes that reported which files they have'),
+    manifestLength: now('text of their manifests, in UTF-16 code units'),
+    sent: since('bundles sent'),
+    reports: since('reports of nodes about their files'),
+  },
+  orders: {
+    waiting: now('nodes that wait for an order'),
+    orders: now('orders that wait for a node'),
+    taken: since('orders that nodes took'),
+  },
+  rolls: {
+    rolls: now('rolls on record'),
+    active: now('rolls under way'),
+    out: now('nodes that rolls under way have out of service'),
+    pins: now('nodes that are pinned to an image'),
+  },
+  cloud: {
+    expected: now('nodes that should be in service'),
+    inService: now('nodes that the cloud has in service'),
+    rounds: since('times that the cloud was asked about its nodes'),
+    failed: since('times that it could not be asked'),
+  },
+  state: {
+    asked: since('transactions of the state'),
+    failed: since('transactions of the state that failed'),
+    waiting: now('transactions of the state that wait for the disk'),
+    oldestMs: now('milliseconds that the oldest of them has waited'),
+  },
+  'state-events': {
+    asked: since('transactions of the events'),
+    failed: since('transactions of the events that failed'),
+    waiting: now('transactions of the events that wait for the disk'),
+    oldestMs: now('milliseconds that the oldest of them has waited'),
+  },
+  images: {
+    damaged: since('times that an image on the shelf was not as its manifest says'),
+  },
+  log: {
+    lost: since('log messages that syslog or journald did not take'),
+  },
   dhcp: {
     requests: since('requests that came'),
     unread: since('requests that could not be read'),

@@ -1,67 +1,76 @@
 import { setTimeout as after } from 'node:timers/promises';
 
-/** The names of the nodes' current bundles, as far as they have been rendered. */
-export type CurrentBundles = {
-  /** SHA-256 of the node's bundle; `undefined` while it is not known, or if it does not render. */
-  of(node: string): string | undefined;
-  /** Notes a bundle that was rendered for the node just now. */
-  note(node: string, sha256: string): void;
-  /** The inputs of the node's bundle changed; without a name, of every node. */
-  changed(node?: string): void;
-  close(): void;
-};
-
 /** The pause after each rendering, as a multiple of its duration: requests of nodes come first. */
 const REST = 3;
 
 /**
- * Renders in the background, one after the other, the bundle of every node that `wanted` names and whose bundle is not known, and
- * keeps its name. `render` resolves to the name, or to nothing if there is none.
+ * The names of the nodes' current bundles, as far as they have been rendered: in the background, one after the other, that of every
+ * node that `wanted` names and whose bundle is not known. `render` resolves to the name, or to nothing if there is none.
  */
-export function createCurrentBundles(
-  wanted: () => Iterable<string>,
-  render: (node: string) => Promise<string | undefined>,
-): CurrentBundles {
-  const known = new Map<string, string | undefined>();
-  const closing = new AbortController();
-  let generation = 0;
-  let walking = false;
+export class CurrentBundles {
+  readonly #wanted: () => Iterable<string>;
+  readonly #render: (node: string) => Promise<string | undefined>;
+  readonly #known = new Map<string, string | undefined>();
+  readonly #closing = new AbortController();
+  #generation = 0;
+  #isWalking = false;
 
-  const walk = async (): Promise<void> => {
-    if (walking) return;
-    walking = true;
+  constructor(wanted: () => Iterable<string>, render: (node: string) => Promise<string | undefined>) {
+    this.#wanted = wanted;
+    this.#render = render;
+  }
+
+  /** SHA-256 of the node's bundle; `undefined` while it is not known, or if it does not render. */
+  of(node: string): string | undefined {
+    return this.#known.get(node);
+  }
+
+  /** Notes a bundle that was rendered for the node just now. */
+  note(node: string, sha256: string): void {
+    this.#known.set(node, sha256);
+  }
+
+  /** The inputs of every node's bundle changed. */
+  changed(): void {
+    this.#generation++;
+    this.#known.clear();
+    void this.#walk();
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #walk(): Promise<void> {
+    if (this.#isWalking) return;
+    this.#isWalking = true;
+    const { signal } = this.#closing;
     try {
       for (let isDone = false; !isDone; ) {
-        isDone = true;
-        // Looked through once and not from the beginning for each: there may be thousands.
-        for (const node of [...wanted()]) {
-          if (known.has(node)) continue;
-          isDone = false;
-          const begun = { generation, at: performance.now() };
-          const sha256 = await render(node);
-          if (closing.signal.aborted) return;
-          if (begun.generation === generation) known.set(node, sha256);
-          await after((performance.now() - begun.at) * REST, undefined, { signal: closing.signal, ref: false });
-        }
+        const generation = this.#generation;
+        const found = await this.#renderUnknown(signal);
+        isDone = !found && generation === this.#generation;
       }
     } catch (error) {
-      if (!closing.signal.aborted) throw error;
+      if (!signal.aborted) throw error;
     } finally {
-      walking = false;
+      this.#isWalking = false;
     }
-  };
+  }
 
-  return {
-    of: (node) => known.get(node),
-    note(node, sha256) {
-      known.set(node, sha256);
-    },
-    changed(node) {
-      generation++;
-      if (node === undefined) known.clear();
-      else known.delete(node);
-      void walk();
-    },
-    close: () => closing.abort(),
-  };
+  /** Renders what is not known; whether there was something. Rejects once `closing` aborts. */
+  async #renderUnknown(closing: AbortSignal): Promise<boolean> {
+    let found = false;
+    // Looked through once and not from the beginning for each: there may be thousands.
+    for (const node of [...this.#wanted()]) {
+      if (this.#known.has(node)) continue;
+      found = true;
+      const begun = { generation: this.#generation, at: performance.now() };
+      const sha256 = await this.#render(node);
+      closing.throwIfAborted();
+      if (begun.generation === this.#generation) this.#known.set(node, sha256);
+      await after((performance.now() - begun.at) * REST, undefined, { signal: closing, ref: false });
+    }
+    return found;
+  }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type BundleFile, makeBundle } from './bundle.ts';
-import { openContents } from './contents.ts';
+import { Contents } from './contents.ts';
 import { diffNode } from './diff.ts';
 import type { Applied } from './news.ts';
 import { NO_SECRETS } from './secretMask.ts';
@@ -111,7 +111,7 @@ test('how files stand', () => {
 test('texts are kept for their owner alone, keys and binaries are not, and what no node has is forgotten', async () => {
   const folder = join(scratch, 'bundles');
   const troubles: unknown[] = [];
-  const contents = openContents(folder, (error) => troubles.push(error));
+  const contents = new Contents(folder, (error) => troubles.push(error));
   const bundle = makeBundle(
     [file('/a', 'text é'), file('/key', KEY), file('/bin', 'a\0b'), file('/big', 'x'.repeat(300_000))],
     [],
@@ -141,7 +141,7 @@ test('texts are kept for their owner alone, keys and binaries are not, and what 
 
 test('a folder that cannot be written is reported and does no harm', async () => {
   const troubles: unknown[] = [];
-  const contents = openContents('/proc/nowhere', (error) => troubles.push(error));
+  const contents = new Contents('/proc/nowhere', (error) => troubles.push(error));
   contents.keep(makeBundle([file('/a', 'a')], []));
   await contents.settled();
   assert.equal(troubles.length, 1);

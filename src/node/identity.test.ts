@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
-import { type Identity, masked, openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+import { Identities, type Identity, masked, SAMPLE_IDENTITY } from './identity.ts';
 import type { IdentityStore } from './identityStore.ts';
 
 const RSA = { rsa: true };
@@ -15,7 +15,7 @@ const values = (identity: Identity) => {
 describe('an identity', () => {
   test('is made once and stays, however many ask at once and whoever asks later', async () => {
     const store = emptyStore().identities;
-    const identities = openIdentities(store);
+    const identities = new Identities(store);
     const asked = await Promise.all([
       identities.of('node01'),
       identities.of('node01', RSA),
@@ -26,11 +26,11 @@ describe('an identity', () => {
     assert.deepEqual(asked[2], whole);
     const { rsa: _, ...quick } = whole.sshHostKeys;
     assert.deepEqual(asked[0], { ...whole, sshHostKeys: quick });
-    assert.deepEqual(await openIdentities(store).of('node01', RSA), whole, 'another server over the same state');
+    assert.deepEqual(await new Identities(store).of('node01', RSA), whole, 'another server over the same state');
   });
 
   test('has parts in the forms that their readers want', async () => {
-    const identity = await openIdentities(emptyStore().identities).of('node01');
+    const identity = await new Identities(emptyStore().identities).of('node01');
     const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     assert.match(identity.machineId, /^[0-9a-f]{32}$/);
     for (const one of [identity.libvirtUuid, identity.computeId, identity.ovsSystemId, identity.nvmeHostId])
@@ -41,21 +41,21 @@ describe('an identity', () => {
     assert.match(identity.sshHostKeys.ecdsa.public, /^ecdsa-sha2-nistp256 AAAA\S+ root@node01$/);
     assert.equal(identity.sshHostKeys.rsa, undefined);
     assert.equal(identity.novaKey, undefined);
-    const nova = await openIdentities(emptyStore().identities).of('node01', { nova: true });
+    const nova = await new Identities(emptyStore().identities).of('node01', { nova: true });
     assert.match(nova.novaKey?.public ?? '', /^ssh-ed25519 AAAA\S+ nova@node01$/);
   });
 
   test('keeps what it is when more of it is asked for later', async () => {
     const store = emptyStore().identities;
-    const first = await openIdentities(store).of('node01');
-    const more = await openIdentities(store).of('node01', { nova: true });
+    const first = await new Identities(store).of('node01');
+    const more = await new Identities(store).of('node01', { nova: true });
     assert.deepEqual({ ...first, novaKey: more.novaKey }, more);
-    assert.deepEqual(await openIdentities(store).of('node01', { nova: true }), more);
-    assert.deepEqual(await openIdentities(store).of('node01'), more);
+    assert.deepEqual(await new Identities(store).of('node01', { nova: true }), more);
+    assert.deepEqual(await new Identities(store).of('node01'), more);
   });
 
   test('is no other node’s', async () => {
-    const identities = openIdentities(emptyStore().identities);
+    const identities = new Identities(emptyStore().identities);
     const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`, { nova: true })));
     const each = all.flatMap(values);
     assert.equal(new Set(each).size, each.length);
@@ -63,7 +63,7 @@ describe('an identity', () => {
 
   test('is made anew where another node has a part of it by chance', async () => {
     const store = emptyStore().identities;
-    const first = await openIdentities(store).of('node01');
+    const first = await new Identities(store).of('node01');
     let chance = true;
     const unlucky: IdentityStore = {
       read: store.read,
@@ -73,13 +73,13 @@ describe('an identity', () => {
         return store.keep(node, same);
       },
     };
-    const second = await openIdentities(unlucky).of('node02');
+    const second = await new Identities(unlucky).of('node02');
     assert.match(second.machineId, /^[0-9a-f]{32}$/);
     assert.notEqual(second.machineId, first.machineId);
   });
 
   test('is refused while the state is down, and not made up', async () => {
-    const identities = openIdentities(brokenStore().identities);
+    const identities = new Identities(brokenStore().identities);
     for (const want of [{ rsa: false }, RSA]) {
       await assert.rejects(
         identities.of('node01', want),
@@ -89,7 +89,7 @@ describe('an identity', () => {
   });
 
   test('is shown without what is private', async () => {
-    const own = await openIdentities(emptyStore().identities).of('node01', { rsa: true, nova: true });
+    const own = await new Identities(emptyStore().identities).of('node01', { rsa: true, nova: true });
     const identity = { ...own, tls: { ca: 'an authority', certificate: 'a certificate', key: 'a secret key' } };
     const shown = JSON.stringify(masked(identity));
     assert(!shown.includes('a secret key') && shown.includes('a certificate'));

@@ -28,37 +28,36 @@ export type Identity = {
 /** Made only for nodes whose files use them: the RSA host key, which takes a moment; the user nova's key. */
 export type Wanted = { readonly rsa?: boolean; readonly nova?: boolean };
 
-/** Returns identities, and makes missing parts on first use; rejects with what the store rejects with. */
-export type Identities = {
-  of(node: string, want?: Wanted): Promise<Identity>;
-};
-
 /**
- * Identities over a store. Known ones stay in memory, so that a node that boots or refreshes does not wait for the disk. RSA keys
- * are made one after the other: many nodes at once must not take all threads that read files.
+ * Identities over a store, whose missing parts are made on first use. Known ones stay in memory, so that a node that boots or refreshes
+ * does not wait for the disk. RSA keys are made one after the other: many nodes at once must not take all threads that read files.
  */
-export function openIdentities(store: IdentityStore): Identities {
-  const known = new Map<string, IdentityParts>();
-  const inOrder = inTurn();
+export class Identities {
+  readonly #store: IdentityStore;
+  readonly #known = new Map<string, IdentityParts>();
+  readonly #inOrder = inTurn();
 
-  const completed = async (node: string, kinds: readonly string[]): Promise<IdentityParts> => {
-    let parts = known.get(node) ?? (await store.read(node));
+  constructor(store: IdentityStore) {
+    this.#store = store;
+  }
+
+  /** Rejects with what the store rejects with. */
+  async of(node: string, { rsa = false, nova = false }: Wanted = {}): Promise<Identity> {
+    const quick = await this.#completed(node, nova ? [...ALWAYS, NOVA_KEY] : ALWAYS);
+    if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
+    return identityFrom(await this.#inOrder(() => this.#completed(node, [sshKind('rsa')])));
+  }
+
+  async #completed(node: string, kinds: readonly string[]): Promise<IdentityParts> {
+    let parts = this.#known.get(node) ?? (await this.#store.read(node));
     // A part that another node happens to have is not stored: it is made again.
     for (let missing = lacking(parts, kinds); missing.length > 0; missing = lacking(parts, kinds)) {
       const made = await Promise.all(missing.map(async (kind) => [kind, await make(kind, node)] as const));
-      parts = await store.keep(node, new Map(made));
+      parts = await this.#store.keep(node, new Map(made));
     }
-    known.set(node, parts);
+    this.#known.set(node, parts);
     return parts;
-  };
-
-  return {
-    async of(node, { rsa = false, nova = false } = {}) {
-      const quick = await completed(node, nova ? [...ALWAYS, NOVA_KEY] : ALWAYS);
-      if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
-      return identityFrom(await inOrder(() => completed(node, [sshKind('rsa')])));
-    },
-  };
+  }
 }
 
 /** The identity of these parts; throws if one that every identity has is missing. */

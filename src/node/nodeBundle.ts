@@ -19,7 +19,7 @@ import type { Renderer } from './templates.ts';
 /** The inputs of bundles that are the same for all nodes. */
 export type BundleMeans = {
   readonly secrets: SiteSecrets;
-  readonly identities: Identities;
+  readonly identities: Pick<Identities, 'of'>;
   readonly credentialsOf: (site: Site, node: SiteNode) => Promise<Credentials>;
   readonly peersOf: (site: Site, node: SiteNode) => Promise<Peers>;
   readonly renderer: Renderer;

@@ -6,7 +6,7 @@ import { emptyStore } from '../state/testing/fakes.ts';
 import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, makeBundle } from './bundle.ts';
 import type { Applied, News } from './news.ts';
-import { openNodeFiles } from './nodeFiles.ts';
+import { NodeFiles } from './nodeFiles.ts';
 
 const newsOf = (manifest: string, more: Partial<Applied> = {}): News => ({
   applied: { sha256: 'ab'.repeat(32), manifest, drifted: 0, drift: [], ...more },
@@ -20,11 +20,11 @@ async function filesOf(
   nodes = new Map([['node01', nodeFixture()]]),
   bundle: Bundle = makeBundle([], []),
 ) {
-  return openNodeFiles({
+  return NodeFiles.open({
     nodes: () => nodes,
     render: async () => bundle,
     store,
-    contents: { keep: () => {}, text: async () => undefined, forgetAllBut: async () => {}, settled: async () => {} },
+    contents: { keep: () => {}, text: async () => undefined, forgetAllBut: async () => {} },
     emit: () => {},
     now: () => 1,
   });

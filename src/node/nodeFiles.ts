@@ -2,33 +2,18 @@ import { setImmediate } from 'node:timers/promises';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import { GroupCommit } from '../groupCommit.ts';
 import type { EventSink } from '../model/event.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import type { SiteNode } from '../model/node.ts';
 import type { Drifted, FilesStatus } from '../model/nodeFiles.ts';
 import { recall } from '../recall.ts';
 import type { AppliedStore } from './appliedStore.ts';
 import { type Bundle, filesOnly, manifestFiles } from './bundle.ts';
 import type { Contents } from './contents.ts';
-import { createCurrentBundles } from './currentBundles.ts';
+import { CurrentBundles } from './currentBundles.ts';
 import { diffNode, type NodeDiff } from './diff.ts';
 import type { Applied, News } from './news.ts';
 import { type AppliedAt, filesStatusOf } from './standing.ts';
 import type { NewsFeed } from './sync.ts';
-
-/** What is known of the files of running nodes: what each has, and what the site gives it. */
-export type NodeFiles = {
-  /** Notes the bundle that a node is about to be sent. */
-  sent(node: SiteNode, bundle: Bundle): void;
-  /** Takes a node's report. */
-  onNews(node: SiteNode, news: News): void;
-  readonly feed: NewsFeed;
-  /** `undefined` for a node that has not reported yet. */
-  standing(node: string): FilesStatus | undefined;
-  /** What would change on the node. Rejects with FILES_UNKNOWN, or as rendering its bundle does. */
-  diff(node: SiteNode): Promise<NodeDiff & { readonly applied: string; readonly current: string }>;
-  /** The site is another one. */
-  siteChanged(): void;
-  close(): void;
-};
 
 export type NodeFilesFrom = {
   /** The site's nodes as they are now. */
@@ -36,7 +21,7 @@ export type NodeFilesFrom = {
   /** A node's bundle as the site gives it now. */
   readonly render: (node: SiteNode) => Promise<Bundle>;
   readonly store: AppliedStore;
-  readonly contents: Contents;
+  readonly contents: Pick<Contents, 'keep' | 'text' | 'forgetAllBut'>;
   readonly emit: EventSink;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -46,131 +31,199 @@ const TIDY_MS = 3_600_000;
 /** Manifests of all nodes together, in UTF-16 code units; one that comes when there are more is not kept. */
 const MOST_MANIFESTS = 256 * 1024 * 1024;
 
+/** What a diff gives: what would change on a node, and the names of the bundle that it has and of the one that it would get. */
+export type GivenDiff = NodeDiff & { readonly applied: string; readonly current: string };
+
 /**
- * Opens it with what the store remembers. A store that fails is reported and does no harm: nodes' reports are kept in memory too.
- * Nodes that left the site are forgotten, and texts that no node has are forgotten every hour.
+ * What is known of the files of running nodes: what each has, and what the site gives it. A store that fails is reported and does no
+ * harm: nodes' reports are kept in memory too. Nodes that left the site are forgotten, and texts that no node has are forgotten every
+ * hour.
  */
-export async function openNodeFiles({ nodes, render, store, contents, emit, now }: NodeFilesFrom): Promise<NodeFiles> {
-  const applied = new Map<string, AppliedAt>();
-  const trouble = (error: unknown) =>
-    emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error) });
+export class NodeFiles {
+  readonly #from: NodeFilesFrom;
+  readonly #applied = new Map<string, AppliedAt>();
+  readonly #unsaved = new Map<string, AppliedAt>();
+  readonly #commit: GroupCommit<ReadonlyMap<string, AppliedAt>>;
+  readonly #current: CurrentBundles;
   /** What agents without folders call the bundles that are not the same for them, by node. */
-  const olderNames = new Map<string, string>();
-  const noteOlder = ({ name }: SiteNode, { sha256, olderSha256 }: Bundle) => {
-    if (sha256 === olderSha256) olderNames.delete(name);
-    else olderNames.set(name, olderSha256);
+  readonly #olderNames = new Map<string, string>();
+  readonly #listeners = new Set<(node: string, news: News) => void>();
+  #manifestLength = 0;
+  #sent = 0;
+  #reports = 0;
+  #stopRecalling = (): void => {};
+  #tidying: NodeJS.Timeout | undefined;
+
+  private constructor(from: NodeFilesFrom) {
+    this.#from = from;
+    const known = () => [...this.#applied.keys()].filter((name) => from.nodes().has(name));
+    this.#current = new CurrentBundles(known, (name) => this.#nameOf(name));
+    this.#commit = new GroupCommit({
+      take: () => takeSome(this.#unsaved),
+      write: (some) => from.store.save(some),
+      lost: (_, error) => {
+        // They are known as long as this server runs, and nodes report again.
+        this.#trouble(error);
+        return true;
+      },
+    });
+  }
+
+  /** Opens it with what the store remembers; what cannot be read yet is read later. */
+  static async open(from: NodeFilesFrom): Promise<NodeFiles> {
+    const files = new NodeFiles(from);
+    files.#stopRecalling = await recall(
+      () => files.#recall(),
+      (error) => files.#trouble(error),
+    );
+    return files;
+  }
+
+  /** Nodes that reported what they have, and the text of their manifests; bundles sent and reports since the start. */
+  gauges(): GaugesOf<'bundles'> {
+    const { size } = this.#applied;
+    return { nodes: size, manifestLength: this.#manifestLength, sent: this.#sent, reports: this.#reports };
+  }
+
+  /** Notes the bundle that a node is about to be sent. */
+  sent(node: SiteNode, bundle: Bundle): void {
+    this.#sent++;
+    this.#note(node, bundle);
+    this.#from.contents.keep(bundle);
+  }
+
+  /** Takes a node's report. */
+  readonly onNews = (node: SiteNode, news: News): void => {
+    this.#reports++;
+    const before = this.#applied.get(node.name);
+    const report = { ...this.#roomFor(news.applied, before), at: this.#from.now() };
+    this.#manifestLength += (report.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
+    this.#applied.set(node.name, report);
+    this.#unsaved.set(node.name, report);
+    void this.#commit.run();
+    const words = driftWords(before?.drift ?? [], news.applied);
+    if (words !== undefined) {
+      const step = { kind: 'node.step', code: 'drift', status: 'done', during: 'refresh' } as const;
+      this.#from.emit({ ...step, detail: words, node: node.name });
+    }
+    for (const listener of this.#listeners) listener(node.name, news);
   };
-  const listeners = new Set<(node: string, news: News) => void>();
-  const known = () => [...applied.keys()].filter((name) => nodes().has(name));
-  const current = createCurrentBundles(known, async (name) => {
+
+  /** Calls `listener` with the reports of nodes; returns the way to stop. */
+  readonly feed: NewsFeed = (listener) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** `undefined` for a node that has not reported yet. */
+  standing(name: string): FilesStatus | undefined {
+    const report = this.#applied.get(name);
+    const now = this.#current.of(name);
+    return (
+      report && filesStatusOf(report, now === undefined || report.folders ? now : (this.#olderNames.get(name) ?? now))
+    );
+  }
+
+  /** What would change on the node. Rejects with FILES_UNKNOWN, or as rendering its bundle does. */
+  async diff(node: SiteNode): Promise<GivenDiff> {
+    const report = this.#applied.get(node.name);
+    if (report?.manifest === undefined) {
+      const why = report ? 'has more files than it can list' : 'has not reported yet which files it has';
+      throw new ReveilleError('FILES_UNKNOWN', `${node.name} ${why}`, {
+        hint: 'It reports them at the end of its boot, if its image was built with this version: see `reveille why`.',
+      });
+    }
+    const bundle = await this.#from.render(node);
+    this.#note(node, bundle);
+    const given = report.folders
+      ? bundle
+      : { ...bundle, manifest: filesOnly(bundle.manifest), sha256: bundle.olderSha256 };
+    const diff = await diffNode(report, given, (sha256) => this.#from.contents.text(sha256));
+    return { applied: report.sha256, current: given.sha256, ...diff };
+  }
+
+  /** The site is another one. */
+  siteChanged(): void {
+    const left = [...this.#applied.keys()].filter((name) => !this.#from.nodes().has(name));
+    for (const name of left) {
+      this.#applied.delete(name);
+      this.#unsaved.delete(name);
+      this.#olderNames.delete(name);
+    }
+    this.#measureManifests();
+    if (left.length > 0) this.#forget(left);
+    this.#current.changed();
+  }
+
+  close(): void {
+    this.#stopRecalling();
+    clearInterval(this.#tidying);
+    this.#current.close();
+  }
+
+  async #recall(): Promise<void> {
+    const { store, nodes } = this.#from;
+    const kept = await store.read();
+    const gone = [...kept.keys()].filter((name) => !nodes().has(name));
+    for (const [name, report] of kept)
+      if (nodes().has(name) && !this.#applied.has(name)) this.#applied.set(name, report);
+    this.#measureManifests();
+    await store.forget(gone).catch((error: unknown) => this.#trouble(error));
+    this.#current.changed();
+    // Before it is known what nodes have, no text is known to be unused.
+    const tidy = () => void this.#tidy().catch((error: unknown) => this.#trouble(error));
+    this.#tidying = setInterval(tidy, TIDY_MS).unref();
+    tidy();
+  }
+
+  /** The name of a node's current bundle. One that does not render has none, and is reported by the check of the site. */
+  async #nameOf(name: string): Promise<string | undefined> {
+    const { nodes, render } = this.#from;
     const node = nodes().get(name);
-    // A bundle that does not render is reported by the check of the site.
     const bundle = node && (await render(node).catch(() => undefined));
-    if (bundle) noteOlder(node, bundle);
+    if (bundle) this.#noteOlder(node, bundle);
     return bundle?.sha256;
-  });
-  const tidy = async () => {
+  }
+
+  #note(node: SiteNode, bundle: Bundle): void {
+    this.#noteOlder(node, bundle);
+    this.#current.note(node.name, bundle.sha256);
+  }
+
+  #noteOlder({ name }: SiteNode, { sha256, olderSha256 }: Bundle): void {
+    if (sha256 === olderSha256) this.#olderNames.delete(name);
+    else this.#olderNames.set(name, olderSha256);
+  }
+
+  /** A report without its manifest where there is no room for that. */
+  #roomFor(report: Applied, before: Applied | undefined): Applied {
+    const { manifest, ...rest } = report;
+    const length = this.#manifestLength - (before?.manifest?.length ?? 0) + (manifest?.length ?? 0);
+    return manifest === undefined || length <= MOST_MANIFESTS ? report : rest;
+  }
+
+  #measureManifests(): void {
+    this.#manifestLength = [...this.#applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
+  }
+
+  /** Forgets the texts that no node has. */
+  async #tidy(): Promise<void> {
     const used = new Set<string>();
-    for (const { manifest = '' } of [...applied.values()]) {
+    for (const { manifest = '' } of [...this.#applied.values()]) {
       for (const { blob } of manifestFiles(manifest)) used.add(blob);
       // A manifest takes milliseconds; requests come in between.
       await setImmediate();
     }
-    await contents.forgetAllBut(used);
-  };
-  const unsaved = new Map<string, AppliedAt>();
-  const commit = new GroupCommit<ReadonlyMap<string, AppliedAt>>({
-    take: () => takeSome(unsaved),
-    write: (some) => store.save(some),
-    lost: (_, error) => {
-      // They are known as long as this server runs, and nodes report again.
-      trouble(error);
-      return true;
-    },
-  });
-  const manifests = () => [...applied.values()].reduce((sum, { manifest = '' }) => sum + manifest.length, 0);
-  let manifestLength = 0;
-  const roomFor = (report: Applied, before: Applied | undefined): Applied => {
-    const { manifest, ...rest } = report;
-    const length = manifestLength - (before?.manifest?.length ?? 0) + (manifest?.length ?? 0);
-    return manifest === undefined || length <= MOST_MANIFESTS ? report : rest;
-  };
-  let tidying: NodeJS.Timeout | undefined;
-  const stopRecalling = await recall(async () => {
-    const kept = await store.read();
-    const gone = [...kept.keys()].filter((name) => !nodes().has(name));
-    for (const [name, report] of kept) if (nodes().has(name) && !applied.has(name)) applied.set(name, report);
-    manifestLength = manifests();
-    await store.forget(gone).catch(trouble);
-    current.changed();
-    // Before it is known what nodes have, no text is known to be unused.
-    tidying = setInterval(() => void tidy().catch(trouble), TIDY_MS).unref();
-    void tidy().catch(trouble);
-  }, trouble);
+    await this.#from.contents.forgetAllBut(used);
+  }
 
-  return {
-    sent(node, bundle) {
-      noteOlder(node, bundle);
-      current.note(node.name, bundle.sha256);
-      contents.keep(bundle);
-    },
-    onNews(node, news) {
-      const before = applied.get(node.name);
-      const report = { ...roomFor(news.applied, before), at: now() };
-      manifestLength += (report.manifest?.length ?? 0) - (before?.manifest?.length ?? 0);
-      applied.set(node.name, report);
-      unsaved.set(node.name, report);
-      void commit.run();
-      const words = driftWords(before?.drift ?? [], news.applied);
-      if (words !== undefined) {
-        const step = { kind: 'node.step', code: 'drift', status: 'done', during: 'refresh' } as const;
-        emit({ ...step, detail: words, node: node.name });
-      }
-      for (const listener of listeners) listener(node.name, news);
-    },
-    feed(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    standing(name) {
-      const report = applied.get(name);
-      const now = current.of(name);
-      return report && filesStatusOf(report, now === undefined || report.folders ? now : (olderNames.get(name) ?? now));
-    },
-    async diff(node) {
-      const report = applied.get(node.name);
-      if (report?.manifest === undefined) {
-        const why = report ? 'has more files than it can list' : 'has not reported yet which files it has';
-        throw new ReveilleError('FILES_UNKNOWN', `${node.name} ${why}`, {
-          hint: 'It reports them at the end of its boot, if its image was built with this version: see `reveille why`.',
-        });
-      }
-      const bundle = await render(node);
-      noteOlder(node, bundle);
-      current.note(node.name, bundle.sha256);
-      const given = report.folders
-        ? bundle
-        : { ...bundle, manifest: filesOnly(bundle.manifest), sha256: bundle.olderSha256 };
-      const diff = await diffNode(report, given, (sha256) => contents.text(sha256));
-      return { applied: report.sha256, current: given.sha256, ...diff };
-    },
-    siteChanged() {
-      const left = [...applied.keys()].filter((name) => !nodes().has(name));
-      for (const name of left) {
-        applied.delete(name);
-        unsaved.delete(name);
-        olderNames.delete(name);
-      }
-      manifestLength = manifests();
-      if (left.length > 0) void store.forget(left).catch(trouble);
-      current.changed();
-    },
-    close() {
-      stopRecalling();
-      clearInterval(tidying);
-      current.close();
-    },
-  };
+  #forget(names: readonly string[]): void {
+    void this.#from.store.forget(names).catch((error: unknown) => this.#trouble(error));
+  }
+
+  #trouble(error: unknown): void {
+    this.#from.emit({ kind: 'server.trouble', code: 'STATE_UNAVAILABLE', message: wordsOf(error) });
+  }
 }
 
 /** Reports in one transaction, and how much they say: leases need not wait long. */

@@ -8,14 +8,14 @@ import { ReveilleError } from '../errors.ts';
 import type { Site } from '../site/site.ts';
 import { ip } from '../site/testing/fixture.ts';
 import { packBundle } from './bundle.ts';
-import { openContents } from './contents.ts';
+import { Contents } from './contents.ts';
 import { diffNode } from './diff.ts';
 import { SAMPLE_IDENTITY } from './identity.ts';
 import { maskedNews, parseNews } from './news.ts';
 import { nodeBundle } from './nodeBundle.ts';
-import { createNodeMasks } from './nodeMasks.ts';
+import { NodeMasks } from './nodeMasks.ts';
 import { maskedReport, parseReport } from './report.ts';
-import { openSiteSecrets } from './siteSecrets.ts';
+import { SiteSecrets } from './siteSecrets.ts';
 import { createRenderer } from './templates.ts';
 import { siteWith, withSite } from './testing/renderFixture.ts';
 
@@ -55,7 +55,7 @@ function bundleOf(site: Site) {
     node,
     { inventory: undefined, server: { ip: ip('10.0.0.2'), httpPort: 8080 } },
     {
-      secrets: openSiteSecrets(() => site, {}),
+      secrets: new SiteSecrets(() => site, {}),
       identities: { of: async () => identity },
       credentialsOf: () => assert.fail('not asked for'),
       peersOf: () => assert.fail('not asked for'),
@@ -78,7 +78,7 @@ test('a difference shows no secret, however its file writes it, and none is kept
       assert.doesNotMatch((form?.text ?? '').replaceAll('"password"', ''), LEAK, path);
     }
     const folder = join(scratch, 'bundles');
-    const contents = openContents(folder, (error) => assert.fail(String(error)));
+    const contents = new Contents(folder, (error) => assert.fail(String(error)));
     contents.keep(bundle);
     await contents.settled();
     const kept = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
@@ -132,14 +132,14 @@ test('reports of a node show no secret that reached it: after its bundle, after 
   await withApp({}, async (site) => {
     const node = site.nodes.get('node01');
     assert(node);
-    const secrets = openSiteSecrets(() => site, {});
+    const secrets = new SiteSecrets(() => site, {});
     const report = (output: string) =>
       parseReport(
         Buffer.from(
           `boot=0b9f7a6e-1c7b-4a2a-9d52-0c5c5d1f3a10\nseq=1\nstep=hook\nstatus=failed\nms=1\ndetail=login as ${SECRET} refused\n\n${output}`,
         ),
       );
-    const restarted = createNodeMasks(secrets);
+    const restarted = new NodeMasks(secrets);
     const first = maskedReport(
       report(`OS_PASSWORD=${SECRET}\ntoken: ${JSON.stringify(SECRET)}`),
       await restarted.of(node),
@@ -147,7 +147,7 @@ test('reports of a node show no secret that reached it: after its bundle, after 
     assert.equal(first.detail, 'login as (kept private) refused');
     assert.equal(first.output, 'OS_PASSWORD=(kept private)\ntoken: "(kept private)"');
 
-    const masks = createNodeMasks(secrets);
+    const masks = new NodeMasks(secrets);
     masks.note('node01', (await bundleOf(site)).mask);
     writeFileSync(join(site.root, 'kept/app'), 'another-secret\n');
     masks.note('node01', (await bundleOf(site)).mask);
@@ -170,7 +170,7 @@ test('a secret that cannot be had hides nothing and stops no report', async () =
     const node = site.nodes.get('node01');
     assert(node);
     rmSync(join(site.root, 'kept/app'));
-    const mask = await createNodeMasks(openSiteSecrets(() => site, {})).of(node);
+    const mask = await new NodeMasks(new SiteSecrets(() => site, {})).of(node);
     assert.equal(mask.mask('text'), 'text');
   });
 });

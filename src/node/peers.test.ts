@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { brokenStore, emptyStore } from '../state/testing/fakes.ts';
-import { openIdentities } from './identity.ts';
+import { Identities } from './identity.ts';
 import { groupOf, openPeers, peersOf } from './peers.ts';
 import { filesOf, siteWith, textOf, withSite } from './testing/renderFixture.ts';
 
@@ -35,7 +35,7 @@ describe('peers', () => {
 
   test('are known by every name and address, and let in by their own keys alone', async () => {
     await withSite(SITE, async (site) => {
-      const identities = openIdentities(emptyStore().identities);
+      const identities = new Identities(emptyStore().identities);
       const node = site.nodes.get('node01');
       assert(node);
       const peers = await openPeers(identities)(site, node);
@@ -69,7 +69,7 @@ describe('peers', () => {
       assert(node && other);
       const store = emptyStore().identities;
       let down = true;
-      const identities = openIdentities({
+      const identities = new Identities({
         read: (name) => (down ? brokenStore().identities : store).read(name),
         keep: store.keep,
       });

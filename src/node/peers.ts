@@ -53,7 +53,7 @@ export function peersText(site: Site, peers: readonly (readonly [SiteNode, Ident
  * Provides a node's knowledge of its peers. It is assembled once for a loaded site and each group of peers, whose nodes share it:
  * a rack of thousands asks thousands of times. Missing identities are made for it.
  */
-export function openPeers(identities: Identities): (site: Site, node: SiteNode) => Promise<Peers> {
+export function openPeers(identities: Pick<Identities, 'of'>): (site: Site, node: SiteNode) => Promise<Peers> {
   const ofSite = new WeakMap<Site, Map<string, Promise<Peers>>>();
 
   const gather = async (site: Site, group: string): Promise<Peers> => {

@@ -10,7 +10,7 @@ import { sampleFor } from './check.ts';
 import { withoutSecrets } from './nodeBundle.ts';
 import { renderFiles } from './render.ts';
 import { SecretMask } from './secretMask.ts';
-import { LONGEST_SECRET, openSiteSecrets, type Revealed, secretValue } from './siteSecrets.ts';
+import { LONGEST_SECRET, type Revealed, SiteSecrets, secretValue } from './siteSecrets.ts';
 import { readSources } from './sources.ts';
 import { createRenderer, type Renderer } from './templates.ts';
 
@@ -77,7 +77,7 @@ async function checkUses(site: Site, values: ReadonlyMap<string, string>, findin
       { kind: 'env', name, multiline: true, ...(place === undefined ? {} : { place }) },
     ]),
   );
-  const known = openSiteSecrets(() => ({ ...site, secrets }), env);
+  const known = new SiteSecrets(() => ({ ...site, secrets }), env);
   const reported = new Set<string>();
   const noteOnce = (error: unknown) => {
     const key = `tried ${error instanceof Error ? error.message : error}`;

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { ReveilleError } from '../errors.ts';
 import { emptyStore } from '../state/testing/fakes.ts';
 import { checkTemplates } from './check.ts';
-import { openIdentities, SAMPLE_IDENTITY } from './identity.ts';
+import { Identities, SAMPLE_IDENTITY } from './identity.ts';
 import type { SshKey } from './opensshKey.ts';
 import { overlayNamed, overlayNames } from './overlays.ts';
 import { askedBy } from './render.ts';
@@ -175,7 +175,7 @@ describe('ssh-keys', () => {
 
 describe('identity', () => {
   test('ssh-host-keys lays each pair, the private half for root alone', async () => {
-    const identity = await openIdentities(emptyStore().identities).of('node01', { rsa: true });
+    const identity = await new Identities(emptyStore().identities).of('node01', { rsa: true });
     const given = await withSite(siteWith(['ssh-host-keys'], {}), (site) => filesOf(site, 'node01', { identity }));
     const keys = Object.entries(identity.sshHostKeys) as [string, SshKey][];
     assert.equal(keys.length, 3);
@@ -191,7 +191,7 @@ describe('identity', () => {
   });
 
   test('the overlay identity names the node to iSCSI and NVMe', async () => {
-    const identity = await openIdentities(emptyStore().identities).of('node01');
+    const identity = await new Identities(emptyStore().identities).of('node01');
     const given = await withSite(siteWith(['identity'], {}), (site) => filesOf(site, 'node01', { identity }));
     assert.equal(textOf(given, '/etc/iscsi/initiatorname.iscsi'), `InitiatorName=${identity.iscsiInitiator}\n`);
     assert.equal(given.get('/etc/iscsi/initiatorname.iscsi')?.mode, 0o600);

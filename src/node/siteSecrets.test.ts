@@ -8,7 +8,7 @@ import { formatPlace, type ReveilleError } from '../errors.ts';
 import type { SecretSource } from '../model/secret.ts';
 import type { Site } from '../site/site.ts';
 import { siteFixture } from '../site/testing/fixture.ts';
-import { openSiteSecrets } from './siteSecrets.ts';
+import { SiteSecrets } from './siteSecrets.ts';
 
 describe('secrets of the site', () => {
   let root = '';
@@ -24,7 +24,7 @@ describe('secrets of the site', () => {
     secrets: new Map(Object.entries(secrets)),
   });
   const secretsOf = (secrets: { readonly [name: string]: SecretSource }, env: NodeJS.ProcessEnv = {}) =>
-    openSiteSecrets(() => siteWith(secrets), env);
+    new SiteSecrets(() => siteWith(secrets), env);
 
   test('variables get them from a file, the environment and a command, alone and within a text', async () => {
     const secrets = secretsOf(
@@ -76,7 +76,7 @@ describe('secrets of the site', () => {
     let now = 0;
     const line = `echo x >>runs; [ "$(wc -l <runs)" -gt 1 ] || exit 3; wc -l <runs`;
     const site = siteWith({ count: { kind: 'command', line } });
-    const secrets = openSiteSecrets(
+    const secrets = new SiteSecrets(
       () => site,
       {},
       () => now,

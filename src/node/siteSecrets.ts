@@ -19,14 +19,8 @@ export type Revealed = {
   readonly raw: ReadonlySet<string>;
 };
 
-/** The site's secrets. They are read when a node's files are rendered, and stay in memory only. */
-export type SiteSecrets = {
-  /**
-   * Fills in the references of the variables. Throws SECRET_MISSING with the secret's name and its source, and SECRET_INVALID
-   * with its place for a value that does not fit where it is used.
-   */
-  reveal(vars: Vars): Promise<Revealed>;
-};
+/** What secrets need of the site. */
+export type SecretsSite = Pick<Site, 'secrets' | 'root'>;
 
 /** Bytes of one. */
 export const LONGEST_SECRET = 64 * 1024;
@@ -34,29 +28,47 @@ const COMMAND_MS = 20_000;
 /** A command is not run again for each node of a rack that boots. */
 const COMMAND_KEPT_MS = 60_000;
 
-/** Secrets of the site as it is at each call; `env` is where those of the environment are. */
-export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: () => number = Date.now): SiteSecrets {
-  const printed = new Map<string, { readonly at: number; readonly value: Promise<Buffer> }>();
+/** The site's secrets. They are read when a node's files are rendered, and stay in memory only. */
+export class SiteSecrets {
+  readonly #site: () => SecretsSite;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #now: () => number;
+  readonly #printed = new Map<string, { readonly at: number; readonly value: Promise<Buffer> }>();
 
-  const ofCommand = (line: string, root: string): Promise<Buffer> => {
-    const known = printed.get(line);
-    if (known && now() - known.at < COMMAND_KEPT_MS) return known.value;
-    const options = { cwd: root, timeout: COMMAND_MS, maxBuffer: LONGEST_SECRET, encoding: 'buffer' } as const;
-    const value = promisify(execFile)('/bin/sh', ['-c', line], options).then(({ stdout }) => stdout);
-    printed.set(line, { at: now(), value });
-    // A failed one is tried again for the next bundle.
-    value.catch(() => printed.delete(line));
-    return value;
-  };
+  /** Secrets of the site as it is at each call; `env` is where those of the environment are. */
+  constructor(site: () => SecretsSite, env: NodeJS.ProcessEnv, now: () => number = Date.now) {
+    this.#site = site;
+    this.#env = env;
+    this.#now = now;
+  }
 
-  const read = async (name: string, source: SecretSource | undefined, root: string): Promise<string> => {
+  /**
+   * Fills in the references of the variables. Throws SECRET_MISSING with the secret's name and its source, and SECRET_INVALID
+   * with its place for a value that does not fit where it is used.
+   */
+  async reveal(vars: Vars): Promise<Revealed> {
+    const names = new Set<string>();
+    eachText(vars, (text) => {
+      for (const name of secretNames(text)) names.add(name);
+    });
+    if (names.size === 0) return { vars, values: new Set(), raw: new Set() };
+    const { secrets, root } = this.#site();
+    const pairs = [...names].map(async (name) => [name, await this.#read(name, secrets.get(name), root)] as const);
+    const values = new Map(await Promise.all(pairs));
+    const raw = new Set<string>();
+    const written = (reference: Reference, at: Path): string => {
+      const value = values.get(reference.name) ?? '';
+      if (reference.way === 'raw') raw.add(value);
+      return inItsWay(value, reference, at, secrets.get(reference.name)?.place);
+    };
+    return { vars: fillIn(vars, written) as Vars, values: new Set(values.values()), raw };
+  }
+
+  async #read(name: string, source: SecretSource | undefined, root: string): Promise<string> {
     if (source === undefined) throw missing(name, 'the site does not declare where it is kept');
     let bytes: Uint8Array | undefined;
     try {
-      if (source.kind === 'env')
-        bytes = env[source.name] === undefined ? undefined : Buffer.from(env[source.name] ?? '');
-      else if (source.kind === 'command') bytes = await ofCommand(source.line, root);
-      else bytes = await readRegular(source.path, LONGEST_SECRET);
+      bytes = await this.#bytesOf(source, root);
     } catch (cause) {
       throw missing(name, whyNot(source, cause));
     }
@@ -66,27 +78,31 @@ export function openSiteSecrets(site: () => Site, env: NodeJS.ProcessEnv, now: (
       name,
       source.kind === 'env' && bytes === undefined ? `$${source.name} is not set` : 'it is empty, or too long',
     );
-  };
+  }
 
-  return {
-    async reveal(vars) {
-      const names = new Set<string>();
-      eachText(vars, (text) => {
-        for (const name of secretNames(text)) names.add(name);
-      });
-      if (names.size === 0) return { vars, values: new Set(), raw: new Set() };
-      const { secrets, root } = site();
-      const pairs = [...names].map(async (name) => [name, await read(name, secrets.get(name), root)] as const);
-      const values = new Map(await Promise.all(pairs));
-      const raw = new Set<string>();
-      const written = (reference: Reference, at: Path): string => {
-        const value = values.get(reference.name) ?? '';
-        if (reference.way === 'raw') raw.add(value);
-        return inItsWay(value, reference, at, secrets.get(reference.name)?.place);
-      };
-      return { vars: fillIn(vars, written) as Vars, values: new Set(values.values()), raw };
-    },
-  };
+  async #bytesOf(source: SecretSource, root: string): Promise<Uint8Array | undefined> {
+    switch (source.kind) {
+      case 'env': {
+        const value = this.#env[source.name];
+        return value === undefined ? undefined : Buffer.from(value);
+      }
+      case 'command':
+        return this.#ofCommand(source.line, root);
+      case 'file':
+        return readRegular(source.path, LONGEST_SECRET);
+    }
+  }
+
+  #ofCommand(line: string, root: string): Promise<Buffer> {
+    const known = this.#printed.get(line);
+    if (known && this.#now() - known.at < COMMAND_KEPT_MS) return known.value;
+    const options = { cwd: root, timeout: COMMAND_MS, maxBuffer: LONGEST_SECRET, encoding: 'buffer' } as const;
+    const value = promisify(execFile)('/bin/sh', ['-c', line], options).then(({ stdout }) => stdout);
+    this.#printed.set(line, { at: this.#now(), value });
+    // A failed one is tried again for the next bundle.
+    value.catch(() => this.#printed.delete(line));
+    return value;
+  }
 }
 
 /**

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { News } from './news.ts';
-import { createOrders, type Order } from './orders.ts';
+import { type Order, Orders } from './orders.ts';
 import { type SyncOptions, type SyncResult, syncNodes } from './sync.ts';
 
 const NEVER = new AbortController().signal;
 const apply = (id: string): Order => ({ id, what: 'apply' });
 
 test('an order reaches a node that waits at once, and one that does not as soon as it asks', async () => {
-  const orders = createOrders();
+  const orders = new Orders();
   const waits = orders.next('a', 60, NEVER);
   assert.ok(orders.isWaiting('a'));
   assert.equal(await orders.give('a', apply('1'), NEVER), true);
@@ -23,7 +23,7 @@ test('an order reaches a node that waits at once, and one that does not as soon 
 });
 
 test('who gives up takes his order back; who leaves, asks anew or has waited long enough gets none', async () => {
-  const orders = createOrders();
+  const orders = new Orders();
   const giver = new AbortController();
   const given = orders.give('a', apply('1'), giver.signal);
   giver.abort();
@@ -92,7 +92,7 @@ type Manner = 'done' | 'failed' | 'silent' | 'off';
 
 /** Nodes that wait for orders and behave as the test sets. */
 function nodes(manners: Readonly<Record<string, Manner>>) {
-  const orders = createOrders();
+  const orders = new Orders();
   const listeners = new Set<(node: string, news: News) => void>();
   let busy = 0;
   let most = 0;

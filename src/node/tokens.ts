@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ReveilleError } from '../errors.ts';
 import { GroupCommit } from '../groupCommit.ts';
+import type { GaugesOf } from '../model/gauges.ts';
 import type { Mac } from '../model/mac.ts';
 import { recall } from '../recall.ts';
 import {
@@ -59,6 +60,8 @@ export class NodeTokens {
   /** The nodes of the site as it was last. */
   #site: NodesOf = { nodes: new Map(), nodeByMac: new Map() };
   readonly #commit: GroupCommit<ReadonlyMap<string, string | null>>;
+  #issuedInAll = 0;
+  #refused = 0;
 
   private constructor(from: TokensFrom) {
     this.#from = from;
@@ -90,6 +93,11 @@ export class NodeTokens {
     return tokens;
   }
 
+  /** Nodes whose tokens are known; tokens handed out and requests refused since the start. */
+  gauges(): GaugesOf<'tokens'> {
+    return { nodes: this.#states.size, issued: this.#issuedInAll, refused: this.#refused };
+  }
+
   /** The node's firmware or loader asked for an address in its own network, from a port that takes root to send from. */
   bootSeen(node: string): void {
     const now = this.#from.now();
@@ -103,8 +111,8 @@ export class NodeTokens {
   /** Lets a request of `node` pass, or throws IDENTITY_REFUSED. */
   admit(node: string, token: string | undefined): void {
     if (token !== undefined && this.#use(node, token)) return;
-    if (token !== undefined) throw refused(node, 'with a token that is not its own', LOST);
-    if (needsToken(this.#of(node))) throw refused(node, 'without its token', LOST);
+    if (token !== undefined) throw this.#refusal(node, 'with a token that is not its own', LOST);
+    if (needsToken(this.#of(node))) throw this.#refusal(node, 'without its token', LOST);
   }
 
   /** The same for one that asks for a bundle; `asksToken`: it asks for a token too. */
@@ -116,13 +124,14 @@ export class NodeTokens {
     const now = this.#from.now();
     const state = this.#of(node);
     if (asksToken) {
-      if (!mayIssue(state, now)) throw refused(node, 'for a token, though no boot of it is under way', LOST);
+      if (!mayIssue(state, now)) throw this.#refusal(node, 'for a token, though no boot of it is under way', LOST);
       // A site that has to be mended first does not cost the boot its token.
       if (state.phase === 'open' && now - state.bootedAt > SAME_BOOT_MS) this.#change(node, afterAsking(state, now));
       return { asksToken };
     }
-    if (needsToken(state)) throw refused(node, 'for its bundle without its token', LOST);
-    if (!mayLeavePlain(state, now)) throw refused(node, 'for its bundle without a token, long after its boot', OLD);
+    if (needsToken(state)) throw this.#refusal(node, 'for its bundle without its token', LOST);
+    if (!mayLeavePlain(state, now))
+      throw this.#refusal(node, 'for its bundle without a token, long after its boot', OLD);
     if (!state.plain) this.#change(node, afterPlain(state));
     return {};
   }
@@ -130,11 +139,12 @@ export class NodeTokens {
   /** The token that goes with the bundle of a request that was let pass for it; resolves once the state has it. Throws IDENTITY_REFUSED. */
   async issue(node: string): Promise<string> {
     const state = this.#of(node);
-    if (!mayIssue(state, this.#from.now())) throw refused(node, 'for a token that another request had', LOST);
+    if (!mayIssue(state, this.#from.now())) throw this.#refusal(node, 'for a token that another request had', LOST);
     const before = this.#issued.get(node);
     if (before !== undefined) return before;
     const token = randomBytes(32).toString('hex');
     this.#issued.set(node, token);
+    this.#issuedInAll++;
     this.#change(node, afterIssue(state, hashOf(token)));
     await this.#save();
     return token;
@@ -181,6 +191,11 @@ export class NodeTokens {
     return was;
   }
 
+  #refusal(node: string, how: string, hint: string): ReveilleError {
+    this.#refused++;
+    return new ReveilleError('IDENTITY_REFUSED', `${node} asks ${how} (${hint})`, { hint });
+  }
+
   #use(node: string, token: string): boolean {
     if (!TOKEN.test(token)) return false;
     const presented = Buffer.from(hashOf(token));
@@ -222,11 +237,6 @@ export class NodeTokens {
 
 const LOST = 'the node gets a token when it boots: boot it again';
 const OLD = 'its image is of an earlier version: build the image again, and boot the node';
-
-function refused(node: string, how: string, hint?: string): ReveilleError {
-  const words = `${node} asks ${how}${hint === undefined ? '' : ` (${hint})`}`;
-  return new ReveilleError('IDENTITY_REFUSED', words, hint === undefined ? {} : { hint });
-}
 
 function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('hex');

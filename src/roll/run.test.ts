@@ -8,7 +8,7 @@ import { isHostOf } from '../cloud/inService.ts';
 import { ReveilleError } from '../errors.ts';
 import type { Happening } from '../model/event.ts';
 import type { SiteNode } from '../model/node.ts';
-import { createOrders, type Order } from '../node/orders.ts';
+import { type Order, Orders } from '../node/orders.ts';
 import { IPMI_BMC as BMC } from '../site/testing/bmcFixture.ts';
 import { nodeFixture, siteFixture } from '../site/testing/fixture.ts';
 import { openStore } from '../state/store.ts';
@@ -20,7 +20,7 @@ import { rollsForOperators } from './operators.ts';
 import { imageOf, imagesOfRolls } from './pins.ts';
 import type { Roll } from './record.ts';
 import type { RollStore } from './rollStore.ts';
-import { openRolls } from './run.ts';
+import { Rolls } from './run.ts';
 import { type FakeServer, type FakeService, fakeCloud } from './testing/cloudFixture.ts';
 import { aRoll, NEW_IMAGE, OLD_IMAGE } from './testing/fixture.ts';
 
@@ -69,8 +69,8 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
   const serve = async () => {
     const opened = await openStore(folder);
     const store = opened.rolls;
-    const orders = createOrders();
-    const rolls = await openRolls(store, (event) => events.push(event), now);
+    const orders = new Orders();
+    const rolls = await Rolls.open(store, (event) => events.push(event), now);
     const closing = new AbortController();
     const bootsWhat = imageOf(shelf, (node) => rolls.pins.get(node));
     const boot = async (name: string): Promise<void> => {
@@ -99,7 +99,7 @@ async function rack(t: TestContext, servers: FakeServer[], compute = true, bmc?:
     const look = createLook({
       site: () => site,
       newestBoot: (node) => boots.get(node),
-      isWaiting: orders.isWaiting,
+      isWaiting: (node) => orders.isWaiting(node),
       filesOf: () => undefined,
       withCloud: (use) => use(cloud.session),
       now,
@@ -323,8 +323,8 @@ test('what could not be kept is not done; the pin is there before the order to r
 test('of two servers over one state, one decides each change, and the other goes on from there', async () => {
   const shared = { rolls: new Map(), pins: new Map() };
   const [one, other] = [
-    await openRolls(rollsInMemory(shared), () => {}, Date.now),
-    await openRolls(rollsInMemory(shared), () => {}, Date.now),
+    await Rolls.open(rollsInMemory(shared), () => {}, Date.now),
+    await Rolls.open(rollsInMemory(shared), () => {}, Date.now),
   ];
   const first = await one.begin(aRoll(['node01'], { id: 'r', begunAt: 1 }));
   // The same name, decided at the same moment: the second has another, and not the first one's nodes.
@@ -343,8 +343,8 @@ test('a state that fails as another server’s change is read is read before the
   const store = rollsInMemory(shared);
   let fails = false;
   const failing: RollStore = { ...store, pins: () => (fails ? brokenStore().rolls.pins() : store.pins()) };
-  const one = await openRolls(failing, () => {}, Date.now);
-  const other = await openRolls(rollsInMemory(shared), () => {}, Date.now);
+  const one = await Rolls.open(failing, () => {}, Date.now);
+  const other = await Rolls.open(rollsInMemory(shared), () => {}, Date.now);
   const roll = await one.begin(aRoll(['node01', 'node02'], { id: 'r' }));
   await assert.rejects(other.begin(roll), { code: 'REQUEST_INVALID' });
   await other.abort('r');
@@ -358,7 +358,7 @@ test('a state that fails as another server’s change is read is read before the
 });
 
 test('a server stops at once, though the cloud keeps it waiting', async () => {
-  const rolls = await openRolls(emptyStore().rolls, () => {}, Date.now);
+  const rolls = await Rolls.open(emptyStore().rolls, () => {}, Date.now);
   await rolls.begin(aRoll(['node01']));
   const looking = Promise.withResolvers<void>();
   const look = () => {
@@ -377,7 +377,7 @@ test('old rolls are forgotten as new ones begin, and none that is under way', as
   for (let at = 10; at < 70; at++) {
     await store.save(aRoll(['node01'], { id: `r${at}`, begunAt: at, state: 'done', endedAt: at }), new Map(), []);
   }
-  const rolls = await openRolls(store, () => {}, Date.now);
+  const rolls = await Rolls.open(store, () => {}, Date.now);
   await rolls.begin(aRoll(['node02'], { id: 'new', begunAt: 100 }));
   const kept = await store.rolls();
   assert.deepEqual([kept.length, kept[0]?.id, kept[1]?.id, kept.at(-1)?.id], [52, 'old', 'r20', 'new']);

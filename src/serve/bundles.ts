@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { type Ipv4, UNSPECIFIED } from '../model/ipv4.ts';
 import type { SiteNode } from '../model/node.ts';
-import { openContents } from '../node/contents.ts';
+import { Contents } from '../node/contents.ts';
 import { openCredentials } from '../node/credentials.ts';
 import type { Inventory } from '../node/inventory.ts';
 import { nodeBundle } from '../node/nodeBundle.ts';
-import { openNodeFiles } from '../node/nodeFiles.ts';
-import { createNodeMasks } from '../node/nodeMasks.ts';
+import { NodeFiles } from '../node/nodeFiles.ts';
+import { NodeMasks } from '../node/nodeMasks.ts';
 import { openPeers } from '../node/peers.ts';
-import { openSiteSecrets } from '../node/siteSecrets.ts';
+import { SiteSecrets } from '../node/siteSecrets.ts';
 import { storedInventories } from '../node/storedInventories.ts';
 import { createRenderer } from '../node/templates.ts';
 import type { ServerAddresses } from '../serverAddresses.ts';
@@ -19,12 +19,12 @@ export type Bundles = Awaited<ReturnType<typeof openBundles>>;
 
 /** The files that nodes are given, and what is known of those that they have. `http` has the port that bundles name. */
 export async function openBundles(
-  { stateFolder, bus: { emit }, trouble, site, opened }: Core,
+  { stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core,
   { store, identities }: Records,
   addresses: ServerAddresses,
   http: { readonly current: number },
 ) {
-  const secrets = openSiteSecrets(site, process.env);
+  const secrets = new SiteSecrets(site, process.env);
   const sources = {
     secrets,
     identities,
@@ -32,7 +32,7 @@ export async function openBundles(
     peersOf: openPeers(identities),
     renderer: createRenderer(),
   };
-  const masks = createNodeMasks(secrets);
+  const masks = new NodeMasks(secrets);
   const inventories = storedInventories(store.inventories, site);
   /** The address through which a node last reached this server: templates may name it. */
   const reachedAt = new Map<string, Ipv4>();
@@ -41,7 +41,7 @@ export async function openBundles(
     masks.note(node.name, bundle.mask);
     return bundle;
   };
-  const files = await openNodeFiles({
+  const files = await NodeFiles.open({
     nodes: () => site().nodes,
     render: async (node) => {
       const network = site().networks.get(node.network ?? '');
@@ -49,16 +49,17 @@ export async function openBundles(
       return render(node, await inventories.load(node.name), ip);
     },
     store: store.applied,
-    contents: openContents(join(stateFolder, 'bundles'), trouble),
+    contents: new Contents(join(stateFolder, 'bundles'), trouble),
     emit,
     now: Date.now,
   });
   opened.defer(() => files.close());
+  supervisor.measure('bundles', () => files.gauges());
   return {
     secrets,
     inventories,
     files,
-    maskOf: masks.of,
+    maskOf: (node: SiteNode) => masks.of(node),
     /** The bundle that a node asks for, through this address of the server. */
     bundleOf: async (node: SiteNode, inventory: Inventory | undefined, ip: Ipv4) => {
       reachedAt.set(node.name, ip);

@@ -1,4 +1,4 @@
-import { type LogFormat, openLog } from '../log/log.ts';
+import { Log, type LogFormat } from '../log/log.ts';
 import type { Event } from '../model/event.ts';
 import type { EventBus } from '../timeline/bus.ts';
 import { EventGate } from '../timeline/eventGate.ts';
@@ -12,8 +12,9 @@ export function listenToEvents(
   { timeline, strangers, log }: Records,
   listener: (event: Event, format: LogFormat) => void,
 ) {
-  const daemons = openLog(site().log, (lost) => bus.emit({ kind: 'server.trouble', code: 'LOG_LOST', ...lost }));
+  const daemons = new Log(site().log, (lost) => bus.emit({ kind: 'server.trouble', code: 'LOG_LOST', ...lost }));
   opened.defer(() => daemons.close());
+  supervisor.measure('log', () => daemons.gauges());
   const gate = new EventGate(bus, supervisor.sinkOf('events'));
   opened.defer(() => gate.close());
   supervisor.measure('events', () => ({ emitted: bus.emitted, ...gate.gauges(), ...log.gauges() }));

@@ -67,7 +67,7 @@ export function operatorsView(
         timeline,
         strangers: strangers.list(),
         serverOf: addresses.serverOf,
-        filesStatusOf: files.standing,
+        filesStatusOf: (node) => files.standing(node),
         held: heldLeases(leases(), site(), Date.now()),
         refused: followed.refused(),
         api: api(),

@@ -1,4 +1,4 @@
-import { openIdentities } from '../node/identity.ts';
+import { Identities } from '../node/identity.ts';
 import { removeLeftovers } from '../node/openssl.ts';
 import { recall } from '../recall.ts';
 import { longestLease } from '../site/lending.ts';
@@ -19,6 +19,8 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, ids,
     }),
   );
   opened.defer(() => store.close());
+  supervisor.measure('state', () => store.gauges().state);
+  supervisor.measure('state-events', () => store.gauges().events);
   await removeLeftovers(stateFolder).catch(trouble);
   const boots = await supervisor.part('timeline', () => BootLog.open(store));
   opened.defer(() => boots.close());
@@ -38,5 +40,5 @@ export async function openRecords({ stateFolder, supervisor, bus: { emit }, ids,
   opened.defer(() => unlisted.close());
   const { strangers } = unlisted;
   supervisor.measure('strangers', () => strangers.gauges());
-  return { store, timeline, log, strangers, identities: openIdentities(store.identities) };
+  return { store, timeline, log, strangers, identities: new Identities(store.identities) };
 }

@@ -1,7 +1,7 @@
 import { restartFromNetwork } from '../bmc/carryOut.ts';
 import { openBmc } from '../bmc/open.ts';
 import { cloudOf, expectedInService, type WithCloud } from '../cloud/expected.ts';
-import { followCloud } from '../cloud/follow.ts';
+import { CloudFollower } from '../cloud/follow.ts';
 import { readCloudView } from '../cloud/view.ts';
 import { askForLogs } from '../node/askForLogs.ts';
 import type { Orders } from '../node/orders.ts';
@@ -32,8 +32,8 @@ export function runRolls(
   const look = createLook({
     site,
     newestBoot: (node) => timeline.boots(node)[0],
-    isWaiting: orders.isWaiting,
-    filesOf: files.standing,
+    isWaiting: (node) => orders.isWaiting(node),
+    filesOf: (node) => files.standing(node),
     withCloud,
     now: Date.now,
   });
@@ -53,14 +53,16 @@ export function watchCloud(
   withCloud: WithCloud,
 ): void {
   const logsOf = askForLogs(orders, Date.now);
-  opened.use(
-    supervisor.part('cloud', () =>
-      followCloud({
+  const follower = supervisor.part(
+    'cloud',
+    () =>
+      new CloudFollower({
         expected: () => expectedInService(site(), (node) => timeline.boots(node)[0]),
         view: () => withCloud(readCloudView),
         onMissing: ({ node, bootedAt }) => logsOf(node, bootedAt),
         emit,
       }),
-    ),
   );
+  opened.use(follower);
+  supervisor.measure('cloud', () => follower.gauges());
 }

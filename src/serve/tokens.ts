@@ -9,6 +9,7 @@ export async function openTokens({ supervisor, bus, trouble }: Core, { store }: 
   // A clock that NTP sets while machines boot must neither end their boots nor make them last.
   const steady = new SteadyClock();
   const tokens = await NodeTokens.open({ store: store.tokens, now: () => steady.now(), trouble });
+  supervisor.measure('tokens', () => tokens.gauges());
   bus.subscribe((event) =>
     supervisor.part('tokens', () => {
       const node = bootedNode(event);

@@ -25,6 +25,14 @@ export type Database = {
   close(): Promise<void>;
 };
 
+/** Transactions since the start, and those that failed; how many wait now, and how long the oldest has waited, in milliseconds. */
+export type DatabaseGauges = {
+  readonly asked: number;
+  readonly failed: number;
+  readonly waiting: number;
+  readonly oldestMs: number;
+};
+
 /** The values of a row of events; one without an id, or whose id is not above all, is given the next. */
 export type EventValues = readonly [
   id: number | null,
@@ -39,6 +47,7 @@ export type EventValues = readonly [
 export type EventsDatabase = Database & {
   /** Saves events in their order, all or none. Rejects with STATE_UNAVAILABLE. */
   save(rows: readonly EventValues[]): Promise<void>;
+  gauges(): DatabaseGauges;
 };
 
 /** A compiled query as a statement; `rows` replaces its parameters where it runs more than once. */

@@ -16,7 +16,7 @@ import { SqlApiTokens } from './apiTokens.ts';
 import { SqlApplied } from './applied.ts';
 import { SqlBoots } from './boots.ts';
 import { SqlCertificates } from './certificates.ts';
-import type { Database, EventsDatabase } from './database.ts';
+import type { Database, DatabaseGauges, EventsDatabase } from './database.ts';
 import { SqlEvents } from './events.ts';
 import { SqlIdentities } from './identities.ts';
 import { SqlInventories } from './inventories.ts';
@@ -73,6 +73,11 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
   return sqliteStore(folder, database, openEventsDatabase(folder, readOnly, keep), onDamaged).store;
 }
 
+/** The same, with the numbers of its databases. */
+export type PatientStore = Store & {
+  gauges(): { readonly state: DatabaseGauges; readonly events: DatabaseGauges };
+};
+
 export type PatientOptions = Pick<StoreOptions, 'keep'> & {
   /** The longest that an address may be lent, milliseconds; leases that were lost are waited for so long, and a day at most. */
   readonly longestLeaseMs: number;
@@ -88,7 +93,7 @@ const MOST_HELD_MS = 86_400_000;
  * can still be read is read. Rejects with STATE_UNAVAILABLE where waiting does not help: another program has the state, a newer one
  * wrote it, or this user may not use the folder.
  */
-export async function openPatientStore(folder: string, options: PatientOptions): Promise<Store> {
+export async function openPatientStore(folder: string, options: PatientOptions): Promise<PatientStore> {
   const { keep = EVENTS_KEPT, longestLeaseMs, onNotice } = options;
   await prepareFolder(folder).catch((error) => {
     if (!isPassing(error)) throw error;
@@ -105,9 +110,10 @@ export async function openPatientStore(folder: string, options: PatientOptions):
       onNotice(notice.trouble);
     },
   });
-  const { store, leases } = sqliteStore(folder, database, openEventsDatabase(folder, false, keep), once(onNotice));
+  const events = openEventsDatabase(folder, false, keep);
+  const { store, leases } = sqliteStore(folder, database, events, once(onNotice));
   leasesLost = () => leases.replay();
-  return store;
+  return { ...store, gauges: () => ({ state: database.gauges(), events: events.gauges() }) };
 }
 
 function sqliteStore(folder: string, database: Database, eventsDatabase: EventsDatabase, damaged: DamageSink) {

@@ -9,14 +9,14 @@ import type { Happening } from '../../src/model/event.ts';
 import type { Ipv4 } from '../../src/model/ipv4.ts';
 import type { Bundle } from '../../src/node/bundle.ts';
 import { openCredentials } from '../../src/node/credentials.ts';
-import { openIdentities } from '../../src/node/identity.ts';
+import { Identities } from '../../src/node/identity.ts';
 import type { Inventory } from '../../src/node/inventory.ts';
 import type { News } from '../../src/node/news.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
-import { createOrders } from '../../src/node/orders.ts';
+import { Orders } from '../../src/node/orders.ts';
 import { openPeers } from '../../src/node/peers.ts';
 import { NO_SECRETS } from '../../src/node/secretMask.ts';
-import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
+import { SiteSecrets } from '../../src/node/siteSecrets.ts';
 import type { NewsFeed } from '../../src/node/sync.ts';
 import { createRenderer } from '../../src/node/templates.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
@@ -102,10 +102,10 @@ function throughProxy(site: Site): Site {
 function realServer(site: Site, bundle?: () => Bundle) {
   const events: Steps[] = [];
   const news: News[] = [];
-  const orders = createOrders();
-  const identities = openIdentities(emptyStore().identities);
+  const orders = new Orders();
+  const identities = new Identities(emptyStore().identities);
   const means = {
-    secrets: openSiteSecrets(() => site, {}),
+    secrets: new SiteSecrets(() => site, {}),
     identities,
     credentialsOf: openCredentials(emptyStore().certificates, { scratch: tmpdir(), now: Date.now }),
     peersOf: openPeers(identities),

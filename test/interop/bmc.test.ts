@@ -11,7 +11,7 @@ import { bmcsOf, startBmcs } from '../../src/lab/bmcs.ts';
 import { listenAt } from '../../src/lab/control.ts';
 import type { OpenRack } from '../../src/lab/open.ts';
 import { rackOfSite } from '../../src/lab/siteRack.ts';
-import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
+import { SiteSecrets } from '../../src/node/siteSecrets.ts';
 import { loadSite } from '../../src/site/load.ts';
 import { BMC, realBmc } from './bmc.rig.ts';
 import { PROGRAM } from './program.rig.ts';
@@ -179,7 +179,7 @@ test('in a virtual rack each machine has its own BMC, which asks the rack', asyn
   };
   t.after(() => started.map((child) => child.kill()));
 
-  const secrets = openSiteSecrets(() => loaded.site, { BMC_PASSWORD: SECRET });
+  const secrets = new SiteSecrets(() => loaded.site, { BMC_PASSWORD: SECRET });
   const bmcs = await bmcsOf(rack, loaded.site, secrets);
   assert.deepEqual(
     bmcs.map(({ name }) => name),

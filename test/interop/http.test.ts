@@ -33,7 +33,7 @@ import type { Event, Happening } from '../../src/model/event.ts';
 import { parseSubnet } from '../../src/model/ipv4.ts';
 import { makeBundle } from '../../src/node/bundle.ts';
 import type { News } from '../../src/node/news.ts';
-import { createOrders } from '../../src/node/orders.ts';
+import { Orders } from '../../src/node/orders.ts';
 import { NO_SECRETS, SecretMask } from '../../src/node/secretMask.ts';
 import { NodeTokens } from '../../src/node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../src/site/testing/fixture.ts';
@@ -347,7 +347,7 @@ test('a state that cannot be written does not halt a boot', async (t) => {
 });
 
 test('a running node: orders come at once, who leaves holds nothing, and only what differs is sent', async (t) => {
-  const orders = createOrders();
+  const orders = new Orders();
   const news: News[] = [];
   const files = ['/etc/a', '/etc/b'].map((path) => ({ ...FILE, path, content: Buffer.from(path) }));
   const bundle = makeBundle(files, []);
@@ -500,7 +500,7 @@ async function parts(events: Happening[]): Promise<HttpServerFrom> {
     maskOf: async () => NO_SECRETS,
     inventories: { load: async () => undefined, save: async () => {} },
     opened: async () => {},
-    orders: createOrders(),
+    orders: new Orders(),
     onNews: () => {},
     emit: (event) => events.push(event),
   };

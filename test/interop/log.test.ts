@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LogSettings, type LossSink, openLog } from '../../src/log/log.ts';
+import { Log, type LogSettings, type LossSink } from '../../src/log/log.ts';
 import type { Event } from '../../src/model/event.ts';
 import { ip } from '../../src/site/testing/fixture.ts';
 import {
@@ -95,7 +95,7 @@ template(name="line" type="string" string="%syslogfacility-text%.%syslogseverity
   const stop = await daemon('rsyslogd', ['-n', '-f', config, '-i', join(folder, 'pid')], () =>
     existsSync(join(folder, 'pid')),
   );
-  const log = openLog(LOCAL, () => {}, { syslog: socket, journald: UNUSED });
+  const log = new Log(LOCAL, () => {}, { syslog: socket, journald: UNUSED });
   try {
     await until('rsyslogd', 10, () => {
       log.write({ at: Date.now(), kind: 'server.started' });
@@ -124,7 +124,7 @@ describe('rsyslogd', () => {
     await visit(script);
     await until('release', 5, () => events.some(({ kind }) => kind === 'dhcp.release'));
     await server.close();
-    const log = openLog(LOCAL, ({ cause }) => assert.fail(cause), { syslog: socket, journald: UNUSED });
+    const log = new Log(LOCAL, ({ cause }) => assert.fail(cause), { syslog: socket, journald: UNUSED });
     for (const happening of events) log.write({ ...happening, at: Date.now() } as Event);
     log.close();
     await until('the release', 5, () => messages().includes('DHCPRELEASE'), messages);
@@ -143,7 +143,7 @@ describe('rsyslogd', () => {
   test('is told everything across a restart, and by a process without privileges', async () => {
     const stop = await startRsyslog();
     const lost: Parameters<LossSink>[0][] = [];
-    const log = openLog(LOCAL, (loss) => lost.push(loss), { syslog: socket, journald: UNUSED });
+    const log = new Log(LOCAL, (loss) => lost.push(loss), { syslog: socket, journald: UNUSED });
     process.seteuid?.(65534);
     try {
       for (let n = 0; n < 500; n++) log.write(event(n));
@@ -164,7 +164,7 @@ describe('rsyslogd', () => {
 
   test('hears of what was lost while it was away for long', async () => {
     const lost: Parameters<LossSink>[0][] = [];
-    const log = openLog(LOCAL, (loss) => lost.push(loss), { syslog: join(folder, 'none'), journald: UNUSED });
+    const log = new Log(LOCAL, (loss) => lost.push(loss), { syslog: join(folder, 'none'), journald: UNUSED });
     for (let n = 0; n < 2500; n++) log.write(event(n));
     log.close();
     for (const { to, cause } of lost) assert.deepEqual([to, cause], [join(folder, 'none'), 'ENOENT']);
@@ -174,7 +174,7 @@ describe('rsyslogd', () => {
   test('on another machine is told in RFC 5424, as JSON if wanted', async () => {
     const stop = await startRsyslog();
     const to = { ip: ip('127.0.0.1'), port: 5514 };
-    const log = openLog({ ...LOCAL, format: 'json', syslog: { facility: 'daemon', to } }, ({ cause }) =>
+    const log = new Log({ ...LOCAL, format: 'json', syslog: { facility: 'daemon', to } }, ({ cause }) =>
       assert.fail(cause),
     );
     log.write(event(1));
@@ -278,7 +278,7 @@ test('journald keeps each event with its fields', async () => {
   mkdirSync('/run/systemd/journal', { recursive: true });
   const stop = await daemon('/lib/systemd/systemd-journald', [], () => existsSync('/run/systemd/journal/socket'));
   const lost: Parameters<LossSink>[0][] = [];
-  const log = openLog({ format: 'text', journald: true }, (loss) => lost.push(loss));
+  const log = new Log({ format: 'text', journald: true }, (loss) => lost.push(loss));
   const step: Event = {
     at: Date.now(),
     node: 'node01',

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { BundleFile } from '../../src/node/bundle.ts';
-import { openIdentities, SAMPLE_IDENTITY } from '../../src/node/identity.ts';
+import { Identities, SAMPLE_IDENTITY } from '../../src/node/identity.ts';
 import type { Facts } from '../../src/node/inventory.ts';
 import { filesOf, siteWith, withSite } from '../../src/node/testing/renderFixture.ts';
 import { emptyStore } from '../../src/state/testing/fakes.ts';
@@ -21,7 +21,7 @@ export async function lay(overlays: readonly string[], vars: object = {}, facts?
   // Its certificate is a sample: openssl and libvirt look at real ones elsewhere.
   const identity = {
     ...SAMPLE_IDENTITY,
-    ...(await openIdentities(emptyStore().identities).of('node01', { rsa: true })),
+    ...(await new Identities(emptyStore().identities).of('node01', { rsa: true })),
   };
   const files = await withSite(siteWith(overlays, vars), (site) =>
     filesOf(site, 'node01', { identity, ...(facts === undefined ? {} : { facts }) }),

@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseIpv4 } from '../../src/model/ipv4.ts';
 import { manifestFiles } from '../../src/node/bundle.ts';
 import { openCredentials } from '../../src/node/credentials.ts';
-import { openIdentities } from '../../src/node/identity.ts';
+import { Identities } from '../../src/node/identity.ts';
 import { nodeBundle } from '../../src/node/nodeBundle.ts';
 import { openPeers } from '../../src/node/peers.ts';
-import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
+import { SiteSecrets } from '../../src/node/siteSecrets.ts';
 import { createRenderer } from '../../src/node/templates.ts';
 import { withSite } from '../../src/node/testing/renderFixture.ts';
 import { emptyStore } from '../../src/state/testing/fakes.ts';
@@ -63,9 +63,9 @@ export async function peerNodes(site: object, names: readonly string[]): Promise
   ip('link', 'set', 'wire', 'up');
 
   const nodes = await withSite({ 'site.yaml': JSON.stringify(site) }, async (loaded) => {
-    const identities = openIdentities(emptyStore().identities);
+    const identities = new Identities(emptyStore().identities);
     const means = {
-      secrets: openSiteSecrets(() => loaded, {}),
+      secrets: new SiteSecrets(() => loaded, {}),
       identities,
       credentialsOf: openCredentials(emptyStore().certificates, { scratch: folder, now: Date.now }),
       peersOf: openPeers(identities),

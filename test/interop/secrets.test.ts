@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { openSiteSecrets } from '../../src/node/siteSecrets.ts';
+import { SiteSecrets } from '../../src/node/siteSecrets.ts';
 import { filesOf, siteWith, textOf, withSite } from '../../src/node/testing/renderFixture.ts';
 import { loadSite } from '../../src/site/load.ts';
 import { withSiteFolder } from '../../src/site/testing/folderFixture.ts';
@@ -63,7 +63,7 @@ async function fileOf(overlay: string, vars: object, path: string, password: str
     assert(loaded.ok, JSON.stringify(loaded));
     const node = loaded.site.nodes.get('node01');
     assert(node);
-    const { vars } = await openSiteSecrets(() => loaded.site, { PW: password }).reveal(node.vars);
+    const { vars } = await new SiteSecrets(() => loaded.site, { PW: password }).reveal(node.vars);
     const nodes = new Map([['node01', { ...node, vars }]]);
     return textOf(await filesOf({ ...loaded.site, nodes }), path);
   });

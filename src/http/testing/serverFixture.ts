@@ -10,7 +10,7 @@ import type { FileSource } from '../../boot/source.ts';
 import type { Happening } from '../../model/event.ts';
 import { parseSubnet } from '../../model/ipv4.ts';
 import { makeBundle } from '../../node/bundle.ts';
-import { createOrders } from '../../node/orders.ts';
+import { Orders } from '../../node/orders.ts';
 import { NO_SECRETS } from '../../node/secretMask.ts';
 import { NodeTokens } from '../../node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../site/testing/fixture.ts';
@@ -48,7 +48,7 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
     trouble: (error) => assert.fail(`${error}`),
   });
   tokens.bootSeen('node01');
-  const orders = createOrders();
+  const orders = new Orders();
   const http = createHttpServer({
     site: () => site,
     tokens,

@@ -19,6 +19,7 @@ export function openEventsDatabase(folder: string, readOnly: boolean, keep: Even
     async save(rows) {
       await thread.ask({ save: rows });
     },
+    gauges: () => thread.gauges(),
     close: () => thread.close(),
   };
 }

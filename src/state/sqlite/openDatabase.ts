@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Database, Statement } from '../database.ts';
+import type { Database, DatabaseGauges, Statement } from '../database.ts';
 import { StateTaken } from '../failure.ts';
 import type { MainThreadOptions, Notice, Outcome, ThreadOptions } from './messages.ts';
 import { DatabaseThread, type StartThread, threadOf } from './thread.ts';
@@ -16,6 +16,7 @@ export type DatabaseOptions = ThreadOptions & {
 export type LentDatabase = Database & {
   /** Has `receive` get a port for a `PortDatabase`, and another whenever the one before is closed because its thread ended. */
   lend(receive: (port: MessagePort) => void): void;
+  gauges(): DatabaseGauges;
 };
 
 const DAY_MS = 86_400_000;
@@ -45,6 +46,7 @@ export async function openDatabase(
     run: async (statements) => (await thread.ask(statements)) ?? [],
     claim: async (statements) => (await thread.ask(statements)) !== undefined,
     lend: (receive) => thread.lend(receive),
+    gauges: () => thread.gauges(),
     close: () => thread.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { wordsOf } from '../../errors.ts';
+import type { DatabaseGauges } from '../database.ts';
 import { type Failure, unavailable } from '../failure.ts';
 import type { Answer, Notice, Request, ThreadOptions } from './messages.ts';
 
@@ -44,6 +45,7 @@ export class DatabaseThread<Asked, Given> {
   #answered = false;
   #watch: NodeJS.Timeout | undefined;
   #lastId = 0;
+  #failed = 0;
   #closed = false;
 
   constructor(options: ThreadOptions, { start, onNotice = () => {}, patienceMs = PATIENCE_MS }: DatabaseThreadOptions) {
@@ -53,8 +55,23 @@ export class DatabaseThread<Asked, Given> {
     this.#patienceMs = patienceMs;
   }
 
+  gauges(): DatabaseGauges {
+    const [oldest] = this.#waiting.values();
+    const oldestMs = oldest === undefined ? 0 : performance.now() - oldest.askedAt;
+    return { asked: this.#lastId, failed: this.#failed, waiting: this.#waiting.size, oldestMs };
+  }
+
   /** Rejects with STATE_UNAVAILABLE. */
   async ask(asked: Asked): Promise<Given> {
+    try {
+      return await this.#ask(asked);
+    } catch (error) {
+      this.#failed++;
+      throw error;
+    }
+  }
+
+  async #ask(asked: Asked): Promise<Given> {
     const { folder } = this.#options;
     if (this.#closed) throw unavailable({ message: `${folder} has been closed`, hint: '' });
     if (this.#hangs) throw unavailable(hanging(folder));
