@@ -125,6 +125,7 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
     bundles,
     orders,
     operatorsRolls,
+    images.all,
     apiTokens,
     serving,
   );

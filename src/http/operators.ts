@@ -19,6 +19,7 @@ import { addEventRoutes, type EventsForOperators } from './eventRoutes.ts';
 import { auditEvent } from './gate.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
 import { sendLines } from './lines.ts';
+import { addMetricsRoute } from './metricsRoute.ts';
 import { addRollRoutes } from './rollRoutes.ts';
 import { readJsonBodies, serveJson, serveLines } from './serveRoute.ts';
 import { addTokenRoutes } from './tokenRoutes.ts';
@@ -36,6 +37,10 @@ export type OperatorsFrom = EventsForOperators & {
   readonly tokens: Pick<ApiTokens, 'list' | 'create' | 'revoke'>;
   /** Whether the state can be read and every service runs. */
   readonly isWell: () => Promise<boolean>;
+  /** The metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
+  /** Whether they may be read without a token. */
+  readonly metricsAreOpen: () => boolean;
   /** Takes in who asked for which change. */
   readonly emit: EventSink;
 };
@@ -83,6 +88,7 @@ export function addOperatorRoutes(app: FastifyInstance, from: OperatorsFrom, doo
     if (await from.isWell()) return { ok: true } as const;
     throw new ReveilleError('SERVER_BUSY', 'not all of the server works');
   });
+  addMetricsRoute(app, from);
   const document = openApi();
   serveJson(app, OPEN_API, () => document);
   serveJson(app, STATUS, async () => statusJson(await from.status()));

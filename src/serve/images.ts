@@ -7,7 +7,8 @@ import type { Core } from './core.ts';
 
 /** The images of the shelf, and which of them a node boots. */
 export function openImages({ stateFolder, supervisor, bus: { emit } }: Core, { pins }: Pick<Rolls, 'pins'>) {
-  const shelf = new ServedImages(openShelf(join(stateFolder, 'images')), emit);
+  const all = openShelf(join(stateFolder, 'images'));
+  const shelf = new ServedImages(all, emit);
   supervisor.measure('images', () => shelf.gauges());
-  return { shelf, file: shelf.file, imageOf: imageOf(shelf, (node) => pins.get(node)) };
+  return { all, shelf, file: shelf.file, imageOf: imageOf(shelf, (node) => pins.get(node)) };
 }

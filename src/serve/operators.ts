@@ -3,6 +3,7 @@ import type { ApiTokens } from '../access/apiTokens.ts';
 import type { DhcpServer } from '../dhcp/server.ts';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import { createOperatorsServer, type OperatorsFrom } from '../http/operators.ts';
+import type { Shelf } from '../image/shelf.ts';
 import type { Orders } from '../node/orders.ts';
 import { syncNodes } from '../node/sync.ts';
 import { startWhenPossible } from '../recall.ts';
@@ -12,9 +13,10 @@ import type { Service } from '../service.ts';
 import { selectNodes } from '../site/nodeSet.ts';
 import type { SiteFollower } from '../siteFollower.ts';
 import { heldLeases, poolOf } from '../timeline/heldLease.ts';
-import { type ServedApi, statusOf } from '../timeline/status.ts';
+import { type ServedApi, type Status, statusOf } from '../timeline/status.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core } from './core.ts';
+import { openMetrics } from './metrics.ts';
 import type { Records } from './records.ts';
 
 /** What operators ask for at once, of the newest events. */
@@ -48,7 +50,7 @@ export async function startOperators(
 
 /** What the operators' API answers from. */
 export function operatorsView(
-  { supervisor, bus, site, ids }: Core,
+  core: Core,
   { store, log, timeline, strangers }: Records,
   followed: Pick<SiteFollower, 'refused'>,
   addresses: ServerAddresses,
@@ -56,22 +58,27 @@ export function operatorsView(
   { files }: Bundles,
   orders: Orders,
   rolls: RollsForOperators,
+  shelf: Pick<Shelf, 'list'>,
   tokens: ApiTokens,
   api: () => ServedApi | undefined,
 ): OperatorsFrom {
+  const { supervisor, bus, site, ids } = core;
   const leases = () => dhcp.running?.leases() ?? [];
+  const status = (): Status =>
+    statusOf({
+      site: site(),
+      timeline,
+      strangers: strangers.list(),
+      serverOf: addresses.serverOf,
+      filesStatusOf: (node) => files.standing(node),
+      held: heldLeases(leases(), site(), Date.now()),
+      refused: followed.refused(),
+      api: api(),
+    });
   return {
-    status: async () =>
-      statusOf({
-        site: site(),
-        timeline,
-        strangers: strangers.list(),
-        serverOf: addresses.serverOf,
-        filesStatusOf: (node) => files.standing(node),
-        held: heldLeases(leases(), site(), Date.now()),
-        refused: followed.refused(),
-        api: api(),
-      }),
+    status: async () => status(),
+    metrics: openMetrics(core, timeline, { status, leases, rolls, shelf }),
+    metricsAreOpen: () => site().api?.metrics.open ?? false,
     leases: {
       list: leases,
       release: async (ip) => {

@@ -16,7 +16,8 @@ import type { Timeline } from './timeline.ts';
  * has its address and has not asked to boot; `loaded` one that was sent all of a menu entry, or a boot file of the operator's own: no
  * report follows, unless an agent runs there.
  */
-export type NodeState = 'unseen' | 'addressed' | 'booting' | 'loaded' | 'ready' | 'failed' | 'address-only';
+export const NODE_STATES = ['unseen', 'addressed', 'booting', 'loaded', 'ready', 'failed', 'address-only'] as const;
+export type NodeState = (typeof NODE_STATES)[number];
 
 export type NodeStatus = {
   readonly name: string;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,6 +131,24 @@ describe('the API over TCP', () => {
     );
     assert.match(await printed('events', '--kind', 'audit.*'), /createToken .*between/);
     assert.match(await curl(viewer, '/api/v1/audit?limit=1'), /^200 \[\{.*"kind":"audit\.change"/);
+  });
+
+  test('gives metrics that Prometheus takes, to viewers, and to everyone where the site says so', async () => {
+    requireTools('promtool');
+    const viewer = await makeToken('metrics', 'viewer');
+    assert.match(await curl(undefined, '/metrics'), /^401 /);
+    const text = (await curl(viewer, '/metrics')).replace(/^200 /, '');
+    execFileSync('promtool', ['check', 'metrics'], { input: `${text}\n` });
+    assert.match(text, /^reveille_nodes\{state="address-only"\} 1$/m);
+    assert.match(text, /^reveille_service_running\{service="dhcp"\} 1$/m);
+    assert.match(text, /^reveille_dhcp_requests_total 0$/m);
+    assert.doesNotMatch(text, /node01/);
+    edit('api: { metrics: { open: true, nodes: true } }\n');
+    await untilTrue(async () =>
+      /^200 [\s\S]*reveille_node_state\{node="node01"/.test(await curl(undefined, '/metrics')),
+    );
+    edit('api: {}\n');
+    await untilTrue(async () => (await curl(undefined, '/metrics')).startsWith('401'));
   });
 
   test('is asked by the command line of another machine, which trusts no other server', async () => {

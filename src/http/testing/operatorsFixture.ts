@@ -30,6 +30,8 @@ export function operatorsFixture(changes: Partial<OperatorsFrom> = {}): Operator
     },
     tokens: { list: notAsked, create: notAsked, revoke: notAsked },
     isWell: notAsked,
+    metrics: notAsked,
+    metricsAreOpen: () => false,
     emit: () => {},
     faulted: (error) => assert.fail(String(error)),
     ...changes,
