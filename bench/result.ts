@@ -49,6 +49,8 @@ export function asked(row: string): boolean {
 export function ratio({ better, ours, against }: Result): number | undefined {
   if (against.kind === 'nothing') return undefined;
   const theirs = against.kind === 'peer' ? against.figure.median : against.figure;
+  // Nothing is allowed: there is no ratio beyond that.
+  if (theirs === 0 && better === 'less') return ours.median === 0 ? 1 : 0;
   return better === 'more' ? ours.median / theirs : theirs / ours.median;
 }
 

@@ -33,12 +33,14 @@ export function scratchFolder(): Disposable & { readonly path: string } {
 
 async function startServer(
   name: string,
+  { enter }: Wire,
   address: string,
-  command: readonly [string, ...string[]],
+  command: readonly string[],
   isUp: () => Promise<boolean>,
   env: Record<string, string> = {},
 ): Promise<Server> {
-  const [program, ...args] = command;
+  // `ip netns exec` becomes the program: it has the same process id.
+  const [program = '', ...args] = [...enter, ...command];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
   const stop = () => ended(child);
   for (let tries = 0; !(await isUp().catch(() => false)); tries++) {
@@ -85,6 +87,7 @@ export async function startReveille(
     (await run(REVEILLE, [...args, ...place], { maxBuffer: 1 << 28, env: { ...process.env, NO_COLOR: '1' } })).stdout;
   const server = await startServer(
     'Reveille',
+    wire,
     wire.server,
     [REVEILLE, 'serve', ...place, '--keep-privileges'],
     async () => existsSync(join(state, 'reveille.sock')) && (await responds(wire.server, REVEILLE_HTTP)),
@@ -121,7 +124,10 @@ export function startKea(wire: Wire, folder: string, { pool, hosts = [], boot }:
     config,
     JSON.stringify({
       Dhcp4: {
-        'interfaces-config': { interfaces: [wire.interface], 'dhcp-socket-type': boot ? 'raw' : 'udp' },
+        'interfaces-config': {
+          interfaces: [`${wire.interface}/${wire.server}`],
+          'dhcp-socket-type': boot ? 'raw' : 'udp',
+        },
         'lease-database': { type: 'memfile', persist: true, name: join(folder, 'leases.csv'), 'lfc-interval': 0 },
         'multi-threading': { 'enable-multi-threading': true, 'thread-pool-size': 2, 'packet-queue-size': 64 },
         'valid-lifetime': 3600,
@@ -142,6 +148,7 @@ export function startKea(wire: Wire, folder: string, { pool, hosts = [], boot }:
   );
   return startServer(
     'Kea, threads, memfile',
+    wire,
     wire.server,
     ['kea-dhcp4', '-c', config],
     async () => existsSync(socket),
@@ -168,7 +175,7 @@ http {
   server { listen ${wire.server}:${NGINX_HTTP} backlog=4096; root ${root}; ${locations} }
 }\n`,
   );
-  return startServer('nginx, sendfile, 2 workers', wire.server, ['nginx', '-c', config], () =>
+  return startServer('nginx, sendfile, 2 workers', wire, wire.server, ['nginx', '-c', config], () =>
     responds(wire.server, NGINX_HTTP),
   );
 }
@@ -186,9 +193,9 @@ export type TftpPeer = (typeof TFTP_PEERS)[number];
 
 export function startTftpPeer(wire: Wire, peer: TftpPeer, root: string): Promise<Server> {
   const address = `${wire.prefix}.0.${11 + TFTP_PEERS.indexOf(peer)}`;
-  execFileSync('ip', ['addr', 'add', `${address}/16`, 'dev', wire.interface]);
+  execFileSync('sh', ['-c', `${wire.enter.join(' ')} ip addr add ${address}/16 dev ${wire.interface}`]);
   writeFileSync(join(root, 'ready'), 'ready\n');
-  const commands: Record<TftpPeer, readonly [string, ...string[]]> = {
+  const commands: Record<TftpPeer, readonly string[]> = {
     dnsmasq: [
       'dnsmasq',
       '--port=0',
@@ -220,7 +227,7 @@ export function startTftpPeer(wire: Wire, peer: TftpPeer, root: string): Promise
       root,
     ],
   };
-  return startServer(peer, address, commands[peer], async () => {
+  return startServer(peer, wire, address, commands[peer], async () => {
     const [program, ...args] = AMONG_CLIENTS;
     const { stdout } = await run(program, [...args, 'curl', '-s', '-m', '2', `tftp://${address}/ready`]);
     return stdout === 'ready\n';
