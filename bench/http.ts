@@ -10,14 +10,14 @@ import { loadProgram } from './load.ts';
 import { asked, hand, note } from './result.ts';
 import { alternate, length, spread } from './rounds.ts';
 import { NGINX_HTTP, REVEILLE_HTTP, type Server, scratchFolder, startNginx, startReveille } from './servers.ts';
-import { AMONG_CLIENTS, layWires } from './wire.ts';
+import { AMONG_CLIENTS, CLIENT_ADDRESSES, layWires } from './wire.ts';
 
 const BIG_BYTES = 200_000_000;
 const SMALL_BYTES = 1000;
 const ROUNDS = length(5, 1);
 const SECONDS = length(3, 1.5);
 
-type Side = { readonly server: Server; readonly port: number; readonly path: string };
+type Side = { readonly server: Server; readonly port: number; readonly path: string; readonly firstClient: string };
 type Figure = { readonly rate: number; readonly cpuSeconds: number };
 
 const program = loadProgram('http');
@@ -39,8 +39,14 @@ const us: Side = {
   server: servers.use(await startReveille(ours, { site: folder.path, state: join(folder.path, 'state') })),
   port: REVEILLE_HTTP,
   path: '/boot/files',
+  firstClient: ours.firstClient,
 };
-const nginx: Side = { server: servers.use(await startNginx(peer, folder.path, root)), port: NGINX_HTTP, path: '' };
+const nginx: Side = {
+  server: servers.use(await startNginx(peer, folder.path, root)),
+  port: NGINX_HTTP,
+  path: '',
+  firstClient: peer.firstClient,
+};
 for (const side of [us, nginx]) {
   const whole = await client('sh', '-c', `curl -s ${url(side, 'big')} | sha256sum`);
   if (!whole.startsWith(sha256)) throw new Error(`${url(side, 'big')} came through damaged`);
@@ -86,24 +92,32 @@ for (const clients of [16, 256]) {
 
 async function megabytes(side: Side, clients: number): Promise<Figure> {
   const before = side.server.processorSeconds();
-  const text = await client(
-    program,
-    ...[side.server.address, `${side.port}`, `${side.path}/big`],
-    ...['--clients', `${clients}`, '--seconds', `${SECONDS}`, '--bytes', `${BIG_BYTES}`],
-  );
+  const { bytes, seconds } = await load(side, 'big', BIG_BYTES, clients);
   const cpuSeconds = side.server.processorSeconds() - before;
-  const { bytes, seconds } = JSON.parse(text) as { bytes: number; seconds: number };
   const rate = bytes / 1e6 / seconds;
   note(`${side.server.name}: ${clients} clients: ${rate.toFixed(0)} MB/s, ${cpuSeconds.toFixed(2)} s of processor`);
   return { rate, cpuSeconds };
 }
 
 async function requests(side: Side, clients: number): Promise<number> {
-  const text = await client('wrk', '-t1', `-c${clients}`, `-d${Math.ceil(SECONDS)}s`, url(side, 'small'));
-  const rate = Number(/Requests\/sec: +([0-9.]+)/.exec(text)?.[1]);
-  if (!Number.isFinite(rate) || /Non-2xx|Socket errors/.test(text)) throw new Error(`wrk met errors:\n${text}`);
-  note(`${side.server.name}: ${clients} clients: ${rate.toFixed(0)} requests/s`);
-  return rate;
+  const { answers, seconds } = await load(side, 'small', SMALL_BYTES, clients);
+  note(`${side.server.name}: ${clients} clients: ${(answers / seconds).toFixed(0)} requests/s`);
+  return answers / seconds;
+}
+
+/** The clients ask for one file over and over; a refusal or a wrong length fails the row. */
+async function load(
+  { server, port, path, firstClient }: Side,
+  file: string,
+  bytes: number,
+  clients: number,
+): Promise<{ readonly bytes: number; readonly answers: number; readonly seconds: number }> {
+  const text = await client(
+    program,
+    ...[server.address, `${port}`, `${path}/${file}`, '--clients', `${clients}`, '--seconds', `${SECONDS}`],
+    ...['--bytes', `${bytes}`, '--first', firstClient, '--addresses', `${CLIENT_ADDRESSES}`],
+  );
+  return JSON.parse(text) as { bytes: number; answers: number; seconds: number };
 }
 
 function url({ server, port, path }: Side, file: string): string {

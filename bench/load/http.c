@@ -1,8 +1,9 @@
 /*
  * Downloads of one file over HTTP/1.1 with keep-alive, as cheaply as one thread can do them: the kernel drops the bodies (MSG_TRUNC of tcp(7)) and nothing copies them.
  *
- *   http SERVER PORT PATH --clients N --seconds S [--bytes LENGTH]
+ *   http SERVER PORT PATH --clients N --seconds S [--bytes LENGTH] [--first ADDRESS] [--addresses N]
  *
+ * The clients come from ADDRESS and those that follow it, in turns.
  * Each client asks again as soon as it has a whole answer. After S seconds no more bytes count. A status other than 200, or a body that is not LENGTH
  * bytes long, is a failure. Prints one line of JSON and exits 1 if anything failed.
  */
@@ -37,6 +38,8 @@ static int64_t expected = -1;
 static uint64_t bytes, answers, failures;
 static int epoll;
 static struct sockaddr_in server;
+static uint32_t first_address;
+static int addresses = 1, turn;
 
 static double now(void) {
   struct timespec t;
@@ -58,6 +61,11 @@ static void ask(struct client *c) {
 static void start(struct client *c) {
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (first_address) {
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    from.sin_addr.s_addr = htonl(first_address + turn++ % addresses);
+    if (bind(c->fd, (struct sockaddr *)&from, sizeof from) < 0) die("bind");
+  }
   if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0) die("connect");
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) < 0) die("epoll_ctl");
   ask(c);
@@ -123,7 +131,7 @@ int main(int argc, char **argv) {
   int clients = 1;
   double seconds = 1;
   if (argc < 4) {
-    fprintf(stderr, "usage: http SERVER PORT PATH --clients N --seconds S [--bytes LENGTH]\n");
+    fprintf(stderr, "usage: http SERVER PORT PATH --clients N --seconds S [--bytes LENGTH] [--first ADDRESS] [--addresses N]\n");
     return 2;
   }
   server.sin_family = AF_INET;
@@ -133,14 +141,19 @@ int main(int argc, char **argv) {
   for (int i = 4; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--clients")) clients = atoi(argv[i + 1]);
     else if (!strcmp(argv[i], "--seconds")) seconds = atof(argv[i + 1]);
-    else if (!strcmp(argv[i], "--bytes")) expected = atoll(argv[i + 1]);
+    else if (!strcmp(argv[i], "--addresses")) addresses = atoi(argv[i + 1]);
+    else if (!strcmp(argv[i], "--first")) {
+      struct in_addr address;
+      if (!inet_aton(argv[i + 1], &address)) die(argv[i + 1]);
+      first_address = ntohl(address.s_addr);
+    } else if (!strcmp(argv[i], "--bytes")) expected = atoll(argv[i + 1]);
     else {
       fprintf(stderr, "http: %s is unknown\n", argv[i]);
       return 2;
     }
   }
   struct client *all = calloc(clients > 0 ? clients : 1, sizeof *all);
-  if (clients < 1 || !all || (epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) die("start");
+  if (clients < 1 || addresses < 1 || !all || (epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) die("start");
   for (int i = 0; i < clients; i++) start(&all[i]);
 
   double began = now(), until = began + seconds;
