@@ -3,17 +3,17 @@ import { ReveilleError } from './errors.ts';
 import { listenError } from './http/server.ts';
 import { interfaceAddresses } from './net/interfaces.ts';
 import { openUdp, type UdpOptions } from './net/udp.ts';
-import { siteInvalid } from './site/invalid.ts';
-import { loadServable } from './site/servable.ts';
+import { loadWithoutNodes } from './site/load.ts';
 import { serverFor } from './site/servers.ts';
 
 /**
  * Opens and closes every port that serving the site takes. To find out which program holds a port takes more privileges than the
- * server keeps, so this runs before they are dropped. Throws what the server would throw.
+ * server keeps, so this runs before they are dropped. Throws what the server would throw of a port.
  */
 export async function tryPorts(siteFolder: string): Promise<void> {
-  const loaded = await loadServable(siteFolder);
-  if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
+  const loaded = await loadWithoutNodes(siteFolder);
+  // The server reads the whole site, and reports what is wrong with it.
+  if (!loaded.ok) return;
   const { networks, http } = loaded.site;
   const addresses = interfaceAddresses();
   const interfaces = new Set(

@@ -26,7 +26,7 @@ import { startDhcp, startFileServers, type Wire } from './serve/wire.ts';
 import { serverAddresses } from './serverAddresses.ts';
 import type { Service } from './service.ts';
 import { siteInvalid } from './site/invalid.ts';
-import { followSiteAside } from './siteFollower.ts';
+import { followSiteAside, type SiteThread } from './siteFollower.ts';
 import { Supervisor } from './supervisor.ts';
 import { EventBus } from './timeline/bus.ts';
 import { EventIds } from './timeline/eventIds.ts';
@@ -36,6 +36,8 @@ import { withNode } from './timeline/identify.ts';
 export type ServeOptions = {
   readonly siteFolder: string;
   readonly stateFolder: string;
+  /** Reads the site already, if it was started before. */
+  readonly siteThread?: SiteThread;
   /** Hears every event, and how the site has standard output written. */
   readonly listener: (event: Event, format: LogFormat) => void;
   /** Ends the process at once: an exception leaves it unclear which leases are on disk. */
@@ -46,7 +48,13 @@ export type ServeOptions = {
  * Starts the whole server: follows the site, answers DHCP, TFTP and HTTP, keeps state and timeline. Resolves once all of it
  * runs; rejects with everything closed again. Disposing it stops it.
  */
-export async function serve({ siteFolder, stateFolder, listener, end }: ServeOptions): Promise<AsyncDisposable> {
+export async function serve({
+  siteFolder,
+  stateFolder,
+  siteThread,
+  listener,
+  end,
+}: ServeOptions): Promise<AsyncDisposable> {
   await using opened = new AsyncDisposableStack();
 
   // Set once the services run; an edit may come before that.
@@ -65,14 +73,19 @@ export async function serve({ siteFolder, stateFolder, listener, end }: ServeOpt
   const inOrder = inTurn();
   const takeOver = () => void inOrder(() => reload()).catch(trouble);
   const loaded = await supervisor.part('site', () =>
-    followSiteAside(siteFolder, stateFolder, {
-      onLoaded: (site) => {
-        emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-        takeOver();
+    followSiteAside(
+      siteFolder,
+      stateFolder,
+      {
+        onLoaded: (site) => {
+          emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
+          takeOver();
+        },
+        onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
+        faulted: supervisor.sinkOf('site'),
       },
-      onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
-      faulted: supervisor.sinkOf('site'),
-    }),
+      siteThread,
+    ),
   );
   if (!loaded.ok) throw siteInvalid(siteFolder, loaded.findings);
   const { followed } = loaded;

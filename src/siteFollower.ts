@@ -46,17 +46,57 @@ const RESTART_MS = 5000;
 
 /**
  * Loads the site in `folder` and follows its edits, as `followSite` does, in a thread of its own. The calling thread only
- * assembles the site, a piece at a time. Rejects if the thread ends before it has read the site.
+ * assembles the site, a piece at a time. `thread` has begun to read it, if it was started before. Rejects if the thread ends before it has read the site.
  */
 export async function followSiteAside(
   folder: string,
   stateFolder: string,
   listeners: FollowerListeners,
+  thread = new SiteThread({ folder, stateFolder }),
 ): Promise<FollowedAside> {
   const { promise: first, resolve, reject } = Promise.withResolvers<FollowedAside>();
   const follower = new Follower(folder, stateFolder, listeners);
-  follower.start(resolve, reject);
+  follower.start(resolve, reject, thread);
   return first;
+}
+
+/** The thread that reads a site, from the moment it is made. What it reports is kept until `hear` is called. */
+export class SiteThread {
+  readonly #worker: Worker;
+  readonly #kept: (() => void)[] = [];
+  #hears: { readonly message: (message: ToFollower) => void; readonly ended: (failure: unknown) => void } | undefined;
+
+  constructor(workerData: SiteThreadOptions) {
+    this.#worker = new Worker(new URL('./siteThread.ts', import.meta.url), { workerData, name: 'site', execArgv: [] });
+    let failure: unknown;
+    this.#worker.on('message', (message: ToFollower) => this.#pass(() => this.#hears?.message(message)));
+    this.#worker.on('error', (error) => {
+      failure = error;
+    });
+    this.#worker.once('exit', (code: number) => {
+      const reason = failure ?? new Error(`the thread that reads the site ended with ${code}`);
+      this.#pass(() => this.#hears?.ended(reason));
+    });
+  }
+
+  /** From now on `message` gets what the thread reports, and `ended` why it ended. */
+  hear(message: (message: ToFollower) => void, ended: (failure: unknown) => void): void {
+    this.#hears = { message, ended };
+    for (const pass of this.#kept.splice(0)) pass();
+  }
+
+  post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #pass(pass: () => void): void {
+    if (this.#hears) pass();
+    else this.#kept.push(pass);
+  }
 }
 
 class Follower implements SiteFollower {
@@ -64,7 +104,7 @@ class Follower implements SiteFollower {
   readonly #stateFolder: string;
   readonly #listeners: FollowerListeners;
   readonly #inOrder = inTurn();
-  #thread: Worker | undefined;
+  #thread: SiteThread | undefined;
   #again: NodeJS.Timeout | undefined;
   #site: { readonly site: Site; readonly since: number } | undefined;
   #refused: RefusedEdit | undefined;
@@ -79,23 +119,18 @@ class Follower implements SiteFollower {
     this.#listeners = listeners;
   }
 
-  start(resolve: (first: FollowedAside) => void, reject: (error: unknown) => void): void {
-    const workerData: SiteThreadOptions = { folder: this.#folder, stateFolder: this.#stateFolder };
-    const thread = new Worker(new URL('./siteThread.ts', import.meta.url), { workerData, name: 'site', execArgv: [] });
+  start(
+    resolve: (first: FollowedAside) => void,
+    reject: (error: unknown) => void,
+    thread = new SiteThread({ folder: this.#folder, stateFolder: this.#stateFolder }),
+  ): void {
     this.#thread = thread;
     const { faulted } = this.#listeners;
-    thread.on('message', (message: ToFollower) => {
-      this.#inOrder(() => (this.#thread === thread ? this.#take(message, resolve) : undefined)).catch(faulted);
-    });
-    let failure: unknown;
-    thread.on('error', (error) => {
-      failure = error;
-    });
-    thread.once(
-      'exit',
-      guarded(faulted, (code: number) => {
-        this.#ended(thread, failure ?? new Error(`the thread that reads the site ended with ${code}`), reject);
-      }),
+    thread.hear(
+      (message) => {
+        this.#inOrder(() => (this.#thread === thread ? this.#take(message, resolve) : undefined)).catch(faulted);
+      },
+      guarded(faulted, (failure: unknown) => this.#ended(thread, failure, reject)),
     );
   }
 
@@ -131,7 +166,7 @@ class Follower implements SiteFollower {
   async #stop(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
-    await thread?.terminate();
+    await thread?.close();
   }
 
   #startLater(): void {
@@ -147,7 +182,7 @@ class Follower implements SiteFollower {
 
   #ask(): void {
     const message: ToThread = { kind: 'check templates' };
-    this.#thread?.postMessage(message);
+    this.#thread?.post(message);
   }
 
   async #take(message: ToFollower, resolve: (first: FollowedAside) => void): Promise<void> {
@@ -198,7 +233,7 @@ class Follower implements SiteFollower {
     this.#listeners.onRejected(findings);
   }
 
-  #ended(thread: Worker, failure: unknown, reject: (error: unknown) => void): void {
+  #ended(thread: SiteThread, failure: unknown, reject: (error: unknown) => void): void {
     if (this.#closed || this.#thread !== thread) return;
     this.#thread = undefined;
     if (this.#site === undefined) {

@@ -3,8 +3,7 @@ import { Command, Option } from 'commander';
 import { jsonLine } from '../log/line.ts';
 import type { LogFormat } from '../log/log.ts';
 import { dropTo, hasToDrop, SERVE_NEEDS } from '../net/capabilities.ts';
-import { tryPorts } from '../preflight.ts';
-import { serve } from '../serve.ts';
+import { SiteThread } from '../siteFollower.ts';
 import { endUnread, openLineLog, standardOutput } from './lineLog.ts';
 import { siteOption, stateOption } from './options.ts';
 import { eventLine } from './watch.ts';
@@ -40,14 +39,19 @@ export function serveCommand(): Command {
     .action(async (flags: Flags) => {
       const become = flags.user === undefined ? {} : { user: flags.user };
       if (!flags.keepPrivileges && hasToDrop(SERVE_NEEDS, become)) {
+        const { tryPorts } = await import('../preflight.ts');
         await tryPorts(flags.site);
         dropTo(SERVE_NEEDS, become);
       }
       process.stdout.off('error', endUnread);
       const log = openLineLog(standardOutput(process.stdout));
+      // The site is read while the server's code is.
+      const siteThread = new SiteThread({ folder: flags.site, stateFolder: flags.state });
+      const { serve } = await import('../serve.ts');
       await using _server = await serve({
         siteFolder: flags.site,
         stateFolder: flags.state,
+        siteThread,
         end: () => {
           log.flush();
           writeSync(2, 'reveille: ended after an exception, so that no lease is lost\n');

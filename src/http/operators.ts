@@ -89,8 +89,12 @@ export function addOperatorRoutes(app: FastifyInstance, from: OperatorsFrom, doo
     throw new ReveilleError('SERVER_BUSY', 'not all of the server works');
   });
   addMetricsRoute(app, from);
-  const document = openApi();
-  serveJson(app, OPEN_API, () => document);
+  // Made for the first who asks: it takes longer than all else at the start.
+  let document: ReturnType<typeof openApi> | undefined;
+  serveJson(app, OPEN_API, () => {
+    document ??= openApi();
+    return document;
+  });
   serveJson(app, STATUS, async () => statusJson(await from.status()));
   addEventRoutes(app, from);
   serveJson(app, DIFF, ({ query }) => {

@@ -22,6 +22,12 @@ export function heldSite(
   return heldByEntry(text, memory) ?? heldText(FILE, text, siteSchema, findings);
 }
 
+/** The text with no entries of `nodes:`, if they can be told apart. */
+export function withoutNodes(text: string): string {
+  const parts = partsOf(text);
+  return parts === undefined ? text : text.slice(0, parts.line) + text.slice(parts.rest);
+}
+
 /** All of site.yaml but the entries of `nodes:`, and in which line it goes on behind them. */
 export function aroundNodes(text: string): string {
   const parts = partsOf(text);
