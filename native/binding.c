@@ -76,6 +76,8 @@ static napi_value lower_priority(napi_env env, napi_callback_info info) {
 static const struct export functions[] = {{"lowerPriority", lower_priority}};
 
 NAPI_MODULE_INIT() {
-  if (!export_functions(env, exports, functions, sizeof functions / sizeof *functions) || !export_udp(env, exports)) return NULL;
+  if (!export_functions(env, exports, functions, sizeof functions / sizeof *functions) || !export_http(env, exports) ||
+      !export_udp(env, exports))
+    return NULL;
   return exports;
 }

@@ -35,4 +35,7 @@ void throw_type(napi_env env, const char *message);
 // Undefined, null where even that cannot be had: what a function gives that has nothing to give.
 napi_value nothing(napi_env env);
 
+// The parts of the addon: each exports its functions. False with an exception pending where that fails.
+bool export_http(napi_env env, napi_value exports);
+
 #endif

@@ -18,8 +18,8 @@ export function cleanName(asked: string): string | undefined {
   return parts.join('/');
 }
 
-/** A regular file by its real path, and what was seen of it just after that path was resolved. */
-export type SeenFile = { readonly path: string; readonly seen: BigIntStats };
+/** A regular file by its real path, and what was seen of it just after that path was resolved. `asked`: its path before links were followed. */
+export type SeenFile = { readonly path: string; readonly asked: string; readonly seen: BigIntStats };
 
 /** The real path of what `seeInside` finds. */
 export async function fileInside(root: string, name: string): Promise<string | undefined> {
@@ -38,7 +38,7 @@ export async function seeInside(root: string, name: string): Promise<SeenFile | 
     const realRoot = path === asked ? resolve(root) : await realpath(root);
     if (!path.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
     const seen = await stat(path, { bigint: true });
-    return seen.isFile() ? { path, seen } : undefined;
+    return seen.isFile() ? { path, asked, seen } : undefined;
   } catch (error) {
     if (isAbsence(error)) return undefined;
     throw error;

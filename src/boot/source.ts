@@ -5,12 +5,18 @@ import type { Mac } from '../model/mac.ts';
 
 /**
  * What to send: bytes that were made for this request, or a file on disk that the caller opens, streams and closes. `seen` is
- * the file's state if it was looked at for this request: who remembers that very state need not open it. `sha256` is that of the
- * content, where it is known without reading the file.
+ * the file's state if it was looked at for this request: who remembers that very state need not open it; `asked` is then its path before links
+ * were followed. `sha256` is that of the content, where it is known without reading the file.
  */
 export type FileBody =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'file'; readonly path: string; readonly seen?: BigIntStats; readonly sha256?: string };
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly asked?: string;
+      readonly seen?: BigIntStats;
+      readonly sha256?: string;
+    };
 
 /** A boot file, and what it is to a boot. `mac`: of the machine that it was made for. */
 export type BootFile = FileBody & FileFacts & { readonly mac?: Mac };

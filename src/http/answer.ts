@@ -10,10 +10,8 @@ type Refusal = { readonly code: ErrorCode; readonly message: string; readonly hi
 /** A client that was refused for what the server lacks asks again after so many seconds. */
 const UNAVAILABLE_SECONDS = 5;
 
-/**
- * Answers with one of our errors, as JSON. The connection is closed where a body of the request may still come: it is not read.
- */
-export function refuse(reply: FastifyReply, error: ReveilleError, status?: number): FastifyReply {
+/** A refusal as it is sent: status, fields and body. */
+export function refusalOf(error: ReveilleError, status?: number) {
   const refusal: Refusal = {
     code: error.code,
     message: error.message,
@@ -23,10 +21,22 @@ export function refuse(reply: FastifyReply, error: ReveilleError, status?: numbe
   const { status: own, retryAfter } = error instanceof Refused ? error : {};
   const code = status ?? own ?? ERROR_CODES[error.code].status;
   const seconds = retryAfter ?? (code === 503 ? UNAVAILABLE_SECONDS : undefined);
-  if (seconds !== undefined) reply.header('retry-after', String(seconds));
-  if (code === 401) reply.header('www-authenticate', 'Bearer realm="reveille"');
+  const headers = {
+    ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
+    ...(code === 401 ? { 'www-authenticate': 'Bearer realm="reveille"' } : {}),
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+  };
+  return { status: code, headers, refusal };
+}
+
+/**
+ * Answers with one of our errors, as JSON. The connection is closed where a body of the request may still come: it is not read.
+ */
+export function refuse(reply: FastifyReply, error: ReveilleError, status?: number): FastifyReply {
+  const { status: code, headers, refusal } = refusalOf(error, status);
   if (hasBody(reply.request.raw) && !reply.request.raw.complete) reply.header('connection', 'close');
-  return reply.code(code).type('application/json; charset=utf-8').header('cache-control', 'no-store').send(refusal);
+  return reply.code(code).headers(headers).send(refusal);
 }
 
 /**
@@ -48,6 +58,11 @@ export function refuseInWords(app: FastifyInstance, faulted: FaultSink): void {
     if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
       return refuse(reply, new ReveilleError('REQUEST_INVALID', message), statusCode);
     faulted(error);
-    return refuse(reply, new ReveilleError('SERVER_FAILED', ERROR_CODES.SERVER_FAILED.meaning), 500);
+    return refuse(reply, serverFailed(), 500);
   });
+}
+
+/** What a client learns of an error that no code expected. */
+export function serverFailed(): ReveilleError {
+  return new ReveilleError('SERVER_FAILED', ERROR_CODES.SERVER_FAILED.meaning);
 }

@@ -9,9 +9,9 @@ import { refuse, refuseInWords } from './answer.ts';
 import type { Connections } from './connections.ts';
 import { hasBody } from './peer.ts';
 
-const HEADERS_MS = 10_000;
+export const HEADERS_MS = 10_000;
 const BODY_MS = 60_000;
-const KEEP_ALIVE_MS = 65_000;
+export const KEEP_ALIVE_MS = 65_000;
 /** How often connections are held against these times. */
 const CHECK_MS = 2000;
 const MOST_HEADERS = 100;
@@ -89,6 +89,12 @@ const STATUS_OF: { readonly [code: string]: string } = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
+/** The whole answer to what cannot be read as a request. */
+export function unreadable(status: string): string {
+  const body = JSON.stringify({ code: 'REQUEST_INVALID', message: 'this is not a request that HTTP knows' });
+  return `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+}
+
 /** Answers what is no HTTP, after what came before it. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connections: Connections): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -97,9 +103,6 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket, connecti
   }
   if (connections.closeUnreadable(socket)) return;
   const status = STATUS_OF[error.code ?? ''] ?? '400 Bad Request';
-  const body = JSON.stringify({ code: 'REQUEST_INVALID', message: 'this is not a request that HTTP knows' });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  socket.end(unreadable(status));
   socket.destroySoon();
 }

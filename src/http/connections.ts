@@ -21,7 +21,8 @@ const PHASES: readonly Phase[] = ['idle', 'fresh', 'busy'];
 /** Refusals that are being written; a connection beyond them is closed without one. */
 const MOST_REFUSALS = 64;
 const REFUSAL_MS = 1000;
-const REFUSAL = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: ${RETRY_SECONDS}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
+/** The whole answer to a connection that has no place. */
+export const REFUSAL = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: ${RETRY_SECONDS}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`;
 
 /**
  * The connections of clients, bounded in all and for each address. When they run short, those that wait for a request go first, of

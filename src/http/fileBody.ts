@@ -2,23 +2,38 @@ import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileBody } from '../boot/source.ts';
+
 import { stateTag, wasEdited } from './fileState.ts';
 import { openRegular, readPieces, readSmall } from './readFile.ts';
 import type { SmallFile, SmallFiles } from './smallFiles.ts';
 
-/** What is sent of a file that is open, or in memory. Disposing it closes the file. */
-export type Body = AsyncDisposable & {
+/**
+ * What is sent of a file that is open, or in memory. Disposing it closes the file. `tag`: the ETag, without quotes: by content where that is
+ * known or in memory, else by the file's state; each file keeps to one of them, so that a download which is resumed finds the same. `undefined`
+ * where nothing can be promised.
+ */
+export type Body = MemoryBody | DiskBody;
+
+/** `of`: the file that it was read from, if that has just been looked at: what is remembered of that very state is sent. */
+type MemoryBody = AsyncDisposable & {
+  readonly kind: 'memory';
   readonly size: number;
-  /**
-   * The ETag, without quotes: by content where that is known or in memory, else by the file's state; each file keeps to one of them, so
-   * that a download which is resumed finds the same. `undefined` where nothing can be promised.
-   */
-  readonly tag: string | undefined;
-  /** Whether its pieces are read as they are sent. */
-  readonly isOnDisk: boolean;
-  /** The bytes from `first` to `last`, both included. A piece is good until the next one is asked for. */
-  pieces(first: number, last: number, pieceBytes: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly tag: string;
+  readonly bytes: Uint8Array;
+  readonly of?: { readonly path: string; readonly state: BigIntStats };
 };
+
+/** `state`: when it was opened. `isFixed`: a file of that name never changes. */
+type DiskBody = AsyncDisposable & {
+  readonly kind: 'disk';
+  readonly size: number;
+  readonly tag: string | undefined;
+  readonly handle: FileHandle;
+  readonly state: BigIntStats;
+  readonly isFixed: boolean;
+};
+
+type FileOnDisk = Extract<FileBody, { readonly kind: 'file' }>;
 
 /** Opens what is to be sent; `undefined` if it is gone by now or is no regular file. Small files are remembered. */
 export async function openBody(file: FileBody, smallFiles: SmallFiles): Promise<Body | undefined> {
@@ -27,7 +42,7 @@ export async function openBody(file: FileBody, smallFiles: SmallFiles): Promise<
     return inMemory({ bytes: file.bytes, sha256 });
   }
   const remembered = file.seen && smallFiles.find(file.seen);
-  if (remembered) return inMemory(remembered);
+  if (remembered) return inMemory(remembered, file);
   const handle = await openRegular(file.path);
   if (handle === undefined) return undefined;
   try {
@@ -43,31 +58,47 @@ export async function openBody(file: FileBody, smallFiles: SmallFiles): Promise<
   }
 }
 
-function inMemory({ bytes, sha256 }: SmallFile): Body {
+function inMemory({ bytes, sha256 }: SmallFile, { asked, seen }: Pick<FileOnDisk, 'asked' | 'seen'> = {}): MemoryBody {
+  const of = asked === undefined || seen === undefined ? undefined : { path: asked, state: seen };
   return {
+    kind: 'memory',
     size: bytes.length,
     tag: sha256,
-    isOnDisk: false,
-    pieces: (first, last) => [bytes.subarray(first, last + 1)],
+    bytes,
+    ...(of === undefined ? {} : { of }),
     async [Symbol.asyncDispose]() {},
   };
 }
 
-function onDisk(handle: FileHandle, stat: BigIntStats, sha256: string | undefined): Body {
-  const pieces: Body['pieces'] = async function* (first, last, pieceBytes) {
-    let left = last - first + 1;
-    for await (const piece of readPieces(handle, first, last, pieceBytes)) {
-      left -= piece.length;
-      // Before the last piece goes out the answer is not whole, and closing the connection says so.
-      if (left === 0 && wasEdited(stat, await handle.stat({ bigint: true }))) throw new Error(EDITED);
-      yield piece;
-    }
-  };
-  const tag = sha256 ?? stateTag(stat);
-  return { size: Number(stat.size), tag, isOnDisk: true, pieces, [Symbol.asyncDispose]: () => close(handle) };
+function onDisk(handle: FileHandle, state: BigIntStats, sha256: string | undefined): DiskBody {
+  const tag = sha256 ?? stateTag(state);
+  const isFixed = sha256 !== undefined;
+  const size = Number(state.size);
+  return { kind: 'disk', size, tag, handle, state, isFixed, [Symbol.asyncDispose]: () => close(handle) };
 }
 
-const EDITED = 'the file changed while it was sent';
+/** The bytes from `first` to `last`, both included. A piece is good until the next one is asked for. */
+export async function* piecesOf(
+  body: Body,
+  first: number,
+  last: number,
+  pieceBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (body.kind === 'memory') {
+    yield body.bytes.subarray(first, last + 1);
+    return;
+  }
+  const { handle, state } = body;
+  let left = last - first + 1;
+  for await (const piece of readPieces(handle, first, last, pieceBytes)) {
+    left -= piece.length;
+    // Before the last piece goes out the answer is not whole, and closing the connection says so.
+    if (left === 0 && wasEdited(state, await handle.stat({ bigint: true }))) throw new Error(EDITED);
+    yield piece;
+  }
+}
+
+export const EDITED = 'the file changed while it was sent';
 
 /** A file that was only read loses nothing where closing it fails. */
 async function close(handle: FileHandle): Promise<void> {

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { contentType } from './contentType.ts';
 import { isKnown, wantedBytes } from './ranges.ts';
 
@@ -12,12 +11,22 @@ export type FileHead = {
   readonly sends?: Bytes;
 };
 
+/** What a request for a file asks of it. */
+export type FileAsked = {
+  readonly method: string | undefined;
+  readonly headers: {
+    readonly range?: string | undefined;
+    readonly 'if-range'?: string | string[] | undefined;
+    readonly 'if-none-match'?: string | undefined;
+  };
+};
+
 /**
  * The head of the answer to a GET or HEAD of a file (RFC 9110): ranges, Content-Length always. `tag` is its ETag without quotes;
  * `undefined` where nothing can be promised.
  */
 export function headFor(
-  { method, headers }: Pick<IncomingMessage, 'method' | 'headers'>,
+  { method, headers }: FileAsked,
   name: string,
   { size, tag }: { readonly size: number; readonly tag: string | undefined },
 ): FileHead {

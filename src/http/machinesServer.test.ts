@@ -73,6 +73,7 @@ test('a second port of a server has the same files, connections and limits', asy
     downloads: 0,
     filesSent: 3,
     fileBytesSent: 3 * SMALL.length,
+    filesUnreported: 0,
   });
   await assert.rejects(http.listen({ port: also }), { code: 'PORT_IN_USE' });
   await http.close();

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Body } from './fileBody.ts';
+import { type Body, piecesOf } from './fileBody.ts';
 import type { Bytes } from './fileHead.ts';
 
 /** How a transfer ended. `bytes` are those that the kernel took. */
@@ -26,17 +26,17 @@ export async function sendBytes(
   const began = performance.now();
   let bytes = 0;
   response.setTimeout(stallMs, () => {
-    response.destroy(new Error(`the transfer stalled: the client took nothing for ${stallMs / 1000} s`));
+    response.destroy(new Error(stalled(stallMs)));
   });
   try {
     if (length > 0) {
-      for await (const piece of body.pieces(first, last, pieceBytes)) {
+      for await (const piece of piecesOf(body, first, last, pieceBytes)) {
         await written(response, piece);
         bytes += piece.length;
         sent(piece.length);
       }
     }
-    if (bytes < length) throw new Error('the file became shorter while it was sent');
+    if (bytes < length) throw new Error(SHORTER);
     response.end();
     return { kind: 'sent', bytes, ms: Math.round(performance.now() - began) };
   } catch (error) {
@@ -59,7 +59,9 @@ function written(response: ServerResponse, piece: Uint8Array): Promise<void> {
   });
 }
 
-const CLIENT_LEFT = 'the client closed the connection';
+export const CLIENT_LEFT = 'the client closed the connection';
+export const SHORTER = 'the file became shorter while it was sent';
+export const stalled = (stallMs: number) => `the transfer stalled: the client took nothing for ${stallMs / 1000} s`;
 
 function reasonOf(error: unknown, response: ServerResponse): string {
   const { code, message } = error as NodeJS.ErrnoException;

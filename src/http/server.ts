@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import type { FaultSink } from '../faults.ts';
 import type { Gauges } from '../model/gauges.ts';
@@ -9,6 +10,7 @@ import { privilegeMissing } from '../net/privilege.ts';
 import { createApp } from './app.ts';
 import { addBootRoutes, type BootRoutesFrom } from './bootRoutes.ts';
 import { Connections } from './connections.ts';
+import { type Adopt, added, adoptingConnections, type HttpFront, type ListenAt } from './front.ts';
 import { limitsFor } from './limits.ts';
 import { addNodeRoutes, type NodeRoutesFrom } from './nodeRoutes.ts';
 
@@ -20,11 +22,13 @@ export type HttpServerFrom = Omit<BootRoutesFrom, keyof Limits> &
     readonly faulted?: FaultSink;
     /** How many descriptors the server may hold. */
     readonly descriptors?: number;
+    /** Makes what accepts connections in its place. Absent: it does so itself, and serves boot files too. */
+    readonly front?: (adopt: Adopt) => Promise<HttpFront> | HttpFront;
   };
 
 type Limits = Pick<BootRoutesFrom, 'stallMs' | 'maxDownloads' | 'maxDownloadsPerClient'>;
 
-const STALL_MS = 60_000;
+export const STALL_MS = 60_000;
 
 export type HttpServer = {
   /**
@@ -49,31 +53,83 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
   const bootFiles = addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
   addNodeRoutes(app, { addressesOn, ...from });
 
-  const more: Server[] = [];
+  const listener =
+    from.front === undefined ? new DirectListener(app, faulted) : new FrontListener(app, faulted, from.front);
   return {
     async listen(where) {
       try {
-        if (!app.server.listening) {
-          await app.listen(listenOptions(where));
-          return portOf(app.server, where.port);
-        }
-        const also = await listenAlso(where, app.server, faulted);
-        more.push(also);
-        return portOf(also, where.port);
+        return await listener.listen(where);
       } catch (error) {
         throw listenError(error, where.port);
       }
     },
-    gauges: () => ({ ...connections.gauges(), ...bootFiles.gauges() }),
+    gauges: () => added({ ...connections.gauges(), ...bootFiles.gauges() }, listener.gauges()),
     async close() {
-      for (const one of more) one.close();
+      await listener.close();
       connections.closeAll();
       await app.close();
     },
   };
 }
 
-type ListenAt = { readonly port: number; readonly ip?: Ipv4 };
+/** The app accepts connections itself. */
+class DirectListener implements HttpFront {
+  readonly #app: FastifyInstance;
+  readonly #faulted: FaultSink;
+  readonly #more: Server[] = [];
+
+  constructor(app: FastifyInstance, faulted: FaultSink) {
+    this.#app = app;
+    this.#faulted = faulted;
+  }
+
+  async listen(where: ListenAt): Promise<number> {
+    const { server } = this.#app;
+    if (!server.listening) {
+      await this.#app.listen(listenOptions(where));
+      return portOf(server, where.port);
+    }
+    const also = await listenAlso(where, server, this.#faulted);
+    this.#more.push(also);
+    return portOf(also, where.port);
+  }
+
+  gauges(): Gauges {
+    return {};
+  }
+
+  async close(): Promise<void> {
+    for (const one of this.#more) one.close();
+  }
+}
+
+/** Another part accepts connections, and hands over those that are the app's. */
+class FrontListener implements HttpFront {
+  readonly #make: () => Promise<HttpFront>;
+  #front: Promise<HttpFront> | undefined;
+  #made: HttpFront | undefined;
+
+  constructor(app: FastifyInstance, faulted: FaultSink, make: (adopt: Adopt) => Promise<HttpFront> | HttpFront) {
+    this.#make = async () => {
+      this.#made = await make(await adoptingConnections(app, faulted));
+      return this.#made;
+    };
+  }
+
+  async listen(where: ListenAt): Promise<number> {
+    this.#front ??= this.#make();
+    return (await this.#front).listen(where);
+  }
+
+  gauges(): Gauges {
+    return this.#made?.gauges() ?? {};
+  }
+
+  async close(): Promise<void> {
+    const front = await this.#front?.catch(() => undefined);
+    await front?.close();
+  }
+}
 
 function listenOptions({ port, ip }: ListenAt): { readonly port: number; readonly host: string } {
   return { port, host: ip === undefined ? '0.0.0.0' : formatIpv4(ip) };

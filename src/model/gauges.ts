@@ -113,6 +113,7 @@ export const MEASURES = {
     downloads: now('transfers of large files that run'),
     filesSent: since('whole boot files sent'),
     fileBytesSent: since('bytes of whole boot files sent'),
+    filesUnreported: since('boot files sent of which there is no event, because too many went out at once'),
   },
   operators: {},
   api: {

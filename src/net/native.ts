@@ -26,6 +26,67 @@ export type Native = {
   udpMap(batch: NativeBatch, fd: number, size: number): number;
   udpUnmap(batch: NativeBatch, map: number): void;
   udpPopulate(batch: NativeBatch, map: number, from: number, length: number): Promise<number>;
+} & HttpNative;
+
+declare const engine: unique symbol;
+/** An engine of `native/http.c`, which belongs to the thread that opened it. */
+export type NativeHttpEngine = { readonly [engine]: true };
+
+/** What `native/http_binding.c` exports; `HttpEngine` says what each does. */
+export type HttpNative = {
+  httpOpen(
+    most: number,
+    mostEach: number,
+    headMs: number,
+    idleMs: number,
+    stallMs: number,
+    crowded: Uint8Array,
+    timedOut: Uint8Array,
+    tooLarge: Uint8Array,
+    onRecords: (records: Buffer) => void,
+  ): NativeHttpEngine;
+  httpListen(engine: NativeHttpEngine, ip: number, port: number, sharesPort: boolean): number;
+  httpAnswer(
+    engine: NativeHttpEngine,
+    id: number,
+    head: Uint8Array,
+    body: Uint8Array | undefined,
+    closes: boolean,
+  ): boolean;
+  /** `state`: size, seconds and nanoseconds of the time of change of a file that may be edited. */
+  httpSend(
+    engine: NativeHttpEngine,
+    id: number,
+    head: Uint8Array,
+    fd: number,
+    first: number,
+    length: number,
+    state: BigInt64Array | undefined,
+  ): boolean;
+  httpCut(engine: NativeHttpEngine, id: number): boolean;
+  httpProgress(engine: NativeHttpEngine, id: number): number;
+  /** `path` ends in a byte 0; `state`: device, inode, size, then seconds and nanoseconds of the times of change and of status change. */
+  httpKeep(
+    engine: NativeHttpEngine,
+    target: Uint8Array,
+    head: Uint8Array,
+    body: Uint8Array,
+    path: Uint8Array,
+    state: BigInt64Array,
+    token: number,
+  ): void;
+  httpForget(engine: NativeHttpEngine): void;
+  httpGauges(
+    engine: NativeHttpEngine,
+  ): readonly [
+    connections: number,
+    refused: number,
+    requests: number,
+    files: number,
+    bytes: number,
+    unreported: number,
+  ];
+  httpClose(engine: NativeHttpEngine): void;
 };
 
 declare const BATCH: unique symbol;

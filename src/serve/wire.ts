@@ -1,11 +1,15 @@
 import { decideBoot } from '../boot/decide.ts';
 import { type BootFilesFrom, httpFiles, tftpFiles } from '../boot/files.ts';
 import { type DhcpServer, startDhcpServer } from '../dhcp/server.ts';
+import { BulkServer, frontOf } from '../http/bulkServer.ts';
+import type { Adopt } from '../http/front.ts';
+import { limitsFor } from '../http/limits.ts';
 import { type HttpPorts, MachinesServer } from '../http/machinesServer.ts';
-import { createHttpServer } from '../http/server.ts';
+import { createHttpServer, STALL_MS } from '../http/server.ts';
 import { openedRecords } from '../image/opened.ts';
 import { descriptorLimit, shareDescriptors } from '../net/descriptors.ts';
 import type { InterfaceWatch } from '../net/interfaceWatch.ts';
+import { type Native, native } from '../net/native.ts';
 import type { Orders } from '../node/orders.ts';
 import type { NodeTokens } from '../node/tokens.ts';
 import type { ServerAddresses } from '../serverAddresses.ts';
@@ -65,15 +69,32 @@ export async function startFileServers(
   );
   opened.defer(() => tftp.close());
   const records = opened.use(openedRecords(stateFolder, Date.now));
+  const addon = native();
+  // Connections with boot files, which the front has, and those of the nodes' API.
+  const frontDescriptors = Math.floor(descriptors.http * 0.6);
   const http = await supervisor.run('http', (faulted) => {
+    const bootFiles = httpFiles(files);
+    const front = (adopt: Adopt) =>
+      frontOf(
+        new BulkServer({
+          native: addon as Native,
+          bootFiles,
+          emit,
+          faulted,
+          handedOver: adopt,
+          stallMs: STALL_MS,
+          limits: limitsFor(frontDescriptors),
+        }),
+      );
     const server = createHttpServer({
+      ...(addon === undefined ? {} : { front }),
       faulted,
-      descriptors: descriptors.http,
+      descriptors: addon === undefined ? descriptors.http : descriptors.http - frontDescriptors,
       site,
       emit,
       addressesOn: (name) => (interfaces.addresses.get(name) ?? []).map(({ ip }) => ip),
       addressOf: (mac, network) => dhcp.running?.addressOf(mac, network),
-      bootFiles: httpFiles(files),
+      bootFiles,
       opened: records.keep,
       tokens,
       bundleOf: bundles.bundleOf,

@@ -9,13 +9,17 @@ import type { BootSite } from '../../boot/site.ts';
 import type { FileSource } from '../../boot/source.ts';
 import type { Happening } from '../../model/event.ts';
 import { parseSubnet } from '../../model/ipv4.ts';
+import { type HttpNative, native } from '../../net/native.ts';
 import { makeBundle } from '../../node/bundle.ts';
 import { Orders } from '../../node/orders.ts';
 import { NO_SECRETS } from '../../node/secretMask.ts';
 import { NodeTokens } from '../../node/tokens.ts';
 import { ip, networkFixture, nodeFixture, siteFixture } from '../../site/testing/fixture.ts';
 import { emptyStore } from '../../state/testing/fakes.ts';
-import { createHttpServer, type HttpServerFrom } from '../server.ts';
+import { BulkServer, type BulkServerFrom, frontOf } from '../bulkServer.ts';
+import type { Adopt, HttpFront } from '../front.ts';
+import { limitsFor } from '../limits.ts';
+import { createHttpServer, type HttpServerFrom, STALL_MS } from '../server.ts';
 
 /** node01 of a server on loopback is 127.0.0.1; other clients come from other addresses of this machine. */
 export const ME = 'mac=52:54:00:00:00:51';
@@ -49,10 +53,15 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
   });
   tokens.bootSeen('node01');
   const orders = new Orders();
+  const emit = (event: Happening) => void events.push(event);
+  const faulted = (error: unknown) => void faults.push(error);
+  const bootFiles = changes.bootFiles ?? bootFilesOf(site);
+  const addon = native();
   const http = createHttpServer({
+    ...(addon && { front: (adopt: Adopt) => bulkHere(addon, adopt, { bootFiles, emit, faulted, ...changes }) }),
     site: () => site,
     tokens,
-    bootFiles: bootFilesOf(site),
+    bootFiles,
     addressOf: () => undefined,
     bundleOf: async () => makeBundle([], []),
     maskOf: async () => NO_SECRETS,
@@ -60,8 +69,8 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
     opened: async () => {},
     orders,
     onNews: () => {},
-    emit: (event) => events.push(event),
-    faulted: (error) => faults.push(error),
+    emit,
+    faulted,
     ...changes,
   });
   const port = await http.listen({ port: 0 });
@@ -70,6 +79,29 @@ export async function loopbackServer(t: Test, changes: Partial<HttpServerFrom> =
     rmSync(folder, { recursive: true, force: true });
   });
   return { http, port, events, faults, tokens, orders, root };
+}
+
+type BulkHere = Pick<HttpServerFrom, 'bootFiles' | 'emit'> &
+  Pick<BulkServerFrom, 'faulted'> &
+  Partial<Pick<HttpServerFrom, 'stallMs' | 'descriptors' | 'maxDownloads' | 'maxDownloadsPerClient'>>;
+
+/** What the server has in a thread of its own, in this one. */
+function bulkHere(addon: HttpNative, adopt: Adopt, { bootFiles, emit, faulted, ...changes }: BulkHere): HttpFront {
+  const limits = limitsFor(changes.descriptors);
+  const bulk = new BulkServer({
+    native: addon,
+    bootFiles,
+    emit,
+    faulted,
+    handedOver: adopt,
+    stallMs: changes.stallMs ?? STALL_MS,
+    limits: {
+      ...limits,
+      downloads: changes.maxDownloads ?? limits.downloads,
+      downloadsPerClient: changes.maxDownloadsPerClient ?? limits.downloadsPerClient,
+    },
+  });
+  return frontOf(bulk);
 }
 
 /** Boot files of a site on loopback, of which no image is built. */
