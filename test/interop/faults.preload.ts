@@ -18,7 +18,7 @@ function portOf(emitter: EventEmitter): number | undefined {
   return emitter instanceof dgram.Socket ? emitter.address().port : undefined;
 }
 
-/** A server over TCP has an address of several parts, one at a Unix socket its path. */
+/** A server at a Unix socket has its path as address; that for machines has parts of an address, or none where its connections are accepted elsewhere. */
 function isHttp(emitter: EventEmitter, address: 'object' | 'string'): boolean {
   return emitter instanceof http.Server && typeof emitter.address() === address;
 }

@@ -92,8 +92,12 @@ const CLIENTS: Readonly<Record<string, () => Promise<boolean>>> = {
       (await run('node', 20, 'udhcpc', '-f', '-i', 'eth0', '-n', '-q', '-t', '3', '-T', '1', '-s', script)).output,
     ),
   tftp: async () => (await run('node', 20, 'curl', '-sS', '--max-time', '8', 'tftp://10.0.0.2/small')).output === FILE,
-  http: async () =>
-    (await run('node', 20, 'curl', '-sS', '--max-time', '5', 'http://10.0.0.2:8080/boot/files/small')).output === FILE,
+  // A boot file, then what the thread of the nodes' API answers, on one connection.
+  http: async () => {
+    const urls = ['boot/files/small', 'none'].map((path) => `http://10.0.0.2:8080/${path}`);
+    const { output } = await run('node', 20, 'curl', '-sS', '--max-time', '5', ...urls);
+    return output.startsWith(`${FILE}{`) && output.includes('FILE_MISSING');
+  },
   operators: () =>
     promisify(execFile)(reveille, ['status', '--json', '--site', site, '--state', state]).then(
       ({ stdout }) => JSON.parse(stdout).live === true,
