@@ -43,19 +43,18 @@ export function tftpFiles(from: BootFilesFrom, methods = METHODS): FileSource {
 }
 
 /**
- * What can be fetched by HTTP below `/boot/`: `images/<sha256>/` with squashfs roots too, `files/` with the operator's own files and
- * the packaged loaders that firmware fetches by HTTP, and for each method that gives a configuration its folder, by MAC address.
+ * What can be fetched by HTTP below `/boot/`: what lies on disk (`httpDiskFiles`), and for each method that gives a configuration its folder, by MAC
+ * address.
  */
 export function httpFiles(from: BootFilesFrom, methods = METHODS): FileSource {
+  const onDisk = httpDiskFiles({ tftp: () => from.site().tftp, imageFile: from.imageFile }, methods);
   return async (name, client) => {
-    const [folder = '', ...rest] = name.split('/');
-    const file = rest.join('/');
-    if (folder === 'images') return imageFile(from, name, 'http');
-    if (folder === 'files') return (await operatorFile(from.site(), file)) ?? (await packaged(file, 'http', methods));
+    if (isOnDisk(name)) return onDisk(name, client);
+    const [folder, ...rest] = name.split('/');
     for (const method of methods) {
       if (method.gives !== 'configuration' || method.folder !== folder) continue;
       const site = from.site();
-      const mac = parseMac(file);
+      const mac = parseMac(rest.join('/'));
       const asking = mac && (await menuNode(from, site.nodeByMac.get(mac), mac));
       const made = asking && configurationFor(asking, method.configuration, { site, from, client });
       return made && { ...made, mac };
@@ -64,8 +63,27 @@ export function httpFiles(from: BootFilesFrom, methods = METHODS): FileSource {
   };
 }
 
+export type HttpDiskFilesFrom = Pick<BootFilesFrom, 'imageFile'> & { readonly tftp: () => BootSite['tftp'] };
+
+/**
+ * The part of `httpFiles` that no node and no network decides on: `images/<sha256>/` with squashfs roots too, `files/` with the operator's own
+ * files and the packaged loaders that firmware fetches by HTTP.
+ */
+export function httpDiskFiles(from: HttpDiskFilesFrom, methods = METHODS): FileSource {
+  return async (name) => {
+    if (name.startsWith('images/')) return imageFile(from, name, 'http');
+    const file = name.slice('files/'.length);
+    return (await operatorFile({ tftp: from.tftp() }, file)) ?? (await packaged(file, 'http', methods));
+  };
+}
+
+/** Whether `httpDiskFiles` knows what is at this name. */
+export function isOnDisk(name: string): boolean {
+  return name.startsWith('images/') || name.startsWith('files/');
+}
+
 /** Only the operator's own files below `tftp.root`. */
-async function operatorFile(site: BootSite, name: string): Promise<BootFile | undefined> {
+async function operatorFile(site: Pick<BootSite, 'tftp'>, name: string): Promise<BootFile | undefined> {
   if (site.tftp.root === undefined || name === '') return undefined;
   const file = await seeInside(site.tftp.root, name);
   return file && { kind: 'file', ...file, role: roleByName(name) };
@@ -121,7 +139,11 @@ function nodeOfConfig(site: BootSite, file: string, client: Ipv4): WireNode | un
 }
 
 /** A squashfs root is not given by TFTP, which cannot go on where a transfer was cut. */
-async function imageFile(from: BootFilesFrom, name: string, transport: 'tftp' | 'http'): Promise<BootFile | undefined> {
+async function imageFile(
+  from: Pick<BootFilesFrom, 'imageFile'>,
+  name: string,
+  transport: 'tftp' | 'http',
+): Promise<BootFile | undefined> {
   const [, sha256, file = ''] = /^images\/([0-9a-f]{64})\/([a-z.]+)$/.exec(name) ?? [];
   const which = imageFileName(file);
   if (sha256 === undefined || which === undefined || (which === 'root.squashfs' && transport === 'tftp'))

@@ -205,6 +205,7 @@ export class BulkServer {
 export function frontOf(bulk: BulkServer): HttpFront {
   return {
     listen: async ({ port, ip }) => bulk.listen(port, ip),
+    reload: () => bulk.forget(),
     gauges: () => bulk.gauges(),
     close: async () => bulk.close(),
   };

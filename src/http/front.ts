@@ -11,6 +11,8 @@ export type ListenAt = { readonly port: number; readonly ip?: Ipv4 };
 export type HttpFront = {
   /** Resolves to the port. Throws with the code of the system. */
   listen(where: ListenAt): Promise<number>;
+  /** The site is another one now. */
+  reload?(): void;
   gauges(): Gauges;
   close(): Promise<void>;
 };

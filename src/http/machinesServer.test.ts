@@ -14,6 +14,7 @@ function notingServer(taken: readonly number[] = []) {
       ports.push(port);
       return port;
     },
+    reload() {},
     gauges: () => ({ connections: 0 }),
     close: async () => {},
   };

@@ -60,8 +60,9 @@ export class MachinesServer implements Running {
     this.#ports = ports;
   }
 
-  reload(): Promise<void> {
-    return this.#ports.follow(this.#server);
+  async reload(): Promise<void> {
+    this.#server.reload();
+    await this.#ports.follow(this.#server);
   }
 
   gauges(): Gauges {

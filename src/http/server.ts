@@ -36,6 +36,8 @@ export type HttpServer = {
    * that run know the server by the port that they booted from. Throws PORT_IN_USE, PRIVILEGE_MISSING.
    */
   listen(where: ListenAt): Promise<number>;
+  /** Takes over the site as it is now. */
+  reload(): void;
   gauges(): Gauges;
   /** Stops; transfers that run are cut off. */
   close(): Promise<void>;
@@ -53,7 +55,7 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
   const bootFiles = addBootRoutes(app, { stallMs: STALL_MS, maxDownloads, maxDownloadsPerClient, ...from });
   addNodeRoutes(app, { addressesOn, ...from });
 
-  const listener =
+  const listener: HttpFront =
     from.front === undefined ? new DirectListener(app, faulted) : new FrontListener(app, faulted, from.front);
   return {
     async listen(where) {
@@ -63,6 +65,7 @@ export function createHttpServer(from: HttpServerFrom): HttpServer {
         throw listenError(error, where.port);
       }
     },
+    reload: () => listener.reload?.(),
     gauges: () => added({ ...connections.gauges(), ...bootFiles.gauges() }, listener.gauges()),
     async close() {
       await listener.close();
@@ -119,6 +122,10 @@ class FrontListener implements HttpFront {
   async listen(where: ListenAt): Promise<number> {
     this.#front ??= this.#make();
     return (await this.#front).listen(where);
+  }
+
+  reload(): void {
+    this.#made?.reload?.();
   }
 
   gauges(): Gauges {

@@ -1,7 +1,7 @@
 import { decideBoot } from '../boot/decide.ts';
 import { type BootFilesFrom, httpFiles, tftpFiles } from '../boot/files.ts';
 import { type DhcpServer, startDhcpServer } from '../dhcp/server.ts';
-import { BulkServer, frontOf } from '../http/bulkServer.ts';
+import { BulkFront } from '../http/bulkFront.ts';
 import type { Adopt } from '../http/front.ts';
 import { limitsFor } from '../http/limits.ts';
 import { type HttpPorts, MachinesServer } from '../http/machinesServer.ts';
@@ -9,7 +9,7 @@ import { createHttpServer, STALL_MS } from '../http/server.ts';
 import { openedRecords } from '../image/opened.ts';
 import { descriptorLimit, shareDescriptors } from '../net/descriptors.ts';
 import type { InterfaceWatch } from '../net/interfaceWatch.ts';
-import { type Native, native } from '../net/native.ts';
+import { native } from '../net/native.ts';
 import type { Orders } from '../node/orders.ts';
 import type { NodeTokens } from '../node/tokens.ts';
 import type { ServerAddresses } from '../serverAddresses.ts';
@@ -75,17 +75,20 @@ export async function startFileServers(
   const http = await supervisor.run('http', (faulted) => {
     const bootFiles = httpFiles(files);
     const front = (adopt: Adopt) =>
-      frontOf(
-        new BulkServer({
-          native: addon as Native,
-          bootFiles,
-          emit,
-          faulted,
-          handedOver: adopt,
-          stallMs: STALL_MS,
-          limits: limitsFor(frontDescriptors),
-        }),
-      );
+      BulkFront.start({
+        stateFolder,
+        tftp: () => site().tftp,
+        made: bootFiles,
+        limits: limitsFor(frontDescriptors),
+        stallMs: STALL_MS,
+        emit,
+        faulted,
+        // An exception of the service, which starts it anew.
+        broken: (error) => {
+          throw error;
+        },
+        adopt,
+      });
     const server = createHttpServer({
       ...(addon === undefined ? {} : { front }),
       faulted,
