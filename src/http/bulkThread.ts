@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { httpDiskFiles, isOnDisk } from '../boot/files.ts';
 import type { FileSource } from '../boot/source.ts';
-import { servedImages } from '../image/served.ts';
+import { ServedImages } from '../image/served.ts';
 import { openShelf } from '../image/shelf.ts';
 import { native } from '../net/native.ts';
 import { serveInThread } from '../threads/serveInThread.ts';
@@ -15,7 +15,7 @@ await serveInThread<BulkShape>(async ({ start, events, faulted, send }) => {
   const addon = native();
   if (addon === undefined) throw new Error('the addon is not built: this thread has nothing to serve with');
   let { tftp } = start;
-  const images = servedImages(openShelf(join(start.stateFolder, 'images')), events);
+  const images = new ServedImages(openShelf(join(start.stateFolder, 'images')), events);
   const onDisk = httpDiskFiles({ tftp: () => tftp, imageFile: images.file });
   const elsewhere = new MadeElsewhere(send);
   const bootFiles: FileSource = (name, client) => (isOnDisk(name) ? onDisk(name, client) : elsewhere.ask(name, client));
