@@ -20,7 +20,7 @@ struct driven {
   uv_idle_t idle;
   int handles;
   uint64_t tick_ms;
-  bool is_closed, is_dropped;
+  bool is_closed, is_dropped, is_ending;
 };
 
 static const napi_type_tag engine_tag = {0x52657665696c6c65, 0x4874747045467031};
@@ -34,6 +34,11 @@ static void release(struct driven *driven) {
 static void on_closed(uv_handle_t *handle) {
   struct driven *driven = handle->data;
   if (--driven->handles > 0) return;
+  // Without these JavaScript's part of the engine can go. Where the thread ends they go with it.
+  if (!driven->is_ending) {
+    napi_delete_reference(driven->env, driven->on_records);
+    napi_async_destroy(driven->env, driven->context);
+  }
   napi_async_cleanup_hook_handle cleanup = driven->cleanup;
   driven->cleanup = NULL;
   release(driven);
@@ -53,6 +58,7 @@ static void close_all(struct driven *driven) {
 static void on_cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   (void)handle;
   struct driven *driven = data;
+  driven->is_ending = true;
   driven->engine->on_records = NULL;
   driven->engine->records_length = 0;
   close_all(driven);
@@ -63,6 +69,8 @@ static void on_dropped(napi_env env, void *data, void *hint) {
   struct driven *driven = data;
   driven->engine->on_records = NULL;
   driven->engine->records_length = 0;
+  // Only as the thread ends: until it is closed, JavaScript is referred to.
+  driven->is_ending = true;
   close_all(driven);
   driven->is_dropped = true;
   release(driven);

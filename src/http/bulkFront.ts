@@ -60,10 +60,8 @@ export class BulkFront implements HttpFront {
     this.#thread?.send({ kind: 'site', tftp: this.#from.tftp() });
   }
 
-  /** Events that were dropped on their way are counted among the files of which there is none. */
   gauges(): Gauges {
-    const { droppedEvents = 0, ...gauges } = this.#thread?.gauges ?? {};
-    return { ...gauges, filesUnreported: (gauges.filesUnreported ?? 0) + droppedEvents };
+    return this.#thread?.gauges ?? {};
   }
 
   async close(): Promise<void> {
