@@ -64,7 +64,7 @@ for (const { name, rows, isolated } of PROGRAMS) {
     stdio: ['ignore', 'inherit', 'pipe'],
     maxBuffer: 1 << 28,
     encoding: 'utf8',
-    timeout: 600_000,
+    timeout: 900_000,
   });
   process.stderr.write(stderr);
   const handed = readFileSync(into, 'utf8')
@@ -76,7 +76,7 @@ for (const { name, rows, isolated } of PROGRAMS) {
     else plots.push(one);
   }
   const has = new Set(handed.flatMap((one) => (one.kind === 'result' ? [one.result.row] : [])));
-  const why = errorIn(stderr) ?? (status === null ? 'it did not end within 10 minutes' : `it ended with ${status}`);
+  const why = errorIn(stderr) ?? (status === null ? 'it did not end within 15 minutes' : `it ended with ${status}`);
   const missing = wanted.filter((row) => !has.has(row));
   failed.push(...missing.map((row) => ({ row, why })));
   if (status !== 0 && missing.length === 0) failed.push({ row: name, why });

@@ -12,7 +12,8 @@ import { alternate, length, spread } from './rounds.ts';
 import { type Server, scratchFolder, startReveille, startTftpPeer, TFTP_PEERS } from './servers.ts';
 import { AMONG_CLIENTS, CLIENT_ADDRESSES, layWires, type Wire } from './wire.ts';
 
-const FILE_BYTES = 8_000_000;
+const FILE_BYTES = length(8_000_000, 2_000_000);
+const SIZE = `${FILE_BYTES / 1e6} MB`;
 const AT_ONCE = 100;
 const BLOCK = 1468;
 const ROUNDS = length(5, 1);
@@ -53,7 +54,7 @@ if (asked('tftp-alone')) {
   const best = bestOf(theirs);
   hand({
     row: 'tftp-alone',
-    what: 'TFTP, one download of 8 MB alone, lock-step',
+    what: `TFTP, one download of ${SIZE} alone, lock-step`,
     unit: 'MB/s',
     better: 'more',
     ours: spread(speeds(mine)),
@@ -71,7 +72,7 @@ if (['tftp-lockstep', 'tftp-window4', 'tftp-window16'].some(asked)) {
   if (asked('tftp-lockstep'))
     hand({
       row: 'tftp-lockstep',
-      what: `TFTP, ${AT_ONCE} downloads of 8 MB at once from ${CLIENT_ADDRESSES} addresses, lock-step`,
+      what: `TFTP, ${AT_ONCE} downloads of ${SIZE} at once from ${CLIENT_ADDRESSES} addresses, lock-step`,
       unit: 'MB/s',
       better: 'more',
       ours: spread(speeds(mine)),
