@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define SLICE_BYTES (1024 * 1024)  // of a file, before other connections have their turn
-#define LAST_BYTES (64 * 1024)     // of a file that may be edited: sent from memory, once all else has arrived
+#define COPIED_BYTES (1024 * 1024)  // of the end of a file that may be edited: sent from memory, in pieces
+#define LAST_BYTES (64 * 1024)      // a piece; the last one, once all that are pages of the file have arrived
 #define ANSWERS_AT_ONCE 16         // on one connection, before others have their turn
 #define EVENTS_AT_ONCE 256
 #define ACCEPTS_AT_ONCE 64
@@ -282,12 +283,39 @@ static enum progress send_memory(struct engine *engine, struct connection *c) {
   return DONE;
 }
 
-// The end of a file that may be edited, into memory: whoever edits it later changes nothing of this answer. Until then all that was sent before,
-// which are pages of the file, must have arrived.
-static enum progress take_end(struct engine *engine, struct connection *c, enum outcome *why) {
-  struct file *file = &c->file;
+// The next bytes of a file, of at most a piece, in memory; NULL with `why` set where they cannot be had.
+static struct blob *read_piece(const struct file *file, size_t length, enum outcome *why) {
+  struct blob *piece = new_blob(NULL, length);
+  *why = UNREADABLE + ENOMEM;
+  for (size_t have = 0; piece != NULL && have < length;) {
+    ssize_t count = pread(file->fd, piece->bytes + have, length - have, file->at + (int64_t)have);
+    if (count > 0) {
+      have += (size_t)count;
+    } else if (count == 0 || errno != EINTR) {
+      *why = count == 0 ? SHORTER : UNREADABLE + (enum outcome)errno;
+      drop(&piece);
+    }
+  }
+  return piece;
+}
+
+static bool is_edited(const struct file *file) {
+  struct stat state;
+  return fstat(file->fd, &state) != 0 || state.st_size != file->size || state.st_mtim.tv_sec != file->mtime_s ||
+         state.st_mtim.tv_nsec != file->mtime_ns;
+}
+
+// Whether pages of the file are still on their way: an edit would change what arrives. What follows them is in memory of its own.
+static bool has_pages_underway(const struct connection *c) {
   int unsent = 0;
-  if (file->is_begun && ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > 0) {
+  return c->file.is_begun && ioctl(c->fd, SIOCOUTQ, &unsent) == 0 && unsent > c->file.copied;
+}
+
+// Takes the next bytes of a file that may be edited into memory: whoever edits it after the last of them changes nothing of this answer.
+static enum progress take_piece(struct engine *engine, struct connection *c, enum outcome *why) {
+  struct file *file = &c->file;
+  bool is_last = file->left <= LAST_BYTES;
+  if (is_last && has_pages_underway(c)) {
     if (!c->is_draining) engine->draining++, c->look_ms = 1;
     c->is_draining = true;
     c->look_ms = c->look_ms < 64 ? c->look_ms * 2 : 64;
@@ -295,33 +323,23 @@ static enum progress take_end(struct engine *engine, struct connection *c, enum 
     return BLOCKED;
   }
   stop_draining(engine, c);
-  struct blob *end = new_blob(NULL, (size_t)file->left);
-  if (end == NULL) return *why = UNREADABLE + ENOMEM, BROKEN;
-  size_t have = 0;
-  while (have < end->length) {
-    ssize_t count = pread(file->fd, end->bytes + have, end->length - have, file->at + (int64_t)have);
-    if (count > 0) have += (size_t)count;
-    else if (count == 0) break;
-    else if (errno != EINTR) {
-      *why = UNREADABLE + errno;
-      drop(&end);
-      return BROKEN;
-    }
-  }
-  struct stat state;
-  bool is_whole = have == end->length;
-  bool is_same = fstat(file->fd, &state) == 0 && state.st_size == file->size && state.st_mtim.tv_sec == file->mtime_s &&
-                 state.st_mtim.tv_nsec == file->mtime_ns;
-  if (!is_whole || !is_same) {
-    drop(&end);
-    *why = is_whole ? EDITED : SHORTER;
+  int64_t rest = file->left - LAST_BYTES;
+  int64_t length = is_last ? file->left : rest < LAST_BYTES ? rest : LAST_BYTES;
+  struct blob *piece = read_piece(file, (size_t)length, why);
+  if (piece == NULL) return BROKEN;
+  if (is_last && is_edited(file)) {
+    drop(&piece);
+    *why = EDITED;
     return BROKEN;
   }
   drop(&c->head);
   drop(&c->body);
   c->tail_length = c->out_at = 0;
-  c->body = end;
-  file->left = 0;
+  c->body = piece;
+  file->at += length;
+  file->left -= length;
+  file->copied += length;
+  *why = CLIENT_LEFT;
   return PART;
 }
 
@@ -343,8 +361,8 @@ static enum outcome why_not(int number) {
 // Sends one slice of the file.
 static enum progress send_file(struct engine *engine, struct connection *c, enum outcome *why) {
   struct file *file = &c->file;
-  int64_t by_pages = file->is_fixed ? file->left : file->left - LAST_BYTES;
-  if (by_pages <= 0) return take_end(engine, c, why);
+  int64_t by_pages = file->is_fixed ? file->left : file->left - COPIED_BYTES;
+  if (by_pages <= 0) return take_piece(engine, c, why);
   int64_t slice = by_pages < SLICE_BYTES ? by_pages : SLICE_BYTES;
   while (slice > 0) {
     off_t at = file->at;
@@ -371,9 +389,8 @@ static enum progress send_answer(struct engine *engine, struct connection *c, en
     enum progress progress = send_memory(engine, c);
     if (progress != DONE || c->file.fd < 0 || c->file.left == 0) return progress;
     progress = send_file(engine, c, why);
-    // The last bytes have come into memory.
-    if (progress == PART && c->file.left == 0) continue;
-    return progress;
+    bool is_in_memory = progress == PART && c->body != NULL && c->out_at == 0;
+    if (!is_in_memory) return progress;
   }
 }
 
@@ -938,6 +955,7 @@ bool engine_send(struct engine *engine, double id, struct blob *head, const stru
   begin_answer(engine, c, head, NULL);
   c->file = *file;
   c->file.is_begun = false;
+  c->file.copied = 0;
   (void)posix_fadvise(file->fd, file->at, file->left, POSIX_FADV_SEQUENTIAL);
   enter(engine, c, BUSY);
   visit(engine, c);

@@ -44,7 +44,7 @@ enum outcome { SENT, CLIENT_LEFT, STALLED, EDITED, SHORTER, CUT, UNREADABLE };
 struct file {
   int fd;  // -1: none
   bool is_fixed, is_begun;
-  int64_t at, left, size, mtime_s, mtime_ns;
+  int64_t at, left, copied, size, mtime_s, mtime_ns;
 };
 
 struct connection {

@@ -16,7 +16,7 @@
 
 #define CLIENTS 64
 #define WAITING 256
-#define FILE_BYTES 300000
+#define FILE_BYTES 3000000
 
 static uint64_t seed;
 static uint32_t any(uint32_t below) {
