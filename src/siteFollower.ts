@@ -6,6 +6,7 @@ import type { GaugesOf } from './model/gauges.ts';
 import type { SiteListeners } from './site/follow.ts';
 import { type PackedSite, unpackSite } from './site/handOver.ts';
 import type { Site } from './site/site.ts';
+import { FEW_NEW_OBJECTS } from './threadMemory.ts';
 
 export type SiteThreadOptions = { readonly folder: string; readonly stateFolder: string };
 
@@ -67,7 +68,12 @@ export class SiteThread {
   #hears: { readonly message: (message: ToFollower) => void; readonly ended: (failure: unknown) => void } | undefined;
 
   constructor(workerData: SiteThreadOptions) {
-    this.#worker = new Worker(new URL('./siteThread.ts', import.meta.url), { workerData, name: 'site', execArgv: [] });
+    this.#worker = new Worker(new URL('./siteThread.ts', import.meta.url), {
+      workerData,
+      name: 'site',
+      execArgv: [],
+      resourceLimits: FEW_NEW_OBJECTS,
+    });
     let failure: unknown;
     this.#worker.on('message', (message: ToFollower) => this.#pass(() => this.#hears?.message(message)));
     this.#worker.on('error', (error) => {

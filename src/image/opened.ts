@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, ReveilleError } from '../errors.ts';
 import { inTurn } from '../inTurn.ts';
+import { FEW_NEW_OBJECTS } from '../threadMemory.ts';
 import { type Opened, openedPlace, parseRecord } from './openedRecord.ts';
 
 /** What crosses to the thread that keeps reports, and back. */
@@ -87,7 +88,7 @@ function startThread(state: string, onEnd: (thread: Worker) => void): Worker {
     workerData: { state },
     name: 'opened',
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: THREAD_MB },
+    resourceLimits: { ...FEW_NEW_OBJECTS, maxOldGenerationSizeMb: THREAD_MB },
   });
   // Whoever waits for the thread hears of it too.
   thread.on('error', () => {}).once('exit', () => onEnd(thread));

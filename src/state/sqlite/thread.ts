@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { wordsOf } from '../../errors.ts';
+import { FEW_NEW_OBJECTS } from '../../threadMemory.ts';
 import type { DatabaseGauges } from '../database.ts';
 import { type Failure, unavailable } from '../failure.ts';
 import type { Answer, Notice, Request, ThreadOptions } from './messages.ts';
@@ -26,7 +27,12 @@ const CLOSE_MS = 10_000;
 export function threadOf(module: string): StartThread {
   // Node's own flags are for the main thread: some of them end a thread that inherits them.
   return (options) =>
-    new Worker(new URL(module, import.meta.url), { workerData: options, name: 'state', execArgv: [] });
+    new Worker(new URL(module, import.meta.url), {
+      workerData: options,
+      name: 'state',
+      execArgv: [],
+      resourceLimits: FEW_NEW_OBJECTS,
+    });
 }
 
 /**
