@@ -1,18 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { ReveilleError, wordsOf } from '../errors.ts';
+import type { AnswerOf } from '../http/contracts/contract.ts';
+import { ADD_NODE, REMOVE_NODE } from '../http/contracts/machines.ts';
 import { readNodeTable } from '../import/nodeTable.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { parseAnyMac } from '../model/mac.ts';
+import { plainLine } from '../plainText.ts';
 import { type Added, addNodes } from '../site/addNodes.ts';
 import { editSite } from '../site/edit.ts';
 import { lineDiff } from '../site/lineDiff.ts';
 import { type NodeText, removeNode } from '../site/nodeText.ts';
 import { formedText } from '../textForm.ts';
-import { jsonOption, siteOption } from './options.ts';
+import { ask, type ServerFlags } from './api.ts';
+import { asking, jsonOption, siteOption } from './options.ts';
 import { jsonText, paint } from './print.ts';
 
-type Flags = { readonly site: string; readonly dryRun: boolean; readonly json: boolean };
+type Flags = ServerFlags & { readonly site: string; readonly dryRun: boolean; readonly json: boolean };
 type AddFlags = Flags & {
   readonly mac: readonly string[];
   readonly ip?: string;
@@ -22,7 +26,7 @@ type AddFlags = Flags & {
 
 /** `reveille node add NAME`: puts a node, or a range of them, into site.yaml and keeps all that stands there. */
 export function addCommand(): Command {
-  return new Command('add')
+  return asking(new Command('add'))
     .description('add a node to site.yaml; comments, order and layout stay as they are')
     .argument('<name>', 'host name, or a range such as node[01-16]')
     .addOption(
@@ -46,6 +50,12 @@ export function addCommand(): Command {
       ].join('\n'),
     )
     .action(async (name: string, flags: AddFlags) => {
+      if (flags.server !== undefined) {
+        const { mac: macs, ip, network, profile: profiles, dryRun } = flags;
+        const body = { name, macs, profiles, dryRun, ...(ip && { ip }), ...(network && { network }) };
+        tellEdited('Added', await ask(flags, ADD_NODE, { body }), flags);
+        return;
+      }
       const node = {
         key: name,
         macs: flags.mac.map((mac) => parseAnyMac(mac) ?? mac),
@@ -85,7 +95,7 @@ export function importCommand(): Command {
 
 /** `reveille node remove NAME`: takes the entry of a node out of site.yaml. */
 export function removeCommand(): Command {
-  return new Command('remove')
+  return asking(new Command('remove'))
     .description('take the entry of a node, or of a range, out of site.yaml')
     .argument('<name>', 'as it stands under nodes:')
     .addOption(siteOption())
@@ -93,6 +103,12 @@ export function removeCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille node remove node17 --dry-run')
     .action(async (name: string, flags: Flags) => {
+      if (flags.server !== undefined) {
+        const edited = await ask(flags, REMOVE_NODE, { params: { name }, body: { dryRun: flags.dryRun } });
+        if (flags.json) console.log(jsonText({ removed: name, ...edited }));
+        else console.log(flags.dryRun ? inColours(edited.diff) : `Removed ${name} from site.yaml.`);
+        return;
+      }
       const { before, after } = await editSite(flags.site, (text) => removeNode(text, name), flags);
       const diff = lineDiff('site.yaml', before, after);
       if (flags.json) console.log(jsonText({ removed: name, written: !flags.dryRun, diff }));
@@ -107,6 +123,19 @@ export function tellAdded({ edit, entries }: Added, flags: Pick<Flags, 'dryRun' 
   else if (flags.dryRun) console.log(inColours(diff));
   else
     for (const { key, macs, ip } of entries) console.log(`Added ${key}: ${[ip, ...macs].filter(Boolean).join(', ')}`);
+}
+
+/** The same of what a server on another machine added. */
+export function tellEdited(
+  word: string,
+  { nodes, written, diff }: AnswerOf<typeof ADD_NODE>,
+  flags: Pick<Flags, 'dryRun' | 'json'>,
+): void {
+  if (flags.json) console.log(jsonText({ added: nodes, written, diff }));
+  else if (flags.dryRun) console.log(inColours(diff));
+  else
+    for (const { name, macs, ip } of nodes)
+      console.log(plainLine(`${word} ${name}: ${[ip, ...macs].filter(Boolean).join(', ')}`));
 }
 
 export function addressOption(): Option {

@@ -1,14 +1,14 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { ReveilleError } from '../errors.ts';
+import { ADOPT } from '../http/contracts/machines.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { type Mac, parseAnyMac } from '../model/mac.ts';
 import { vendorsOf } from '../net/vendors.ts';
-import { addNodes, type NewNode } from '../site/addNodes.ts';
-import { hasKin, nextName } from '../site/propose.ts';
+import { adoptedNodes } from '../serve/adopt.ts';
+import { addNodes } from '../site/addNodes.ts';
 import type { Stranger } from '../timeline/strangers.ts';
 import { bootJson } from '../words/step.ts';
-import type { ServerFlags } from './api.ts';
-import { addressOption, dryRunOption, listOption, networkOption, tellAdded } from './nodeAdd.ts';
+import { ask, type ServerFlags } from './api.ts';
+import { addressOption, dryRunOption, listOption, networkOption, tellAdded, tellEdited } from './nodeAdd.ts';
 import { asking, jsonOption, siteOption } from './options.ts';
 import { moment, paint } from './print.ts';
 import { siteIn } from './site.ts';
@@ -62,35 +62,16 @@ export function adoptCommand(): Command {
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  reveille node adopt 52:54:00:00:00:61 --profile compute')
     .action(async (adopted: readonly Mac[], flags: AdoptFlags) => {
-      if (adopted.length > 1 && (flags.name !== undefined || flags.ip !== 'next')) {
-        throw new ReveilleError('REQUEST_INVALID', '--name and --ip are of one machine');
+      const { name, ip, network, profile: profiles, dryRun } = flags;
+      const asked = { macs: adopted, ip, profiles, ...(name && { name }), ...(network && { network }) };
+      if (flags.server !== undefined) {
+        tellEdited('Added', await ask(flags, ADOPT, { body: { ...asked, dryRun } }), flags);
+        return;
       }
       const site = await siteIn(flags.site);
       const { strangers } = (await currentStatus(flags)).status;
-      const names = [...site.nodes.keys()];
-      const nodes = adopted.map((mac): NewNode => {
-        const stranger = strangers.find((one) => one.mac === mac) ?? refuse(mac, site.nodeByMac.get(mac)?.name);
-        const name = flags.name ?? nextName(names);
-        names.push(name);
-        const network = flags.network ?? (hasKin(site, name) ? undefined : stranger.network);
-        return {
-          key: name,
-          macs: [mac],
-          ip: flags.ip,
-          ...(network === undefined ? {} : { network }),
-          profiles: flags.profile,
-          vars: {},
-        };
-      });
-      tellAdded(await addNodes(flags.site, nodes, flags), flags);
+      tellAdded(await addNodes(flags.site, adoptedNodes(site, strangers, asked), flags), flags);
     });
-}
-
-function refuse(mac: Mac, node: string | undefined): never {
-  if (node !== undefined) throw new ReveilleError('REQUEST_INVALID', `${mac} is a node already: ${node}`);
-  throw new ReveilleError('NODE_UNKNOWN', `no stranger ${mac} has been seen`, {
-    hint: 'List them with `reveille node strangers --all`; a machine that never asked is added with `reveille node add`.',
-  });
 }
 
 /** The strangers as a table, newest first. */

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ERROR_CODES, ReveilleError } from '../errors.ts';
-import { ip } from '../site/testing/fixture.ts';
+import { ip, mac } from '../site/testing/fixture.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { type AnyValues, COMMON_REFUSALS, type Contract, type ValuesOf } from './contracts/contract.ts';
 import { AUDIT, EVENTS } from './contracts/events.ts';
 import { DIFF, SYNC } from './contracts/files.ts';
 import { LIST_LEASES, RELEASE_LEASE } from './contracts/leases.ts';
+import { ADD_NODE, ADOPT, LIST_IMAGES, POWER, REMOVE_NODE } from './contracts/machines.ts';
 import { OPERATOR_CONTRACTS } from './contracts/operators.ts';
 import { readValues, writeRequest } from './contracts/request.ts';
 import { ABORT_ROLL, BEGIN_ROLL, LIST_ROLLS, RESUME_ROLL, ROLL_BACK, SHOW_ROLL } from './contracts/rolls.ts';
@@ -61,6 +62,13 @@ function rig(fails?: Error) {
       resume: async (...args) => answers('resume', ROLL_VALUE)(...args),
       rollback: async (...args) => answers('rollback', ROLL_VALUE)(...args),
     },
+    power: async function* (nodes, order, { gone: _, ...options }) {
+      yield answers('power', POWER_VALUE)(nodes, order, options);
+    },
+    adopt: async (body) => answers('adopt', EDIT_VALUE)(body),
+    addNode: async (body) => answers('addNode', EDIT_VALUE)(body),
+    removeNode: async (...args) => answers('removeNode', EDIT_VALUE)(...args),
+    images: async () => answers('images', [IMAGE_VALUE])(),
     tokens: {
       list: () => answers('tokens', [TOKEN_VALUE])(),
       create: async (...args) => answers('create', `rvl_${'0'.repeat(64)}`)(...args),
@@ -74,6 +82,10 @@ function rig(fails?: Error) {
   return { app, asked, faults };
 }
 
+const CARD = mac('52:54:00:00:00:99');
+const POWER_VALUE = { node: 'node01', bmc: 'ipmi b', power: 'on', result: 'done', detail: null, code: null } as const;
+const EDIT_VALUE = { nodes: [{ name: 'n', macs: ['m'], ip: null, profiles: ['p'] }], written: true, diff: '+ n' };
+const IMAGE_VALUE = { name: 'i', sha256: 'aa', bytes: 5, kernelVersion: '6.1', builtAt: 'now', packages: 3 };
 const TOKEN_VALUE = { name: 'ci', role: 'operator', createdAt: 1, expiresAt: null, expired: false } as const;
 
 /** What a request by its contract must lead to: the part that is asked, and its arguments. */
@@ -125,6 +137,14 @@ const ROWS: readonly Row[] = [
   row(RESUME_ROLL, { params: { id: 'r1' }, body: {} }, 'resume', 'r1', {}),
   row(RESUME_ROLL, { params: { id: 'r1' }, body: { bootMs: 5 } }, 'resume', 'r1', { bootMs: 5 }),
   row(ROLL_BACK, { params: { id: 'r1' }, body: { failures: 1 } }, 'rollback', 'r1', { failures: 1 }),
+  row(POWER, { body: { nodes: 'node01', order: 'cycle' } }, 'power', ['node01'], 'cycle', { dryRun: false }),
+  row(ADOPT, { body: { macs: [CARD], name: 'node02' } }, 'adopt', { macs: [CARD], name: 'node02' }),
+  row(ADD_NODE, { body: { name: 'n', macs: ['m'], ip: 'next', profiles: ['p'], dryRun: true } }, 'addNode', {
+    ...{ name: 'n', macs: ['m'], ip: 'next', profiles: ['p'], dryRun: true },
+  }),
+  row(REMOVE_NODE, { params: { name: 'node[01-02]' }, body: {} }, 'removeNode', 'node[01-02]', false),
+  row(REMOVE_NODE, { params: { name: 'n' }, body: { dryRun: true } }, 'removeNode', 'n', true),
+  row(LIST_IMAGES, {}, 'images'),
   row(LIST_TOKENS, {}, 'tokens'),
   row(CREATE_TOKEN, { body: { name: 'ci', role: 'viewer' } }, 'create', 'ci', 'viewer', null),
   row(CREATE_TOKEN, { body: { name: 'ci', role: 'admin', expiresAt: 9 } }, 'create', 'ci', 'admin', 9),
@@ -168,7 +188,7 @@ describe('each route of the operators’ API', () => {
         const { app, faults } = rig(new ReveilleError(code, 'no', { hint: 'yes' }));
         const answer = await app.inject(wireOf(one)).catch(() => undefined);
         // What fails after the first line can only be cut off.
-        if (contract === SYNC) assert.equal(faults.length, 1);
+        if (contract === SYNC || contract === POWER) assert.equal(faults.length, 1);
         else {
           assert.equal(answer?.statusCode, ERROR_CODES[code].status);
           assert.deepEqual(answer?.json(), { code, message: 'no', hint: 'yes' });

@@ -19,6 +19,7 @@ import { addEventRoutes, type EventsForOperators } from './eventRoutes.ts';
 import { auditEvent } from './gate.ts';
 import { addLeaseRoutes, type LeasesForOperators } from './leaseRoutes.ts';
 import { sendLines } from './lines.ts';
+import { addMachineRoutes, type MachinesForOperators } from './machineRoutes.ts';
 import { addMetricsRoute } from './metricsRoute.ts';
 import { addRollRoutes } from './rollRoutes.ts';
 import { readJsonBodies, serveJson, serveLines } from './serveRoute.ts';
@@ -26,24 +27,25 @@ import { addTokenRoutes } from './tokenRoutes.ts';
 import { listenOnSocket } from './unixSocket.ts';
 
 /** What the operators' API is made from. */
-export type OperatorsFrom = EventsForOperators & {
-  readonly status: () => Promise<Status>;
-  /** Orders these nodes to apply their bundles; results come as nodes finish. */
-  readonly sync: (nodes: readonly string[], options: SyncOptions) => AsyncIterable<SyncResult>;
-  /** What would change on the node of this name. Throws FILES_UNKNOWN, SITE_INVALID, TEMPLATE_INVALID. */
-  readonly diff: (node: string) => Promise<NodeDiff>;
-  readonly rolls: RollsForOperators;
-  readonly leases: LeasesForOperators;
-  readonly tokens: Pick<ApiTokens, 'list' | 'create' | 'revoke'>;
-  /** Whether the state can be read and every service runs. */
-  readonly isWell: () => Promise<boolean>;
-  /** The metrics in Prometheus' text format. */
-  readonly metrics: () => Promise<string>;
-  /** Whether they may be read without a token. */
-  readonly metricsAreOpen: () => boolean;
-  /** Takes in who asked for which change. */
-  readonly emit: EventSink;
-};
+export type OperatorsFrom = EventsForOperators &
+  MachinesForOperators & {
+    readonly status: () => Promise<Status>;
+    /** Orders these nodes to apply their bundles; results come as nodes finish. */
+    readonly sync: (nodes: readonly string[], options: SyncOptions) => AsyncIterable<SyncResult>;
+    /** What would change on the node of this name. Throws FILES_UNKNOWN, SITE_INVALID, TEMPLATE_INVALID. */
+    readonly diff: (node: string) => Promise<NodeDiff>;
+    readonly rolls: RollsForOperators;
+    readonly leases: LeasesForOperators;
+    readonly tokens: Pick<ApiTokens, 'list' | 'create' | 'revoke'>;
+    /** Whether the state can be read and every service runs. */
+    readonly isWell: () => Promise<boolean>;
+    /** The metrics in Prometheus' text format. */
+    readonly metrics: () => Promise<string>;
+    /** Whether they may be read without a token. */
+    readonly metricsAreOpen: () => boolean;
+    /** Takes in who asked for which change. */
+    readonly emit: EventSink;
+  };
 
 export type OperatorsServer = {
   /** Listens on the Unix socket at `path`, for its user and group. */
@@ -84,6 +86,7 @@ export function addOperatorRoutes(app: FastifyInstance, from: OperatorsFrom, doo
   addRollRoutes(app, from.rolls);
   addLeaseRoutes(app, from.leases);
   addTokenRoutes(app, from.tokens);
+  addMachineRoutes(app, from);
   serveJson(app, HEALTH, async () => {
     if (await from.isWell()) return { ok: true } as const;
     throw new ReveilleError('SERVER_BUSY', 'not all of the server works');

@@ -13,7 +13,7 @@ export function serviceFamilies(all: ReadonlyMap<string, Gauges>): readonly Fami
         {
           name: metricName(service, name, kind),
           kind,
-          help: sentence(meaning),
+          help: sentence(isInMs(name) ? meaning.replace('milliseconds', 'seconds') : meaning),
           samples: [{ value: isInMs(name) ? value / 1000 : value }],
         },
       ];

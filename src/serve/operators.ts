@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import type { ApiTokens } from '../access/apiTokens.ts';
+import { switchNodes } from '../bmc/switchNodes.ts';
 import type { DhcpServer } from '../dhcp/server.ts';
 import { ReveilleError, wordsOf } from '../errors.ts';
 import { createOperatorsServer, type OperatorsFrom } from '../http/operators.ts';
 import type { Shelf } from '../image/shelf.ts';
+import { parseAnyMac } from '../model/mac.ts';
 import type { Orders } from '../node/orders.ts';
 import { syncNodes } from '../node/sync.ts';
 import { startWhenPossible } from '../recall.ts';
@@ -14,10 +16,12 @@ import { selectNodes } from '../site/nodeSet.ts';
 import type { SiteFollower } from '../siteFollower.ts';
 import { heldLeases, poolOf } from '../timeline/heldLease.ts';
 import { type ServedApi, type Status, statusOf } from '../timeline/status.ts';
+import { adoptedNodes } from './adopt.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core } from './core.ts';
 import { openMetrics } from './metrics.ts';
 import type { Records } from './records.ts';
+import { openSiteEdits } from './siteEdits.ts';
 
 /** What operators ask for at once, of the newest events. */
 const MOST_READ_BYTES = 32 * 1024 * 1024;
@@ -55,7 +59,7 @@ export function operatorsView(
   followed: Pick<SiteFollower, 'refused'>,
   addresses: ServerAddresses,
   dhcp: Service<DhcpServer>,
-  { files }: Bundles,
+  { files, secrets }: Bundles,
   orders: Orders,
   rolls: RollsForOperators,
   shelf: Pick<Shelf, 'list'>,
@@ -63,6 +67,7 @@ export function operatorsView(
   api: () => ServedApi | undefined,
 ): OperatorsFrom {
   const { supervisor, bus, site, ids } = core;
+  const edit = openSiteEdits();
   const leases = () => dhcp.running?.leases() ?? [];
   const status = (): Status =>
     statusOf({
@@ -100,6 +105,31 @@ export function operatorsView(
     subscribe: (listener) => bus.subscribe(listener),
     emit: (happening) => bus.emit(happening),
     faulted: supervisor.sinkOf('operators'),
+    power: (names, order, options) =>
+      switchNodes(
+        names.map((name) => site().nodes.get(name)).filter((node) => node !== undefined),
+        order,
+        { ...options, secrets },
+      ),
+    adopt: async ({ dryRun = false, ...asked }) => {
+      const nodes = adoptedNodes(site(), strangers.list(), asked);
+      return edit({ kind: 'add', folder: site().root, nodes, dryRun });
+    },
+    addNode: ({ name, macs, ip, network, profiles = [], dryRun = false }) => {
+      const named = { ...(ip === undefined ? {} : { ip }), ...(network === undefined ? {} : { network }) };
+      const node = { key: name, macs: macs.map((mac) => parseAnyMac(mac) ?? mac), ...named, profiles, vars: {} };
+      return edit({ kind: 'add', folder: site().root, nodes: [node], dryRun });
+    },
+    removeNode: (name, dryRun) => edit({ kind: 'remove', folder: site().root, name, dryRun }),
+    images: async () =>
+      (await shelf.list()).map(({ name, sha256, kernel, initrd, root, kernelVersion, builtAt, packages }) => ({
+        name,
+        sha256,
+        bytes: kernel.size + initrd.size + (root?.size ?? 0),
+        kernelVersion,
+        builtAt,
+        packages: packages.length,
+      })),
     nodesNamed: (set) => selectNodes(site().nodes.values(), set).map(({ name }) => name),
     sync: (nodes, options) => syncNodes(nodes, options, orders, files.feed),
     diff: async (name) => {

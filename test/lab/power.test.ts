@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { PowerResult } from '../../src/cli/power.ts';
+import type { PowerResult } from '../../src/bmc/switchNodes.ts';
 import type { LabStatus } from '../../src/lab/control.ts';
 import { PROGRAM, runProgram, untilTrue } from '../interop/program.rig.ts';
 import { writeTinySystem } from './tinySystem.ts';
