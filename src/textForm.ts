@@ -133,7 +133,7 @@ function withInterpreter(text: string): FormedText {
 export function interpreterProblem(bytes: Uint8Array): TextProblem | undefined {
   const head = Buffer.from(bytes.subarray(0, LONGEST_HEAD)).toString('utf8');
   const [, before = '', line = ''] = /^(\ufeff?)(#!.*)/.exec(head) ?? [];
-  const hint = 'files are laid byte for byte: save it with LF at the ends of lines and without a byte order mark';
+  const hint = 'files are written byte for byte: save it with LF at the ends of lines and without a byte order mark';
   if (line === '') return undefined;
   if (before !== '') return { line: 1, col: 1, message: 'a byte order mark stands before #!', hint };
   if (head[line.length] === '\r') {

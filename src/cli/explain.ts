@@ -80,7 +80,9 @@ export function explainCommand(): Command {
       new Option('--server <address>', "the server's address, where this machine is not the server").argParser(address),
     )
     .addOption(new Option('--files', 'list the files that it gets, and who gives each').default(false))
-    .addOption(new Option('--file <path>', 'print one of these files as it would be laid; private keys are left out'))
+    .addOption(
+      new Option('--file <path>', 'print one of these files as it would be written; private keys are left out'),
+    )
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -44,7 +44,7 @@ export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-// The image is the initrd: making another in the root costs half a minute and is thrown away.
+// The image is the initrd: another one made in the root would take half a minute and not be used.
 const HOLD_INITRAMFS =
   'chroot "$1" dpkg-divert --quiet --local --rename --divert /usr/sbin/update-initramfs.held --add /usr/sbin/update-initramfs' +
   ' && ln -s /bin/true "$1/usr/sbin/update-initramfs"';

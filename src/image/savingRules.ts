@@ -17,7 +17,7 @@ export const WASTE: readonly Waste[] = [
   { glob: '/usr/lib/python3/dist-packages/docutils', why: 'makes documentation' },
   { glob: '/usr/lib/python3/dist-packages/mypy', why: 'checks types of Python programs' },
   { glob: '/usr/lib/*/gconv', why: 'encodings other than UTF-8' },
-  // Python's netaddr reads the index at its start, and the texts only when somebody asks for a maker.
+  // Python's netaddr reads the index at its start, and the texts only when a maker is looked up.
   { glob: '/usr/share/ieee-data/*.txt', why: "names of network cards' makers" },
   { glob: '/usr/share/ieee-data/*.csv', why: "names of network cards' makers" },
   { glob: '/usr/share/iso-codes', why: 'names of countries and languages' },

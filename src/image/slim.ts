@@ -203,7 +203,7 @@ function modules(of: string, ...folders: readonly string[]): readonly Drop[] {
   return folders.map((folder) => ({ glob: `/usr/lib/modules/*/kernel/${folder}`, why: `modules for ${of}` }));
 }
 
-/** Units that only cost a stateless node time at boot or wake it for nothing later. They are masked in the image. */
+/** Units that take time at boot or later and do nothing on a stateless node. They are masked in the image. */
 export const USELESS_UNITS: readonly { readonly unit: string; readonly why: string }[] = [
   { unit: 'apt-daily.timer', why: 'the root is replaced, not upgraded' },
   { unit: 'apt-daily-upgrade.timer', why: 'the root is replaced, not upgraded' },

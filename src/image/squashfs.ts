@@ -11,7 +11,7 @@ import type { Written } from './pack.ts';
 import { tar } from './tarWriter.ts';
 
 // Level 15 of zstd as mksquashfs has it by default. Blocks of 256 KB: 5 % smaller than those of 128 KB, and a file that
-// is read here and there still costs little.
+// is read in parts takes little time.
 const BLOCK_BYTES = 256 * 1024;
 const COMPRESSION = {
   zstd: ['-comp', 'zstd', '-Xcompression-level', '15'],

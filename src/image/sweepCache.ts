@@ -35,7 +35,7 @@ export async function sweepCache(
     try {
       swept.set(image, (swept.get(image) ?? 0) + (about.isDirectory() ? await sizeOf(path) : about.size));
       if (options.dryRun) continue;
-      // The record first: it must never speak of a tar that is gone.
+      // The record first: it must never name a tar that is gone.
       if (file.endsWith('.tar')) await rm(path.replace(/\.tar$/, '.json'), { force: true });
       await rm(path, { recursive: true, force: true });
     } finally {

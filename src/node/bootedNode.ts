@@ -2,7 +2,7 @@ import type { Event } from '../model/event.ts';
 
 /**
  * The node whose machine boots according to an event: its firmware or loader asks for an address, over DHCP or BOOTP (which no
- * operating system speaks), in the node's own network, from a privileged port. Packets that an unprivileged user of a machine can
+ * operating system sends), in the node's own network, from a privileged port. Packets that an unprivileged user of a machine can
  * send do not count.
  */
 export function bootedNode(event: Event): string | undefined {

@@ -18,17 +18,17 @@ const rows: readonly (readonly [
   [
     'a file of one overlay, a folder of the next',
     { 'overlays/a/etc/conf': 'x', 'overlays/b/etc/conf/d/y': 'y' },
-    'overlays/a/etc/conf: this is laid as the file /etc/conf, which overlays/b/etc/conf/d/y needs as a folder',
+    'overlays/a/etc/conf: this is written as the file /etc/conf, which overlays/b/etc/conf/d/y needs as a folder',
   ],
   [
     'a folder of one overlay, a file of the node',
     { 'overlays/a/etc/conf/y': 'x', 'overlays/b/etc/z': 'z', 'nodes/node01/files/etc/conf': 'y' },
-    'nodes/node01/files/etc/conf: this is laid as the file /etc/conf, which overlays/a/etc/conf/y needs as a folder',
+    'nodes/node01/files/etc/conf: this is written as the file /etc/conf, which overlays/a/etc/conf/y needs as a folder',
   ],
   [
     'a template and a folder of one name',
     { 'overlays/a/etc/conf.j2': 'x', 'overlays/a/etc/conf/y': 'y', 'overlays/b/etc/z': 'z' },
-    'overlays/a/etc/conf.j2: this is laid as the file /etc/conf, which overlays/a/etc/conf/y needs as a folder',
+    'overlays/a/etc/conf.j2: this is written as the file /etc/conf, which overlays/a/etc/conf/y needs as a folder',
   ],
   [
     'a folder that overlay.yaml makes and a file',
@@ -37,7 +37,7 @@ const rows: readonly (readonly [
       'overlays/b/overlay.yaml': '/etc/conf/: { mode: "0750" }\n',
       'overlays/b/etc/z': 'z',
     },
-    'overlays/a/etc/conf: this is laid as the file /etc/conf, which overlays/b/overlay.yaml needs as a folder',
+    'overlays/a/etc/conf: this is written as the file /etc/conf, which overlays/b/overlay.yaml needs as a folder',
   ],
   ['two files of one path', { 'overlays/a/etc/conf': 'x', 'overlays/b/etc/conf': 'y' }, undefined],
   ['names that begin alike', { 'overlays/a/etc/conf': 'x', 'overlays/b/etc/conf.d/y': 'y' }, undefined],

@@ -37,7 +37,7 @@ export function collisions(laid: readonly Laid[]): readonly Collision[] {
 /** The message, for the file at the path of the folder. */
 export function collisionWords({ outer, inner }: Collision): readonly [message: string, hint: string] {
   return [
-    `this is laid as the file ${outer.path}, which ${inner.file} needs as a folder`,
+    `this is written as the file ${outer.path}, which ${inner.file} needs as a folder`,
     'a path is one of the two: rename or take away one of them',
   ];
 }

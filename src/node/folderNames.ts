@@ -27,7 +27,7 @@ export function nodeFolderDoubt(name: string, isFolder: boolean): Doubt | undefi
 
 /** The warning about a name at the root of a tree that is written over `/`: an overlay, or `files/` of a node's folder. */
 export function treeDoubt(name: string, isFolder: boolean, tree: 'overlay' | 'files'): Doubt | undefined {
-  const laid = `is laid on the node as /${name.replace(/\.j2$/, '')}`;
+  const laid = `is written on the node as /${name.replace(/\.j2$/, '')}`;
   if (isFolder) {
     if (name === 'files' && tree === 'overlay') {
       return { message: laid, hint: 'an overlay is written over / as it is: move the contents of files/ one level up' };

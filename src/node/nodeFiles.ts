@@ -248,7 +248,7 @@ const MOST_NAMED = 5;
 /** What is new about the drift of a node, in words; nothing where it is as it was. */
 function driftWords(before: readonly Drifted[], { drift, drifted }: Applied): string | undefined {
   if (JSON.stringify(before) === JSON.stringify(drift)) return undefined;
-  if (drifted === 0) return 'no file differs any more from what was laid';
+  if (drifted === 0) return 'no file differs any more from what was written';
   const named = drift.slice(0, MOST_NAMED).map(({ path }) => path);
   const more = drifted > named.length ? ` and ${drifted - named.length} more` : '';
   return `changed on the node: ${named.join(', ')}${more}`;

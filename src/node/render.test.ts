@@ -104,9 +104,9 @@ test('check finds every broken template and file at once, with its place', async
   const lines = found.map((finding) => `${formatPlace(finding.place)} ${finding.message}`);
   const expected = [
     /^nodes\/node01\/settings\.sh\.j2:1:1 nothing has no value/,
-    /^overlays\/nova\/etc\/bad\nname:1:1 the file name "bad\\nname" cannot be laid/,
+    /^overlays\/nova\/etc\/bad\nname:1:1 the file name "bad\\nname" cannot be written/,
     /^overlays\/nova\/etc\/binary\.j2:1:1 a template has to be UTF-8, this is UTF-16/,
-    /^overlays\/nova\/etc\/both\.j2:1:1 .*both would be laid as \/etc\/both too/,
+    /^overlays\/nova\/etc\/both\.j2:1:1 .*both would be written as \/etc\/both too/,
     /^overlays\/nova\/etc\/broken\.j2:2:/,
     /^overlays\/nova\/etc\/typo\.j2:1:6 vars\.rakc has no value/,
     /^overlays\/nova\/overlay\.yaml:1:1 this overlay has no file \/etc\/none/,

@@ -129,7 +129,7 @@ describe('tokens', () => {
       return assert.fail('it was taken');
     };
     const link = { path: PATH, mode: 0o777, owner: 'root', group: 'root', origin: 'overlay x', target: '/x' };
-    assert.match(refusal('a', link), /^site\.yaml:7:3: \/etc\/nova\/nova\.conf is laid as a link/);
+    assert.match(refusal('a', link), /^site\.yaml:7:3: \/etc\/nova\/nova\.conf is written as a link/);
     assert.match(refusal('{{ lines }}'), /^site\.yaml:7:3: .*one line/);
     assert.match(refusal('{{ nothing }}'), /^site\.yaml:7:3: nothing has no value/);
     assert.match(refusal('{{ a'), /^site\.yaml:7:3: /);

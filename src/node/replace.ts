@@ -23,7 +23,7 @@ export function replaceTokens(
       files.set(path, { ...file, content: swapped(file.content, values) });
     } else {
       const place = node.replace.find((one) => one.path === path)?.place;
-      throw new ReveilleError('SITE_INVALID', `${path} is laid as a link: no tokens can be replaced in it`, {
+      throw new ReveilleError('SITE_INVALID', `${path} is written as a link: no tokens can be replaced in it`, {
         ...(place === undefined ? {} : { place }),
       });
     }

@@ -59,7 +59,7 @@ export async function* syncNodes(
   };
 
   try {
-    // Nodes that wait now work in turns; the others are awaited meanwhile, all at once, at no cost.
+    // Nodes that wait now work in turns; the others are awaited meanwhile, all at once.
     const present = nodes.filter((node) => orders.isWaiting(node));
     const absent = nodes.filter((node) => !orders.isWaiting(node));
     const finished: SyncResult[] = [];

@@ -25,7 +25,7 @@ export type TokensFrom = {
   readonly store: TokenStore;
   /** Milliseconds since the epoch as of the start, by a clock that never jumps. */
   readonly now: () => number;
-  /** Hears of a store that fails. It costs no node its boot: what is known stays in memory. */
+  /** Is called when a store fails. Nodes boot all the same: what is known stays in memory. */
   readonly trouble: (error: unknown) => void;
 };
 
@@ -38,7 +38,7 @@ type NodesOf = {
   readonly nodeByMac: ReadonlyMap<Mac, { readonly name: string }>;
 };
 
-/** Of nodes that left the site so many are kept: an edit that is taken back must not cost running nodes their tokens. */
+/** Of nodes that left the site so many are kept: running nodes must not lose their tokens by an edit that is undone. */
 const MOST_GONE = 4096;
 /** Signs of one boot come within moments: they are written down once in this time. */
 const SAME_BOOT_MS = 60_000;
@@ -54,7 +54,7 @@ export class NodeTokens {
   readonly #states = new Map<string, TokenState>();
   /** Why the store could not be read yet. */
   #unknown: unknown;
-  /** Tokens that were handed out and not used yet: whoever asks again, because no answer came, gets the same. */
+  /** Tokens that were handed out and not used yet: a node that asks again, because no answer came, gets the same. */
   readonly #issued = new Map<string, string>();
   readonly #unsaved = new Set<string>();
   /** The nodes of the site as it was last. */
@@ -125,7 +125,7 @@ export class NodeTokens {
     const state = this.#of(node);
     if (asksToken) {
       if (!mayIssue(state, now)) throw this.#refusal(node, 'for a token, though no boot of it is under way', LOST);
-      // A site that has to be mended first does not cost the boot its token.
+      // A boot keeps its token while the site has to be corrected first.
       if (state.phase === 'open' && now - state.bootedAt > SAME_BOOT_MS) this.#change(node, afterAsking(state, now));
       return { asksToken };
     }

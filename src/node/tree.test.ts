@@ -172,7 +172,7 @@ describe('what is neither file, folder nor link', () => {
     holdNode(
       { 'nodes/n/files/run/pipe': 'fifo' },
       [],
-      ['nodes/n/files/run/pipe:1:1: is a FIFO: only files, folders and symbolic links can be laid on a node'],
+      ['nodes/n/files/run/pipe:1:1: is a FIFO: only files, folders and symbolic links can be written on a node'],
     ));
 });
 
@@ -209,16 +209,19 @@ describe('names', () => {
   }
 
   const IN_TREES: readonly (readonly [path: string, found: string])[] = [
-    ['overlays/o/files/etc/x', 'files:1:1: is laid on the node as /files | an overlay is written over / as it is'],
-    ['overlays/o/ect/x', 'ect:1:1: is laid on the node as /ect | did you mean "etc"?'],
-    ['overlays/o/Etc/x', 'Etc:1:1: is laid on the node as /Etc | did you mean "etc"?'],
-    ['overlays/o/user/x', 'user:1:1: is laid on the node as /user | did you mean "usr"?'],
-    ['overlays/o/overlay.yml', 'overlay.yml:1:1: is laid on the node as /overlay.yml | did you mean "overlay.yaml"?'],
-    ['overlays/o/Overlay.yaml', 'Overlay.yaml:1:1: is laid on the node as /Overlay.yaml | did you mean'],
-    ['overlays/o/hosts.j2', 'hosts.j2:1:1: is laid on the node as /hosts | did you mean "etc/hosts.j2"?'],
+    ['overlays/o/files/etc/x', 'files:1:1: is written on the node as /files | an overlay is written over / as it is'],
+    ['overlays/o/ect/x', 'ect:1:1: is written on the node as /ect | did you mean "etc"?'],
+    ['overlays/o/Etc/x', 'Etc:1:1: is written on the node as /Etc | did you mean "etc"?'],
+    ['overlays/o/user/x', 'user:1:1: is written on the node as /user | did you mean "usr"?'],
+    [
+      'overlays/o/overlay.yml',
+      'overlay.yml:1:1: is written on the node as /overlay.yml | did you mean "overlay.yaml"?',
+    ],
+    ['overlays/o/Overlay.yaml', 'Overlay.yaml:1:1: is written on the node as /Overlay.yaml | did you mean'],
+    ['overlays/o/hosts.j2', 'hosts.j2:1:1: is written on the node as /hosts | did you mean "etc/hosts.j2"?'],
     [
       'overlays/o/settings.sh',
-      'settings.sh:1:1: is laid on the node as /settings.sh | "settings.sh" has a meaning only',
+      'settings.sh:1:1: is written on the node as /settings.sh | "settings.sh" has a meaning only',
     ],
     ['overlays/o/data/x', ''],
     ['overlays/o/scratch/x', ''],
@@ -354,9 +357,9 @@ describe('modes', () => {
     await readNodeFolder(root, 'n', findings);
     assert.deepEqual(findings.errors, []);
     assert.deepEqual(findings.warnings.map(findingText), [
-      'nodes/n/files/bin/su:1:1: the setuid bit is not laid on the node | overlay.yaml gives it: /bin/su: { mode: "4755" }',
-      'nodes/n/files/bin/write:1:1: the setgid bit is not laid on the node | overlay.yaml gives it: /bin/write: { mode: "2755" }',
-      'nodes/n/files/drop:1:1: the sticky bit is not laid on the node | overlay.yaml gives it: /drop/: { mode: "1777" }',
+      'nodes/n/files/bin/su:1:1: the setuid bit is not set on the node | overlay.yaml gives it: /bin/su: { mode: "4755" }',
+      'nodes/n/files/bin/write:1:1: the setgid bit is not set on the node | overlay.yaml gives it: /bin/write: { mode: "2755" }',
+      'nodes/n/files/drop:1:1: the sticky bit is not set on the node | overlay.yaml gives it: /drop/: { mode: "1777" }',
     ]);
   });
 

@@ -84,14 +84,14 @@ export type Home = {
 export type Folder = {
   readonly file: string;
   readonly real: string;
-  /** Where this piece begins; a link that stays in it is laid as a link. */
+  /** Where this piece begins; a link that stays in it is written as a link. */
   readonly base: string;
   /** The folders from which links led here, to detect a circle. */
   readonly through: readonly string[];
 };
 
 /**
- * Collects the files of one origin. A link in a tree that is laid over `/` is laid as a link where its target is one of the node; where
+ * Collects the files of one origin. A link in a tree that is laid over `/` is written as a link where its target is one of the node; where
  * it leads to something of the site, it is followed. What cannot be taken is a finding; nothing is passed over in silence.
  */
 export class Tree {
@@ -279,7 +279,7 @@ export class Tree {
     const at = `${path}/${entry.name}`;
     const real = join(folder.real, entry.name);
     if (!isPlainName(entry.name) || at.length > LONGEST_PATH) {
-      this.#wrong(file, `the file name ${quoted(entry.name)} cannot be laid: control characters, or too long`);
+      this.#wrong(file, `the file name ${quoted(entry.name)} cannot be written: control characters, or too long`);
     } else if (entry.isDirectory()) {
       await this.#walk({ ...folder, file, real }, at, depth + 1, shield);
     } else if (entry.isSymbolicLink()) {
@@ -287,7 +287,7 @@ export class Tree {
     } else if (entry.isFile()) {
       await this.add(file, real, at.replace(/\.j2$/, ''), { shield });
     } else {
-      this.#wrong(file, `is ${kindOf(entry)}: only files, folders and symbolic links can be laid on a node`);
+      this.#wrong(file, `is ${kindOf(entry)}: only files, folders and symbolic links can be written on a node`);
     }
   }
 
@@ -352,7 +352,7 @@ export class Tree {
     const meant = (mode & 0o7777).toString(8);
     this.#findings.warn(
       this.#place(file),
-      `the ${name} bit is not laid on the node`,
+      `the ${name} bit is not set on the node`,
       `overlay.yaml gives it: ${path}: { mode: "${meant}" }`,
     );
   }
@@ -403,7 +403,11 @@ export class Tree {
       this.#paths.set(source.path, source.file);
       this.sources.push(source);
     } else {
-      this.#findings.error(start(source.file), `${other} would be laid as ${source.path} too`, 'keep one of the two');
+      this.#findings.error(
+        start(source.file),
+        `${other} would be written as ${source.path} too`,
+        'keep one of the two',
+      );
     }
   }
 

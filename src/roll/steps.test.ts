@@ -299,7 +299,7 @@ describe('the next step of a node', () => {
     ],
     ['without a cloud it is done', { phase: 'booting' }, { boot: RENEWED }, ['done', '', 'none']],
     [
-      'unless its files could not be laid',
+      'unless its files could not be written',
       { phase: 'booting' },
       { boot: RENEWED, files: 'failed' },
       ['failed', '', 'none'],

@@ -81,7 +81,7 @@ function refuseKnown(nodes: readonly NewNode[], site: Site): void {
     if (known === undefined) continue;
     throw new ReveilleError('SITE_INVALID', `the site has a node ${known} already`, {
       ...(place === undefined ? {} : { place }),
-      hint: 'to change it, edit site.yaml: an entry of its own is laid over a range',
+      hint: 'to change it, edit site.yaml: an entry of its own overrides a range',
     });
   }
 }

@@ -85,7 +85,7 @@ const TABLE: readonly Row[] = [
     name: 'an unknown key, near to none',
     files: edited(['site: g-rack', 'site: g-rack\nxyzzy: 1']),
     errors: [
-      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, classes, profiles, nodes, vars, secrets, menu, tftp, http, dhcp, log, cloud, refresh',
+      'site.yaml:2:1: unknown key "xyzzy" | known keys: site, networks, classes, profiles, nodes, vars, secrets, menu, tftp, http, api, dhcp, log, cloud, refresh',
     ],
   },
   {

@@ -252,7 +252,7 @@ const settings = {
   overlays: listOf(nameSuchAs('nova-compute'), 'overlay names')
     .prefault([])
     .describe(
-      'Folders below overlays/ whose files and templates are laid over the image, after those of earlier profiles, each once.',
+      'Folders below overlays/ whose files and templates are written over the image, after those of earlier profiles, each once.',
     ),
   replace: named(
     named(replaced, 'tokens and what takes their place', /^[^\p{Cc}]{1,255}$/u),
@@ -522,9 +522,7 @@ export const siteSchema = keyed(
       .describe('Settings that many nodes share, by name.'),
     nodes: named(nodeSchema, 'nodes', NODE_KEY_PATTERN)
       .prefault({})
-      .describe(
-        'Machines by host name; node[01-64] stands for a range, over which the entry of a single node is laid.',
-      ),
+      .describe('Machines by host name; node[01-64] is a range; the entry of a single node overrides it.'),
     vars: vars.prefault({}),
     secrets: named(secret, 'secrets', SECRET_NAME_PATTERN)
       .prefault({})

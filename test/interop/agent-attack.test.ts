@@ -86,7 +86,10 @@ for (const flavour of FLAVOURS) {
       : >$WORK/stage/hooks
       lay_bundle /dev/null; echo "$PROBLEMS problems, files $FAILURE"
       conclude; find_drift; cat $WORK/drift`);
-    assert.match(printed, /b could not be laid\n.*not followed\n1 problems, files files: .*b could not be laid\n$/);
+    assert.match(
+      printed,
+      /b could not be written\n.*not followed\n1 problems, files files: .*b could not be written\n$/,
+    );
     for (const path of ['etc/a', 'home/c']) assert.equal(readFileSync(join(root, path), 'utf8'), 'laid by root');
     assert.deepEqual(readdirSync(join(root, 'etc')).sort(), ['a', 'passwd', 'shadow']);
     assert.equal(readFileSync(join(root, 'kept/applied'), 'utf8').split('\n').length, 3, 'what failed is tried again');
@@ -194,10 +197,7 @@ for (const flavour of FLAVOURS) {
     execFileSync('mount', ['--bind', join(field.root, 'etc'), join(field.home, 'inner')]);
     execFileSync('mount', ['-o', 'remount,ro,bind', join(field.home, 'inner')]);
     const printed = field.run(layLine(`${field.home}/inner/file`));
-    assert.match(
-      printed,
-      /inner: root can make no folder of its own there, in which to prepare what is laid\nended 1\n$/,
-    );
+    assert.match(printed, /inner: root can make no folder of its own there, in which to prepare the file\nended 1\n$/);
     execFileSync('umount', [join(field.home, 'inner')]);
     // The attacker was there first.
     mkdirSync(join(field.home, '.reveille-refresh'));

@@ -244,7 +244,7 @@ for (const flavour of FLAVOURS) {
     files = [replace('/etc/my conf', { XXX: 'other' }), replace('/etc/none', { XXX: 'a' }), HOSTNAME];
     const result = await sync(server);
     assert.equal(result.result, 'failed');
-    assert.equal(result.detail, 'files: /etc/none could not be laid');
+    assert.equal(result.detail, 'files: /etc/none could not be written');
     assert.match(server.event('files', 'failed')?.output ?? '', /the image has no such file in which tokens/);
     assert.equal(machine.read('etc/my conf'), "X.*X other otherX [a]a XX'\n\nX..X é a=b -n\n%s %d\r\nlast other");
     assert.equal(machine.read('etc/ended'), 'XXX\n');

@@ -47,7 +47,7 @@ async function* overheard(
   let judged = LDSO_CONF.test(entry.path);
   for await (const chunk of content) {
     if (kept !== undefined) {
-      // Copied: whoever reads the root may use its buffer again.
+      // Copied: the reader of the root may use its buffer again.
       kept.push(Uint8Array.from(chunk));
       length += chunk.length;
       if (!judged && length >= HEAD_BYTES) {

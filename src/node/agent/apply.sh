@@ -4,12 +4,12 @@
 # not run.
 #
 # Kept in /var/lib/reveille, so that after an interrupted program the next one finishes its work:
-#   applied    the manifest as it was laid       hooks, hook/  which command watches which file; the commands
-#   laid       the paths that were ever laid     pending       hooks that are still to run
+#   applied    the manifest as it was written    hooks, hook/  which command watches which file; the commands
+#   laid       the paths that were ever written  pending       hooks that are still to run
 #   original/  what the image had in their place made          folders that were made for them
 #   folders    folders with a mode of their own: what they had before (mode, owner, group; - where they were made), device:inode, path
-#   seen       what the laid files looked like as they were laid (bytes:checksum, >target or / for a folder, mode, owner, group, path)
-#   stages-*   mounts on which a folder for what is being laid was made (see place.sh)
+#   seen       what the written files looked like then (bytes:checksum, >target or / for a folder, mode, owner, group, path)
+#   stages-*   mounts on which a folder for files that are being written was made (see place.sh)
 # shellcheck disable=SC2034 # what is set here is used there
 
 # shellcheck source=place.sh
@@ -25,7 +25,7 @@ LARGEST_MANIFEST=1048576
 LARGEST_OUTPUT=4194304
 END_OF_OUTPUT=262144
 MOST_DRIFT_TOLD=100
-# What another user put where a file is to be laid is kept up to this size, and copied this long.
+# What another user put in the place of a file is kept up to this size, and copied this long.
 LARGEST_OF_OTHERS=67108864
 COPY_SECONDS=60
 
@@ -191,10 +191,10 @@ lay_bundle() {
       printf '%s\n' "$path" >>"$WORK/changed"
       case $path in */systemd/system/*) units=yes ;; esac
     elif [ -z "${DURING-}" ] && [ "$kind" != replace ] && [ "$kind" != default-folder ] && [ "$outcome" != 2 ]; then
-      fail "$path could not be laid" "$WORK/trouble"
+      fail "$path could not be written" "$WORK/trouble"
       return 1
     else
-      complain "$path could not be laid" "$WORK/trouble"
+      complain "$path could not be written" "$WORK/trouble"
       printf '%s\n' "$path" >>"$WORK/failed"
     fi
   done <"$WORK/plan.lay"

@@ -182,7 +182,7 @@ enter_stage() {
   if [ ! -d "./$STAGE" ] && [ ! -L "./$STAGE" ] && [ -n "${2-}" ]; then
     printf '%s\n' "$1" >>"$STAGES"
     umask 077
-    mkdir "./$STAGE" || { echo "$1: root can make no folder of its own there, in which to prepare what is laid" >&2 && return 1; }
+    mkdir "./$STAGE" || { echo "$1: root can make no folder of its own there, in which to prepare the file" >&2 && return 1; }
   fi
   if [ ! -d "./$STAGE" ] || ! cd -P "./$STAGE" || [ "$PWD" != "$here/$STAGE" ]; then
     echo "$1/$STAGE: is not root's own" >&2
@@ -221,7 +221,7 @@ is_stage() {
       return 2
       ;;
   esac
-  [ "$1" = "$4" ] || { echo "$PWD: is not on the same volume as what is to be laid" >&2 && return 1; }
+  [ "$1" = "$4" ] || { echo "$PWD: is not on the same volume as the file that is to be written" >&2 && return 1; }
   CHECKED=${folder_of:-none}
 }
 

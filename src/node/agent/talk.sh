@@ -10,7 +10,7 @@ export PATH LC_ALL
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 
 RUN=/run/reveille     # this boot: staged bundle, reports not yet delivered, logs
-KEPT=/var/lib/reveille # what was laid, and what it took the place of
+KEPT=/var/lib/reveille # the files that were written, and the originals that they replaced
 LONGEST_PAUSE=30
 TAIL_BYTES=4096
 # A step that takes long reports so at this interval.

@@ -12,7 +12,7 @@ export type ProblemKind =
   | 'too-deep'
   | 'other';
 
-/** What is wrong with a template; `at` is absent until whoever evaluates it knows the place. */
+/** What is wrong with a template; `at` is absent until the evaluation adds the place. */
 export class TemplateProblem extends Error {
   readonly kind: ProblemKind;
   readonly at: At | undefined;

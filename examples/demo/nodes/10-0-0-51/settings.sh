@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs as root on the node at every boot, once its files are laid and its services are up. This one writes on the serial
+# Runs as root on the node at every boot, once its files are written and its services are up. This one writes on the serial
 # console what the node has become, which `reveille demo` reads there and holds against the site.
 set -eu
 role='' shelf='' address=''
