@@ -32,7 +32,16 @@ const PROGRAMS: readonly Program[] = [
 ];
 
 /** Rows that take too long for a quick run. */
-const NOT_QUICK = new Set(['image', 'image-size', 'memory-storms', 'growth-bundle', 'growth-tftp']);
+const NOT_QUICK = new Set([
+  'image',
+  'image-size',
+  'memory-storms',
+  'dora-reservations',
+  'growth-dhcp',
+  'growth-tftp',
+  'growth-bundle',
+  'growth-events',
+]);
 
 const known = PROGRAMS.flatMap(({ rows }) => rows);
 const only = process.env.ONLY ? process.env.ONLY.split(',').filter(Boolean) : undefined;
