@@ -6,6 +6,8 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { quote } from '../src/image/hooks.ts';
+import { formatSources, machineSettings, machineSources } from '../src/image/sources.ts';
 import { cacheFolder } from './load.ts';
 import { hand, note, type Result } from './result.ts';
 import { spread } from './rounds.ts';
@@ -107,15 +109,18 @@ async function byHand(): Promise<Figure> {
   const options = [
     '--variant=apt',
     '--skip=essential/unlink',
+    ...(await machineSettings()).map((setting) => `--aptopt=${setting}`),
     '--aptopt=APT::Install-Recommends "false"',
     `--include=${PACKAGES.join(',')}`,
     `--setup-hook=mkdir -p "$1${archives}"`,
-    `--setup-hook=sync-in '${debs}' ${archives}`,
+    `--setup-hook=sync-in ${quote(debs)} ${archives}`,
   ];
+  const sources = formatSources(await machineSources(SUITE));
   const script = `set -eo pipefail
-    mmdebstrap ${options.map((option) => `'${option.replaceAll("'", `'\\''`)}'`).join(' ')} ${SUITE} - | { mkdir '${root}' && tar --extract --directory '${root}'; }
-    cd '${root}'
-    find . -mindepth 1 -path ./boot -prune -o -print | cpio --quiet -o -H newc | zstd -q -${LEVEL} -T2 -o '${out}'`;
+    mkdir ${quote(root)}
+    printf %s ${quote(sources)} | mmdebstrap ${options.map(quote).join(' ')} ${SUITE} - - | tar --extract --directory ${quote(root)}
+    cd ${quote(root)}
+    find . -mindepth 1 -path ./boot -prune -o -print | cpio --quiet -o -H newc | zstd -q -${LEVEL} -T2 -o ${quote(out)}`;
   const began = performance.now();
   await run('bash', ['-c', script], { maxBuffer: 1 << 26 });
   const figure = { seconds: (performance.now() - began) / 1000, megabytes: statSync(out).size / 1e6 };

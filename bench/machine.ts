@@ -10,7 +10,7 @@ const PACKAGES = [
   'dnsmasq-base',
   'tftpd-hpa',
   'mmdebstrap',
-  'wrk',
+
   'zstd',
 ];
 /** Unpacked and not installed: it excludes tftpd-hpa. */
