@@ -58,6 +58,12 @@ export class LeaseBook implements BookView {
   #layout = '';
   /** Of a lease that an edit of the site moved to another network: the lease as it was put. */
   readonly #origins = new WeakMap<Lease, Lease>();
+  readonly #changed: (ip: Ipv4) => void;
+
+  /** `changed`: the address has another lease, or none any more. */
+  constructor(changed: (ip: Ipv4) => void = () => {}) {
+    this.#changed = changed;
+  }
 
   /**
    * Takes over a site: its pools, its reservations, and its own addresses in pools. A lease belongs to the network that holds its
@@ -94,7 +100,7 @@ export class LeaseBook implements BookView {
    * one counts, and the other keeps its address taken. Returns what `configure` does.
    */
   load(leases: readonly Lease[]): readonly Ipv4[] {
-    for (const lease of leases) if (!this.#byIp.has(lease.ip)) this.#byIp.set(lease.ip, lease);
+    for (const lease of leases) if (!this.#byIp.has(lease.ip)) this.#set(lease);
     return this.#arrange();
   }
 
@@ -134,7 +140,7 @@ export class LeaseBook implements BookView {
     for (const each of [...this.#byIp.values()].sort((a, b) => a.expires - b.expires)) {
       const lease = this.#atHome(each);
       if (lease !== each) {
-        this.#byIp.set(lease.ip, lease);
+        this.#set(lease);
         moved.push(lease.ip);
       }
       this.#register(lease);
@@ -302,8 +308,13 @@ export class LeaseBook implements BookView {
     return [...saved];
   }
 
-  #write(lease: Lease): void {
+  #set(lease: Lease): void {
     this.#byIp.set(lease.ip, lease);
+    this.#changed(lease.ip);
+  }
+
+  #write(lease: Lease): void {
+    this.#set(lease);
     if (lease.state !== 'declined') this.#byClient.set(clientKey(lease.network, lease.mac), lease);
     this.#file(lease);
   }
@@ -313,6 +324,7 @@ export class LeaseBook implements BookView {
     if (this.#byClient.get(key) === lease) this.#byClient.delete(key);
     if (this.#byIp.get(lease.ip) !== lease) return;
     this.#byIp.delete(lease.ip);
+    this.#changed(lease.ip);
     this.#giveBack(lease.ip);
   }
 

@@ -18,6 +18,8 @@ export type RecordsOptions = {
   /** Must not throw. */
   readonly emit: EventSink;
   readonly faulted: FaultSink;
+  /** Called when the wall clock was set: the times of all leases by it are others. Must not throw. */
+  readonly stepped?: () => void;
   /** Called when the leases on disk have come to be known. Must not throw. */
   readonly loaded: () => void;
 };
@@ -90,6 +92,7 @@ export class LeaseRecords {
     if (steppedMs !== 0) {
       for (const { ip, expires } of book.leases()) if (expires > now) this.#unsaved.add(ip);
       emit({ kind: 'server.clock', steppedMs });
+      this.#options.stepped?.();
       this.#mend();
     }
     return now;

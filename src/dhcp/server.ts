@@ -10,12 +10,13 @@ import { leaseEnded, refusalWords } from '../words/dhcp.ts';
 import { Admission } from './admission.ts';
 import { answer } from './answer.ts';
 import { LeaseBook } from './book.ts';
-import { SteadyClock } from './clock.ts';
+import { SteadyClock, shifted } from './clock.ts';
 import { SERVER_PORT } from './destination.ts';
 import { receivedEvents } from './events.ts';
 import { type Exchange, exchangeOf, readExchange, type Sender } from './exchange.ts';
 import { Executor } from './executor.ts';
 import { HeardNetworks, type Lack } from './heard.ts';
+import { addressOf, holderOf } from './holders.ts';
 import type { LeaseStore } from './leaseStore.ts';
 import type { Plan } from './plan.ts';
 import { type DhcpPort, Port, type PortListener } from './port.ts';
@@ -36,6 +37,8 @@ export type DhcpOptions = {
   readonly clock?: SteadyClock;
   /** Whether this machine has an address, where that can change; asked at the start and at each `reload`. */
   readonly isOwn?: (ip: Ipv4) => boolean;
+  /** The address has another lease, or none any more: `leaseAt` has what it is now. */
+  readonly leaseChanged?: (ip: Ipv4) => void;
   /** 67 if not given. */
   readonly port?: number;
   /** Listens on an interface, or throws why not; `Port` if not given. */
@@ -56,14 +59,20 @@ export type DhcpServer = {
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined;
   /** Who holds an address now, if anybody. A node's MAC address on a wire that the node does not belong to counts as no holder. */
   holderOf(ip: Ipv4): Mac | undefined;
-  /** Every lease on record, those that are over too. */
+  /** Every lease on record, those that are over too, by the wall clock. */
   leases(): readonly Lease[];
   /** Ends the lease of an address, as if its machine had given it back; resolves once that is on disk. Throws LEASE_UNKNOWN. */
   release(ip: Ipv4): Promise<Lease>;
 };
 
+/** A server in the thread that started it. */
+export type LocalDhcpServer = DhcpServer & {
+  /** The lease of an address, by the wall clock. */
+  leaseAt(ip: Ipv4): Lease | undefined;
+};
+
 /** Answers DHCPv4 on every interface that the site names. Rejects if one that is there cannot be listened on; others are waited for. */
-export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
+export async function startDhcpServer(options: DhcpOptions): Promise<LocalDhcpServer> {
   const server = new Server(options);
   await server.start();
   return server;
@@ -71,11 +80,12 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
 
 const openPort: NonNullable<DhcpOptions['openPort']> = (name, udpPort, listener) => new Port(name, udpPort, listener);
 
-class Server implements DhcpServer {
+class Server implements LocalDhcpServer {
   readonly #options: DhcpOptions;
   readonly #emit: EventSink;
   readonly #faulted: FaultSink;
-  readonly #book = new LeaseBook();
+  readonly #book: LeaseBook;
+  readonly #clock: SteadyClock;
   readonly #admission = new Admission();
   readonly #reports: Reports;
   readonly #records: LeaseRecords;
@@ -90,12 +100,18 @@ class Server implements DhcpServer {
     this.#faulted = options.faulted ?? ((error) => this.#reports.trouble(error));
     this.#emit = guarded((error) => options.faulted?.(error), options.events);
     this.#reports = new Reports({ emit: this.#emit, isListed: (mac) => this.#site.nodeByMac.has(mac) });
+    const { leaseChanged = () => {} } = options;
+    this.#book = new LeaseBook(guarded(this.#faulted, leaseChanged));
+    this.#clock = options.clock ?? new SteadyClock();
     this.#records = new LeaseRecords({
       store: options.store,
       book: this.#book,
-      clock: options.clock ?? new SteadyClock(),
+      clock: this.#clock,
       emit: this.#emit,
       faulted: this.#faulted,
+      stepped: () => {
+        for (const { ip } of this.#book.leases()) leaseChanged(ip);
+      },
       loaded: () => this.#reportMisplaced(),
     });
     this.#executor = new Executor({
@@ -142,21 +158,11 @@ class Server implements DhcpServer {
   }
 
   addressOf(mac: Mac, network: string | undefined): Ipv4 | undefined {
-    const now = this.#records.now();
-    const held: Ipv4[] = [];
-    for (const name of this.#site.networks.keys()) {
-      if (network !== undefined && name !== network) continue;
-      const lease = this.#book.leaseOf(name, mac);
-      if (lease?.state === 'bound' && lease.expires > now) held.push(lease.ip);
-    }
-    return held.length === 1 ? held[0] : undefined;
+    return addressOf(mac, network, { leases: this.#book, site: this.#site, now: this.#records.now() });
   }
 
   holderOf(ip: Ipv4): Mac | undefined {
-    const lease = this.#book.leaseAt(ip);
-    if (lease?.state !== 'bound' || lease.expires <= this.#records.now()) return undefined;
-    const own = this.#site.nodeByMac.get(lease.mac)?.network;
-    return own === undefined || this.#shareWire(own, lease.network) ? lease.mac : undefined;
+    return holderOf(ip, { leases: this.#book, site: this.#site, now: this.#records.now() });
   }
 
   gauges(): Gauges {
@@ -164,7 +170,12 @@ class Server implements DhcpServer {
   }
 
   leases(): readonly Lease[] {
-    return [...this.#book.leases()];
+    return [...this.#book.leases()].map((lease) => shifted(lease, this.#clock.offset));
+  }
+
+  leaseAt(ip: Ipv4): Lease | undefined {
+    const lease = this.#book.leaseAt(ip);
+    return lease && shifted(lease, this.#clock.offset);
   }
 
   release(ip: Ipv4): Promise<Lease> {
@@ -249,11 +260,6 @@ class Server implements DhcpServer {
     return new Set(
       [...this.#site.networks.values()].flatMap(({ interface: name }) => (name === undefined ? [] : [name])),
     );
-  }
-
-  #shareWire(one: string, other: string): boolean {
-    const through = this.#site.networks.get(one)?.interface;
-    return one === other || (through !== undefined && this.#site.networks.get(other)?.interface === through);
   }
 
   #reportMisplaced(): void {

@@ -1,6 +1,5 @@
-import { decideBoot } from '../boot/decide.ts';
 import { type BootFilesFrom, httpFiles, tftpFiles } from '../boot/files.ts';
-import { type DhcpServer, startDhcpServer } from '../dhcp/server.ts';
+import type { DhcpServer } from '../dhcp/server.ts';
 import { BulkFront } from '../http/bulkFront.ts';
 import type { Adopt } from '../http/front.ts';
 import { limitsFor } from '../http/limits.ts';
@@ -17,6 +16,7 @@ import type { Service } from '../service.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core } from './core.ts';
+import { DhcpService } from './dhcp.ts';
 import type { Records } from './records.ts';
 
 /** What the services for machines share. */
@@ -27,18 +27,19 @@ export type Wire = {
 };
 
 export async function startDhcp(
-  { supervisor, bus: { emit }, opened }: Core,
+  { stateFolder, supervisor, bus: { emit }, site, opened }: Core,
   { store }: Records,
-  { interfaces, addresses, ports }: Wire,
+  { interfaces, ports }: Wire,
 ): Promise<Service<DhcpServer>> {
-  const dhcp = await supervisor.run('dhcp', (faulted) =>
-    startDhcpServer({
-      site: addresses.site,
-      store: store.leases,
+  const dhcp = await supervisor.run('dhcp', (faulted, broken) =>
+    DhcpService.start({
+      stateFolder,
+      site,
+      surroundings: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
+      database: store.database,
       events: emit,
       faulted,
-      isOwn: (ip) => interfaces.has(ip),
-      boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: ports.current }),
+      broken,
     }),
   );
   opened.defer(() => dhcp.close());

@@ -29,7 +29,7 @@ import { EVENTS_KEPT } from './sqlite/eventsFile.ts';
 import { isPassing, prepareFolder, requireState } from './sqlite/folder.ts';
 import { guardLostKeys } from './sqlite/lostKeys.ts';
 import type { EventsKept } from './sqlite/messages.ts';
-import { openDatabase } from './sqlite/openDatabase.ts';
+import { type LentDatabase, openDatabase } from './sqlite/openDatabase.ts';
 import { SqlStrangers } from './strangers.ts';
 import { type DamageSink, Tables } from './tables.ts';
 import { SqlTokens } from './tokens.ts';
@@ -75,6 +75,10 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
 
 /** The same, with the numbers of its databases. */
 export type PatientStore = Store & {
+  readonly database: Pick<LentDatabase, 'lend'> & {
+    /** Looks after the database's thread, which another thread finds missing: it is started anew, or ended where it hangs. */
+    lookAfter(): void;
+  };
   gauges(): { readonly state: DatabaseGauges; readonly events: DatabaseGauges };
 };
 
@@ -113,7 +117,12 @@ export async function openPatientStore(folder: string, options: PatientOptions):
   const events = openEventsDatabase(folder, false, keep);
   const { store, leases } = sqliteStore(folder, database, events, once(onNotice));
   leasesLost = () => leases.replay();
-  return { ...store, gauges: () => ({ state: database.gauges(), events: events.gauges() }) };
+  const lookAfter = () => void database.run([]).catch(() => {});
+  return {
+    ...store,
+    database: { lend: database.lend, lookAfter },
+    gauges: () => ({ state: database.gauges(), events: events.gauges() }),
+  };
 }
 
 function sqliteStore(folder: string, database: Database, eventsDatabase: EventsDatabase, damaged: DamageSink) {

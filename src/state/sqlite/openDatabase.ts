@@ -14,8 +14,8 @@ export type DatabaseOptions = ThreadOptions & {
 
 /** A database that other threads of the program ask too. */
 export type LentDatabase = Database & {
-  /** Has `receive` get a port for a `PortDatabase`, and another whenever the one before is closed because its thread ended. */
-  lend(receive: (port: MessagePort) => void): void;
+  /** Has `receive` get a port for a `PortDatabase`, and another whenever the one before is closed because its thread ended. Returns the way to end that. */
+  lend(receive: (port: MessagePort) => void): () => void;
   gauges(): DatabaseGauges;
 };
 

@@ -45,7 +45,7 @@ export class DatabaseThread<Asked, Given> {
   readonly #onNotice: (notice: Notice) => void;
   readonly #patienceMs: number;
   readonly #waiting = new Map<number, Waiting<Given>>();
-  readonly #borrowers: ((port: MessagePort) => void)[] = [];
+  readonly #borrowers = new Set<(port: MessagePort) => void>();
   #thread: Worker | undefined;
   #hangs = false;
   #answered = false;
@@ -99,11 +99,12 @@ export class DatabaseThread<Asked, Given> {
 
   /**
    * Has `receive` get a port through which another thread asks (`PortDatabase`), and a new one each time that this thread starts: the one
-   * before is closed then.
+   * before is closed then. Returns the way to end that.
    */
-  lend(receive: (port: MessagePort) => void): void {
-    this.#borrowers.push(receive);
+  lend(receive: (port: MessagePort) => void): () => void {
+    this.#borrowers.add(receive);
     if (this.#thread) lendPort(this.#thread, receive);
+    return () => void this.#borrowers.delete(receive);
   }
 
   /** Waits for what was asked before, and for the thread to end. */

@@ -1,0 +1,64 @@
+import { decideBoot } from '../boot/decide.ts';
+import type { LeaseChange } from '../dhcp/holders.ts';
+import { startDhcpServer } from '../dhcp/server.ts';
+import type { Ipv4 } from '../model/ipv4.ts';
+import { withServers } from '../site/servers.ts';
+import { WireView } from '../site/wireSite.ts';
+import { openPortLeases } from '../state/sqlite/portLeases.ts';
+import { serveInThread } from '../threads/serveInThread.ts';
+import type { DhcpShape, Surroundings } from './dhcpShape.ts';
+
+// The thread of DHCP. All that an answer needs is here: the site in force, the leases, and a way of its own to the database.
+
+await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
+  const view = new WireView(start.site);
+  let around: Surroundings = start;
+  const { database, leases } = openPortLeases({
+    folder: start.stateFolder,
+    missing: () => send({ kind: 'database missing' }),
+    damaged: (damage) => send({ kind: 'damaged', damage }),
+  });
+  if (start.database) database.take(start.database);
+
+  /** Addresses whose leases changed in this turn of the event loop. They are known elsewhere before an ACK leaves, which waits for the disk. */
+  const changed = new Set<Ipv4>();
+  const sendChanges = () => {
+    const changes = [...changed].map((ip): LeaseChange => {
+      const lease = server.leaseAt(ip);
+      return lease ? { ip, lease } : { ip };
+    });
+    changed.clear();
+    send({ kind: 'leases', changes });
+  };
+
+  const server = await startDhcpServer({
+    site: () => withServers(view.site, around.addresses),
+    store: leases,
+    events,
+    faulted,
+    isOwn: (ip) => [...around.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip)),
+    boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: around.httpPort }),
+    leaseChanged: (ip) => {
+      if (changed.size === 0) setImmediate(sendChanges);
+      changed.add(ip);
+    },
+  });
+  return {
+    received(message) {
+      if (message.kind === 'site') view.take(message.change);
+      else database.take(message.port);
+    },
+    answers: {
+      reload: async (surroundings) => {
+        around = surroundings;
+        await server.reload();
+      },
+      release: (ip) => server.release(ip),
+    },
+    gauges: () => server.gauges(),
+    close: async () => {
+      await server.close();
+      await database.close();
+    },
+  };
+});
