@@ -1,11 +1,11 @@
 import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
-import { Worker } from 'node:worker_threads';
+import { isMainThread, Worker } from 'node:worker_threads';
 
 // Read by the server under test before its own code (`node --import`). On SIGUSR2 the next event at the edge that the file
-// names throws, as a mistake in the code behind it would.
+// names throws, as a mistake in the code behind it would. Threads of services, which get no signals, read the file at each of their edges.
 
 const EDGES: Readonly<Record<string, (emitter: EventEmitter, event: string) => boolean>> = {
   tftp: (emitter, event) => event === 'message' && portOf(emitter) === 69,
@@ -23,18 +23,25 @@ function isHttp(emitter: EventEmitter, address: 'object' | 'string'): boolean {
   return emitter instanceof http.Server && typeof emitter.address() === address;
 }
 
+const FAULT = process.env.REVEILLE_TEST_FAULT ?? '';
 let armed: string | undefined;
-process.on('SIGUSR2', () => {
-  armed = readFileSync(process.env.REVEILLE_TEST_FAULT ?? '', 'utf8').trim();
-});
+const armedEdge = () => readFileSync(FAULT, { encoding: 'utf8', flag: 'a+' }).trim();
+if (isMainThread)
+  process.on('SIGUSR2', () => {
+    armed = armedEdge();
+  });
+/** Whether this edge is to throw: once. */
+function throwsAt(edge: string): boolean {
+  if ((isMainThread ? armed : armedEdge()) !== edge) return false;
+  armed = undefined;
+  writeFileSync(FAULT, '');
+  return true;
+}
 
 const { emit } = EventEmitter.prototype;
 EventEmitter.prototype.emit = function (event: string, ...args: unknown[]): boolean {
-  if (armed !== undefined && EDGES[armed]?.(this, event)) {
-    const edge = armed;
-    armed = undefined;
-    throw new Error(`a mistake behind ${edge}`);
-  }
+  for (const [edge, isHere] of Object.entries(EDGES))
+    if (isHere(this, event) && throwsAt(edge)) throw new Error(`a mistake behind ${edge}`);
   return emit.call(this, event, ...args);
 };
 
@@ -42,8 +49,8 @@ EventEmitter.prototype.emit = function (event: string, ...args: unknown[]): bool
 const { setImmediate: schedule } = globalThis;
 globalThis.setImmediate = Object.assign(
   (callback: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate => {
-    if (armed !== 'dhcp' || !new Error().stack?.includes('/src/dhcp/port.ts')) return schedule(callback, ...args);
-    armed = undefined;
+    if (isMainThread || !new Error().stack?.includes('/src/dhcp/port.ts') || !throwsAt('dhcp'))
+      return schedule(callback, ...args);
     return schedule(() => {
       throw new Error('a mistake behind dhcp');
     });
