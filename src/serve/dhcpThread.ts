@@ -1,6 +1,6 @@
 import { decideBoot } from '../boot/decide.ts';
 import type { LeaseChange } from '../dhcp/holders.ts';
-import { startDhcpServer } from '../dhcp/server.ts';
+import { type LocalDhcpServer, startDhcpServer } from '../dhcp/server.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import { withServers } from '../site/servers.ts';
 import { WireView } from '../site/wireSite.ts';
@@ -22,9 +22,10 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
 
   /** Addresses whose leases changed in this turn of the event loop. They are known elsewhere before an ACK leaves, which waits for the disk. */
   const changed = new Set<Ipv4>();
+  let running: LocalDhcpServer | undefined;
   const sendChanges = () => {
     const changes = [...changed].map((ip): LeaseChange => {
-      const lease = server.leaseAt(ip);
+      const lease = running?.leaseAt(ip);
       return lease ? { ip, lease } : { ip };
     });
     changed.clear();
@@ -39,10 +40,13 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
     isOwn: (ip) => [...around.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip)),
     boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: around.httpPort }),
     leaseChanged: (ip) => {
-      if (changed.size === 0) setImmediate(sendChanges);
+      if (changed.size === 0 && running) setImmediate(sendChanges);
       changed.add(ip);
     },
   });
+  running = server;
+  // Those that the state had.
+  sendChanges();
   return {
     received(message) {
       if (message.kind === 'site') view.take(message.change);

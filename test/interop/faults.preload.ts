@@ -11,7 +11,7 @@ const EDGES: Readonly<Record<string, (emitter: EventEmitter, event: string) => b
   tftp: (emitter, event) => event === 'message' && portOf(emitter) === 69,
   http: (emitter, event) => event === 'request' && isHttp(emitter, 'object'),
   operators: (emitter, event) => event === 'request' && isHttp(emitter, 'string'),
-  state: (emitter, event) => event === 'message' && emitter instanceof Worker,
+  state: (emitter, event) => event === 'message' && emitter instanceof Worker && emitter.threadName === 'state',
 };
 
 function portOf(emitter: EventEmitter): number | undefined {
