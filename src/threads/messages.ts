@@ -24,6 +24,8 @@ export type FromThread<S extends Shape> =
   | { readonly kind: 'events'; readonly events: readonly Seen[] }
   | { readonly kind: 'gauges'; readonly gauges: Gauges }
   | { readonly kind: 'fault'; readonly error: PackedError }
+  /** An exception reached the event loop of the thread: the service has to be started anew. */
+  | { readonly kind: 'broken'; readonly error: PackedError }
   | { readonly kind: 'closed' };
 
 /** What was seen, and when: milliseconds since the epoch. */

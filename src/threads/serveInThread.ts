@@ -43,6 +43,10 @@ export async function serveInThread<S extends Shape>(
   const post = (message: FromThread<S>, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, [...transfer]);
   const batches = new EventBatches(data.taken, (events) => post({ kind: 'events', events }));
+  // The thread goes on until its service is closed: sockets that it made belong to the process, and outlast a thread that just ends.
+  const broken: FaultSink = (error) => post({ kind: 'broken', error: packError(error) });
+  process.on('uncaughtException', broken);
+  process.on('unhandledRejection', broken);
   const faulted: FaultSink = (error) => post({ kind: 'fault', error: packError(error) });
   try {
     const service = await start({

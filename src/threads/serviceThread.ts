@@ -18,7 +18,7 @@ export type ServiceThreadOptions<S extends Shape> = {
   readonly events: EventSink;
   /** Takes in the exceptions that the thread contains. */
   readonly faulted: FaultSink;
-  /** The thread ended, by an exception or otherwise: nothing of it runs any more. */
+  /** An exception reached the thread's event loop, or the thread ended. The service is closed then, and started anew. */
   readonly broken: FaultSink;
   readonly received?: (message: S['fromThread']) => void;
 };
@@ -132,6 +132,9 @@ export class ServiceThread<S extends Shape> {
         break;
       case 'fault':
         faulted(unpackError(message.error));
+        break;
+      case 'broken':
+        if (!this.#closing) this.#options.broken(unpackError(message.error));
         break;
       case 'answer':
         this.#settle(message.id)?.resolve(message.answer);

@@ -7,7 +7,7 @@ import { DatabaseThread, threadOf } from './thread.ts';
 /** The database of the events of a state folder. The file is opened at the first call, and anew after it failed. */
 export function openEventsDatabase(folder: string, readOnly: boolean, keep: EventsKept): EventsDatabase {
   const options: EventsThreadOptions = { folder, readOnly, keep };
-  const thread = new DatabaseThread<EventsAsked, Outcome>(options, { start: threadOf('./eventsThread.ts') });
+  const thread = new DatabaseThread<EventsAsked, Outcome>(options, { start: threadOf('./eventsThread.ts', 'events') });
   // Nothing has been saved yet, or the state is of an earlier release and its server does not run.
   const isEmpty = readOnly && !existsSync(join(folder, 'events.db'));
   return {

@@ -23,13 +23,13 @@ const LOOK_EVERY_MS = 1000;
 /** How long closing waits for a thread that does not end. */
 const CLOSE_MS = 10_000;
 
-/** Starts a thread of this folder by its module. */
-export function threadOf(module: string): StartThread {
+/** Starts a thread of this folder by its module, with a name for `top -H`. */
+export function threadOf(module: string, name = 'state'): StartThread {
   // Node's own flags are for the main thread: some of them end a thread that inherits them.
   return (options) =>
     new Worker(new URL(module, import.meta.url), {
       workerData: options,
-      name: 'state',
+      name,
       execArgv: [],
       resourceLimits: FEW_NEW_OBJECTS,
     });
