@@ -17,7 +17,7 @@ if (process.env.REVEILLE_ISOLATED !== '1') throw new Error('run this through tes
 let disk: string;
 beforeEach(() => {
   disk = mkdtempSync(join(tmpdir(), 'reveille-full-'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1280k', 'tmpfs', disk]);
 });
 afterEach(() => {
   execFileSync('umount', ['-l', disk]);
