@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { ReveilleError } from '../errors.ts';
 import type { LeaseShown } from '../http/contracts/leases.ts';
+import { LIST_IMAGES } from '../http/contracts/machines.ts';
 import { openShelf } from '../image/shelf.ts';
 import { formatIpv4 } from '../model/ipv4.ts';
 import { type Mac, parseAnyMac } from '../model/mac.ts';
@@ -13,7 +14,7 @@ import { diagnoseStranger, type SeenStranger, strangerState } from '../timeline/
 import type { Status } from '../timeline/status.ts';
 import { type DiagnosisText, diagnosisText, strangerText } from '../words/diagnosis.ts';
 import { bootJson } from '../words/step.ts';
-import type { ServerFlags } from './api.ts';
+import { ask, type ServerFlags } from './api.ts';
 import { leasesNow } from './lease.ts';
 import { asking, jsonOption, nodesArgument, siteOption } from './options.ts';
 import { jsonText } from './print.ts';
@@ -53,15 +54,25 @@ export function whyCommand(): Command {
 }
 
 async function aboutNodes(set: string, status: Status, flags: Flags): Promise<readonly Diagnosed[]> {
-  const shelf = openShelf(join(flags.state, 'images'));
+  const isBuilt = await builtImages(flags);
   return Promise.all(
     nodesNamed(status, set).map(async (node) => {
-      const built = node.image !== null && (await shelf.current(node.image)) !== undefined;
+      const built = node.image !== null && (await isBuilt(node.image));
       const diagnosis = diagnose(node, built, Date.now());
       const { code } = diagnosis.finding;
       return { node: node.name, state: node.state, code, ...diagnosisText(diagnosis), diagnosis };
     }),
   );
+}
+
+/** Tells whether an image is built: on the server's machine. */
+async function builtImages(flags: Flags): Promise<(image: string) => Promise<boolean>> {
+  if (flags.server !== undefined) {
+    const built = new Set((await ask(flags, LIST_IMAGES, {})).map(({ name }) => name));
+    return async (image) => built.has(image);
+  }
+  const shelf = openShelf(join(flags.state, 'images'));
+  return async (image) => (await shelf.current(image)) !== undefined;
 }
 
 /** Whether a word names a machine, by its MAC address or by an address that it has, that the site does not list. */

@@ -162,6 +162,13 @@ describe('the API over TCP', () => {
     assert.match(pinned.text, /node01/);
     const byCa = await runProgram('lease', 'list', ...there, '--server-ca', certificate);
     assert.equal(byCa.code, 0, byCa.text);
+    const pin = ['--server-fingerprint', `sha256:${api.fingerprint}`];
+    const why = await runProgram('why', 'node01', ...there, ...pin);
+    assert.deepEqual([why.code, /node01/.test(why.text)], [0, true], why.text);
+    const power = await runProgram('power', 'node01', 'status', ...there, ...pin);
+    assert.match(power.text, /node01 .*failed/, 'it has no BMC');
+    const add = ['node', 'add', 'node02', '--mac', '52:54:00:00:00:52', '--ip', 'next'];
+    assert.match((await runProgram(...add, ...there, ...pin)).text, /role admin.*ROLE_LACKING/s);
     const other = await runProgram('status', ...there, '--server-fingerprint', `sha256:${'0'.repeat(64)}`);
     assert.match(other.text, /another certificate: sha256:[0-9a-f]{64}[\s\S]*CERTIFICATE_INVALID/);
     const unknown = await runProgram('status', ...there);
