@@ -152,6 +152,6 @@ next;node02;5254.0000.0052;"compute, gpu";g6;08
     ],
   ];
   for (const [text, told] of wrong) {
-    it(`is told of ${told}`, () => assert.ok(problem(text).includes(told), problem(text)));
+    it(`is reported: ${told}`, () => assert.ok(problem(text).includes(told), problem(text)));
   }
 });

@@ -14,7 +14,7 @@ test("a process's capability sets are read", () => {
   assert.equal(sets.bounding, 0n);
 });
 
-test('serving needs ports below 1024 and raw packets, and whoever holds more holds too much', () => {
+test('serving needs ports below 1024 and raw packets, and more than that is too much', () => {
   assert(holdsOnly(parseCapabilities(status('0000000000002400')), SERVE_NEEDS));
   assert(holdsOnly(parseCapabilities(status('0000000000000000')), SERVE_NEEDS));
   assert(!holdsOnly(parseCapabilities(status('0000000000003400')), SERVE_NEEDS));

@@ -41,7 +41,7 @@ const SITE = siteWith([], { net: { vlans: { move: { id: 5, subnet: '10.1.0.0/24'
 const ELSEWHERE = siteWith([], {});
 
 describe('credentials', () => {
-  test('prove a node by every name and address, to whoever trusts the site’s authority', async () => {
+  test('prove a node by every name and address, to clients that trust the site’s authority', async () => {
     await withSite(SITE, async (site) => {
       const { ca, certificate, key } = await server()(site);
       const [own, authority] = [new X509Certificate(certificate), new X509Certificate(ca)];
@@ -59,7 +59,7 @@ describe('credentials', () => {
     });
   });
 
-  test('are made once for a node, however many ask at once and whoever asks later; no two nodes share a key', async () => {
+  test('are made once for a node, with any number of requests at once or later; no two nodes share a key', async () => {
     await withSite(SITE, async (site) => {
       const store = emptyStore().certificates;
       const ask = server(store);

@@ -13,7 +13,7 @@ const values = (identity: Identity) => {
 };
 
 describe('an identity', () => {
-  test('is made once and stays, however many ask at once and whoever asks later', async () => {
+  test('is made once and stays, with any number of requests at once or later', async () => {
     const store = emptyStore().identities;
     const identities = new Identities(store);
     const asked = await Promise.all([

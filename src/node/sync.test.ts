@@ -74,7 +74,7 @@ test('one that takes an order and says nothing, and one that is waited for in va
   ]);
 });
 
-test('many nodes work in turns, and whoever asked may leave', async () => {
+test('many nodes work in turns, and the requester may leave', async () => {
   const names = Array.from({ length: 500 }, (_, i) => `n${i}`);
   const rack = nodes(Object.fromEntries(names.map((name) => [name, 'done'])));
   const results = await all(rack, names, {});

@@ -265,7 +265,7 @@ describe('what is kept of a token', () => {
   });
 });
 
-describe('whoever has no token', () => {
+describe('a request without a token', () => {
   it('gets neither bundle nor token after the agent has used its own, whatever comes in between but a boot', async () => {
     const step = fc.constantFrom('none', 'want', 'plain', 'guess', 'own', 'wait');
     await fc.assert(

@@ -76,7 +76,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
 };
 
-test('each mistake is told in words, with what to do', { timeout: 600_000 }, async (t) => {
+test('each mistake is named, with what to do', { timeout: 600_000 }, async (t) => {
   const cloud = await openContainers({ right: {}, ...MISTAKES });
   t.after(() => cloud.close());
   // Nobody maps hosts to cells while the scheduler stands still.

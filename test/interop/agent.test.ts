@@ -246,7 +246,7 @@ for (const flavour of FLAVOURS) {
     assert.ok(took >= 3900 && took < 8000, `${took} ms`);
   });
 
-  test(`${flavour}: a file that cannot be laid is told; once the site is mended the node goes on`, async (t) => {
+  test(`${flavour}: a file that cannot be written is reported; once the site is corrected the node goes on`, async (t) => {
     const { machine, site, server } = await stage(t, flavour, {
       'overlays/nova/etc/a': 'a',
       'overlays/nova/overlay.yaml': '/etc/a: { group: nosuch }\n',
@@ -261,7 +261,7 @@ for (const flavour of FLAVOURS) {
     assert.equal(machine.read('etc/a'), 'a');
   });
 
-  test(`${flavour}: a broken template keeps the node waiting with the place of the error, told once`, async (t) => {
+  test(`${flavour}: a broken template keeps the node waiting with the place of the error, reported once`, async (t) => {
     const { machine, site, server } = await stage(t, flavour, { 'overlays/nova/etc/a.j2': 'x\n{{ vars.nothing }}' });
     const ended = machine.start(KERNEL);
     await until(() => server.event('bundle', 'failed') !== undefined);
@@ -272,7 +272,7 @@ for (const flavour of FLAVOURS) {
     assert.equal((await ended).code, 0);
   });
 
-  test(`${flavour}: a kernel line with a broken key is told and does no harm`, async (t) => {
+  test(`${flavour}: a kernel line with a broken key is reported and does no harm`, async (t) => {
     const { machine, server } = await stage(t, flavour, {});
     const { code } = await machine.start(`${KERNEL} sshpub=ssh-dss AAAA;reboot`);
     assert.equal(code, 3);

@@ -49,7 +49,7 @@ function* busyboxRoot(): Generator<Member> {
     yield file(path, readFileSync(`/${path}`));
 }
 
-test('lines of check run in the finished root; the first that fails is told with its words and its place', async (t) => {
+test('lines of check run in the finished root; the first that fails is reported with its output and its place', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'reveille-check-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const initrd = { path: join(folder, 'initrd') };
@@ -107,7 +107,7 @@ test('lines of check run in the finished root; the first that fails is told with
   );
 });
 
-test('a root that was slimmed too far is told of or refused, and the image before stays', async (t) => {
+test('a root that was slimmed too far is reported or refused, and the image before stays', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'reveille-slimmed-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const root = join(folder, 'root.tar');

@@ -114,7 +114,7 @@ describe('on a wire with several subnets', () => {
     });
   }
 
-  test('a phone is told its boot file and options, and moves when it is a phone no more', async () => {
+  test('a phone gets its boot file and options, and moves when it is a phone no more', async () => {
     addMachine('client', '52:54:00:00:0f:03');
     await serve(await site());
     const asking = 'also request root-path, tftp-server-name, bootfile-name;';

@@ -202,7 +202,7 @@ describe('udhcpc', () => {
     });
   }
 
-  test('is refused the lease, and told nothing, while leases cannot be saved; then it gets one', async () => {
+  test('is refused the lease, and gets no answer, while leases cannot be saved; then it gets one', async () => {
     addMachine('guest', '52:54:00:00:0b:06');
     let full = true;
     const { events, kinds } = await serve(rackSite(), {

@@ -132,7 +132,7 @@ describe('a mistake in', () => {
     });
   }
 
-  test('reading the leases: nodes with addresses of their own are served, nobody else', async () => {
+  test('reading the leases: nodes with addresses of their own are served, and no others', async () => {
     await server.close();
     armed = 'loading';
     await startServer([]);
@@ -149,7 +149,7 @@ describe('a mistake in', () => {
   });
 });
 
-test('a server that starts again from the store knows every lease that a client was told of', async () => {
+test('a server that starts again from the store knows every lease that a client was given', async () => {
   const first = new Map<string, string | undefined>();
   for (const guest of GUESTS) first.set(guest, await ask(guest));
   armed = 'encoding';

@@ -100,7 +100,7 @@ describe('under the load of perfdhcp', () => {
     await kill(server);
   });
 
-  test('killed at full load, it has on disk every lease that a client was told of, and doubles none', async () => {
+  test('killed at full load, it has on disk every lease that a client was given, and doubles none', async () => {
     const state = join(folder, 'killed');
     const capture = join(folder, 'wire.pcap');
     const wire = start(

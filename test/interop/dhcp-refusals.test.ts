@@ -96,7 +96,7 @@ describe('a mistake', () => {
     assert.equal(await leased('second', '10.0.0.52'), true);
   });
 
-  test('of whoever hears the events costs nothing', async () => {
+  test('of a listener for events affects no answer', async () => {
     const { faults } = await serve({
       events: () => {
         throw new Error('a mistake');

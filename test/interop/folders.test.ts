@@ -118,7 +118,7 @@ for (const flavour of FLAVOURS) {
     assert.deepEqual({ ...(await sync(server)), ms: 0 }, DONE);
   });
 
-  test(`${flavour}: a folder takes the place of a file and the other way round; what is in the way is told and costs no boot`, async (t) => {
+  test(`${flavour}: a folder takes the place of a file and the other way round; what is in the way is reported and stops no boot`, async (t) => {
     const { machine, site, server } = await stage(t, flavour, {
       'nodes/node01/files/etc/turns': 'a file',
       'nodes/node01/files/etc/other/x': 'x',

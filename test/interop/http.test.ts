@@ -202,7 +202,7 @@ test('a small file that is remembered is asked about anew at each request', asyn
   assert.match(await get(), / 404$/);
 });
 
-test('a file that shrinks, a client that leaves and one that stops reading are noticed and told', async (t) => {
+test('a file that shrinks, a client that leaves and one that stops reading are noticed and reported', async (t) => {
   const { base, port, events } = await server(t, { stallMs: 2000 });
   const path = join(scratch, 'tftp', 'shrinks');
   writeFileSync(path, randomBytes(30_000_000));
@@ -233,7 +233,7 @@ test('a file that shrinks, a client that leaves and one that stops reading are n
   assert.equal(slow.length, 30_000_000);
 });
 
-test('many fetch at once; what is over the limit is told to ask again', async (t) => {
+test('many fetch at once; requests over the limit are answered with Retry-After', async (t) => {
   const { base, events } = await server(t, { maxDownloadsPerClient: 16 });
   writeFileSync(join(scratch, 'image'), randomBytes(20_000_000));
   const hash = sha256(readFileSync(join(scratch, 'image')));

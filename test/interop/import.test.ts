@@ -259,7 +259,7 @@ describe('reveille import', () => {
     assert.ok(!(await readdir(folder)).includes('nothing'));
   });
 
-  it('ends with 2 where it is not told what to do', async () => {
+  it('ends with 2 without an order', async () => {
     for (const words of [
       [],
       ['--out', 'x'],

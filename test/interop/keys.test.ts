@@ -68,7 +68,7 @@ describe('nodes and their peers', { skip: hasUsers() ? false : 'needs root: file
       );
     });
 
-    test('a node of another group is not let in, and knows nobody of this one', () => {
+    test('a node of another group is not admitted, and knows no node of this one', () => {
       refused(three(), 'ssh node02 true', /No .* host key is known for node02/, 'nova');
       refused(three(), 'ssh -o StrictHostKeyChecking=no node02 true', /Permission denied/, 'nova');
       assert.equal(three().run('ssh node03 hostname', 'nova'), 'node03\n');

@@ -116,7 +116,7 @@ async function visit(script: string): Promise<void> {
 const UDHCPC = ['udhcpc', '-f', '-i', 'eth0', '-R', '-t', '5', '-T', '1', '-x', 'hostname:node01'];
 
 describe('rsyslogd', () => {
-  test('is told each exchange in the words that dhcpd has for it', async () => {
+  test('gets each exchange in the words that dhcpd has for it', async () => {
     const stop = await startRsyslog();
     addMachine('node01', '52:54:00:00:0a:01');
     const script = clientScript(join(folder, 'script'), join(folder, 'notes'));
@@ -140,7 +140,7 @@ describe('rsyslogd', () => {
     await stop();
   });
 
-  test('is told everything across a restart, and by a process without privileges', async () => {
+  test('gets everything across a restart, and by a process without privileges', async () => {
     const stop = await startRsyslog();
     const lost: Parameters<LossSink>[0][] = [];
     const log = new Log(LOCAL, (loss) => lost.push(loss), { syslog: socket, journald: UNUSED });
@@ -171,7 +171,7 @@ describe('rsyslogd', () => {
     assert.ok(lost.reduce((sum, { count }) => sum + count, 0) > 0);
   });
 
-  test('on another machine is told in RFC 5424, as JSON if wanted', async () => {
+  test('on another machine gets RFC 5424, as JSON if set', async () => {
     const stop = await startRsyslog();
     const to = { ip: ip('127.0.0.1'), port: 5514 };
     const log = new Log({ ...LOCAL, format: 'json', syslog: { facility: 'daemon', to } }, ({ cause }) =>

@@ -143,7 +143,7 @@ test('who has no more than needed starts once only', () => {
   assertServes(told);
 });
 
-test('who has less is told what is missing for which socket, and how to grant it', () => {
+test('with less the error names what is missing for which socket, and how to grant it', () => {
   const none = run(caps('-all')).told;
   assert.deepEqual(none.missing, ['CAP_NET_BIND_SERVICE', 'CAP_NET_RAW']);
   assert.match(

@@ -343,7 +343,7 @@ for (const method of ['arp', 'icmp'] as const) {
       prober.close();
     });
 
-    test('finds the address that somebody has and not the one that nobody has', async () => {
+    test('finds the address that a machine has and not the one that none has', async () => {
       const before = openDescriptors();
       const prober = openProber('left0', method, rethrown);
       const started = performance.now();

@@ -176,7 +176,7 @@ describe('the small ones', () => {
     assert.doesNotMatch(said, /\[E\]|\[W\]/);
   });
 
-  test('a share that belongs to somebody else is told of, and its owner’s is taken', async () => {
+  test('a share of another owner is reported, and its owner’s is taken', async () => {
     const share = mkdtempSync(join(tmpdir(), 'reveille-share-'));
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', share]);
     try {

@@ -78,7 +78,7 @@ for (const flavour of FLAVOURS) {
     assert.deepEqual({ ...(await sync(server)), ms: 0 }, DONE);
   });
 
-  test(`${flavour}: what others change on the node is told and left alone, until the site changes it or it is restored`, async (t) => {
+  test(`${flavour}: what others change on the node is reported and left alone, until the site changes it or it is restored`, async (t) => {
     const { machine, site, server } = await stage(t, flavour, {
       'overlays/nova/etc/a b.conf': 'a',
       'overlays/nova/etc/b\\c.conf': 'b',
@@ -124,7 +124,7 @@ for (const flavour of FLAVOURS) {
     assert.equal(server.news().at(-1)?.applied.drifted, 0);
   });
 
-  test(`${flavour}: a hook that fails is told once with what it printed, and tried again until it works`, async (t) => {
+  test(`${flavour}: a hook that fails is reported once with what it printed, and tried again until it works`, async (t) => {
     const run = 'test -e /root/fine || { echo no such light; exit 9; }; echo ran >> /root/ran';
     const { machine, site, server } = await stage(t, flavour, {
       'overlays/nova/etc/a': 'a',
@@ -192,7 +192,7 @@ for (const flavour of FLAVOURS) {
     }
   });
 
-  test(`${flavour}: a server that goes away and comes back is found again; the node asks by itself and at once when told to`, async (t) => {
+  test(`${flavour}: a server that goes away and comes back is found again; the node asks by itself and at once when ordered to`, async (t) => {
     const { machine, site, server } = await stage(t, flavour, { 'overlays/nova/etc/a': '1' }, { refreshSeconds: 2 });
     assert.equal((await machine.start(KERNEL)).code, 0);
     edit(site.root, { 'overlays/nova/etc/a': '2' });
@@ -293,7 +293,7 @@ const DONE: SyncResult = { node: 'node01', result: 'done', changed: 0, removed: 
 type Server = Awaited<ReturnType<typeof stage>>['server'];
 
 // Only where systemctl is ours: the wire's machines have no kernel of their own that could be rebooted.
-test('an order to reboot is told, followed once, and nothing else is done until the machine is down', async (t) => {
+test('an order to reboot is delivered, followed once, and nothing else is done until the machine is down', async (t) => {
   const { machine, server } = await stage(t, 'busybox', { 'overlays/nova/etc/a': 'a' });
   fakeSystemd(machine);
   assert.equal((await machine.start(KERNEL)).code, 0);

@@ -88,7 +88,7 @@ test('events wait while the disk is full', async () => {
   await store.close();
 });
 
-test('a disk that is full from the start, and one that is mounted read-only, are told in words', async () => {
+test('a disk that is full from the start, and one that is mounted read-only, are named in the error', async () => {
   fillDisk();
   await assert.rejects(openStore(join(disk, 'state')), unavailable(/the disk is full/));
   const readOnly = mkdtempSync(join(tmpdir(), 'reveille-read-only-'));

@@ -222,7 +222,7 @@ test('a root on xfs and one on btrfs are read', async () => {
   }
 });
 
-test('several roots, none, and an encrypted disk are told in words', async () => {
+test('several roots, none, and an encrypted disk are named in the error', async () => {
   ext4Of(at('other.ext4'), await tarFile('other.tar', root('Other 2')), 16);
   writeFileSync(at('luks'), Buffer.concat([Buffer.from('LUKS\xba\xbe\x00\x01', 'latin1'), Buffer.alloc(4 << 20)]));
   partitioned(at('two.raw'), 'gpt', [

@@ -11,7 +11,7 @@ import { oneMachineRack } from './oneMachine.ts';
 
 const REPOSITORY = join(import.meta.dirname, '../..');
 
-describe('a rack of one machine that nobody serves', () => {
+describe('a rack of one machine without a server', () => {
   let folder = '';
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'reveille-rack-'));
@@ -91,7 +91,7 @@ describe('a rack of one machine that nobody serves', () => {
     }
   });
 
-  test('one who may not is told how to get there', { skip: onlyForRoot() }, async () => {
+  test('a user who may not gets a hint', { skip: onlyForRoot() }, async () => {
     const refused = JSON.parse(await firstLine(spawn(...asOrdinaryUser('600', folder))));
     assert.equal(refused.code, 'PRIVILEGE_MISSING');
     assert.match(refused.message, /\/dev\/net\/tun/);

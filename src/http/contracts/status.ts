@@ -26,7 +26,7 @@ const bootStep = z.object({
   image: z.string().exactOptional().describe('The SHA-256 of the image that the file belongs to.'),
   bytes: z.number().exactOptional().describe('How much of the file was sent.'),
   cause: z.string().exactOptional().describe('Why the file was not sent whole.'),
-  bootFile: z.string().exactOptional().describe('What the machine is told to boot.'),
+  bootFile: z.string().exactOptional().describe('The boot file that the machine gets.'),
   standing: cloudStanding.exactOptional(),
   output: z.string().exactOptional().describe('The tail of what a failing command printed.'),
   hint: z.string().exactOptional(),

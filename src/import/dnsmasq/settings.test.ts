@@ -66,7 +66,7 @@ describe('a line of dnsmasq.conf', () => {
       }));
   }
 
-  it('is told of with all others that cannot be read', () =>
+  it('is reported with all others that cannot be read', () =>
     withSiteFolder({ 'dnsmasq.conf': 'dhcp-range=x.y\ndhcp-host=a b\n' }, async (folder) => {
       await assert.rejects(readDnsmasq(new SiteDraft(), `${folder}/dnsmasq.conf`, ALONE), (error) => {
         assert.match((error as ReveilleError).hint ?? '', /dnsmasq\.conf:2:11: "a b" is not understood in dhcp-host/);

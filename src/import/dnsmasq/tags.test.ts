@@ -338,7 +338,7 @@ describe('what has no place in a site', () => {
     ],
   ];
   for (const [lines, told] of rows) {
-    it(`is told of: ${lines.trim().split('\n').at(-1)}`, () =>
+    it(`is reported: ${lines.trim().split('\n').at(-1)}`, () =>
       imported({ 'dnsmasq.conf': HEAD + lines }, ({ remarks }) => assert.match(remarks.join('\n'), told)));
   }
 

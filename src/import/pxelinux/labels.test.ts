@@ -50,7 +50,7 @@ describe('a file', () => {
     ['a boot sector', OTHER, 'unknown'],
     ['nothing', Buffer.alloc(0), 'unknown'],
   ];
-  for (const [name, bytes, kind] of rows) it(`is told: ${name}`, () => assert.equal(fileKind(bytes), kind));
+  for (const [name, bytes, kind] of rows) it(`is recognized: ${name}`, () => assert.equal(fileKind(bytes), kind));
 });
 
 describe('what a label starts', () => {
@@ -131,7 +131,7 @@ describe('what a label starts', () => {
 });
 
 describe('a label', () => {
-  it('is shown as menu.c32 shows it, and named so that it can be told apart', async () => {
+  it('is shown as menu.c32 shows it, and named so that it can be distinguished', async () => {
     const label = (line: string, n: number, more = '') => `label ${line}\nkernel k/vmlinuz\nappend n=${n}\n${more}`;
     const { entries, draft } = await imported({
       'tftp/pxelinux.cfg/default': [
@@ -255,7 +255,7 @@ label stays
 });
 
 describe('menus of several files', () => {
-  it('are read whole, and no file of theirs is told as one that nobody asks for', async () => {
+  it('are read whole, and no file of theirs is reported as unused', async () => {
     const { entries, remarks } = await imported({
       'tftp/pxelinux.cfg/default':
         'default vesamenu.c32\nlabel l\nkernel vesamenu.c32\nappend pxelinux.cfg/looks pxelinux.cfg/linux\n',
@@ -287,7 +287,7 @@ describe('menus of several files', () => {
 });
 
 describe('a tree', () => {
-  it('with several pxelinux.cfg: the one that machines start from is read, the others are told', async () => {
+  it('with several pxelinux.cfg: the one that machines start from is read, the others are reported', async () => {
     const files = {
       'tftp/bios/pxelinux.cfg/default': 'label b\nkernel /k/vmlinuz\n',
       'tftp/a/deep/pxelinux.cfg/default': 'label a\nkernel /k/vmlinuz\n',
@@ -302,7 +302,7 @@ describe('a tree', () => {
     assert.equal(pools[0]?.bootFile, 'pxelinux.0');
   });
 
-  it('with folders of nodes that are links: those inside are copied, those out of it told', async () => {
+  it('with folders of nodes that are links: those inside are copied, those out of it are reported', async () => {
     const nodes = {
       n1: { mac: '52:54:00:00:00:51', ip: '10.0.0.51' },
       n2: { mac: '52:54:00:00:00:52', ip: '10.0.0.52' },

@@ -207,7 +207,7 @@ nodes: { a: { profiles: [_a b, a-b], network devices: { d: { ${DEVICE}, ${MASK} 
     ],
   ];
   for (const [what, text, words] of told) {
-    it(`is told of: ${what}`, () => imported(text, (_, remarks) => assert.match(remarks, words)));
+    it(`is reported: ${what}`, () => imported(text, (_, remarks) => assert.match(remarks, words)));
   }
 
   const rows: readonly (readonly [what: string, text: string, node: object, network: object, profile?: object])[] = [

@@ -16,7 +16,7 @@ export function identityStoreContract(
     });
     afterEach(() => opened[Symbol.asyncDispose]());
 
-    test('an identity is kept once: whoever comes second is given what the first kept', async () => {
+    test('an identity is kept once: the second is given what the first kept', async () => {
       assert.deepEqual(await store.read('node01'), new Map());
       const first = new Map([
         ['machine-id', 'a'],

@@ -58,7 +58,7 @@ describe('whatever a configuration says', () => {
     return pieces[pick % pieces.length] ?? '';
   };
 
-  it('becomes a site that loads, or is told to be wrong', async () => {
+  it('becomes a site that loads, or is reported as wrong', async () => {
     let taken = 0;
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat()), { minLength: 1, maxLength: 4 });
     await fc.assert(

@@ -338,7 +338,7 @@ describe('what cannot be read', () => {
     );
   }
 
-  it('is told all at once, what stands around it being read', () => {
+  it('is reported all at once, and the rest is read', () => {
     const error = errorOf(() => parse('foo 1;\noption a 1;\nbar { baz 1; { ; } }\nhost a { qux 1; }\n'));
     assert.match(String(error.hint), /dhcpd.conf:3:1: .*"bar"\ndhcpd.conf:4:10: .*"qux"$/);
   });
@@ -413,7 +413,7 @@ describe('every statement', () => {
     key zone on if switch set unset define log execute eval add allow deny ignore omapi-key`.split(/\s+/);
 
   for (const keyword of LISTED) {
-    it(`${keyword} is read or told of`, () => {
+    it(`${keyword} is read or reported`, () => {
       const treatment = treatmentOf(keyword);
       assert.ok(treatment !== undefined, `${keyword} is not known`);
       if (treatment !== 'taken') assert.match(Object.values(treatment)[0] ?? '', /^.{15,}$/);
@@ -437,7 +437,7 @@ describe('any text', () => {
     }
   };
 
-  it('is read or told of, never more', () => {
+  it('is read or reported, never more', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 300 }), tries), { numRuns: 2000 });
   });
 
