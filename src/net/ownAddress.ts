@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
 import type { Ipv4 } from '../model/ipv4.ts';
+import { type Mac, parseMac, writeMac } from '../model/mac.ts';
 import { interfaceMissing } from './interfaces.ts';
 import {
   AF_INET,
   AF_NETLINK,
   closeDescriptor,
+  ETH_P_ARP,
   interfaceIndex,
   kernelAddress,
+  linkAddress,
+  linkMacOf,
   makeSocket,
   NETLINK_ROUTE,
   receive,
@@ -15,6 +19,7 @@ import {
   sendTo,
 } from './libc.ts';
 import { privilegeMissing } from './privilege.ts';
+import { openPacketSocket } from './raw.ts';
 
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
@@ -35,15 +40,38 @@ export class OwnAddresses {
   readonly #index: number;
   readonly #interfaceName: string;
   readonly #added = new Map<Ipv4, number>();
+  readonly #arp: number;
+  readonly #mac: Mac;
 
-  /** Throws INTERFACE_MISSING. */
+  /** Throws INTERFACE_MISSING or PRIVILEGE_MISSING (CAP_NET_RAW). */
   constructor(interfaceName: string) {
     this.#interfaceName = interfaceName;
-    this.#fd = makeSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-    this.#index = interfaceIndex(this.#fd, interfaceName);
-    if (this.#index !== 0) return;
-    closeDescriptor(this.#fd);
-    throw interfaceMissing(interfaceName);
+    this.#arp = openPacketSocket(interfaceName, 0);
+    try {
+      this.#index = interfaceIndex(this.#arp, interfaceName);
+      const mac = linkMacOf(this.#arp, interfaceName);
+      if (this.#index === 0 || mac === undefined) throw interfaceMissing(interfaceName);
+      this.#mac = mac;
+      this.#fd = makeSocket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    } catch (error) {
+      closeDescriptor(this.#arp);
+      throw error;
+    }
+  }
+
+  /**
+   * Asks by ARP for the Ethernet address of `to`, in the name of the address `ip`. A machine does so before it first sends to another, which knows it since; the kernel does
+   * not where it has asked for another address of its own before.
+   */
+  askFor(to: Ipv4, ip: Ipv4): void {
+    const packet = new Uint8Array(ARP_REQUEST);
+    const view = new DataView(packet.buffer);
+    packet.set([0, 1, 8, 0, 6, 4, 0, 1]);
+    writeMac(this.#mac, packet, 8);
+    view.setUint32(14, ip);
+    view.setUint32(24, to);
+    // One that is lost is no harm: the kernel of the other machine asks then.
+    sendTo(this.#arp, packet, packet.length, linkAddress(this.#index, ETH_P_ARP, EVERYBODY));
   }
 
   /** Adds an address; one that is there already stays as it is. Throws PRIVILEGE_MISSING (CAP_NET_ADMIN) or SystemCallError. */
@@ -59,6 +87,7 @@ export class OwnAddresses {
     for (const [ip, prefix] of [...this.#added].reverse()) this.#ask(RTM_DELADDR, 0, ip, prefix);
     this.#added.clear();
     closeDescriptor(this.#fd);
+    closeDescriptor(this.#arp);
   }
 
   /** Sends one request and reads the kernel's answer, which is there when the call returns: 0 or the number of an error. */
@@ -93,6 +122,8 @@ export class OwnAddresses {
   }
 }
 
+const ARP_REQUEST = 28;
+const EVERYBODY = parseMac('ff:ff:ff:ff:ff:ff') as Mac;
 const MESSAGE_BYTES = 40;
 /** Netlink speaks the machine's byte order. */
 const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

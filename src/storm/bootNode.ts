@@ -32,6 +32,7 @@ export async function bootNode(mac: Mac, means: StormMeans, timed: Timed, signal
   const lease = async (asker: DhcpAsker): Promise<Given> => {
     const given = await dhcp.exchange(mac, asker, arch, signal);
     addresses.add(given.ip, given.prefix);
+    if (asker !== 'loader') for (const to of new Set([given.server, given.nextServer])) addresses.askFor(to, given.ip);
     return given;
   };
 
