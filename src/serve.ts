@@ -123,7 +123,7 @@ export async function serve({
         () => undefined,
       ),
   };
-  const { tftp, http } = await startFileServers(core, wire, dhcp, files, bundles, tokens, orders);
+  const { tftp, http } = await startFileServers(core, records, wire, rolls, dhcp, files, bundles, tokens, orders);
   const withCloud = openCloud(core);
   const operatorsRolls = runRolls(core, records, rolls, images.shelf, bundles, orders, withCloud);
   const apiTokens = opened.use(await ApiTokens.open({ store: records.store.apiTokens, now: Date.now }));

@@ -6,17 +6,17 @@ import type { InterfaceWatch } from './net/interfaceWatch.ts';
 import { type InterfaceAddresses, withServers } from './site/servers.ts';
 import type { Site } from './site/site.ts';
 
-export type ServerAddresses = ReturnType<typeof serverAddresses>;
+export type ServerAddresses = ReturnType<typeof serverAddresses<Site>>;
 
 /** The server's addresses, from the `addresses` that this machine had when they were last read: they may change while the server runs. */
-export function serverAddresses(
-  site: () => Site,
+export function serverAddresses<S extends { readonly networks: ReadonlyMap<string, Network> }>(
+  site: () => S,
   addresses: () => InterfaceAddresses,
   http: { readonly current: number },
 ) {
-  let known: { readonly site: Site; readonly addresses: InterfaceAddresses; readonly served: Site } | undefined;
+  let known: { readonly site: S; readonly addresses: InterfaceAddresses; readonly served: S } | undefined;
   /** Made once for each edit and each change of the interfaces: it is asked for with each request. */
-  const served = (): Site => {
+  const served = (): S => {
     const now = { site: site(), addresses: addresses() };
     if (known?.site !== now.site || known.addresses !== now.addresses)
       known = { ...now, served: withServers(now.site, now.addresses) };

@@ -54,6 +54,16 @@ describe('an identity', () => {
     assert.deepEqual(await new Identities(store).of('node01'), more);
   });
 
+  test('has a machine-id that can be made before all else, and is made once', async () => {
+    const store = emptyStore().identities;
+    const ahead = await Promise.all([1, 2, 3].map(() => new Identities(store).machineIdOf('node01')));
+    assert.match(ahead[0] ?? '', /^[0-9a-f]{32}$/);
+    assert.equal(new Set(ahead).size, 1);
+    assert.deepEqual([...(await store.read('node01')).keys()], ['machine-id']);
+    assert.equal((await new Identities(store).of('node01')).machineId, ahead[0]);
+    assert.equal(await new Identities(store).machineIdOf('node01'), ahead[0]);
+  });
+
   test('is no other node’s', async () => {
     const identities = new Identities(emptyStore().identities);
     const all = await Promise.all(Array.from({ length: 50 }, (_, i) => identities.of(`node${i}`, { nova: true })));

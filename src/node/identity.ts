@@ -28,6 +28,8 @@ export type Identity = {
 /** Made only for nodes whose files use them: the RSA host key, which takes a moment; the user nova's key. */
 export type Wanted = { readonly rsa?: boolean; readonly nova?: boolean };
 
+const MACHINE_ID = 'machine-id';
+
 /**
  * Identities over a store, whose missing parts are made on first use. Known ones stay in memory, so that a node that boots or refreshes
  * does not wait for the disk. RSA keys are made one after the other: many nodes at once must not take all threads that read files.
@@ -46,6 +48,15 @@ export class Identities {
     const quick = await this.#completed(node, nova ? [...ALWAYS, NOVA_KEY] : ALWAYS);
     if (!rsa || quick.has(sshKind('rsa'))) return identityFrom(quick);
     return identityFrom(await this.#inOrder(() => this.#completed(node, [sshKind('rsa')])));
+  }
+
+  /** The machine-id alone: no key is made for it, and nothing is kept in memory. Rejects with what the store rejects with. */
+  async machineIdOf(node: string): Promise<string> {
+    const parts = this.#known.get(node) ?? (await this.#store.read(node));
+    let id = parts.get(MACHINE_ID);
+    while (id === undefined)
+      id = (await this.#store.keep(node, new Map([[MACHINE_ID, await make(MACHINE_ID, node)]]))).get(MACHINE_ID);
+    return id;
   }
 
   async #completed(node: string, kinds: readonly string[]): Promise<IdentityParts> {
@@ -73,7 +84,7 @@ export function identityFrom(parts: IdentityParts): Identity {
   };
   const uuid = part('nvme-host-id');
   return {
-    machineId: part('machine-id'),
+    machineId: part(MACHINE_ID),
     libvirtUuid: part('libvirt-uuid'),
     computeId: part('compute-id'),
     ovsSystemId: part('ovs-system-id'),
@@ -135,7 +146,7 @@ export const SAMPLE_IDENTITY: Identity = {
 };
 
 const PLAIN: Readonly<Record<string, () => string>> = {
-  'machine-id': () => randomUUID().replaceAll('-', ''),
+  [MACHINE_ID]: () => randomUUID().replaceAll('-', ''),
   'libvirt-uuid': () => randomUUID(),
   'compute-id': () => randomUUID(),
   'ovs-system-id': () => randomUUID(),

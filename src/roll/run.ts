@@ -30,6 +30,7 @@ export class Rolls {
   readonly #now: () => number;
   readonly #rolls = new Map<string, Roll>();
   readonly #pins = new Map<string, string>();
+  readonly #pinListeners = new Set<() => void>();
   readonly #inOrder = inTurn();
   /** Ends the pause between two turns. */
   #wake = (): void => {};
@@ -78,6 +79,12 @@ export class Rolls {
   /** Hashes of the images that nodes boot, whatever the site says. */
   get pins(): ReadonlyMap<string, string> {
     return this.#pins;
+  }
+
+  /** Calls `listener` whenever pins have changed, until what it returns is called. */
+  onPins(listener: () => void): () => void {
+    this.#pinListeners.add(listener);
+    return () => this.#pinListeners.delete(listener);
   }
 
   /** Rolls on record and under way, the nodes of the latter that are out of service, and pins. */
@@ -175,6 +182,7 @@ export class Rolls {
     this.#pins.clear();
     for (const roll of rolls) this.#rolls.set(roll.id, roll);
     for (const [node, image] of pins) this.#pins.set(node, image);
+    for (const listener of this.#pinListeners) listener();
     this.#isStale = false;
   }
 
@@ -207,6 +215,7 @@ export class Rolls {
       if (image === null) this.#pins.delete(node);
       else this.#pins.set(node, image);
     }
+    if (pins.size > 0) for (const listener of this.#pinListeners) listener();
     this.#report(before, roll);
     return true;
   }

@@ -1,4 +1,4 @@
-import { type BootFilesFrom, httpFiles, tftpFiles } from '../boot/files.ts';
+import { type BootFilesFrom, httpFiles } from '../boot/files.ts';
 import type { DhcpServer } from '../dhcp/server.ts';
 import { BulkFront } from '../http/bulkFront.ts';
 import type { Adopt } from '../http/front.ts';
@@ -11,13 +11,15 @@ import type { InterfaceWatch } from '../net/interfaceWatch.ts';
 import { native } from '../net/native.ts';
 import type { Orders } from '../node/orders.ts';
 import type { NodeTokens } from '../node/tokens.ts';
+import type { Rolls } from '../roll/run.ts';
 import type { ServerAddresses } from '../serverAddresses.ts';
 import type { Service } from '../service.ts';
-import { startTftpServer } from '../tftp/server.ts';
 import type { Bundles } from './bundles.ts';
 import type { Core } from './core.ts';
 import { DhcpService } from './dhcp.ts';
+import { holderBy, holdersOf } from './holders.ts';
 import type { Records } from './records.ts';
+import { TftpService } from './tftp.ts';
 
 /** What the services for machines share. */
 export type Wire = {
@@ -48,27 +50,39 @@ export async function startDhcp(
 
 /** TFTP and HTTP, which serve the same files and share the descriptors of the process. */
 export async function startFileServers(
-  { stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core,
-  { interfaces, addresses, ports }: Wire,
+  { stateFolder, supervisor, bus, trouble, site, opened }: Core,
+  { identities }: Records,
+  { interfaces, ports }: Wire,
+  rolls: Rolls,
   dhcp: Service<DhcpServer>,
   files: BootFilesFrom,
   bundles: Bundles,
   tokens: NodeTokens,
   orders: Orders,
 ) {
+  const { emit } = bus;
   const descriptors = shareDescriptors(descriptorLimit());
-  const tftp = await supervisor.run('tftp', (faulted) =>
-    startTftpServer({
-      addresses: addresses.serverAddresses,
-      source: tftpFiles(files),
+  const tftp = await supervisor.run('tftp', (faulted, broken) =>
+    TftpService.start({
+      stateFolder,
+      site,
+      surroundings: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
+      descriptors: descriptors.tftp,
+      rolls,
+      identities,
+      holders: () => holdersOf(dhcp.running?.leases() ?? []),
       events: emit,
       faulted,
-      descriptors: descriptors.tftp,
-      isKnown: (ip) => site().nodeByIp.has(ip) || dhcp.running?.holderOf(ip) !== undefined,
-      limits: () => site().tftp,
+      broken,
     }),
   );
   opened.defer(() => tftp.close());
+  opened.defer(
+    bus.subscribe((event) => {
+      const holder = holderBy(event, site());
+      if (holder !== undefined) tftp.running?.held(holder);
+    }),
+  );
   const records = opened.use(openedRecords(stateFolder, Date.now));
   const addon = native();
   // Connections with boot files, which the front has, and those of the nodes' API.

@@ -1,4 +1,3 @@
-import dgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -8,15 +7,11 @@ import { isMainThread, Worker } from 'node:worker_threads';
 // names throws, as a mistake in the code behind it would. Threads of services, which get no signals, read the file at each of their edges.
 
 const EDGES: Readonly<Record<string, (emitter: EventEmitter, event: string) => boolean>> = {
-  tftp: (emitter, event) => event === 'message' && portOf(emitter) === 69,
+  tftp: (emitter, event) => event === 'message' && emitter instanceof Worker && emitter.threadName === 'tftp',
   http: (emitter, event) => event === 'request' && isHttp(emitter, 'object'),
   operators: (emitter, event) => event === 'request' && isHttp(emitter, 'string'),
   state: (emitter, event) => event === 'message' && emitter instanceof Worker && emitter.threadName === 'state',
 };
-
-function portOf(emitter: EventEmitter): number | undefined {
-  return emitter instanceof dgram.Socket ? emitter.address().port : undefined;
-}
 
 /** A server at a Unix socket has its path as address; that for machines has parts of an address, or none where its connections are accepted elsewhere. */
 function isHttp(emitter: EventEmitter, address: 'object' | 'string'): boolean {
