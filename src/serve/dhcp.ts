@@ -13,12 +13,12 @@ import type { Site } from '../site/site.ts';
 import { wireChanges } from '../site/wireSite.ts';
 import type { PatientStore } from '../state/store.ts';
 import { ServiceThread } from '../threads/serviceThread.ts';
-import type { DhcpShape, Surroundings } from './dhcpShape.ts';
+import type { DhcpShape, Endpoints } from './dhcpShape.ts';
 
 export type DhcpServiceOptions = {
   readonly stateFolder: string;
   readonly site: () => Site;
-  readonly surroundings: () => Surroundings;
+  readonly endpoints: () => Endpoints;
   readonly database: PatientStore['database'];
   readonly events: EventSink;
   readonly faulted: FaultSink;
@@ -37,7 +37,7 @@ export class DhcpService implements DhcpServer {
 
   /** Rejects as `startDhcpServer` does. */
   static async start(options: DhcpServiceOptions): Promise<DhcpService> {
-    const { stateFolder, site, surroundings, database, events, faulted, broken } = options;
+    const { stateFolder, site, endpoints, database, events, faulted, broken } = options;
     const leases = new LeaseCopy();
     let port: MessagePort | undefined;
     let thread: ServiceThread<DhcpShape> | undefined;
@@ -51,7 +51,7 @@ export class DhcpService implements DhcpServer {
         name: 'dhcp',
         module: new URL('./dhcpThread.ts', import.meta.url),
         start: {
-          ...surroundings(),
+          ...endpoints(),
           stateFolder,
           site: [...wireChanges(undefined, sent)],
           ...(port === undefined ? {} : { database: port }),
@@ -93,14 +93,14 @@ export class DhcpService implements DhcpServer {
   /** The thread gets what the site's edit changes, some nodes at a time, with other work in between. */
   reload(): Promise<void> {
     return this.#inOrder(async () => {
-      const { site, surroundings } = this.#options;
+      const { site, endpoints } = this.#options;
       const next = site();
       for (const change of wireChanges(this.#sent, next)) {
         this.#thread.send({ kind: 'site', change });
         await setImmediate();
       }
       this.#sent = next;
-      await this.#thread.ask('reload', surroundings());
+      await this.#thread.ask('reload', endpoints());
     });
   }
 

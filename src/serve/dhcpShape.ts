@@ -8,7 +8,7 @@ import type { WireChange } from '../site/wireSite.ts';
 
 /** What the thread of DHCP and the main thread send each other. */
 export type DhcpShape = {
-  readonly start: Surroundings & {
+  readonly start: Endpoints & {
     readonly stateFolder: string;
     readonly site: readonly WireChange[];
     /** To the thread of the state's database, where that runs. */
@@ -22,11 +22,11 @@ export type DhcpShape = {
     | { readonly kind: 'database missing' }
     | { readonly kind: 'damaged'; readonly damage: DamagedRows };
   readonly asks: {
-    /** The site that came is in force, with these surroundings. */
-    readonly reload: { readonly question: Surroundings; readonly answer: undefined };
+    /** The site that came is in force, with these endpoints. */
+    readonly reload: { readonly question: Endpoints; readonly answer: undefined };
     readonly release: { readonly question: Ipv4; readonly answer: Lease };
   };
 };
 
-/** What answers depend on beside the site. */
-export type Surroundings = { readonly addresses: InterfaceAddresses; readonly httpPort: number };
+/** The server's own addresses, by interface, and the port of HTTP: answers depend on them beside the site. */
+export type Endpoints = { readonly addresses: InterfaceAddresses; readonly httpPort: number };

@@ -6,13 +6,13 @@ import { withServers } from '../site/servers.ts';
 import { WireView } from '../site/wireSite.ts';
 import { openPortLeases } from '../state/sqlite/portLeases.ts';
 import { serveInThread } from '../threads/serveInThread.ts';
-import type { DhcpShape, Surroundings } from './dhcpShape.ts';
+import type { DhcpShape, Endpoints } from './dhcpShape.ts';
 
 // The thread of DHCP. All that an answer needs is here: the site in force, the leases, and a way of its own to the database.
 
 await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
   const view = new WireView(start.site);
-  let around: Surroundings = start;
+  let endpoints: Endpoints = start;
   const { database, leases } = openPortLeases({
     folder: start.stateFolder,
     missing: () => send({ kind: 'database missing' }),
@@ -33,12 +33,12 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
   };
 
   const server = await startDhcpServer({
-    site: () => withServers(view.site, around.addresses),
+    site: () => withServers(view.site, endpoints.addresses),
     store: leases,
     events,
     faulted,
-    isOwn: (ip) => [...around.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip)),
-    boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: around.httpPort }),
+    isOwn: (ip) => [...endpoints.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip)),
+    boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: endpoints.httpPort }),
     leaseChanged: (ip) => {
       if (changed.size === 0 && running) setImmediate(sendChanges);
       changed.add(ip);
@@ -53,8 +53,8 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
       else database.take(message.port);
     },
     answers: {
-      reload: async (surroundings) => {
-        around = surroundings;
+      reload: async (current) => {
+        endpoints = current;
         await server.reload();
       },
       release: (ip) => server.release(ip),

@@ -37,7 +37,7 @@ export async function startDhcp(
     DhcpService.start({
       stateFolder,
       site,
-      surroundings: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
+      endpoints: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
       database: store.database,
       events: emit,
       faulted,
