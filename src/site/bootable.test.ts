@@ -6,6 +6,13 @@ import { findingText, type SiteFiles, withSiteFolder } from './testing/folderFix
 const NETWORK = 'networks: { rack: { interface: br0, subnet: 10.0.0.0/24, server: 10.0.0.2 } }\n';
 const IMAGE = 'from: { debian: bookworm }\npackages: [linux-image-amd64]\n';
 
+async function errors(files: SiteFiles): Promise<readonly string[]> {
+  return withSiteFolder({ 'images/x.yaml': IMAGE, ...files }, async (folder) => {
+    const loaded = await loadSite(folder);
+    return loaded.ok ? [] : loaded.findings.map(findingText);
+  });
+}
+
 async function warnings(files: SiteFiles): Promise<readonly string[]> {
   return withSiteFolder({ 'images/x.yaml': IMAGE, ...files }, async (folder) => {
     const loaded = await loadSite(folder);
@@ -14,7 +21,7 @@ async function warnings(files: SiteFiles): Promise<readonly string[]> {
   });
 }
 
-test('nodes with a loader that no firmware is given are warned of at the place of `loader`, all in one line', async () => {
+test('a loader that no firmware is given is an error at the place of `loader`, with all of its nodes in one line', async () => {
   const site = `${NETWORK}profiles:
   grub: { image: x, loader: grub }
 nodes:
@@ -28,7 +35,7 @@ nodes:
   const hint = 'write loader: auto, or leave it out; there is also ipxe, pxelinux';
   const says = (loader: string) =>
     `cannot boot with \`loader: ${loader}\`: no firmware is given that loader today | ${hint}`;
-  assert.deepEqual(await warnings({ 'site.yaml': site, 'profiles/other.yaml': 'image: x\nloader: grub\n' }), [
+  assert.deepEqual(await errors({ 'site.yaml': site, 'profiles/other.yaml': 'image: x\nloader: grub\n' }), [
     `site.yaml:3:29: node[01-02] ${says('grub')}`,
     `site.yaml:7:70: node04 ${says('http')}`,
     `profiles/other.yaml:2:9: node05 ${says('grub')}`,

@@ -18,11 +18,11 @@ export type BootDeclarations = {
 };
 
 /**
- * Warns of nodes that cannot boot: those whose `loader` suits no firmware, or not the boot mode that their BMC sets, and those
- * whose image has no kernel.
+ * Finds nodes that cannot boot. A `loader` that no firmware is given is an error; one that is not for the boot mode that the BMC sets, and an
+ * image without a kernel, are warned of.
  */
-export function warnOfUnbootable(site: Site, declared: BootDeclarations, findings: Findings): void {
-  warnOfLoaders(site, declared, findings);
+export function findUnbootable(site: Site, declared: BootDeclarations, findings: Findings): void {
+  findLoaders(site, declared, findings);
   const used = new Set([...site.nodes.values()].map(({ image }) => image));
   for (const recipe of site.images.values()) {
     if (!used.has(recipe.name) || !lacksKernel(recipe)) continue;
@@ -37,7 +37,7 @@ export function warnOfUnbootable(site: Site, declared: BootDeclarations, finding
   }
 }
 
-function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Findings): void {
+function findLoaders(site: Site, declared: BootDeclarations, findings: Findings): void {
   const stuck: { readonly node: SiteNode; readonly why: Why }[] = [];
   for (const node of site.nodes.values()) {
     const why = unbootable(node, site);
@@ -59,7 +59,9 @@ function warnOfLoaders(site: Site, declared: BootDeclarations, findings: Finding
       bootMode === undefined
         ? 'no firmware is given that loader today'
         : `the BMC has it boot as ${bootMode}, whose firmware is not given that loader`;
-    findings.warn(
+    const find = bootMode === undefined ? findings.error : findings.warn;
+    find.call(
+      findings,
       first.place,
       `${names} cannot boot with \`loader: ${first.node.loader}\`: ${what}`,
       `write loader: auto, or leave it out${fits.length > 0 ? `; there is also ${fits.join(', ')}` : ''}`,

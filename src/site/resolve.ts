@@ -1,7 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { cleanName } from '../boot/confine.ts';
 import type { DhcpSettings } from '../model/network.ts';
-import { warnOfUnbootable } from './bootable.ts';
+import { findUnbootable } from './bootable.ts';
 import { resolveClasses } from './classes.ts';
 import type { Findings } from './finding.ts';
 import { warnOfMuch } from './fit.ts';
@@ -102,7 +102,7 @@ export function resolveSite(
   };
   warnOfMuch(resolved, site, findings);
   warnOfKept(resolved, site, findings);
-  warnOfUnbootable(resolved, { site, profiles: sources }, findings);
+  findUnbootable(resolved, { site, profiles: sources }, findings);
   return resolved;
 }
 
