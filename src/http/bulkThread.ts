@@ -11,9 +11,13 @@ import { MadeElsewhere } from './madeElsewhere.ts';
 
 // Serves boot files over HTTP: bulk bytes share no thread with anything else.
 
+const NICENESS = 10;
+
 await serveInThread<BulkShape>(async ({ start, events, faulted, send }) => {
   const addon = native();
   if (addon === undefined) throw new Error('the addon is not built: this thread has nothing to serve with');
+  // On busy processors DHCP's answers come first.
+  addon.lowerPriority(NICENESS);
   let { tftp } = start;
   const images = new ServedImages(openShelf(join(start.stateFolder, 'images')), events);
   const onDisk = httpDiskFiles({ tftp: () => tftp, imageFile: images.file });
