@@ -20,7 +20,14 @@ function isHttp(emitter: EventEmitter, address: 'object' | 'string'): boolean {
 
 const FAULT = process.env.REVEILLE_TEST_FAULT ?? '';
 let armed: string | undefined;
-const armedEdge = () => readFileSync(FAULT, { encoding: 'utf8', flag: 'a+' }).trim();
+/** None while the process has no descriptor left to read the file by. */
+const armedEdge = () => {
+  try {
+    return readFileSync(FAULT, { encoding: 'utf8', flag: 'a+' }).trim();
+  } catch {
+    return '';
+  }
+};
 if (isMainThread)
   process.on('SIGUSR2', () => {
     armed = armedEdge();
