@@ -109,7 +109,8 @@ class Field {
   }
 
   put(code: number, value: Uint8Array): void {
-    this.pieces.push(...piecesOf(code, value));
+    if (value.length <= LONGEST_PIECE) this.pieces.push([code, value]);
+    else this.pieces.push(...piecesOf(code, value));
     this.room -= sizeOf(value);
   }
 }

@@ -10,6 +10,9 @@ import type { DhcpShape, Endpoints } from './dhcpShape.ts';
 
 // The thread of DHCP. All that an answer needs is here: the site in force, the leases, and a way of its own to the database.
 
+/** What changes without a commit is sent after so long. */
+const LATE_MS = 5;
+
 await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
   const view = new WireView(start.site);
   let endpoints: Endpoints = start;
@@ -20,10 +23,14 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
   });
   if (start.database) database.take(start.database);
 
-  /** Addresses whose leases changed in this turn of the event loop. They are known elsewhere before an ACK leaves, which waits for the disk. */
+  /** Addresses whose leases changed. They are sent with the next group of leases that goes to disk, so that they are known elsewhere before its ACKs leave. */
   const changed = new Set<Ipv4>();
   let running: LocalDhcpServer | undefined;
+  let late: NodeJS.Timeout | undefined;
   const sendChanges = () => {
+    clearTimeout(late);
+    late = undefined;
+    if (changed.size === 0) return;
     const changes = [...changed].map((ip): LeaseChange => {
       const lease = running?.leaseAt(ip);
       return lease ? { ip, lease } : { ip };
@@ -34,14 +41,20 @@ await serveInThread<DhcpShape>(async ({ start, events, faulted, send }) => {
 
   const server = await startDhcpServer({
     site: () => withServers(view.site, endpoints.addresses),
-    store: leases,
+    store: {
+      load: () => leases.load(),
+      commit: (group) => {
+        if (running) sendChanges();
+        return leases.commit(group);
+      },
+    },
     events,
     faulted,
     isOwn: (ip) => [...endpoints.addresses.values()].some((addresses) => addresses.some((one) => one.ip === ip)),
     boot: (client, node, network) => decideBoot(client, node, { ip: network.server, httpPort: endpoints.httpPort }),
     leaseChanged: (ip) => {
-      if (changed.size === 0 && running) setImmediate(sendChanges);
       changed.add(ip);
+      if (running) late ??= setTimeout(sendChanges, LATE_MS);
     },
   });
   running = server;

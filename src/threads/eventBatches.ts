@@ -4,15 +4,19 @@ import type { Seen } from './messages.ts';
 /** This many may be on their way. Beyond them events are dropped and counted: a busy receiver must not make memory grow. */
 const MOST_UNDERWAY = 50_000;
 
+/** How long events collect: under load a message to each turn of the event loop costs both threads more than the events in it. */
+const COLLECT_MS = 5;
+
 /**
- * Events on their way to another thread: those of one turn of the event loop go in one message. The receiver counts what it has taken in
- * a memory that both share.
+ * Events on their way to another thread: those of a few milliseconds go in one message. The receiver counts what it has taken in a memory
+ * that both share.
  */
 export class EventBatches {
   readonly #send: (events: readonly Seen[]) => void;
   readonly #taken: Int32Array;
   readonly #most: number;
   #batch: Seen[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #sent = 0;
   #dropped = 0;
 
@@ -31,11 +35,13 @@ export class EventBatches {
     // Both counts wrap at 32 bits; their difference does not.
     const underway = (this.#sent + this.#batch.length - Atomics.load(this.#taken, 0)) | 0;
     if (underway >= this.#most) this.#dropped++;
-    else if (this.#batch.push({ happening, at }) === 1) setImmediate(() => this.flush());
+    else if (this.#batch.push({ happening, at }) === 1) this.#timer ??= setTimeout(() => this.flush(), COLLECT_MS);
   };
 
   /** Sends what has come so far. */
   flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#batch.length === 0) return;
     const events = this.#batch;
     this.#batch = [];

@@ -21,12 +21,24 @@ export type FromThread<S extends Shape> =
   | { readonly kind: 'message'; readonly message: S['fromThread'] }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PackedError }
-  | { readonly kind: 'events'; readonly events: readonly Seen[] }
+  | { readonly kind: 'events'; readonly events: PackedEvents }
   | { readonly kind: 'gauges'; readonly gauges: Gauges }
   | { readonly kind: 'fault'; readonly error: PackedError }
   /** An exception reached the event loop of the thread: the service has to be started anew. */
   | { readonly kind: 'broken'; readonly error: PackedError }
   | { readonly kind: 'closed' };
+
+declare const PACKED: unique symbol;
+/** Events as JSON text: to write and read that takes half the time of a structured clone. */
+export type PackedEvents = string & { readonly [PACKED]: readonly Seen[] };
+
+export function packEvents(events: readonly Seen[]): PackedEvents {
+  return JSON.stringify(events) as PackedEvents;
+}
+
+export function unpackEvents(packed: PackedEvents): readonly Seen[] {
+  return JSON.parse(packed) as readonly Seen[];
+}
 
 /** What was seen, and when: milliseconds since the epoch. */
 export type Seen = { readonly happening: Happening; readonly at: number };

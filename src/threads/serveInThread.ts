@@ -3,7 +3,7 @@ import { type FaultSink, guarded } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Gauges } from '../model/gauges.ts';
 import { EventBatches } from './eventBatches.ts';
-import { type FromThread, packError, type Shape, type ThreadData, type ToThread } from './messages.ts';
+import { type FromThread, packError, packEvents, type Shape, type ThreadData, type ToThread } from './messages.ts';
 
 /** What a service in a thread is given. */
 export type ThreadEdge<S extends Shape> = {
@@ -42,7 +42,7 @@ export async function serveInThread<S extends Shape>(
   const data = workerData as ThreadData<S>;
   const post = (message: FromThread<S>, transfer: readonly Transferable[] = []) =>
     port.postMessage(message, [...transfer]);
-  const batches = new EventBatches(data.taken, (events) => post({ kind: 'events', events }));
+  const batches = new EventBatches(data.taken, (events) => post({ kind: 'events', events: packEvents(events) }));
   // The thread goes on until its service is closed: sockets that it made belong to the process, and outlast a thread that just ends.
   const broken: FaultSink = (error) => post({ kind: 'broken', error: packError(error) });
   process.on('uncaughtException', broken);
@@ -66,8 +66,14 @@ export async function serveInThread<S extends Shape>(
           break;
         case 'ask':
           void attempt(() => service.answers[message.name](message.question)).then(
-            (answer) => post({ kind: 'answer', id: message.id, answer }),
-            (error) => post({ kind: 'refusal', id: message.id, error: packError(error) }),
+            (answer) => {
+              batches.flush();
+              post({ kind: 'answer', id: message.id, answer });
+            },
+            (error) => {
+              batches.flush();
+              post({ kind: 'refusal', id: message.id, error: packError(error) });
+            },
           );
           break;
         case 'close':

@@ -85,6 +85,24 @@ test('gauges are those of a moment ago', async (t) => {
   assert.deepEqual(thread.gauges, { received: 0, droppedEvents: 0 });
 });
 
+test('events of a few milliseconds go in one message, and those before an answer have come with it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const sizes: number[] = [];
+  const batches = new EventBatches(newTaken(), (events) => sizes.push(events.length));
+  for (let ms = 0; ms < 4; ms++) {
+    batches.add({ kind: 'server.restarted', service: 'one' });
+    t.mock.timers.tick(1);
+  }
+  assert.deepEqual(sizes, []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(sizes, [4]);
+  t.mock.timers.reset();
+  const { thread, seen } = await echo(t);
+  thread.send({ text: 'a' });
+  await thread.ask('double', 1);
+  assert.equal(seen.happenings.length, 1);
+});
+
 test('events beyond those that the receiver takes in are dropped and counted', () => {
   const taken = newTaken();
   const sent: Seen[] = [];

@@ -4,7 +4,7 @@ import type { FaultSink } from '../faults.ts';
 import type { EventSink } from '../model/event.ts';
 import type { Gauges } from '../model/gauges.ts';
 import { newTaken, noteTaken } from './eventBatches.ts';
-import { type FromThread, type Shape, type ThreadData, type ToThread, unpackError } from './messages.ts';
+import { type FromThread, type Shape, type ThreadData, type ToThread, unpackError, unpackEvents } from './messages.ts';
 
 export type ServiceThreadOptions<S extends Shape> = {
   /** The name of the thread, as `top -H` shows it. */
@@ -120,10 +120,12 @@ export class ServiceThread<S extends Shape> {
   #take(message: FromThread<S>): void {
     const { events, faulted, received } = this.#options;
     switch (message.kind) {
-      case 'events':
-        for (const { happening, at } of message.events) events(happening, at);
-        noteTaken(this.#taken, message.events.length);
+      case 'events': {
+        const seen = unpackEvents(message.events);
+        for (const { happening, at } of seen) events(happening, at);
+        noteTaken(this.#taken, seen.length);
         break;
+      }
       case 'message':
         received?.(message.message);
         break;
