@@ -1,32 +1,30 @@
-import { setImmediate } from 'node:timers/promises';
 import { ApiTokens } from './access/apiTokens.ts';
 import { formatPlace, troubleOf } from './errors.ts';
-import { guarded } from './faults.ts';
 import { HttpPorts } from './http/machinesServer.ts';
-import { inTurn } from './inTurn.ts';
 import type { LogFormat } from './log/log.ts';
-import type { Event, ServedAs } from './model/event.ts';
+import type { Event, EventSink, ServedAs } from './model/event.ts';
 import type { Finding } from './model/finding.ts';
 import type { Network } from './model/network.ts';
 import { InterfaceWatch } from './net/interfaceWatch.ts';
-import { hearLinkNews } from './net/linkNews.ts';
 import { Orders } from './node/orders.ts';
 import { missingFor } from './readiness.ts';
 import { Rolls } from './roll/run.ts';
 import { type ApiService, startApi } from './serve/api.ts';
 import { openBundles } from './serve/bundles.ts';
 import type { Core } from './serve/core.ts';
+import { Edits } from './serve/edits.ts';
 import { openImages } from './serve/images.ts';
+import { followInterfaces } from './serve/interfaces.ts';
 import { listenToEvents } from './serve/listeners.ts';
 import { operatorsView, startOperators } from './serve/operators.ts';
 import { openRecords } from './serve/records.ts';
 import { openCloud, runRolls, watchCloud } from './serve/rolls.ts';
 import { openTokens } from './serve/tokens.ts';
-import { startDhcp, startFileServers, type Wire } from './serve/wire.ts';
+import { startDhcp, startHttp, startTftp, type Wire } from './serve/wire.ts';
 import { serverAddresses } from './serverAddresses.ts';
 import type { Service } from './service.ts';
 import { siteInvalid } from './site/invalid.ts';
-import { followSiteAside, type SiteThread } from './siteFollower.ts';
+import { followSiteAside, type SiteFollower, type SiteThread } from './siteFollower.ts';
 import { Supervisor } from './supervisor.ts';
 import { EventBus } from './timeline/bus.ts';
 import { EventIds } from './timeline/eventIds.ts';
@@ -59,7 +57,6 @@ export async function serve({
 
   // Set once the services run; an edit may come before that.
   let identify = (event: Event): Event => event;
-  let reload = async (): Promise<void> => {};
   const ids = new EventIds();
   const bus = new EventBus({
     ids,
@@ -70,8 +67,7 @@ export async function serve({
   const trouble = (error: unknown) => emit({ kind: 'server.trouble', ...troubleOf(error) });
   const supervisor = new Supervisor({ emit, end });
   opened.defer(() => supervisor.close());
-  const inOrder = inTurn();
-  const takeOver = () => void inOrder(() => reload()).catch(trouble);
+  const edits = new Edits(trouble);
   const loaded = await supervisor.part('site', () =>
     followSiteAside(
       siteFolder,
@@ -79,7 +75,7 @@ export async function serve({
       {
         onLoaded: (site) => {
           emit({ kind: 'site.loaded', networks: site.networks.size, nodes: site.nodes.size });
-          takeOver();
+          edits.takeOver();
         },
         onRejected: (findings) => emit({ kind: 'site.rejected', errors: findings.map(findingText) }),
         faulted: supervisor.sinkOf('site'),
@@ -123,78 +119,58 @@ export async function serve({
         () => undefined,
       ),
   };
-  const { tftp, http } = await startFileServers(core, records, wire, rolls, dhcp, files, bundles, tokens, orders);
+  const tftp = await startTftp(core, records, wire, rolls, dhcp);
+  const http = await startHttp(core, wire, { dhcp, files, bundles, tokens, orders });
   const withCloud = openCloud(core);
   const operatorsRolls = runRolls(core, records, rolls, images.shelf, bundles, orders, withCloud);
   const apiTokens = opened.use(await ApiTokens.open({ store: records.store.apiTokens, now: Date.now }));
   let api: Service<ApiService> | undefined;
   const serving = () => api?.running?.serving;
-  const view = operatorsView(
-    core,
-    records,
+  const view = operatorsView(core, records, {
     followed,
     addresses,
     dhcp,
     bundles,
     orders,
-    operatorsRolls,
-    images.all,
-    apiTokens,
-    serving,
-  );
+    rolls: operatorsRolls,
+    shelf: images.all,
+    tokens: apiTokens,
+    api: serving,
+  });
   await startOperators(core, view);
   api = await startApi(core, apiTokens, addresses, view);
   watchCloud(core, records, orders, withCloud);
 
   const histories = new Histories(records.timeline, site());
-  /** A broken template leaves its nodes without a bundle: it is reported, and the rest goes on. */
-  const reportBadTemplates = async (): Promise<void> => {
-    for (const finding of await followed.badTemplates())
-      emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
-  };
-  reload = async () => {
-    interfaces.look();
-    daemons.configure(site().log);
-    // The port first: what DHCP and TFTP send names it.
-    await http.reload().catch(trouble);
-    await Promise.all([dhcp.reload(), tftp.reload()]);
-    await api?.reload().catch(trouble);
-    const steps = [
-      () => histories.follow(site(), records.strangers.list()),
-      () => bundles.files.siteChanged(),
-      () => tokens.siteChanged(site()),
-    ];
-    // Each takes milliseconds where there are thousands of nodes; requests are answered in between.
-    for (const step of steps) {
-      await setImmediate();
-      step();
-    }
-    void reportBadTemplates().catch(trouble);
-  };
-  const followInterfaces = () => {
-    const before = { servers: addresses.serversState(), links: addresses.linksState(interfaces) };
-    if (!interfaces.look()) return;
-    if (addresses.serversState() !== before.servers) takeOver();
-    else if (addresses.linksState(interfaces) !== before.links)
-      void Promise.all([dhcp.reload(), tftp.reload()]).catch(trouble);
-  };
-  const looking = guarded(supervisor.sinkOf('interfaces'), followInterfaces);
-  const watching = setInterval(looking, INTERFACES_MS).unref();
-  opened.defer(() => clearInterval(watching));
-  const news = supervisor.part('interfaces', () => hearLinkNews(looking, supervisor.sinkOf('interfaces')));
-  opened.defer(() => news.close());
+  edits.follow(() => interfaces.look());
+  edits.follow(() => daemons.configure(site().log));
+  // The port first: what DHCP and TFTP send names it.
+  edits.follow(() => http.reload());
+  edits.follow(() => Promise.all([dhcp.reload(), tftp.reload()]));
+  edits.follow(() => api?.reload());
+  edits.follow(() => histories.follow(site(), records.strangers.list()));
+  edits.follow(() => bundles.files.siteChanged());
+  edits.follow(() => tokens.siteChanged(site()));
+  edits.follow(() => void reportBadTemplates(followed, emit).catch(trouble));
+  followInterfaces(core, wire, {
+    addressesChanged: () => edits.takeOver(),
+    linksChanged: () => void Promise.all([dhcp.reload(), tftp.reload()]).catch(trouble),
+  });
   emit({
     kind: 'server.started',
     httpPort: ports.current,
     serves: [...addresses.site().networks.values()].map(servedAs),
   });
   for (const missing of await missingFor(site(), images.shelf)) emit({ kind: 'server.trouble', ...missing });
-  takeOver();
+  edits.takeOver();
   return opened.move();
 }
 
-/** A change of an interface of which the kernel's message was lost is noticed within this time. */
-const INTERFACES_MS = 5000;
+/** A broken template leaves its nodes without a bundle: it is reported, and the rest goes on. */
+async function reportBadTemplates(followed: Pick<SiteFollower, 'badTemplates'>, emit: EventSink): Promise<void> {
+  for (const finding of await followed.badTemplates())
+    emit({ kind: 'server.trouble', code: 'TEMPLATE_INVALID', message: findingText(finding) });
+}
 
 function servedAs({ name, interface: device, server }: Network): ServedAs {
   return {

@@ -52,20 +52,23 @@ export async function startOperators(
   opened.defer(() => operators.close());
 }
 
+export type OperatorsParts = {
+  readonly followed: Pick<SiteFollower, 'refused'>;
+  readonly addresses: ServerAddresses;
+  readonly dhcp: Service<DhcpServer>;
+  readonly bundles: Bundles;
+  readonly orders: Orders;
+  readonly rolls: RollsForOperators;
+  readonly shelf: Pick<Shelf, 'list'>;
+  readonly tokens: ApiTokens;
+  readonly api: () => ServedApi | undefined;
+};
+
 /** What the operators' API answers from. */
-export function operatorsView(
-  core: Core,
-  { store, log, timeline, strangers }: Records,
-  followed: Pick<SiteFollower, 'refused'>,
-  addresses: ServerAddresses,
-  dhcp: Service<DhcpServer>,
-  { files, secrets }: Bundles,
-  orders: Orders,
-  rolls: RollsForOperators,
-  shelf: Pick<Shelf, 'list'>,
-  tokens: ApiTokens,
-  api: () => ServedApi | undefined,
-): OperatorsFrom {
+export function operatorsView(core: Core, records: Records, parts: OperatorsParts): OperatorsFrom {
+  const { store, log, timeline, strangers } = records;
+  const { followed, addresses, dhcp, orders, rolls, shelf, tokens, api } = parts;
+  const { files, secrets } = parts.bundles;
   const { supervisor, bus, site, ids } = core;
   const edit = openSiteEdits();
   const leases = () => dhcp.running?.leases() ?? [];

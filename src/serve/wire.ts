@@ -48,30 +48,23 @@ export async function startDhcp(
   return dhcp;
 }
 
-/** TFTP and HTTP, which serve the same files and share the descriptors of the process. */
-export async function startFileServers(
-  { stateFolder, supervisor, bus, trouble, site, opened }: Core,
+export async function startTftp(
+  { stateFolder, supervisor, bus, site, opened }: Core,
   { identities }: Records,
   { interfaces, ports }: Wire,
   rolls: Rolls,
   dhcp: Service<DhcpServer>,
-  files: BootFilesFrom,
-  bundles: Bundles,
-  tokens: NodeTokens,
-  orders: Orders,
-) {
-  const { emit } = bus;
-  const descriptors = shareDescriptors(descriptorLimit());
+): Promise<Service> {
   const tftp = await supervisor.run('tftp', (faulted, broken) =>
     TftpService.start({
       stateFolder,
       site,
       surroundings: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
-      descriptors: descriptors.tftp,
+      descriptors: shareDescriptors(descriptorLimit()).tftp,
       rolls,
       identities,
       holders: () => holdersOf(dhcp.running?.leases() ?? []),
-      events: emit,
+      events: bus.emit,
       faulted,
       broken,
     }),
@@ -83,11 +76,29 @@ export async function startFileServers(
       if (holder !== undefined) tftp.running?.held(holder);
     }),
   );
+  return tftp;
+}
+
+/** What the nodes' API and boot files are answered from. */
+export type HttpFrom = {
+  readonly dhcp: Service<DhcpServer>;
+  readonly files: BootFilesFrom;
+  readonly bundles: Bundles;
+  readonly tokens: NodeTokens;
+  readonly orders: Orders;
+};
+
+export async function startHttp(
+  { stateFolder, supervisor, bus: { emit }, trouble, site, opened }: Core,
+  { interfaces, ports }: Wire,
+  { dhcp, files, bundles, tokens, orders }: HttpFrom,
+): Promise<Service> {
+  const descriptors = shareDescriptors(descriptorLimit());
   const records = opened.use(openedRecords(stateFolder, Date.now));
   const addon = native();
   // Connections with boot files, which the front has, and those of the nodes' API.
   const frontDescriptors = Math.floor(descriptors.http * 0.6);
-  const http = await supervisor.run('http', (faulted) => {
+  const http = await supervisor.run('http', (faulted, broken) => {
     const bootFiles = httpFiles(files);
     const front = (adopt: Adopt) =>
       BulkFront.start({
@@ -98,10 +109,7 @@ export async function startFileServers(
         stallMs: STALL_MS,
         emit,
         faulted,
-        // An exception of the service, which starts it anew.
-        broken: (error) => {
-          throw error;
-        },
+        broken,
         adopt,
       });
     const server = createHttpServer({
@@ -124,5 +132,5 @@ export async function startFileServers(
     return MachinesServer.start(server, ports, trouble);
   });
   opened.defer(() => http.close());
-  return { tftp, http };
+  return http;
 }
