@@ -4,6 +4,7 @@ import { ReveilleError } from '../errors.ts';
 import type { Lease } from '../model/lease.ts';
 import { ip, mac } from '../site/testing/fixture.ts';
 import { createApp } from './app.ts';
+import { guardBy, ON_SOCKET } from './caller.ts';
 import { Connections } from './connections.ts';
 import { addLeaseRoutes } from './leaseRoutes.ts';
 
@@ -20,6 +21,7 @@ const LEASES = [lease('10.0.0.200', '52:54:00:00:00:99'), lease('10.0.0.51', '52
 
 function app(released: string[] = []) {
   const made = createApp((error) => assert.fail(String(error)), new Connections(10, 10));
+  guardBy(made, { admit: () => ON_SOCKET, changed: () => {} });
   addLeaseRoutes(made, {
     list: () => LEASES,
     release: async (address) => {
