@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { addressOf, holderOf, LeaseCopy } from '../dhcp/holders.ts';
 import type { DhcpServer } from '../dhcp/server.ts';
@@ -13,7 +12,9 @@ import type { Site } from '../site/site.ts';
 import { wireChanges } from '../site/wireSite.ts';
 import type { PatientStore } from '../state/store.ts';
 import { ServiceThread } from '../threads/serviceThread.ts';
-import type { DhcpShape, Endpoints } from './dhcpShape.ts';
+import type { DhcpShape } from './dhcpShape.ts';
+import type { Endpoints } from './endpoints.ts';
+import { SiteFeed } from './siteFeed.ts';
 
 export type DhcpServiceOptions = {
   readonly stateFolder: string;
@@ -32,8 +33,7 @@ export class DhcpService implements DhcpServer {
   readonly #thread: ServiceThread<DhcpShape>;
   readonly #giveBack: () => void;
   readonly #inOrder = inTurn();
-  /** The site that the thread has. */
-  #sent: Site;
+  readonly #feed: SiteFeed;
 
   /** Rejects as `startDhcpServer` does. */
   static async start(options: DhcpServiceOptions): Promise<DhcpService> {
@@ -87,19 +87,13 @@ export class DhcpService implements DhcpServer {
     this.#leases = leases;
     this.#thread = thread;
     this.#giveBack = giveBack;
-    this.#sent = sent;
+    this.#feed = new SiteFeed(sent);
   }
 
-  /** The thread gets what the site's edit changes, some nodes at a time, with other work in between. */
   reload(): Promise<void> {
     return this.#inOrder(async () => {
       const { site, endpoints } = this.#options;
-      const next = site();
-      for (const change of wireChanges(this.#sent, next)) {
-        this.#thread.send({ kind: 'site', change });
-        await setImmediate();
-      }
-      this.#sent = next;
+      await this.#feed.follow(site(), (change) => this.#thread.send({ kind: 'site', change }));
       await this.#thread.ask('reload', endpoints());
     });
   }

@@ -3,8 +3,8 @@ import type { LeaseChange } from '../dhcp/holders.ts';
 import type { Ipv4 } from '../model/ipv4.ts';
 import type { Lease } from '../model/lease.ts';
 import type { DamagedRows } from '../model/trouble.ts';
-import type { InterfaceAddresses } from '../site/servers.ts';
 import type { WireChange } from '../site/wireSite.ts';
+import type { Endpoints } from './endpoints.ts';
 
 /** What the thread of DHCP and the main thread send each other. */
 export type DhcpShape = {
@@ -27,6 +27,3 @@ export type DhcpShape = {
     readonly release: { readonly question: Ipv4; readonly answer: Lease };
   };
 };
-
-/** The server's own addresses, by interface, and the port of HTTP: answers depend on them beside the site. */
-export type Endpoints = { readonly addresses: InterfaceAddresses; readonly httpPort: number };

@@ -6,7 +6,8 @@ import { withServers } from '../site/servers.ts';
 import { WireView } from '../site/wireSite.ts';
 import { openPortLeases } from '../state/sqlite/portLeases.ts';
 import { serveInThread } from '../threads/serveInThread.ts';
-import type { DhcpShape, Endpoints } from './dhcpShape.ts';
+import type { DhcpShape } from './dhcpShape.ts';
+import type { Endpoints } from './endpoints.ts';
 
 // The thread of DHCP. All that an answer needs is here: the site in force, the leases, and a way of its own to the database.
 

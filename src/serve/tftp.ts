@@ -9,13 +9,15 @@ import type { Running } from '../service.ts';
 import type { Site } from '../site/site.ts';
 import { wireChanges } from '../site/wireSite.ts';
 import { ServiceThread } from '../threads/serviceThread.ts';
+import type { Endpoints } from './endpoints.ts';
 import { MachineIdsAhead } from './machineIds.ts';
-import type { Holder, TftpShape, TftpSurroundings } from './tftpShape.ts';
+import { SiteFeed } from './siteFeed.ts';
+import type { Holder, TftpShape } from './tftpShape.ts';
 
 export type TftpServiceOptions = {
   readonly stateFolder: string;
   readonly site: () => Site;
-  readonly surroundings: () => TftpSurroundings;
+  readonly endpoints: () => Endpoints;
   readonly descriptors: number;
   readonly rolls: Pick<Rolls, 'pins' | 'onPins'>;
   readonly identities: Pick<Identities, 'machineIdOf'>;
@@ -33,20 +35,19 @@ export class TftpService implements Running {
   readonly #inOrder = inTurn();
   readonly #ids: MachineIdsAhead;
   readonly #leavePins: () => void;
+  readonly #feed: SiteFeed;
   /** Of this turn of the event loop. */
   #holders: Holder[] = [];
-  /** The site that the thread has. */
-  #sent: Site;
 
   /** Rejects as `startTftpServer` does. */
   static async start(options: TftpServiceOptions): Promise<TftpService> {
-    const { stateFolder, site, surroundings, descriptors, rolls, holders, events, faulted, broken } = options;
+    const { stateFolder, site, endpoints, descriptors, rolls, holders, events, faulted, broken } = options;
     const sent = site();
     const thread = await ServiceThread.start<TftpShape>({
       name: 'tftp',
       module: new URL('./tftpThread.ts', import.meta.url),
       start: {
-        ...surroundings(),
+        ...endpoints(),
         stateFolder,
         site: [...wireChanges(undefined, sent)],
         descriptors,
@@ -63,7 +64,7 @@ export class TftpService implements Running {
   private constructor(options: TftpServiceOptions, thread: ServiceThread<TftpShape>, sent: Site) {
     this.#options = options;
     this.#thread = thread;
-    this.#sent = sent;
+    this.#feed = new SiteFeed(sent);
     const sendPins = () => thread.send({ kind: 'pins', pins: new Map(options.rolls.pins) });
     this.#leavePins = options.rolls.onPins(sendPins);
     // What changed while the thread started.
@@ -72,18 +73,13 @@ export class TftpService implements Running {
     this.#ids.follow(sent.nodes);
   }
 
-  /** The thread gets what the site's edit changes, some nodes at a time, with other work in between. */
   reload(): Promise<void> {
     return this.#inOrder(async () => {
-      const { site, surroundings } = this.#options;
+      const { site, endpoints } = this.#options;
       const next = site();
-      for (const change of wireChanges(this.#sent, next)) {
-        this.#thread.send({ kind: 'site', change });
-        await setImmediate();
-      }
-      this.#sent = next;
+      await this.#feed.follow(next, (change) => this.#thread.send({ kind: 'site', change }));
       this.#ids.follow(next.nodes);
-      await this.#thread.ask('reload', surroundings());
+      await this.#thread.ask('reload', endpoints());
     });
   }
 

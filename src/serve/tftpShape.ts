@@ -1,10 +1,10 @@
 import type { Ipv4 } from '../model/ipv4.ts';
-import type { InterfaceAddresses } from '../site/servers.ts';
 import type { WireChange } from '../site/wireSite.ts';
+import type { Endpoints } from './endpoints.ts';
 
 /** What the thread of TFTP is sent. It sends nothing but events, and asks nothing to answer a request. */
 export type TftpShape = {
-  readonly start: TftpSurroundings & {
+  readonly start: Endpoints & {
     readonly stateFolder: string;
     readonly site: readonly WireChange[];
     /** How many descriptors its transfers may hold. */
@@ -19,13 +19,10 @@ export type TftpShape = {
     | { readonly kind: 'holders'; readonly holders: readonly Holder[] };
   readonly fromThread: never;
   readonly asks: {
-    /** The site that came is in force, with these surroundings. */
-    readonly reload: { readonly question: TftpSurroundings; readonly answer: undefined };
+    /** The site that came is in force, with these endpoints. */
+    readonly reload: { readonly question: Endpoints; readonly answer: undefined };
   };
 };
-
-/** What answers depend on beside the site. */
-export type TftpSurroundings = { readonly addresses: InterfaceAddresses; readonly httpPort: number };
 
 /** An address that a machine holds until then, in milliseconds since the epoch; 0: no longer. */
 export type Holder = readonly [ip: Ipv4, until: number];

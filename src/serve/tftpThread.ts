@@ -9,14 +9,15 @@ import { WireView } from '../site/wireSite.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import { serveInThread } from '../threads/serveInThread.ts';
 import { AwaitedIds } from './awaitedIds.ts';
-import type { Holder, TftpShape, TftpSurroundings } from './tftpShape.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Holder, TftpShape } from './tftpShape.ts';
 
 // The thread of TFTP. All that an answer needs is here: the site in force, the shelf, the pins of nodes, their machine-ids.
 
 await serveInThread<TftpShape>(async ({ start, events, faulted }) => {
   const view = new WireView(start.site);
   const site = () => view.site;
-  let around: TftpSurroundings = start;
+  let endpoints: Endpoints = start;
   let { pins } = start;
   const ids = new AwaitedIds();
   const heldUntil = new Map<Ipv4, number>();
@@ -30,9 +31,9 @@ await serveInThread<TftpShape>(async ({ start, events, faulted }) => {
   const isKnown = (ip: Ipv4) => site().nodeByIp.has(ip) || (heldUntil.get(ip) ?? 0) > Date.now();
 
   const images = new ServedImages(openShelf(join(start.stateFolder, 'images')), events);
-  const addresses = serverAddresses(site, () => around.addresses, {
+  const addresses = serverAddresses(site, () => endpoints.addresses, {
     get current() {
-      return around.httpPort;
+      return endpoints.httpPort;
     },
   });
   const server = await startTftpServer({
@@ -70,8 +71,8 @@ await serveInThread<TftpShape>(async ({ start, events, faulted }) => {
       }
     },
     answers: {
-      reload: async (surroundings) => {
-        around = surroundings;
+      reload: async (current) => {
+        endpoints = current;
         for (const [ip, until] of heldUntil) if (until <= Date.now()) heldUntil.delete(ip);
         await server.reload();
       },

@@ -59,7 +59,7 @@ export async function startTftp(
     TftpService.start({
       stateFolder,
       site,
-      surroundings: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
+      endpoints: () => ({ addresses: interfaces.addresses, httpPort: ports.current }),
       descriptors: shareDescriptors(descriptorLimit()).tftp,
       rolls,
       identities,
